@@ -1,0 +1,1 @@
+"""Translators, one folder for each outside thing; none of them knows another."""

@@ -1,0 +1,1 @@
+"""The guard: verification, ingress, access, commands, dispatch. It knows HTTP and no platform."""

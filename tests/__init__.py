@@ -1,0 +1,1 @@
+"""Nightdesk's tests."""

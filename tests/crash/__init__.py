@@ -1,0 +1,1 @@
+"""The program is killed, and nothing is lost or done twice."""

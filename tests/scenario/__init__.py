@@ -1,0 +1,1 @@
+"""The whole program on loopback, against fake platforms."""
