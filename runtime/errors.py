@@ -1,0 +1,110 @@
+"""Every error Nightdesk raises on purpose, split by what the caller does next.
+
+The docstring of a class is its default message. `Refused` messages are written for the person
+in the chat; every other message is for the log, and a person gets a reference id instead.
+"""
+
+
+class NightdeskError(Exception):
+    """Something in Nightdesk went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().split("\n")[0])
+
+
+class Refused(NightdeskError):
+    """The request cannot be done; tell the person why and what would work.
+
+    Attributes:
+        message: what was wrong, in words for the person who asked.
+        hint: what would be right, or an empty string.
+    """
+
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = str(self)
+        self.hint = hint
+
+
+class Retryable(NightdeskError):
+    """A try failed that may succeed later.
+
+    Attributes:
+        after: seconds the other side asked us to wait, or None where it said nothing.
+    """
+
+    def __init__(self, message: str = "", after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Permanent(NightdeskError):
+    """It will never succeed as it stands; set it aside and tell the owner."""
+
+
+class Ambiguous(NightdeskError):
+    """It may or may not have happened; ask the other side before trying again."""
+
+
+class Conflict(NightdeskError):
+    """Somebody else changed it first; reload and decide again."""
+
+
+class ConfigurationError(NightdeskError):
+    """The configuration cannot be used; stop and say which line."""
+
+
+class StorageFull(Retryable):
+    """The disk is full; nothing was stored and nothing was acknowledged."""
+
+
+class StorageDamaged(NightdeskError):
+    """The database is damaged; stop rather than write on."""
+
+
+class DatabaseTooNew(ConfigurationError):
+    """The database was written by a newer Nightdesk; install that version or restore a backup."""
+
+
+class DataFolderInUse(ConfigurationError):
+    """Another process owns this data folder."""
+
+
+class ModelError(NightdeskError):
+    """The model did not give a usable answer."""
+
+
+class ModelTimeout(ModelError):
+    """The model did not answer in time."""
+
+
+class ModelUnavailable(ModelError):
+    """The model's server refused, failed or could not be reached."""
+
+
+class ModelRateLimited(ModelUnavailable):
+    """The model's server asked us to slow down.
+
+    Attributes:
+        after: seconds to wait, or None where it said nothing.
+    """
+
+    def __init__(self, message: str = "", after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class ModelKeyRefused(ModelUnavailable):
+    """The model's server refused the key."""
+
+
+class ModelOutputUnusable(ModelError):
+    """The model's answer could not be read: cut off, empty or malformed."""
+
+
+class ContextTooLong(ModelError):
+    """The conversation does not fit the model's context window."""
+
+
+class SpendingForbidden(NightdeskError):
+    """A paid model was about to be called where spending is switched off."""

@@ -1,0 +1,63 @@
+"""Identifiers: one `NewType` for each noun, and the only place that makes new ones."""
+
+import hashlib
+import secrets
+from typing import NewType, Protocol
+
+from runtime.clock import Clock
+
+Platform = NewType("Platform", str)
+"""The short name of a chat platform, as configuration spells it: `slack`, `terminal`."""
+MessageId = NewType("MessageId", str)
+"""A platform's own id of one message (Slack: its `ts`)."""
+InboxId = NewType("InboxId", str)
+ConversationId = NewType("ConversationId", str)
+TurnId = NewType("TurnId", str)
+OutboxId = NewType("OutboxId", str)
+ScheduleId = NewType("ScheduleId", str)
+RunId = NewType("RunId", str)
+AgentName = NewType("AgentName", str)
+ModelName = NewType("ModelName", str)
+ToolCallId = NewType("ToolCallId", str)
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class IdSource(Protocol):
+    """Makes identifiers that sort by the time they were made."""
+
+    def new(self) -> str:
+        """A fresh identifier of 26 lower-case characters; later ones sort after earlier ones."""
+        ...
+
+
+class TimeOrderedIds:
+    """Identifiers of 48 bits of milliseconds, 16 bits of counter and 64 random bits.
+
+    The order holds within one process; between processes it is as good as their clocks.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def new(self) -> str:
+        """A fresh identifier; later ones sort after earlier ones even within a millisecond."""
+        moment = int(self._clock.now().timestamp() * 1000) << 16
+        self._last = max(self._last + 1, moment)
+        return _spell((self._last << 64) | secrets.randbits(64))
+
+
+def derived(*parts: str) -> str:
+    """The same identifier for the same parts, for work that may be asked for twice.
+
+    A schedule made by one inbox row, or the answer to it, gets the same id however often the row
+    is processed, so that a second try after a crash finds the first one's row.
+    """
+    text = "\x1f".join(parts).encode()
+    return _spell(int.from_bytes(hashlib.sha256(text).digest()[:16], "big"))
+
+
+def _spell(number: int) -> str:
+    """Spell 128 bits in 26 characters of Crockford's base 32, so that text order is number order."""
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

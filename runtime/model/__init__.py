@@ -1,0 +1,1 @@
+"""The nouns of Nightdesk: frozen values and pure state machines, one noun a file."""

@@ -1,0 +1,58 @@
+"""Where something is said, and who says it. Values, never joined strings."""
+
+from dataclasses import dataclass, replace
+
+from runtime.ids import MessageId, Platform
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ChannelRef:
+    """A channel of a workspace: a Slack channel or direct message, a Telegram chat, a terminal room.
+
+    Attributes:
+        platform: which platform.
+        workspace: the platform's id of the workspace (Slack team id); empty where it has none.
+        channel: the platform's id of the channel, never its name.
+    """
+
+    platform: Platform
+    workspace: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ThreadRef:
+    """A thread of a channel: the address of one conversation.
+
+    Attributes:
+        channel: the channel it is in.
+        root: the message that the thread hangs from; empty for the channel itself, which is the
+            conversation of a direct message and the place of a new proactive message.
+    """
+
+    channel: ChannelRef
+    root: str = ""
+
+    @property
+    def platform(self) -> Platform:
+        """The platform of the channel."""
+        return self.channel.platform
+
+    def under(self, message: MessageId) -> "ThreadRef":
+        """The thread that hangs from that message of the same channel."""
+        return replace(self, root=str(message))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Principal:
+    """Who did something, as the platform's signed event names them; never taken from text.
+
+    Attributes:
+        platform: the platform that vouches for the person.
+        workspace: the workspace the person belongs to (not the one they write in).
+        user: the platform's id of the person, never a display name.
+    """
+
+    platform: Platform
+    workspace: str
+    user: str

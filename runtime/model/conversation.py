@@ -1,0 +1,70 @@
+"""The conversation log: the journal from which a turn goes on after a crash."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
+from runtime.model.address import Principal
+from runtime.model.tools import ToolCall
+
+
+class Role(StrEnum):
+    """Who an entry of the log is from."""
+
+    USER = "user"
+    """A person wrote it."""
+    ASSISTANT = "assistant"
+    """The model answered it, or asks for tools with it."""
+    TOOL = "tool"
+    """A tool answered the assistant."""
+    EXECUTING = "executing"
+    """A tool is about to run: written before it runs. Without a `TOOL` entry after it: unknown."""
+    SUMMARY = "summary"
+    """Stands for every earlier entry up to `covers`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of a conversation's log.
+
+    Attributes:
+        role: who it is from.
+        text: what was said, or a tool's answer, or the summary.
+        at: when it was written.
+        turn: the turn that wrote it.
+        sender: the person, for `USER` entries that a person wrote.
+        tool_calls: the tools an assistant entry asks for.
+        call: the tool call that a `TOOL` or `EXECUTING` entry belongs to.
+        covers: for a summary, the sequence number of the last entry it stands for.
+        model: the model that wrote an assistant entry.
+        seq: its place in the conversation, counted from 1; 0 before it is stored.
+    """
+
+    role: Role
+    text: str
+    at: datetime
+    turn: TurnId
+    sender: Principal | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    call: ToolCallId | None = None
+    covers: int = 0
+    model: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A persistent conversation with one agent.
+
+    Attributes:
+        id: its id.
+        agent: who answers in it.
+        created_at: when it began.
+        title: the first words of it, for `/resume`; empty before the first message.
+    """
+
+    id: ConversationId
+    agent: AgentName
+    created_at: datetime
+    title: str = ""

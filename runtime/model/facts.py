@@ -1,0 +1,62 @@
+"""Facts about the desk itself, from which briefings are made without a language model."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from runtime.ids import AgentName, ModelName
+from runtime.model.schedule import OccurrenceState, ScheduleState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleFact:
+    """A schedule in a sentence: its number, words, next time and where its results go."""
+
+    number: int
+    when: str
+    instruction: str
+    channel: str
+    state: ScheduleState
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFact:
+    """A planned time that came in the period."""
+
+    schedule: int
+    instruction: str
+    planned_at: datetime
+    state: OccurrenceState
+    error: str
+    delivery: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskFacts:
+    """What a briefing can say.
+
+    Attributes:
+        now: when the facts were read.
+        zone: the zone to show times in.
+        team: the team's name.
+        agent: who reports.
+        model: the model in use.
+        since: the beginning of the period that `runs` covers.
+        schedules: every schedule that is not deleted, by next time.
+        runs: the planned times of the period, oldest first.
+        waiting_approvals: how many approvals wait for a person.
+        dead_letters: how many messages were set aside.
+        spent_micros: what was spent in the period in millionths of the team's currency.
+    """
+
+    now: datetime
+    zone: str
+    team: str
+    agent: AgentName
+    model: ModelName
+    since: datetime
+    schedules: tuple[ScheduleFact, ...]
+    runs: tuple[RunFact, ...]
+    waiting_approvals: int
+    dead_letters: int
+    spent_micros: int

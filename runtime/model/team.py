@@ -1,0 +1,123 @@
+"""The team, as its configuration file says: who is who, which channels, which agents."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runtime.ids import AgentName, ModelName
+from runtime.model.address import ChannelRef, Principal
+
+
+class MemberRole(StrEnum):
+    """What a person may do; each may do what the later ones may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    MEMBER = "member"
+    GUEST = "guest"
+
+
+class Listen(StrEnum):
+    """Which messages of a channel reach the agent."""
+
+    OFF = "off"
+    MENTIONS = "mentions"
+    """Those that name the bot, and every reply in a thread that is bound to a conversation."""
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A person, on each platform where they are known.
+
+    Attributes:
+        name: for showing only; it carries no authority.
+        role: what they may do.
+        principals: who they are on each platform, by platform id.
+    """
+
+    name: str
+    role: MemberRole
+    principals: tuple[Principal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRule:
+    """A channel that the team uses.
+
+    Attributes:
+        ref: the channel, by id.
+        name: for showing and for `--channel #name`; it carries no authority.
+        listen: which messages reach the agent.
+        proactive: agents may post here unasked.
+        agent: who answers here.
+    """
+
+    ref: ChannelRef
+    name: str
+    listen: Listen = Listen.OFF
+    proactive: bool = False
+    agent: AgentName = AgentName("desk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """An agent.
+
+    Attributes:
+        name: its name.
+        model: the model it uses.
+        instructions: its system prompt.
+    """
+
+    name: AgentName
+    model: ModelName
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Everything the team decides.
+
+    Attributes:
+        name: the team's name.
+        zone: the IANA name of its time zone.
+        members: who may speak; nobody else.
+        channels: the channels in use; all others are closed.
+        agents: the agents by name; the first is the default.
+    """
+
+    name: str
+    zone: str
+    members: tuple[Member, ...]
+    channels: tuple[ChannelRule, ...]
+    agents: tuple[Agent, ...]
+    _roles: dict[Principal, MemberRole] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _rules: dict[ChannelRef, ChannelRule] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        """Index the members and channels, which are asked for with every event."""
+        self._roles.update({who: m.role for m in self.members for who in m.principals})
+        self._rules.update({rule.ref: rule for rule in self.channels})
+
+    def role_of(self, who: Principal) -> MemberRole | None:
+        """The role of the person, or None for a stranger."""
+        return self._roles.get(who)
+
+    def rule_of(self, channel: ChannelRef) -> ChannelRule | None:
+        """The rule of the channel, or None where the team does not use it."""
+        return self._rules.get(channel)
+
+    def agent(self, name: AgentName) -> Agent | None:
+        """The agent of that name."""
+        return next((agent for agent in self.agents if agent.name == name), None)
+
+    def owners(self) -> tuple[Principal, ...]:
+        """Everybody who is told when something needs an owner."""
+        return tuple(
+            who for m in self.members if m.role is MemberRole.OWNER for who in m.principals
+        )

@@ -1,0 +1,68 @@
+"""Tools as a model sees them, and calls of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runtime.ids import ToolCallId
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""A value that JSON can hold."""
+
+
+class Risk(StrEnum):
+    """What a tool can do; undeclared is `DANGEROUS`."""
+
+    READ = "read"
+    WRITE = "write"
+    EXTERNAL = "external"
+    DANGEROUS = "dangerous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool offered to a model.
+
+    Attributes:
+        name: dotted, as policy names it: `schedule.create`.
+        description: one sentence for the model.
+        parameters: a JSON schema of the arguments object.
+        risk: what it can do.
+        repeatable: running it twice with the same call id has the effect of running it once.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    risk: Risk = Risk.DANGEROUS
+    repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A model's wish to run a tool: untrusted.
+
+    Attributes:
+        id: unique within the turn.
+        name: the tool, as the model spelled it.
+        arguments: the JSON object the model gave, as text, exactly.
+    """
+
+    id: ToolCallId
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool answered.
+
+    Attributes:
+        call: the call it answers.
+        text: what the model is told.
+        failed: the tool did not do what was asked; `text` says why.
+    """
+
+    call: ToolCallId
+    text: str
+    failed: bool = False

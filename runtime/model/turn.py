@@ -1,0 +1,92 @@
+"""One turn: a message, and everything until its answer is in the outbox."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from runtime.errors import Conflict
+from runtime.ids import ConversationId, InboxId, MessageId, TurnId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.conversation import Entry
+
+
+class TurnState(StrEnum):
+    """Where a turn is."""
+
+    RUNNING = "running"
+    """Begun; what it did so far is in the log."""
+    DONE = "done"
+    """Its answer is in the outbox."""
+    FAILED = "failed"
+    """It gave up; the person was told."""
+    STOPPED = "stopped"
+    """A person stopped it."""
+
+
+class TurnEvent(StrEnum):
+    """What can happen to a turn."""
+
+    ANSWERED = "answered"
+    GAVE_UP = "gave_up"
+    STOPPED = "stopped"
+
+
+def after(state: TurnState, event: TurnEvent) -> TurnState:
+    """The state after the event.
+
+    Raises:
+        Conflict: the turn had already ended; whoever ended it first won.
+    """
+    if state is not TurnState.RUNNING:
+        raise Conflict(f"turn already {state}")
+    match event:
+        case TurnEvent.ANSWERED:
+            return TurnState.DONE
+        case TurnEvent.GAVE_UP:
+            return TurnState.FAILED
+        case TurnEvent.STOPPED:
+            return TurnState.STOPPED
+        case _:
+            assert_never(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A turn as its owner holds it.
+
+    Attributes:
+        id: its id.
+        conversation: the conversation it belongs to.
+        inbox: the inbox row that began it; None for a run's turn, which has no row.
+        thread: where the answer goes; None for a run's turn, which delivers by itself.
+        requester: who asked; for a schedule, who made the schedule.
+        attempt: how many times it was begun, from 1; counted before the work.
+        fence: grows with each owner; a write with an older one is refused.
+        draft: the platform's id of a message that shows the answer while it grows, or None.
+        started_at: when it was first begun.
+    """
+
+    id: TurnId
+    conversation: ConversationId
+    inbox: InboxId | None
+    thread: ThreadRef | None
+    requester: Principal
+    attempt: int
+    fence: int
+    draft: MessageId | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStart:
+    """A turn that was begun or taken up again, with what it needs to go on.
+
+    Attributes:
+        turn: the turn.
+        entries: the conversation since its latest summary, oldest first, that summary first,
+            the turn's own entries last.
+    """
+
+    turn: Turn
+    entries: tuple[Entry, ...]

@@ -1,0 +1,34 @@
+"""Requests from outside, before and after somebody vouched for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """An HTTP request as it came: nobody has vouched for a byte of it.
+
+    Attributes:
+        headers: names in lower case; where a header came twice, the values joined by a comma.
+        body: the raw body, undecoded.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRequest:
+    """A request whose signature was checked. Only `gateway.verify` may build one.
+
+    Parsers accept nothing else, so unverified bytes do not type-check.
+
+    Attributes:
+        platform: the platform that signed it.
+        body: the raw body that was signed.
+        content_type: the media type without parameters, in lower case.
+    """
+
+    platform: str
+    body: bytes
+    content_type: str

@@ -1,0 +1,767 @@
+"""Every port of the core: what it needs from outside, and what each must promise.
+
+An implementation lives in one folder of `adapters`, is chosen in `bot.wiring`, and is held to its
+promise by one contract suite for each port (`tests/contract`). Every method of a store is one
+transaction: when it returns, its effect is on disk; when it raises, nothing of it is.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from runtime.ids import (
+    AgentName,
+    ConversationId,
+    InboxId,
+    MessageId,
+    OutboxId,
+    Platform,
+    RunId,
+    ScheduleId,
+    TurnId,
+)
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.completion import Chunk, ModelInfo, ModelRequest
+from runtime.model.conversation import Conversation, Entry
+from runtime.model.events import Inbound, Lane, Received
+from runtime.model.messages import Content
+from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.run import RunState
+from runtime.model.schedule import (
+    Occurrence,
+    OccurrenceState,
+    Schedule,
+    ScheduleState,
+    When,
+)
+from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
+from runtime.model.turn import TurnStart, TurnState
+
+# ---------------------------------------------------------------------------------- stores
+
+
+class Inbox(Protocol):
+    """Accepted events, each stored once and processed once."""
+
+    async def append(self, received: Received) -> bool:
+        """Store the event; durable when this returns, so that it may be acknowledged.
+
+        Returns False, and stores nothing, where a row with the same `event_key`, or the same
+        non-empty `content_key`, is there already. Many appends of one loop tick share a commit.
+
+        Raises:
+            StorageFull: there is no room; nothing was stored.
+        """
+        ...
+
+    async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:
+        """Rows that are neither finished nor begun by a turn, oldest first, beyond `after`."""
+        ...
+
+    async def finish(self, row: InboxId, replies: Sequence[OutboxItem]) -> None:
+        """Mark a row as processed and enqueue what it is answered with, in one transaction.
+
+        A row that is finished already changes nothing, and an outbox row whose id is there
+        already is left as it is: processing a row twice has the effect of processing it once.
+        """
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete processed rows received before that time; returns how many.
+
+        Platforms deliver again for up to some minutes, so keys are kept at least seven days.
+        """
+        ...
+
+
+class Conversations(Protocol):
+    """Conversations, their logs, and which thread belongs to which."""
+
+    async def bind(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
+        """The conversation of the thread, made now (with that agent) if it has none.
+
+        Two calls at the same time for the same thread return the same conversation.
+        """
+        ...
+
+    async def bound(self, thread: ThreadRef) -> ConversationId | None:
+        """The conversation of the thread, or None."""
+        ...
+
+    async def rebind(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        """Bind the thread to an existing conversation from now on; earlier ones stay stored."""
+        ...
+
+    async def create(
+        self, conversation: ConversationId, agent: AgentName, *, opening: Sequence[Entry] = ()
+    ) -> None:
+        """Make a conversation with that id and its first entries; one that exists is left alone."""
+        ...
+
+    async def get(self, conversation: ConversationId) -> Conversation | None:
+        """The conversation, or None."""
+        ...
+
+    async def earlier(self, thread: ThreadRef, *, limit: int = 10) -> list[Conversation]:
+        """Conversations that the thread was bound to, the latest first, the present one included."""
+        ...
+
+    async def entries(self, conversation: ConversationId, *, limit: int = 200) -> list[Entry]:
+        """The latest entries since the last summary, that summary first, oldest first."""
+        ...
+
+
+class Turns(Protocol):
+    """Turns. The conversation's log is their journal."""
+
+    async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
+        """Take up the conversation's open turn, or begin the next from its oldest pending message.
+
+        A running turn is returned again, with `attempt` and `fence` one higher, whoever owned it
+        before: the caller must know that the earlier owner is gone, and the fence makes sure.
+        A new turn appends the message to the log and marks its inbox row as begun. None where
+        the conversation has neither. `owner` names the process, for people who look at the table.
+        """
+        ...
+
+    async def begin_run(  # noqa: PLR0913 - a run's turn has no inbox row to take these from
+        self,
+        turn: TurnId,
+        conversation: ConversationId,
+        *,
+        requester: Principal,
+        instruction: str,
+        owner: str,
+    ) -> TurnStart | None:
+        """The same for a run's turn, whose id the run fixes and whose message is an instruction.
+
+        None where that turn has ended already; the log holds what it answered.
+        """
+        ...
+
+    async def append(
+        self, turn: TurnId, fence: int, entries: Sequence[Entry]
+    ) -> None:
+        """Append to the log.
+
+        Raises:
+            Conflict: the turn has ended, or another owner took it up since.
+        """
+        ...
+
+    async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:
+        """Remember the message that shows the answer while it grows, so that a crash reuses it.
+
+        Raises:
+            Conflict: as for `append`.
+        """
+        ...
+
+    async def finish(
+        self,
+        turn: TurnId,
+        fence: int,
+        *,
+        state: TurnState,
+        entries: Sequence[Entry] = (),
+        replies: Sequence[OutboxItem] = (),
+    ) -> None:
+        """End the turn: its last entries, its state, its inbox row and its outbox rows, at once.
+
+        Raises:
+            Conflict: as for `append`.
+        """
+        ...
+
+    async def stop(self, conversation: ConversationId) -> TurnId | None:
+        """Mark the conversation's running turn as stopped, whoever owns it; returns it, or None.
+
+        The owner's next write raises `Conflict`, so that nothing of it is sent.
+        """
+        ...
+
+    async def open_conversations(self) -> list[ConversationId]:
+        """Conversations with a running turn or with pending messages bound to them, for recovery."""
+        ...
+
+
+class Outbox(Protocol):
+    """Messages on their way out. In order within a thread, side by side between threads."""
+
+    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
+        """Store messages to be sent; one whose id is there already is left as it is."""
+        ...
+
+    async def claim(
+        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Take messages that may be sent now: `PENDING`, `not_before` reached, oldest first.
+
+        At most one of each thread, and none of a thread whose earlier message is not final, so
+        that a thread's messages go out in order. The rows are `SENDING` when this returns, with
+        `attempts` one higher. Two processes never claim the same row.
+        """
+        ...
+
+    async def sent(self, item: OutboxId, message: MessageId) -> None:
+        """Mark a message as sent. Where it `binds`, bind the thread under it in the same transaction.
+
+        The thread under a message that was sent into a thread is that thread itself.
+        """
+        ...
+
+    async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
+        """Hand a claimed message back, to be tried again at that time."""
+        ...
+
+    async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
+        """End a message as `DEAD` or `WITHHELD`, with the reason."""
+        ...
+
+    async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
+        """Messages found `SENDING`, of that owner or of all: ambiguous, to be reconciled."""
+        ...
+
+    async def get(self, item: OutboxId) -> OutboxItem | None:
+        """The message, or None."""
+        ...
+
+    async def next_time(self) -> datetime | None:
+        """The earliest `not_before` of a pending message, or None."""
+        ...
+
+    async def count(self, state: OutboxState) -> int:
+        """How many messages are in that state."""
+        ...
+
+    async def oldest_pending(self) -> datetime | None:
+        """When the oldest message that is not final was written, for readiness."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What to write for one due schedule.
+
+    Attributes:
+        schedule: the schedule, as it was read.
+        occurrences: the planned times up to now: earlier ones `MISSED`, the latest `DUE`.
+        next_at: the planned time after now, or None where there is none.
+    """
+
+    schedule: Schedule
+    occurrences: tuple[Occurrence, ...]
+    next_at: datetime | None
+
+
+class Schedules(Protocol):
+    """Schedules and their planned times. This table is the truth; tickers only look at it."""
+
+    async def add(self, schedule: Schedule) -> Schedule:
+        """Store a schedule and give it the next number; one whose id is there already is returned."""
+        ...
+
+    async def get(self, number: int) -> Schedule | None:
+        """The schedule of that number, deleted ones included, or None."""
+        ...
+
+    async def by_id(self, schedule: ScheduleId) -> Schedule | None:
+        """The schedule of that id, deleted ones included, or None."""
+        ...
+
+    async def all(self) -> list[Schedule]:
+        """Every schedule that is not deleted: those with a next time first, by that time."""
+        ...
+
+    async def change(
+        self,
+        schedule: ScheduleId,
+        *,
+        was: ScheduleState,
+        becomes: ScheduleState,
+        next_at: datetime | None,
+    ) -> None:
+        """Change the state.
+
+        Raises:
+            Conflict: the state is no longer `was`.
+        """
+        ...
+
+    async def due(self, *, now: datetime, limit: int = 200) -> list[Schedule]:
+        """Active schedules whose next time has come, earliest first."""
+        ...
+
+    async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
+        """Write the planned times and the next times of due schedules, in one transaction.
+
+        A schedule whose state or next time is no longer as it was read is passed over, and so is
+        a planned time that is there already: another process was first. A claim without a next
+        time makes the schedule `FINISHED`. Returns the `DUE` occurrences that this call wrote.
+        """
+        ...
+
+    async def add_occurrence(self, occurrence: Occurrence) -> None:
+        """Store a planned time that a person asked for; one that is there already is left alone."""
+        ...
+
+    async def next_time(self) -> datetime | None:
+        """The earliest next time of an active schedule, or None."""
+        ...
+
+    async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
+        """Planned times that are `DUE`, oldest first: their runs may not have been started."""
+        ...
+
+    async def end_occurrence(
+        self, run: RunId, *, state: OccurrenceState, now: datetime,
+        result: str = "", delivery: str = "", error: str = "",
+    ) -> None:
+        """Write how a planned time ended. Writing it again changes nothing."""
+        ...
+
+    async def note_delivery(self, run: RunId, delivery: str) -> None:
+        """Write what became of the result of a planned time."""
+        ...
+
+    async def occurrence(self, run: RunId) -> Occurrence | None:
+        """The planned time that the run carries out, or None."""
+        ...
+
+    async def history(
+        self, *, schedule: ScheduleId | None = None, since: datetime | None = None, limit: int = 20
+    ) -> list[Occurrence]:
+        """Planned times, of one schedule or of all, latest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A process slot, as the others see it.
+
+    Attributes:
+        slot: its stable name: the same after a restart of the same process.
+        role: what it does: `all`, `web`, `worker`, `clock`.
+        seen_at: its last sign of life.
+    """
+
+    slot: str
+    role: str
+    seen_at: datetime
+
+
+class Workers(Protocol):
+    """Which processes are alive."""
+
+    async def beat(self, worker: Worker) -> None:
+        """Write a sign of life."""
+        ...
+
+    async def silent(self, *, since: datetime) -> list[Worker]:
+        """Workers whose last sign of life is older, not yet taken over."""
+        ...
+
+    async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
+        """Claim a silent worker's work: True for exactly one caller for that `seen_at`."""
+        ...
+
+
+class Store(Protocol):
+    """The database: each part is a port of its own, one transaction spans parts where it says so."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Accepted events."""
+        ...
+
+    @property
+    def conversations(self) -> Conversations:
+        """Conversations and bindings."""
+        ...
+
+    @property
+    def turns(self) -> Turns:
+        """Turns."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """Messages on their way out."""
+        ...
+
+    @property
+    def schedules(self) -> Schedules:
+        """Schedules and their planned times."""
+        ...
+
+    @property
+    def workers(self) -> Workers:
+        """Processes."""
+        ...
+
+    async def check(self) -> None:
+        """Return where the database answers; raise where it does not."""
+        ...
+
+
+# ------------------------------------------------------------------------------- platforms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatLimits:
+    """What a platform can take.
+
+    Attributes:
+        per_channel: messages a second in one channel.
+        overall: messages a second in all.
+        burst: how many may go at once before `per_channel` holds.
+    """
+
+    per_channel: float
+    overall: float
+    burst: int = 1
+
+
+class ChatPort(Protocol):
+    """A chat platform, outbound. Nothing else may send there."""
+
+    @property
+    def platform(self) -> Platform:
+        """Which platform."""
+        ...
+
+    @property
+    def limits(self) -> ChatLimits:
+        """How fast it may be sent to."""
+        ...
+
+    def split(self, content: Content) -> tuple[Content, ...]:
+        """Cut the content into pieces that fit one message each; at least one, in order.
+
+        Pure. Never cuts a code fence open, a grapheme or a link; buttons go under the last piece.
+        """
+        ...
+
+    async def send(self, item: OutboxItem) -> MessageId:
+        """Send one message; where it has a draft, the draft becomes it.
+
+        The item's id is the idempotency key: it travels with the message where the platform
+        has room for it.
+
+        Raises:
+            Retryable: it was not sent; try later, after `after` seconds where given.
+            Permanent: it can never be sent.
+            Ambiguous: it may have been sent.
+        """
+        ...
+
+    async def find(self, item: OutboxItem) -> MessageId | None:
+        """The message that an ambiguous send made, by its idempotency key; None where there is none.
+
+        Raises:
+            Retryable: the platform could not be asked.
+            Permanent: the platform cannot tell, and will never be able to.
+        """
+        ...
+
+    async def status(self, thread: ThreadRef, text: str) -> None:
+        """Show that the agent works, or clear it with an empty text. Best effort, never raises."""
+        ...
+
+    async def begin_draft(
+        self, thread: ThreadRef, *, requester: Principal, text: str
+    ) -> MessageId | None:
+        """Start a message that will grow; None where the platform or the moment does not allow it."""
+        ...
+
+    async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
+        """Show the answer so far. Best effort, never raises."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows the person that a turn is under way."""
+
+    async def thinking(self, thread: ThreadRef) -> None:
+        """The turn began."""
+        ...
+
+    async def queued(self, thread: ThreadRef, waiting: int) -> None:
+        """A message waits behind a running turn; `waiting` counts it too."""
+        ...
+
+
+# ---------------------------------------------------------------------------------- models
+
+
+class ModelPort(Protocol):
+    """A language model, or what stands in for one."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of it."""
+        ...
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        """Ask; yields text as it comes and ends with exactly one `Finished`.
+
+        Closing the iterator early stops the call.
+
+        Raises:
+            ModelTimeout: no answer in time, or none within the idle limit while streaming.
+            ModelRateLimited: slow down.
+            ModelKeyRefused: the key is wrong.
+            ModelUnavailable: the server failed or cannot be reached.
+            ModelOutputUnusable: the answer is garbage, empty, or broke off.
+            ContextTooLong: shorten the conversation.
+            SpendingForbidden: a paid model in a test.
+        """
+        ...
+
+
+# ------------------------------------------------------------ policy, budget, tools (seams)
+
+
+class Verdict(StrEnum):
+    """What policy says of a tool call."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext:
+    """In whose name, and where, a tool runs. From the signed event, never from the model.
+
+    Attributes:
+        turn: the turn that calls.
+        conversation: the conversation it is in.
+        agent: the agent that calls.
+        requester: the person it acts for.
+        thread: where the person wrote; for a run, the target of its schedule.
+        attended: a person is there to be asked.
+    """
+
+    turn: TurnId
+    conversation: ConversationId
+    agent: AgentName
+    requester: Principal
+    thread: ThreadRef
+    attended: bool
+
+
+class Policy(Protocol):
+    """Decides whether a tool may run."""
+
+    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Verdict:
+        """The verdict. Deterministic: no model is asked."""
+        ...
+
+
+class Tools(Protocol):
+    """The tools an agent has. The executor is the only caller of `run`."""
+
+    def specs(self, agent: AgentName) -> tuple[ToolSpec, ...]:
+        """What the agent may call."""
+        ...
+
+    async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
+        """Run it. What is wrong with the arguments is a failed result that says so.
+
+        A `repeatable` tool uses the turn's and the call's ids as its idempotency key.
+        """
+        ...
+
+
+class Budget(Protocol):
+    """Keeps spending inside its limits."""
+
+    async def reserve(self, turn: TurnId, model: ModelInfo, request: ModelRequest) -> str:
+        """Hold the worst case of a call; returns the hold.
+
+        Raises:
+            Refused: a limit would be passed; says which.
+        """
+        ...
+
+    async def settle(self, hold: str, finished: Chunk | None) -> None:
+        """Replace the hold by what was used; None where the call failed."""
+        ...
+
+
+# --------------------------------------------------------------------------- time and runs
+
+
+class Timetable(Protocol):
+    """Reads times that people write, and computes the next one."""
+
+    def read(self, text: str, *, now: datetime, zone: str) -> When:
+        """The times that the words mean, in the zone.
+
+        Takes five-field cron (0 and 7 are Sunday, names allowed), "every weekday at 8:30",
+        "every 15 minutes", "in 2 hours", "tomorrow at 9am", "2026-12-01 14:00".
+
+        Raises:
+            Refused: it is no time, lies in the past, never comes, comes more than once a
+                minute, or is a bare number or word that could mean many things.
+        """
+        ...
+
+    def next_after(self, when: When, after: datetime) -> datetime | None:
+        """The first planned time after that instant, in UTC, or None. Pure.
+
+        At a change of clocks each nominal local time comes once; one that does not exist comes
+        at the first moment after the gap.
+        """
+        ...
+
+    def describe(self, when: When) -> str:
+        """The times in words: "at 08:30 on Monday through Friday"."""
+        ...
+
+    def check_zone(self, zone: str) -> str:
+        """The zone's IANA name as it is written properly.
+
+        Raises:
+            Refused: there is no such zone; names near ones.
+        """
+        ...
+
+
+class Ticker(Protocol):
+    """Calls jobs of this process at their time. It remembers nothing over a restart."""
+
+    def every(self, seconds: float, name: str, job: Callable[[], Awaitable[None]]) -> None:
+        """Call the job again and again; a call that is still running is not doubled."""
+        ...
+
+    def wake_at(self, when: datetime, name: str, job: Callable[[], Awaitable[None]]) -> None:
+        """Call the job once at that time, at once where it has passed; replaces the same name's."""
+        ...
+
+    def start(self) -> None:
+        """Begin calling."""
+        ...
+
+    async def stop(self) -> None:
+        """Call no more, and wait for calls under way."""
+        ...
+
+
+class RunContext(Protocol):
+    """What a workflow may use. Everything else it does must be inside a step."""
+
+    @property
+    def run(self) -> RunId:
+        """The run."""
+        ...
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
+        """Do the work, or, where it completed before a crash, return what it returned then.
+
+        The work may be done twice if the crash came before its result was stored.
+        """
+        ...
+
+    async def wait(self, topic: str) -> Json:
+        """Wait for a signal on that topic, however long; survives restarts. One call takes one."""
+        ...
+
+    async def child(self, workflow: str, run: RunId, payload: Json) -> Json:
+        """Start another run as a child of this one and wait for its result."""
+        ...
+
+
+Workflow = Callable[[RunContext, Json], Awaitable[Json]]
+"""A workflow: deterministic between its steps, so that it can be played again after a crash."""
+
+
+class Durable(Protocol):
+    """Runs workflows so that a crash loses no completed step."""
+
+    def register(self, name: str, workflow: Workflow) -> None:
+        """Make a workflow known. Before `open`, in every process, with the same names."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, and go on with the unfinished runs of this process slot."""
+        ...
+
+    async def close(self) -> None:
+        """Stop here, leaving unfinished runs to be gone on with."""
+        ...
+
+    async def start(
+        self, workflow: str, run: RunId, payload: Json, *, partition: str | None = None
+    ) -> None:
+        """Start a run; one whose id was started before is left as it is.
+
+        With a partition, the runs of that partition are done one at a time in the order in
+        which they were started, by any process that works; without one, at once.
+        """
+        ...
+
+    async def signal(self, run: RunId, topic: str, value: Json, *, key: str) -> None:
+        """Send a signal; the same key again is not delivered twice. It may come before the wait."""
+        ...
+
+    async def cancel(self, run: RunId) -> None:
+        """Cancel a run and its children, as soon as their steps under way return."""
+        ...
+
+    async def state(self, run: RunId) -> RunState | None:
+        """Where the run is; None where it was never started."""
+        ...
+
+    async def result(self, run: RunId) -> Json:
+        """Wait for the run to end; what it returned.
+
+        Raises:
+            NightdeskError: it failed or was cancelled.
+        """
+        ...
+
+    async def take_over(self, slot: str) -> int:
+        """Go on here with the unfinished runs of a dead process; returns how many.
+
+        The caller has made sure that it is dead (`Workers.take_over`).
+        """
+        ...
+
+
+# --------------------------------------------------------------------------------- inbound
+
+
+class Accept(Protocol):
+    """Where a listener (a terminal, a socket, a polling loop) hands what it heard."""
+
+    async def __call__(self, inbound: Inbound) -> None:
+        """Judge, store and process the event. Durable when it returns; a duplicate is harmless.
+
+        Raises:
+            StorageFull: it was not stored; say so to the sender and let the platform retry.
+        """
+        ...
+
+
+class Commands(Protocol):
+    """Answers commands and button presses; `gateway.commands` implements it."""
+
+    async def answer(self, received: Received) -> tuple[Content, bool]:
+        """Carry out the command and return the answer, and whether only the sender sees it.
+
+        Carried out twice for the same row it has the effect of once. Never raises for what the
+        person did wrong: that is an answer too.
+        """
+        ...
+
+
+class Dispatch(Protocol):
+    """Hands a conversation's mailbox to whoever works it: a task here, or a queue's worker."""
+
+    async def post(self, conversation: ConversationId, lane: Lane, row: InboxId) -> None:
+        """Say that the row waits in that lane of the conversation. Saying it twice is harmless."""
+        ...
