@@ -1,0 +1,57 @@
+"""What holds for every test: a closed environment, nothing left running, no warnings, no network."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.support import environment, leaks
+from tests.support.clock import ManualClock
+
+# Before anything of the program is imported: some libraries read the environment at import.
+environment.close(os.environ)
+
+# A deadline for each example measures the machine, not the code; pytest's own time limit stands.
+settings.register_profile("nightdesk", deadline=None, print_blob=True)
+settings.load_profile("nightdesk")
+
+
+@pytest.fixture(autouse=True)
+def _closed_environment() -> Iterator[None]:
+    """Give each test the environment that the first one had."""
+    before = dict(os.environ)
+    yield
+    if dict(os.environ) != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_lingering_threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread which would keep the process from ending."""
+    before = threading.enumerate()
+    yield
+    if request.node.get_closest_marker("leaky") is None:
+        left = leaks.lingering_threads(before)
+        assert not left, f"threads still running after the test: {left}"
+
+
+@pytest.fixture(autouse=True)
+async def _no_lingering_tasks(
+    request: pytest.FixtureRequest, _no_lingering_threads: None
+) -> AsyncIterator[None]:
+    """Fail a test that leaves an asyncio task running: every task has an owner that ends it."""
+    before = asyncio.all_tasks()
+    yield
+    if request.node.get_closest_marker("leaky") is None:
+        left = await leaks.lingering_tasks(before)
+        assert not left, f"tasks still running after the test: {left}"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still until the test advances it."""
+    return ManualClock()
