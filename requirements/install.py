@@ -40,7 +40,7 @@ def main() -> int:
     if pip.returncode == 0:
         _say(f"Installed in {time.monotonic() - began:.0f} s")
     else:
-        _say(f"pip ended with {pip.returncode}; what it said is above. The same command tries again.")
+        _say(f"pip ended with {pip.returncode}, for the reason above; try the same again.")
     return pip.returncode
 
 

@@ -1,0 +1,66 @@
+"""A broad `except` stands only where one piece of work is supervised; a task always has an owner."""
+
+import ast
+from collections.abc import Iterator
+
+from tests.architecture import source
+
+SUPERVISION: dict[str, str] = {
+    # "package/module.py function": "why anything at all may be caught here, and where it goes",
+}
+"""Every place that catches `Exception`. Adding a line here is an architectural decision."""
+
+BROAD = {"Exception", "BaseException", "ExceptionGroup", "BaseExceptionGroup"}
+
+
+def test_a_broad_except_stands_only_at_the_named_places() -> None:
+    found = {where for module in source.modules() for where in _broad_handlers(module)}
+    assert found - SUPERVISION.keys() == set(), "catch what you expect, or name the place"
+    assert SUPERVISION.keys() - found == set(), "the list names a place that is gone"
+
+
+def test_every_task_has_an_owner() -> None:
+    # ruff bans asyncio.create_task; a loop's own create_task would be the way around it.
+    ownerless = [
+        f"{module.path}:{line}"
+        for module in source.modules()
+        for line, called, call in source.calls(module.tree)
+        if called == "create_task"
+        and isinstance(call.func, ast.Attribute)
+        and "loop" in ast.unparse(call.func.value)
+    ]
+    assert ownerless == []
+
+
+def _broad_handlers(module: source.Module) -> Iterator[str]:
+    for function, node in _with_function(module.tree, "the module"):
+        if isinstance(node, ast.ExceptHandler):
+            broad = node.type is None or _names(node.type) & BROAD
+            if broad and not _reraises(node):
+                yield f"{module.path} {function}"
+        elif isinstance(node, ast.Call) and _suppresses_broadly(node):
+            yield f"{module.path} {function}"
+
+
+def _suppresses_broadly(call: ast.Call) -> bool:
+    suppresses = ast.unparse(call.func).endswith("suppress")
+    return suppresses and any(_names(argument) & BROAD for argument in call.args)
+
+
+def _with_function(tree: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
+    for child in ast.iter_child_nodes(tree):
+        inner = (
+            child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
+        )
+        yield inner, child
+        yield from _with_function(child, inner)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _reraises(handler: ast.ExceptHandler) -> bool:
+    """Whether it only cleans up: its last statement is a bare `raise`."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
