@@ -13,8 +13,9 @@ CLOSED = {
     "DO_NOT_TRACK": "1",
 }
 
+# NIGHTDESK_SPECS stays: it tells the tests where the platforms' published schemas lie.
 _PRIVATE = re.compile(
-    r"^(NIGHTDESK_|DBOS_|OPENAI_|ANTHROPIC_|AZURE_|AWS_|GOOGLE_|GEMINI_|VERTEX|LITELLM_|OLLAMA_"
+    r"^(NIGHTDESK_(?!SPECS$)|DBOS_|OPENAI_|ANTHROPIC_|AZURE_|AWS_|GOOGLE_|GEMINI_|VERTEX|LITELLM_|OLLAMA_"
     r"|SLACK_|TELEGRAM_|DISCORD_|PG[A-Z]+$)"
     r"|(_API_KEY|_ACCESS_KEY|_TOKEN|_SECRET|_PASSWORD)$"
     r"|^(https?|all|no)_proxy$",
