@@ -25,7 +25,7 @@ from runtime.ids import (
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
-from runtime.model.events import Inbound, Lane, Received
+from runtime.model.events import Inbound, Received
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.run import RunState
@@ -58,6 +58,10 @@ class Inbox(Protocol):
 
     async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:
         """Rows that are neither finished nor begun by a turn, oldest first, beyond `after`."""
+        ...
+
+    async def get(self, row: InboxId) -> Received | None:
+        """The row, or None where it is finished, begun by a turn, or not there."""
         ...
 
     async def finish(self, row: InboxId, replies: Sequence[OutboxItem]) -> None:
@@ -466,6 +470,15 @@ class ChatPort(Protocol):
         """
         ...
 
+    async def direct(self, who: Principal) -> ThreadRef:
+        """The direct conversation with that person, for notices to an owner.
+
+        Raises:
+            Retryable: the platform could not be asked.
+            Permanent: there is none and none can be opened.
+        """
+        ...
+
     async def status(self, thread: ThreadRef, text: str) -> None:
         """Show that the agent works, or clear it with an empty text. Best effort, never raises."""
         ...
@@ -478,18 +491,6 @@ class ChatPort(Protocol):
 
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
         """Show the answer so far. Best effort, never raises."""
-        ...
-
-
-class Progress(Protocol):
-    """Shows the person that a turn is under way."""
-
-    async def thinking(self, thread: ThreadRef) -> None:
-        """The turn began."""
-        ...
-
-    async def queued(self, thread: ThreadRef, waiting: int) -> None:
-        """A message waits behind a running turn; `waiting` counts it too."""
         ...
 
 
@@ -762,6 +763,6 @@ class Commands(Protocol):
 class Dispatch(Protocol):
     """Hands a conversation's mailbox to whoever works it: a task here, or a queue's worker."""
 
-    async def post(self, conversation: ConversationId, lane: Lane, row: InboxId) -> None:
-        """Say that the row waits in that lane of the conversation. Saying it twice is harmless."""
+    async def post(self, conversation: ConversationId, received: Received) -> None:
+        """Say that the row waits in its lane of the conversation. Saying it twice is harmless."""
         ...

@@ -75,6 +75,13 @@ class Proactive:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A proactive message that the allow-list lets through. Only `runtime.egress` builds one."""
+    """A proactive message that may go out. Only `runtime.egress` builds one.
+
+    Attributes:
+        message: the message.
+        listed: the allow-list let it through, and is asked again when it is sent. False for a
+            notice to an owner's own direct conversation, which is on no list.
+    """
 
     message: Proactive
+    listed: bool = True

@@ -1,0 +1,39 @@
+"""Who may do what: the only judge, for every kind of event and every tool."""
+
+from runtime.errors import Refused
+from runtime.model.access import Action
+from runtime.model.address import Principal
+from runtime.model.team import MemberRole, Team
+
+__all__ = ["Action", "authorize"]
+
+_RANK = {role: rank for rank, role in enumerate(MemberRole)}
+
+_LEAST: dict[Action, MemberRole] = {
+    Action.CONVERSE: MemberRole.GUEST,
+    Action.SCHEDULE_READ: MemberRole.MEMBER,
+    Action.SCHEDULE_WRITE: MemberRole.OPERATOR,
+    # Stopping errs towards yes: whoever may start something may stop it.
+    Action.STOP: MemberRole.GUEST,
+    Action.STATUS: MemberRole.MEMBER,
+}
+
+
+def authorize(team: Team, who: Principal, action: Action) -> None:
+    """Return where the person may do it.
+
+    Raises:
+        Refused: the person is a stranger, or their role is too low; says who could.
+    """
+    role = team.role_of(who)
+    if role is None:
+        raise Refused(
+            f"You are not a member of {team.name}, so I cannot do that for you.",
+            hint=f"An owner can add you by your id, {who.platform}: {who.workspace}/{who.user}.",
+        )
+    least = _LEAST[action]
+    if _RANK[role] > _RANK[least]:
+        raise Refused(
+            f"That needs the role {least}; yours is {role}.",
+            hint="An owner can change your role in nightdesk.toml.",
+        )

@@ -1,0 +1,50 @@
+"""What is under way in this process, so that a drain or a script can wait for quiet."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Activity:
+    """Counts work under way. Everything happens on one event loop."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._changed = asyncio.Event()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count the block as work under way."""
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+
+    def begin(self) -> None:
+        """Count one piece of work; the caller ends it with `end`."""
+        self._under_way += 1
+
+    def end(self) -> None:
+        """End one piece of work."""
+        self._under_way -= 1
+        self.note()
+
+    def note(self) -> None:
+        """Say that something changed, to whoever waits for quiet."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is under way."""
+        return self._under_way == 0
+
+    async def change(self) -> None:
+        """Return at the next change."""
+        await self._changed.wait()
+
+    async def idle(self) -> None:
+        """Return once nothing is under way; at once where nothing is."""
+        while not self.quiet:
+            await self.change()

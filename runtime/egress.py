@@ -1,0 +1,54 @@
+"""The allow-list: the only way for a message that nobody asked for just now.
+
+`Cleared` is built here and nowhere else, and the outbox takes `Reply | Cleared`, so a proactive
+message to a channel off the list cannot be expressed. The list is asked again when the message
+is sent, because it can shrink while a message waits.
+"""
+
+from dataclasses import dataclass
+
+from runtime.model.address import ChannelRef, Principal
+from runtime.model.messages import Cleared, Proactive
+from runtime.model.outbox import OutboxItem
+from runtime.model.team import MemberRole, Team
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A proactive message that is not sent.
+
+    Attributes:
+        reason: why, in words for a person.
+    """
+
+    reason: str
+
+
+def clear(message: Proactive, team: Team) -> Cleared | Withheld:
+    """Let the message through if the team lists its channel as proactive, by channel id."""
+    reason = _objection(message.thread.channel, team)
+    return Withheld(reason) if reason else Cleared(message)
+
+
+def clear_owner_notice(message: Proactive, team: Team, owner: Principal) -> Cleared | Withheld:
+    """Let a notice about the desk's own trouble through to an owner's direct conversation.
+
+    The caller has taken `message.thread` from `ChatPort.direct(owner)`.
+    """
+    if team.role_of(owner) is not MemberRole.OWNER:
+        return Withheld("notices about trouble go to owners only")
+    return Cleared(message, listed=False)
+
+
+def objection_now(item: OutboxItem, team: Team) -> str:
+    """Why a waiting message may not be sent now; empty where it may."""
+    return _objection(item.thread.channel, team) if item.proactive else ""
+
+
+def _objection(channel: ChannelRef, team: Team) -> str:
+    rule = team.rule_of(channel)
+    if rule is None:
+        return f"channel {channel.channel} is not in the team's configuration"
+    if not rule.proactive:
+        return f"channel {rule.name} ({channel.channel}) does not have proactive = true"
+    return ""

@@ -1,0 +1,17 @@
+"""What a person can ask for, as the one authorisation function judges it."""
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """An action that somebody may or may not do."""
+
+    CONVERSE = "converse"
+    """Talk to an agent."""
+    SCHEDULE_READ = "schedule_read"
+    SCHEDULE_WRITE = "schedule_write"
+    """Create, pause, resume, delete or run a schedule."""
+    STOP = "stop"
+    """Stop a running turn."""
+    STATUS = "status"
+    """See how the desk does."""

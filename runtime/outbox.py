@@ -1,0 +1,52 @@
+"""From what is to be said to rows of the outbox: one for each message of the platform."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from runtime.ids import OutboxId, Platform, TurnId, derived
+from runtime.model.messages import Cleared, Content, Proactive, Reply
+from runtime.model.outbox import OutboxItem
+
+Splitter = Callable[[Platform, Content], tuple[Content, ...]]
+"""Cuts content into pieces that fit one message of the platform each."""
+
+
+def compose(
+    message: Reply | Cleared, *, split: Splitter, now: datetime, turn: TurnId | None = None
+) -> list[OutboxItem]:
+    """The outbox rows of a message, in the order in which they go out.
+
+    The ids follow from the message's id, so composing it again makes the same rows. A draft
+    becomes the first row, and the thread under the first row is the one that is bound.
+    """
+    said: Reply | Proactive = message.message if isinstance(message, Cleared) else message
+    listed = isinstance(message, Cleared) and message.listed
+    return [
+        _row(said, piece, place, now, turn, listed=listed)
+        for place, piece in enumerate(split(said.thread.platform, said.content))
+    ]
+
+
+def _row(  # noqa: PLR0913 - one argument for each thing a row takes from its message
+    said: Reply | Proactive,
+    piece: Content,
+    place: int,
+    now: datetime,
+    turn: TurnId | None,
+    *,
+    listed: bool,
+) -> OutboxItem:
+    reply = said if isinstance(said, Reply) else None
+    return OutboxItem(
+        id=said.id if place == 0 else OutboxId(derived(said.id, str(place))),
+        thread=said.thread,
+        content=piece,
+        proactive=listed,
+        only_for=reply.only_for if reply else None,
+        reply_url=reply.reply_url if reply else "",
+        draft=reply.draft if reply and place == 0 else None,
+        binds=said.binds if isinstance(said, Proactive) and place == 0 else None,
+        turn=turn,
+        not_before=now,
+        created_at=now,
+    )
