@@ -33,12 +33,12 @@ def test_the_four_packages_hold_a_docstring_and_nothing_else() -> None:
         assert len(tree.body) == 1, package
 
 
-def test_an_sdk_is_not_imported_by_its_name_as_text_outside_its_folder() -> None:
+def test_a_library_is_not_imported_by_its_name_as_text_outside_its_home() -> None:
     owners = {
-        sdk: [importer.removesuffix(".**") for importer in contract["allowed_importers"]]
+        library: [importer.removesuffix(".**") for importer in contract["allowed_importers"]]
         for contract in source.pyproject()["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "protected"
-        for sdk in contract["protected_modules"]
+        if contract["type"] == "home"
+        for library in contract["protected_modules"]
     }
     astray = [
         f"{module.path}:{line} imports {name}"
