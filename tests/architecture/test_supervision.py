@@ -7,6 +7,7 @@ from tests.architecture import source
 
 SUPERVISION: dict[str, str] = {
     # "package/module.py function": "why anything at all may be caught here, and where it goes",
+    "runtime/turns.py _supervise": "one turn: logged with a reference, which the person is given",
 }
 """Every place that catches `Exception`. Adding a line here is an architectural decision."""
 
