@@ -13,7 +13,7 @@ trap 'rm -rf "$tools"' EXIT
 resolve() {
     local input=$1 lock=$2
     shift 2
-    env --unset=UV_INDEX --unset=UV_EXTRA_INDEX_URL --unset=UV_FIND_LINKS --unset=UV_DEFAULT_INDEX \
+    env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_DEFAULT_INDEX \
         "$tools/bin/uv" --no-config --quiet pip compile "$input" --output-file "$lock" "$@" ${UPGRADE:+--upgrade} \
         --universal --python-version 3.11 --generate-hashes \
         --no-header --no-annotate --no-emit-index-url --no-emit-find-links >/dev/null
