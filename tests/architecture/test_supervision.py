@@ -8,7 +8,8 @@ from tests.architecture import source
 SUPERVISION: dict[str, str] = {
     # "package/module.py function": "why anything at all may be caught here, and where it goes",
     "gateway/dispatcher.py _deliver": "one delivery: logged with a reference, then looked for",
-    "runtime/turns.py _supervise": "one turn: logged with a reference, which the person is given",
+    "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
+    "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",
 }
 """Every place that catches `Exception`. Adding a line here is an architectural decision."""
 
