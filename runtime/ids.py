@@ -59,5 +59,5 @@ def derived(*parts: str) -> str:
 
 
 def _spell(number: int) -> str:
-    """Spell 128 bits in 26 characters of Crockford's base 32, so that text order is number order."""
+    """128 bits in 26 characters of Crockford's base 32: text order is number order."""
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))

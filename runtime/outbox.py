@@ -27,7 +27,7 @@ def compose(
     ]
 
 
-def _row(  # noqa: PLR0913 - one argument for each thing a row takes from its message
+def _row(
     said: Reply | Proactive,
     piece: Content,
     place: int,

@@ -37,7 +37,7 @@ from runtime.model.schedule import (
     When,
 )
 from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
-from runtime.model.turn import TurnStart, TurnState
+from runtime.model.turn import Turn, TurnStart, TurnState
 
 # ---------------------------------------------------------------------------------- stores
 
@@ -109,7 +109,7 @@ class Conversations(Protocol):
         ...
 
     async def earlier(self, thread: ThreadRef, *, limit: int = 10) -> list[Conversation]:
-        """Conversations that the thread was bound to, the latest first, the present one included."""
+        """Conversations that the thread was bound to, latest first, the present one included."""
         ...
 
     async def entries(self, conversation: ConversationId, *, limit: int = 200) -> list[Entry]:
@@ -130,7 +130,7 @@ class Turns(Protocol):
         """
         ...
 
-    async def begin_run(  # noqa: PLR0913 - a run's turn has no inbox row to take these from
+    async def begin_run(
         self,
         turn: TurnId,
         conversation: ConversationId,
@@ -145,9 +145,7 @@ class Turns(Protocol):
         """
         ...
 
-    async def append(
-        self, turn: TurnId, fence: int, entries: Sequence[Entry]
-    ) -> None:
+    async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
         """Append to the log.
 
         Raises:
@@ -179,7 +177,7 @@ class Turns(Protocol):
         """
         ...
 
-    async def stop(self, conversation: ConversationId) -> TurnId | None:
+    async def stop(self, conversation: ConversationId) -> Turn | None:
         """Mark the conversation's running turn as stopped, whoever owns it; returns it, or None.
 
         The owner's next write raises `Conflict`, so that nothing of it is sent.
@@ -187,7 +185,7 @@ class Turns(Protocol):
         ...
 
     async def open_conversations(self) -> list[ConversationId]:
-        """Conversations with a running turn or with pending messages bound to them, for recovery."""
+        """Conversations with a running turn or with pending messages, for recovery."""
         ...
 
 
@@ -210,7 +208,7 @@ class Outbox(Protocol):
         ...
 
     async def sent(self, item: OutboxId, message: MessageId) -> None:
-        """Mark a message as sent. Where it `binds`, bind the thread under it in the same transaction.
+        """Mark a message as sent and, where it `binds`, bind the thread under it, at once.
 
         The thread under a message that was sent into a thread is that thread itself.
         """
@@ -264,7 +262,7 @@ class Schedules(Protocol):
     """Schedules and their planned times. This table is the truth; tickers only look at it."""
 
     async def add(self, schedule: Schedule) -> Schedule:
-        """Store a schedule and give it the next number; one whose id is there already is returned."""
+        """Store a schedule and give it the next number; one that is there already is returned."""
         ...
 
     async def get(self, number: int) -> Schedule | None:
@@ -320,8 +318,14 @@ class Schedules(Protocol):
         ...
 
     async def end_occurrence(
-        self, run: RunId, *, state: OccurrenceState, now: datetime,
-        result: str = "", delivery: str = "", error: str = "",
+        self,
+        run: RunId,
+        *,
+        state: OccurrenceState,
+        now: datetime,
+        result: str = "",
+        delivery: str = "",
+        error: str = "",
     ) -> None:
         """Write how a planned time ended. Writing it again changes nothing."""
         ...
@@ -373,7 +377,7 @@ class Workers(Protocol):
 
 
 class Store(Protocol):
-    """The database: each part is a port of its own, one transaction spans parts where it says so."""
+    """The database. Each part is a port of its own; some transactions span parts, and say so."""
 
     @property
     def inbox(self) -> Inbox:
@@ -462,7 +466,7 @@ class ChatPort(Protocol):
         ...
 
     async def find(self, item: OutboxItem) -> MessageId | None:
-        """The message that an ambiguous send made, by its idempotency key; None where there is none.
+        """The message that an ambiguous send made, by its idempotency key, or None.
 
         Raises:
             Retryable: the platform could not be asked.
@@ -486,7 +490,7 @@ class ChatPort(Protocol):
     async def begin_draft(
         self, thread: ThreadRef, *, requester: Principal, text: str
     ) -> MessageId | None:
-        """Start a message that will grow; None where the platform or the moment does not allow it."""
+        """Start a message that will grow; None where that cannot be done here or now."""
         ...
 
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
@@ -522,7 +526,7 @@ class ModelPort(Protocol):
         ...
 
 
-# ------------------------------------------------------------ policy, budget, tools (seams)
+# ------------------------------------------------------------------ policy, budget, tools
 
 
 class Verdict(StrEnum):
@@ -542,7 +546,7 @@ class ToolContext:
         conversation: the conversation it is in.
         agent: the agent that calls.
         requester: the person it acts for.
-        thread: where the person wrote; for a run, the target of its schedule.
+        thread: where the person wrote; None for a run, which nobody is waiting for.
         attended: a person is there to be asked.
     """
 
@@ -550,7 +554,7 @@ class ToolContext:
     conversation: ConversationId
     agent: AgentName
     requester: Principal
-    thread: ThreadRef
+    thread: ThreadRef | None
     attended: bool
 
 

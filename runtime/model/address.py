@@ -7,7 +7,7 @@ from runtime.ids import MessageId, Platform
 
 @dataclass(frozen=True, slots=True, order=True)
 class ChannelRef:
-    """A channel of a workspace: a Slack channel or direct message, a Telegram chat, a terminal room.
+    """A channel of a workspace: a Slack channel, a direct message, a Telegram chat, a room.
 
     Attributes:
         platform: which platform.

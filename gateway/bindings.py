@@ -1,0 +1,60 @@
+"""Which thread belongs to which conversation, remembered so that it need not be asked each time."""
+
+from collections import OrderedDict
+
+from runtime.ids import AgentName, ConversationId
+from runtime.model.address import ThreadRef
+from runtime.ports import Conversations
+
+_REMEMBERED = 10_000
+"""Threads remembered at once, about 3 MB; the least recently used is forgotten."""
+
+
+class Bindings:
+    """Answers for a thread, from memory where it can.
+
+    Only a process that has the database to itself remembers: another one could bind a thread
+    to another conversation, and this one would not hear of it.
+    """
+
+    def __init__(self, conversations: Conversations, *, alone: bool) -> None:
+        """Answer from `conversations`; `alone` says that no other process writes there."""
+        self._conversations = conversations
+        self._alone = alone
+        self._known: OrderedDict[ThreadRef, ConversationId] = OrderedDict()
+
+    async def conversation(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
+        """The thread's conversation, made now with that agent if it has none."""
+        known = self._recall(thread)
+        if known is not None:
+            return known
+        found = await self._conversations.bind(thread, agent)
+        self._remember(thread, found)
+        return found
+
+    async def is_bound(self, thread: ThreadRef) -> bool:
+        """Whether the thread has a conversation."""
+        if self._recall(thread) is not None:
+            return True
+        found = await self._conversations.bound(thread)
+        if found is None:
+            return False
+        self._remember(thread, found)
+        return True
+
+    def forget(self, thread: ThreadRef) -> None:
+        """The thread was bound to another conversation."""
+        self._known.pop(thread, None)
+
+    def _recall(self, thread: ThreadRef) -> ConversationId | None:
+        known = self._known.get(thread)
+        if known is not None:
+            self._known.move_to_end(thread)
+        return known
+
+    def _remember(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        if not self._alone:
+            return
+        self._known[thread] = conversation
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)

@@ -1,0 +1,189 @@
+"""From a parsed event to a row of the inbox, and from the row to its conversation's mailbox.
+
+Everything up to the row happens before the platform is told that we have the event, so it is
+short: judge by the configuration, one durable insert. The rest happens afterwards, and again
+after a crash, from the row.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gateway.access import Action, authorize
+from gateway.bindings import Bindings
+from runtime.activity import Activity
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.ids import AgentName, ConversationId, IdSource, InboxId, OutboxId, derived
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
+from runtime.model.messages import Content, Reply
+from runtime.model.team import Listen, Team
+from runtime.outbox import Splitter, compose
+from runtime.ports import Dispatch, Store
+from runtime.words import explain
+
+log = logging.getLogger("nightdesk.ingress")
+
+REFUSE_EVERY = 3600.0
+"""Seconds between two refusals to the same stranger; further events are dropped in silence."""
+_STRANGERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Drop:
+    """An event that starts nothing, and why (a constant for the log)."""
+
+    reason: str
+
+
+class Ingress:
+    """Accepts events. Implements `runtime.ports.Accept`."""
+
+    def __init__(  # noqa: PLR0913 - one port or service each
+        self,
+        store: Store,
+        bindings: Bindings,
+        dispatch: Dispatch,
+        *,
+        team: Callable[[], Team],
+        is_command: Callable[[str], bool],
+        split: Splitter,
+        clock: Clock,
+        ids: IdSource,
+        wake_outbox: Callable[[], None],
+        activity: Activity,
+    ) -> None:
+        """Accept events.
+
+        Args:
+            store: the database.
+            bindings: which thread belongs to which conversation.
+            dispatch: where a conversation's mailbox is worked.
+            team: the configuration as it is now.
+            is_command: whether words to the bot are a command.
+            split: cuts a refusal into messages.
+            clock: the clock.
+            ids: makes inbox ids, in the order of arrival.
+            wake_outbox: says that there is something to send.
+            activity: is told what is under way.
+        """
+        self._store = store
+        self._bindings = bindings
+        self._dispatch = dispatch
+        self._team = team
+        self._is_command = is_command
+        self._split = split
+        self._clock = clock
+        self._ids = ids
+        self._wake_outbox = wake_outbox
+        self._activity = activity
+        self._accepted: asyncio.Queue[Received] = asyncio.Queue()
+        self._refused: OrderedDict[Principal, float] = OrderedDict()
+
+    async def __call__(self, inbound: Inbound) -> None:
+        """Judge and store the event; durable, or dropped for a logged reason, when this returns.
+
+        Raises:
+            StorageFull: it was not stored.
+        """
+        judged = await self._judge(inbound)
+        if isinstance(judged, _Drop):
+            log.info("ingress.dropped", extra={"reason": judged.reason, "key": inbound.event_key})
+            return
+        received = Received(
+            id=InboxId(self._ids.new()),
+            lane=Lane.TURN if isinstance(judged.body, Message) else Lane.COMMAND,
+            inbound=judged,
+            received_at=self._clock.now(),
+        )
+        if await self._store.inbox.append(received):
+            self._hand_over(received)
+        else:
+            log.info("ingress.duplicate", extra={"key": inbound.event_key})
+
+    async def recover(self) -> int:
+        """Hand over what an earlier life accepted and did not process; returns how many."""
+        count, last = 0, None
+        while rows := await self._store.inbox.pending(after=last):
+            for received in rows:
+                self._hand_over(received)
+            count, last = count + len(rows), rows[-1].id
+        return count
+
+    async def run(self) -> None:
+        """Hand accepted events to their mailboxes until cancelled."""
+        while True:
+            received = await self._accepted.get()
+            try:
+                conversation = await self._conversation(received.inbound.thread)
+                await self._dispatch.post(conversation, received)
+            finally:
+                self._activity.end()
+
+    def _hand_over(self, received: Received) -> None:
+        self._activity.begin()
+        self._accepted.put_nowait(received)
+
+    async def _conversation(self, thread: ThreadRef) -> ConversationId:
+        return await self._bindings.conversation(thread, self._agent(thread))
+
+    def _agent(self, thread: ThreadRef) -> AgentName:
+        team = self._team()
+        rule = team.rule_of(thread.channel)
+        return rule.agent if rule else team.agents[0].name
+
+    # ---- judging
+
+    async def _judge(self, inbound: Inbound) -> Inbound | _Drop:
+        """The event as it is to be stored, or why it is not."""
+        addressed = await self._addressed(inbound)
+        if not addressed:
+            return _Drop("not_addressed")
+        try:
+            authorize(self._team(), inbound.sender, Action.CONVERSE)
+        except Refused as refused:
+            await self._refuse(inbound, refused)
+            return _Drop("stranger")
+        body = inbound.body
+        if isinstance(body, Message) and self._is_command(body.text):
+            return replace(inbound, body=Command(text=body.text))
+        return inbound
+
+    async def _addressed(self, inbound: Inbound) -> bool:
+        """Whether the event is meant for the desk at all."""
+        body = inbound.body
+        if isinstance(body, Command | ButtonPress) or body.direct:
+            return True
+        rule = self._team().rule_of(inbound.thread.channel)
+        match rule.listen if rule else Listen.OFF:
+            case Listen.OFF:
+                return False
+            case Listen.ALL:
+                return True
+            case Listen.MENTIONS:
+                return body.mentioned or await self._bindings.is_bound(inbound.thread)
+
+    async def _refuse(self, inbound: Inbound, refused: Refused) -> None:
+        """Tell a stranger why nothing happens, at most once in a while."""
+        now = self._clock.monotonic()
+        last = self._refused.get(inbound.sender)
+        if last is not None and now - last < REFUSE_EVERY:
+            return
+        self._refused[inbound.sender] = now
+        self._refused.move_to_end(inbound.sender)
+        if len(self._refused) > _STRANGERS:
+            self._refused.popitem(last=False)
+        body = inbound.body
+        reply = Reply(
+            id=OutboxId(derived("refusal", inbound.event_key)),
+            thread=inbound.thread,
+            content=Content(explain(refused)),
+            only_for=inbound.sender,
+            reply_url="" if isinstance(body, Message) else body.reply_url,
+        )
+        rows = compose(reply, split=self._split, now=self._clock.now())
+        await self._store.outbox.enqueue(rows)
+        self._wake_outbox()

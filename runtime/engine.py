@@ -1,0 +1,138 @@
+"""The engine: the one door through which the rest of the program reaches the core."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from runtime.activity import Activity
+from runtime.clock import Clock
+from runtime.ids import AgentName, ConversationId, OutboxId, derived
+from runtime.mailboxes import Mailboxes
+from runtime.model.address import ThreadRef
+from runtime.model.conversation import Conversation
+from runtime.model.messages import Content, Reply
+from runtime.outbox import Splitter, compose
+from runtime.ports import Store
+
+log = logging.getLogger("nightdesk.engine")
+
+
+class ConversationControl:
+    """What a person can do to a thread's conversation from outside of it."""
+
+    def __init__(
+        self,
+        store: Store,
+        mailboxes: Mailboxes,
+        *,
+        split: Splitter,
+        clock: Clock,
+        forget_binding: Callable[[ThreadRef], None],
+        wake_outbox: Callable[[], None],
+    ) -> None:
+        """Control conversations in `store` whose turns `mailboxes` runs."""
+        self._store = store
+        self._mailboxes = mailboxes
+        self._split = split
+        self._clock = clock
+        self._forget_binding = forget_binding
+        self._wake_outbox = wake_outbox
+
+    async def stop(self, thread: ThreadRef) -> bool:
+        """Stop the turn under way in the thread; False where there is none.
+
+        The mark on disk comes first: whatever the turn still does, nothing of it is sent.
+        """
+        conversation = await self._store.conversations.bound(thread)
+        if conversation is None:
+            return False
+        turn = await self._store.turns.stop(conversation)
+        if turn is None:
+            return False
+        self._mailboxes.interrupt(conversation)
+        if turn.draft is not None and turn.thread is not None:
+            closing = Reply(
+                id=OutboxId(derived("stopped", turn.id)),
+                thread=turn.thread,
+                content=Content("_Stopped._"),
+                draft=turn.draft,
+            )
+            now = self._clock.now()
+            await self._store.outbox.enqueue(compose(closing, split=self._split, now=now))
+            self._wake_outbox()
+        self._mailboxes.wake(conversation)
+        return True
+
+    async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
+        """Bind the thread to a fresh conversation; the same `key` makes the same one."""
+        conversation = ConversationId(derived("new", key))
+        await self._store.conversations.create(conversation, agent)
+        await self._bind(thread, conversation)
+        return conversation
+
+    async def earlier(self, thread: ThreadRef) -> list[Conversation]:
+        """Conversations that the thread had, latest first, the present one included."""
+        return await self._store.conversations.earlier(thread)
+
+    async def resume(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        """Bind the thread to an earlier conversation of it again."""
+        await self._bind(thread, conversation)
+
+    async def _bind(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        await self._store.conversations.rebind(thread, conversation)
+        self._forget_binding(thread)
+
+
+class Engine:
+    """Goes on after a restart, keeps time, and knows when everything is quiet."""
+
+    def __init__(
+        self,
+        store: Store,
+        mailboxes: Mailboxes,
+        *,
+        activity: Activity,
+        tick: Callable[[], Awaitable[datetime | None]],
+        drained: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Run.
+
+        Args:
+            store: the database.
+            mailboxes: run turns.
+            activity: knows what is under way.
+            tick: fires what is due and returns the next planned time.
+            drained: whether the outbox has nothing to send now.
+        """
+        self._store = store
+        self._mailboxes = mailboxes
+        self._activity = activity
+        self._tick = tick
+        self._drained = drained
+
+    async def recover(self) -> int:
+        """Take up the turns that an earlier life of this process left running; returns how many."""
+        conversations = await self._store.turns.open_conversations()
+        for conversation in conversations:
+            self._mailboxes.wake(conversation)
+        if conversations:
+            log.info("engine.recovered", extra={"conversations": len(conversations)})
+        return len(conversations)
+
+    async def settled(self) -> None:
+        """Return once everything accepted was answered, and every answer that could go has gone."""
+        while True:
+            await self._activity.idle()
+            if await self._store.schedules.unfinished(limit=1) or not await self._drained():
+                await self._change()
+            elif self._activity.quiet:
+                return
+
+    async def _change(self) -> None:
+        """Wait for the next change, or a moment: another thread's end is not announced here."""
+        try:
+            async with asyncio.timeout(0.05):
+                await self._activity.change()
+        except TimeoutError:
+            return

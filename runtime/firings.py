@@ -1,0 +1,169 @@
+"""The run of one planned time: the agent carries out the instruction, the result is delivered.
+
+A durable workflow of two steps. Each may be done twice if a crash comes before its result was
+stored, and each has the effect of once: the turn goes on from its log, the message has one id.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runtime.clock import Clock
+from runtime.egress import Withheld, clear
+from runtime.errors import NightdeskError
+from runtime.ids import ConversationId, OutboxId, RunId, ScheduleId, TurnId, derived
+from runtime.model.messages import Content, Proactive
+from runtime.model.schedule import Occurrence, OccurrenceState, Schedule
+from runtime.model.team import Team
+from runtime.model.tools import Json
+from runtime.outbox import Splitter, compose
+from runtime.ports import RunContext, Store
+from runtime.turns import TurnRunner
+
+log = logging.getLogger("nightdesk.firings")
+
+WORKFLOW = "firing"
+"""The name under which the workflow is registered."""
+GONE = "the schedule was deleted before its time came"
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How the agent's part ended: what it said, or why it could not."""
+
+    text: str
+    error: str
+
+    def as_json(self) -> Json:
+        return {"text": self.text, "error": self.error}
+
+    @classmethod
+    def of(cls, value: Json) -> "_Outcome":
+        if not isinstance(value, dict):
+            raise NightdeskError(f"a firing's first step left {type(value).__name__}")
+        return cls(text=str(value["text"]), error=str(value["error"]))
+
+
+class Firings:
+    """Carries out planned times."""
+
+    def __init__(
+        self,
+        store: Store,
+        turns: TurnRunner,
+        *,
+        team: Callable[[], Team],
+        split: Splitter,
+        clock: Clock,
+        owner: str,
+        wake_outbox: Callable[[], None],
+        ended: Callable[[], None],
+    ) -> None:
+        """Carry out planned times.
+
+        Args:
+            store: the database.
+            turns: runs the agent's turn.
+            team: the configuration as it is now.
+            split: cuts a result into messages.
+            clock: the clock.
+            owner: names this process in the turn.
+            wake_outbox: says that there is something to send.
+            ended: says that a planned time ended.
+        """
+        self._store = store
+        self._turns = turns
+        self._team = team
+        self._split = split
+        self._clock = clock
+        self._owner = owner
+        self._wake_outbox = wake_outbox
+        self._ended = ended
+
+    async def workflow(self, context: RunContext, payload: Json) -> Json:
+        """The workflow; its payload is `{"schedule": id, ...}`."""
+        if not isinstance(payload, dict):
+            raise NightdeskError("a firing's payload is not an object")
+        schedule = ScheduleId(str(payload["schedule"]))
+        outcome = await context.step("turn", lambda: self._turn(context.run, schedule))
+        return await context.step(
+            "deliver", lambda: self._deliver(context.run, schedule, _Outcome.of(outcome))
+        )
+
+    async def _turn(self, run: RunId, number: ScheduleId) -> Json:
+        """Let the agent carry out the instruction in a conversation of its own."""
+        schedule = await self._store.schedules.by_id(number)
+        if schedule is None:
+            return _Outcome("", GONE).as_json()
+        if self._team().role_of(schedule.made_by) is None:
+            return _Outcome("", "who made the schedule is no longer a member").as_json()
+        conversation = conversation_of(run)
+        await self._store.conversations.create(conversation, schedule.agent)
+        start = await self._store.turns.begin_run(
+            TurnId(run),
+            conversation,
+            requester=schedule.made_by,
+            instruction=schedule.instruction,
+            owner=self._owner,
+        )
+        if start is None:
+            entries = await self._store.conversations.entries(conversation)
+            return _Outcome(entries[-1].text, "").as_json()
+        outcome = await self._turns.carry_out(start)
+        if outcome is None:
+            raise NightdeskError("another process took this run's turn up")
+        if outcome.failed:
+            return _Outcome("", outcome.text).as_json()
+        return _Outcome(outcome.text, "").as_json()
+
+    async def _deliver(self, run: RunId, number: ScheduleId, outcome: _Outcome) -> Json:
+        """Send the result to the schedule's channel if the list has it; else keep it."""
+        schedule = await self._store.schedules.by_id(number)
+        occurrence = await self._store.schedules.occurrence(run)
+        if schedule is None or occurrence is None:
+            log.error("firing.without_schedule", extra={"run": run, "schedule": number})
+            return None
+        delivery = await self._send(run, schedule, occurrence, outcome)
+        await self._store.schedules.end_occurrence(
+            run,
+            state=OccurrenceState.FAILED if outcome.error else OccurrenceState.DONE,
+            now=self._clock.now(),
+            result=outcome.text,
+            delivery=delivery,
+            error=outcome.error,
+        )
+        self._wake_outbox()
+        self._ended()
+        return {"delivery": delivery}
+
+    async def _send(
+        self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: _Outcome
+    ) -> str:
+        message = Proactive(
+            id=OutboxId(derived("briefing", run)),
+            thread=schedule.target,
+            content=Content(outcome.text or _failure(schedule, outcome.error)),
+            binds=conversation_of(run),
+        )
+        cleared = clear(message, self._team())
+        if isinstance(cleared, Withheld):
+            log.info(
+                "egress.withheld",
+                extra={"run": run, "schedule": schedule.id, "reason": cleared.reason},
+            )
+            return f"kept, not sent: {cleared.reason}"
+        now = self._clock.now()
+        await self._store.outbox.enqueue(
+            compose(cleared, split=self._split, now=now, turn=TurnId(run))
+        )
+        log.info("firing.enqueued", extra={"run": run, "planned": str(occurrence.planned_at)})
+        return "on its way"
+
+
+def conversation_of(run: RunId) -> ConversationId:
+    """The conversation of a run: its thread is bound to it when its message is sent."""
+    return ConversationId(derived("conversation", run))
+
+
+def _failure(schedule: Schedule, error: str) -> str:
+    return f"Schedule {schedule.number} could not run ({schedule.instruction}).\n{error}"

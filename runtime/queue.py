@@ -1,0 +1,58 @@
+"""Mailboxes over many processes: the durable engine's partitioned queue hands them out.
+
+One partition for each lane of each conversation: its rows are worked one at a time, in order, by
+whichever worker is free, and a dead worker's row is worked again by a live one.
+"""
+
+from runtime.ids import ConversationId, InboxId, RunId, derived
+from runtime.mailboxes import Mailboxes
+from runtime.model.events import Lane, Received
+from runtime.model.tools import Json
+from runtime.ports import Durable, Inbox, RunContext
+
+WORKFLOW = "mailbox"
+"""The name under which the workflow is registered."""
+
+
+class QueueDispatch:
+    """Puts rows on the queue. Implements `runtime.ports.Dispatch`."""
+
+    def __init__(self, durable: Durable) -> None:
+        """Put rows on the queue of `durable`."""
+        self._durable = durable
+
+    async def post(self, conversation: ConversationId, received: Received) -> None:
+        """Put the row on the queue; a row is put there once however often it is posted."""
+        await self._durable.start(
+            WORKFLOW,
+            RunId(derived("mailbox", received.id)),
+            {"conversation": conversation, "row": received.id, "lane": received.lane.value},
+            partition=f"{received.lane.value}:{conversation}",
+        )
+
+
+class QueueWorker:
+    """Works rows from the queue."""
+
+    def __init__(self, inbox: Inbox, mailboxes: Mailboxes) -> None:
+        """Work rows of `inbox` with `mailboxes`."""
+        self._inbox = inbox
+        self._mailboxes = mailboxes
+
+    async def workflow(self, context: RunContext, payload: Json) -> Json:
+        """The workflow; its payload names the conversation, the row and the lane."""
+        if not isinstance(payload, dict):
+            raise TypeError("a mailbox row's payload is not an object")
+        conversation = ConversationId(str(payload["conversation"]))
+        row = InboxId(str(payload["row"]))
+        lane = Lane(str(payload["lane"]))
+        return await context.step("work", lambda: self._work(conversation, row, lane))
+
+    async def _work(self, conversation: ConversationId, row: InboxId, lane: Lane) -> Json:
+        if lane is Lane.TURN:
+            await self._mailboxes.work(conversation)
+            return None
+        received = await self._inbox.get(row)
+        if received is not None:
+            await self._mailboxes.command(received)
+        return None
