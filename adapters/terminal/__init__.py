@@ -1,0 +1,1 @@
+"""The terminal as a chat platform: rooms, threads, direct messages, buttons and commands."""
