@@ -1,0 +1,1 @@
+"""Reading the configuration: the environment and `nightdesk.toml`, each problem with its place."""

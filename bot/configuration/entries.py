@@ -1,0 +1,225 @@
+"""The shape of `nightdesk.toml`: one model for each of its tables, each field with its own refusal.
+
+A field's refusal is a `ValueError` whose message says what would be right. What needs more than
+one entry to judge (a name that must exist, an id that came before) is judged in `team`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from bot.configuration import ids, zone
+from bot.configuration.problems import did_you_mean, listed
+from runtime.ids import Platform
+from runtime.model.address import ChannelRef, Principal
+from runtime.model.team import Listen, MemberRole
+
+MODEL_EXAMPLE = '"openai/gpt-4.1-mini" or "ollama_chat/llama3.2"'
+
+_NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
+_MODEL = re.compile(r"[A-Za-z0-9_.-]+(/[^\s/]+)+")
+_LISTEN = {"all": Listen.ALL, "mentions": Listen.MENTIONS, "off": Listen.OFF}
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a field's reader knows of the rest of the file: Slack's workspace, where it is given."""
+
+    slack_workspace: str
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("write a text in quotes")
+    if not value.strip():
+        raise ValueError("it is empty: write a text, or leave the key out")
+    return value.strip()
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("write true or false, without quotes")
+    return value
+
+
+def _zone(value: str) -> str:
+    if (refusal := zone.refusal(value)) is not None:
+        raise ValueError(refusal)
+    return value
+
+
+def short_name(value: str) -> str:
+    """A name that the team gives to an agent or a model.
+
+    Raises:
+        ValueError: it has characters that a name may not have.
+    """
+    if not _NAME.fullmatch(value):
+        raise ValueError('a name is lower-case letters, digits, "-" and "_", such as "desk"')
+    return value
+
+
+def _role(value: str) -> MemberRole:
+    roles = [role.value for role in MemberRole]
+    if value not in roles:
+        raise ValueError(did_you_mean(value, roles, f"a role is {listed(roles)}"))
+    return MemberRole(value)
+
+
+def _platform(value: str) -> Platform:
+    if value not in ids.PLATFORMS:
+        raise ValueError(did_you_mean(value, ids.PLATFORMS, f"it is {listed(ids.PLATFORMS)}"))
+    return Platform(value)
+
+
+def _listen(value: object) -> Listen:
+    if isinstance(value, bool):
+        return Listen.MENTIONS if value else Listen.OFF
+    if value not in _LISTEN:
+        raise ValueError(
+            "write true (mentions of the bot, and replies in its threads), false, "
+            '"all", "mentions" or "off"'
+        )
+    return _LISTEN[str(value)]
+
+
+def is_model(text: str) -> bool:
+    """Whether it is written as provider/model."""
+    return _MODEL.fullmatch(text) is not None
+
+
+def model_key(name: str) -> str:
+    """The environment variable for the key of the model of that name."""
+    return f"NIGHTDESK_MODELS__{name.replace('-', '_').upper()}__API_KEY"
+
+
+def _model(value: str) -> str:
+    if not is_model(value):
+        raise ValueError(f"a model is written as provider/model, such as {MODEL_EXAMPLE}")
+    return value
+
+
+def web_address(value: str) -> str:
+    """An http address, without its last slash.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise ValueError('write a web address such as "http://127.0.0.1:11434", without a password')
+    return value.rstrip("/")
+
+
+def _slack_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
+    return _people(ids.SLACK, value, info)
+
+
+def _terminal_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
+    return _people(ids.TERMINAL, value, info)
+
+
+def _people(platform: Platform, value: object, info: ValidationInfo) -> tuple[Principal, ...]:
+    """One id, or a list of them for a person with several accounts."""
+    said = value if isinstance(value, list) else [value]
+    workspace = cast("Around", info.context).slack_workspace
+    return tuple(
+        ids.principal(platform, _text(each), slack_workspace_id=workspace) for each in said
+    )
+
+
+def _channel(value: str, info: ValidationInfo) -> ChannelRef:
+    platform: Platform | None = info.data.get("platform")
+    if platform is None:  # that is a problem of its own, and the entry is refused for it
+        return ChannelRef(Platform(""), "", value)
+    workspace = cast("Around", info.context).slack_workspace
+    return ids.channel(platform, value, slack_workspace_id=workspace)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("write a number, without quotes")
+    return float(value)
+
+
+def _seconds(value: float) -> float:
+    if not 1 <= value <= _LONGEST_TIMEOUT:
+        raise ValueError(f"write seconds from 1 to {_LONGEST_TIMEOUT}")
+    return value
+
+
+def _tokens(value: float) -> int:
+    if value != int(value) or value < _LEAST_CONTEXT:
+        raise ValueError(f"write a whole number of tokens, at least {_LEAST_CONTEXT}")
+    return int(value)
+
+
+_LONGEST_TIMEOUT = 3600
+_LEAST_CONTEXT = 1024
+
+Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[Text, AfterValidator(short_name)]
+Switch = Annotated[bool, BeforeValidator(_yes_or_no)]
+
+
+class Entry(BaseModel):
+    """A table of the file. A key that it does not have is refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, protected_namespaces=()
+    )
+
+
+class TeamEntry(Entry):
+    """`[team]`."""
+
+    name: Text = "this team"
+    timezone: Annotated[Text, AfterValidator(_zone)] = "UTC"
+
+
+class SlackEntry(Entry):
+    """`[slack]`."""
+
+    workspace: Annotated[Text, AfterValidator(ids.slack_workspace)]
+
+
+class MemberEntry(Entry):
+    """`[[members]]`."""
+
+    name: Text
+    role: Annotated[MemberRole, BeforeValidator(_role), BeforeValidator(_text)] = MemberRole.MEMBER
+    slack: Annotated[tuple[Principal, ...], BeforeValidator(_slack_people)] = ()
+    terminal: Annotated[tuple[Principal, ...], BeforeValidator(_terminal_people)] = ()
+
+
+class ChannelEntry(Entry):
+    """`[[channels]]`. The platform is read first: the form of the id depends on it."""
+
+    platform: Annotated[Platform, AfterValidator(_platform), BeforeValidator(_text)]
+    id: Annotated[ChannelRef, BeforeValidator(_channel), BeforeValidator(_text)]
+    name: Text = ""
+    listen: Annotated[Listen, BeforeValidator(_listen)] = Listen.OFF
+    proactive: Switch = False
+    agent: Text = ""
+
+
+class AgentEntry(Entry):
+    """`[[agents]]`."""
+
+    name: Name
+    model: Text = "offline"
+    instructions: Text = ""
+
+
+class ModelEntry(Entry):
+    """`[models.<name>]`."""
+
+    model: Annotated[Text, AfterValidator(_model)]
+    base_url: Annotated[Text, AfterValidator(web_address)] | None = None
+    context_tokens: Annotated[int, BeforeValidator(_tokens), BeforeValidator(_number)] | None = None
+    timeout_seconds: Annotated[float, AfterValidator(_seconds), BeforeValidator(_number)] = Field(
+        default=120.0
+    )

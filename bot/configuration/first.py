@@ -1,0 +1,52 @@
+"""The file that a first start writes."""
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from bot.configuration.zone import machine_zone
+from runtime.errors import ConfigurationError
+
+_ZONE = 'timezone = "UTC"'
+
+
+def first_config(environ: Mapping[str, str]) -> str:
+    """The commented template, with the machine's time zone in it."""
+    template = files("bot").joinpath("template.toml").read_text("utf-8")
+    return template.replace(_ZONE, f'timezone = "{machine_zone(environ)}"', 1)
+
+
+def write_config(path: Path, text: str, *, replace: bool = False) -> Path | None:
+    """Write the file whole or not at all, readable by its owner alone.
+
+    Returns the copy of the earlier file, where there was one to replace.
+
+    Raises:
+        ConfigurationError: there is one already and it is not to be replaced, or the folder
+            cannot be written.
+    """
+    if path.exists() and not replace:
+        raise ConfigurationError(
+            f"{path} is there already and was left as it is. "
+            "`nightdesk init --force` writes a new one and keeps a copy of this one."
+        )
+    fresh, copy = path.with_name(f".{path.name}.new"), path.with_name(f"{path.name}.bak")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh.touch(mode=0o600)
+        fresh.write_text(text, "utf-8")
+        replaced = _keep_copy(path, copy)
+        os.replace(fresh, path)  # noqa: PTH105 - Path.replace reads as if it were text
+    except (FileExistsError, NotADirectoryError):
+        raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
+    return replaced
+
+
+def _keep_copy(path: Path, copy: Path) -> Path | None:
+    if not path.exists():
+        return None
+    copy.write_bytes(path.read_bytes())
+    return copy

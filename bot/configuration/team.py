@@ -1,0 +1,314 @@
+"""`nightdesk.toml` -> the team and its models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.configuration.document import Document
+from bot.configuration.entries import (
+    AgentEntry,
+    Around,
+    ChannelEntry,
+    Entry,
+    MemberEntry,
+    ModelEntry,
+    SlackEntry,
+    TeamEntry,
+    model_key,
+    short_name,
+)
+from bot.configuration.problems import Place, did_you_mean, listed, spell
+from runtime.ids import AgentName, ModelName
+from runtime.model.team import Agent, ChannelRule, Member, Team
+
+OFFLINE = ModelName("offline")
+"""The model that is always there and needs no configuration."""
+
+DEFAULT_INSTRUCTIONS = (
+    "You are a member of this team. Answer briefly and to the point. "
+    "Say what you know, what you assume and what you do not know. Never invent facts."
+)
+
+_ANY_WORKSPACE = "T0"
+
+_DEFAULT_AGENT = AgentEntry(name="desk")
+
+_TABLES: Mapping[str, str] = {
+    "team": "[team]",
+    "slack": "[slack]",
+    "members": "[[members]]",
+    "channels": "[[channels]]",
+    "agents": "[[agents]]",
+    "models": "[models.<name>]",
+}
+
+_ELSEWHERE: Mapping[str, str] = {
+    "slack.bot_token": "NIGHTDESK_SLACK__BOT_TOKEN",
+    "slack.signing_secret": "NIGHTDESK_SLACK__SIGNING_SECRET",
+    "slack.previous_signing_secret": "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
+    "slack.base_url": "NIGHTDESK_SLACK__BASE_URL",
+    "http": "NIGHTDESK_HTTP__HOST and NIGHTDESK_HTTP__PORT",
+    "data_dir": "NIGHTDESK_DATA_DIR",
+    "database_url": "NIGHTDESK_DATABASE_URL",
+    "log_level": "NIGHTDESK_LOG_LEVEL",
+    "log_format": "NIGHTDESK_LOG_FORMAT",
+}
+"""What people look for in the file though it is a secret or a matter of the machine."""
+
+_E = TypeVar("_E", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileConfiguration:
+    """What one `nightdesk.toml` says.
+
+    Attributes:
+        team: the team, each agent with the model that the file gives it.
+        models: the models by name, without keys.
+        model_names: the names of all models, of those that cannot be used as well.
+    """
+
+    team: Team
+    models: Mapping[ModelName, ModelEntry]
+    model_names: frozenset[str]
+
+
+def read_team(document: Document) -> FileConfiguration:
+    """Read the tables of a document.
+
+    Problems are noted in the document. What is returned leaves out what was wrong: it is there
+    for further checks, and must not be used where there were problems.
+    """
+    return _Reader(document).read()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Values that may come only once, and where each came first."""
+
+    first: dict[object, Place] = field(default_factory=dict)
+
+    def earlier(self, value: object, place: Place) -> Place | None:
+        """Where the value came before; None, and remembered, where it did not."""
+        before = self.first.setdefault(value, place)
+        return before if before != place else None
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self._tables = document.tables
+        self._problems = document.problems
+        self._around = Around(slack_workspace="")
+
+    def read(self) -> FileConfiguration:
+        self._check_tables()
+        if "slack" in self._tables:
+            slack = self._entry(SlackEntry, ("slack",))
+            # Where it cannot be used, that is told once and not again with every id.
+            self._around = Around(slack_workspace=slack.workspace if slack else _ANY_WORKSPACE)
+        team = self._entry(TeamEntry, ("team",)) or TeamEntry()
+        agents = self._agents()
+        return FileConfiguration(
+            team=Team(
+                name=team.name,
+                zone=team.timezone,
+                members=self._members(),
+                channels=self._channels(agents),
+                agents=agents,
+            ),
+            models=self._models(),
+            model_names=frozenset(self._table("models")),
+        )
+
+    # ------------------------------------------------------------------------------ sections
+
+    def _check_tables(self) -> None:
+        for key in self._tables.keys() - _TABLES.keys():
+            tables = f"the tables here are {listed(_TABLES.values(), 'and')}"
+            self._unknown((key,), list(_TABLES), tables)
+
+    def _members(self) -> tuple[Member, ...]:
+        seen = _Seen()
+        members = []
+        for place, entry in self._entries(MemberEntry, "members"):
+            for platform in ("slack", "terminal"):
+                here = (*place, platform)
+                for who in getattr(entry, platform):
+                    self._once(seen, who, here, f"{who.user} is the same person as in")
+            principals = (*entry.slack, *entry.terminal)
+            members.append(Member(name=entry.name, role=entry.role, principals=principals))
+        return tuple(members)
+
+    def _channels(self, agents: Sequence[Agent]) -> tuple[ChannelRule, ...]:
+        refs, names = _Seen(), _Seen()
+        rules = []
+        known = [agent.name for agent in agents]
+        for place, entry in self._entries(ChannelEntry, "channels"):
+            name = entry.name.removeprefix("#") or entry.id.channel
+            self._once(refs, entry.id, (*place, "id"), "the same channel as in")
+            where = (entry.id.platform, entry.id.workspace, name)
+            self._once(names, where, (*place, "name"), f"#{name} is already the name of")
+            agent = entry.agent or known[0]
+            if agent not in {*known, *self._names_of("agents")}:
+                self._unknown_name((*place, "agent"), agent, known, "[[agents]]")
+            rules.append(
+                ChannelRule(
+                    ref=entry.id,
+                    name=name,
+                    listen=entry.listen,
+                    proactive=entry.proactive,
+                    agent=AgentName(agent),
+                )
+            )
+        return tuple(rules)
+
+    def _agents(self) -> tuple[Agent, ...]:
+        seen = _Seen()
+        agents = []
+        known = [OFFLINE, *self._table("models")]
+        entries = self._entries(AgentEntry, "agents") or [(("agents",), _DEFAULT_AGENT)]
+        for place, entry in entries:
+            self._once(seen, entry.name, (*place, "name"), "the same name as")
+            if entry.model not in known:
+                self._unknown_model((*place, "model"), entry.model, known)
+            instructions = entry.instructions or DEFAULT_INSTRUCTIONS
+            agents.append(
+                Agent(
+                    name=AgentName(entry.name),
+                    model=ModelName(entry.model),
+                    instructions=instructions,
+                )
+            )
+        return tuple(agents)
+
+    def _models(self) -> dict[ModelName, ModelEntry]:
+        models: dict[ModelName, ModelEntry] = {}
+        spellings = _Seen()
+        for name in self._table("models"):
+            place: Place = ("models", name)
+            self._check_model_name(name, place, spellings)
+            entry = self._entry(ModelEntry, place)
+            if entry is not None:
+                models[ModelName(name)] = entry
+        return models
+
+    def _check_model_name(self, name: str, place: Place, spellings: _Seen) -> None:
+        if name == OFFLINE:
+            self._problems.at(place, "offline is the built-in assistant: choose another name")
+            return
+        try:
+            short_name(name)
+        except ValueError as error:
+            self._problems.at(place, str(error))
+        # Environment variables know no "-".
+        self._once(spellings, name.replace("-", "_"), place, "too much like")
+
+    # --------------------------------------------------------------------------------- tables
+
+    def _table(self, key: str) -> dict[str, object]:
+        """The table of that name; empty, and told, where something else stands there."""
+        value = self._tables.get(key, {})
+        if isinstance(value, dict):
+            return cast("dict[str, object]", value)
+        self._shape(key)
+        return {}
+
+    def _entries(self, kind: type[_E], key: str) -> list[tuple[Place, _E]]:
+        """The tables of an array that can be used, each with its place."""
+        value = self._tables.get(key, [])
+        if not isinstance(value, list):
+            self._shape(key)
+            return []
+        places: list[Place] = [(key, index) for index in range(len(value))]
+        read = [(place, self._entry(kind, place)) for place in places]
+        return [(place, entry) for place, entry in read if entry is not None]
+
+    def _names_of(self, key: str) -> set[object]:
+        """The names in an array of tables, of entries that cannot be used as well."""
+        value = self._tables.get(key, [])
+        entries = value if isinstance(value, list) else []
+        return {entry.get("name") for entry in entries if isinstance(entry, dict)}
+
+    def _entry(self, kind: type[_E], place: Place) -> _E | None:
+        """The table at that place; None, and each problem of it told, where it cannot be used."""
+        raw = self._at(place)
+        if not isinstance(raw, dict):
+            self._shape(str(place[0]))
+            return None
+        try:
+            return kind.model_validate(raw, context=self._around)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                self._refused(kind, raw, place, detail)
+            return None
+
+    def _at(self, place: Place) -> object:
+        value: object = self._tables
+        for part in place:
+            if isinstance(value, list) and isinstance(part, int):
+                value = value[part]
+            elif isinstance(value, dict):
+                value = value.get(part, {})
+        return value
+
+    # --------------------------------------------------------------------------------- words
+
+    def _refused(
+        self, kind: type[Entry], raw: Mapping[str, object], place: Place, detail: ErrorDetails
+    ) -> None:
+        key = str(detail["loc"][0])
+        here = (*place, key)
+        match detail["type"]:
+            case "extra_forbidden":
+                known = list(kind.model_fields)
+                self._unknown(here, known, f"the keys here are {listed(known, 'and')}")
+            case "missing":
+                self._problems.at(place, f"{key} is missing")
+            case _:
+                said = detail.get("ctx", {}).get("error", detail["msg"])
+                self._problems.value(here, raw[key], str(said))
+
+    def _unknown(self, place: Place, known: Sequence[str], otherwise: str) -> None:
+        *_, key = place
+        variable = _variable_for(place)
+        if variable:
+            text = f"this does not belong in the file: set {variable} in the environment instead"
+        else:
+            text = f"unknown key: {did_you_mean(str(key), known, otherwise)}"
+        self._problems.at(place, text)
+
+    def _unknown_name(self, place: Place, name: str, known: Sequence[str], table: str) -> None:
+        there_are = f"{table} has {listed(known, 'and')}"
+        self._problems.value(place, name, f"unknown: {did_you_mean(name, known, there_are)}")
+
+    def _unknown_model(self, place: Place, name: str, known: Sequence[str]) -> None:
+        if "/" in name:
+            text = (
+                f"an agent names its model: add [models.fast] with model = {name!r} and write fast"
+            )
+            self._problems.value(place, name, text.replace("'", '"'))
+        else:
+            self._unknown_name(place, name, known, "the file")
+
+    def _shape(self, key: str) -> None:
+        kind = "once for each" if _TABLES[key].startswith("[[") else "and its keys below it"
+        self._problems.at((key,), f"write {_TABLES[key]} on a line of its own, {kind}")
+
+    def _once(self, seen: _Seen, value: object, place: Place, text: str) -> None:
+        before = seen.earlier(value, place)
+        if before is not None:
+            line = self._problems.line_of(before)
+            entry = before[:-1] if isinstance(before[-2], int) else before
+            self._problems.at(place, f"{text} {spell(entry)} (line {line})")
+
+
+def _variable_for(place: Place) -> str:
+    """The environment variable for what was written into the file by mistake, or empty."""
+    match place:
+        case ("models", str(name), "api_key" | "key" | "token"):
+            return model_key(name)
+        case _:
+            return _ELSEWHERE.get(spell(place), "")
