@@ -4,6 +4,7 @@ Known secrets are taken out by value; what looks like one is taken out by shape,
 that we were never told of (pasted into a chat, echoed by a server) can reach a log line too.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
@@ -17,11 +18,11 @@ _SHAPES = re.compile(
     r"(?P<keep>"
     r"\bBearer\s+|\bBasic\s+|\bBot\s+(?=[\w-]{20,}\.)"
     r"|(?<=://)[^/\s:@]*:(?=[^/\s@]+@)"  # the user of an address; the password after it goes
-    r")[^\s\"',;@]+"
+    r")[^\s\"',;@\\]+"
     r"|\bxox[a-z](?:\.xox[a-z])?-[\w-]+"  # Slack bot, user, refresh and rotating tokens
     r"|\bxapp-[\w-]+"
     r"|\bsk-[\w-]{8,}"  # OpenAI, Anthropic and who follow them
-    r"|https://hooks\.slack\.com/\S+"  # an address that anybody may post to is a secret
+    r"|https://hooks\.slack\.com/[^\s\"'<>\\]+"  # an address that anybody may post to is a secret
     r"|\b\d{8,10}:[\w-]{35}\b",  # Telegram bot tokens
     re.IGNORECASE,
 )
@@ -33,12 +34,13 @@ def redact(text: str) -> str:
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """What takes these secrets out of a text, as they are and as an address spells them.
+    """What takes these secrets out of a text, as they are and as an address or JSON spells them.
 
     The longest goes first, so that one which begins another leaves no remainder.
     """
     known = {s for s in secrets if len(s) >= _SHORTEST}
-    spellings = sorted(known | {quote(s, safe="") for s in known}, key=len, reverse=True)
+    encoded = {quote(s, safe="") for s in known} | {json.dumps(s)[1:-1] for s in known}
+    spellings = sorted(known | encoded, key=len, reverse=True)
     if not spellings:
         return redact
     values = re.compile("|".join(map(re.escape, spellings)))

@@ -1,0 +1,231 @@
+"""The log: one line for each event, standard-library logging rendered by structlog, no secrets.
+
+Modules log constants with identifiers: `log.info("outbox.sent", extra={"item": item.id})`. What is
+rendered passes the redactor last, tracebacks and the lines of libraries included, so that no line
+carries a secret whoever wrote it.
+"""
+
+import json
+import logging
+import logging.handlers
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from bot.redaction import redactor
+
+_QUIET = (
+    # At INFO they write the address of every request, at DEBUG its headers.
+    "aiohttp.access",
+    "httpcore",
+    "httpx",
+    "LiteLLM",
+    "openai",
+    "slack_bolt",
+    "slack_sdk",
+    "urllib3",
+    # Their own housekeeping.
+    "alembic",
+    "apscheduler",
+    "asyncio",
+    "dbos",
+    "sqlalchemy",
+)
+"""Libraries whose lines below a warning say nothing to an operator, whatever level is asked for."""
+
+_FIRST = ("timestamp", "level", "event")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LARGEST_FILE = 10_000_000
+_OLDER_FILES = 3
+
+
+class Look(StrEnum):
+    """How a line looks."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class Destination(StrEnum):
+    """Where lines go."""
+
+    STDERR = "stderr"
+    FILE = "file"
+    """Only to the file: the screen belongs to the terminal chat."""
+    FILE_AND_WARNINGS = "file_and_warnings"
+    """To the file, and warnings to standard error too: the terminal chat in a script."""
+
+
+@contextmanager
+def logging_to(
+    destination: Destination,
+    *,
+    file: Path,
+    level: str,
+    look: Look | None,
+    secrets: Iterable[str],
+    stderr: TextIO | None = None,
+) -> Iterator[None]:
+    """Send every log line of this process there while the block runs.
+
+    Args:
+        destination: where to.
+        file: the log file, whose folder is there. It is kept below 40 MB in all.
+        level: the least important line that is written: `debug`, `info`, `warning`, `error`.
+        look: how a line looks; None for text where somebody watches, else JSON.
+        secrets: what must not appear in any line, beside what looks like a secret.
+        stderr: standard error, for tests.
+    """
+    redact = redactor(secrets)
+    with ExitStack() as stack:
+        for handler in _handlers(destination, file, stderr or sys.stderr, look, redact):
+            stack.callback(handler.close)
+            logging.root.addHandler(handler)
+            stack.callback(logging.root.removeHandler, handler)
+        _for_now(stack, logging.root, level.upper())
+        for name in _QUIET:
+            _for_now(stack, logging.getLogger(name), "WARNING")
+        logging.captureWarnings(capture=True)
+        stack.callback(logging.captureWarnings, capture=False)
+        stack.enter_context(_threads_log())
+        yield
+
+
+def formatter(
+    look: Look, redact: Callable[[str], str], *, colours: bool = False
+) -> logging.Formatter:
+    """Renders records, our own and those of libraries, and takes secrets out of the result."""
+    return _Redacting(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.ExtraAdder(),
+            _drop_leftovers,
+            _add_time,
+            _on_one_line,
+            # As text: a traceback as a structure would hold the values of local variables.
+            structlog.processors.format_exc_info,
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _renderer(look, colours=colours),
+        ],
+        redact=redact,
+    )
+
+
+class _Redacting(structlog.stdlib.ProcessorFormatter):
+    def __init__(
+        self,
+        *,
+        redact: Callable[[str], str],
+        foreign_pre_chain: list[structlog.typing.Processor],
+        processors: list[structlog.typing.Processor],
+    ) -> None:
+        super().__init__(processors=processors, foreign_pre_chain=foreign_pre_chain)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as a line without secrets."""
+        return self._redact(super().format(record))
+
+
+def _drop_leftovers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Drop what the standard library's own formatters leave on a record; it is no field."""
+    for key in ("message", "asctime"):
+        event.pop(key, None)
+    return event
+
+
+def _add_time(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The time at which the line was written, from the record: the log reads no clock."""
+    record: logging.LogRecord = event["_record"]
+    moment = datetime.fromtimestamp(record.created, UTC)
+    event["timestamp"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return event
+
+
+def _renderer(look: Look, *, colours: bool) -> structlog.typing.Processor:
+    match look:
+        case Look.JSON:
+            return structlog.processors.JSONRenderer(_json)
+        case Look.TEXT:
+            # Its default shows the values of local variables with each traceback.
+            plain = structlog.dev.plain_traceback
+            return structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+
+
+def _json(event: EventDict, **_: object) -> str:
+    first = {key: event[key] for key in _FIRST if key in event}
+    return json.dumps({**first, **event}, default=str, ensure_ascii=False)
+
+
+def _on_one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Spell control characters out: a library's line may hold what somebody wrote in a chat."""
+    said = str(event["event"]).rstrip("\n")
+    event["event"] = _CONTROL.sub(lambda match: repr(match.group())[1:-1], said)
+    return event
+
+
+def _handlers(
+    destination: Destination,
+    file: Path,
+    stderr: TextIO,
+    look: Look | None,
+    redact: Callable[[str], str],
+) -> Iterator[logging.Handler]:
+    watched = stderr.isatty()
+    if destination is not Destination.STDERR:
+        to_file = _PrivateFile(
+            file, maxBytes=_LARGEST_FILE, backupCount=_OLDER_FILES, encoding="utf-8", delay=True
+        )
+        to_file.setFormatter(formatter(look or Look.JSON, redact))
+        yield to_file
+    if destination is not Destination.FILE:
+        to_stderr = logging.StreamHandler(stderr)
+        look_here = look or (Look.TEXT if watched else Look.JSON)
+        to_stderr.setFormatter(formatter(look_here, redact, colours=watched))
+        if destination is Destination.FILE_AND_WARNINGS:
+            to_stderr.setLevel(logging.WARNING)
+        yield to_stderr
+
+
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """A log file for its owner's eyes: it names people and channels."""
+
+    def _open(self) -> TextIO:  # type: ignore[override]
+        Path(self.baseFilename).touch(mode=0o600)
+        return super()._open()
+
+
+def _for_now(stack: ExitStack, logger: logging.Logger, level: str) -> None:
+    stack.callback(logger.setLevel, logger.level)
+    logger.setLevel(level)
+
+
+@contextmanager
+def _threads_log() -> Iterator[None]:
+    """Let a thread that dies say so in the log and not, unredacted, on the screen."""
+
+    def died(what: threading.ExceptHookArgs) -> None:
+        value = what.exc_value
+        if value is not None:
+            name = what.thread.name if what.thread else ""
+            logging.getLogger("nightdesk").error(
+                "thread.died", extra={"name_of_thread": name}, exc_info=value
+            )
+
+    before, threading.excepthook = threading.excepthook, died
+    try:
+        yield
+    finally:
+        threading.excepthook = before
