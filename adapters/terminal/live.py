@@ -1,8 +1,8 @@
 """The screen a person looks at. Imports prompt_toolkit and rich: import this module late."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -81,7 +81,6 @@ class LiveScreen:
             output=output,
         )
         self._app = self._session.app
-        self._app.min_redraw_interval = 0.05
         depth = self._app.output.get_default_color_depth()
         self._paint = render.painter(colour=depth != ColorDepth.DEPTH_1_BIT)
 
@@ -105,9 +104,11 @@ class LiveScreen:
         # A signal from outside is the lifecycle's; Ctrl-C comes as a key.
         return await self._session.prompt_async(handle_sigint=False)
 
-    def held(self) -> AbstractContextManager[None]:
-        """While held, stray output to the standard streams appears above the input line."""
-        return patch_stdout(raw=True)
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep what is typed between two lines, and stray output above the input line."""
+        with self._app.input.raw_mode(), patch_stdout(raw=True):
+            yield
 
     async def say(self, said: Said) -> None:
         """Show a message above the input line."""

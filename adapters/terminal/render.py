@@ -1,5 +1,6 @@
 """Markdown for people who look at a terminal. Imports rich: import this module late."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from io import StringIO
@@ -18,6 +19,7 @@ from adapters.terminal.text import one_line, visible
 
 _WIDEST = 100
 _INDENT = 2
+_BLANKS_AT_THE_END = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
 class _PlainHeading(Heading):
@@ -85,7 +87,8 @@ def painter(*, colour: bool) -> Callable[[RenderableType, int], str]:
         )
         with console.capture() as capture:
             console.print(drawn)
-        return capture.get()
+        # rich fills each line up; in a window made narrower the blanks would wrap.
+        return _BLANKS_AT_THE_END.sub(r"\1", capture.get())
 
     return paint
 

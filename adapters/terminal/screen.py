@@ -58,7 +58,10 @@ class Keyboard(Protocol):
         ...
 
     def held(self) -> AbstractContextManager[None]:
-        """While held, what others print appears above the input line and does not break it."""
+        """Hold the terminal: what is typed between two reads is kept for the next.
+
+        What others print meanwhile appears above the input line and does not break it.
+        """
         ...
 
 

@@ -124,9 +124,9 @@ class Desk:
         if self._stream:
             text += "\n\n" + " ".join(f"And word number {n} of a long answer." for n in range(60))
             await self._chat.status(inbound.thread, "is thinking…")
-            await self._clock.sleep(0.7)
+            await self._clock.sleep(0.2)
             draft = await self._chat.begin_draft(inbound.thread, requester=inbound.sender, text="…")
-            for end in range(0, len(text), 12):
+            for end in range(0, len(text), 60):
                 if draft is not None:
                     await self._chat.grow_draft(inbound.thread, draft, text[:end] or "…")
                     await self._clock.sleep(0.03)
