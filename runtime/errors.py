@@ -26,6 +26,14 @@ class Refused(NightdeskError):
         self.hint = hint
 
 
+class NotATime(Refused):
+    """The words are no time that I can read.
+
+    Apart from other refusals so that a sentence can be searched for the words that are a time: a
+    time that was understood and cannot be kept (in the past, too often) is a plain `Refused`.
+    """
+
+
 class Retryable(NightdeskError):
     """A try failed that may succeed later.
 
@@ -46,8 +54,20 @@ class Ambiguous(NightdeskError):
     """It may or may not have happened; ask the other side before trying again."""
 
 
+class Malformed(NightdeskError):
+    """What came in cannot be read; refuse it, nothing was stored."""
+
+
 class Conflict(NightdeskError):
     """Somebody else changed it first; reload and decide again."""
+
+
+class RunFailed(Permanent):
+    """The run failed."""
+
+
+class RunCancelled(Permanent):
+    """The run was cancelled."""
 
 
 class ConfigurationError(NightdeskError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ class VerifiedRequest:
         platform: the platform that signed it.
         body: the raw body that was signed.
         content_type: the media type without parameters, in lower case.
+        signed_at: when, by the platform's clock, where it signs the time too.
     """
 
     platform: str
     body: bytes
     content_type: str
+    signed_at: datetime | None = None
