@@ -247,13 +247,13 @@ class TerminalListener:
             return
         entries = await self._conversations.entries(conversation, limit=4 * _RECALLED)
         for entry in [e for e in entries if _worth_showing(e)][-_RECALLED:]:
-            mine = entry.role is Role.USER and entry.sender == self._board.sender
+            asker = entry.sender if entry.role is Role.USER else None
             await self._screen.say(
                 Said(
-                    speaker=self._board.user if mine else self._board.room(place).agent,
+                    speaker=asker.user if asker else self._board.room(place).agent,
                     place=f"{self._board.label(place)} · earlier",
                     text=entry.text,
-                    mine=mine,
+                    mine=asker == self._board.sender,
                     at=entry.at,
                 )
             )

@@ -22,7 +22,7 @@ from rich.text import Text
 from adapters.terminal import render
 from adapters.terminal.completion import FormCompleter
 from adapters.terminal.rooms import Board
-from adapters.terminal.screen import Interrupted, Said, ScreenGone
+from adapters.terminal.screen import Interrupted, Said, ScreenGone, detach
 from adapters.terminal.text import one_line, received, visible
 from runtime.model.address import ThreadRef
 
@@ -102,7 +102,11 @@ class LiveScreen:
             EOFError: Ctrl-D on an empty line, or the terminal is closed.
         """
         # A signal from outside is the lifecycle's; Ctrl-C comes as a key.
-        return await self._session.prompt_async(handle_sigint=False)
+        try:
+            return await self._session.prompt_async(handle_sigint=False)
+        except OSError as error:
+            self._lose()
+            raise EOFError from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -139,8 +143,12 @@ class LiveScreen:
                 self._app.output.write_raw(text)
                 self._app.output.flush()
         except OSError as error:
-            self._gone.set()
+            self._lose()
             raise ScreenGone(f"the terminal: {error}") from error
+
+    def _lose(self) -> None:
+        self._gone.set()
+        detach(self._app.output)
 
     def _columns(self) -> int:
         return self._app.output.get_size().columns

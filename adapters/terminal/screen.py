@@ -160,7 +160,7 @@ class PlainScreen:
                 await asyncio.to_thread(self._put, text)
             except (OSError, ValueError) as error:
                 self._gone.set()
-                _detach(self._out)
+                detach(self._out)
                 raise ScreenGone(f"standard output: {error}", after=_TRY_AGAIN_SECONDS) from error
 
     def _put(self, text: str) -> None:
@@ -180,8 +180,14 @@ def plain(said: Said) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _detach(out: TextIO) -> None:
-    """Let the interpreter's last flush go nowhere, where it would complain about a closed pipe."""
+class _Descriptor(Protocol):
+    """What has a file descriptor."""
+
+    def fileno(self) -> int: ...
+
+
+def detach(out: _Descriptor) -> None:
+    """Let the interpreter's last flush go nowhere: it would complain about a closed output."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, out.fileno())

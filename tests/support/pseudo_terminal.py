@@ -34,6 +34,7 @@ class Window:
             start_new_session=True,
         )
         self._sent = b""
+        self._hung_up = False
 
     @property
     def seen(self) -> str:
@@ -61,10 +62,16 @@ class Window:
         """Whether the terminal is in the mode that it was in before."""
         return termios.tcgetattr(self._slave) == self.before
 
+    def hang_up(self) -> None:
+        """Close the window."""
+        os.close(self._master)
+        self._hung_up = True
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if not self._hung_up:
+            os.close(self._master)
         os.close(self._slave)
 
     def _look(self) -> None:

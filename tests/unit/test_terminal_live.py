@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from io import StringIO
@@ -25,11 +25,20 @@ from adapters.terminal.outbound import TerminalChat
 from adapters.terminal.rooms import PLATFORM, WORKSPACE, Board, place_of
 from adapters.terminal.screen import Said
 from adapters.terminal.terminal import Terminal
-from runtime.ids import ConversationId, MessageId, OutboxId, TimeOrderedIds
-from runtime.model.address import Principal
+from runtime.ids import (
+    AgentName,
+    ConversationId,
+    MessageId,
+    OutboxId,
+    TimeOrderedIds,
+    TurnId,
+)
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.conversation import Conversation, Entry, Role
 from runtime.model.events import Inbound
 from runtime.model.messages import Button, Content
 from runtime.model.outbox import OutboxItem
+from runtime.ports import Conversations
 from tests.support.clock import START, ManualClock
 from tests.support.eventually import eventually
 from tests.support.terminal_desk import BRIEFING, FORMS, RULES, Desk
@@ -58,7 +67,14 @@ class Glass(StringIO):
 class Talk:
     """A person at a terminal of 80 columns, over a desk of this process."""
 
-    def __init__(self, keys: PipeInput, *, data: Path | None = None, offline: str = "") -> None:
+    def __init__(
+        self,
+        keys: PipeInput,
+        *,
+        data: Path | None = None,
+        offline: str = "",
+        past: Conversations | None = None,
+    ) -> None:
         clock = ManualClock()
         ids = TimeOrderedIds(clock)
         self.out = Glass(keys)
@@ -82,6 +98,7 @@ class Talk:
             ids=ids,
             clock=clock,
             offline_notice=offline,
+            conversations=past,
         )
 
     @property
@@ -106,10 +123,12 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(*, data: Path | None = None, offline: str = "") -> AsyncIterator[Talk]:
+async def talking(
+    *, data: Path | None = None, offline: str = "", past: Conversations | None = None
+) -> AsyncIterator[Talk]:
     """A talk that is under way and ends with Ctrl-D."""
     with create_pipe_input() as keys:
-        talk = Talk(keys, data=data, offline=offline)
+        talk = Talk(keys, data=data, offline=offline, past=past)
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(talk.desk.serve())
             listening = group.create_task(talk.listener.run())
@@ -285,6 +304,68 @@ async def test_buttons_are_drawn_with_their_numbers() -> None:
         await talk.until("[1] Yes [bold]")
         await talk.type("1")
         await talk.until("yes 1")
+
+
+class Past:
+    """What was said before, in the direct message and in the thread under `r1`."""
+
+    def __init__(self) -> None:
+        self.threads = {DM: ConversationId("c1"), place_of("ops", "r1"): ConversationId("c2")}
+        said = Entry(role=Role.USER, text="", at=START, turn=TurnId("t1"))
+        self.log = [
+            replace(said, role=Role.SUMMARY, text="a summary"),
+            *(replace(said, text=f"question {n}", sender=YOU) for n in range(6)),
+            replace(said, text="an instruction"),
+            replace(said, role=Role.TOOL, text="a tool's answer"),
+            replace(said, role=Role.ASSISTANT, text=""),
+            replace(said, role=Role.ASSISTANT, text="**the** answer"),
+            replace(said, text="from elsewhere", sender=replace(YOU, user="ann")),
+        ]
+
+    async def bound(self, thread: ThreadRef) -> ConversationId | None:
+        return self.threads.get(thread)
+
+    async def entries(self, conversation: ConversationId, *, limit: int = 200) -> list[Entry]:
+        return self.log[-limit:] if conversation in self.threads.values() else []
+
+    async def get(self, conversation: ConversationId) -> Conversation | None:
+        return Conversation(
+            id=conversation, agent=AgentName("desk"), created_at=START, title="An old briefing"
+        )
+
+    async def bind(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
+        raise NotImplementedError
+
+    async def rebind(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        raise NotImplementedError
+
+    async def create(
+        self, conversation: ConversationId, agent: AgentName, *, opening: Sequence[Entry] = ()
+    ) -> None:
+        raise NotImplementedError
+
+    async def earlier(self, thread: ThreadRef, *, limit: int = 10) -> list[Conversation]:
+        raise NotImplementedError
+
+
+async def test_a_person_who_comes_back_sees_where_they_left_off() -> None:
+    async with talking(past=Past()) as talk:
+        text = talk.seen
+        assert "question 1" not in text
+        assert "you · dm · earlier · 09:00\n  question 5\n" in text
+        assert "desk · dm · earlier · 09:00\n  the answer\n" in text
+        assert "ann · dm · earlier · 09:00\n  from elsewhere\n" in text
+        for unsaid in ("a summary", "an instruction", "a tool's answer"):
+            assert unsaid not in text
+
+
+async def test_a_thread_from_before_a_restart_has_its_title_and_its_past() -> None:
+    async with talking(past=Past()) as talk:
+        talk.chat.board.restore(7, place_of("ops", "r1"))
+        talk.keys.send_text("/rooms\r")
+        await talk.until("#ops [7] “An old briefing”")
+        talk.keys.send_text("/thread 7\r")
+        await talk.until("desk · #ops [7] · earlier · 09:00\n  the answer")
 
 
 async def drawn(text: str) -> tuple[str, str]:
