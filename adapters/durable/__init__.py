@@ -1,0 +1,1 @@
+"""Durable execution by DBOS Transact; `adapters.durable.dbos` is its door."""

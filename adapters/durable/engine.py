@@ -1,0 +1,324 @@
+"""DBOS Transact, spoken to in the words of the port. Importing this module imports DBOS.
+
+That takes 0.6 s and 50 MB, so only `adapters.durable.dbos` imports it, in a thread.
+"""
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from dbos import (
+    DBOS,
+    DBOSConfig,
+    Serializer,
+    SetEnqueueOptions,
+    SetWorkflowID,
+    WorkflowHandleAsync,
+    WorkflowStatusString,
+    error,
+)
+
+from adapters.durable import database, wire
+from adapters.durable.settings import Settings
+from runtime.errors import ConfigurationError, Permanent, Retryable, RunCancelled, RunFailed
+from runtime.ids import RunId
+from runtime.model.run import RunState
+from runtime.model.tools import Json
+
+Play = Callable[["Engine", str, RunId, Json, str | None], Awaitable[Json]]
+"""Plays a run: by which engine, the workflow's name, the run, its payload and its partition."""
+
+_T = TypeVar("_T")
+
+_VERSION = "1"
+"""DBOS goes on only with runs of its own application version. By default that is a hash of the
+code, so a deployment would strand every run; it is raised by hand when old runs must not go on."""
+_QUEUE = "mailboxes"
+_NEVER_SECONDS = 86_400.0
+_FOREVER_SECONDS = 100 * 365 * 86_400.0
+_THREADS = 16
+_RECOVERIES = 5
+
+_STATES = {
+    WorkflowStatusString.ENQUEUED.value: RunState.QUEUED,
+    WorkflowStatusString.DELAYED.value: RunState.QUEUED,
+    WorkflowStatusString.PENDING.value: RunState.RUNNING,
+    WorkflowStatusString.SUCCESS.value: RunState.COMPLETED,
+    WorkflowStatusString.ERROR.value: RunState.FAILED,
+    WorkflowStatusString.MAX_RECOVERY_ATTEMPTS_EXCEEDED.value: RunState.FAILED,
+    WorkflowStatusString.CANCELLED.value: RunState.CANCELLED,
+}
+
+_one = threading.Lock()
+"""DBOS is one to a process: a second one would silently be the first."""
+
+
+class JsonSerializer(Serializer):
+    """Has DBOS store JSON where it would store pickles."""
+
+    def serialize(self, data: Any) -> str:
+        """Spell a value or an error."""
+        return wire.write(data)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        """Read a value or an error back."""
+        return wire.read(serialized_data)
+
+    def name(self) -> str:
+        """The name under which DBOS notes how a row is spelled."""
+        return "nightdesk-json"
+
+
+class Engine:
+    """The launched DBOS of this process.
+
+    Methods whose names say `blocking` belong in a thread; the others on the loop it was launched
+    for. `step`, `receive` and `child` are for a run's own body; every other method may be called
+    from anywhere, a run's body and its steps included.
+    """
+
+    def __init__(self, store: sa.Engine, settings: Settings, play: Play) -> None:
+        self._store = store
+        self._settings = settings
+
+        # Unlimited, because DBOS counts a restart as an attempt: a run that waits for a person
+        # would be given up after a hundred restarts.
+        @DBOS.workflow(name="nightdesk.run", max_recovery_attempts=None)
+        async def entry(workflow: str, payload: Json, partition: str | None) -> Json:
+            return wire.plain(await play(self, workflow, _own_id(), payload, partition))
+
+        self._entry = entry
+
+    # ------------------------------------------------------------------ from anywhere
+
+    async def start(self, workflow: str, run: RunId, payload: Json) -> None:
+        """Start a run in this process, unless it is known."""
+
+        async def call() -> None:
+            await self._begin(workflow, run, payload)
+
+        await _apart(call)
+
+    async def enqueue(self, workflow: str, run: RunId, payload: Json, partition: str) -> None:
+        """Put a run at the end of a partition's line, unless it is known."""
+
+        async def call() -> None:
+            with SetWorkflowID(run), SetEnqueueOptions(queue_partition_key=partition):
+                await DBOS.enqueue_workflow_async(_QUEUE, self._entry, workflow, payload, partition)
+
+        await _apart(call)
+
+    async def send(self, run: RunId, topic: str, value: Json, key: str) -> None:
+        """Store a signal for a run.
+
+        Raises:
+            Permanent: there is no such run.
+        """
+        try:
+            await _apart(lambda: DBOS.send_async(run, value, topic, idempotency_key=key))
+        except error.DBOSNonExistentWorkflowError as caught:
+            raise Permanent(f"run {run} was never started") from caught
+
+    async def cancel(self, run: RunId) -> None:
+        """Mark a run and its descendants as cancelled; one that has ended is left as it is."""
+        await _apart(lambda: DBOS.cancel_workflow_async(run, cancel_children=True))
+
+    async def cancelled(self, runs: Sequence[RunId]) -> list[RunId]:
+        """Those of the runs that were cancelled."""
+        found = await _apart(
+            lambda: DBOS.list_workflows_async(
+                workflow_ids=list(runs),
+                status=WorkflowStatusString.CANCELLED.value,
+                load_input=False,
+                load_output=False,
+            )
+        )
+        return [RunId(status.workflow_id) for status in found]
+
+    async def state(self, run: RunId) -> RunState | None:
+        """Where the run is; None where it was never started."""
+        found = await _apart(
+            lambda: DBOS.list_workflows_async(
+                workflow_ids=[run], load_input=False, load_output=False
+            )
+        )
+        return _STATES[found[0].status] if found else None
+
+    async def result(self, run: RunId) -> Json:
+        """Wait for the run to end; what it returned.
+
+        Raises:
+            NightdeskError: it failed, was cancelled, or was never started.
+        """
+
+        async def call() -> Json:
+            return await self._outcome(await DBOS.retrieve_workflow_async(run))
+
+        try:
+            return await _apart(call)
+        except error.DBOSNonExistentWorkflowError as caught:
+            raise Permanent(f"run {run} was never started") from caught
+
+    # -------------------------------------------------------------- from a run's body
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
+        """Do the work, or return what is stored of it."""
+
+        async def done() -> Json:
+            return wire.plain(await work())
+
+        return await DBOS.run_step_async({"name": name}, done)
+
+    async def receive(self, topic: str) -> Json:
+        """Take the oldest signal on the topic, waiting for it as long as it takes."""
+        received: Json = await DBOS.recv_async(topic, timeout_seconds=_FOREVER_SECONDS)
+        return received
+
+    async def child(self, workflow: str, run: RunId, payload: Json) -> Json:
+        """Start a run as a child of this one and wait for its result.
+
+        Raises:
+            NightdeskError: it failed or was cancelled.
+        """
+        await self._begin(workflow, run, payload)
+        # By its row, not by the handle that was just returned: that one raises a child's error as
+        # it was, and a parent that is played again would see it as it was stored.
+        handle: WorkflowHandleAsync[Json] = await DBOS.retrieve_workflow_async(
+            run, existing_workflow=False
+        )
+        return await self._outcome(handle)
+
+    # ------------------------------------------------------------------- in a thread
+
+    def launch_blocking(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Migrate, go on with this slot's unfinished runs, and begin to take work."""
+        if not self._settings.takes_work:
+            DBOS.listen_queues([])
+        # DBOS plays runs on the loop that runs in the thread which launches it. Launching on the
+        # loop itself would hold it up for as long as the database takes to answer.
+        asyncio._set_running_loop(loop)  # noqa: SLF001 - a loop's own way to say that it runs here
+        try:
+            DBOS.launch()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
+        DBOS.register_queue(
+            _QUEUE,
+            partition_concurrency=1,
+            polling_interval_sec=self._settings.pace.queue,
+            on_conflict="always_update",
+        )
+
+    def recover_blocking(self, slot: str) -> int:
+        """Put the unfinished runs of a dead slot back in line; returns how many there were.
+
+        Raises:
+            Retryable: some could not be; call again.
+        """
+        total = left = self._pending(slot)
+        for _ in range(_RECOVERIES):
+            if not left:
+                return total
+            # The one private call. Taking over from a dead process is what DBOS sells as
+            # Conductor; since 3.0 nothing public does it. It logs an error on one run and goes on
+            # with the next, so what it left behind is counted, never assumed.
+            DBOS._recover_pending_workflows([slot])  # noqa: SLF001
+            left = self._pending(slot)
+        raise Retryable(f"{left} runs of {slot} could not be taken over")
+
+    def destroy_blocking(self) -> None:
+        """Stop, and forget everything that DBOS keeps for the whole process."""
+        try:
+            DBOS.destroy(destroy_registry=True)
+            self._store.dispose()
+        finally:
+            _one.release()
+
+    # ---------------------------------------------------------------------- private
+
+    async def _begin(self, workflow: str, run: RunId, payload: Json) -> None:
+        with SetWorkflowID(run):
+            await DBOS.start_workflow_async(self._entry, workflow, payload, None)
+
+    async def _outcome(self, handle: WorkflowHandleAsync[Json]) -> Json:
+        run = handle.get_workflow_id()
+        try:
+            return await handle.get_result(polling_interval_sec=self._settings.pace.result)
+        except error.DBOSAwaitedWorkflowCancelledError as caught:
+            raise RunCancelled(f"run {run} was cancelled") from caught
+        except error.DBOSException as caught:
+            raise RunFailed(f"run {run}: {caught}") from caught
+
+    def _pending(self, slot: str) -> int:
+        return len(
+            DBOS.list_workflows(
+                executor_id=slot,
+                status=WorkflowStatusString.PENDING.value,
+                app_version=_VERSION,
+                load_input=False,
+                load_output=False,
+            )
+        )
+
+
+def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> Engine:
+    """Launch DBOS for this process, to play runs on that loop. Blocks: call it in a thread.
+
+    Raises:
+        ConfigurationError: it is launched already.
+    """
+    if not _one.acquire(blocking=False):
+        raise ConfigurationError("durable execution is open already: DBOS is one to a process")
+    _quieten()
+    store = database.engine(settings)
+    config: DBOSConfig = {
+        "name": "nightdesk",
+        "system_database_engine": store,
+        "dbos_system_schema": database.SCHEMA,
+        "application_version": _VERSION,
+        "executor_id": settings.slot,
+        "max_executor_threads": _THREADS,
+        "serializer": JsonSerializer(),
+        "notification_listener_polling_interval_sec": settings.pace.signal,
+        # Our schedules are not DBOS's.
+        "scheduler_polling_interval_sec": _NEVER_SECONDS,
+        "log_level": "WARNING",
+    }
+    DBOS(config=config)
+    engine = Engine(store, settings, play)
+    try:
+        engine.launch_blocking(loop)
+    except BaseException:
+        engine.destroy_blocking()
+        raise
+    return engine
+
+
+def _quieten() -> None:
+    """Let DBOS's log go where ours goes: it adds a console of its own only where it finds none."""
+    log = logging.getLogger("dbos")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+
+
+def _own_id() -> RunId:
+    run = DBOS.workflow_id
+    if run is None:
+        raise RuntimeError("DBOS plays a run without its id")
+    return RunId(run)
+
+
+async def _apart(call: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """Make a call that DBOS does not take for a step, or a child, of the run that makes it.
+
+    DBOS knows its caller by a context variable, so the call is made in an empty context.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            made = group.create_task(call(), context=contextvars.Context())
+    except BaseExceptionGroup as caught:
+        raise caught.exceptions[0] from None
+    return made.result()
