@@ -116,7 +116,7 @@ class TerminalListener:
         return done.result()
 
     async def _converse(self, keyboard: Keyboard) -> None:
-        await self._welcome()
+        await keyboard.greet(*self._welcome())
         await self._recall(self._board.place)
         interrupted = False
         while True:
@@ -181,13 +181,13 @@ class TerminalListener:
         try:
             await self._accept(inbound)
         except StorageFull:
-            await self._screen.note(
+            await self._screen.warn(
                 "The disk is full, so that was not stored. Make room, then say it again."
             )
         except Refused as refusal:
             await self._refuse(refusal)
         except Retryable:
-            await self._screen.note("That could not be taken just now. Say it again in a moment.")
+            await self._screen.warn("That could not be taken just now. Say it again in a moment.")
 
     async def _explain(self, inbound: Inbound, *, begins: bool) -> None:
         """Say what a newcomer could not know, where it matters."""
@@ -205,18 +205,17 @@ class TerminalListener:
             await self._screen.note(f"That began a thread: /thread {number} goes on in it.")
 
     async def _refuse(self, refusal: Refused) -> None:
-        await self._screen.note(" ".join(filter(None, (refusal.message, refusal.hint))))
+        await self._screen.warn(" ".join(filter(None, (refusal.message, refusal.hint))))
 
-    async def _welcome(self) -> None:
+    def _welcome(self) -> list[str]:
         room, *channels = self._board.rooms
         posts = ", ".join(c.label for c in channels if c.proactive)
-        lines = [f"Nightdesk. You are in the direct message with {room.agent}."]
+        lines = [f"Nightdesk: you are in the direct message with {room.agent}."]
         if self._offline_notice:
             lines.append(self._offline_notice)
         if posts:
             lines.append(f"Briefings arrive in {posts}; /rooms lists the rooms, /join opens one.")
-        lines.append("/help lists the commands, Tab completes them, Ctrl-D leaves.")
-        await self._screen.note(*lines)
+        return [*lines, "/help lists the commands, Tab completes them, Ctrl-D leaves."]
 
     async def _arrival(self, place: ThreadRef) -> str:
         if not place.root:

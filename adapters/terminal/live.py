@@ -122,6 +122,14 @@ class LiveScreen:
         """Show notes above the input line."""
         await self._print(render.note(lines))
 
+    async def greet(self, *lines: str) -> None:
+        """Show the first lines, the very first in bold."""
+        await self._print(render.greeting(lines))
+
+    async def warn(self, line: str) -> None:
+        """Show what went wrong, so that it is not overlooked."""
+        await self._print(render.note((line,), style="yellow"))
+
     async def echo(self, line: str) -> None:
         """Show the line, without a blank one after it."""
         await self._print(Text(f"> {one_line(line)}", style="dim"))

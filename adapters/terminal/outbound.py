@@ -147,7 +147,7 @@ class TerminalChat:
         except OSError as error:
             if not self._warned:
                 self._warned = True
-                await self.screen.note(
+                await self.screen.warn(
                     f"The terminal cannot write its journal ({error.strerror}): after a restart "
                     "thread numbers may differ, and after a crash a message may show twice."
                 )

@@ -108,9 +108,15 @@ def message(said: Said, *, local: Callable[[datetime], str]) -> RenderableType:
     return Group(*parts, Text())
 
 
-def note(lines: tuple[str, ...]) -> RenderableType:
+def note(lines: tuple[str, ...], *, style: str = "dim") -> RenderableType:
     """What the terminal itself says."""
-    return Group(*(Text(one_line(line), style="dim") for line in lines), Text())
+    return Group(*(Text(one_line(line), style=style) for line in lines), Text())
+
+
+def greeting(lines: tuple[str, ...]) -> RenderableType:
+    """What the terminal says first."""
+    first, *rest = lines
+    return Group(Text(one_line(first), style="bold"), note(tuple(rest), style="none"))
 
 
 def _buttons(buttons: tuple[tuple[int, str], ...]) -> Text:

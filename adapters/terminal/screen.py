@@ -57,6 +57,14 @@ class Keyboard(Protocol):
         """
         ...
 
+    async def greet(self, *lines: str) -> None:
+        """Show the first lines that a person sees.
+
+        Raises:
+            ScreenGone: the terminal is closed.
+        """
+        ...
+
     def held(self) -> AbstractContextManager[None]:
         """Hold the terminal: what is typed between two reads is kept for the next.
 
@@ -88,6 +96,14 @@ class Screen(Protocol):
 
     async def note(self, *lines: str) -> None:
         """Show what the terminal itself has to say.
+
+        Raises:
+            ScreenGone: as for `say`.
+        """
+        ...
+
+    async def warn(self, line: str) -> None:
+        """Show what went wrong, and what would be right.
 
         Raises:
             ScreenGone: as for `say`.
@@ -140,6 +156,10 @@ class PlainScreen:
     async def note(self, *lines: str) -> None:
         """Write notes, one a line."""
         await self._write("".join(f"-- {one_line(line)}\n" for line in lines))
+
+    async def warn(self, line: str) -> None:
+        """Write it as a note."""
+        await self.note(line)
 
     async def echo(self, line: str) -> None:
         """Write the line after `>`."""
