@@ -1,0 +1,322 @@
+"""What a message to the offline assistant means: a grammar, not a model. Pure.
+
+The vocabulary is closed. A question counts as one about the desk only where nearly every word of
+it is known here; "what should we do next about the French economy" asks for nothing that the desk
+knows, and guessing from the word "next" would be pretending.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.models.wishes import MakeSchedule, wish_in, without_manners
+
+
+class Topic(StrEnum):
+    """What of the desk's state is asked about."""
+
+    BRIEFING = "briefing"
+    SCHEDULES = "schedules"
+    NEXT = "next"
+    RUNS = "runs"
+    FAILED = "failed"
+    MISSED = "missed"
+    APPROVALS = "approvals"
+    SPENT = "spent"
+    UNSENT = "unsent"
+    CLOCK = "clock"
+
+
+class Small(StrEnum):
+    """What is answered without looking anything up."""
+
+    GREETING = "greeting"
+    THANKS = "thanks"
+    HELP = "help"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question about the desk.
+
+    Attributes:
+        topic: what about.
+        about: words that may name a schedule, to be found in the facts; empty for all of them.
+    """
+
+    topic: Topic
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """A question about what was said earlier in the conversation.
+
+    Attributes:
+        place: which point of it, from 1, -1 for the last; None for all of it.
+        about: words that the points have which are meant; empty for all of them.
+    """
+
+    place: int | None = None
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A wish to change or run a schedule, which is a command's work.
+
+    Attributes:
+        command: the command's verb: `pause`, `resume`, `delete`, `run`.
+        number: the schedule's number, or None where the sentence has none.
+    """
+
+    command: str
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """An instruction to say exactly this: a reminder.
+
+    Attributes:
+        text: what to say.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsModel:
+    """Anything else: only a language model could answer."""
+
+
+Intent = Small | Ask | MakeSchedule | Change | Recall | Deliver | NeedsModel
+
+_LONGEST_QUESTION = 14
+_MOST_UNKNOWN = 2
+_SHORTEST_NAME = 3
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# The first topic that has one of its words in the question is the one that is asked about.
+_TRIGGERS: tuple[tuple[Topic, frozenset[str]], ...] = (
+    (Topic.APPROVALS, _words("approval approvals approve approved pending")),
+    (Topic.SPENT, _words("budget budgets spend spent spending cost costs money tokens usage")),
+    (
+        Topic.FAILED,
+        _words("fail fails failed failing failure failures error errors broke broken why"),
+    ),
+    (Topic.MISSED, _words("miss missed misses skipped")),
+    (Topic.UNSENT, _words("undelivered unsent dead letter letters outbox")),
+    (Topic.NEXT, _words("next upcoming coming comes after soon later")),
+    (Topic.BRIEFING, _words("briefing status report overview brief")),
+    (
+        Topic.SCHEDULES,
+        _words("schedule schedules scheduled reminder reminders planned cron jobs job"),
+    ),
+    (Topic.RUNS, _words("ran run runs happened overnight history results finished completed")),
+    (Topic.CLOCK, _words("time clock date")),
+)
+_FILLERS = _words(
+    """
+    a about actually afternoon again agent agents all am an and any anybody anyone anything
+    anything's are as asleep at been before bot can check could couldn't current currently daily
+    day days delivered desk detail details did didn't do does done during else else's evening
+    ever everything exactly far for found from full get give go going gone had happen has have
+    here hour hours how i if in into is it it's its just last latest list many me month more
+    morning much my need needs new next night nightdesk nightly note now of off ok on one ones
+    only ops or our out over per please pm post posted quick read reason reasons recent recently
+    right say send sent short should show since sleeping slept so some something state still stuff
+    summary system team tell than that that's the them then there there's these they thing
+    things this those time times to today told tomorrow tonight up us wait waiting waits was
+    wasn't we week weekly went were what what's whats when when's whens where which while who
+    will with work worked working would wrong yesterday yet you your
+    """
+)
+_HOW_IS_IT = frozenset(
+    {
+        "what's up",
+        "whats up",
+        "how are things",
+        "what's new",
+        "catch me up",
+        "sup",
+        "how is it going",
+    }
+)
+_ORDINALS = {
+    "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
+    "fifth": 5, "5th": 5, "sixth": 6, "6th": 6, "last": -1,
+}  # fmt: skip
+
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|hey there|hi there|hello there|howdy|yo|moin|hallo|greetings"
+    r"|good (?:morning|afternoon|evening|day))(?: (?:desk|nightdesk|bot|all|team|everyone|there))?"
+)
+_THANKS = re.compile(
+    r"(?:ok |okay |great |perfect |nice |cool |many )?(?:thanks|thank you|thx|ty|cheers|danke)"
+    r"(?: (?:a lot|so much|very much|you|desk|nightdesk|again|all))*"
+    r"|(?:ok|okay|great|perfect|nice|cool|good|got it|well done|never mind|nevermind)"
+)
+_HELP = re.compile(
+    r"(?:help|help me|menu|commands?|usage|h|what can (?:you|i) (?:do|ask|say)(?: here| you)?"
+    r"|what do you do|what are you(?: for)?"
+    r"|how (?:do|does) (?:i use you|you work|this work|it work)"
+    r"|what (?:can|should) i (?:ask|do|say)|how can you help(?: me)?|show help)"
+)
+_MODEL = re.compile(
+    r"(?:which|what)(?:'s| is| are)?(?: \w+){0,3} (?:model|llm)\b.*|(?:model|llm|which model)"
+    r"|(?:are|r) (?:you|u) (?:an? )?(?:ai|llm|gpt\S*|chatgpt|claude|human|real|robot|bot|offline"
+    r"|language model|real person|person|online|smart).*"
+    r"|(?:who|what) are you|why are you (?:offline|so (?:dumb|limited|stupid))"
+    r"|(?:is|are) (?:there )?(?:an? |the |any )?(?:language )?(?:models?|llm)\b.*"
+    r"|(?:how (?:do|can) (?:i|we) )?(?:connect|configure|set up|add|use|change|switch)"
+    r" (?:an? |the |to an? |another )?(?:language |real |different |other |new )?(?:model|llm)\b.*"
+)
+_RECALL = re.compile(
+    r"(?:say|tell me|show me|show|post) (?:that|it|this) again"
+    r"|repeat(?: (?:that|it|this|the briefing|yourself|please))*"
+    r"|what did (?:you|it|the (?:briefing|report|message)) (?:just )?say\b.*"
+    r"|what (?:was|is|were|does)(?: in)? (?:that|this|it|the (?:briefing|report|message|above))"
+    r"(?: (?:about|say|mean|all about|briefing|report|again|above))*"
+    r"|(?:tell me )?more(?: (?:about (?:that|it|this|them|these)|details?))?|(?:more )?details?"
+    r"|explain(?: (?:that|it|this|please))?|what do you mean(?: by (?:that|this|it))?"
+    r"|quote (?:it|that|the briefing)|(?:and )?what else"
+)
+_PLACE = re.compile(
+    r"(?:(?:can you )?(?:tell me|explain|say|show me|give me|what about|what is|what was|quote"
+    r"|expand on|elaborate on|how about|and|details on|repeat)\s+)?"
+    r"(?:(?:some )?more )?(?:details? )?(?:about |on |of )?(?:the |point |number |item |no |nr |#)*"
+    r"(?P<place>first|1st|second|2nd|third|3rd|fourth|4th|fifth|5th|sixth|6th|last|\d{1,2})"
+    r"(?: (?:one|point|item|line|entry|thing|of (?:these|those|them)))?"
+)
+_ABOUT = re.compile(
+    r"what (?:about|(?:did|does) (?:you|it|the (?:briefing|report|message)) (?:just )?say"
+    r" (?:about|on|of)) (?P<about>.+)"
+)
+_CHANGE = re.compile(
+    r"(?P<verb>cancel|delete|remove|pause|stop|resume|unpause|run|trigger|start)"
+    r" (?:(?:the|my|our|that|this|last|next|morning|daily|nr|no|number) )*"
+    r"(?:(?:schedules?|reminders?|jobs?|briefing|report)(?: (?:number|no|nr))?(?: #?(?P<a>\d+))?"
+    r"|#?(?P<b>\d+))(?: (?:now|please|again|for now|today))*"
+)
+_COMMANDS = {
+    "cancel": "delete", "delete": "delete", "remove": "delete", "pause": "pause", "stop": "pause",
+    "resume": "resume", "unpause": "resume", "run": "run", "trigger": "run", "start": "run",
+}  # fmt: skip
+_AUDIENCE = re.compile(
+    r"\s+(?:to|in|into|for)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:#[\w-]+|team|channel|everyone|us|me)\b[\s.!]*$",
+    re.IGNORECASE,
+)
+_REPORTED = frozenset({Topic.RUNS, Topic.FAILED, Topic.MISSED})
+_WEAK = _words("run runs overnight job jobs schedule schedules scheduled briefing brief report")
+"""Words that say what kind of thing is meant, and not by themselves what is asked of it."""
+_QUOTES = "\"'\u201c\u201d\u2018\u2019"
+_REMINDER = re.compile(
+    r"(?:reminder\s*:|(?:remind|tell)\s+(?:me|us|everyone|everybody|all|the\s+team)"
+    r"\s+(?:to|that|about|of)\b|remind\s+(?:me|us|everyone|everybody|all|the\s+team)\b)"
+    r"\s*(?P<text>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SAY = re.compile(
+    r"(?:say\b|(?:post|send|write|announce|tell\s+(?:us|everyone|the\s+team))\s*"
+    rf"(?::|(?=[{_QUOTES}])))\s*(?P<text>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def of_message(text: str) -> Intent:
+    """What a person's message asks for."""
+    wish = wish_in(text)
+    if wish is not None:
+        return wish
+    words = _plain(text)
+    bare = _plain(without_manners(text)) or words
+    return _small(words) or _small(bare) or _change(bare) or _recall(bare) or _ask(bare)
+
+
+def of_instruction(text: str) -> Intent:
+    """What a schedule's instruction asks for, at its time."""
+    reminder = _REMINDER.fullmatch(text.strip())
+    if reminder is not None:
+        return Deliver(f"Reminder: {reminder['text'].strip()}")
+    words = _plain(_AUDIENCE.sub("", without_manners(text)))
+    small = _small(words)
+    if small in {Small.HELP, Small.MODEL}:
+        return small
+    asked = _ask(words)
+    said = _SAY.fullmatch(text.strip())
+    if said is None or (isinstance(asked, Ask) and not asked.about):
+        return asked
+    return Deliver(said["text"].strip().strip(_QUOTES))
+
+
+def _plain(text: str) -> str:
+    """Lower case, single blanks, plain apostrophes, and no punctuation but what is in a word."""
+    lowered = re.sub("[\u2019`]", "'", text.lower())
+    kept = re.sub(r"[^\w\s'#-]|(?<!\w)'|'(?!\w)", " ", lowered)
+    return " ".join(kept.split())
+
+
+def _small(words: str) -> Small | None:
+    for pattern, meaning in (
+        (_GREETING, Small.GREETING),
+        (_THANKS, Small.THANKS),
+        (_HELP, Small.HELP),
+        (_MODEL, Small.MODEL),
+    ):
+        if pattern.fullmatch(words):
+            return meaning
+    return None
+
+
+def _change(words: str) -> Change | None:
+    found = _CHANGE.fullmatch(words)
+    if found is None:
+        return None
+    number = found["a"] or found["b"]
+    return Change(_COMMANDS[found["verb"]], int(number) if number else None)
+
+
+def _recall(words: str) -> Recall | None:
+    found = _PLACE.fullmatch(words)
+    if found is not None:
+        spelled = found["place"]
+        return Recall(_ORDINALS[spelled] if spelled in _ORDINALS else int(spelled))
+    about = _ABOUT.fullmatch(words)
+    if about is not None:
+        return Recall(about=telling(about["about"]))
+    return Recall() if _RECALL.fullmatch(words) else None
+
+
+def telling(text: str) -> tuple[str, ...]:
+    """The words of the text that can name something: long enough, and none of everyday use."""
+    words = _plain(text).split()
+    return tuple(word for word in words if len(word) >= _SHORTEST_NAME and word not in _FILLERS)
+
+
+def _ask(words: str) -> Ask | NeedsModel:
+    if words in _HOW_IS_IT:
+        return Ask(Topic.BRIEFING)
+    said = [word.removesuffix("'s").strip("-'") for word in words.split()]
+    topics = [topic for topic, triggers in _TRIGGERS if triggers.intersection(said)]
+    if not topics or len(said) > _LONGEST_QUESTION:
+        return NeedsModel()
+    known = _FILLERS.union(*(triggers for _, triggers in _TRIGGERS))
+    unknown = tuple(word for word in said if word and word not in known)
+    if len(unknown) > _MOST_UNKNOWN:
+        return NeedsModel()
+    return Ask(_one_of(topics, said), unknown)
+
+
+def _one_of(topics: list[Topic], said: list[str]) -> Topic:
+    """The one topic that covers a question after several: "what ran, and what comes next?"."""
+    firm = {topic for topic, triggers in _TRIGGERS if (triggers - _WEAK).intersection(said)}
+    firm -= {Topic.CLOCK}
+    if len(firm) < 2:  # noqa: PLR2004 - several are two
+        return next((topic for topic in topics if topic in firm), topics[0])
+    return Topic.RUNS if firm <= _REPORTED else Topic.BRIEFING

@@ -1,0 +1,100 @@
+"""Wishes for a schedule or a reminder, in a sentence. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from adapters.models import times
+
+
+@dataclass(frozen=True, slots=True)
+class MakeSchedule:
+    """A wish for a schedule or a reminder.
+
+    Attributes:
+        when: the words that say when; empty where the sentence has none.
+        instruction: what to do then; empty where the sentence does not say.
+    """
+
+    when: str
+    instruction: str
+
+
+_POLITE = re.compile(
+    r"^(?:(?:hey|hi|hello|ok|okay|so|well|and|also|but|please|pls|desk|nightdesk|assistant|bot"
+    r"|good\s+(?:morning|afternoon|evening))\b[\s,!.:]+"
+    r"|(?:can|could|would|will)\s+you\s+(?:please\s+|kindly\s+)?"
+    r"|(?:i(?:'d|\s+would)\s+like(?:\s+you)?\s+to|i\s+(?:want|need)\s+you\s+to)\s+)+",
+    re.IGNORECASE,
+)
+_REMIND = re.compile(
+    r"(?:(?:set|make|create|add|give\s+me|schedule)\s+(?:(?:me|us)\s+)?(?:an?\s+|the\s+)?reminders?"
+    r"(?:\s+for\s+(?:me|us))?"
+    r"|remind(?:\s+(?P<whom>me|us|everyone|everybody|the\s+team|all))?)\b",
+    re.IGNORECASE,
+)
+_SCHEDULE = re.compile(
+    r"(?:/?schedule\s+create|schedule|set\s+up\s+a\s+schedule"
+    r"|(?:make|create|add)(?:\s+me)?\s+(?:a\s+|new\s+|an?\s+new\s+)*schedule)\b",
+    re.IGNORECASE,
+)
+_VERB = re.compile(
+    r"(?:please\s+)?(?:post|send|tell|say|give|run|do|check|report|brief|summari[sz]e|write|list|ping"
+    r"|announce|share|show|make|create|collect|review|look|draft|prepare|compile|call|read|fetch"
+    r"|compare|ask|wake|start|publish|drop|update|notify|watch|verify|test|get|find|message)\b",
+    re.IGNORECASE,
+)
+_CONNECTIVE = re.compile(r"^(?:to|that|about|for|of|:|,|-|—)\s*", re.IGNORECASE)
+
+
+def without_manners(text: str) -> str:
+    """The sentence without greeting, name and politeness at its beginning."""
+    return _POLITE.sub("", text.strip())
+
+
+def wish_in(text: str) -> MakeSchedule | None:
+    """The schedule that the sentence wishes for, or None where it wishes for none."""
+    sentence = without_manners(" ".join(text.split()))
+    for lead, reminder in ((_REMIND, True), (_SCHEDULE, False)):
+        found = lead.match(sentence)
+        rest = sentence[found.end() :].lstrip(" ,:") if found is not None else ""
+        if found is not None and (reminder or not _asks(sentence, rest)):
+            return _wish(rest, reminder=reminder)
+    split = times.at_start(sentence)
+    if split is not None and split.rest:
+        rest = without_manners(split.rest)
+        remind = _REMIND.match(rest)
+        if remind is not None:
+            return _made(split.when, rest[remind.end() :], reminder=True)
+        if _VERB.match(rest) and not sentence.endswith("?"):
+            return _made(split.when, rest, reminder=False)
+    split = times.at_end(sentence) if _VERB.match(sentence) else None
+    if split is not None and split.firm and split.rest and not sentence.endswith("?"):
+        return _made(split.when, split.rest, reminder=False)
+    return None
+
+
+def _asks(sentence: str, rest: str) -> bool:
+    """Whether a sentence that begins with "schedule" asks about schedules and wishes for none."""
+    timed = times.at_start(rest) is not None or times.at_end(rest) is not None
+    return sentence.endswith("?") or not (timed or len(rest.split()) > 1)
+
+
+def _wish(rest: str, *, reminder: bool) -> MakeSchedule:
+    """Find the time at the beginning, else at the end, of what follows "remind me"."""
+    plain = _CONNECTIVE.sub("", rest)
+    split = times.at_start(plain)
+    if split is None or not split.rest:
+        split = times.at_end(plain) or split
+    if split is None:
+        return _made("", plain, reminder=reminder)
+    return _made(split.when, split.rest, reminder=reminder)
+
+
+def _made(when: str, instruction: str, *, reminder: bool) -> MakeSchedule:
+    plain = _CONNECTIVE.sub("", instruction.strip(" ,;:-")).rstrip(" ?")
+    for edge in ("me ", "us "):
+        if reminder and plain.lower().startswith(edge):
+            plain = _CONNECTIVE.sub("", plain[len(edge) :])
+    if reminder and plain:
+        plain = f"Reminder: {plain}"
+    return MakeSchedule(when=when, instruction=plain)

@@ -1,0 +1,305 @@
+"""The promise of `runtime.ports.ModelPort`, over every implementation."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+
+from adapters.models.factory import ModelConfig, build_model
+from adapters.models.offline import OfflineModel
+from adapters.models.scripted import BreakOff, Pause, ScriptedModel, Step, ToolCalls
+from runtime.errors import (
+    ContextTooLong,
+    ModelError,
+    ModelKeyRefused,
+    ModelOutputUnusable,
+    ModelRateLimited,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from runtime.model.completion import Chunk, ModelRequest, StopReason, TextDelta
+from runtime.model.conversation import Role
+from runtime.ports import ModelPort
+from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
+from tests.support.fake_openai import (
+    Calls,
+    Cut,
+    FakeOpenAI,
+    Hang,
+    Refuses,
+    Reply,
+    Says,
+    Sends,
+    call_delta,
+    event,
+    fake_openai,
+)
+from tests.support.models import TOOLS, called, entry, finished_of, request, said
+
+QUESTION = "what is scheduled?"
+"""A question that the offline assistant answers through a tool, and the others by script."""
+
+
+def _by_the_log(asked: ModelRequest) -> Step:
+    """Call a tool where one is offered and has not answered yet, else talk."""
+    answered = any(item.role is Role.TOOL for item in asked.entries)
+    return ToolCalls.of("desk.facts") if asked.tools and not answered else "Hello there, Anna."
+
+
+@asynccontextmanager
+async def _scripted(clock: ManualClock) -> AsyncIterator[ModelPort]:
+    yield ScriptedModel(_by_the_log, clock=clock)
+
+
+@asynccontextmanager
+async def _offline(clock: ManualClock) -> AsyncIterator[ModelPort]:
+    yield OfflineModel()
+
+
+@asynccontextmanager
+async def _litellm(clock: ManualClock) -> AsyncIterator[ModelPort]:
+    async with fake_openai() as server:
+        server.falls_back_to(_reply_by_the_log)
+        model = build_model(_config(server), clock=clock, allow_spending=False)
+        yield model
+        await model.aclose()
+        assert server.problems == []
+
+
+def _reply_by_the_log(server: FakeOpenAI) -> Reply:
+    messages = server.last["messages"]
+    assert isinstance(messages, list)
+    answered = any(isinstance(item, dict) and item["role"] == "tool" for item in messages)
+    if "tools" in server.last and not answered:
+        return Calls((call_delta(id_="c1", name="desk_facts"), call_delta(arguments="{}")))
+    return Says(("Hel", "lo ", "there, ", "Anna."))
+
+
+def _config(server: FakeOpenAI, *, timeout: float = 60.0) -> ModelConfig:
+    return ModelConfig(
+        name="fake",
+        model="openai/fake-model",
+        base_url=server.base_url,
+        api_key="sk-made-up",
+        timeout_seconds=timeout,
+    )
+
+
+@pytest.fixture(params=[_scripted, _offline, _litellm], ids=["scripted", "offline", "litellm"])
+async def model(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[ModelPort]:
+    async with request.param(clock) as made:
+        yield made
+
+
+async def test_an_answer_comes_in_pieces_and_ends_with_exactly_one_finished(
+    model: ModelPort,
+) -> None:
+    finished = await finished_of(model, request("hello"))
+    assert finished.text.strip()
+    assert finished.tool_calls == ()
+    assert finished.reason is StopReason.COMPLETE
+    assert finished.model
+
+
+async def test_an_answer_streams_in_more_than_one_piece(model: ModelPort) -> None:
+    pieces = [c async for c in model.stream(request("hello")) if isinstance(c, TextDelta)]
+    assert len(pieces) > 1
+
+
+async def test_usage_is_a_count_or_unknown_and_never_negative(model: ModelPort) -> None:
+    usage = (await finished_of(model, request("hello"))).usage
+    assert usage.prompt_tokens is None or usage.prompt_tokens >= 0
+    assert usage.completion_tokens is None or usage.completion_tokens >= 0
+
+
+async def test_a_tool_call_carries_an_id_our_name_and_a_json_object(model: ModelPort) -> None:
+    finished = await finished_of(model, request(QUESTION, tools=TOOLS))
+    assert finished.reason is StopReason.TOOL_CALLS
+    (call,) = finished.tool_calls
+    assert call.id
+    assert call.name == "desk.facts"
+    assert json.loads(call.arguments) == {}
+
+
+async def test_after_the_tool_has_answered_the_model_answers_in_words(model: ModelPort) -> None:
+    first = await finished_of(model, request(QUESTION, tools=TOOLS))
+    log = (
+        said(QUESTION),
+        entry(Role.ASSISTANT, first.text, calls=first.tool_calls),
+        entry(Role.EXECUTING, "desk.facts", call=first.tool_calls[0].id),
+        entry(Role.TOOL, "the database is busy", call=first.tool_calls[0].id),
+    )
+    finished = await finished_of(model, request(*log, tools=TOOLS))
+    assert finished.tool_calls == ()
+    assert finished.text.strip()
+
+
+async def test_a_second_tool_call_in_a_turn_has_an_id_of_its_own(model: ModelPort) -> None:
+    first = await finished_of(model, request(QUESTION, tools=TOOLS))
+    log = (
+        said(QUESTION),
+        entry(Role.ASSISTANT, "", calls=first.tool_calls),
+        entry(Role.TOOL, "{}", call=first.tool_calls[0].id),
+        entry(Role.ASSISTANT, "There is nothing."),
+        said("what is next?"),
+    )
+    second = await finished_of(model, request(*log, tools=TOOLS))
+    assert {call.id for call in second.tool_calls}.isdisjoint(c.id for c in first.tool_calls)
+
+
+async def test_a_log_with_a_call_that_nobody_answered_can_still_be_asked(model: ModelPort) -> None:
+    log = (
+        said("hello"),
+        entry(Role.ASSISTANT, "", calls=(called("lost", "desk.facts", "{not json"),)),
+        entry(Role.EXECUTING, "desk.facts", call="lost"),
+        said("hello?"),
+        entry(Role.TOOL, "too late", call="stranger"),
+    )
+    assert (await finished_of(model, request(*log))).text.strip()
+
+
+async def test_closing_early_stops_the_call(model: ModelPort) -> None:
+    stream = cast("AsyncGenerator[Chunk, None]", model.stream(request("hello")))
+    assert isinstance(await anext(stream), TextDelta)
+    await stream.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
+async def test_two_answers_at_once_do_not_mix(model: ModelPort) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(finished_of(model, request("hello"))) for _ in range(5)]
+    assert len({task.result().text for task in tasks}) == 1
+
+
+# ------------------------------------------------------------------------------ what goes wrong
+
+
+HALF = event({"content": "The disk is"})
+FAILURES: dict[str, tuple[Reply, list[Step], type[ModelError]]] = {
+    "rate limit": (Refuses(429, {"message": "slow down"}), [ModelRateLimited()], ModelRateLimited),
+    "key": (Refuses(401, {"message": "bad key"}), [ModelKeyRefused()], ModelKeyRefused),
+    "forbidden": (Refuses(403, {"message": "no"}), [ModelKeyRefused()], ModelKeyRefused),
+    "server error": (Refuses(500, {"message": "boom"}), [ModelUnavailable()], ModelUnavailable),
+    "overloaded": (Refuses(503, {"message": "busy"}), [ModelUnavailable()], ModelUnavailable),
+    "no such model": (Refuses(404, {"message": "what?"}), [ModelUnavailable()], ModelUnavailable),
+    "context": (
+        Refuses(400, {"message": "too many tokens", "code": "context_length_exceeded"}),
+        [ContextTooLong()],
+        ContextTooLong,
+    ),
+    "gateway time-out": (Refuses(504, {"message": "slow"}), [ModelTimeout()], ModelTimeout),
+    "redirect": (
+        Refuses(307, {"message": "over there"}, {"Location": "http://127.0.0.1:9/"}),
+        [ModelUnavailable()],
+        ModelUnavailable,
+    ),
+    "broken off": (Sends((HALF,)), ["The disk is", BreakOff()], ModelOutputUnusable),
+    "cut": (Sends((HALF, Cut())), ["The disk is", BreakOff()], ModelOutputUnusable),
+    "empty": (Says(()), [BreakOff()], ModelOutputUnusable),
+    "blank": (Says((" ", "\n")), [BreakOff()], ModelOutputUnusable),
+    "nothing at all": (Sends(()), [BreakOff()], ModelOutputUnusable),
+    "a web page": (
+        Sends((b"<html>Welcome</html>",), "text/html"),
+        [BreakOff()],
+        ModelOutputUnusable,
+    ),
+    "not JSON": (
+        Sends((HALF, b"data: {not json\n\n")),
+        ["The disk is", BreakOff()],
+        ModelOutputUnusable,
+    ),
+    "an error in the stream": (
+        Sends((HALF, b'data: {"error": {"message": "overloaded", "code": 500}}\n\n')),
+        ["The disk is", ModelUnavailable()],
+        ModelUnavailable,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("kind", ["scripted", "litellm"])
+async def test_a_failure_is_the_error_that_the_port_promises(
+    kind: str, name: str, clock: ManualClock
+) -> None:
+    reply, steps, expected = FAILURES[name]
+    if kind == "scripted":
+        with pytest.raises(ModelError) as scripted:
+            await finished_of(ScriptedModel(lambda _: steps, clock=clock), request("hello"))
+        assert type(scripted.value) is expected
+        return
+    async with fake_openai() as server:
+        model = build_model(_config(server), clock=clock, allow_spending=False)
+        server.will(reply)
+        with pytest.raises(ModelError) as raised:
+            await finished_of(model, request("hello"))
+        assert type(raised.value) is expected
+        assert len(server.asked) == 1, "it tried again by itself"
+        server.will(Says(("Fine.",)))
+        assert (await finished_of(model, request("hello"))).text == "Fine."
+        await model.aclose()
+
+
+@pytest.mark.parametrize("parts", [(Hang(),), (HALF, Hang())], ids=["at once", "in the middle"])
+async def test_silence_is_a_timeout_by_the_clock_and_the_call_is_stopped(
+    parts: tuple[bytes | Hang, ...], clock: ManualClock
+) -> None:
+    async with fake_openai() as server:
+        model = build_model(_config(server, timeout=30.0), clock=clock, allow_spending=False)
+        server.will(Sends(parts))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_error_of(model))
+            await eventually(lambda: server.asked and clock.sleeping, "the call", within=30.0)
+            while not task.done():
+                await clock.advance(31.0)
+                await eventually(lambda: task.done() or clock.sleeping)
+        assert isinstance(task.result(), ModelTimeout)
+        await eventually(lambda: server.abandoned == 1, "the server noticing")
+        await model.aclose()
+
+
+@pytest.mark.parametrize("parts", [(Hang(),), (HALF, Hang())], ids=["before", "within"])
+async def test_cancelling_whoever_listens_stops_the_call(
+    parts: tuple[bytes | Hang, ...], clock: ManualClock
+) -> None:
+    async with fake_openai() as server:
+        model = build_model(_config(server), clock=clock, allow_spending=False)
+        server.will(Sends(parts))
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(finished_of(model, request("hello")))
+            await eventually(lambda: server.asked, "the call", within=30.0)
+            task.cancel()
+        await eventually(lambda: server.abandoned == 1, "the server noticing")
+        await model.aclose()
+
+
+async def test_closing_a_provider_s_answer_early_closes_its_connection(clock: ManualClock) -> None:
+    async with fake_openai() as server:
+        model = build_model(_config(server), clock=clock, allow_spending=False)
+        server.will(Sends((HALF, Hang())))
+        stream = cast("AsyncGenerator[Chunk, None]", model.stream(request("hello")))
+        assert await anext(stream) == TextDelta("The disk is")
+        await stream.aclose()
+        await eventually(lambda: server.abandoned == 1, "the server noticing")
+        await model.aclose()
+
+
+async def test_a_scripted_pause_passes_by_the_clock(clock: ManualClock) -> None:
+    model = ScriptedModel(lambda _: ["Hel", Pause(60.0), "lo"], clock=clock)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(finished_of(model, request("hello")))
+        await clock.advance(59.0)
+        assert not task.done()
+        await clock.advance(1.0)
+        assert task.done()
+    assert task.result().text == "Hello"
+
+
+async def _error_of(model: ModelPort) -> ModelError:
+    with pytest.raises(ModelError) as raised:
+        await finished_of(model, request("hello"))
+    return raised.value
