@@ -8,6 +8,7 @@ from tests.architecture import source
 SUPERVISION: dict[str, str] = {
     # "package/module.py function": "why anything at all may be caught here, and where it goes",
     "gateway/dispatcher.py _deliver": "one delivery: logged with a reference, then looked for",
+    "gateway/http.py _deliver": "one request: logged with a reference, and the platform retries",
     "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
     "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",
 }

@@ -1,0 +1,358 @@
+"""The HTTP server: webhooks in the order that keeps strangers cheap, and two health answers.
+
+Method and path; rate limit by source; length; encoding; header grammar; raw bytes; signature; and
+only then parse, store, 200. Nothing before the store may be slow, and every refusal is an empty
+answer that tells its reason by its status alone.
+"""
+
+import asyncio
+import ipaddress
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import msgspec
+from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from runtime.clock import Clock
+from runtime.errors import ConfigurationError, Malformed, Retryable
+from runtime.ids import derived
+from runtime.model.events import Challenge, Ignored, Inbound, Parsed
+from runtime.model.wire import RawRequest, VerifiedRequest
+from runtime.ports import Accept
+
+log = logging.getLogger("nightdesk.http")
+
+
+class Verify(Protocol):
+    """Vouches for a request, or does not. Never raises."""
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The names, in lower case, of the headers it reads; no others are copied for it."""
+        ...
+
+    def plausible(self, headers: Mapping[str, str]) -> bool:
+        """Whether the headers have the right form; asked before the body is read."""
+        ...
+
+    def __call__(self, request: RawRequest) -> VerifiedRequest | None:
+        """The request, vouched for, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRoute:
+    """One address that a platform posts to. A platform without its secret has none.
+
+    Attributes:
+        path: the path, `/slack/events`.
+        verify: vouches for the request.
+        parse: reads it; raises `Malformed`.
+        accept: stores it; when it returns, the event may be acknowledged.
+    """
+
+    path: str
+    verify: Verify
+    parse: Callable[[VerifiedRequest], Parsed]
+    accept: Accept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one source may ask of us.
+
+    A request that proves to be genuine does not count against the rate, so that a platform that
+    delivers fast, or a proxy that stands for everybody, is limited by its forgeries only.
+
+    Attributes:
+        body_bytes: the longest body.
+        body_seconds: how long a body may take to arrive.
+        per_second: requests that are not genuine, a second, from one source.
+        burst: how many of them may come at once.
+        sources: how many sources are remembered; the longest silent is forgotten first.
+    """
+
+    body_bytes: int = 256 * 1024
+    body_seconds: float = 10.0
+    per_second: float = 20.0
+    burst: float = 400.0
+    sources: int = 10_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that must hold for the program to be of use.
+
+    Attributes:
+        name: what was looked at: `database`, `outbox`, `clock`.
+        ok: it is as it should be.
+        age_seconds: how long ago it last went well, or None where that says nothing.
+        detail: what was found, in words.
+    """
+
+    name: str
+    ok: bool
+    age_seconds: float | None = None
+    detail: str = ""
+
+
+class Health(Protocol):
+    """Knows whether the program is of use, which is more than being alive."""
+
+    async def readiness(self) -> Sequence[Check]:
+        """Look at everything that readiness means. Never raises: a failure is a check."""
+        ...
+
+
+class SourceLimit:
+    """A token bucket for each source, in bounded memory."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, source: str) -> bool:
+        """Take a token; False where the source has none left."""
+        now, burst = self._clock.monotonic(), self._limits.burst
+        tokens, since = self._buckets.pop(source, (burst, now))
+        tokens = min(burst, tokens + (now - since) * self._limits.per_second)
+        granted = tokens >= 1
+        self._buckets[source] = (tokens - granted, now)
+        if len(self._buckets) > self._limits.sources:
+            self._buckets.popitem(last=False)
+        return granted
+
+    def give_back(self, source: str) -> None:
+        """Return the token of a request that proved to be genuine."""
+        bucket = self._buckets.get(source)
+        if bucket is not None:
+            self._buckets[source] = (bucket[0] + 1, bucket[1])
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+
+class _Webhook:
+    """The handler of one route."""
+
+    def __init__(self, route: WebhookRoute, limits: Limits, sources: SourceLimit) -> None:
+        self._route = route
+        self._limits = limits
+        self._sources = sources
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Refuse the request as early as it shows what it is, or process it."""
+        source = _source(request.remote)
+        if not self._sources.take(source):
+            return _answer(429, {"Retry-After": "1"})
+        verify = self._route.verify
+        headers = _chosen(request, verify.headers)
+        status = self._objection(request) or (0 if verify.plausible(headers) else 401)
+        if status:
+            return _answer(status)
+        try:
+            body = await self._body(request.content)
+        except TimeoutError:
+            return _closing(408)
+        except web.RequestPayloadError:
+            return _closing(400)
+        if body is None:
+            return _closing(413)
+        verified = verify(RawRequest(headers, body))
+        if verified is None:
+            return _answer(401)
+        self._sources.give_back(source)
+        return await self._deliver(verified)
+
+    def _objection(self, request: web.Request) -> int:
+        """The status that the request line and the common headers deserve; 0 for none."""
+        if (request.content_length or 0) > self._limits.body_bytes:
+            return 413
+        encoding = request.headers.get("Content-Encoding")
+        return 415 if encoding and encoding.strip().lower() != "identity" else 0
+
+    async def _body(self, content: StreamReader) -> bytes | None:
+        """The raw body; None where it is too long.
+
+        Raises:
+            TimeoutError: it did not come in time.
+            RequestPayloadError: its framing is broken.
+        """
+        longest = self._limits.body_bytes
+        if content.is_eof():  # the common case: it came with the head, so no timer is needed
+            body = content.read_nowait()
+            return body if len(body) <= longest else None
+        body = b""
+        async with asyncio.timeout(self._limits.body_seconds):
+            while not content.at_eof():
+                body += await content.readany()
+                if len(body) > longest:
+                    return None
+        return body
+
+    async def _deliver(self, verified: VerifiedRequest) -> web.Response:
+        """Process one delivery whatever happens. A supervision point: nothing is swallowed."""
+        try:
+            return await self._process(verified)
+        except Malformed as error:
+            log.warning("http.malformed", extra={"path": self._route.path, "why": str(error)})
+            return _answer(400)
+        except Retryable as error:
+            log.error("http.not_stored", extra={"path": self._route.path, "why": str(error)})  # noqa: TRY400 - the cause is known and the trace says nothing
+            return _answer(503, {"Retry-After": "30"})
+        except Exception:
+            # The same delivery has the same reference, however often the platform repeats it.
+            reference = derived(self._route.path, verified.body.decode("latin-1"))[-8:]
+            log.exception("http.failed", extra={"path": self._route.path, "reference": reference})
+            return _answer(500)
+
+    async def _process(self, verified: VerifiedRequest) -> web.Response:
+        parsed = self._route.parse(verified)
+        match parsed:
+            case Inbound():
+                await self._route.accept(parsed)
+                return _answer(200)
+            case Ignored(reason=reason):
+                log.debug("http.ignored", extra={"path": self._route.path, "reason": reason})
+                return _answer(200)
+            case Challenge(answer=text):
+                return web.Response(text=text)
+
+
+def build_app(
+    routes: Sequence[WebhookRoute],
+    health: Health,
+    *,
+    clock: Clock,
+    limits: Limits = DEFAULT_LIMITS,
+) -> web.Application:
+    """The application: the routes, `/healthz` (alive) and `/readyz` (of use).
+
+    Args:
+        routes: the webhooks; none of a platform that has no secret.
+        health: knows whether the program is ready.
+        clock: times the rate limit.
+        limits: what one source may ask.
+    """
+    app = web.Application(client_max_size=limits.body_bytes)
+    sources = SourceLimit(limits, clock)
+    for route in routes:
+        app.router.add_post(route.path, _Webhook(route, limits, sources).receive)
+
+    async def alive(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def ready(_: web.Request) -> web.Response:
+        checks = await health.readiness()
+        everything = all(check.ok for check in checks)
+        return web.Response(
+            status=200 if everything else 503,
+            body=msgspec.json.encode({"ready": everything, "checks": list(checks)}),
+            content_type="application/json",
+        )
+
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", ready)
+    return app
+
+
+@asynccontextmanager
+async def serve(
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    drain_seconds: float = 10.0,
+    linger_seconds: float = 1.0,
+) -> AsyncIterator[int]:
+    """Serve while the block runs; then take no more, and finish what is under way.
+
+    Args:
+        app: the application.
+        host: the address to listen on.
+        port: the port; 0 for any free one.
+        drain_seconds: how long requests under way may take to finish at the end.
+        linger_seconds: how long the unwanted rest of a refused request is read, so that its
+            sender hears the refusal, before the line is cut.
+
+    Yields:
+        The port that is listened on.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        # The signature is over the bytes as they were sent.
+        auto_decompress=False,
+        lingering_time=linger_seconds,
+        logger=_protocol_log(),
+        keepalive_timeout=75.0,
+        shutdown_timeout=drain_seconds,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port} ({error.strerror}): set NIGHTDESK_HTTP__HOST and "
+                "NIGHTDESK_HTTP__PORT to an address of this machine and a free port"
+            ) from error
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+
+
+class _NoStrangers(logging.Filter):
+    """Bytes that are no HTTP are a stranger's doing, and no error of ours with a stack trace."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be written."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _protocol_log() -> logging.Logger:
+    logger = logging.getLogger("nightdesk.http.protocol")
+    if not logger.filters:
+        logger.addFilter(_NoStrangers())
+    return logger
+
+
+def _answer(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, headers=headers)
+
+
+def _closing(status: int) -> web.Response:
+    """An answer after which the line is cut, because the rest of the body is not wanted."""
+    response = web.Response(status=status)
+    response.force_close()
+    return response
+
+
+def _chosen(request: web.Request, names: Sequence[str]) -> dict[str, str]:
+    headers = request.headers
+    return {name: ",".join(headers.getall(name)) for name in names if name in headers}
+
+
+@lru_cache(maxsize=4096)
+def _source(remote: str | None) -> str:
+    """What counts as one source: an IPv4 address, or the /64 that one IPv6 customer is given."""
+    if remote is None or ":" not in remote:
+        return remote or "local"
+    try:
+        return str(ipaddress.ip_network((remote.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return remote
