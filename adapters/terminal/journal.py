@@ -4,6 +4,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from adapters.terminal.rooms import place_of
@@ -12,13 +13,14 @@ from runtime.model.address import ThreadRef
 
 _SENT_KEPT = 5_000
 _THREADS_KEPT = 500
+_TOO_LONG = 2 * (_SENT_KEPT + _THREADS_KEPT)
 
 
 class Journal:
     """An append-only file of the messages shown and the numbers of threads.
 
     A record is on disk when its method returns. A record that a crash cut short is passed over.
-    The file is rewritten when it is opened, so that it does not grow for ever. The caller makes
+    The file is shortened when it is opened, so that it does not grow for ever. The caller makes
     sure that nobody else writes to it (the data folder has one owner).
     """
 
@@ -34,13 +36,14 @@ class Journal:
         return self._threads
 
     def open(self) -> None:
-        """Read the file and shorten it to what is still of use.
+        """Read the file, and shorten it to what is still of use where it has grown long.
 
         Raises:
-            OSError: it cannot be read or written.
+            OSError: it is there and cannot be read.
         """
         if self._path is None:
             return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         records = _read(self._path)
         kept: deque[list[str]] = deque(maxlen=_SENT_KEPT)
         threads: deque[list[str]] = deque(maxlen=_THREADS_KEPT)
@@ -54,7 +57,10 @@ class Journal:
                     threads.append(record)
                 case _:
                     continue
-        _replace(self._path, [*threads, *kept])
+        if len(records) > _TOO_LONG:
+            # What does not fit on a full disk stays as long as it is.
+            with suppress(OSError):
+                _replace(self._path, [*threads, *kept])
 
     def message_of(self, item: OutboxId) -> MessageId | None:
         """The message that the outbox row was shown as, or None."""
@@ -111,7 +117,6 @@ def _append(path: Path, records: Iterable[list[str]]) -> None:
 
 
 def _replace(path: Path, records: Iterable[list[str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     _write(fresh, records, os.O_TRUNC)
     fresh.replace(path)

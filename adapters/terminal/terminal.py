@@ -64,7 +64,7 @@ def open_terminal(  # noqa: PLR0913 - the one place where a terminal's parts mee
         zone: the IANA zone that times are shown in.
 
     Raises:
-        OSError: the journal cannot be read or written.
+        OSError: the journal is there and cannot be read.
     """
     journal = Journal(data / JOURNAL_FILE if data else None)
     journal.open()

@@ -51,15 +51,24 @@ def test_damage_is_passed_over(tmp_path: Path, damage: bytes) -> None:
 
 def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    path.write_text("".join(f'["sent", "o{n}", "m{n}"]\n' for n in range(6_000)))
+    path.write_text("".join(f'["sent", "o{n}", "m{n}"]\n' for n in range(12_000)))
     opened(path)
     assert len(path.read_text().splitlines()) == 5_000
-    assert opened(path).message_of(OutboxId("o5999")) == "m5999"
+    assert opened(path).message_of(OutboxId("o11999")) == "m11999"
+
+
+def test_a_file_that_cannot_be_shortened_is_used_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_text("".join(f'["sent", "o{n}", "m{n}"]\n' for n in range(12_000)))
+    (tmp_path / "journal.new").mkdir()
+    opened(path).note(sent=(ITEM, MESSAGE))
+    assert len(path.read_text().split()) > 12_000
+    assert opened(path).message_of(ITEM) == MESSAGE
 
 
 def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    opened(path)
+    opened(path).note(sent=(ITEM, MESSAGE))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

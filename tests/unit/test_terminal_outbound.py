@@ -182,7 +182,6 @@ async def test_a_journal_that_cannot_be_written_is_said_once_and_stops_nothing(
 ) -> None:
     path = tmp_path / "journal"
     desk = Desk(path)
-    path.unlink()
     path.mkdir()
     await desk.chat.send(item("one"))
     await desk.chat.send(item("two", name="o2"))
