@@ -1,0 +1,1 @@
+"""Time: cronsim and dateparser read the times people write, APScheduler wakes the process."""

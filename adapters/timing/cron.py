@@ -1,0 +1,176 @@
+"""Cron expressions, by cronsim.
+
+Five fields: minute, hour, day of the month, month, day of the week; 0 and 7 are Sunday, names are
+allowed, and so are `L` and `#` (last day, last Friday, second Monday).
+
+At a change of the clocks a schedule that names its hours follows the clock on the wall: each
+nominal local time comes once, and one that does not exist comes at the first moment after the gap
+(as Debian's cron does). A schedule of every hour follows real time: it goes on every real hour.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from runtime.errors import Refused
+
+if TYPE_CHECKING:
+    from cronsim import CronSim
+
+_FIELDS = ("minute", "hour", "day of the month", "month", "day of the week")
+_RANGES = ("0 to 59", "0 to 23", "1 to 31", "1 to 12 or JAN to DEC", "0 to 7 or SUN to SAT")
+_NAMES = r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun"
+_FIELD = re.compile(rf"(?:[\d*,/#?lw-]|{_NAMES})+", re.IGNORECASE)
+_NUMERIC = re.compile(r"[\d*,/-]+")
+_EXAMPLE = "Five fields: minute hour day month weekday, for example 30 8 * * 1-5."
+_MACROS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_MINUTE = timedelta(minutes=1)
+_LEAP = timedelta(hours=2)
+_SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_EVERY_HOUR = frozenset(range(24))
+
+
+def looks_like_cron(text: str) -> bool:
+    """Whether the words are meant as cron: a star, a macro, or four to seven fields and no more."""
+    fields = text.split()
+    if len(fields) == 1:
+        return text.casefold() in _MACROS or text.startswith("*")
+    meant = all(map(_NUMERIC.fullmatch, fields[:2])) and all(map(_FIELD.fullmatch, fields))
+    return meant and ("*" in text or len(fields) in range(4, 8))
+
+
+def checked(text: str) -> str:
+    """The expression, spaces apart, once it is sure that it can be read and comes some day.
+
+    Raises:
+        Refused: says which field is wrong, or that it never comes.
+    """
+    expression = _MACROS.get(text.casefold(), " ".join(text.split()))
+    fields = expression.split()
+    if len(fields) > len(_FIELDS):
+        raise Refused(
+            f"“{expression}” has {len(fields)} fields, one of them for seconds, and a "
+            "schedule comes once a minute at most.",
+            hint=_EXAMPLE,
+        )
+    if len(fields) < len(_FIELDS):
+        raise Refused(f"“{expression}” has {len(fields)} fields, not five.", hint=_EXAMPLE)
+    _check_fields(fields)
+    if not _comes(expression):
+        raise Refused(
+            f"“{expression}” never comes: no month named there has that day.",
+            hint="For the last day of a month write L as the day: 0 9 L * *.",
+        )
+    return expression
+
+
+def next_time(cron: str, zone: str, after: datetime) -> datetime | None:
+    """The first time after that instant, in UTC; None where none comes within fifty years."""
+    return _next_time(cron, zone, after.astimezone(UTC).replace(second=0, microsecond=0))
+
+
+def explain(cron: str) -> str:
+    """The expression in words: `at 08:30 on Monday through Friday`."""
+    words = str(_simulate(_spelled(cron), _SOME_DAY).explain())
+    return words[:1].lower() + words[1:]
+
+
+@lru_cache(maxsize=4096)
+def _next_time(cron: str, zone: str, minute: datetime) -> datetime | None:
+    """The same for a whole minute: many schedules share an expression, a zone and a minute.
+
+    Cron times are whole minutes, so the first after 08:29:30 is the first after 08:29:00.
+    """
+    place = ZoneInfo(zone)
+    sim = _simulate(_effective(cron), minute.astimezone(place))
+    # In the repeated hour of autumn cronsim sees only the local reading, so that its first answer
+    # can lie an hour before the instant asked about: go on until one lies after it.
+    for candidate in sim:
+        if (at := candidate.astimezone(UTC)) > minute:
+            return _passed_over(sim, minute, at, place) or at
+    return None
+
+
+def _passed_over(
+    sim: "CronSim", minute: datetime, found: datetime, place: ZoneInfo
+) -> datetime | None:
+    """A time of an hourly schedule between the two, where the clocks were set back there.
+
+    With one minute named, cronsim leaps most of an hour at once, and over the repeated half hour
+    of Lord Howe Island, whose clocks change by thirty minutes.
+    """
+    if sim.hours != _EVERY_HOUR or found - minute > _LEAP:
+        return None
+    if found.astimezone(place).utcoffset() == minute.astimezone(place).utcoffset():
+        return None
+    between = (minute + step * _MINUTE for step in range(1, (found - minute) // _MINUTE))
+    return next((at for at in between if _names(sim, at.astimezone(place))), None)
+
+
+def _names(sim: "CronSim", local: datetime) -> bool:
+    return local.minute in sim.minutes and local.month in sim.months and sim.match_day(local)
+
+
+def _simulate(expression: str, start: datetime) -> "CronSim":
+    from cronsim import CronSim  # noqa: PLC0415 - kept out of the program's start
+
+    return CronSim(expression, start)
+
+
+def _spelled(cron: str) -> str:
+    """The expression as cronsim wants it: it knows Sunday as 0 only, so that MON-SUN runs back."""
+    return re.sub(r"-SUN\b", "-7", cron.upper())
+
+
+@lru_cache(maxsize=4096)
+def _effective(cron: str) -> str:
+    """The expression with its hours spelled out, unless it means every hour.
+
+    cronsim, like Debian's cron, takes a star in the minute or hour field for "by real time", and
+    so `*/30 2 * * *` would come four times in autumn and never in spring. Here only every hour is
+    by real time; what names its hours, be it `*/2`, follows the clock on the wall.
+    """
+    parts = _spelled(cron).split()
+    sim = _simulate(" ".join(parts), _SOME_DAY)
+    if sim.hours == _EVERY_HOUR:
+        parts[1] = "*"
+    else:
+        parts[0], parts[1] = _listed(sim.minutes), _listed(sim.hours)
+    return " ".join(parts)
+
+
+def _listed(values: set[int]) -> str:
+    return ",".join(str(value) for value in sorted(values))
+
+
+def _comes(expression: str) -> bool:
+    from cronsim import CronSimError  # noqa: PLC0415 - kept out of the program's start
+
+    try:
+        return next(iter(_simulate(_spelled(expression), _SOME_DAY)), None) is not None
+    except CronSimError:  # each field is right by itself, so that it is the day in its month
+        return False
+
+
+def _check_fields(fields: list[str]) -> None:
+    from cronsim import CronSimError  # noqa: PLC0415 - kept out of the program's start
+
+    for place, field in enumerate(fields):
+        alone = ["*"] * len(fields)
+        alone[place] = field
+        try:
+            _simulate(_spelled(" ".join(alone)), _SOME_DAY)
+        except CronSimError:
+            raise Refused(
+                f"“{field}” is no {_FIELDS[place]}.", hint=f"It goes from {_RANGES[place]}."
+            ) from None

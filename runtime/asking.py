@@ -1,0 +1,115 @@
+"""What a person who asks for a schedule leaves unsaid: which words are its time, where it goes."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from runtime.errors import NotATime, Refused
+from runtime.model.address import ThreadRef
+from runtime.model.schedule import When
+from runtime.model.team import ChannelRule, Team
+from runtime.ports import Timetable
+
+_MOST_WORDS = 20
+"""No time takes more words than these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A sentence, taken apart.
+
+    Attributes:
+        when: the times it names.
+        instruction: the rest of it, as it was written.
+    """
+
+    when: When
+    instruction: str
+
+
+def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: str) -> Asked:
+    """Take the time off the beginning: `every weekday at 8:30 write the briefing`.
+
+    The longest beginning that is a time is the time. The rest keeps its line breaks.
+
+    Raises:
+        Refused: no beginning is a time, or the one that is cannot be kept.
+    """
+    ends = [word.end() for word in islice(re.finditer(r"\S+", sentence), _MOST_WORDS)]
+    hint = ""
+    for end in reversed(ends):
+        try:
+            when = timetable.read(sentence[:end], now=now, zone=zone)
+        except NotATime as error:
+            hint = error.hint
+        else:
+            return Asked(when=when, instruction=sentence[end:].strip())
+    raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where results will go.
+
+    Attributes:
+        thread: the channel.
+        elsewhere: it is not where the person asked.
+        listed: the channel is on the proactive list, so that results are sent and not only kept.
+    """
+
+    thread: ThreadRef
+    elsewhere: bool
+    listed: bool
+
+
+def default_target(team: Team, asked_in: ThreadRef) -> Target:
+    """Where results go when nobody says: here if the list has it, else the only listed channel.
+
+    Where neither is so they are kept, and shown with the schedule.
+    """
+    here = team.rule_of(asked_in.channel)
+    listed = [rule for rule in team.channels if rule.proactive]
+    if here is not None and here.proactive:
+        return target_in(here, asked_in)
+    if len(listed) == 1:
+        return target_in(listed[0], asked_in)
+    return Target(thread=ThreadRef(asked_in.channel), elsewhere=False, listed=False)
+
+
+def target_in(rule: ChannelRule, asked_in: ThreadRef) -> Target:
+    """The channel of that rule, as the target of something asked for in `asked_in`."""
+    return Target(
+        thread=ThreadRef(rule.ref),
+        elsewhere=rule.ref != asked_in.channel,
+        listed=rule.proactive,
+    )
+
+
+def named_target(team: Team, name: str, asked_in: ThreadRef) -> Target:
+    """The configured channel of that name (`#ops`, `ops`) or id.
+
+    A name that channels of several platforms carry means the one of the platform asked on.
+
+    Raises:
+        Refused: no channel, or more than one, is called so; the hint lists those there are.
+    """
+    wanted = name.strip().removeprefix("#").casefold()
+    found = [rule for rule in team.channels if rule.ref.channel == name.strip()] or [
+        rule for rule in team.channels if rule.name.removeprefix("#").casefold() == wanted
+    ]
+    near = [rule for rule in found if rule.ref.platform == asked_in.platform]
+    if len(near or found) == 1:
+        return target_in((near or found)[0], asked_in)
+    problem = "is the name of several channels" if found else "is no configured channel"
+    raise Refused(f"“{name}” {problem}.", hint=_configured(team, by_id=bool(found)))
+
+
+def _configured(team: Team, *, by_id: bool) -> str:
+    if not team.channels:
+        return "No channel is configured yet: nightdesk.toml lists them under [[channels]]."
+    names = (
+        f"#{rule.name.removeprefix('#')}" + (f" ({rule.ref.channel})" if by_id else "")
+        for rule in team.channels
+    )
+    return f"Configured: {', '.join(names)}."

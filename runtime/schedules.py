@@ -1,0 +1,319 @@
+"""Schedules: made, changed, and fired once for each planned time.
+
+The table is the truth. A tick reads what is due, writes the planned times and the next ones in one
+transaction, and only then starts a durable run for each: a crash in between leaves planned times
+that are `DUE`, whose runs are started again, under the same ids.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runtime.clock import Clock
+from runtime.errors import Conflict, Refused
+from runtime.firings import WORKFLOW
+from runtime.ids import AgentName, InboxId, ScheduleId, derived
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.schedule import (
+    Occurrence,
+    OccurrenceState,
+    Schedule,
+    ScheduleEvent,
+    ScheduleState,
+    When,
+    WhenKind,
+    after,
+    manual_run_id,
+)
+from runtime.planner import Planner
+from runtime.ports import Claim, Durable, Store, Timetable
+
+log = logging.getLogger("nightdesk.schedules")
+
+BATCH = 200
+"""Due schedules that one transaction claims."""
+MOST_BATCHES = 50
+"""Batches that one tick claims before their runs start; the rest is for the next tick, at once."""
+_MOST_UNFINISHED = 10_000
+_TRIES = 5
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSchedule:
+    """A schedule as somebody asks for it.
+
+    Attributes:
+        key: names the asking: the inbox row or the tool call. The same key makes one schedule.
+        when: its times, as the timetable read them.
+        instruction: what the agent is told at each time.
+        agent: who does it.
+        target: the channel or thread that gets the result.
+        made_by: who asks; it runs with this person's rights.
+        made_in: where they asked.
+    """
+
+    key: str
+    when: When
+    instruction: str
+    agent: AgentName
+    target: ThreadRef
+    made_by: Principal
+    made_in: ThreadRef
+
+
+class ScheduleService:
+    """Makes, changes and fires schedules."""
+
+    def __init__(
+        self,
+        store: Store,
+        timetable: Timetable,
+        durable: Durable,
+        *,
+        clock: Clock,
+        changed: Callable[[], None] | None = None,
+    ) -> None:
+        """Serve the schedules of `store`; `changed` as for `on_change`."""
+        self._schedules = store.schedules
+        self._timetable = timetable
+        self._durable = durable
+        self._clock = clock
+        self._listeners = [changed] if changed else []
+        self._ticking = asyncio.Lock()
+        # Nobody knows what an earlier life of this process left, so the first tick looks.
+        self._runs_owed = True
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener whenever a schedule was given a next time, to wake the ticker early."""
+        self._listeners.append(listener)
+
+    # ---- making and changing
+
+    async def create(self, new: NewSchedule) -> Schedule:
+        """Store a schedule; for a key that made one before, that one.
+
+        Raises:
+            Refused: its times never come.
+        """
+        made = ScheduleId(derived("schedule", new.key))
+        if known := await self._schedules.by_id(made):
+            return known
+        now = self._clock.now()
+        schedule = await self._schedules.add(
+            Schedule(
+                id=made,
+                when=new.when,
+                instruction=new.instruction,
+                agent=new.agent,
+                target=new.target,
+                made_by=new.made_by,
+                made_in=new.made_in,
+                next_at=self._first(new.when, now),
+                created_at=now,
+            )
+        )
+        log.info("schedule.made", extra={"schedule": schedule.id, "next": str(schedule.next_at)})
+        self._announce()
+        return schedule
+
+    async def find(self, number: int) -> Schedule:
+        """The schedule of that number.
+
+        Raises:
+            Refused: there is none, or it was deleted.
+        """
+        schedule = await self._any(number)
+        if schedule.state is ScheduleState.DELETED:
+            raise Refused(
+                f"Schedule {number} was deleted.", hint="/schedule list shows the others."
+            )
+        return schedule
+
+    async def pause(self, number: int) -> Schedule:
+        """Let no planned time come until it is resumed; a paused one stays as it is.
+
+        Raises:
+            Refused: there is none, or it has no further time.
+        """
+        return await self._change(number, ScheduleEvent.PAUSE)
+
+    async def resume(self, number: int) -> Schedule:
+        """Go on from the next planned time; those that passed are not made up for.
+
+        Raises:
+            Refused: there is none, or its only time passed.
+        """
+        return await self._change(number, ScheduleEvent.RESUME)
+
+    async def delete(self, number: int) -> Schedule:
+        """Delete it, keeping its history; a deleted one stays as it is.
+
+        Raises:
+            Refused: there never was one of that number.
+        """
+        return await self._change(number, ScheduleEvent.DELETE)
+
+    async def run(self, number: int, *, asked_by: InboxId, asked_at: datetime) -> Schedule:
+        """Carry it out now, besides its planned times; once for each time somebody asks.
+
+        Raises:
+            Refused: there is none.
+        """
+        schedule = await self.find(number)
+        run = manual_run_id(schedule.id, asked_by)
+        # A planned time of this very instant would keep ours out of the table: step aside.
+        for step in range(_TRIES):
+            planned = asked_at + step * _MICROSECOND
+            occurrence = Occurrence(
+                schedule=schedule.id,
+                planned_at=planned,
+                run=run,
+                state=OccurrenceState.DUE,
+                manual=True,
+            )
+            await self._schedules.add_occurrence(occurrence)
+            if stored := await self._schedules.occurrence(run):
+                await self._start([stored])
+                return schedule
+        raise Conflict(f"no free instant for a run of schedule {number}")
+
+    def upcoming(self, when: When, count: int = 3) -> tuple[datetime, ...]:
+        """The next planned times from now on, in UTC, at most `count`."""
+        times: list[datetime] = []
+        at = self._timetable.next_after(when, self._clock.now())
+        while at is not None and len(times) < count:
+            times.append(at)
+            at = self._timetable.next_after(when, at)
+        return tuple(times)
+
+    async def _any(self, number: int) -> Schedule:
+        schedule = await self._schedules.get(number)
+        if schedule is None:
+            raise Refused(
+                f"There is no schedule {number}.", hint="/schedule list shows their numbers."
+            )
+        return schedule
+
+    async def _change(self, number: int, event: ScheduleEvent) -> Schedule:
+        """Apply the event to the schedule as it is now, again where somebody else was first."""
+        for _ in range(_TRIES):
+            schedule = await self._any(number)
+            try:
+                state = after(schedule.state, event)
+            except Conflict:
+                raise Refused(
+                    f"Schedule {number} is {schedule.state}, so I cannot {event} it.",
+                    hint="/schedule create makes another.",
+                ) from None
+            if state is schedule.state:
+                return schedule
+            resumed = state is ScheduleState.ACTIVE
+            next_at = self._next(schedule.when, self._clock.now()) if resumed else None
+            if await self._changed(schedule, state, next_at):
+                if resumed:
+                    self._announce()
+                log.info("schedule.changed", extra={"schedule": schedule.id, "state": str(state)})
+                return await self._any(number)
+        raise Conflict(f"schedule {number} keeps changing")
+
+    async def _changed(
+        self, schedule: Schedule, state: ScheduleState, next_at: datetime | None
+    ) -> bool:
+        """Write the change; False where the schedule is no longer as it was read."""
+        try:
+            await self._schedules.change(
+                schedule.id, was=schedule.state, becomes=state, next_at=next_at
+            )
+        except Conflict:
+            return False
+        return True
+
+    def _first(self, when: When, now: datetime) -> datetime:
+        """A single time stands even if it passed since it was asked for: it is done late, once."""
+        if when.kind is WhenKind.ONCE and when.at is not None:
+            return when.at
+        return self._next(when, now)
+
+    def _next(self, when: When, now: datetime) -> datetime:
+        at = self._timetable.next_after(when, now)
+        if at is None:
+            raise Refused(
+                "Its time has passed, and no other comes.",
+                hint="Carry it out now with /schedule run, or make another schedule.",
+            )
+        return at
+
+    def _announce(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    # ---- firing
+
+    async def tick(self) -> datetime | None:
+        """Fire what is due; returns the next planned time of all schedules, or None.
+
+        Two ticks at once, in one process or in several, fire a planned time once; and so does a
+        clock that was set back, because the next time of a schedule only ever grows.
+        """
+        async with self._ticking:
+            if self._runs_owed:
+                await self.recover()
+            now = self._clock.now()
+            next_at = await self._schedules.next_time()
+            if next_at is None or next_at > now:
+                return next_at
+            self._runs_owed = True
+            await self._start(await self._claim_due(now))
+            self._runs_owed = False
+            return await self._schedules.next_time()
+
+    async def recover(self) -> int:
+        """Start the runs of planned times that are still `DUE`; returns how many there are.
+
+        Most were started before; a run that was is left as it is.
+        """
+        unfinished = await self._schedules.unfinished(limit=_MOST_UNFINISHED)
+        await self._start(unfinished)
+        self._runs_owed = False
+        return len(unfinished)
+
+    async def _claim_due(self, now: datetime) -> list[Occurrence]:
+        """Write the planned times of everything that is due, batch after batch."""
+        claimed: list[Occurrence] = []
+        planner = Planner(self._timetable, now)
+        for _ in range(MOST_BATCHES):
+            due = await self._schedules.due(now=now, limit=BATCH)
+            if not due:
+                break
+            claimed += await self._schedules.claim(await self._plan(due, planner))
+            if len(due) < BATCH:
+                break
+        return claimed
+
+    async def _plan(self, due: Sequence[Schedule], planner: Planner) -> list[Claim]:
+        """What to write for each, letting others have the loop now and then."""
+        claims = []
+        for schedule in due:
+            claims.append(planner.claim(schedule))
+            if planner.wants_break():
+                await self._clock.sleep(0)
+        return claims
+
+    async def _start(self, occurrences: Sequence[Occurrence]) -> None:
+        """Start the run of each planned time; one that was started before is left as it is."""
+        for occurrence in occurrences:
+            await self._durable.start(
+                WORKFLOW,
+                occurrence.run,
+                {
+                    "schedule": occurrence.schedule,
+                    "planned_at": occurrence.planned_at.isoformat(),
+                },
+            )
+            log.info(
+                "schedule.fired",
+                extra={"schedule": occurrence.schedule, "run": occurrence.run},
+            )
