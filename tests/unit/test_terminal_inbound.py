@@ -1,6 +1,8 @@
 """What a typed line means."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.terminal.inbound import LONGEST, Leave, ListRooms, Move, parse_line
 from adapters.terminal.rooms import PLATFORM, WORKSPACE, Board, Here, place_of
@@ -192,3 +194,13 @@ def test_what_a_database_could_not_store_is_replaced() -> None:
 def test_a_multi_line_paste_is_one_message() -> None:
     assert message("one\ntwo").text == "one\ntwo"
     assert read("/schedule create\nnow").body == Command(text="schedule create\nnow")
+
+
+@given(st.text(), st.sampled_from(["", "/", "!", "@night-owl ", "press ", "/thread ", "/join "]))
+def test_any_line_is_read_or_refused_in_words(text: str, before: str) -> None:
+    try:
+        meaning = parse_line(before + text, with_buttons().here(), key="k1", now=START)
+    except Refused:
+        return
+    if isinstance(meaning, Inbound) and isinstance(meaning.body, Message):
+        assert meaning.body.text.strip()
