@@ -27,6 +27,8 @@ FIRST_PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
 LONGEST_PAUSE = 300.0
 """Seconds between tries at the most."""
+FULL_DISK_PAUSE = 5.0
+"""Seconds between tries while nothing can be stored."""
 BEHIND_PAUSE = 1.0
 """Seconds between looks at a message that stands behind a postponed one of its thread."""
 CLAIM_AT_ONCE = 50
@@ -79,12 +81,13 @@ class Dispatcher:
         """Say that there may be something to send."""
         self._woken.set()
 
-    async def reconcile(self) -> int:
-        """Settle what an earlier life of this process left in `SENDING`; returns how many."""
-        rows = await self._outbox.unresolved(owner=self._owner)
+    async def reconcile(self, *, owner: str) -> int:
+        """Settle what a process that is gone left in `SENDING`; returns how many."""
+        rows = await self._outbox.unresolved(owner=owner)
         for item in rows:
             if item.thread.platform in self._chats:
                 await self._find_or_postpone(item)
+        self.wake()
         return len(rows)
 
     async def run(self) -> None:
@@ -92,7 +95,12 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._woken.clear()
-                if not await self._round(tasks):
+                self._flying += 1
+                try:
+                    claimed = await self._round(tasks)
+                finally:
+                    self._flying -= 1
+                if not claimed:
                     await self._wait()
 
     async def drained(self) -> bool:
@@ -111,7 +119,7 @@ class Dispatcher:
             )
         except StorageFull:
             log.exception("outbox.storage_full")
-            await self._clock.sleep(LONGEST_PAUSE / 60)
+            await self._clock.sleep(FULL_DISK_PAUSE)
             return 1
         for item in items:
             self._flying += 1
@@ -145,16 +153,31 @@ class Dispatcher:
 
     async def _fly(self, item: OutboxItem) -> None:
         try:
-            await self._deliver(item)
+            await self._deliver_and_note(item)
         finally:
             self._flying -= 1
             self._woken.set()
             self._activity.end()
 
+    async def _deliver_and_note(self, item: OutboxItem) -> None:
+        """Send one message; where its end cannot be noted for lack of room, find it again later."""
+        work = self._deliver
+        while True:
+            try:
+                await work(item)
+            except StorageFull:
+                log.exception("outbox.storage_full", extra={"item": item.id})
+                await self._clock.sleep(FULL_DISK_PAUSE)
+                work = self._find_or_postpone
+            else:
+                return
+
     async def _deliver(self, item: OutboxItem) -> None:
         """Send one message whatever happens. One of the two supervision points."""
         try:
             await self._send(item)
+        except StorageFull:
+            raise
         except Retryable as error:
             await self._postpone(item, error)
         except Permanent as error:

@@ -10,12 +10,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gateway.access import Action, authorize
 from gateway.bindings import Bindings
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import Refused
+from runtime.errors import Refused, StorageFull
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, OutboxId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
@@ -30,6 +31,8 @@ log = logging.getLogger("nightdesk.ingress")
 REFUSE_EVERY = 3600.0
 """Seconds between two refusals to the same stranger; further events are dropped in silence."""
 _STRANGERS = 10_000
+FULL_DISK_PAUSE = 5.0
+"""Seconds between tries while nothing can be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +107,17 @@ class Ingress:
         else:
             log.info("ingress.duplicate", extra={"key": inbound.event_key})
 
-    async def recover(self) -> int:
-        """Hand over what an earlier life accepted and did not process; returns how many."""
+    async def recover(self, *, before: datetime | None = None) -> int:
+        """Hand over what was accepted (before that time) and not processed; returns how many.
+
+        For a start, and among many processes for now and then: handing over twice is harmless.
+        """
         count, last = 0, None
         while rows := await self._store.inbox.pending(after=last):
-            for received in rows:
+            old = [row for row in rows if before is None or row.received_at < before]
+            for received in old:
                 self._hand_over(received)
-            count, last = count + len(rows), rows[-1].id
+            count, last = count + len(old), rows[-1].id
         return count
 
     async def run(self) -> None:
@@ -118,14 +125,24 @@ class Ingress:
         while True:
             received = await self._accepted.get()
             try:
-                conversation = await self._conversation(received.inbound.thread)
-                await self._dispatch.post(conversation, received)
+                await self._deliver(received)
             finally:
                 self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
         self._activity.begin()
         self._accepted.put_nowait(received)
+
+    async def _deliver(self, received: Received) -> None:
+        while True:
+            try:
+                conversation = await self._conversation(received.inbound.thread)
+                await self._dispatch.post(conversation, received)
+            except StorageFull:
+                log.exception("ingress.storage_full", extra={"row": received.id})
+                await self._clock.sleep(FULL_DISK_PAUSE)
+            else:
+                return
 
     async def _conversation(self, thread: ThreadRef) -> ConversationId:
         return await self._bindings.conversation(thread, self._agent(thread))

@@ -12,6 +12,8 @@ from runtime.ports import ChatLimits
 
 _REMEMBERED = 10_000
 """Channels whose last place is remembered; older ones are long past it."""
+_PLATFORM_SLACK = 0.1
+"""Seconds by which messages may run ahead of a platform's own rate, so that few need not wait."""
 
 
 class Pace:
@@ -53,9 +55,9 @@ class Pace:
         """Take the next place in a line, and move the line's end behind it."""
         limits = self._limits[item.thread.platform]
         if line is _Line.PLATFORM:
-            place = max(self._platforms.get(item.thread.platform, 0.0), now)
-            self._platforms[item.thread.platform] = place + 1 / limits.overall
-            return place
+            end = max(self._platforms.get(item.thread.platform, 0.0), now)
+            self._platforms[item.thread.platform] = end + 1 / limits.overall
+            return max(end - _PLATFORM_SLACK, now)
         channel = item.thread.channel
         slack = (limits.burst - 1) / limits.per_channel
         end = max(self._channels.get(channel, 0.0), now)

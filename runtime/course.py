@@ -52,6 +52,7 @@ class TurnDeps:
     clock: Clock
     ids: IdSource
     owner: str
+    wake_outbox: Callable[[], None]
 
 
 class Course:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -85,7 +84,7 @@ class ConversationControl:
 
 
 class Engine:
-    """Goes on after a restart, keeps time, and knows when everything is quiet."""
+    """Goes on after a restart, and knows when everything is quiet."""
 
     def __init__(
         self,
@@ -93,7 +92,6 @@ class Engine:
         mailboxes: Mailboxes,
         *,
         activity: Activity,
-        tick: Callable[[], Awaitable[datetime | None]],
         drained: Callable[[], Awaitable[bool]],
     ) -> None:
         """Run.
@@ -102,13 +100,11 @@ class Engine:
             store: the database.
             mailboxes: run turns.
             activity: knows what is under way.
-            tick: fires what is due and returns the next planned time.
             drained: whether the outbox has nothing to send now.
         """
         self._store = store
         self._mailboxes = mailboxes
         self._activity = activity
-        self._tick = tick
         self._drained = drained
 
     async def recover(self) -> int:

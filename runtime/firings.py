@@ -13,7 +13,7 @@ from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
 from runtime.ids import ConversationId, OutboxId, RunId, ScheduleId, TurnId, derived
 from runtime.model.messages import Content, Proactive
-from runtime.model.schedule import Occurrence, OccurrenceState, Schedule
+from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.outbox import Splitter, compose
@@ -93,12 +93,12 @@ class Firings:
     async def _turn(self, run: RunId, number: ScheduleId) -> Json:
         """Let the agent carry out the instruction in a conversation of its own."""
         schedule = await self._store.schedules.by_id(number)
-        if schedule is None:
+        if schedule is None or schedule.state is ScheduleState.DELETED:
             return _Outcome("", GONE).as_json()
-        if self._team().role_of(schedule.made_by) is None:
-            return _Outcome("", "who made the schedule is no longer a member").as_json()
         conversation = conversation_of(run)
         await self._store.conversations.create(conversation, schedule.agent)
+        if self._team().role_of(schedule.made_by) is None:
+            return _Outcome("", "Who made the schedule is no longer a member.").as_json()
         start = await self._store.turns.begin_run(
             TurnId(run),
             conversation,
@@ -139,6 +139,8 @@ class Firings:
     async def _send(
         self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: _Outcome
     ) -> str:
+        if schedule.state is ScheduleState.DELETED and not outcome.text:
+            return f"not sent: {GONE}"
         message = Proactive(
             id=OutboxId(derived("briefing", run)),
             thread=schedule.target,

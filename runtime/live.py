@@ -1,8 +1,8 @@
 """What a person sees while a turn runs: a status line, then the answer as it grows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from runtime.clock import Clock
 from runtime.ids import MessageId
@@ -73,17 +73,22 @@ class LiveAnswer:
         self._text = ""
 
 
-@asynccontextmanager
-async def thinking(chat: ChatPort, thread: ThreadRef, clock: Clock) -> AsyncIterator[None]:
-    """Show a status line in the thread while the block runs, unless it is quick."""
+@contextmanager
+def thinking(
+    tasks: asyncio.TaskGroup, chat: ChatPort, thread: ThreadRef, clock: Clock
+) -> Iterator[None]:
+    """Show a status line in the thread while the block runs, unless it is quick.
+
+    The task belongs to `tasks`, a group that outlives the block, so that what the block raises is
+    not wrapped into a group of errors.
+    """
 
     async def show() -> None:
         await clock.sleep(STATUS_AFTER)
         await chat.status(thread, "is thinking…")
 
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(show())
-        try:
-            yield
-        finally:
-            task.cancel()
+    task = tasks.create_task(show())
+    try:
+        yield
+    finally:
+        task.cancel()

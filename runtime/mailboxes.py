@@ -7,7 +7,8 @@ loop that runs while its conversation has something to do.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -20,42 +21,64 @@ log = logging.getLogger("nightdesk.mailboxes")
 
 TURNS_AT_ONCE = 64
 """Turns that run side by side in one process; more wait for a place."""
+SAY_QUEUED_AFTER = 2.0
+"""Seconds that a turn has run before a message behind it is told that it waits."""
 FULL_DISK_PAUSE = 5.0
 """Seconds between tries while nothing can be stored."""
+
+
+RowTask = Callable[[Received], Awaitable[None]]
+"""Does something about one row of the inbox."""
+
+
+async def _not_open(_: Received) -> None:
+    raise RuntimeError("Mailboxes.open was not called")
+
+
+@dataclass(frozen=True, slots=True)
+class _Turning:
+    """A conversation whose turns are being run: by which task, and since when."""
+
+    task: asyncio.Task[None]
+    since: float
 
 
 class Mailboxes:
     """Works conversations' mailboxes in this process. Implements `runtime.ports.Dispatch`."""
 
     def __init__(
-        self,
-        turns: TurnRunner,
-        command: Callable[[Received], Awaitable[None]],
-        *,
-        clock: Clock,
-        activity: Activity,
+        self, turns: TurnRunner, *, queued: RowTask, clock: Clock, activity: Activity
     ) -> None:
         """Work mailboxes.
 
         Args:
             turns: runs one turn of a conversation.
-            command: carries out one row of the command lane; does not raise.
+            queued: tells the sender of a message that it waits behind a running turn.
             clock: the clock.
             activity: is told what is under way.
         """
         self._turns = turns
-        self._command = command
+        self._queued = queued
         self._clock = clock
         self._activity = activity
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
-        self._turning: dict[ConversationId, asyncio.Task[None]] = {}
+        self._turning: dict[ConversationId, _Turning] = {}
         self._again: set[ConversationId] = set()
         self._commands: dict[ConversationId, deque[Received]] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
+        self._command: RowTask = _not_open
 
-    def open(self, tasks: asyncio.TaskGroup) -> None:
-        """Work in this task group from now on."""
+    def open(self, tasks: asyncio.TaskGroup, command: RowTask) -> None:
+        """Work in this task group from now on; `command` carries out rows of the command lane."""
         self._tasks = tasks
+        self._command = command
+        self._turns.open(tasks)
+
+    def close(self) -> None:
+        """Cancel what is under way; it is taken up again from the log at the next start."""
+        for task in self._running:
+            task.cancel()
 
     @property
     def turning(self) -> int:
@@ -66,7 +89,10 @@ class Mailboxes:
         """Say that the row waits in its lane of the conversation."""
         match received.lane:
             case Lane.TURN:
+                turning = self._turning.get(conversation)
                 self.wake(conversation)
+                if turning and self._clock.monotonic() - turning.since > SAY_QUEUED_AFTER:
+                    await self._queued(received)
             case Lane.COMMAND:
                 self._line_up(conversation, received)
 
@@ -75,7 +101,10 @@ class Mailboxes:
         if conversation in self._turning:
             self._again.add(conversation)
             return
-        self._turning[conversation] = self._spawn(self._take_turns(conversation))
+        task = self._spawn(self._take_turns(conversation))
+        self._turning[conversation] = _Turning(task, self._clock.monotonic())
+        # A task that is cancelled before its first step does not run its own clean-up.
+        task.add_done_callback(lambda ended: self._left(conversation, ended))
 
     async def work(self, conversation: ConversationId) -> None:
         """Work the conversation's turns here and now, for a queue that keeps the order itself."""
@@ -90,24 +119,30 @@ class Mailboxes:
 
     def interrupt(self, conversation: ConversationId) -> bool:
         """Cancel the turn under way, which was marked as stopped before; True where one was."""
-        task = self._turning.pop(conversation, None)
-        if task is None:
+        turning = self._turning.pop(conversation, None)
+        if turning is None:
             return False
-        task.cancel()
+        turning.task.cancel()
         return True
 
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         if self._tasks is None:
             raise RuntimeError("Mailboxes.open was not called")
+        task = self._tasks.create_task(work)
         self._activity.begin()
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
-        async def run() -> None:
-            try:
-                await work
-            finally:
-                self._activity.end()
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._activity.end()
 
-        return self._tasks.create_task(run())
+    def _left(self, conversation: ConversationId, task: "asyncio.Task[None] | None") -> None:
+        # After an interruption the conversation may belong to a later task already.
+        turning = self._turning.get(conversation)
+        if turning is not None and turning.task is task:
+            del self._turning[conversation]
 
     async def _take_turns(self, conversation: ConversationId) -> None:
         task = asyncio.current_task()
@@ -117,9 +152,7 @@ class Mailboxes:
                 if not await self._turn(conversation) and conversation not in self._again:
                     return
         finally:
-            # After an interruption the conversation may belong to a later task already.
-            if self._turning.get(conversation) is task:
-                del self._turning[conversation]
+            self._left(conversation, task)
 
     async def _turn(self, conversation: ConversationId) -> bool:
         async with self._places:

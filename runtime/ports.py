@@ -127,6 +127,7 @@ class Turns(Protocol):
         before: the caller must know that the earlier owner is gone, and the fence makes sure.
         A new turn appends the message to the log and marks its inbox row as begun. None where
         the conversation has neither. `owner` names the process, for people who look at the table.
+        A run's turn is not meant: its run takes it up again, by `begin_run`.
         """
         ...
 
@@ -180,12 +181,13 @@ class Turns(Protocol):
     async def stop(self, conversation: ConversationId) -> Turn | None:
         """Mark the conversation's running turn as stopped, whoever owns it; returns it, or None.
 
-        The owner's next write raises `Conflict`, so that nothing of it is sent.
+        The owner's next write raises `Conflict`, so that nothing of it is sent. The message that
+        began it is processed with that. A run's turn is stopped too.
         """
         ...
 
     async def open_conversations(self) -> list[ConversationId]:
-        """Conversations with a running turn or with pending messages, for recovery."""
+        """Conversations for whose mailbox `begin` has something to do, for recovery."""
         ...
 
 
@@ -210,16 +212,28 @@ class Outbox(Protocol):
     async def sent(self, item: OutboxId, message: MessageId) -> None:
         """Mark a message as sent and, where it `binds`, bind the thread under it, at once.
 
-        The thread under a message that was sent into a thread is that thread itself.
+        The thread under a message that was sent into a thread is that thread itself. Said
+        again, it changes nothing.
+
+        Raises:
+            Conflict: the message is not `SENDING`.
         """
         ...
 
     async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
-        """Hand a claimed message back, to be tried again at that time."""
+        """Hand a claimed message back, to be tried again at that time.
+
+        Raises:
+            Conflict: the message is not `SENDING`.
+        """
         ...
 
     async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
-        """End a message as `DEAD` or `WITHHELD`, with the reason."""
+        """End a message as `DEAD` or `WITHHELD`, with the reason; again changes nothing.
+
+        Raises:
+            Conflict: it has ended otherwise, or is to be `DEAD` and is not `SENDING`.
+        """
         ...
 
     async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
@@ -306,7 +320,7 @@ class Schedules(Protocol):
         ...
 
     async def add_occurrence(self, occurrence: Occurrence) -> None:
-        """Store a planned time that a person asked for; one that is there already is left alone."""
+        """Store a planned time that a person asked for; a run that is there is left alone."""
         ...
 
     async def next_time(self) -> datetime | None:

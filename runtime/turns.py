@@ -4,8 +4,9 @@ The conversation's log is the journal. Whatever a turn did is in it before the t
 turn that died is taken up again from its log, by the same process or by another.
 """
 
+import asyncio
 import logging
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from runtime.course import Course, TurnDeps
@@ -44,6 +45,11 @@ class TurnRunner:
 
     def __init__(self, deps: TurnDeps) -> None:
         self._deps = deps
+        self._tasks: asyncio.TaskGroup | None = None
+
+    def open(self, tasks: asyncio.TaskGroup) -> None:
+        """Show status lines from tasks of that group from now on."""
+        self._tasks = tasks
 
     async def work(self, conversation: ConversationId) -> bool:
         """Run the conversation's next turn, or take up its open one; False where there is none.
@@ -76,7 +82,7 @@ class TurnRunner:
         turn = start.turn
         try:
             _refuse_after_too_many(turn.attempt)
-            async with self._shown(start):
+            with self._shown(start):
                 agent = await self._agent_of(start)
                 text = await Course(self._deps, start, agent, live=live).answer()
         except Conflict:
@@ -118,12 +124,12 @@ class TurnRunner:
             draft=turn.draft,
         )
 
-    def _shown(self, start: TurnStart) -> AbstractAsyncContextManager[None]:
+    def _shown(self, start: TurnStart) -> AbstractContextManager[None]:
         thread = start.turn.thread
         chat = self._deps.chats.get(thread.platform) if thread else None
-        if chat is None or thread is None:
+        if chat is None or thread is None or self._tasks is None:
             return nullcontext()
-        return thinking(chat, thread, self._deps.clock)
+        return thinking(self._tasks, chat, thread, self._deps.clock)
 
     async def _finish(self, start: TurnStart, outcome: Outcome, live: LiveAnswer | None) -> None:
         turn = start.turn
@@ -149,6 +155,8 @@ class TurnRunner:
             )
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
+        else:
+            self._deps.wake_outbox()
 
 
 def _refuse_after_too_many(attempt: int) -> None:

@@ -1,5 +1,6 @@
 """The conversation log: the journal from which a turn goes on after a crash."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -68,3 +69,32 @@ class Conversation:
     agent: AgentName
     created_at: datetime
     title: str = ""
+
+
+TITLE_LENGTH = 60
+"""Characters of a conversation's title."""
+
+
+def title_of(text: str) -> str:
+    """The first words of a conversation on one line, for `/resume`."""
+    return " ".join(text.split())[:TITLE_LENGTH]
+
+
+def since_summary(log: Sequence[Entry]) -> list[Entry]:
+    """What a log still says: its latest summary first, then what that does not stand for.
+
+    The log is in order and may begin late, but not after the first entry to be kept.
+    """
+    summary = next((entry for entry in reversed(log) if entry.role is Role.SUMMARY), None)
+    if summary is None:
+        return list(log)
+    later = (e for e in log if e.seq > summary.covers and e.role is not Role.SUMMARY)
+    return [summary, *later]
+
+
+def latest(said: Sequence[Entry], limit: int) -> list[Entry]:
+    """The last entries of what a log still says, its summary among them whatever the limit."""
+    if len(said) <= limit:
+        return list(said)
+    summary = [entry for entry in said[:1] if entry.role is Role.SUMMARY]
+    return [*summary, *said[len(said) - limit + len(summary) :]]

@@ -108,3 +108,8 @@ class OutboxItem:
     created_at: datetime
     message_id: MessageId | None = None
     error: str = ""
+
+
+def thread_under(sent_to: ThreadRef, message: MessageId) -> ThreadRef:
+    """The thread under a sent message: in a thread that thread itself, else a new one below it."""
+    return sent_to if sent_to.root else sent_to.under(message)

@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import assert_never
 
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, InboxId, MessageId, TurnId
+from runtime.ids import ConversationId, InboxId, MessageId, TurnId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
+from runtime.model.events import Message
 
 
 class TurnState(StrEnum):
@@ -90,3 +91,17 @@ class TurnStart:
 
     turn: Turn
     entries: tuple[Entry, ...]
+
+
+QUOTED = "[quoted, not typed by the sender]"
+"""The line before each piece of a message that its sender did not type."""
+
+
+def turn_id_of(row: InboxId) -> TurnId:
+    """The turn that a message begins: the same however often it is begun."""
+    return TurnId(derived("turn", row))
+
+
+def words_of(message: Message) -> str:
+    """What the log keeps of a message: the sender's words, then what they quoted, marked."""
+    return "\n\n".join([message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)])
