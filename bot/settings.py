@@ -48,7 +48,7 @@ FILE_NAME = "nightdesk.toml"
 LOG_NAME = "nightdesk.log"
 """What the log file in the data folder is called."""
 
-_DEFAULT_TIMEOUT = 120.0
+_DEFAULT_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +73,14 @@ class SlackSettings:
         previous_signing_secret: the one before, while it is being replaced.
         bot_token: what the bot signs in with.
         base_url: where the Web API is; ends with a slash.
+        workspace: the workspace that the file names for all its ids, or None.
     """
 
     signing_secret: SecretStr
     previous_signing_secret: SecretStr | None
     bot_token: SecretStr
     base_url: str
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class ModelSettings:
         base_url: where its server is; None for the provider's own.
         api_key: its key; None where it needs none.
         context_tokens: its context window; None to use what is known of it.
-        timeout_seconds: how long one call may take.
+        timeout_seconds: how long to wait for the first word of an answer.
     """
 
     name: ModelName
@@ -143,6 +145,11 @@ class Settings:
         return self.slot or f"{role}-0"
 
     @property
+    def on_sqlite(self) -> bool:
+        """The database is a SQLite file, which one process owns."""
+        return self.database_url is None or self.database_url.startswith("sqlite")
+
+    @property
     def log_path(self) -> Path:
         """The log file in the data folder."""
         return self.data_dir / LOG_NAME
@@ -175,7 +182,7 @@ def load_settings(environ: Mapping[str, str] | None = None, *, cwd: Path | None 
         problems.variable("NIGHTDESK_CONFIG", said)
     document = _document(config_path, environ, cwd, problems)
     file = read_team(document) if document else None
-    slack = _slack(variables, problems)
+    slack = _slack(variables, file, problems)
     models = _models(variables, file, problems) if file else {}
     shortcut = _shortcut(variables, models, problems)
     problems.raise_if_any()
@@ -276,7 +283,9 @@ def _home(environ: Mapping[str, str]) -> Path:
 # ---------------------------------------------------------------------------------- the parts
 
 
-def _slack(variables: Environment, problems: Problems) -> SlackSettings | None:
+def _slack(
+    variables: Environment, file: FileConfiguration | None, problems: Problems
+) -> SlackSettings | None:
     """Both secrets or neither: with one alone we could hear but not speak, or the reverse."""
     slack = variables.slack
     secret, token = slack.signing_secret, slack.bot_token
@@ -286,6 +295,7 @@ def _slack(variables: Environment, problems: Problems) -> SlackSettings | None:
             previous_signing_secret=slack.previous_signing_secret,
             bot_token=token,
             base_url=f"{slack.base_url}/",
+            workspace=file.slack_workspace if file else None,
         )
     if secret is None and (token is not None or slack.previous_signing_secret is not None):
         said = "it is missing, and Slack needs it (Basic Information, Signing Secret)"

@@ -221,5 +221,5 @@ class ModelEntry(Entry):
     base_url: Annotated[Text, AfterValidator(web_address)] | None = None
     context_tokens: Annotated[int, BeforeValidator(_tokens), BeforeValidator(_number)] | None = None
     timeout_seconds: Annotated[float, AfterValidator(_seconds), BeforeValidator(_number)] = Field(
-        default=120.0
+        default=60.0
     )

@@ -69,11 +69,13 @@ class FileConfiguration:
         team: the team, each agent with the model that the file gives it.
         models: the models by name, without keys.
         model_names: the names of all models, of those that cannot be used as well.
+        slack_workspace: the Slack workspace that the file names for all its ids, or None.
     """
 
     team: Team
     models: Mapping[ModelName, ModelEntry]
     model_names: frozenset[str]
+    slack_workspace: str | None
 
 
 def read_team(document: Document) -> FileConfiguration:
@@ -121,6 +123,7 @@ class _Reader:
             ),
             models=self._models(),
             model_names=frozenset(self._table("models")),
+            slack_workspace=self._around.slack_workspace or None,
         )
 
     # ------------------------------------------------------------------------------ sections

@@ -1,0 +1,184 @@
+"""Reading a database without owning it: for `doctor` and `status`, beside a running process.
+
+Nothing is written, made or migrated. A SQLite file may be read by anybody while its owner writes
+(https://sqlite.org/wal.html), so the owner's lock is looked at and not taken.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from adapters.sql import failures
+from adapters.sql.constants import SIGN
+from adapters.sql.migrate import current, revisions
+from adapters.sql.owner import LOCK_FILE, Holder
+from adapters.sql.store import DATABASE_FILE, SqlStore
+from adapters.sql.transaction import CoreTransaction, Work
+from runtime.clock import Clock
+from runtime.errors import ConfigurationError, NightdeskError
+from runtime.ids import IdSource
+
+T = TypeVar("T")
+
+_CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """A database that is only read.
+
+    Attributes:
+        store: its content; everything that would write raises.
+        revision: the migration it is at; None where it has no tables yet.
+        known: the migrations that this version knows, oldest first.
+    """
+
+    store: SqlStore
+    revision: str | None
+    known: tuple[str, ...]
+
+    @property
+    def readable(self) -> bool:
+        """It has the tables that this version reads."""
+        return self.revision == self.known[-1]
+
+
+def sqlite_file(url: str | None, data_dir: Path) -> Path | None:
+    """The database's file, or None where it is a Postgres database.
+
+    Raises:
+        ConfigurationError: the url is malformed.
+    """
+    if url is None:
+        return data_dir / DATABASE_FILE
+    parsed = _parse(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """The process that owns the data folder, or None."""
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # An owner that ended in order left nothing; one that was killed left its name, unlocked.
+        holder = msgspec.json.decode(os.pread(lock, 4096, 0), type=Holder)
+        return holder if _is_locked(lock) else None
+    except msgspec.DecodeError:
+        return None
+    finally:
+        os.close(lock)
+
+
+def _is_locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+@asynccontextmanager
+async def glance(
+    url: str | None, *, data_dir: Path, clock: Clock, ids: IdSource
+) -> AsyncIterator[Glance | None]:
+    """Open the database for reading, as it is; None where there is none yet.
+
+    Raises:
+        NightdeskError: it cannot be reached or read.
+    """
+    file = sqlite_file(url, data_dir)
+    if file is not None and not file.exists():
+        yield None
+        return
+    database = _ReadOnly(_of_postgres(url or "") if file is None else _of_file(file))
+    try:
+        yield Glance(
+            store=SqlStore(database, clock=clock, ids=ids),
+            revision=await database.revision(),
+            known=tuple(revisions()),
+        )
+    finally:
+        await database.close()
+
+
+class _ReadOnly:
+    """A `Database` without its writing half."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def write(self, work: Work[T], *, single: bool = False) -> T:
+        """Refuse.
+
+        Raises:
+            NightdeskError: always.
+        """
+        del work, single
+        raise NightdeskError("this database is open for reading only")
+
+    async def read(self, work: Work[T]) -> T:
+        """Run the unit: see `Database`."""
+        return await self._run(lambda connection: work(CoreTransaction(connection)))
+
+    async def scan(self, work: Work[T]) -> T:
+        """Run the unit: see `Database`."""
+        return await self.read(work)
+
+    async def check(self) -> None:
+        """Ask for a sign of life: see `Database`."""
+        await self.read(lambda t: t.one(SIGN))
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._engine.dispose()
+
+    async def revision(self) -> str | None:
+        """The migration that the database is at."""
+        return await self._run(current)
+
+    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(work)
+        except sa.exc.DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise failures.of_sqlite(error.orig) from error
+            raise failures.of_postgres(error) from error
+
+
+def _of_file(file: Path) -> AsyncEngine:
+    options = {"uri": "true", "mode": "ro"}
+    if not file.with_name(f"{file.name}-wal").exists():
+        # Nobody has it open. Without this, SQLite would make its journal files beside it.
+        options["immutable"] = "1"
+    place = sa.URL.create("sqlite+aiosqlite", database=f"file:{quote(str(file))}", query=options)
+    return create_async_engine(place, poolclass=sa.pool.NullPool)
+
+
+def _of_postgres(url: str) -> AsyncEngine:
+    return create_async_engine(
+        _parse(url).set(drivername="postgresql+psycopg"),
+        poolclass=sa.pool.NullPool,
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        execution_options={"postgresql_readonly": True},
+    )
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except sa.exc.ArgumentError:
+        # Not the url itself: it may hold a password.
+        raise ConfigurationError("NIGHTDESK_DATABASE_URL is no address of a database") from None

@@ -1,0 +1,303 @@
+"""`nightdesk doctor`: every layer from the ground up, and the one thing to do about each.
+
+It reads only, and works beside a running process.
+"""
+
+import json
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
+from adapters.sql.owner import Holder
+from adapters.sql.sqlite import check_version
+from bot.reach import ask_model, free_call, get
+from bot.redaction import redactor
+from bot.settings import (
+    OFFLINE,
+    HttpSettings,
+    ModelSettings,
+    Settings,
+    SlackSettings,
+    load_settings,
+)
+from bot.status import describe_database, read_outbox
+from runtime.clock import Clock, SystemClock
+from runtime.errors import ConfigurationError, NightdeskError
+from runtime.ids import TimeOrderedIds
+from runtime.model.team import MemberRole, Team
+
+_LEAST_FREE = 200_000_000
+"""Bytes; below that a busy day may fill the disk."""
+
+
+class State(StrEnum):
+    """How a layer is."""
+
+    OK = "ok"
+    MISSING = "missing"
+    """Not there yet; nothing is broken."""
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found in one layer.
+
+    Attributes:
+        layer: which.
+        state: how it is.
+        found: what was found.
+        todo: the one thing to do, or empty.
+    """
+
+    layer: str
+    state: State
+    found: str
+    todo: str = ""
+
+
+def healthy(findings: Sequence[Finding]) -> bool:
+    """Whether nothing is wrong; what is missing was perhaps not wanted."""
+    return all(finding.state is not State.WRONG for finding in findings)
+
+
+async def examine(
+    load: Callable[[], Settings] = load_settings, clock: Clock | None = None
+) -> list[Finding]:
+    """Look at every layer that can be looked at."""
+    findings = [_python()]
+    try:
+        settings = load()
+    except ConfigurationError as error:
+        todo = "Correct it, then run `nightdesk doctor` again: what builds on it was not checked."
+        return [*findings, Finding("configuration", State.WRONG, str(error), todo)]
+    hide = redactor(settings.secrets())
+    findings += [finding async for finding in _layers(settings, clock or SystemClock())]
+    return [Finding(f.layer, f.state, hide(f.found), hide(f.todo)) for f in findings]
+
+
+async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+    file = sqlite_file(settings.database_url, settings.data_dir)
+    owner = holder_of(file.parent) if file else None
+    yield _folder(settings.data_dir, owner)
+    yield _configuration(settings)
+    async for finding in _database(settings, clock):
+        yield finding
+    yield await _http(settings.http)
+    yield await _slack(settings.slack, settings.team, clock)
+    for model in _models_in_use(settings):
+        yield await _model(model, no_spend=settings.no_spend)
+    yield _proactive(settings.team)
+
+
+# ------------------------------------------------------------------------------- the machine
+
+
+def _python() -> Finding:
+    found = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    try:
+        check_version(sqlite3.sqlite_version_info, sys.version_info[:3])
+    except ConfigurationError as error:
+        return Finding("python", State.WRONG, found, str(error))
+    return Finding("python", State.OK, found)
+
+
+def _folder(folder: Path, owner: Holder | None) -> Finding:
+    layer = "data folder"
+    if not folder.exists():
+        parent = next(each for each in folder.parents if each.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            todo = f"Make {parent} writable, or set NIGHTDESK_DATA_DIR to another folder."
+            return Finding(layer, State.WRONG, f"{folder} cannot be made", todo)
+        todo = "Nothing: the first `nightdesk run` makes it."
+        return Finding(layer, State.MISSING, f"{folder} is not there yet", todo)
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        todo = f"Make {folder} a folder that this user can write, or set NIGHTDESK_DATA_DIR."
+        return Finding(layer, State.WRONG, f"{folder} cannot be written", todo)
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        todo = "Free some space: without it nothing can be accepted."
+        return Finding(layer, State.WRONG, f"{folder}: only {free // 1_000_000} MB left", todo)
+    used = f"in use by process {owner.pid} ({owner.role}) since {owner.since}" if owner else "free"
+    return Finding(layer, State.OK, f"{folder}, {used}")
+
+
+def _configuration(settings: Settings) -> Finding:
+    layer, team = "configuration", settings.team
+    if not settings.config_found:
+        todo = "Nothing: the first `nightdesk run` writes one. `nightdesk init` does so now."
+        return Finding(layer, State.MISSING, f"there is no {settings.config_path} yet", todo)
+    if not team.owners():
+        todo = 'Give one of the [[members]] role = "owner".'
+        return Finding(layer, State.WRONG, "nobody is told what needs an owner", todo)
+    owners = sum(member.role is MemberRole.OWNER for member in team.members)
+    counts = (
+        f"{len(team.members)} members ({owners} owners), {len(team.channels)} channels, "
+        f"{len(team.agents)} agents, times in {team.zone}"
+    )
+    return Finding(layer, State.OK, f"{settings.config_path}: {counts}")
+
+
+async def _http(http: HttpSettings) -> Finding:
+    place = f"{http.host}:{http.port}"
+    why = _why_not_free(http)
+    if why is None:
+        return Finding("http", State.OK, f"{place} is free")
+    host = "127.0.0.1" if http.host in {"0.0.0.0", "::"} else http.host  # noqa: S104 - compared
+    ready = await get(f"http://{f'[{host}]' if ':' in host else host}:{http.port}/healthz")
+    if ready.status == 200:  # noqa: PLR2004 - the HTTP status
+        return Finding("http", State.OK, f"Nightdesk answers at {place}")
+    todo = "Stop what uses it, or set NIGHTDESK_HTTP__HOST and NIGHTDESK_HTTP__PORT."
+    return Finding("http", State.WRONG, f"{place} cannot be listened on: {why}", todo)
+
+
+def _why_not_free(http: HttpSettings) -> str | None:
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((http.host, http.port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
+
+
+# ------------------------------------------------------------------------------ the database
+
+
+async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+    opened = glance(
+        settings.database_url,
+        data_dir=settings.data_dir,
+        clock=clock,
+        ids=TimeOrderedIds(clock),
+    )
+    try:
+        async with opened as found:
+            yield _revision(found)
+            if found is not None and found.readable:
+                yield await _outbox(found)
+    except NightdeskError as error:
+        todo = "Start the database, or correct NIGHTDESK_DATABASE_URL."
+        if settings.on_sqlite:
+            todo = "Keep a copy of the data folder, and put a backup in its place."
+        yield Finding("database", State.WRONG, f"it cannot be read: {error}", todo)
+
+
+def _revision(found: Glance | None) -> Finding:
+    layer, words = "database", describe_database(found)
+    if found is None or found.revision is None:
+        return Finding(layer, State.MISSING, words, "Nothing: the first start makes it.")
+    if found.readable:
+        return Finding(layer, State.OK, words)
+    if found.revision in found.known:
+        todo = "Run `nightdesk migrate`, or start: that does it too."
+        return Finding(layer, State.MISSING, words, todo)
+    todo = "Install the version that wrote it, or restore a backup."
+    return Finding(layer, State.WRONG, words, todo)
+
+
+async def _outbox(found: Glance) -> Finding:
+    outbox = await read_outbox(found.store)
+    counts = f"{outbox.waiting} waiting, {outbox.dead} undeliverable, {outbox.withheld} withheld"
+    if outbox.dead:
+        todo = "See why in the log under outbox.ended: most often the bot is not in the channel."
+        return Finding("outbox", State.WRONG, counts, todo)
+    return Finding("outbox", State.OK, counts)
+
+
+# ------------------------------------------------------------------------------ the outside
+
+
+async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Finding:
+    layer = "slack"
+    if slack is None:
+        named = any(rule.ref.platform == layer for rule in team.channels)
+        found = (
+            "not connected, though nightdesk.toml lists channels of it"
+            if named
+            else ("not connected")
+        )
+        todo = (
+            "To connect it: `nightdesk slack manifest`, then set NIGHTDESK_SLACK__SIGNING_SECRET "
+            "and NIGHTDESK_SLACK__BOT_TOKEN."
+        )
+        return Finding(layer, State.MISSING, found, todo)
+    from adapters.slack.outbound import SlackChat  # noqa: PLC0415 - the SDK, where it is needed
+
+    token = slack.bot_token.get_secret_value()
+    chat = SlackChat(token, base_url=slack.base_url, clock=clock, team=slack.workspace)
+    try:
+        await chat.open()
+    except ConfigurationError as error:
+        todo = "Copy the token again from OAuth & Permissions into NIGHTDESK_SLACK__BOT_TOKEN."
+        return Finding(layer, State.WRONG, str(error), todo)
+    except NightdeskError as error:
+        todo = f"Check that this machine reaches {slack.base_url}."
+        return Finding(layer, State.WRONG, f"it cannot be reached: {error}", todo)
+    await chat.close()
+    return Finding(layer, State.OK, f"connected to {chat.team_id} as {chat.bot_user_id}")
+
+
+def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:
+    """The models of the agents, each once; None for the built-in assistant."""
+    for name in dict.fromkeys(agent.model for agent in settings.team.agents):
+        yield None if name == OFFLINE else settings.models[name]
+
+
+async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
+    layer = "model"
+    if model is None:
+        todo = "To connect one: set NIGHTDESK_MODEL, for example ollama_chat/llama3.2."
+        return Finding(layer, State.MISSING, "only the built-in assistant", todo)
+    url = free_call(model)
+    if url is None or (no_spend and model.base_url is None):
+        found = f"{model.name}: {model.model}, not asked (no free question is known)"
+        return Finding(layer, State.OK, found)
+    answer = await ask_model(model, url)
+    if answer.refused:
+        todo = f"Correct the key of {model.name}."
+        return Finding(layer, State.WRONG, f"{model.name}: the key is not accepted", todo)
+    if not answer.answered:
+        todo = f"Check that the server runs and that this machine reaches {url}."
+        why = answer.why or f"status {answer.status}"
+        return Finding(layer, State.WRONG, f"{model.name}: it cannot be reached ({why})", todo)
+    return Finding(layer, State.OK, f"{model.name}: {model.model} answers")
+
+
+def _proactive(team: Team) -> Finding:
+    names = [f"#{rule.name} ({rule.ref.platform})" for rule in team.channels if rule.proactive]
+    if not names:
+        todo = "To let agents post a briefing: proactive = true at one of the [[channels]]."
+        return Finding("proactive", State.MISSING, "agents may post nowhere unasked", todo)
+    return Finding("proactive", State.OK, f"agents may post unasked in {', '.join(names)}")
+
+
+# ------------------------------------------------------------------------------------- words
+
+
+def to_json(findings: Sequence[Finding]) -> str:
+    """The findings for machines."""
+    report = {"ok": healthy(findings), "findings": [asdict(finding) for finding in findings]}
+    return json.dumps(report, ensure_ascii=False, indent=2)
+
+
+def in_words(findings: Sequence[Finding]) -> str:
+    """The findings for people."""
+    return "\n".join(line for finding in findings for line in _lines(finding))
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    first, *more = finding.found.splitlines()
+    yield f"{finding.state:<8} {finding.layer:<14} {first}"
+    yield from (f"{'':<24}{line}" for line in more)
+    if finding.todo:
+        yield f"{'':<24}-> {finding.todo}"

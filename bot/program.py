@@ -1,0 +1,203 @@
+"""What every command shares: loading settings, logging, and saying how it went wrong.
+
+A person gets one clear message on standard error and never a stack trace. What was expected to go
+wrong says so itself; what was not gets a reference id, under which the log file has the details.
+"""
+
+import asyncio
+import importlib
+import logging
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import IntEnum
+from pathlib import Path
+from typing import TypeVar
+
+from bot.observability import Destination, Look, logging_to
+from bot.redaction import redactor
+from bot.role import Role
+from bot.settings import LogFormat, Settings, load_settings, write_first_config
+from runtime.errors import ConfigurationError, NightdeskError, Refused
+
+T = TypeVar("T")
+
+_TERMINAL = "terminal"
+
+
+class ExitCode(IntEnum):
+    """What the program ends with."""
+
+    OK = 0
+    FAILED = 1
+    """It could not do it, and said why."""
+    CONFIGURATION = 2
+    """It cannot start as it is configured; also a command line that makes no sense."""
+    UNEXPECTED = 70
+    """A mistake of ours; `EX_SOFTWARE` of sysexits.h."""
+
+
+@contextmanager
+def supervised() -> Iterator["Program"]:
+    """Do the work of one command; whatever it raises is told, and ends the process."""
+    program = Program()
+    try:
+        yield program
+    except NightdeskError as error:
+        raise SystemExit(program.told([error])) from None
+    except BrokenPipeError:
+        raise SystemExit(_nobody_reads()) from None
+    except Exception as error:  # noqa: BLE001 - the outermost place: a person gets a reference
+        expected = _expected(error)
+        code = program.told(expected) if expected else program.crashed(error)
+        raise SystemExit(code) from None
+
+
+class Program:
+    """One call of the program.
+
+    Attributes:
+        settings: what it runs with, once that is loaded.
+    """
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+
+    def load(self) -> Settings:
+        """Load the settings.
+
+        Raises:
+            ConfigurationError: they cannot be used.
+        """
+        self.settings = load_settings()
+        return self.settings
+
+    def load_to_run(self, role: Role, *, terminal: bool) -> Settings:
+        """Load the settings for a process that works, and make its data folder.
+
+        The first start of all writes the team's file; every other role expects it.
+
+        Raises:
+            ConfigurationError: they cannot be used, or there is no file for this role.
+        """
+        settings = self.load()
+        if not settings.config_found:
+            if role is not Role.ALL:
+                raise ConfigurationError(
+                    f"there is no {settings.config_path}. `nightdesk init` writes one to begin "
+                    "with; NIGHTDESK_CONFIG says where another one is."
+                )
+            write_first_config(settings.config_path)
+            say(f"Wrote {settings.config_path}: your team, channels and agents.")
+            settings = self.load()
+        _make_folder(settings.data_dir)
+        self.settings = replace(settings, terminal=terminal)
+        return self.settings
+
+    @contextmanager
+    def logging(self, role: Role) -> Iterator[None]:
+        """Log as it fits a process in that role while the block runs."""
+        settings = self.settings or self.load()
+        with logging_to(
+            destination(settings, role),
+            file=settings.log_path,
+            level=settings.log_level,
+            look=_look(settings.log_format),
+            secrets=settings.secrets(),
+        ):
+            yield
+
+    def told(self, errors: Sequence[NightdeskError]) -> ExitCode:
+        """Tell a person what went wrong; what to end with."""
+        hide = redactor(self.settings.secrets() if self.settings else ())
+        lines = [line for error in errors for line in hide(_in_words(error)).splitlines()]
+        if len(lines) == 1:
+            say(f"nightdesk: {lines[0]}")
+        else:
+            say("nightdesk cannot go on:", *(f"  {line}" for line in lines))
+        configuration = any(isinstance(error, ConfigurationError) for error in errors)
+        return ExitCode.CONFIGURATION if configuration else ExitCode.FAILED
+
+    def crashed(self, error: BaseException) -> ExitCode:
+        """Keep what nobody expected in the log file and tell a person its reference."""
+        reference = secrets.token_hex(4)
+        settings = self.settings
+        folder = settings.data_dir if settings else None
+        if folder is None or not folder.is_dir():
+            folder = Path(tempfile.gettempdir())
+        file = folder / "nightdesk.log"
+        known = settings.secrets() if settings else frozenset()
+        with logging_to(Destination.FILE, file=file, level="info", look=Look.JSON, secrets=known):
+            log = logging.getLogger("nightdesk")
+            log.critical("process.crashed", extra={"reference": reference}, exc_info=error)
+        say(
+            "nightdesk: something went wrong that should not have. "
+            f"The details are in {file}, reference {reference}."
+        )
+        return ExitCode.UNEXPECTED
+
+
+def say(*lines: str) -> None:
+    """Write lines to standard error."""
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def complete(work: Coroutine[None, None, T]) -> T:
+    """Run the work in an event loop of its own, the fast one where it is installed."""
+    try:
+        factory = importlib.import_module("uvloop").new_event_loop
+    except ImportError:  # not built for this machine
+        factory = None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
+def _expected(error: BaseException) -> list[NightdeskError]:
+    """The errors of a group, where every one of them says itself what went wrong; else none."""
+    if isinstance(error, NightdeskError):
+        return [error]
+    if not isinstance(error, BaseExceptionGroup):
+        return []
+    inner = [_expected(each) for each in error.exceptions]
+    return [one for each in inner for one in each] if all(inner) else []
+
+
+def _in_words(error: NightdeskError) -> str:
+    hint = error.hint if isinstance(error, Refused) else ""
+    return f"{error} {hint}".strip()
+
+
+def _nobody_reads() -> ExitCode:
+    """Close standard output quietly: its reader, such as `head`, has seen enough."""
+    # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.FAILED
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the data folder {folder} cannot be made: {error.strerror}. "
+            "NIGHTDESK_DATA_DIR says where another one is."
+        ) from error
+
+
+def destination(settings: Settings, role: Role) -> Destination:
+    """Where the log goes: the screen belongs to the terminal chat where there is one."""
+    somebody = any(who.platform == _TERMINAL for m in settings.team.members for who in m.principals)
+    if role is not Role.ALL or not settings.terminal or not somebody:
+        return Destination.STDERR
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    return Destination.FILE if interactive else Destination.FILE_AND_WARNINGS
+
+
+def _look(chosen: LogFormat) -> Look | None:
+    return None if chosen is LogFormat.AUTO else Look(chosen.value)

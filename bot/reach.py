@@ -1,0 +1,75 @@
+"""Asking other machines for a sign of life, without changing or spending anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+from bot.settings import ModelSettings
+
+_TIMEOUT = aiohttp.ClientTimeout(total=5)
+
+_PROVIDERS: Mapping[str, str] = {
+    "openai": "https://api.openai.com/v1/models",
+    "anthropic": "https://api.anthropic.com/v1/models",
+    "mistral": "https://api.mistral.ai/v1/models",
+    "groq": "https://api.groq.com/openai/v1/models",
+    "deepseek": "https://api.deepseek.com/models",
+    "ollama": "http://localhost:11434/api/tags",
+    "ollama_chat": "http://localhost:11434/api/tags",
+}
+"""Where a provider lists its models, which costs nothing."""
+
+_UNAUTHORISED = (401, 403)
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: the HTTP status, or None where nothing answered.
+        why: why nothing answered, in words.
+    """
+
+    status: int | None
+    why: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whoever answered did not take the key."""
+        return self.status in _UNAUTHORISED
+
+    @property
+    def answered(self) -> bool:
+        """Somebody answered, and it is not broken."""
+        return self.status is not None and self.status < _SERVER_ERROR
+
+
+async def get(url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Ask for the address; never raises for what the network does."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            return Answer(response.status)
+    except (aiohttp.ClientError, OSError) as error:
+        return Answer(None, str(error) or type(error).__name__)
+
+
+def free_call(model: ModelSettings) -> str | None:
+    """The address where the model's server lists its models; None where none is known."""
+    provider = model.model.partition("/")[0]
+    if model.base_url is None:
+        return _PROVIDERS.get(provider)
+    return model.base_url + ("/api/tags" if provider.startswith("ollama") else "/models")
+
+
+async def ask_model(model: ModelSettings, url: str) -> Answer:
+    """Ask the model's server for its list of models, with the key."""
+    key = model.api_key.get_secret_value() if model.api_key else ""
+    if model.model.startswith("anthropic/"):
+        return await get(url, {"x-api-key": key, "anthropic-version": "2023-06-01"})
+    return await get(url, {"Authorization": f"Bearer {key}"} if key else None)

@@ -1,0 +1,305 @@
+"""`nightdesk doctor`: each layer, how it is and what to do about it."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from adapters.sql.glance import glance, sqlite_file
+from adapters.sql.store import open_store
+from bot.doctor import Finding, State, examine, healthy, in_words, to_json
+from bot.settings import Settings, load_settings
+from bot.status import read_outbox
+from runtime.ids import TimeOrderedIds
+from runtime.model.outbox import OutboxState
+from tests.support.clock import ManualClock
+from tests.support.fake_slack import TOKEN, FakeSlack
+from tests.support.stores import Rows
+
+OWNER = '[[members]]\nname = "You"\nrole = "owner"\nterminal = "you"\n'
+OPS = '[[channels]]\nplatform = "terminal"\nid = "ops"\nproactive = true\n'
+FAST = '[[agents]]\nname = "desk"\nmodel = "fast"\n[models.fast]\nmodel = "openai/gpt-4.1-mini"\n'
+
+
+class Machine:
+    """A machine with a home folder, on which doctor looks at things."""
+
+    def __init__(self, home: Path, clock: ManualClock) -> None:
+        self.home = home
+        self.clock = clock
+        self.variables = {"HTTP__PORT": "0"}
+
+    @property
+    def data(self) -> Path:
+        return self.home / ".local/share/nightdesk"
+
+    def load(self) -> Settings:
+        ours = {f"NIGHTDESK_{name}": value for name, value in self.variables.items()}
+        return load_settings({"HOME": str(self.home), **ours}, cwd=self.home)
+
+    def configure(self, text: str) -> None:
+        (self.home / "nightdesk.toml").write_text(text)
+
+    async def look(self) -> dict[str, Finding]:
+        return {finding.layer: finding for finding in await examine(self.load, self.clock)}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, clock: ManualClock) -> Machine:
+    return Machine(tmp_path, clock)
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@asynccontextmanager
+async def server(path: str, *, status: int = 200) -> AsyncIterator[tuple[str, list[str]]]:
+    """Answers one address; yields where it is, and the keys it was shown."""
+    keys: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        keys.append(request.headers.get("Authorization", ""))
+        return web.json_response({"data": []}, status=status)
+
+    app = web.Application()
+    app.router.add_get(path, answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", keys
+    finally:
+        await runner.cleanup()
+
+
+async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(
+    machine: Machine,
+) -> None:
+    found = await machine.look()
+    assert {layer: finding.state for layer, finding in found.items()} == {
+        "python": State.OK,
+        "data folder": State.MISSING,
+        "configuration": State.MISSING,
+        "database": State.MISSING,
+        "http": State.OK,
+        "slack": State.MISSING,
+        "model": State.MISSING,
+        "proactive": State.OK,
+    }
+    assert all(finding.todo for finding in found.values() if finding.state is State.MISSING)
+    assert list(machine.home.iterdir()) == []
+
+
+async def test_beside_a_running_process(machine: Machine) -> None:
+    machine.configure(OWNER + OPS)
+    ids = TimeOrderedIds(machine.clock)
+    async with open_store(None, data_dir=machine.data, clock=machine.clock, ids=ids):
+        found = await machine.look()
+    assert "in use by process" in found["data folder"].found
+    assert found["database"].state is State.OK
+    assert found["outbox"].found == "0 waiting, 0 undeliverable, 0 withheld"
+    assert found["configuration"].found.endswith(
+        "1 members (1 owners), 1 channels, 1 agents, times in UTC"
+    )
+
+
+async def test_a_configuration_that_cannot_be_used_ends_the_examination(machine: Machine) -> None:
+    machine.configure("[teem]\n")
+    machine.variables["HTTP__PORT"] = "x"
+    found = await machine.look()
+    assert list(found) == ["python", "configuration"]
+    wrong = found["configuration"]
+    assert wrong.state is State.WRONG
+    assert wrong.found.splitlines() == [
+        'NIGHTDESK_HTTP__PORT = "x": write a number from 0 to 65535',
+        "nightdesk.toml:1: teem: unknown key: did you mean team?",
+    ]
+
+
+async def test_a_team_without_an_owner_is_wrong(machine: Machine) -> None:
+    machine.configure('[[members]]\nname = "Bo"\nterminal = "bo"\n')
+    assert (await machine.look())["configuration"].state is State.WRONG
+
+
+async def test_nowhere_to_post_unasked_is_missing(machine: Machine) -> None:
+    machine.configure(OWNER)
+    found = (await machine.look())["proactive"]
+    assert (found.state, found.found) == (State.MISSING, "agents may post nowhere unasked")
+
+
+async def test_a_data_folder_that_is_a_file_is_wrong(machine: Machine) -> None:
+    (machine.home / "file").write_text("")
+    machine.variables["DATA_DIR"] = str(machine.home / "file")
+    assert (await machine.look())["data folder"].state is State.WRONG
+
+
+async def test_messages_that_were_set_aside_are_wrong(machine: Machine) -> None:
+    clock = machine.clock
+    ids = TimeOrderedIds(clock)
+    async with open_store(None, data_dir=machine.data, clock=clock, ids=ids) as store:
+        item = Rows(clock).item()
+        await store.outbox.enqueue([item])
+        await store.outbox.claim(now=clock.now(), owner="x", platforms=[item.thread.platform])
+        await store.outbox.settle(item.id, OutboxState.DEAD, error="channel_not_found")
+    found = (await machine.look())["outbox"]
+    assert (found.state, found.found) == (State.WRONG, "0 waiting, 1 undeliverable, 0 withheld")
+
+
+async def test_a_damaged_database_is_wrong(machine: Machine) -> None:
+    machine.data.mkdir(parents=True)
+    (machine.data / "nightdesk.db").write_text("this is no database at all" * 100)
+    found = (await machine.look())["database"]
+    assert found.state is State.WRONG
+    assert "put a backup in its place" in found.todo
+
+
+async def test_a_database_server_that_does_not_answer_is_wrong_and_its_password_hidden(
+    machine: Machine,
+) -> None:
+    with taken_port() as port:
+        pass
+    machine.variables["DATABASE_URL"] = f"postgresql://u:canary@127.0.0.1:{port}/d"
+    found = (await machine.look())["database"]
+    assert found.state is State.WRONG
+    assert "canary" not in in_words([found])
+
+
+async def test_a_postgres_database_is_read_and_left_as_it_is(
+    machine: Machine,
+    postgres_url: str,
+) -> None:
+    machine.variables["DATABASE_URL"] = postgres_url
+    assert (await machine.look())["database"].state is State.MISSING
+    settings, clock = machine.load(), machine.clock
+    ids = TimeOrderedIds(clock)
+    assert sqlite_file(settings.database_url, machine.data) is None
+    async with open_store(settings.database_url, data_dir=machine.data, clock=clock, ids=ids):
+        assert (await machine.look())["database"].found == "up to date (version 0001)"
+    async with glance(settings.database_url, data_dir=machine.data, clock=clock, ids=ids) as found:
+        assert found is not None
+        assert (await read_outbox(found.store)).waiting == 0
+
+
+# ------------------------------------------------------------------------------------- http
+
+
+async def test_a_port_that_somebody_else_uses_is_wrong(machine: Machine) -> None:
+    async with server("/other") as (url, _):
+        machine.variables["HTTP__PORT"] = url.rpartition(":")[2]
+        found = (await machine.look())["http"]
+    assert found.state is State.WRONG
+    assert "Address already in use" in found.found
+
+
+async def test_a_port_that_nightdesk_uses_is_right(machine: Machine) -> None:
+    async with server("/healthz") as (url, _):
+        machine.variables["HTTP__PORT"] = url.rpartition(":")[2]
+        found = (await machine.look())["http"]
+    assert (found.state, found.found) == (State.OK, f"Nightdesk answers at {url[7:]}")
+
+
+# ------------------------------------------------------------------------------------ slack
+
+
+async def test_slack_is_asked_who_we_are(machine: Machine) -> None:
+    async with FakeSlack() as slack:
+        machine.variables |= {
+            "SLACK__BASE_URL": slack.url,
+            "SLACK__BOT_TOKEN": TOKEN,
+            "SLACK__SIGNING_SECRET": "canary-secret",
+        }
+        assert (await machine.look())["slack"].state is State.OK
+        assert [call.method for call in slack.calls] == ["auth.test"]
+        machine.variables["SLACK__BOT_TOKEN"] = "xoxb-other-canary"
+        wrong = (await machine.look())["slack"]
+        assert wrong.state is State.WRONG
+        machine.variables["SLACK__BOT_TOKEN"] = TOKEN
+        machine.configure('[slack]\nworkspace = "T0OTHER99"\n')
+        other = (await machine.look())["slack"]
+    assert "T0OTHER99" in other.found
+    assert "canary" not in wrong.found + wrong.todo
+    unreachable = (await machine.look())["slack"]
+    assert unreachable.state is State.WRONG
+    assert "Check that this machine reaches" in unreachable.todo
+
+
+async def test_channels_of_slack_without_slack_are_named(machine: Machine) -> None:
+    machine.configure('[[channels]]\nplatform = "slack"\nid = "T012AB/C012AB"\n')
+    found = (await machine.look())["slack"]
+    assert found.found == "not connected, though nightdesk.toml lists channels of it"
+
+
+# ------------------------------------------------------------------------------------ models
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "said"),
+    [
+        (200, State.OK, "fast: openai/gpt-4.1-mini answers"),
+        (401, State.WRONG, "fast: the key is not accepted"),
+        (500, State.WRONG, "fast: it cannot be reached (status 500)"),
+    ],
+)
+async def test_a_model_is_asked_for_its_list_which_is_free(
+    machine: Machine, status: int, state: State, said: str
+) -> None:
+    async with server("/v1/models", status=status) as (url, keys):
+        machine.configure(FAST + f'base_url = "{url}/v1"\n')
+        machine.variables["MODELS__FAST__API_KEY"] = "canary-key"
+        found = (await machine.look())["model"]
+    assert (found.state, found.found) == (state, said)
+    assert keys == ["Bearer canary-key"]
+
+
+async def test_a_model_whose_server_is_down_is_wrong(machine: Machine) -> None:
+    with taken_port() as port:
+        pass
+    machine.configure(FAST + f'base_url = "http://127.0.0.1:{port}"\n')
+    found = (await machine.look())["model"]
+    assert found.state is State.WRONG
+    assert found.todo.startswith("Check that the server runs")
+
+
+async def test_with_spending_off_no_provider_is_asked(machine: Machine) -> None:
+    machine.configure(FAST)
+    machine.variables["NO_SPEND"] = "1"
+    assert "not asked" in (await machine.look())["model"].found
+
+
+# ------------------------------------------------------------------------------------- words
+
+
+FINDINGS = [
+    Finding("python", State.OK, "Python 3.11"),
+    Finding("configuration", State.WRONG, "one\ntwo", "Correct it."),
+]
+
+
+def test_in_words_each_layer_is_a_line_and_what_to_do_is_below_it() -> None:
+    assert in_words(FINDINGS).splitlines() == [
+        "ok       python         Python 3.11",
+        "wrong    configuration  one",
+        "                        two",
+        "                        -> Correct it.",
+    ]
+
+
+def test_for_machines() -> None:
+    report = json.loads(to_json(FINDINGS))
+    assert report["ok"] is healthy(FINDINGS) is False
+    assert report["findings"][0] == {
+        "layer": "python",
+        "state": "ok",
+        "found": "Python 3.11",
+        "todo": "",
+    }

@@ -1,0 +1,146 @@
+"""`nightdesk status`: reads beside a running process, and changes nothing."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.sql.glance import glance, holder_of
+from adapters.sql.store import SqlStore, open_store
+from bot.settings import Settings, load_settings
+from bot.status import in_words, read_status, to_json
+from runtime.errors import NightdeskError
+from runtime.ids import AgentName, MessageId, OutboxId, Platform, ScheduleId, TimeOrderedIds
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.messages import Content
+from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind, run_id_of
+from tests.support.clock import ManualClock
+
+OPS = ThreadRef(ChannelRef(Platform("terminal"), "local", "ops"))
+SHORTENED = "Say what happened at night. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
+YOU = Principal(Platform("terminal"), "local", "you")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "nightdesk.toml").write_text(
+        '[team]\ntimezone = "Europe/Berlin"\n'
+        '[[channels]]\nplatform = "terminal"\nid = "ops"\nproactive = true\n'
+    )
+    return load_settings({"HOME": str(tmp_path), "NIGHTDESK_DATA_DIR": "desk"}, cwd=tmp_path)
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: ManualClock) -> AsyncIterator[SqlStore]:
+    """A process that owns the database."""
+    ids = TimeOrderedIds(clock)
+    async with open_store(
+        settings.database_url, data_dir=settings.data_dir, clock=clock, ids=ids, role="all"
+    ) as store:
+        yield store
+
+
+async def fill(store: SqlStore, clock: ManualClock) -> None:
+    """One schedule that ran once and failed, two messages of which one was set aside."""
+    schedule = await store.schedules.add(
+        Schedule(
+            id=ScheduleId("s1"),
+            when=When(kind=WhenKind.CRON, cron="30 8 * * *", zone="UTC", said="every day at 8:30"),
+            instruction="Say what\nhappened at night. " + "x" * 80,
+            agent=AgentName("desk"),
+            target=OPS,
+            made_by=YOU,
+            made_in=OPS,
+            next_at=clock.now() + timedelta(minutes=30),
+            created_at=clock.now(),
+        )
+    )
+    planned = clock.now() - timedelta(days=1)
+    run = run_id_of(schedule.id, planned)
+    await store.schedules.add_occurrence(
+        Occurrence(schedule=schedule.id, planned_at=planned, run=run, state=OccurrenceState.DUE)
+    )
+    await store.schedules.end_occurrence(
+        run, state=OccurrenceState.FAILED, now=clock.now(), error="the model did not answer"
+    )
+    for key in ("o1", "o2"):
+        await store.outbox.enqueue([message(key, OPS.under(MessageId(key)), clock)])
+    [claimed, *_] = await store.outbox.claim(
+        now=clock.now(), owner="all-0", platforms=[OPS.platform]
+    )
+    await store.outbox.settle(claimed.id, OutboxState.DEAD, error="channel_not_found")
+
+
+def message(key: str, thread: ThreadRef, clock: ManualClock) -> OutboxItem:
+    return OutboxItem(
+        id=OutboxId(key),
+        thread=thread,
+        content=Content("hello"),
+        proactive=False,
+        not_before=clock.now(),
+        created_at=clock.now(),
+    )
+
+
+async def test_before_the_first_start(settings: Settings, clock: ManualClock) -> None:
+    words = in_words(await read_status(settings, clock))
+    assert words == "Running    nothing\nDatabase   not made yet; the first start makes it"
+    assert not settings.data_dir.exists()
+
+
+async def test_beside_a_running_process(settings: Settings, clock: ManualClock) -> None:
+    async with running(settings, clock) as store:
+        await fill(store, clock)
+        status = await read_status(settings, clock)
+    assert in_words(status).splitlines() == [
+        f"Running    process {os.getpid()} (all) since Mon 05 Jan 2026 09:00",
+        "Database   up to date (version 0001)",
+        "Outbox     1 waiting, the oldest since Mon 05 Jan 2026 09:00, 1 undeliverable",
+        f"Schedules  #1 every day at 8:30 -> #ops, next Mon 05 Jan 2026 09:30: {SHORTENED}",
+        "Last runs  #1 Sun 04 Jan 2026 09:00: failed, the model did not answer",
+    ]
+    assert json.loads(to_json(status))["schedules"][0]["next_at"] == "2026-01-05T08:30:00+00:00"
+
+
+async def test_after_it_ended_nothing_is_written_beside_the_database(
+    settings: Settings, clock: ManualClock
+) -> None:
+    async with running(settings, clock) as store:
+        await fill(store, clock)
+    before = {file.name: file.stat().st_mtime_ns for file in settings.data_dir.iterdir()}
+    status = await read_status(settings, clock)
+    assert status.processes == ()
+    assert len(status.schedules) == 1
+    assert {f.name: f.stat().st_mtime_ns for f in settings.data_dir.iterdir()} == before
+
+
+async def test_a_name_that_a_killed_process_left_is_nobody(
+    settings: Settings, clock: ManualClock
+) -> None:
+    settings.data_dir.mkdir()
+    left = '{"pid":1,"host":"h","since":"2026-01-05T08:00:00+00:00","role":"all"}'
+    (settings.data_dir / "nightdesk.lock").write_text(left)
+    assert holder_of(settings.data_dir) is None
+
+
+async def test_a_glance_cannot_write(settings: Settings, clock: ManualClock) -> None:
+    async with running(settings, clock):
+        pass
+    async with glance(
+        None, data_dir=settings.data_dir, clock=clock, ids=TimeOrderedIds(clock)
+    ) as found:
+        assert found is not None
+        with pytest.raises(NightdeskError, match="reading only"):
+            await found.store.outbox.enqueue([message("o", OPS, clock)])
+
+
+async def test_a_file_that_is_no_database_is_told(settings: Settings, clock: ManualClock) -> None:
+    settings.data_dir.mkdir()
+    (settings.data_dir / "nightdesk.db").write_text("no database, but long enough to be one" * 50)
+    with pytest.raises(NightdeskError, match="NOTADB"):
+        await read_status(settings, clock)
