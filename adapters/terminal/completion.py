@@ -14,13 +14,14 @@ _LITERAL = re.compile(r"[a-z][a-z-]*")
 class FormCompleter(Completer):
     """Offers the next word of the commands that begin like the line.
 
-    A form is a command without its prefix, as help shows it: words in lower case are typed as
+    A form is a command as help shows it, its prefix or not: words in lower case are typed as
     they are, and from the first other word on (`<when>`, `[--tz ZONE]`) it only explains.
     """
 
     def __init__(self, forms: Mapping[str, str], board: Board) -> None:
         """Complete these forms, each with what it does, and the rooms and threads of the board."""
-        self._forms = {_literals(form): (form, does) for form, does in forms.items()}
+        bare = {form.removeprefix("/"): does for form, does in forms.items()}
+        self._forms = {_literals(form): (form, does) for form, does in bare.items()}
         self._board = board
 
     def get_completions(

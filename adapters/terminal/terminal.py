@@ -57,7 +57,7 @@ def open_terminal(  # noqa: PLR0913 - the one place where a terminal's parts mee
         stdout: where the chat is shown.
         ids: for new messages.
         rules: the team's channels; those of other platforms are passed over.
-        forms: the commands without their prefix, as help shows them, each with what it does.
+        forms: the commands as help shows them, each with what it does, for completion.
         data: the folder for the journal and the history of input; None keeps neither.
         user: the id of the person, as the team's members name it.
         agent: who answers in the direct message.

@@ -35,7 +35,7 @@ RULES = (
 FORMS = {
     "help [topic]": "what there is",
     "schedule create <when> <instruction> [--channel #room] [--tz ZONE]": "work at a time",
-    "schedule list": "the schedules",
+    "/schedule list": "the schedules",
     "schedule show <number>": "one schedule",
     "status": "how it goes",
     "new": "begin afresh",
