@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
@@ -38,7 +38,6 @@ MOST_BATCHES = 50
 """Batches that one tick claims before their runs start; the rest is for the next tick, at once."""
 _MOST_UNFINISHED = 10_000
 _TRIES = 5
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,22 +162,16 @@ class ScheduleService:
             Refused: there is none.
         """
         schedule = await self.find(number)
-        run = manual_run_id(schedule.id, asked_by)
-        # A planned time of this very instant would keep ours out of the table: step aside.
-        for step in range(_TRIES):
-            planned = asked_at + step * _MICROSECOND
-            occurrence = Occurrence(
-                schedule=schedule.id,
-                planned_at=planned,
-                run=run,
-                state=OccurrenceState.DUE,
-                manual=True,
-            )
-            await self._schedules.add_occurrence(occurrence)
-            if stored := await self._schedules.occurrence(run):
-                await self._start([stored])
-                return schedule
-        raise Conflict(f"no free instant for a run of schedule {number}")
+        occurrence = Occurrence(
+            schedule=schedule.id,
+            planned_at=asked_at,
+            run=manual_run_id(schedule.id, asked_by),
+            state=OccurrenceState.DUE,
+            manual=True,
+        )
+        await self._schedules.add_occurrence(occurrence)
+        await self._start([occurrence])
+        return schedule
 
     def upcoming(self, when: When, count: int = 3) -> tuple[datetime, ...]:
         """The next planned times from now on, in UTC, at most `count`."""

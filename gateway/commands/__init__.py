@@ -1,0 +1,1 @@
+"""Commands: one grammar for `/schedule list`, `!schedule list` and `@bot schedule list`."""

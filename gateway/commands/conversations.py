@@ -1,0 +1,86 @@
+"""`/new`, `/resume` and `/stop`: what a person does to the conversation of a thread."""
+
+from collections.abc import Callable
+
+from gateway.access import Action, authorize
+from gateway.commands.grammar import ParsedCommand
+from gateway.commands.ports import Answer, Control, Request
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.model.conversation import Conversation
+from runtime.model.localtime import show_time
+from runtime.model.team import Team
+
+
+class ConversationCommands:
+    """Begins, resumes and stops conversations."""
+
+    def __init__(self, control: Control, *, team: Callable[[], Team], clock: Clock) -> None:
+        """Act through `control`, for the people of `team`."""
+        self._control = control
+        self._team = team
+        self._clock = clock
+
+    async def new(self, _command: ParsedCommand, request: Request) -> Answer:
+        """`/new`."""
+        team = self._team()
+        authorize(team, request.sender, Action.CONVERSE)
+        rule = team.rule_of(request.thread.channel)
+        agent = rule.agent if rule else team.agents[0].name
+        await self._control.new(request.thread, agent, key=request.id)
+        return Answer("A fresh conversation begins here. `/resume` goes back.", private=False)
+
+    async def stop(self, _command: ParsedCommand, request: Request) -> Answer:
+        """`/stop`."""
+        authorize(self._team(), request.sender, Action.STOP)
+        if await self._control.stop(request.thread):
+            return Answer("Stopped.", private=False)
+        return Answer("Nothing is running in this thread.")
+
+    async def resume(self, command: ParsedCommand, request: Request) -> Answer:
+        """`/resume [number]`.
+
+        Conversations are numbered by age, so that the number, and a command that is carried out
+        again after a crash, means the same one whatever the thread is bound to by then.
+        """
+        authorize(self._team(), request.sender, Action.CONVERSE)
+        bound = await self._control.earlier(request.thread)
+        by_age = sorted(bound, key=lambda conversation: (conversation.created_at, conversation.id))
+        present = by_age.index(bound[0]) if bound else 0
+        if command.args:
+            chosen = _number(command.args[0], len(by_age)) - 1
+        elif present == 1:  # one is older: that is what "go back" means
+            chosen = 0
+        else:
+            return Answer(self._choice(by_age, present))
+        await self._control.resume(request.thread, by_age[chosen].id)
+        return Answer(
+            f"Back in conversation {chosen + 1}: {_title(by_age[chosen])}.", private=False
+        )
+
+    def _choice(self, by_age: list[Conversation], present: int) -> str:
+        if len(by_age) <= 1:
+            return "This thread has no other conversation yet. `/new` begins one."
+        zone, now = self._team().zone, self._clock.now()
+        lines = (
+            f"{place + 1}. {_title(conversation)}, begun "
+            f"{show_time(conversation.created_at, zone, now=now)}"
+            + (" (the present one)" if place == present else "")
+            for place, conversation in enumerate(by_age)
+        )
+        return "Which one? Write `/resume <number>`.\n" + "\n".join(lines)
+
+
+def _title(conversation: Conversation) -> str:
+    title = conversation.title.replace("`", "'").strip()
+    return f"`{title}`" if title else "nothing said yet"
+
+
+def _number(text: str, most: int) -> int:
+    if text.isdecimal() and len(text) < 4 and 1 <= int(text) <= most:  # noqa: PLR2004 - digits
+        return int(text)
+    if most <= 1:
+        raise Refused("This thread has no other conversation.", hint="/new begins one.")
+    raise Refused(
+        f"There is no conversation “{text[:20]}” here.", hint=f"There are 1 to {most}: /resume."
+    )

@@ -1,0 +1,142 @@
+"""The table of commands: what there is, how it is written, what it does.
+
+The parser, the usage errors and `/help` are made from it, so that they cannot disagree.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A named argument, `--name value`.
+
+    Attributes:
+        name: without its dashes.
+        value: what the value is, for the usage line.
+        about: what it does.
+    """
+
+    name: str
+    value: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way to write a command.
+
+    Attributes:
+        noun: the first word.
+        verb: the second word, or empty where the noun stands alone.
+        arguments: what follows, for the usage line; `<required>` and `[optional]`.
+        least: how many arguments there must be.
+        most: how many there may be.
+        tail: everything after the verb is one text, kept as it was written.
+        options: its named arguments.
+        about: what it does, a sentence.
+        example: a whole command that works.
+    """
+
+    noun: str
+    verb: str = ""
+    arguments: str = ""
+    least: int = 0
+    most: int = 0
+    tail: bool = False
+    options: tuple[Option, ...] = ()
+    about: str
+    example: str = ""
+
+    @property
+    def usage(self) -> str:
+        """How it is written: `/schedule create <when> <instruction> [--channel #name]`."""
+        words = [f"/{self.noun}", self.verb, self.arguments]
+        words += [f"[--{option.name} {option.value}]" for option in self.options]
+        return " ".join(word for word in words if word)
+
+
+def _of_one(verb: str, about: str) -> Form:
+    return Form(noun="schedule", verb=verb, arguments="<number>", least=1, most=1, about=about)
+
+
+FORMS = (
+    Form(
+        noun="schedule",
+        verb="create",
+        arguments="<when> <instruction>",
+        least=1,
+        tail=True,
+        options=(
+            Option(name="channel", value="#name", about="where the results go"),
+            Option(name="tz", value="Area/City", about="the time zone that the times are in"),
+        ),
+        about="Let an agent work by itself at certain times.",
+        example="/schedule create every weekday at 8:30 Write the morning briefing --channel #ops",
+    ),
+    Form(noun="schedule", verb="list", about="Show all schedules and when they come next."),
+    _of_one("show", "Show one schedule, its next times and its last results."),
+    _of_one("pause", "Let no more of its times come until it is resumed."),
+    _of_one("resume", "Go on with a paused schedule at its next time."),
+    _of_one("delete", "Delete a schedule."),
+    _of_one("run", "Carry a schedule out now, besides its times."),
+    Form(noun="new", about="Begin a fresh conversation in this thread."),
+    Form(
+        noun="resume",
+        arguments="[number]",
+        most=1,
+        about="Go back to an earlier conversation of this thread.",
+    ),
+    Form(noun="stop", about="Stop what the agent is doing in this thread."),
+    Form(noun="model", about="Show which model answers here."),
+    Form(noun="status", about="Show whether everything works."),
+    Form(noun="help", arguments="[command]", most=2, about="Show the commands, or one of them."),
+)
+
+NOUNS = tuple(dict.fromkeys(form.noun for form in FORMS))
+
+NOUN_ALIASES = {
+    "schedules": "schedule",
+    "sched": "schedule",
+    "models": "model",
+    "health": "status",
+    "commands": "help",
+    "start": "help",
+}
+"""Other first words for the same; `start` is what a chat platform sends to begin with a bot."""
+
+VERB_ALIASES = {
+    "add": "create",
+    "new": "create",
+    "make": "create",
+    "ls": "list",
+    "view": "show",
+    "info": "show",
+    "history": "show",
+    "stop": "pause",
+    "unpause": "resume",
+    "continue": "resume",
+    "rm": "delete",
+    "remove": "delete",
+    "del": "delete",
+    "trigger": "run",
+    "now": "run",
+}
+
+
+def noun_of(word: str) -> str | None:
+    """The noun that the word means, or None."""
+    folded = word.casefold()
+    noun = NOUN_ALIASES.get(folded, folded)
+    return noun if noun in NOUNS else None
+
+
+def forms_of(noun: str) -> tuple[Form, ...]:
+    """The forms of a noun, in the order of the table."""
+    return tuple(form for form in FORMS if form.noun == noun)
+
+
+def form_of(noun: str, verb: str) -> Form | None:
+    """The form of a noun with that verb, or with what the verb is another word for."""
+    folded = verb.casefold()
+    meant = VERB_ALIASES.get(folded, folded)
+    return next((form for form in forms_of(noun) if form.verb == meant), None)

@@ -1,0 +1,239 @@
+"""The grammar of commands. Pure: text in, a command or what is wrong with it out."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from gateway.commands.forms import (
+    FORMS,
+    NOUN_ALIASES,
+    NOUNS,
+    VERB_ALIASES,
+    Form,
+    form_of,
+    forms_of,
+    noun_of,
+)
+from gateway.commands.words import Word, cut, option_in
+from runtime.errors import Refused
+
+LONGEST = 4_000
+"""Characters of a command, its instruction included."""
+# Somebody who writes "stop!" means it; and in groups Telegram adds the bot: /status@nightdesk_bot.
+_FIRST_WORD = re.compile(r"(?P<word>[A-Za-z][A-Za-z-]*)(?:@\w+)?[.!?]?")
+_OURSELVES = "nightdesk"
+_NEAR = 0.7
+_NOUNS = (*NOUNS, *NOUN_ALIASES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedCommand:
+    """A command that fits its form.
+
+    Attributes:
+        noun: the first word, its aliases resolved.
+        verb: the second word, or empty.
+        args: the arguments in order, without their quotes; for a form with a tail empty.
+        options: the named arguments.
+        tail: for a form with a tail, everything that is no option, as it was written.
+    """
+
+    noun: str
+    verb: str = ""
+    args: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageError:
+    """What is wrong with a command, and the nearest right form.
+
+    Attributes:
+        problem: what is wrong, a sentence.
+        forms: the forms that were perhaps meant, the nearest first.
+    """
+
+    problem: str
+    forms: tuple[Form, ...] = ()
+
+
+def parse(text: str) -> ParsedCommand | UsageError:
+    """Read a command, with the prefix `/` or `!` or without one. Never raises."""
+    _, body = _signed(text)
+    if len(body) > LONGEST:
+        return UsageError(problem=f"That is too long: a command has at most {LONGEST} characters.")
+    try:
+        words = cut(body)
+    except Refused as refused:
+        return UsageError(problem=f"{refused.message} {refused.hint}")
+    if not words:
+        return UsageError(problem="No command was written.", forms=forms_of("help"))
+    noun = noun_of(_plain_word(words[0].text))
+    if noun is None:
+        return _unknown_noun(words)
+    return _parse_noun(noun, body, words[1:])
+
+
+def looks_like_command(text: str) -> bool:
+    """Whether a message to the bot is a command and not a sentence for the agent.
+
+    With a prefix: its first word is a command, or nearly one, or all there is. Without one it must
+    be exact, because people begin sentences with such words: a known noun and a known verb of it,
+    or a noun that stands alone and does.
+    """
+    sign, body = _signed(text)
+    words = body.split(maxsplit=3)
+    if not words:
+        return False
+    word = _plain_word(words[0])
+    noun = noun_of(word)
+    if sign:
+        return bool(word) and (noun is not None or len(words) == 1 or bool(_near(word, _NOUNS)))
+    if noun is None:
+        return False
+    if form_of(noun, "") is None:
+        return len(words) > 1 and form_of(noun, words[1]) is not None
+    return all(noun_of(word) or word.isdecimal() for word in words[1:]) and isinstance(
+        parse(text), ParsedCommand
+    )
+
+
+def explain(error: UsageError) -> str:
+    """A usage error in words: the problem, then the nearest right forms."""
+    if not error.forms:
+        return error.problem
+    if len(error.forms) == 1:
+        form = error.forms[0]
+        example = f"\nFor example: `{form.example}`" if form.example else ""
+        return f"{error.problem}\nWrite: `{form.usage}`{example}"
+    lines = "\n".join(f"- `{form.usage}`" for form in error.forms)
+    return f"{error.problem}\nYou can write:\n{lines}"
+
+
+def _signed(text: str) -> tuple[str, str]:
+    """The prefix, and the rest without our own name: `/nightdesk schedule list` is the same."""
+    stripped = text.strip()
+    sign = stripped[:1] if stripped[:1] in {"/", "!"} else ""
+    body = stripped.removeprefix(sign)
+    if sign and body[:1].isspace():  # "/ schedule" is no command
+        return "", stripped
+    name, _, rest = body.partition(" ")
+    return sign, rest.lstrip() if sign and name.casefold() == _OURSELVES else body
+
+
+def _plain_word(word: str) -> str:
+    """The word where it can be a command's first, else an empty string."""
+    match = _FIRST_WORD.fullmatch(word)
+    return match["word"].casefold() if match else ""
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    return get_close_matches(word.casefold(), known, n=1, cutoff=_NEAR)
+
+
+def _unknown_noun(words: Sequence[Word]) -> UsageError:
+    """A first word that is no noun: a near one, or a verb that lost its noun."""
+    word = words[0].text
+    problem = f"There is no command “{word[:40]}”."
+    if near := _near(word, _NOUNS):
+        noun = noun_of(near[0]) or near[0]
+        second = words[1].text if len(words) > 1 else ""
+        form = form_of(noun, second) or form_of(noun, "")
+        return UsageError(problem=problem, forms=(form,) if form else forms_of(noun))
+    verb = VERB_ALIASES.get(word.casefold(), word.casefold())
+    forms = tuple(form for form in FORMS if form.verb and form.verb == verb)
+    return UsageError(problem=problem, forms=forms or forms_of("help"))
+
+
+def _parse_noun(noun: str, body: str, words: Sequence[Word]) -> ParsedCommand | UsageError:
+    """What follows a known noun: a verb where the noun has verbs, then its arguments."""
+    alone = form_of(noun, "")
+    if alone is not None:
+        return _parse_form(alone, body, words)
+    if not words:
+        return UsageError(problem=f"“{noun}” alone is not enough.", forms=forms_of(noun))
+    form = form_of(noun, words[0].text)
+    if form is not None:
+        return _parse_form(form, body, words[1:])
+    verbs = [form.verb for form in forms_of(noun)]
+    near = _near(words[0].text, [*verbs, *VERB_ALIASES])
+    meant = form_of(noun, near[0]) if near else None
+    return UsageError(
+        problem=f"“{noun}” has no “{words[0].text[:40]}”.",
+        forms=(meant,) if meant else forms_of(noun),
+    )
+
+
+def _parse_form(form: Form, body: str, words: Sequence[Word]) -> ParsedCommand | UsageError:
+    try:
+        options, rest = _take_options(form, words)
+    except _Wrong as wrong:
+        return UsageError(problem=str(wrong), forms=(form,))
+    if form.tail:
+        tail = " ".join(_runs(body, rest))
+        if not tail:
+            return UsageError(problem="Something is missing.", forms=(form,))
+        return ParsedCommand(noun=form.noun, verb=form.verb, options=options, tail=tail)
+    if len(rest) < form.least:
+        return UsageError(problem="Something is missing.", forms=(form,))
+    if len(rest) > form.most:
+        extra = rest[form.most].text
+        return UsageError(problem=f"“{extra[:40]}” is too much.", forms=(form,))
+    args = tuple(word.text for word in rest)
+    return ParsedCommand(noun=form.noun, verb=form.verb, args=args, options=options)
+
+
+class _Wrong(Exception):
+    """An option that cannot be read."""
+
+
+def _take_options(form: Form, words: Sequence[Word]) -> tuple[dict[str, str], list[Word]]:
+    """The named arguments, and the words that are none."""
+    known = [option.name for option in form.options]
+    options: dict[str, str] = {}
+    rest: list[Word] = []
+    waiting = ""
+    for word in words:
+        found = option_in(word)
+        if waiting:
+            if found:
+                break
+            options[waiting], waiting = word.text, ""
+        elif found is None or not _is_option(found[0], form, known):
+            rest.append(word)
+        elif found[0] in options:
+            raise _Wrong(f"--{found[0]} was written twice.")
+        elif found[1]:
+            options[found[0]] = found[1]
+        else:
+            waiting = found[0]
+    if waiting:
+        raise _Wrong(f"--{waiting} needs a value.")
+    return options, rest
+
+
+def _is_option(name: str, form: Form, known: Sequence[str]) -> bool:
+    """Whether it is an option of the form; in an instruction a strange one is just text."""
+    if name in known:
+        return True
+    near = _near(name, known)
+    if form.tail and not near:
+        return False
+    meant = f" Did you mean --{near[0]}?" if near else ""
+    raise _Wrong(f"There is no option --{name} here.{meant}")
+
+
+def _runs(body: str, words: Sequence[Word]) -> Iterator[str]:
+    """The text of the words as it was written, broken only where an option was taken out."""
+    start: int | None = None
+    end = 0
+    for word in words:
+        if start is not None and body[end : word.start].strip():
+            yield body[start:end]
+            start = None
+        start = word.start if start is None else start
+        end = word.end
+    if start is not None:
+        yield body[start:end]

@@ -1,0 +1,43 @@
+"""`/help`: made from the table of commands."""
+
+from gateway.commands.forms import FORMS, NOUNS, Form, form_of, forms_of, noun_of
+from gateway.commands.grammar import ParsedCommand
+from gateway.commands.ports import Answer, Request
+from runtime.errors import Refused
+
+_REACH = (
+    "In a thread, where slash commands do not reach, write `!schedule list`, or name me: "
+    "`@me schedule list`. `/help schedule` tells more of one command. "
+    "Anything else you write to me goes to the agent."
+)
+
+
+async def help_command(command: ParsedCommand, _request: Request) -> Answer:
+    """All commands, or those of one noun.
+
+    Raises:
+        Refused: there is no such command.
+    """
+    if not command.args:
+        return Answer(_overview())
+    noun = noun_of(command.args[0])
+    if noun is None:
+        raise Refused(
+            f"There is no command “{command.args[0][:40]}”.",
+            hint=f"There are: {', '.join(NOUNS)}.",
+        )
+    form = form_of(noun, command.args[1]) if len(command.args) > 1 else None
+    return Answer("\n\n".join(_detail(form) for form in ((form,) if form else forms_of(noun))))
+
+
+def _overview() -> str:
+    lines = [f"- `{form.usage}` {form.about}" for form in FORMS]
+    return "**Commands**\n" + "\n".join(lines) + f"\n\n{_REACH}"
+
+
+def _detail(form: Form) -> str:
+    lines = [f"`{form.usage}`", form.about]
+    lines += [f"- `--{option.name} {option.value}`: {option.about}" for option in form.options]
+    if form.example:
+        lines.append(f"For example: `{form.example}`")
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""What commands are given, what they answer, and what they need of the core."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway.commands.grammar import ParsedCommand
+from runtime.ids import AgentName, ConversationId, InboxId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.conversation import Conversation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Who gives a command, where and when.
+
+    Attributes:
+        id: the inbox row; carrying the same row out again must have the effect of once.
+        thread: where it was given.
+        sender: who gave it.
+        at: when it was accepted, which is what "in 2 hours" counts from.
+    """
+
+    id: InboxId
+    thread: ThreadRef
+    sender: Principal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answers.
+
+    Attributes:
+        text: CommonMark.
+        private: only the sender sees it, where the platform can do that. What changes something
+            is for everybody in the thread; what only shows something is for who asked.
+    """
+
+    text: str
+    private: bool = True
+
+
+class Noun(Protocol):
+    """The commands of one noun."""
+
+    async def __call__(self, command: ParsedCommand, request: Request, /) -> Answer:
+        """Carry the command out, with the effect of once for each request id.
+
+        Raises:
+            Refused: the person may not do it, or it cannot be done as they asked.
+        """
+        ...
+
+
+class Control(Protocol):
+    """What a person can do to a thread's conversation; `runtime.engine` implements it."""
+
+    async def stop(self, thread: ThreadRef) -> bool:
+        """Stop the turn under way in the thread; False where there is none."""
+        ...
+
+    async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
+        """Bind the thread to a fresh conversation; the same `key` makes the same one."""
+        ...
+
+    async def earlier(self, thread: ThreadRef) -> list[Conversation]:
+        """Conversations that the thread had, latest bound first, the present one included."""
+        ...
+
+    async def resume(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        """Bind the thread to an earlier conversation of it again."""
+        ...

@@ -1,0 +1,164 @@
+"""`/schedule`: create, list, show, pause, resume, delete, run."""
+
+import re
+from collections.abc import Callable
+
+from gateway.access import Action, authorize
+from gateway.commands import scheduletext
+from gateway.commands.forms import form_of
+from gateway.commands.grammar import ParsedCommand, UsageError, explain
+from gateway.commands.ports import Answer, Request
+from gateway.commands.words import cut, unquoted
+from runtime.asking import Asked, Target, default_target, named_target, split_sentence
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.model.team import Team
+from runtime.ports import Schedules, Timetable
+from runtime.schedules import NewSchedule, ScheduleService
+
+_SHOWN_RUNS = 5
+_LONGEST_NUMBER = 9
+# Slack and Discord write a channel that was picked from their list as <#id> or <#id|name>.
+_PICKED = re.compile(r"<#(?P<id>\w+)(?:\|[^>]*)?>")
+_READING = frozenset({"list", "show"})
+
+
+class ScheduleCommands:
+    """The commands of the noun `schedule`."""
+
+    def __init__(
+        self,
+        service: ScheduleService,
+        schedules: Schedules,
+        timetable: Timetable,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+    ) -> None:
+        """Change schedules through `service`, and show what is in `schedules`."""
+        self._service = service
+        self._schedules = schedules
+        self._timetable = timetable
+        self._team = team
+        self._clock = clock
+
+    async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
+        """Carry out one of them."""
+        reads = command.verb in _READING
+        action = Action.SCHEDULE_READ if reads else Action.SCHEDULE_WRITE
+        authorize(self._team(), request.sender, action)
+        match command.verb:
+            case "create":
+                return await self._create(command, request)
+            case "list":
+                return await self._list()
+            case "show":
+                return await self._show(_number(command))
+            case "run":
+                return await self._run(_number(command), request)
+            case _:
+                return await self._change(command.verb, _number(command))
+
+    async def _create(self, command: ParsedCommand, request: Request) -> Answer:
+        team = self._team()
+        zone = self._timetable.check_zone(command.options.get("tz", team.zone))
+        target = self._target(command, request, team)
+        asked = self._read(command.tail, request, zone)
+        if not asked.instruction:
+            return Answer(_missing_instruction())
+        rule = team.rule_of(request.thread.channel)
+        schedule = await self._service.create(
+            NewSchedule(
+                key=request.id,
+                when=asked.when,
+                instruction=asked.instruction,
+                agent=rule.agent if rule else team.agents[0].name,
+                target=target.thread,
+                made_by=request.sender,
+                made_in=request.thread,
+            )
+        )
+        text = scheduletext.made(
+            schedule,
+            self._timetable.describe(schedule.when),
+            self._service.upcoming(schedule.when),
+            scheduletext.fate(
+                team,
+                target,
+                asked_in=request.thread,
+                chosen=bool(command.options.get("channel")),
+                number=schedule.number,
+            ),
+            now=self._clock.now(),
+        )
+        return Answer(text, private=False)
+
+    def _target(self, command: ParsedCommand, request: Request, team: Team) -> Target:
+        name = command.options.get("channel")
+        if name is None:
+            return default_target(team, request.thread)
+        picked = _PICKED.fullmatch(name)
+        return named_target(team, picked["id"] if picked else name, request.thread)
+
+    def _read(self, tail: str, request: Request, zone: str) -> Asked:
+        """The time, in quotes or as the beginning of the sentence, and the instruction."""
+        first = cut(tail)[0]
+        if first.quoted:
+            when = self._timetable.read(first.text, now=request.at, zone=zone)
+            return Asked(when=when, instruction=unquoted(tail[first.end :].strip()))
+        asked = split_sentence(tail, self._timetable, now=request.at, zone=zone)
+        return Asked(when=asked.when, instruction=unquoted(asked.instruction))
+
+    async def _list(self) -> Answer:
+        schedules = await self._schedules.all()
+        return Answer(scheduletext.listing(schedules, self._team(), now=self._clock.now()))
+
+    async def _show(self, number: int) -> Answer:
+        schedule = await self._service.find(number)
+        history = await self._schedules.history(schedule=schedule.id, limit=_SHOWN_RUNS)
+        text = scheduletext.detail(
+            schedule,
+            self._timetable.describe(schedule.when),
+            self._service.upcoming(schedule.when),
+            history,
+            self._team(),
+            now=self._clock.now(),
+        )
+        return Answer(text)
+
+    async def _run(self, number: int, request: Request) -> Answer:
+        schedule = await self._service.run(number, asked_by=request.id, asked_at=request.at)
+        where = scheduletext.place(self._team(), schedule.target)
+        return Answer(f"Schedule {number} runs now; its result is for {where}.", private=False)
+
+    async def _change(self, verb: str, number: int) -> Answer:
+        if verb == "delete":
+            await self._service.delete(number)
+            return Answer(f"Schedule {number} is deleted.", private=False)
+        if verb == "pause":
+            await self._service.pause(number)
+            hint = f"`/schedule resume {number}` goes on."
+            return Answer(f"Schedule {number} is paused. {hint}", private=False)
+        schedule = await self._service.resume(number)
+        next_time = scheduletext.next_time(schedule, now=self._clock.now())
+        return Answer(f"Schedule {number} is active; next {next_time}.", private=False)
+
+
+def _number(command: ParsedCommand) -> int:
+    text = command.args[0].removeprefix("#")
+    if not (text.isdecimal() and text.isascii() and len(text) <= _LONGEST_NUMBER):
+        raise Refused(
+            f"“{command.args[0][:20]}” is no schedule number.",
+            hint="/schedule list shows the numbers.",
+        )
+    return int(text)
+
+
+def _missing_instruction() -> str:
+    form = form_of("schedule", "create")
+    return explain(
+        UsageError(
+            problem="What is to be done then? The instruction is missing.",
+            forms=(form,) if form else (),
+        )
+    )

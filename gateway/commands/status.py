@@ -1,0 +1,70 @@
+"""`/status`: whether everything works, and what comes next."""
+
+from collections.abc import Callable, Sequence
+
+from gateway.access import Action, authorize
+from gateway.commands.grammar import ParsedCommand
+from gateway.commands.ports import Answer, Request
+from gateway.http import Check, Health
+from runtime.clock import Clock
+from runtime.model.localtime import show_distance, show_time
+from runtime.model.schedule import Schedule, ScheduleState
+from runtime.model.team import Team
+from runtime.ports import Schedules
+
+_MINUTE, _HOUR = 60, 3_600
+
+
+class StatusCommand:
+    """Shows the checks of readiness and the next planned time."""
+
+    def __init__(
+        self,
+        health: Health,
+        schedules: Schedules,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+    ) -> None:
+        """Ask `health` and `schedules`, for the people of `team`."""
+        self._health = health
+        self._schedules = schedules
+        self._team = team
+        self._clock = clock
+
+    async def __call__(self, _command: ParsedCommand, request: Request) -> Answer:
+        """`/status`."""
+        team = self._team()
+        authorize(team, request.sender, Action.STATUS)
+        checks = await self._health.readiness()
+        schedules = await self._schedules.all()
+        return Answer("\n".join([_head(checks), *map(_line, checks), self._next(schedules, team)]))
+
+    def _next(self, schedules: Sequence[Schedule], team: Team) -> str:
+        active = [schedule for schedule in schedules if schedule.state is ScheduleState.ACTIVE]
+        first = next((schedule for schedule in active if schedule.next_at), None)
+        if first is None or first.next_at is None:
+            return "No schedule is active."
+        now = self._clock.now()
+        return (
+            f"{len(active)} active schedule{'s' * (len(active) != 1)}; next is {first.number}, "
+            f"{show_distance(first.next_at - now)}, {show_time(first.next_at, team.zone, now=now)}."
+        )
+
+
+def _head(checks: Sequence[Check]) -> str:
+    failing = [check.name for check in checks if not check.ok]
+    return f"**Not working: {', '.join(failing)}.**" if failing else "**Everything works.**"
+
+
+def _line(check: Check) -> str:
+    age = "" if check.age_seconds is None else f", {_age(check.age_seconds)}"
+    return f"- {check.name}: {'ok' if check.ok else 'not ok'} ({check.detail}{age})"
+
+
+def _age(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s ago"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min ago"
+    return f"{seconds // _HOUR:.0f} h ago"

@@ -1,0 +1,107 @@
+"""Cutting a command into words: quotes, options, and the text between them, as it was written."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runtime.errors import Refused
+
+# What opens a quote, and what closes it where a space or the end comes next.
+_CLOSING = {
+    opening: re.compile(rf"[{closing}](?=\s|\Z)")
+    for opening, closing in (
+        ('"', '"\u201d\u201c'),
+        ("\u201c", '"\u201d\u201c'),
+        ("\u201d", '"\u201d'),
+        ("\u201e", '"\u201d\u201c'),
+        ("\u00ab", "\u00bb"),
+        ("'", "'\u2019"),
+        ("\u2018", "'\u2019"),
+    )
+}
+_APOSTROPHES = "'\u2018"
+# Phones and word processors make one long dash of two hyphens.
+_DASHES = re.compile(r"(?:--|[\u2013\u2014]-?)(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?P<value>.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word, or one quoted text.
+
+    Attributes:
+        text: what it says, without its quotes.
+        start: where it begins in the whole.
+        end: where it ends.
+        quoted: it was in quotes.
+    """
+
+    text: str
+    start: int
+    end: int
+    quoted: bool = False
+
+
+def cut(text: str) -> list[Word]:
+    """The words of the text, in order.
+
+    Raises:
+        Refused: a double quote is not closed.
+    """
+    return list(_words(text))
+
+
+def option_in(word: Word) -> tuple[str, str | None] | None:
+    """The name of the option that the word is, and its value where the word carries it."""
+    match = None if word.quoted else _DASHES.fullmatch(word.text)
+    return (match["name"].casefold(), match["value"]) if match else None
+
+
+def unquoted(text: str) -> str:
+    """The text without the quotes around the whole of it."""
+    try:
+        words = cut(text)
+    except Refused:
+        return text
+    return words[0].text if len(words) == 1 and words[0].quoted else text
+
+
+def _words(text: str) -> Iterator[Word]:
+    place = 0
+    while (place := _skip_space(text, place)) < len(text):
+        word = _quoted(text, place) or _plain(text, place)
+        yield word
+        place = word.end
+
+
+def _skip_space(text: str, place: int) -> int:
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return place
+
+
+def _quoted(text: str, start: int) -> Word | None:
+    """The quoted text that begins here; an apostrophe that closes nowhere is just one."""
+    opening = text[start]
+    closing = _CLOSING.get(opening)
+    if closing is None:
+        return None
+    if match := closing.search(text, start + 1):
+        return Word(text[start + 1 : match.start()], start, match.end(), quoted=True)
+    if opening in _APOSTROPHES:
+        return None
+    raise Refused(
+        f"The quote at “{text[start : start + 20]}” is not closed.",
+        hint="Close it, or leave the quotes out: they are seldom needed.",
+    )
+
+
+def _plain(text: str, start: int) -> Word:
+    """A word up to the next space; the value after `--name=` may be quoted."""
+    end = start
+    while end < len(text) and not text[end].isspace():
+        if text[end] == "=" and _DASHES.fullmatch(text[start : end + 1]) and end + 1 < len(text):
+            value = _quoted(text, end + 1)
+            if value is not None:
+                return Word(f"{text[start : end + 1]}{value.text}", start, value.end)
+        end += 1
+    return Word(text[start:end], start, end)
