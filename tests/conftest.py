@@ -14,6 +14,8 @@ from tests.support.clock import ManualClock
 # Before anything of the program is imported: some libraries read the environment at import.
 environment.close(os.environ)
 
+pytest_plugins = ("tests.support.postgres", "tests.support.stores")
+
 # A deadline for each example measures the machine, not the code; pytest's own time limit stands.
 settings.register_profile("nightdesk", deadline=None, print_blob=True)
 settings.load_profile("nightdesk")

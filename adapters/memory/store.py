@@ -1,0 +1,87 @@
+"""The store in memory: a twin of the one in a database, for tests and for trying things out."""
+
+from datetime import datetime
+
+from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
+from adapters.memory.store_outbox import MemoryOutbox
+from adapters.memory.store_schedules import MemorySchedules
+from adapters.memory.store_tables import Tables, WorkerRow
+from adapters.memory.store_turns import MemoryTurns
+from runtime.clock import Clock
+from runtime.ids import IdSource
+from runtime.ports import Worker
+
+
+class MemoryWorkers:
+    """`runtime.ports.Workers` in memory."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def beat(self, worker: Worker) -> None:
+        """Write a sign of life: see the port."""
+        self._tables.workers.setdefault(worker.slot, WorkerRow(worker)).worker = worker
+
+    async def silent(self, *, since: datetime) -> list[Worker]:
+        """Workers not heard of since: see the port."""
+        rows = self._tables.workers.values()
+        silent = [row.worker for row in rows if row.worker.seen_at < since and not _is_taken(row)]
+        return sorted(silent, key=lambda worker: (worker.seen_at, worker.slot))
+
+    async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
+        """Claim a silent worker's work: see the port."""
+        row = self._tables.workers.get(slot)
+        if row is None or row.worker.seen_at != seen_at or _is_taken(row):
+            return False
+        row.taken_at = seen_at
+        return True
+
+
+class MemoryStore:
+    """`runtime.ports.Store` in memory: everything is gone with the process."""
+
+    def __init__(self, *, clock: Clock, ids: IdSource) -> None:
+        tables = Tables()
+        self._inbox = MemoryInbox(tables)
+        self._conversations = MemoryConversations(tables, clock=clock, ids=ids)
+        self._turns = MemoryTurns(tables, clock=clock)
+        self._outbox = MemoryOutbox(tables)
+        self._schedules = MemorySchedules(tables)
+        self._workers = MemoryWorkers(tables)
+
+    @property
+    def inbox(self) -> MemoryInbox:
+        """Accepted events."""
+        return self._inbox
+
+    @property
+    def conversations(self) -> MemoryConversations:
+        """Conversations and bindings."""
+        return self._conversations
+
+    @property
+    def turns(self) -> MemoryTurns:
+        """Turns."""
+        return self._turns
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        """Messages on their way out."""
+        return self._outbox
+
+    @property
+    def schedules(self) -> MemorySchedules:
+        """Schedules and their planned times."""
+        return self._schedules
+
+    @property
+    def workers(self) -> MemoryWorkers:
+        """Processes."""
+        return self._workers
+
+    async def check(self) -> None:
+        """Memory always answers."""
+
+
+def _is_taken(row: WorkerRow) -> bool:
+    return row.taken_at == row.worker.seen_at

@@ -1,0 +1,119 @@
+"""Messages on their way out, in memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.memory.store_tables import OutboxRow, Tables
+from runtime.errors import Conflict
+from runtime.ids import MessageId, OutboxId, Platform
+from runtime.model.address import ThreadRef
+from runtime.model.outbox import (
+    OutboxEvent,
+    OutboxItem,
+    OutboxState,
+    after,
+    is_final,
+    thread_under,
+)
+
+_BAD_ENDS = {OutboxState.DEAD: OutboxEvent.REJECTED, OutboxState.WITHHELD: OutboxEvent.WITHHELD}
+
+
+class MemoryOutbox:
+    """`runtime.ports.Outbox` in memory."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
+        """Store messages to be sent: see the port."""
+        self._tables.check_outbox(items)
+        self._tables.enqueue(items)
+
+    async def claim(
+        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Take messages that may be sent now: see the port."""
+        claimed: list[OutboxItem] = []
+        for row in self._first_of_each_thread():
+            due = row.item.state is OutboxState.PENDING and row.item.not_before <= now
+            if due and row.item.thread.platform in platforms and len(claimed) < limit:
+                row.owner = owner
+                row.item = replace(
+                    row.item, state=OutboxState.SENDING, attempts=row.item.attempts + 1
+                )
+                claimed.append(row.item)
+        return claimed
+
+    async def sent(self, item: OutboxId, message: MessageId) -> None:
+        """Mark the message as sent and bind the thread under it: see the port."""
+        row = self._move(item, OutboxEvent.ACCEPTED, OutboxState.SENT)
+        if row is None:
+            return
+        row.item = replace(row.item, message_id=message)
+        if row.item.binds is not None:
+            self._tables.bind(thread_under(row.item.thread, message), row.item.binds)
+
+    async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
+        """Hand a claimed message back: see the port."""
+        row = self._move(item, OutboxEvent.POSTPONED, None)
+        if row is not None:
+            row.owner = None
+            row.item = replace(row.item, not_before=until, error=error)
+
+    async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
+        """End the message as dead or withheld: see the port."""
+        row = self._move(item, _BAD_ENDS[state], state)
+        if row is not None:
+            row.item = replace(row.item, error=error)
+
+    async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
+        """Messages found `SENDING`: see the port."""
+        return [
+            row.item
+            for row in self._tables.outbox.values()
+            if row.item.state is OutboxState.SENDING and owner in (None, row.owner)
+        ]
+
+    async def get(self, item: OutboxId) -> OutboxItem | None:
+        """The message, or None: see the port."""
+        row = self._tables.outbox.get(item)
+        return row.item if row else None
+
+    async def next_time(self) -> datetime | None:
+        """The earliest time of a pending message: see the port."""
+        waiting = self._where(lambda item: item.state is OutboxState.PENDING)
+        return min((item.not_before for item in waiting), default=None)
+
+    async def count(self, state: OutboxState) -> int:
+        """How many messages are in that state: see the port."""
+        return len(self._where(lambda item: item.state is state))
+
+    async def oldest_pending(self) -> datetime | None:
+        """Since when something waits: see the port."""
+        waiting = self._where(lambda item: not is_final(item.state))
+        return min((item.created_at for item in waiting), default=None)
+
+    def _where(self, holds: Callable[[OutboxItem], bool]) -> list[OutboxItem]:
+        return [row.item for row in self._tables.outbox.values() if holds(row.item)]
+
+    def _first_of_each_thread(self) -> Iterator[OutboxRow]:
+        """The first message of each thread that is not final, in the order of their storing."""
+        seen: set[ThreadRef] = set()
+        for row in self._tables.outbox.values():
+            if not is_final(row.item.state) and row.item.thread not in seen:
+                seen.add(row.item.thread)
+                yield row
+
+    def _move(
+        self, item: OutboxId, event: OutboxEvent, said: OutboxState | None
+    ) -> OutboxRow | None:
+        """Let the event happen to the message; None where it had come to this end before."""
+        row = self._tables.outbox.get(item)
+        if row is None:
+            raise Conflict(f"there is no outbox row {item}")
+        if row.item.state is said:
+            return None
+        row.item = replace(row.item, state=after(row.item.state, event))
+        return row

@@ -1,0 +1,120 @@
+"""What the store in memory holds, and what its parts share.
+
+No method of the parts awaits between its first look and its last change, so each is a transaction
+like those of the database; what may be refused is refused before anything is changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from runtime.errors import NightdeskError
+from runtime.ids import ConversationId, InboxId, OutboxId, RunId, ScheduleId, TurnId
+from runtime.model.address import ThreadRef
+from runtime.model.conversation import Conversation, Entry, Role, title_of
+from runtime.model.events import Received
+from runtime.model.outbox import OutboxItem
+from runtime.model.schedule import Occurrence, Schedule
+from runtime.model.turn import Turn, TurnState
+from runtime.ports import Worker
+
+
+class Progress(StrEnum):
+    """Where an accepted event is."""
+
+    PENDING = "pending"
+    BEGUN = "begun"
+    DONE = "done"
+
+
+@dataclass(slots=True)
+class InboxRow:
+    """An accepted event and where it is."""
+
+    received: Received
+    progress: Progress = Progress.PENDING
+
+
+@dataclass(slots=True)
+class TurnRow:
+    """A turn and where it is."""
+
+    turn: Turn
+    state: TurnState = TurnState.RUNNING
+
+
+@dataclass(slots=True)
+class OutboxRow:
+    """A message and who claimed it last."""
+
+    item: OutboxItem
+    owner: str | None = None
+
+
+@dataclass(slots=True)
+class WorkerRow:
+    """A process slot, and the sign of life after which it was taken over."""
+
+    worker: Worker
+    taken_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Tables:
+    """Everything. The orders of the dictionaries are the orders in which rows were stored."""
+
+    inbox: dict[InboxId, InboxRow] = field(default_factory=dict)
+    conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
+    logs: dict[ConversationId, list[Entry]] = field(default_factory=dict)
+    bindings: dict[ThreadRef, list[ConversationId]] = field(default_factory=dict)
+    """The conversations a thread was ever bound to, the present one last."""
+    turns: dict[TurnId, TurnRow] = field(default_factory=dict)
+    outbox: dict[OutboxId, OutboxRow] = field(default_factory=dict)
+    schedules: dict[ScheduleId, Schedule] = field(default_factory=dict)
+    occurrences: dict[RunId, Occurrence] = field(default_factory=dict)
+    workers: dict[str, WorkerRow] = field(default_factory=dict)
+
+    def conversation_of(self, thread: ThreadRef) -> ConversationId | None:
+        """The conversation that the thread belongs to now."""
+        known = self.bindings.get(thread)
+        return known[-1] if known else None
+
+    def require(self, conversation: ConversationId | None) -> None:
+        """Refuse what points to a conversation that is not there.
+
+        Raises:
+            NightdeskError: it is not.
+        """
+        if conversation is not None and conversation not in self.conversations:
+            raise NightdeskError(f"there is no conversation {conversation}")
+
+    def write_log(self, conversation: ConversationId, entries: Sequence[Entry]) -> None:
+        """Append to a log that is there, under the next numbers."""
+        log = self.logs[conversation]
+        for entry in entries:
+            log.append(replace(entry, seq=len(log) + 1))
+            row = self.conversations[conversation]
+            if entry.role is Role.USER and not row.title:
+                self.conversations[conversation] = replace(row, title=title_of(entry.text))
+
+    def bind(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        """Bind a thread from now on."""
+        known = self.bindings.setdefault(thread, [])
+        if conversation in known:
+            known.remove(conversation)
+        known.append(conversation)
+
+    def check_outbox(self, items: Sequence[OutboxItem]) -> None:
+        """Refuse messages that could not be stored.
+
+        Raises:
+            NightdeskError: one binds a conversation that is not there.
+        """
+        for item in items:
+            self.require(item.binds)
+
+    def enqueue(self, items: Sequence[OutboxItem]) -> None:
+        """Store checked messages; those that are there are left as they are."""
+        for item in items:
+            self.outbox.setdefault(item.id, OutboxRow(item))

@@ -1,0 +1,163 @@
+"""Turns, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adapters.memory.store_tables import Progress, Tables, TurnRow
+from runtime.clock import Clock
+from runtime.errors import Conflict
+from runtime.ids import ConversationId, MessageId, TurnId
+from runtime.model.address import Principal
+from runtime.model.conversation import Entry, Role, since_summary
+from runtime.model.events import Lane, Message, Received
+from runtime.model.outbox import OutboxItem
+from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
+
+
+class MemoryTurns:
+    """`runtime.ports.Turns` in memory."""
+
+    def __init__(self, tables: Tables, *, clock: Clock) -> None:
+        self._tables = tables
+        self._clock = clock
+
+    async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
+        """Take up the open turn or begin the next: see the port."""
+        del owner  # for people who look at a table
+        for row in self._running(conversation):
+            if row.turn.inbox is not None:
+                return self._take_up(row)
+        received = self._next_message(conversation)
+        return None if received is None else self._begin_with(conversation, received)
+
+    async def begin_run(
+        self,
+        turn: TurnId,
+        conversation: ConversationId,
+        *,
+        requester: Principal,
+        instruction: str,
+        owner: str,
+    ) -> TurnStart | None:
+        """Take up or begin a run's turn: see the port."""
+        del owner
+        self._tables.require(conversation)
+        known = self._tables.turns.get(turn)
+        if known is not None:
+            return self._take_up(known) if known.state is TurnState.RUNNING else None
+        fresh = Turn(
+            id=turn,
+            conversation=conversation,
+            inbox=None,
+            thread=None,
+            requester=requester,
+            attempt=1,
+            fence=1,
+            draft=None,
+            started_at=self._clock.now(),
+        )
+        return self._start(fresh, instruction)
+
+    async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
+        """Append to the log: see the port."""
+        row = self._owned(turn, fence)
+        self._tables.write_log(row.turn.conversation, entries)
+
+    async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:
+        """Remember the draft: see the port."""
+        row = self._owned(turn, fence)
+        row.turn = replace(row.turn, draft=draft)
+
+    async def finish(
+        self,
+        turn: TurnId,
+        fence: int,
+        *,
+        state: TurnState,
+        entries: Sequence[Entry] = (),
+        replies: Sequence[OutboxItem] = (),
+    ) -> None:
+        """End the turn with everything that follows from it: see the port."""
+        row = self._owned(turn, fence)
+        self._tables.check_outbox(replies)
+        self._tables.write_log(row.turn.conversation, entries)
+        self._tables.enqueue(replies)
+        self._end(row, state)
+
+    async def stop(self, conversation: ConversationId) -> Turn | None:
+        """Stop what runs in the conversation: see the port."""
+        running = sorted(self._running(conversation), key=lambda row: row.turn.inbox is None)
+        for row in running:
+            self._end(row, TurnState.STOPPED)
+        return running[0].turn if running else None
+
+    async def open_conversations(self) -> list[ConversationId]:
+        """Conversations with something to be done: see the port."""
+        return [
+            conversation
+            for conversation in self._tables.conversations
+            if any(row.turn.inbox is not None for row in self._running(conversation))
+            or self._next_message(conversation) is not None
+        ]
+
+    def _running(self, conversation: ConversationId) -> list[TurnRow]:
+        return [
+            row
+            for row in self._tables.turns.values()
+            if row.turn.conversation == conversation and row.state is TurnState.RUNNING
+        ]
+
+    def _next_message(self, conversation: ConversationId) -> Received | None:
+        waiting = (
+            row.received
+            for _, row in sorted(self._tables.inbox.items())
+            if row.progress is Progress.PENDING
+            and row.received.lane is Lane.TURN
+            and self._tables.conversation_of(row.received.inbound.thread) == conversation
+        )
+        return next(waiting, None)
+
+    def _begin_with(self, conversation: ConversationId, received: Received) -> TurnStart:
+        inbound = received.inbound
+        if not isinstance(inbound.body, Message):
+            raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
+        self._tables.inbox[received.id].progress = Progress.BEGUN
+        fresh = Turn(
+            id=turn_id_of(received.id),
+            conversation=conversation,
+            inbox=received.id,
+            thread=inbound.thread,
+            requester=inbound.sender,
+            attempt=1,
+            fence=1,
+            draft=None,
+            started_at=self._clock.now(),
+        )
+        return self._start(fresh, words_of(inbound.body))
+
+    def _start(self, turn: Turn, words: str) -> TurnStart:
+        self._tables.turns[turn.id] = TurnRow(turn)
+        asked = Entry(
+            role=Role.USER, text=words, at=turn.started_at, turn=turn.id, sender=turn.requester
+        )
+        self._tables.write_log(turn.conversation, [asked])
+        return self._with_log(turn)
+
+    def _take_up(self, row: TurnRow) -> TurnStart:
+        row.turn = replace(row.turn, attempt=row.turn.attempt + 1, fence=row.turn.fence + 1)
+        return self._with_log(row.turn)
+
+    def _with_log(self, turn: Turn) -> TurnStart:
+        log = since_summary(self._tables.logs[turn.conversation])
+        return TurnStart(turn=turn, entries=tuple(log))
+
+    def _owned(self, turn: TurnId, fence: int) -> TurnRow:
+        row = self._tables.turns.get(turn)
+        if row is None or row.state is not TurnState.RUNNING or row.turn.fence != fence:
+            raise Conflict("the turn has ended, or another owner took it up since")
+        return row
+
+    def _end(self, row: TurnRow, state: TurnState) -> None:
+        row.state = state
+        if row.turn.inbox is not None:
+            self._tables.inbox[row.turn.inbox].progress = Progress.DONE

@@ -1,0 +1,63 @@
+"""What a driver's error means to the caller of the store."""
+
+import sqlite3
+
+import sqlalchemy as sa
+
+from runtime.errors import NightdeskError, Retryable, StorageDamaged, StorageFull
+
+_SQLITE: dict[int, type[NightdeskError]] = {
+    sqlite3.SQLITE_FULL: StorageFull,
+    sqlite3.SQLITE_CORRUPT: StorageDamaged,
+    sqlite3.SQLITE_NOTADB: StorageDamaged,
+    # The disk failed under a write, so what is on it now is unknown.
+    sqlite3.SQLITE_IOERR: StorageDamaged,
+    sqlite3.SQLITE_BUSY: Retryable,
+    sqlite3.SQLITE_LOCKED: Retryable,
+}
+"""By primary result code (https://sqlite.org/rescode.html)."""
+
+_POSTGRES: dict[str, type[NightdeskError]] = {
+    "53100": StorageFull,
+    "XX001": StorageDamaged,
+    "XX002": StorageDamaged,
+}
+"""By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+_TRY_AGAIN = {"40001", "40P01"}
+"""Serialisation failure and deadlock: Postgres undid the transaction for another's sake."""
+
+
+def of_sqlite(error: sqlite3.Error) -> NightdeskError:
+    """The error as ours, with SQLite's own name of it."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    name: str = getattr(error, "sqlite_errorname", type(error).__name__)
+    ours = _with_cause(_SQLITE.get(code & 0xFF, NightdeskError), f"{name}: {error}")
+    ours.__cause__ = error
+    return ours
+
+
+def of_postgres(error: sa.exc.DBAPIError) -> NightdeskError:
+    """The error as ours; one of the connection may pass."""
+    state = sqlstate(error)
+    kind = _POSTGRES.get(state, NightdeskError)
+    if kind is NightdeskError and (error.connection_invalidated or not state):
+        kind = Retryable
+    ours = _with_cause(kind, f"{state or type(error.orig).__name__}: {error.orig}")
+    ours.__cause__ = error
+    return ours
+
+
+def sqlstate(error: sa.exc.DBAPIError) -> str:
+    """Postgres's five-letter code of the error, or an empty string for one of the connection."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def is_undone(error: sa.exc.DBAPIError) -> bool:
+    """Whether Postgres undid the transaction so that another could go on: simply run it again."""
+    return sqlstate(error) in _TRY_AGAIN
+
+
+def _with_cause(kind: type[NightdeskError], cause: str) -> NightdeskError:
+    """The kind's own sentence, which says what it means, and then what the database said."""
+    return kind(f"{(kind.__doc__ or '').splitlines()[0]} ({cause})")

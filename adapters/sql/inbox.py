@@ -1,0 +1,193 @@
+"""Accepted events: `runtime.ports.Inbox`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql
+
+from adapters.sql import sending
+from adapters.sql.codec import decoder, encode, micros, moment
+from adapters.sql.constants import word
+from adapters.sql.database import Database
+from adapters.sql.schema import inbox
+from adapters.sql.threads import thread_of, thread_values
+from adapters.sql.transaction import Row, Transaction, Value
+from runtime.ids import InboxId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
+from runtime.model.outbox import OutboxItem
+
+
+class _State(StrEnum):
+    """Where an accepted event is."""
+
+    PENDING = "pending"
+    BEGUN = "begun"
+    """A turn has it; the turn's state says the rest."""
+    DONE = "done"
+
+
+PENDING = word(_State.PENDING)
+BEGUN = word(_State.BEGUN)
+DONE = word(_State.DONE)
+
+# The construct of Postgres; SQLite took the syntax over, and SQLAlchemy compiles it for both.
+_APPEND = (
+    postgresql.insert(inbox)
+    .values({column.name: bindparam(column.name) for column in inbox.c})
+    .on_conflict_do_nothing()
+)
+"""Stores an event unless one of its two keys is there: one statement, so that a retry costs one."""
+
+RECEIVED = (
+    inbox.c.id,
+    inbox.c.lane,
+    inbox.c.event_key,
+    inbox.c.content_key,
+    inbox.c.platform,
+    inbox.c.workspace,
+    inbox.c.channel,
+    inbox.c.root,
+    inbox.c.body,
+    inbox.c.received_at,
+)
+"""What `received_of` reads."""
+
+_PENDING = (
+    sa.select(*RECEIVED)
+    .where(inbox.c.state == PENDING, inbox.c.id > bindparam("after", type_=sa.Text))
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Pages through what an earlier life accepted and did not process."""
+
+_GET = sa.select(*RECEIVED).where(inbox.c.id == bindparam("this"), inbox.c.state == PENDING)
+"""Reads the row that a queue's worker is told of, unless it is done."""
+
+FINISH = (
+    sa.update(inbox)
+    .where(inbox.c.id == bindparam("this"), inbox.c.state != DONE)
+    .values(state=DONE)
+)
+"""Marks a row as processed, by its command or by its turn; changes none if it was."""
+
+_OLD = (
+    sa.select(inbox.c.id)
+    .where(inbox.c.state == DONE, inbox.c.received_at < bindparam("before", type_=sa.BigInteger))
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Finds rows to forget, oldest first; apart from the deletion, so that the search blocks nobody."""
+
+_DELETE = sa.delete(inbox).where(inbox.c.id == bindparam("this"), inbox.c.state == DONE)
+"""Forgets one row."""
+
+_FORGET_AT_ONCE = 1_000
+
+
+class _Said(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What of an event has no column of its own. One of the last three is set."""
+
+    sender: Principal
+    sent_at: datetime
+    message: Message | None = None
+    command: Command | None = None
+    press: ButtonPress | None = None
+
+
+_decode = decoder(_Said)
+
+
+class SqlInbox:
+    """The inbox in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, received: Received) -> bool:
+        """Store the event unless it is there: see the port."""
+        row = _row(received)
+        return await self._database.write(lambda t: t.run(_APPEND, row), single=True) == 1
+
+    async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:
+        """Rows still to be processed: see the port."""
+        page: dict[str, Value] = {"after": after or "", "limit": limit}
+        rows = await self._database.scan(lambda t: t.all(_PENDING, page))
+        return [received_of(row) for row in rows]
+
+    async def get(self, row: InboxId) -> Received | None:
+        """The row if it is still to be processed: see the port."""
+        found = await self._database.read(lambda t: t.one(_GET, {"this": row}))
+        return None if found is None else received_of(found)
+
+    async def finish(self, row: InboxId, replies: Sequence[OutboxItem]) -> None:
+        """Mark the row as processed and enqueue the answers: see the port."""
+
+        def work(transaction: Transaction) -> None:
+            if transaction.run(FINISH, {"this": row}):
+                sending.enqueue(transaction, replies)
+
+        await self._database.write(work)
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete processed rows from before that time: see the port."""
+        forgotten = 0
+        page: dict[str, Value] = {"before": micros(before), "limit": _FORGET_AT_ONCE}
+        while rows := await self._database.scan(lambda t: t.all(_OLD, page)):
+            await self._database.write(partial(_delete, rows))
+            forgotten += len(rows)
+        return forgotten
+
+
+def _delete(rows: Sequence[Row], transaction: Transaction) -> None:
+    transaction.each(_DELETE, [{"this": row[0]} for row in rows])
+
+
+def _row(received: Received) -> dict[str, Value]:
+    inbound = received.inbound
+    said = _Said(sender=inbound.sender, sent_at=inbound.sent_at)
+    match inbound.body:
+        case Message() as message:
+            said.message = message
+        case Command() as command:
+            said.command = command
+        case ButtonPress() as press:
+            said.press = press
+    return {
+        "id": received.id,
+        **thread_values(inbound.thread),
+        "event_key": inbound.event_key,
+        "content_key": inbound.content_key or None,
+        "lane": received.lane.value,
+        "state": _State.PENDING.value,
+        "body": encode(said),
+        "received_at": micros(received.received_at),
+    }
+
+
+def received_of(row: Row) -> Received:
+    """The event of a row of `RECEIVED`."""
+    key, lane, event_key, content_key, platform, workspace, channel, root, body, at = row
+    said = _decode(body)
+    spoken = said.message or said.command or said.press
+    if spoken is None:
+        raise ValueError(f"inbox row {key} says nothing")
+    thread: ThreadRef = thread_of(platform, workspace, channel, root)
+    return Received(
+        id=InboxId(key),
+        lane=Lane(lane),
+        inbound=Inbound(
+            event_key=event_key,
+            content_key=content_key or "",
+            thread=thread,
+            sender=said.sender,
+            body=spoken,
+            sent_at=said.sent_at,
+        ),
+        received_at=moment(at),
+    )

@@ -1,0 +1,194 @@
+"""A thread with a SQLite connection that works off whatever one tick of the loop collected.
+
+The writer is such a thread, and this is its group commit: it is woken once for each tick, goes on
+collecting while a commit is in flight, and tells all waiters of a commit in one call. The figures
+behind each of the three are in `docs/adr/0004-group-commit.md`. The reader of small questions is
+the other one.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from adapters.sql.transaction import DriverTransaction, Transaction, Work
+from runtime.errors import NightdeskError, StorageDamaged, StorageFull
+
+T = TypeVar("T")
+
+MOST_IN_ONE_COMMIT = 500
+"""Units in one transaction at the most, so that the first does not wait long for the last."""
+
+Translate = Callable[[sqlite3.Error], NightdeskError]
+
+
+class _Unit(Generic[T]):
+    """A unit of work and whoever waits for it."""
+
+    __slots__ = ("error", "future", "result", "single", "work")
+
+    def __init__(self, work: Work[T], future: asyncio.Future[T], *, single: bool) -> None:
+        self.work = work
+        self.future = future
+        self.single = single
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+    def run(self, transaction: Transaction) -> None:
+        self.result = self.work(transaction)
+
+    def tell(self) -> None:
+        """In the loop's thread: hand the outcome to the waiter, unless it has gone away."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]  # T may be None itself
+
+
+_Units = Sequence[_Unit[object]]
+
+
+class Lane:
+    """Runs units of work in a thread of its own, in order, many to a transaction."""
+
+    def __init__(
+        self, name: str, connection: sqlite3.Connection, *, begin: str, translate: Translate
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            name: the thread's name.
+            connection: used by the thread alone from now on, and closed by it.
+            begin: how a transaction begins.
+            translate: what a driver's error means to the caller.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._transaction = DriverTransaction(self._cursor)
+        self._begin = begin
+        self._translate = translate
+        self._tick: list[_Unit[object]] = []
+        self._queue: SimpleQueue[_Units | None] = SimpleQueue()
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._closing = False
+        # A daemon, because a process that ends without closing must end: nothing that is not
+        # committed was acknowledged.
+        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether units are worked off."""
+        return self._thread.is_alive() and not self._closing
+
+    def submit(self, work: Work[T], *, single: bool) -> asyncio.Future[T]:
+        """Run the unit; the future ends once its transaction has.
+
+        `single` says that the unit is one statement, which SQLite itself undoes where it fails.
+
+        Raises:
+            NightdeskError: the lane is closed.
+        """
+        if self._closing:
+            raise NightdeskError("the store is closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+        if not self._tick:
+            self._loop.call_soon(self._hand_over)
+        self._tick.append(_Unit(work, future, single=single))  # type: ignore[arg-type]
+        return future
+
+    async def close(self) -> None:
+        """Work off what was submitted, then close the connection and end the thread."""
+        if not self._closing:
+            self._closing = True
+            self._hand_over()
+            self._queue.put(None)
+        await asyncio.shield(self._closed)
+        self._thread.join()
+
+    def _hand_over(self) -> None:
+        """Give the thread everything that this tick of the loop collected, and wake it once."""
+        if self._tick:
+            self._queue.put(self._tick)
+            self._tick = []
+
+    # ---- in the thread
+
+    def _live(self) -> None:
+        last = False
+        while not last:
+            units, last = self._collect()
+            for start in range(0, len(units), MOST_IN_ONE_COMMIT):
+                done = units[start : start + MOST_IN_ONE_COMMIT]
+                self._transact(done)
+                self._in_loop(self._tell, done)
+        self._connection.close()
+        self._in_loop(self._closed.set_result, None)
+
+    def _collect(self) -> tuple[list[_Unit[object]], bool]:
+        """Everything that waits, at least one tick's worth; True where it is the last."""
+        units: list[_Unit[object]] = []
+        tick = self._queue.get()
+        with suppress(Empty):
+            while tick is not None:
+                units.extend(tick)
+                tick = self._queue.get_nowait()
+            return units, True
+        return units, False
+
+    def _transact(self, units: _Units) -> None:
+        """Run the units in one transaction; where that fails as a whole, all of them failed."""
+        try:
+            self._cursor.execute(self._begin)
+            for unit in units:
+                if unit.single:
+                    self._run(unit)
+                else:
+                    self._run_alone(unit)
+            self._cursor.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            for unit in units:
+                unit.error = self._translate(error)
+
+    def _run_alone(self, unit: _Unit[object]) -> None:
+        """Run the unit so that it can be undone without the others."""
+        self._cursor.execute("SAVEPOINT unit")
+        self._run(unit)
+        if unit.error is not None:
+            self._cursor.execute("ROLLBACK TO unit")
+        self._cursor.execute("RELEASE unit")
+
+    def _run(self, unit: _Unit[object]) -> None:
+        """Run one unit; whatever it raises goes to whoever waits for it."""
+        try:
+            unit.run(self._transaction)
+        except sqlite3.Error as error:
+            unit.error = self._translate(error)
+            # On a full or failing disk SQLite may have undone the whole transaction already.
+            lost = isinstance(unit.error, StorageFull | StorageDamaged)
+            if lost or not self._connection.in_transaction:
+                raise
+        except Exception as error:  # noqa: BLE001 - it is raised where the unit is awaited
+            unit.error = error
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):
+                self._cursor.execute("ROLLBACK")
+
+    @staticmethod
+    def _tell(units: _Units) -> None:
+        for unit in units:
+            unit.tell()
+
+    def _in_loop(self, call: Callable[[T], object], argument: T) -> None:
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, argument)

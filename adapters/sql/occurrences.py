@@ -1,0 +1,162 @@
+"""Planned times: the half of `runtime.ports.Schedules` that is about single firings."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql
+
+from adapters.sql.codec import maybe_micros, maybe_moment, micros, moment, plain
+from adapters.sql.constants import word
+from adapters.sql.database import Database
+from adapters.sql.schema import occurrences
+from adapters.sql.transaction import Row, Transaction, Value
+from runtime.ids import RunId, ScheduleId
+from runtime.model.schedule import Occurrence, OccurrenceState
+
+_DUE = word(OccurrenceState.DUE)
+_COLUMNS = tuple(occurrences.c)
+
+_INSERT = (
+    postgresql.insert(occurrences)
+    .values({column.name: bindparam(column.name) for column in occurrences.c})
+    .on_conflict_do_nothing()
+)
+"""Writes a planned time, unless it is there: this is what makes a firing happen once."""
+
+_UNFINISHED = (
+    sa.select(*_COLUMNS)
+    .where(occurrences.c.state == _DUE)
+    .order_by(occurrences.c.planned_at, occurrences.c.run)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Finds planned times whose runs may have to be started again."""
+
+_END = (
+    sa.update(occurrences)
+    .where(occurrences.c.run == bindparam("this"), occurrences.c.state == _DUE)
+    .values(
+        state=bindparam("becomes"),
+        finished_at=bindparam("at"),
+        result=bindparam("said"),
+        delivery=bindparam("delivered"),
+        error=bindparam("because"),
+    )
+)
+"""Ends a planned time, once."""
+
+_NOTE = (
+    sa.update(occurrences)
+    .where(occurrences.c.run == bindparam("this"))
+    .values(delivery=bindparam("delivered"))
+)
+"""Writes what became of a result after its run had ended."""
+
+_GET = sa.select(*_COLUMNS).where(occurrences.c.run == bindparam("this"))
+"""Reads a planned time for its run."""
+
+_LATEST = (
+    sa.select(*_COLUMNS)
+    .where(occurrences.c.planned_at >= bindparam("since", type_=sa.BigInteger))
+    .order_by(occurrences.c.planned_at.desc(), occurrences.c.run)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Reads what ran lately, for briefings."""
+
+_LATEST_OF = _LATEST.where(occurrences.c.schedule == bindparam("of"))
+"""Reads what a schedule did, for `/schedule show`."""
+
+_BEGINNING = -(2**62)
+"""A time before every other."""
+
+
+def insert(transaction: Transaction, occurrence: Occurrence) -> bool:
+    """Write a planned time; False where it is there already."""
+    return transaction.run(_INSERT, _row(occurrence)) == 1
+
+
+class SqlOccurrences:
+    """Planned times in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_occurrence(self, occurrence: Occurrence) -> None:
+        """Store a planned time that a person asked for: see the port."""
+        await self._database.write(lambda t: insert(t, occurrence), single=True)
+
+    async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
+        """Planned times that are due: see the port."""
+        rows = await self._database.read(lambda t: t.all(_UNFINISHED, {"limit": limit}))
+        return [_occurrence_of(row) for row in rows]
+
+    async def end_occurrence(
+        self,
+        run: RunId,
+        *,
+        state: OccurrenceState,
+        now: datetime,
+        result: str = "",
+        delivery: str = "",
+        error: str = "",
+    ) -> None:
+        """Write how a planned time ended: see the port."""
+        end: dict[str, Value] = {
+            "this": run,
+            "becomes": state.value,
+            "at": micros(now),
+            "said": plain(result),
+            "delivered": plain(delivery),
+            "because": plain(error),
+        }
+        await self._database.write(lambda t: t.run(_END, end), single=True)
+
+    async def note_delivery(self, run: RunId, delivery: str) -> None:
+        """Write what became of the result: see the port."""
+        note: dict[str, Value] = {"this": run, "delivered": plain(delivery)}
+        await self._database.write(lambda t: t.run(_NOTE, note), single=True)
+
+    async def occurrence(self, run: RunId) -> Occurrence | None:
+        """The planned time of the run: see the port."""
+        row = await self._database.read(lambda t: t.one(_GET, {"this": run}))
+        return None if row is None else _occurrence_of(row)
+
+    async def history(
+        self, *, schedule: ScheduleId | None = None, since: datetime | None = None, limit: int = 20
+    ) -> list[Occurrence]:
+        """Planned times, latest first: see the port."""
+        first = _BEGINNING if since is None else micros(since)
+        page: dict[str, Value] = {"since": first, "limit": limit}
+        statement = _LATEST if schedule is None else _LATEST_OF
+        given = page if schedule is None else {**page, "of": schedule}
+        rows = await self._database.scan(lambda t: t.all(statement, given))
+        return [_occurrence_of(row) for row in rows]
+
+
+def _row(occurrence: Occurrence) -> dict[str, Value]:
+    return {
+        "run": occurrence.run,
+        "schedule": occurrence.schedule,
+        "planned_at": micros(occurrence.planned_at),
+        "manual": int(occurrence.manual),
+        "state": occurrence.state.value,
+        "finished_at": maybe_micros(occurrence.finished_at),
+        "result": plain(occurrence.result),
+        "delivery": plain(occurrence.delivery),
+        "error": plain(occurrence.error),
+    }
+
+
+def _occurrence_of(row: Row) -> Occurrence:
+    run, schedule, planned_at, manual, state, finished_at, result, delivery, error = row
+    return Occurrence(
+        schedule=ScheduleId(schedule),
+        planned_at=moment(planned_at),
+        run=RunId(run),
+        state=OccurrenceState(state),
+        manual=bool(manual),
+        finished_at=maybe_moment(finished_at),
+        result=result,
+        delivery=delivery,
+        error=error,
+    )

@@ -1,0 +1,265 @@
+"""Messages on their way out: `runtime.ports.Outbox`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql import sending
+from adapters.sql.codec import decoder, maybe_moment, micros, moment, plain
+from adapters.sql.constants import word
+from adapters.sql.conversations import rebind
+from adapters.sql.database import Database
+from adapters.sql.schema import outbox
+from adapters.sql.threads import same_thread, thread_columns, thread_of
+from adapters.sql.transaction import Row, Statement, Transaction, Value
+from runtime.errors import Conflict
+from runtime.ids import ConversationId, MessageId, OutboxId, Platform
+from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after, thread_under
+
+_PENDING = word(OutboxState.PENDING)
+_SENDING = word(OutboxState.SENDING)
+_OPEN = (_PENDING, _SENDING)
+_ASIDE = (word(OutboxState.DEAD), word(OutboxState.WITHHELD))
+
+_ITEM = (
+    outbox.c.id,
+    *thread_columns(outbox),
+    outbox.c.state,
+    outbox.c.attempts,
+    outbox.c.not_before,
+    outbox.c.created_at,
+    outbox.c.binds,
+    outbox.c.message_id,
+    outbox.c.error,
+    outbox.c.body,
+    outbox.c.position,
+)
+
+
+@lru_cache(maxsize=16)
+def claiming(platforms: int) -> Statement:
+    """Takes messages that may go: one of each thread, and nothing out of order.
+
+    One statement for each number of platforms. On Postgres a row that another process is just
+    claiming is passed over, not waited for; its thread is passed over too, because to this
+    statement the row is still open.
+    """
+    earlier = outbox.alias("earlier")
+    due = (
+        sa.select(outbox.c.position)
+        .where(
+            outbox.c.state == _PENDING,
+            outbox.c.not_before <= bindparam("now", type_=sa.BigInteger),
+            outbox.c.platform.in_([bindparam(f"platform{n}") for n in range(platforms)]),
+            ~sa.exists().where(
+                same_thread(earlier, outbox),
+                earlier.c.position < outbox.c.position,
+                earlier.c.state.in_(_OPEN),
+            ),
+        )
+        .order_by(outbox.c.position)
+        .limit(bindparam("limit", type_=sa.BigInteger))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    return (
+        sa.update(outbox)
+        .where(outbox.c.position.in_(sa.select(due.c.position)))
+        .values(state=_SENDING, attempts=outbox.c.attempts + 1, owner=bindparam("by"))
+        .returning(*_ITEM)
+    )
+
+
+_SENT = (
+    sa.update(outbox)
+    .where(outbox.c.id == bindparam("this"), outbox.c.state == _SENDING)
+    .values(state=word(OutboxState.SENT), message_id=bindparam("message"))
+    .returning(outbox.c.binds, *thread_columns(outbox))
+)
+"""Ends a message well, and says what is to be bound to the thread under it."""
+
+_POSTPONE = (
+    sa.update(outbox)
+    .where(outbox.c.id == bindparam("this"), outbox.c.state == _SENDING)
+    .values(state=_PENDING, not_before=bindparam("until"), error=bindparam("because"), owner=None)
+)
+"""Hands a claimed message back."""
+
+_SETTLE = (
+    sa.update(outbox)
+    .where(
+        outbox.c.id == bindparam("this"),
+        sa.or_(outbox.c.state == _SENDING, outbox.c.state == bindparam("also")),
+    )
+    .values(state=bindparam("becomes"), error=bindparam("because"))
+)
+"""Ends a message badly."""
+
+_GET = sa.select(*_ITEM).where(outbox.c.id == bindparam("this"))
+"""Reads a message, for people and for the refusal of an impossible change."""
+
+_UNRESOLVED = (
+    sa.select(*_ITEM)
+    # The second condition follows from the first; it is what the partial index is named by.
+    .where(outbox.c.state == _SENDING, outbox.c.state.in_(_OPEN))
+    .order_by(outbox.c.position)
+)
+"""Finds what was handed to a platform by a process that did not live to hear the answer."""
+
+_UNRESOLVED_OF = _UNRESOLVED.where(outbox.c.owner == bindparam("by"))
+"""The same for one process."""
+
+_NEXT_TIME = sa.select(sa.func.min(outbox.c.not_before)).where(outbox.c.state == _PENDING)
+"""Finds how long the dispatcher may sleep."""
+
+_COUNT = sa.select(sa.func.count()).where(outbox.c.state == bindparam("is", type_=sa.Text))
+"""Counts messages in a state that is not final, or sent ones."""
+
+_COUNT_OPEN = _COUNT.where(outbox.c.state.in_(_OPEN))
+_COUNT_ASIDE = _COUNT.where(outbox.c.state.in_(_ASIDE))
+"""The same by an index that does not grow with what was sent."""
+
+_OLDEST = sa.select(sa.func.min(outbox.c.created_at)).where(outbox.c.state.in_(_OPEN))
+"""Finds since when something waits, for readiness."""
+
+_COUNTS = {
+    OutboxState.PENDING: _COUNT_OPEN,
+    OutboxState.SENDING: _COUNT_OPEN,
+    OutboxState.DEAD: _COUNT_ASIDE,
+    OutboxState.WITHHELD: _COUNT_ASIDE,
+    OutboxState.SENT: _COUNT,
+}
+
+_ENDS = {
+    OutboxState.DEAD: (OutboxEvent.REJECTED, OutboxState.SENDING),
+    OutboxState.WITHHELD: (OutboxEvent.WITHHELD, OutboxState.PENDING),
+}
+"""The bad ends: the event, and from which state they are reached besides `SENDING`."""
+
+_decode = decoder(sending.Letter)
+
+
+class SqlOutbox:
+    """The outbox in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
+        """Store messages to be sent: see the port."""
+        await self._database.write(lambda t: sending.enqueue(t, items))
+
+    async def claim(
+        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Take messages that may be sent now: see the port."""
+        if not platforms:
+            return []
+        statement = claiming(len(platforms))
+        names: dict[str, Value] = {f"platform{n}": name for n, name in enumerate(platforms)}
+        page: dict[str, Value] = {"now": micros(now), "by": owner, "limit": limit, **names}
+        rows = await self._database.write(lambda t: t.all(statement, page), single=True)
+        # A RETURNING has no order of its own; the position is the last column.
+        return [_item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
+
+    async def sent(self, item: OutboxId, message: MessageId) -> None:
+        """Mark the message as sent and bind the thread under it: see the port."""
+
+        def work(transaction: Transaction) -> None:
+            row = transaction.one(_SENT, {"this": item, "message": message})
+            if row is None:
+                _explain(transaction, item, OutboxEvent.ACCEPTED, OutboxState.SENT)
+                return
+            binds, *thread = row
+            if binds is not None:
+                under = thread_under(thread_of(*thread), message)
+                rebind(transaction, under, ConversationId(binds))
+
+        await self._database.write(work)
+
+    async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
+        """Hand a claimed message back: see the port."""
+        later: dict[str, Value] = {"until": micros(until), "because": plain(error), "this": item}
+
+        def work(transaction: Transaction) -> None:
+            if not transaction.run(_POSTPONE, later):
+                _explain(transaction, item, OutboxEvent.POSTPONED, None)
+
+        await self._database.write(work)
+
+    async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
+        """End the message as dead or withheld: see the port."""
+        event, also = _ENDS[state]
+        end: dict[str, Value] = {"becomes": state.value, "also": also.value}
+
+        def work(transaction: Transaction) -> None:
+            if not transaction.run(_SETTLE, {"this": item, "because": plain(error), **end}):
+                _explain(transaction, item, event, state)
+
+        await self._database.write(work)
+
+    async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
+        """Messages found `SENDING`: see the port."""
+        statement = _UNRESOLVED if owner is None else _UNRESOLVED_OF
+        given: dict[str, Value] = {} if owner is None else {"by": owner}
+        rows = await self._database.scan(lambda t: t.all(statement, given))
+        return [_item_of(row) for row in rows]
+
+    async def get(self, item: OutboxId) -> OutboxItem | None:
+        """The message, or None: see the port."""
+        row = await self._database.read(lambda t: t.one(_GET, {"this": item}))
+        return None if row is None else _item_of(row)
+
+    async def next_time(self) -> datetime | None:
+        """The earliest time of a pending message: see the port."""
+        return maybe_moment(await self._number(_NEXT_TIME))
+
+    async def count(self, state: OutboxState) -> int:
+        """How many messages are in that state: see the port."""
+        row = await self._database.scan(lambda t: t.one(_COUNTS[state], {"is": state.value}))
+        return 0 if row is None else int(row[0])
+
+    async def oldest_pending(self) -> datetime | None:
+        """Since when something waits: see the port."""
+        return maybe_moment(await self._number(_OLDEST))
+
+    async def _number(self, statement: Statement) -> int | None:
+        row = await self._database.read(lambda t: t.one(statement))
+        return None if row is None or row[0] is None else int(row[0])
+
+
+def _explain(
+    transaction: Transaction, item: OutboxId, event: OutboxEvent, said: OutboxState | None
+) -> None:
+    """Why a change did not apply: nothing to say where it was made before, else a `Conflict`."""
+    row = transaction.one(_GET, {"this": item})
+    if row is None:
+        raise Conflict(f"there is no outbox row {item}")
+    state = _item_of(row).state
+    if state is not said:
+        after(state, event)
+
+
+def _item_of(row: Row) -> OutboxItem:
+    key, *thread, state, attempts, not_before, created_at, binds, message, error, body, _ = row
+    letter = _decode(body)
+    return OutboxItem(
+        id=OutboxId(key),
+        thread=thread_of(*thread),
+        content=letter.content,
+        proactive=letter.proactive,
+        only_for=letter.only_for,
+        reply_url=letter.reply_url,
+        draft=letter.draft,
+        binds=None if binds is None else ConversationId(binds),
+        turn=letter.turn,
+        state=OutboxState(state),
+        attempts=attempts,
+        not_before=moment(not_before),
+        created_at=moment(created_at),
+        message_id=None if message is None else MessageId(message),
+        error=error,
+    )

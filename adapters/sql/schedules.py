@@ -1,0 +1,245 @@
+"""Schedules and their planned times: `runtime.ports.Schedules`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql
+
+from adapters.sql import occurrences
+from adapters.sql.codec import decoder, encode, maybe_micros, maybe_moment, micros, moment
+from adapters.sql.constants import word
+from adapters.sql.database import Database
+from adapters.sql.schema import counters, schedules
+from adapters.sql.transaction import Row, Statement, Transaction, Value
+from runtime.errors import Conflict
+from runtime.ids import AgentName, RunId, ScheduleId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.schedule import (
+    Occurrence,
+    OccurrenceState,
+    Schedule,
+    ScheduleState,
+    When,
+)
+from runtime.ports import Claim
+
+_ACTIVE = word(ScheduleState.ACTIVE)
+_DELETED = word(ScheduleState.DELETED)
+
+_COLUMNS = tuple(schedules.c)
+
+_INSERT = (
+    postgresql.insert(schedules)
+    .values({column.name: bindparam(column.name) for column in schedules.c})
+    .on_conflict_do_nothing(index_elements=[schedules.c.id])
+)
+"""Stores a schedule, unless another process stored the same one in this moment."""
+
+_NUMBER = (
+    postgresql.insert(counters)
+    .values(name="schedule", value=1)
+    .on_conflict_do_update(index_elements=[counters.c.name], set_={"value": counters.c.value + 1})
+    .returning(counters.c.value)
+)
+"""Takes the next number; the counter's row is locked until the transaction ends."""
+
+_BY_ID = sa.select(*_COLUMNS).where(schedules.c.id == bindparam("this"))
+"""Reads a schedule for its run."""
+
+_BY_NUMBER = sa.select(*_COLUMNS).where(schedules.c.number == bindparam("this"))
+"""Reads a schedule by the number that people use."""
+
+_ALL = (
+    sa.select(*_COLUMNS)
+    .where(schedules.c.state != _DELETED)
+    .order_by(schedules.c.next_at.is_(None), schedules.c.next_at, schedules.c.number)
+)
+"""Lists schedules for `/schedule list` and for briefings."""
+
+_CHANGE = (
+    sa.update(schedules)
+    .where(schedules.c.id == bindparam("this"), schedules.c.state == bindparam("was"))
+    .values(state=bindparam("becomes"), next_at=bindparam("at"))
+)
+"""Changes the state, if it is still what the caller saw."""
+
+_DUE = (
+    sa.select(*_COLUMNS)
+    .where(
+        schedules.c.state == _ACTIVE, schedules.c.next_at <= bindparam("now", type_=sa.BigInteger)
+    )
+    .order_by(schedules.c.next_at, schedules.c.number)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Finds what a tick has to fire."""
+
+_CLAIM = (
+    sa.update(schedules)
+    .where(
+        schedules.c.id == bindparam("this"),
+        schedules.c.state == _ACTIVE,
+        schedules.c.next_at == bindparam("planned"),
+    )
+    .values(state=bindparam("becomes"), next_at=bindparam("at"))
+)
+"""Moves a schedule on, if no other process did; the row is the lock for its planned times."""
+
+_NEXT_TIME = sa.select(sa.func.min(schedules.c.next_at)).where(schedules.c.state == _ACTIVE)
+"""Finds how long the ticker may sleep."""
+
+
+class _Terms(msgspec.Struct, kw_only=True):
+    """What a person decided when the schedule was made. It never changes."""
+
+    when: When
+    instruction: str
+    agent: AgentName
+    target: ThreadRef
+    made_by: Principal
+    made_in: ThreadRef
+
+
+_decode = decoder(_Terms)
+
+
+class SqlSchedules(occurrences.SqlOccurrences):
+    """Schedules in a database."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._database = database
+
+    async def add(self, schedule: Schedule) -> Schedule:
+        """Store the schedule under the next number: see the port."""
+
+        def work(transaction: Transaction) -> Row | None:
+            this = {"this": schedule.id}
+            if (known := transaction.one(_BY_ID, this)) is not None:
+                return known
+            number = transaction.one(_NUMBER)
+            transaction.run(_INSERT, _row(schedule, int(number[0]) if number else 0))
+            return transaction.one(_BY_ID, this)
+
+        return _schedule_of(await self._database.write(work))
+
+    async def get(self, number: int) -> Schedule | None:
+        """The schedule of that number: see the port."""
+        return await self._one(_BY_NUMBER, number)
+
+    async def by_id(self, schedule: ScheduleId) -> Schedule | None:
+        """The schedule of that id: see the port."""
+        return await self._one(_BY_ID, schedule)
+
+    async def all(self) -> list[Schedule]:
+        """Every schedule that is not deleted: see the port."""
+        return await self._database.scan(lambda t: [_schedule_of(row) for row in t.all(_ALL)])
+
+    async def change(
+        self,
+        schedule: ScheduleId,
+        *,
+        was: ScheduleState,
+        becomes: ScheduleState,
+        next_at: datetime | None,
+    ) -> None:
+        """Change the state: see the port."""
+        change: dict[str, Value] = {
+            "this": schedule,
+            "was": was.value,
+            "becomes": becomes.value,
+            "at": maybe_micros(next_at),
+        }
+        if not await self._database.write(lambda t: t.run(_CHANGE, change), single=True):
+            raise Conflict(f"the schedule is no longer {was}")
+
+    async def due(self, *, now: datetime, limit: int = 200) -> list[Schedule]:
+        """Schedules whose time has come: see the port."""
+        page: dict[str, Value] = {"now": micros(now), "limit": limit}
+        return await self._database.read(lambda t: [_schedule_of(row) for row in t.all(_DUE, page)])
+
+    async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
+        """Write planned times and next times: see the port."""
+        # In the order of the ids, so that two processes that claim the same never deadlock.
+        ordered = sorted(claims, key=lambda claim: claim.schedule.id)
+
+        def work(transaction: Transaction) -> set[RunId]:
+            return {run for claim in ordered for run in _claim(transaction, claim)}
+
+        written = await self._database.write(work)
+        return [
+            occurrence
+            for claim in claims
+            for occurrence in claim.occurrences
+            if occurrence.run in written and occurrence.state is OccurrenceState.DUE
+        ]
+
+    async def next_time(self) -> datetime | None:
+        """The earliest next time: see the port."""
+        row = await self._database.read(lambda t: t.one(_NEXT_TIME))
+        return None if row is None else maybe_moment(row[0])
+
+    async def _one(self, statement: Statement, key: str | int) -> Schedule | None:
+        row = await self._database.read(lambda t: t.one(statement, {"this": key}))
+        return None if row is None else _schedule_of(row)
+
+
+def _claim(transaction: Transaction, claim: Claim) -> list[RunId]:
+    """Move one schedule on; the runs of the planned times that this wrote."""
+    planned = claim.schedule.next_at
+    if planned is None:
+        return []
+    ends = claim.next_at is None
+    moved = transaction.run(
+        _CLAIM,
+        {
+            "this": claim.schedule.id,
+            "planned": micros(planned),
+            "becomes": (ScheduleState.FINISHED if ends else ScheduleState.ACTIVE).value,
+            "at": maybe_micros(claim.next_at),
+        },
+    )
+    if not moved:
+        return []
+    return [o.run for o in claim.occurrences if occurrences.insert(transaction, o)]
+
+
+def _row(schedule: Schedule, number: int) -> dict[str, Value]:
+    terms = _Terms(
+        when=schedule.when,
+        instruction=schedule.instruction,
+        agent=schedule.agent,
+        target=schedule.target,
+        made_by=schedule.made_by,
+        made_in=schedule.made_in,
+    )
+    return {
+        "id": schedule.id,
+        "number": number,
+        "state": schedule.state.value,
+        "next_at": maybe_micros(schedule.next_at),
+        "created_at": micros(schedule.created_at),
+        "body": encode(terms),
+    }
+
+
+def _schedule_of(row: Row | None) -> Schedule:
+    if row is None:
+        raise Conflict("the schedule is gone")
+    key, number, state, next_at, created_at, body = row
+    terms = _decode(body)
+    return Schedule(
+        id=ScheduleId(key),
+        number=number,
+        when=terms.when,
+        instruction=terms.instruction,
+        agent=terms.agent,
+        target=terms.target,
+        made_by=terms.made_by,
+        made_in=terms.made_in,
+        state=ScheduleState(state),
+        next_at=maybe_moment(next_at),
+        created_at=moment(created_at),
+    )

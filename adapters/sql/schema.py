@@ -1,0 +1,244 @@
+"""The tables, once, for SQLite and for Postgres.
+
+Columns hold only text and integers, so that a statement needs no conversion on either database:
+times are microseconds since 1970 in UTC, states are their words, and whatever is only ever read
+as a whole is JSON in a `body`. The indexes on the keys of the hot questions are partial: they
+hold the few rows that are still to be worked on, however long the history grows.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, *constraints: sa.ForeignKey, key: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, *constraints, primary_key=key, nullable=False)
+
+
+def _maybe(name: str, *constraints: sa.ForeignKey) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, *constraints, nullable=True)
+
+
+def _number(name: str, *, key: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, primary_key=key, nullable=False, autoincrement=False)
+
+
+def _moment(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=nullable)
+
+
+def _thread(*, key: bool = False) -> tuple[sa.Column[str], ...]:
+    names = ("platform", "workspace", "channel", "root")
+    return tuple(_text(name, key=key) for name in names)
+
+
+def _partial(name: str, *columns: sa.ColumnElement[str] | sa.Column[int], where: str) -> sa.Index:
+    """An index over the rows that the words of `where` select, on both databases."""
+    condition = sa.text(where)
+    return sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    _text("id", key=True),
+    *_thread(),
+    _text("event_key"),
+    _maybe("content_key"),
+    _text("lane"),
+    _text("state"),
+    _text("body"),
+    _moment("received_at"),
+    sa.UniqueConstraint("platform", "event_key"),
+    sa.UniqueConstraint("platform", "content_key"),
+    implicit_returning=False,
+)
+"""Accepted events. `state` is `pending`, `begun` (a turn has it) or `done`."""
+
+_partial("ix_inbox_pending", inbox.c.id, where="state = 'pending'")
+_partial(
+    "ix_inbox_pending_thread",
+    inbox.c.platform,
+    inbox.c.workspace,
+    inbox.c.channel,
+    inbox.c.root,
+    where="state = 'pending'",
+)
+
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    _text("id", key=True),
+    _text("agent"),
+    _text("title"),
+    _number("last_seq"),
+    _number("summary"),
+    _number("covered"),
+    _moment("created_at"),
+    implicit_returning=False,
+)
+"""Conversations, with the numbers of their last entry, of their latest summary (0 for none) and
+of the last entry that this stands for.
+
+The row is also the conversation's lock: whatever changes its turns or its log writes it first.
+"""
+
+entries = sa.Table(
+    "entries",
+    metadata,
+    _text("conversation", sa.ForeignKey("conversations.id"), key=True),
+    _number("seq", key=True),
+    _text("body"),
+    implicit_returning=False,
+    sqlite_with_rowid=False,
+)
+"""The logs. Stored in the order of the key, so that a conversation is read in one go."""
+
+bindings = sa.Table(
+    "bindings",
+    metadata,
+    *_thread(key=True),
+    _text("conversation", sa.ForeignKey("conversations.id")),
+    implicit_returning=False,
+)
+"""Which conversation a thread belongs to now."""
+
+sa.Index("ix_bindings_conversation", bindings.c.conversation)
+
+past_bindings = sa.Table(
+    "past_bindings",
+    metadata,
+    *_thread(key=True),
+    _text("conversation", sa.ForeignKey("conversations.id"), key=True),
+    _number("place"),
+    implicit_returning=False,
+)
+"""Every conversation a thread ever belonged to, the latest with the highest place."""
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    _text("id", key=True),
+    _text("conversation", sa.ForeignKey("conversations.id")),
+    _maybe("inbox"),
+    _text("origin"),
+    _text("state"),
+    _text("owner"),
+    _number("attempt"),
+    _number("fence"),
+    _maybe("draft"),
+    _moment("started_at"),
+    _moment("ended_at", nullable=True),
+    implicit_returning=False,
+)
+"""Turns. `inbox` is null for a run's turn, which the run takes up again, not the mailbox."""
+
+_partial("ix_turns_running", turns.c.conversation, where="state = 'running'")
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column(
+        "position",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        sa.Identity(),
+        primary_key=True,
+    ),
+    _text("id"),
+    *_thread(),
+    _text("state"),
+    _number("attempts"),
+    _moment("not_before"),
+    _moment("created_at"),
+    _maybe("owner"),
+    _maybe("binds", sa.ForeignKey("conversations.id")),
+    _maybe("message_id"),
+    _text("error"),
+    _text("body"),
+    sa.UniqueConstraint("id"),
+    implicit_returning=False,
+)
+"""Messages on their way out, in the order in which they were written."""
+
+_partial("ix_outbox_due", outbox.c.not_before, where="state = 'pending'")
+_partial(
+    "ix_outbox_open",
+    outbox.c.platform,
+    outbox.c.workspace,
+    outbox.c.channel,
+    outbox.c.root,
+    outbox.c.position,
+    where="state IN ('pending', 'sending')",
+)
+_partial("ix_outbox_aside", outbox.c.state, where="state IN ('dead', 'withheld')")
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    _text("id", key=True),
+    _number("number"),
+    _text("state"),
+    _moment("next_at", nullable=True),
+    _moment("created_at"),
+    _text("body"),
+    sa.UniqueConstraint("number"),
+    implicit_returning=False,
+)
+"""Schedules. What a person decided is the `body`; what time changes are columns."""
+
+_partial("ix_schedules_due", schedules.c.next_at, where="state = 'active'")
+
+occurrences = sa.Table(
+    "occurrences",
+    metadata,
+    _text("run", key=True),
+    _text("schedule", sa.ForeignKey("schedules.id")),
+    _moment("planned_at"),
+    _number("manual"),
+    _text("state"),
+    _moment("finished_at", nullable=True),
+    _text("result"),
+    _text("delivery"),
+    _text("error"),
+    implicit_returning=False,
+)
+"""Planned times."""
+
+sa.Index("ix_occurrences_planned_at", occurrences.c.planned_at)
+sa.Index("ix_occurrences_schedule_planned_at", occurrences.c.schedule, occurrences.c.planned_at)
+sa.Index(
+    "uq_occurrences_schedule_planned_at",
+    occurrences.c.schedule,
+    occurrences.c.planned_at,
+    unique=True,
+    sqlite_where=sa.text("manual = 0"),
+    postgresql_where=sa.text("manual = 0"),
+)
+_partial("ix_occurrences_due", occurrences.c.planned_at, where="state = 'due'")
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    _text("slot", key=True),
+    _text("role"),
+    _moment("seen_at"),
+    _moment("taken_at", nullable=True),
+    implicit_returning=False,
+)
+"""Process slots. `taken_at` is the sign of life after which somebody took the work over."""
+
+counters = sa.Table(
+    "counters",
+    metadata,
+    _text("name", key=True),
+    _number("value"),
+    implicit_returning=False,
+)
+"""Numbers that people use, given out without gaps. The row is the lock."""

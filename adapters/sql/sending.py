@@ -1,0 +1,64 @@
+"""Putting messages into the outbox, inside the transaction of whatever made them."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql
+
+from adapters.sql.codec import encode, micros, plain
+from adapters.sql.schema import outbox
+from adapters.sql.threads import thread_values
+from adapters.sql.transaction import Transaction, Value
+from runtime.ids import MessageId, TurnId
+from runtime.model.address import Principal
+from runtime.model.messages import Content
+from runtime.model.outbox import OutboxItem
+
+_ENQUEUE = (
+    postgresql.insert(outbox)
+    .values({column.name: bindparam(column.name) for column in outbox.c if not column.identity})
+    .on_conflict_do_nothing(index_elements=[outbox.c.id])
+)
+"""Stores a message unless it is there, so that what makes it may be done twice."""
+
+
+class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What of a message has no column of its own: the dispatcher reads it, no statement does."""
+
+    content: Content
+    proactive: bool
+    only_for: Principal | None = None
+    reply_url: str = ""
+    draft: MessageId | None = None
+    turn: TurnId | None = None
+
+
+def enqueue(transaction: Transaction, items: Sequence[OutboxItem]) -> None:
+    """Store messages to be sent, in this order; those that are there are left as they are."""
+    if items:
+        transaction.each(_ENQUEUE, [_row(item) for item in items])
+
+
+def _row(item: OutboxItem) -> dict[str, Value]:
+    letter = Letter(
+        content=item.content,
+        proactive=item.proactive,
+        only_for=item.only_for,
+        reply_url=item.reply_url,
+        draft=item.draft,
+        turn=item.turn,
+    )
+    return {
+        "id": item.id,
+        **thread_values(item.thread),
+        "state": item.state.value,
+        "attempts": item.attempts,
+        "not_before": micros(item.not_before),
+        "created_at": micros(item.created_at),
+        "owner": None,
+        "binds": item.binds,
+        "message_id": item.message_id,
+        "error": plain(item.error),
+        "body": encode(letter),
+    }

@@ -1,0 +1,211 @@
+"""SQLite: one file, one owning process, one writer thread with group commit."""
+
+import os
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from adapters.sql import failures
+from adapters.sql.constants import SIGN
+from adapters.sql.lane import Lane
+from adapters.sql.migrate import bring_up_to_date
+from adapters.sql.owner import own
+from adapters.sql.transaction import CoreTransaction, Work
+from runtime.clock import Clock
+from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
+
+T = TypeVar("T")
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # What is acknowledged survives a power cut, too: an fsync for each commit.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    # Nobody else writes; somebody's `sqlite3` shell may, for a moment.
+    "PRAGMA busy_timeout = 5000",
+    # After a large transaction the journal file shrinks to this again.
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -8000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA trusted_schema = OFF",
+)
+_READ_ONLY = "PRAGMA query_only = ON"
+
+_OLDEST = (3, 35, 0)
+_OLDEST_FOR_THE_ENGINE = (3, 42, 0)
+_SINCE_PYTHON = (3, 12)
+
+
+def check_version(sqlite: tuple[int, ...], python: tuple[int, ...]) -> None:
+    """Make sure that the interpreter's SQLite can do what the store and the engine ask.
+
+    The store needs `RETURNING` (3.35). DBOS on Python 3.12 and newer needs
+    `unixepoch('subsec')` (3.42); without it, it does not start.
+
+    Raises:
+        ConfigurationError: it is too old; says what to install.
+    """
+    needed = _OLDEST_FOR_THE_ENGINE if python >= _SINCE_PYTHON else _OLDEST
+    if sqlite >= needed:
+        return
+    raise ConfigurationError(
+        f"This Python ({_dotted(python)}) comes with SQLite {_dotted(sqlite)}, and Nightdesk needs "
+        f"{_dotted(needed)} or newer on it. Run it with Python 3.11, or with a Python that brings "
+        "a newer SQLite (such as those of uv or python.org), or use Postgres "
+        "(NIGHTDESK_DATABASE_URL)."
+    )
+
+
+class SqliteDatabase:
+    """A SQLite file that this process owns."""
+
+    def __init__(self, path: Path, engine: AsyncEngine) -> None:
+        self._path = path
+        self._engine = engine
+        self._damage: str | None = None
+        self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS)
+        self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY)
+
+    async def write(self, work: Work[T], *, single: bool = False) -> T:
+        """Run the unit in the writer's next commit: see `Database`."""
+        self._refuse_if_damaged()
+        return await self._writer.submit(work, single=single)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run the unit in the reader's next snapshot: see `Database`."""
+        return await self._reader.submit(work, single=True)
+
+    async def scan(self, work: Work[T]) -> T:
+        """Run the unit on a connection of its own, through aiosqlite: see `Database`."""
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(lambda c: work(CoreTransaction(c)))
+        except sa.exc.DBAPIError as error:
+            raise self._translate(_driver_error(error)) from error
+
+    async def check(self) -> None:
+        """Ask both threads for a sign of life: see `Database`."""
+        self._refuse_if_damaged()
+        await self.read(lambda t: t.one(SIGN))
+        await self.write(lambda t: t.one(SIGN), single=True)
+
+    async def close(self) -> None:
+        """Commit what was submitted and close every connection."""
+        await self._reader.close()
+        await self._writer.close()
+        await self._engine.dispose()
+
+    def _refuse_if_damaged(self) -> None:
+        if self._damage is not None:
+            raise StorageDamaged(self._damage)
+
+    def _translate(self, error: sqlite3.Error) -> NightdeskError:
+        ours = failures.of_sqlite(error)
+        if isinstance(ours, StorageDamaged):
+            self._damage = f"{ours} File: {self._path}"
+        return ours
+
+    def _lane(self, name: str, begin: str, *pragmas: str) -> Lane:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        for pragma in pragmas:
+            connection.execute(pragma)
+        return Lane(f"sqlite-{name}", connection, begin=begin, translate=self._translate)
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[SqliteDatabase]:
+    """Own, examine, migrate and open the file; it is made where it is missing.
+
+    Raises:
+        ConfigurationError: the interpreter's SQLite is too old.
+        DataFolderInUse: another process owns the folder.
+        DatabaseTooNew: a newer Nightdesk wrote it.
+        StorageDamaged: it is damaged, or no database.
+    """
+    check_version(sqlite3.sqlite_version_info, sys.version_info[:3])
+    with own(path.parent, clock=clock, role=role):
+        _make(path)
+        engine = _engine(path)
+        try:
+            await _examine(engine, path)
+            database = SqliteDatabase(path, engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+async def _examine(engine: AsyncEngine, path: Path) -> None:
+    """Look for damage, then bring the tables up to date."""
+    try:
+        async with engine.connect() as connection:
+            found = (await connection.exec_driver_sql("PRAGMA quick_check(1)")).scalar_one()
+            if found != "ok":
+                raise StorageDamaged(_damaged(path, str(found)))
+        async with engine.begin() as connection:
+            await connection.run_sync(bring_up_to_date)
+    except sa.exc.DBAPIError as error:
+        ours = failures.of_sqlite(_driver_error(error))
+        if isinstance(ours, StorageDamaged):
+            raise StorageDamaged(_damaged(path, str(error.orig))) from error
+        raise ours from error
+
+
+def _damaged(path: Path, found: str) -> str:
+    return (
+        f"{path} is damaged: {found}. Nothing was written to it. Keep a copy of the folder, and "
+        "put a backup in its place."
+    )
+
+
+def _make(path: Path) -> None:
+    """Make the empty file, so that nobody but its owner could ever read it.
+
+    SQLite gives its journal files the same mode. Only ever before the first connection: closing
+    the file that SQLite has open would drop its locks (https://sqlite.org/howtocorrupt.html).
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _engine(path: Path) -> AsyncEngine:
+    """The engine for long reads and for the tables themselves."""
+    engine = create_async_engine(
+        sa.URL.create("sqlite+aiosqlite", database=str(path)), pool_size=2, max_overflow=2
+    )
+    sa.event.listen(engine.sync_engine, "connect", _prepare)
+    sa.event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: "sa.engine.interfaces.DBAPIConnection", _: object) -> None:
+    # The driver's own transactions begin too late: not before a SELECT or a CREATE TABLE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _driver_error(error: sa.exc.DBAPIError) -> sqlite3.Error:
+    """The driver's error inside SQLAlchemy's."""
+    return error.orig if isinstance(error.orig, sqlite3.Error) else sqlite3.Error(str(error))
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

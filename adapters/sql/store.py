@@ -1,0 +1,129 @@
+"""The store: `runtime.ports.Store` over a SQLite file or a Postgres database."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from adapters.sql.conversations import SqlConversations
+from adapters.sql.database import Database
+from adapters.sql.inbox import SqlInbox
+from adapters.sql.outbox import SqlOutbox
+from adapters.sql.postgres import open_postgres
+from adapters.sql.schedules import SqlSchedules
+from adapters.sql.sqlite import open_sqlite
+from adapters.sql.turns import SqlTurns
+from adapters.sql.workers import SqlWorkers
+from runtime.clock import Clock
+from runtime.errors import ConfigurationError
+from runtime.ids import IdSource
+
+DATABASE_FILE = "nightdesk.db"
+
+
+class SqlStore:
+    """The ports of the store over one database."""
+
+    def __init__(self, database: Database, *, clock: Clock, ids: IdSource) -> None:
+        self._database = database
+        self._inbox = SqlInbox(database)
+        self._conversations = SqlConversations(database, clock=clock, ids=ids)
+        self._turns = SqlTurns(database, clock=clock)
+        self._outbox = SqlOutbox(database)
+        self._schedules = SqlSchedules(database)
+        self._workers = SqlWorkers(database)
+
+    @property
+    def inbox(self) -> SqlInbox:
+        """Accepted events."""
+        return self._inbox
+
+    @property
+    def conversations(self) -> SqlConversations:
+        """Conversations and bindings."""
+        return self._conversations
+
+    @property
+    def turns(self) -> SqlTurns:
+        """Turns."""
+        return self._turns
+
+    @property
+    def outbox(self) -> SqlOutbox:
+        """Messages on their way out."""
+        return self._outbox
+
+    @property
+    def schedules(self) -> SqlSchedules:
+        """Schedules and their planned times."""
+        return self._schedules
+
+    @property
+    def workers(self) -> SqlWorkers:
+        """Processes."""
+        return self._workers
+
+    async def check(self) -> None:
+        """Return where the database can be read and written; raise where it cannot."""
+        await self._database.check()
+
+
+@asynccontextmanager
+async def open_store(
+    url: str | None, *, data_dir: Path, clock: Clock, ids: IdSource, role: str = "all"
+) -> AsyncIterator[SqlStore]:
+    """Open the database, migrated, for as long as the context lasts.
+
+    Args:
+        url: `postgresql://...`, `sqlite:///path`, or None for a SQLite file in the data folder.
+        data_dir: the data folder; made with mode 0700 where it is missing.
+        clock: tells when something was written.
+        ids: makes the ids of conversations.
+        role: what this process does, for whoever finds the data folder in use.
+
+    Raises:
+        ConfigurationError: the url is of no database that we know, or SQLite is too old.
+        DataFolderInUse: another process owns the SQLite file's folder.
+        DatabaseTooNew: a newer Nightdesk wrote it.
+        StorageDamaged: the SQLite file is damaged.
+        Retryable: Postgres cannot be reached.
+    """
+    async with _database(url, data_dir=data_dir, clock=clock, role=role) as database:
+        yield SqlStore(database, clock=clock, ids=ids)
+
+
+async def migrate(url: str | None, *, data_dir: Path, clock: Clock) -> None:
+    """Bring the database's tables up to date and let go of it; raises as `open_store` does."""
+    async with _database(url, data_dir=data_dir, clock=clock, role="migrate"):
+        pass
+
+
+def _database(
+    url: str | None, *, data_dir: Path, clock: Clock, role: str
+) -> AbstractAsyncContextManager[Database]:
+    if url is None:
+        return open_sqlite(data_dir / DATABASE_FILE, clock=clock, role=role)
+    parsed = _parse(url)
+    match parsed.get_backend_name():
+        case "postgresql":
+            return open_postgres(parsed.set(drivername="postgresql+psycopg"))
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            return open_sqlite(Path(parsed.database), clock=clock, role=role)
+        case _:
+            raise ConfigurationError(_NOT_OURS)
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except sa.exc.ArgumentError:
+        # Not the url itself: it may hold a password.
+        raise ConfigurationError(_NOT_OURS) from None
+
+
+_NOT_OURS = (
+    "NIGHTDESK_DATABASE_URL is no address of a database that Nightdesk can use. Write "
+    "postgresql://user:password@host/name, or sqlite:///path/to/file.db, or leave it out for a "
+    "SQLite file in the data folder."
+)

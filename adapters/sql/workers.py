@@ -1,0 +1,64 @@
+"""Which processes are alive: `runtime.ports.Workers`."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql
+
+from adapters.sql.codec import micros, moment
+from adapters.sql.database import Database
+from adapters.sql.schema import workers
+from adapters.sql.transaction import Value
+from runtime.ports import Worker
+
+_BEAT = postgresql.insert(workers).values(
+    slot=bindparam("slot"), role=bindparam("role"), seen_at=bindparam("seen_at")
+)
+_BEAT = _BEAT.on_conflict_do_update(
+    index_elements=[workers.c.slot],
+    set_={"role": _BEAT.excluded.role, "seen_at": _BEAT.excluded.seen_at},
+)
+"""Writes a sign of life."""
+
+_NOT_TAKEN = sa.or_(workers.c.taken_at.is_(None), workers.c.taken_at != workers.c.seen_at)
+
+_SILENT = (
+    sa.select(workers.c.slot, workers.c.role, workers.c.seen_at)
+    .where(workers.c.seen_at < bindparam("since", type_=sa.BigInteger), _NOT_TAKEN)
+    .order_by(workers.c.seen_at, workers.c.slot)
+)
+"""Finds processes that seem dead and whose work nobody took over since."""
+
+_TAKE_OVER = (
+    sa.update(workers)
+    .where(workers.c.slot == bindparam("this"), workers.c.seen_at == bindparam("at"), _NOT_TAKEN)
+    .values(taken_at=workers.c.seen_at)
+)
+"""Lets one process take over, if the silent one has not come back since."""
+
+
+class SqlWorkers:
+    """Process slots in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def beat(self, worker: Worker) -> None:
+        """Write a sign of life: see the port."""
+        sign: dict[str, Value] = {
+            "slot": worker.slot,
+            "role": worker.role,
+            "seen_at": micros(worker.seen_at),
+        }
+        await self._database.write(lambda t: t.run(_BEAT, sign), single=True)
+
+    async def silent(self, *, since: datetime) -> list[Worker]:
+        """Workers not heard of since: see the port."""
+        rows = await self._database.read(lambda t: t.all(_SILENT, {"since": micros(since)}))
+        return [Worker(slot=slot, role=role, seen_at=moment(at)) for slot, role, at in rows]
+
+    async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
+        """Claim a silent worker's work: see the port."""
+        claim: dict[str, Value] = {"this": slot, "at": micros(seen_at)}
+        return await self._database.write(lambda t: t.run(_TAKE_OVER, claim), single=True) == 1

@@ -1,0 +1,90 @@
+"""The promises of `runtime.ports.Workers` and of `Store.check`, on every implementation."""
+
+import asyncio
+from datetime import timedelta
+
+from runtime.ports import Store, Worker
+from tests.support.clock import ManualClock
+from tests.support.stores import Opener
+
+MINUTE = timedelta(minutes=1)
+
+
+async def beat(store: Store, clock: ManualClock, slot: str = "a", role: str = "worker") -> Worker:
+    worker = Worker(slot=slot, role=role, seen_at=clock.now())
+    await store.workers.beat(worker)
+    return worker
+
+
+async def test_a_store_that_answers_passes_the_check(store: Store) -> None:
+    await store.check()
+
+
+async def test_a_worker_is_silent_once_its_sign_of_life_is_older(
+    store: Store, clock: ManualClock
+) -> None:
+    worker = await beat(store, clock)
+
+    assert await store.workers.silent(since=worker.seen_at) == []
+    assert await store.workers.silent(since=worker.seen_at + MINUTE) == [worker]
+
+
+async def test_a_new_sign_of_life_replaces_the_old(store: Store, clock: ManualClock) -> None:
+    await beat(store, clock)
+    await clock.advance(MINUTE)
+    worker = await beat(store, clock, role="clock")
+
+    assert await store.workers.silent(since=worker.seen_at) == []
+    assert await store.workers.silent(since=worker.seen_at + MINUTE) == [worker]
+
+
+async def test_silent_workers_come_longest_silent_first(store: Store, clock: ManualClock) -> None:
+    first = await beat(store, clock, "b")
+    await clock.advance(MINUTE)
+    second = await beat(store, clock, "a")
+
+    assert await store.workers.silent(since=clock.now() + MINUTE) == [first, second]
+
+
+async def test_exactly_one_takes_a_silent_workers_work_over(
+    store: Store, clock: ManualClock
+) -> None:
+    worker = await beat(store, clock)
+
+    won = await asyncio.gather(
+        *(store.workers.take_over("a", seen_at=worker.seen_at) for _ in range(8))
+    )
+
+    assert sum(won) == 1
+    assert await store.workers.silent(since=worker.seen_at + MINUTE) == []
+
+
+async def test_a_worker_that_came_back_is_not_taken_over(store: Store, clock: ManualClock) -> None:
+    silent = await beat(store, clock)
+    await clock.advance(MINUTE)
+    await beat(store, clock)
+
+    assert not await store.workers.take_over("a", seen_at=silent.seen_at)
+    assert not await store.workers.take_over("none", seen_at=silent.seen_at)
+
+
+async def test_a_worker_that_falls_silent_again_can_be_taken_over_again(
+    store: Store, clock: ManualClock
+) -> None:
+    first = await beat(store, clock)
+    assert await store.workers.take_over("a", seen_at=first.seen_at)
+    await clock.advance(MINUTE)
+    second = await beat(store, clock)
+
+    assert await store.workers.silent(since=clock.now() + MINUTE) == [second]
+    assert await store.workers.take_over("a", seen_at=second.seen_at)
+
+
+async def test_signs_of_life_are_there_after_a_restart(
+    open_again: Opener, clock: ManualClock
+) -> None:
+    async with open_again() as store:
+        worker = await beat(store, clock)
+
+    async with open_again() as store:
+        assert await store.workers.silent(since=clock.now() + MINUTE) == [worker]

