@@ -1,0 +1,146 @@
+"""A process from start to end: open, recover, work, drain, close."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+
+from bot.duties import Duties
+from bot.parts import Listener, Opened, open_parts
+from bot.role import Role
+from bot.settings import Settings
+from bot.wiring import Desk, wire
+from gateway.http import build_app, serve
+
+log = logging.getLogger("nightdesk.lifecycle")
+
+Opening = Callable[[Settings, Role], AbstractAsyncContextManager[Opened]]
+
+
+async def run(settings: Settings, role: Role, *, opening: Opening = open_parts) -> int:
+    """Run one process until it is told to stop; the exit code.
+
+    Args:
+        settings: what was decided before.
+        role: what the process does.
+        opening: opens its parts.
+
+    Raises:
+        ConfigurationError: it cannot start as it is configured.
+    """
+    try:
+        await _live(settings, role, opening)
+    except BaseExceptionGroup as group:
+        raise _only_cause(group) from group
+    log.info("process.ended", extra={"role": role})
+    return 0
+
+
+async def _live(settings: Settings, role: Role, opening: Opening) -> None:
+    stop = asyncio.Event()
+    with _stopped_by_signals(stop):
+        async with opening(settings, role) as opened:
+            desk = wire(opened.parts)
+            async with working(desk, opened):
+                async with _doors(desk, opened, settings, stop):
+                    log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
+                    await stop.wait()
+                await _drain(desk, settings.drain_seconds)
+
+
+def _only_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error in a task group's group, where it is one; else the group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+@asynccontextmanager
+async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
+    """Work while the block runs: recover first, then mailboxes, outbox, schedules."""
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+        desk.mailboxes.open(tasks, desk.commands)
+        stack.callback(desk.mailboxes.close)
+        await desk.parts.durable.open()
+        stack.push_async_callback(desk.parts.durable.close)
+        for work in (desk.ingress.run, desk.dispatcher.run):
+            stack.callback(tasks.create_task(work()).cancel)
+        duties = Duties(desk, opened.ticker)
+        await duties.recover()
+        duties.start()
+        stack.push_async_callback(duties.stop)
+        yield
+
+
+@asynccontextmanager
+async def _doors(
+    desk: Desk, opened: Opened, settings: Settings, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Let people in while the block runs: HTTP where there is something to serve, the terminal."""
+    async with AsyncExitStack() as stack:
+        if opened.serves_http:
+            routes = [make(desk.ingress) for make in opened.routes]
+            app = build_app(routes, desk.health, clock=desk.parts.clock)
+            http = settings.http
+            port = await stack.enter_async_context(serve(app, http.host, http.port))
+            log.info("http.listening", extra={"host": http.host, "port": port})
+        if opened.listener is not None:
+            listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
+            await stack.enter_async_context(_alongside(_until_left(listener, stop)))
+        yield
+
+
+@asynccontextmanager
+async def _alongside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do the work while the block runs, and cancel it at its end."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def _until_left(listener: Listener, stop: asyncio.Event) -> None:
+    """Listen until the person leaves, and stop the process then."""
+    try:
+        await listener.run()
+    finally:
+        stop.set()
+
+
+async def _drain(desk: Desk, seconds: float) -> None:
+    """Let what is under way end, within the deadline; the rest goes on at the next start."""
+    try:
+        async with asyncio.timeout(seconds):
+            await desk.engine.settled()
+    except TimeoutError:
+        log.warning("process.drain_cut", extra={"seconds": seconds})
+
+
+@contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT stop; a second one stops without draining."""
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def told() -> None:
+        if stop.is_set() and main is not None:
+            main.cancel()
+        stop.set()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, told)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,67 @@
+"""A durable engine that is opened when it is first needed.
+
+The engine costs half a second and 50 MB to load. A process that has the database to itself does
+without it until it has a run to start, or to go on with.
+"""
+
+import asyncio
+
+from runtime.ids import RunId
+from runtime.model.run import RunState
+from runtime.model.tools import Json
+from runtime.ports import Durable, Workflow
+
+
+class OnDemandDurable:
+    """A `runtime.ports.Durable` in front of another."""
+
+    def __init__(self, inner: Durable) -> None:
+        """Stand in front of `inner`."""
+        self._inner = inner
+        self._opening = asyncio.Lock()
+        self._opened = False
+
+    def register(self, name: str, workflow: Workflow) -> None:
+        """Make a workflow known."""
+        self._inner.register(name, workflow)
+
+    async def open(self) -> None:
+        """Nothing yet: whoever has a run to go on with starts it again, and that opens it."""
+
+    async def close(self) -> None:
+        """Close the engine where it was opened."""
+        if self._opened:
+            await self._inner.close()
+
+    async def start(
+        self, workflow: str, run: RunId, payload: Json, *, partition: str | None = None
+    ) -> None:
+        """Start a run."""
+        await (await self._ready()).start(workflow, run, payload, partition=partition)
+
+    async def signal(self, run: RunId, topic: str, value: Json, *, key: str) -> None:
+        """Send a signal."""
+        await (await self._ready()).signal(run, topic, value, key=key)
+
+    async def cancel(self, run: RunId) -> None:
+        """Cancel a run and its children."""
+        await (await self._ready()).cancel(run)
+
+    async def state(self, run: RunId) -> RunState | None:
+        """Where the run is."""
+        return await (await self._ready()).state(run)
+
+    async def result(self, run: RunId) -> Json:
+        """Wait for the run to end."""
+        return await (await self._ready()).result(run)
+
+    async def take_over(self, slot: str) -> int:
+        """Go on here with the unfinished runs of a dead process."""
+        return await (await self._ready()).take_over(slot)
+
+    async def _ready(self) -> Durable:
+        async with self._opening:
+            if not self._opened:
+                await self._inner.open()
+                self._opened = True
+        return self._inner

@@ -1,0 +1,208 @@
+"""Opens what a process is made of, in the order in which the pieces need each other."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from adapters.durable.dbos import DbosDurable
+from adapters.models.factory import ModelConfig, build_model
+from adapters.sql.store import open_store
+from adapters.terminal.listener import TerminalListener
+from adapters.terminal.terminal import Terminal, open_terminal
+from adapters.timing.ticker import ApschedulerTicker
+from adapters.timing.timetable import CronsimTimetable
+from bot.ondemand import OnDemandDurable
+from bot.role import Role
+from bot.settings import OFFLINE, Settings
+from bot.slack import open_slack
+from bot.wiring import Parts
+from gateway.commands.forms import FORMS
+from gateway.http import Check, WebhookRoute
+from runtime.clock import Clock, SystemClock
+from runtime.errors import ConfigurationError
+from runtime.ids import IdSource, ModelName, Platform, TimeOrderedIds
+from runtime.model.team import Team
+from runtime.ports import Accept, ChatPort, Durable, ModelPort, Store, Ticker
+
+log = logging.getLogger("nightdesk.parts")
+
+TERMINAL = Platform("terminal")
+
+
+class Listener(Protocol):
+    """Hears what people say, until they leave."""
+
+    async def run(self) -> None:
+        """Listen; return when nobody is there any more."""
+        ...
+
+
+MakeListener = Callable[[Accept, Callable[[], Awaitable[None]], Store], Listener]
+MakeRoute = Callable[[Accept], WebhookRoute]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What was opened.
+
+    Attributes:
+        parts: for the wiring.
+        ticker: calls the process's duties.
+        serves_http: there is something to serve.
+        routes: the webhooks, once there is somebody to accept their events.
+        listener: the terminal, where there is one.
+    """
+
+    parts: Parts
+    ticker: Ticker
+    serves_http: bool
+    routes: Sequence[MakeRoute]
+    listener: MakeListener | None
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
+    """Open everything; close it in the other order when the block ends.
+
+    Raises:
+        ConfigurationError: something cannot be opened as it is configured.
+    """
+    _refuse_split_roles_on_sqlite(settings, role)
+    clock = SystemClock()
+    ids = TimeOrderedIds(clock)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(
+                settings.database_url,
+                data_dir=settings.data_dir,
+                clock=clock,
+                ids=ids,
+                role=role,
+            )
+        )
+        chats: dict[Platform, ChatPort] = {}
+        routes: Sequence[MakeRoute] = ()
+        looks: Sequence[Callable[[], Awaitable[Check]]] = ()
+        if settings.slack is not None:
+            slack = await stack.enter_async_context(open_slack(settings.slack, clock))
+            chats[slack.chat.platform] = slack.chat
+            routes, looks = slack.routes, (slack.look,)
+        terminal = _terminal(settings, role, ids)
+        if terminal is not None:
+            chats[TERMINAL] = terminal.chat
+        yield Opened(
+            parts=Parts(
+                role=role,
+                slot=settings.slot_for(role),
+                team=_team_of(settings),
+                alone=settings.database_url is None,
+                clock=clock,
+                ids=ids,
+                store=store,
+                durable=_durable(settings, role, clock),
+                models=_models(settings, clock),
+                chats=chats,
+                timetable=CronsimTimetable(),
+                looks=looks,
+            ),
+            ticker=ApschedulerTicker(clock),
+            serves_http=role in (Role.ALL, Role.WEB) and bool(routes or terminal is None),
+            routes=routes,
+            listener=_listener(settings, terminal, ids, clock),
+        )
+
+
+def _refuse_split_roles_on_sqlite(settings: Settings, role: Role) -> None:
+    if role is not Role.ALL and settings.database_url is None:
+        raise ConfigurationError(
+            f"the role {role} shares its database with other processes, and SQLite has one owner: "
+            "set NIGHTDESK_DATABASE_URL to a Postgres database, or use `nightdesk run`, "
+            "which does everything in one process"
+        )
+
+
+def _team_of(settings: Settings) -> Callable[[], Team]:
+    return lambda: settings.team
+
+
+def _durable(settings: Settings, role: Role, clock: Clock) -> Durable:
+    durable = DbosDurable(
+        settings.database_url,
+        data_dir=settings.data_dir,
+        slot=settings.slot_for(role),
+        clock=clock,
+        takes_work=role in (Role.ALL, Role.WORKER),
+    )
+    return OnDemandDurable(durable) if settings.database_url is None else durable
+
+
+def _models(settings: Settings, clock: Clock) -> Mapping[ModelName, ModelPort]:
+    offline = ModelConfig(name=OFFLINE, model="offline")
+    configs = [offline] + [
+        ModelConfig(
+            name=model.name,
+            model=model.model,
+            base_url=model.base_url,
+            api_key=model.api_key.get_secret_value() if model.api_key else None,
+            context_tokens=model.context_tokens,
+            timeout_seconds=model.timeout_seconds,
+        )
+        for model in settings.models.values()
+    ]
+    return {
+        ModelName(config.name): build_model(
+            config, clock=clock, allow_spending=not settings.no_spend
+        )
+        for config in configs
+    }
+
+
+def _terminal(settings: Settings, role: Role, ids: IdSource) -> Terminal | None:
+    if role is not Role.ALL or not settings.terminal:
+        return None
+    team = settings.team
+    user = next(
+        (who.user for m in team.members for who in m.principals if who.platform == TERMINAL), None
+    )
+    if user is None:
+        log.info("terminal.off", extra={"why": "no member has a terminal id"})
+        return None
+    return open_terminal(
+        stdin=sys.stdin,
+        stdout=sys.stdout,
+        ids=ids,
+        rules=team.channels,
+        forms={form.usage: form.about for form in FORMS},
+        data=settings.data_dir,
+        user=user,
+        agent=team.agents[0].name,
+        zone=team.zone,
+    )
+
+
+def _listener(
+    settings: Settings, terminal: Terminal | None, ids: IdSource, clock: Clock
+) -> MakeListener | None:
+    if terminal is None:
+        return None
+    notice = (
+        ""
+        if settings.team.agents[0].model != OFFLINE
+        else ("No language model is connected; set NIGHTDESK_MODEL to connect one.")
+    )
+
+    def listen(accept: Accept, idle: Callable[[], Awaitable[None]], store: Store) -> Listener:
+        return TerminalListener(
+            terminal,
+            accept=accept,
+            idle=idle,
+            ids=ids,
+            clock=clock,
+            offline_notice=notice,
+            conversations=store.conversations,
+        )
+
+    return listen

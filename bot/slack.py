@@ -1,0 +1,110 @@
+"""Slack, put together: its outbound side, its webhooks, and whether it is connected."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.slack.inbound import SlackInbound
+from adapters.slack.outbound import SlackChat
+from bot.settings import SlackSettings
+from gateway.http import Check, WebhookRoute
+from gateway.verify.slack import SlackVerifier
+from runtime.clock import Clock
+from runtime.errors import Retryable
+from runtime.ports import Accept
+
+log = logging.getLogger("nightdesk.slack")
+
+FIRST_PAUSE = 2.0
+"""Seconds before the second try to reach Slack; doubled for each further one."""
+LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """Slack, as the lifecycle needs it.
+
+    Attributes:
+        chat: the outbound side; not connected while Slack cannot be reached.
+        routes: the webhooks, once there is somebody to accept their events.
+    """
+
+    chat: SlackChat
+    routes: Sequence[Callable[[Accept], WebhookRoute]]
+
+    async def look(self) -> Check:
+        """Whether Slack knows us."""
+        if not self.chat.bot_user_id:
+            return Check(name="slack", ok=False, detail="not reached yet; trying again")
+        detail = f"connected as {self.chat.bot_user_id} in {self.chat.team_id}"
+        return Check(name="slack", ok=True, detail=detail)
+
+
+@asynccontextmanager
+async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[Slack]:
+    """Connect while the block runs; where Slack cannot be reached, go on trying beside it.
+
+    Raises:
+        ConfigurationError: the token or the secret is not good.
+    """
+    chat = SlackChat(settings.bot_token.get_secret_value(), base_url=settings.base_url, clock=clock)
+    routes = _routes(settings, clock)
+    async with asyncio.TaskGroup() as tasks:
+        connecting = None
+        if not await _connected(chat):
+            connecting = tasks.create_task(_connect(chat, clock))
+        try:
+            yield Slack(chat, routes)
+        finally:
+            if connecting is not None:
+                connecting.cancel()
+            await chat.close()
+
+
+def _routes(settings: SlackSettings, clock: Clock) -> Sequence[Callable[[Accept], WebhookRoute]]:
+    secrets = [settings.signing_secret.get_secret_value()]
+    if settings.previous_signing_secret is not None:
+        secrets.append(settings.previous_signing_secret.get_secret_value())
+    verifier = SlackVerifier(secrets, clock)
+    inbound = SlackInbound()
+
+    def events(accept: Accept) -> WebhookRoute:
+        return WebhookRoute(
+            path="/slack/events", verify=verifier, parse=inbound.parse_event, accept=accept
+        )
+
+    def commands(accept: Accept) -> WebhookRoute:
+        return WebhookRoute(
+            path="/slack/commands", verify=verifier, parse=inbound.parse_command, accept=accept
+        )
+
+    def interactivity(accept: Accept) -> WebhookRoute:
+        return WebhookRoute(
+            path="/slack/interactivity",
+            verify=verifier,
+            parse=inbound.parse_interaction,
+            accept=accept,
+        )
+
+    return (events, commands, interactivity)
+
+
+async def _connected(chat: SlackChat) -> bool:
+    try:
+        await chat.open()
+    except Retryable as error:
+        log.warning("slack.unreachable", extra={"why": str(error)})
+        return False
+    log.info("slack.connected", extra={"team": chat.team_id, "bot": chat.bot_user_id})
+    return True
+
+
+async def _connect(chat: SlackChat, clock: Clock) -> None:
+    pause = FIRST_PAUSE
+    while True:
+        await clock.sleep(pause)
+        if await _connected(chat):
+            return
+        pause = min(pause * 2, LONGEST_PAUSE)

@@ -1,0 +1,237 @@
+"""Each port meets its implementation here, and each service its ports. No decisions."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.role import Role
+from gateway.access import authorize
+from gateway.aftermath import Aftermath
+from gateway.bindings import Bindings
+from gateway.commands.desk import CommandDesk
+from gateway.commands.grammar import looks_like_command
+from gateway.dispatcher import Dispatcher
+from gateway.health import Readiness
+from gateway.http import Check
+from gateway.ingress import Ingress
+from runtime.activity import Activity
+from runtime.clock import Clock
+from runtime.commandlane import CommandLane
+from runtime.course import TurnDeps
+from runtime.desk import DeskTools
+from runtime.engine import ConversationControl, Engine
+from runtime.facts import FactsReader
+from runtime.firings import WORKFLOW as FIRING
+from runtime.firings import Firings
+from runtime.ids import IdSource, ModelName, Platform
+from runtime.mailboxes import Mailboxes
+from runtime.model.messages import Content
+from runtime.model.team import Team
+from runtime.ports import ChatPort, Durable, ModelPort, Store, Timetable
+from runtime.queue import WORKFLOW as MAILBOX
+from runtime.queue import QueueDispatch, QueueWorker
+from runtime.queued import QueuedNotice
+from runtime.schedules import ScheduleService
+from runtime.seams import InnerToolsOnly, Unlimited
+from runtime.turns import TurnRunner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The implementations of the ports, and the values, that one process is made of.
+
+    Attributes:
+        role: what the process does.
+        slot: its stable name.
+        team: the configuration as it is now.
+        alone: no other process writes to the database.
+        clock: time.
+        ids: identity.
+        store: the database.
+        durable: runs.
+        models: the models by name.
+        chats: the platforms by name.
+        timetable: times that people write.
+        looks: one look at each platform, for readiness.
+    """
+
+    role: Role
+    slot: str
+    team: Callable[[], Team]
+    alone: bool
+    clock: Clock
+    ids: IdSource
+    store: Store
+    durable: Durable
+    models: Mapping[ModelName, ModelPort]
+    chats: Mapping[Platform, ChatPort]
+    timetable: Timetable
+    looks: Sequence[Callable[[], Awaitable[Check]]] = ()
+
+
+class Passes:
+    """When the schedules were last looked at."""
+
+    def __init__(self) -> None:
+        self._last: datetime | None = None
+
+    def note(self, now: datetime) -> None:
+        """They were looked at now."""
+        self._last = now
+
+    def last(self) -> datetime | None:
+        """When, or None where they were not yet."""
+        return self._last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One process, put together and not yet started."""
+
+    parts: Parts
+    activity: Activity
+    ingress: Ingress
+    dispatcher: Dispatcher
+    mailboxes: Mailboxes
+    commands: CommandLane
+    schedules: ScheduleService
+    engine: Engine
+    control: ConversationControl
+    health: Readiness
+    passes: Passes
+
+
+def wire(parts: Parts) -> Desk:
+    """Put a process together."""
+    activity = Activity()
+    aftermath = Aftermath(
+        parts.store, parts.chats, team=parts.team, split=_splitter(parts), clock=parts.clock
+    )
+    dispatcher = Dispatcher(
+        parts.store.outbox,
+        parts.chats,
+        team=parts.team,
+        clock=parts.clock,
+        ids=parts.ids,
+        owner=parts.slot,
+        activity=activity,
+        settled=aftermath,
+    )
+    schedules = ScheduleService(
+        parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
+    )
+    turns = TurnRunner(_turn_deps(parts, dispatcher.wake, schedules))
+    bindings = Bindings(parts.store.conversations, alone=parts.alone)
+    queued = QueuedNotice(
+        parts.store.outbox,
+        split=_splitter(parts),
+        clock=parts.clock,
+        wake_outbox=dispatcher.wake,
+    )
+    mailboxes = Mailboxes(turns, queued=queued, clock=parts.clock, activity=activity)
+    firings = Firings(
+        parts.store,
+        turns,
+        team=parts.team,
+        split=_splitter(parts),
+        clock=parts.clock,
+        owner=parts.slot,
+        wake_outbox=dispatcher.wake,
+        ended=activity.note,
+    )
+    parts.durable.register(FIRING, firings.workflow)
+    worker = QueueWorker(parts.store.inbox, mailboxes)
+    parts.durable.register(MAILBOX, worker.workflow)
+    ingress = Ingress(
+        parts.store,
+        bindings,
+        mailboxes if parts.alone else QueueDispatch(parts.durable),
+        team=parts.team,
+        is_command=looks_like_command,
+        split=_splitter(parts),
+        clock=parts.clock,
+        ids=parts.ids,
+        wake_outbox=dispatcher.wake,
+        activity=activity,
+    )
+    control = ConversationControl(
+        parts.store,
+        mailboxes,
+        split=_splitter(parts),
+        clock=parts.clock,
+        forget_binding=bindings.forget,
+        wake_outbox=dispatcher.wake,
+    )
+    engine = Engine(parts.store, mailboxes, activity=activity, drained=dispatcher.drained)
+    passes = Passes()
+    health = Readiness(
+        parts.store,
+        clock=parts.clock,
+        last_tick=passes.last if parts.role in (Role.ALL, Role.CLOCK) else None,
+        platforms=parts.looks,
+    )
+    return Desk(
+        parts=parts,
+        activity=activity,
+        ingress=ingress,
+        dispatcher=dispatcher,
+        mailboxes=mailboxes,
+        commands=CommandLane(
+            parts.store.inbox,
+            CommandDesk(
+                parts.store,
+                schedules,
+                parts.timetable,
+                control,
+                parts.models,
+                health,
+                team=parts.team,
+                clock=parts.clock,
+            ),
+            split=_splitter(parts),
+            clock=parts.clock,
+            ids=parts.ids,
+            wake_outbox=dispatcher.wake,
+        ),
+        health=health,
+        passes=passes,
+        schedules=schedules,
+        engine=engine,
+        control=control,
+    )
+
+
+def _splitter(parts: Parts) -> Callable[[Platform, Content], tuple[Content, ...]]:
+    def split(platform: Platform, content: Content) -> tuple[Content, ...]:
+        """Cut as the platform says; a platform that is switched off takes it whole, later."""
+        chat = parts.chats.get(platform)
+        return chat.split(content) if chat else (content,)
+
+    return split
+
+
+def _turn_deps(
+    parts: Parts, wake_outbox: Callable[[], None], schedules: ScheduleService
+) -> TurnDeps:
+    facts = FactsReader(parts.store, parts.timetable, parts.clock)
+    return TurnDeps(
+        store=parts.store,
+        models=parts.models,
+        chats=parts.chats,
+        team=parts.team,
+        tools=DeskTools(
+            facts,
+            schedules,
+            parts.timetable,
+            team=parts.team,
+            authorize=authorize,
+            clock=parts.clock,
+        ),
+        policy=InnerToolsOnly(),
+        budget=Unlimited(),
+        split=_splitter(parts),
+        clock=parts.clock,
+        ids=parts.ids,
+        owner=parts.slot,
+        wake_outbox=wake_outbox,
+    )

@@ -1,0 +1,147 @@
+"""The whole core, wired as the program wires it, over a real SQLite file and a memory platform."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.memory.durable import MemoryDurable
+from adapters.models.scripted import Script, ScriptedModel
+from adapters.sql.store import open_store
+from adapters.timing.timetable import CronsimTimetable
+from bot.role import Role
+from bot.wiring import Desk, Parts, wire
+from runtime.ids import TimeOrderedIds
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.events import Body, Command
+from runtime.model.team import Team
+from runtime.ports import ModelPort
+from tests.support.build import ANN, DM, TERMINAL, inbound, team
+from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
+
+
+@dataclass
+class DeskUnderTest:
+    """One life of the program, and what a test does to it."""
+
+    desk: Desk
+    chat: MemoryChat
+    clock: ManualClock
+    team: Team
+    spoken: int = 0
+
+    async def say(
+        self,
+        text: str = "",
+        *,
+        thread: ThreadRef = DM,
+        sender: Principal = ANN,
+        key: str = "",
+        body: Body | None = None,
+        direct: bool = True,
+        mentioned: bool = False,
+    ) -> None:
+        """Let somebody write; returns when it is stored."""
+        self.spoken += 1
+        event = inbound(
+            text,
+            key=key or f"e{self.spoken}-{id(self)}",
+            thread=thread,
+            sender=sender,
+            body=body,
+            direct=direct and thread.root == "" and thread.channel == DM.channel,
+            mentioned=mentioned,
+        )
+        await self.desk.ingress(replace(event, sent_at=self.clock.now()))
+
+    async def command(self, text: str, *, thread: ThreadRef = DM, sender: Principal = ANN) -> None:
+        """Let somebody give a command, and wait until it is answered."""
+        await self.say(thread=thread, sender=sender, body=Command(text=text))
+        await self.quiet()
+
+    async def ask(self, text: str, *, thread: ThreadRef = DM, mentioned: bool = False) -> str:
+        """Let Ann ask, wait until everything is answered, and return the last answer."""
+        await self.say(text, thread=thread, mentioned=mentioned)
+        await self.quiet()
+        return self.chat.texts[-1]
+
+    async def quiet(self) -> None:
+        """Wait until everything accepted was answered and delivered."""
+        async with asyncio.timeout(10):
+            await self.desk.engine.settled()
+
+    async def fire(self) -> None:
+        """Fire what is due now, and wait until it is delivered."""
+        await self.desk.schedules.tick()
+        await self.quiet()
+
+
+async def passing(desk: DeskUnderTest, step: float, reached: Callable[[], object]) -> None:
+    """Let time pass in steps until it is reached; between them the commits of threads come in."""
+
+    async def advance() -> None:
+        while True:
+            await desk.clock.advance(step)
+            await asyncio.sleep(0.005)
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(advance())
+        try:
+            await eventually(reached)
+        finally:
+            task.cancel()
+
+
+@asynccontextmanager
+async def running_desk(
+    folder: Path,
+    script: Script = lambda _: "Fine.",
+    *,
+    chat: MemoryChat | None = None,
+    clock: ManualClock | None = None,
+    model: ModelPort | None = None,
+    members: Team | None = None,
+) -> AsyncIterator[DeskUnderTest]:
+    """Live once: a second call with the same folder is the next life."""
+    clock = clock or ManualClock()
+    chat = chat or MemoryChat()
+    ids = TimeOrderedIds(clock)
+    answering = model or ScriptedModel(script, clock=clock)
+    under_test: list[DeskUnderTest] = []
+    async with open_store(None, data_dir=folder, clock=clock, ids=ids) as store:
+        parts = Parts(
+            role=Role.ALL,
+            slot="all-0",
+            team=lambda: under_test[0].team,
+            alone=True,
+            clock=clock,
+            ids=ids,
+            store=store,
+            durable=MemoryDurable(clock),
+            models={answering.info.name: answering},
+            chats={TERMINAL: chat},
+            timetable=CronsimTimetable(),
+        )
+        desk = wire(parts)
+        configured = members or team(model=answering.info.name)
+        under_test.append(DeskUnderTest(desk=desk, chat=chat, clock=clock, team=configured))
+        async with asyncio.TaskGroup() as tasks:
+            desk.mailboxes.open(tasks, desk.commands)
+            await desk.parts.durable.open()
+            loops = [
+                tasks.create_task(desk.ingress.run()),
+                tasks.create_task(desk.dispatcher.run()),
+            ]
+            await desk.engine.recover()
+            await desk.dispatcher.reconcile(owner="all-0")
+            await desk.ingress.recover()
+            try:
+                yield under_test[0]
+            finally:
+                desk.mailboxes.close()
+                for loop in loops:
+                    loop.cancel()
+                await desk.parts.durable.close()
