@@ -335,6 +335,6 @@ def _read(text: str) -> DeskFacts | None:
 def _not_read(text: str) -> str:
     """A tool that failed answers with its reason, in words; anything else is not worth showing."""
     reason = " ".join(text.split())
-    if not reason or reason[0] in '{["':
+    if " " not in reason or reason[0] in '{["':
         return "I could not look that up: the desk's facts came in a form that I cannot read."
     return f"I could not look that up: {reason[:_LONGEST_REASON]}"

@@ -1,0 +1,500 @@
+"""The offline assistant in conversation."""
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.models.offline import HOW_TO_CONNECT, OfflineModel
+from runtime.ids import AgentName, ModelName
+from runtime.model.completion import Finished, StopReason, Usage
+from runtime.model.conversation import Entry, Role
+from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
+from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.model.tools import ToolSpec
+from tests.support.models import FACTS, SCHEDULE, TOOLS, answered, entry, finished_of, request, said
+
+NOW = datetime(2026, 1, 5, 7, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def _run(
+    state: OccurrenceState, hours_ago: float, error: str = "", delivery: str = "sent"
+) -> RunFact:
+    return RunFact(
+        schedule=2,
+        instruction="Check the backups",
+        planned_at=NOW - hours_ago * HOUR,
+        state=state,
+        error=error,
+        delivery=delivery,
+    )
+
+
+BRIEFING = ScheduleFact(
+    number=1,
+    when="at 08:30 on Monday through Friday",
+    instruction="Post the morning briefing",
+    channel="#ops",
+    state=ScheduleState.ACTIVE,
+    next_at=NOW + 24 * HOUR,
+)
+BACKUPS = ScheduleFact(
+    number=2,
+    when="every hour",
+    instruction="Check the backups",
+    channel="#dev",
+    state=ScheduleState.ACTIVE,
+    next_at=NOW + HOUR / 2,
+)
+PAUSED = ScheduleFact(
+    number=3,
+    when="every day at noon",
+    instruction="Water the plants",
+    channel="#ops",
+    state=ScheduleState.PAUSED,
+    next_at=None,
+)
+FULL = DeskFacts(
+    now=NOW,
+    zone="Europe/Berlin",
+    team="Acme",
+    agent=AgentName("desk"),
+    model=ModelName("offline"),
+    since=NOW - 24 * HOUR,
+    schedules=(BACKUPS, BRIEFING, PAUSED),
+    runs=(
+        _run(OccurrenceState.MISSED, 20),
+        _run(OccurrenceState.DONE, 5),
+        _run(OccurrenceState.FAILED, 4, error="the model timed out", delivery=""),
+        _run(OccurrenceState.DUE, 0),
+    ),
+    waiting_approvals=2,
+    dead_letters=1,
+    spent_micros=1_230_000,
+)
+QUIET = replace(FULL, schedules=(), runs=(), waiting_approvals=0, dead_letters=0, spent_micros=0)
+
+
+@dataclass
+class Chat:
+    """A conversation with the assistant, with tools that answer at once.
+
+    Attributes:
+        answers: what each tool answers.
+        tools: what is offered.
+        log: everything said.
+        calls: the tools that were called, with their arguments.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
+    tools: tuple[ToolSpec, ...] = TOOLS
+    log: list[Entry] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    model: OfflineModel = field(default_factory=OfflineModel)
+
+    async def say(self, text: str, *, instruction: bool = False) -> str:
+        """Say it, as a person or as a schedule, and return the answer."""
+        self.log.append(said(text, None) if instruction else said(text))
+        for _ in range(3):
+            end = await finished_of(self.model, request(*self.log, tools=self.tools))
+            self.log.append(entry(Role.ASSISTANT, end.text, calls=end.tool_calls))
+            if not end.tool_calls:
+                return end.text
+            for call in end.tool_calls:
+                self.calls.append((call.name, json.loads(call.arguments)))
+                self.log.append(entry(Role.EXECUTING, call.name, call=call.id))
+                self.log.append(entry(Role.TOOL, self.answers[call.name], call=call.id))
+        raise AssertionError("it goes on calling tools")
+
+
+def _chat(facts: DeskFacts = FULL, made: str = "Schedule #4 is made.") -> Chat:
+    return Chat({"desk.facts": msgspec.json.encode(facts).decode(), "schedule.create": made})
+
+
+async def _on(chat: Chat, text: str) -> str:
+    """Say it in a conversation that has begun."""
+    await chat.say("hello")
+    return await chat.say(text)
+
+
+# -------------------------------------------------------------------------------- honest about it
+
+
+@pytest.mark.parametrize("text", ["hello", "tell me a joke", "thanks", "what is next?"])
+async def test_the_first_answer_says_that_no_model_is_connected_and_what_connects_one(
+    text: str,
+) -> None:
+    answer = await _chat().say(text)
+    assert "No language model is connected" in answer
+    assert answer.count(HOW_TO_CONNECT) == 1
+    assert "NIGHTDESK_MODEL" in HOW_TO_CONNECT
+
+
+async def test_later_answers_do_not_repeat_it() -> None:
+    chat = _chat()
+    await chat.say("hello")
+    assert HOW_TO_CONNECT not in await chat.say("what is next?")
+
+
+async def test_after_a_summary_the_conversation_is_no_new_one() -> None:
+    chat = _chat()
+    chat.log.append(entry(Role.SUMMARY, "They greeted each other."))
+    assert HOW_TO_CONNECT not in await chat.say("what is next?")
+
+
+async def test_asked_about_the_model_it_says_what_it_is_and_the_setting_it_was_given() -> None:
+    chat = _chat()
+    chat.model = OfflineModel(ModelName("spare"), how_to_connect="Set MODEL=x.")
+    answer = await _on(chat, "which model are you?")
+    assert "No language model is connected" in answer
+    assert "Set MODEL=x." in answer
+    assert chat.model.info.how_to_connect == "Set MODEL=x."
+    assert not chat.model.info.language_model
+    assert chat.model.info.local
+
+
+async def test_it_costs_nothing_and_says_so() -> None:
+    end = await finished_of(OfflineModel(), request("hello"))
+    assert end.usage == Usage(0, 0)
+    assert end.model == "offline"
+
+
+async def test_the_same_conversation_gets_the_same_answer() -> None:
+    assert [await _on(_chat(), "status") for _ in range(3)] == [await _on(_chat(), "status")] * 3
+
+
+async def test_what_it_cannot_do_it_does_not_pretend_to() -> None:
+    answer = await _on(_chat(), "What is the capital of France?")
+    assert "needs a language model" in answer
+    assert "Paris" not in answer
+
+
+# ------------------------------------------------------------------------------------ from facts
+
+
+async def test_a_question_about_the_desk_is_answered_from_the_facts_tool() -> None:
+    chat = _chat()
+    assert await _on(chat, "What failed last night?") == (
+        "Failed since yesterday 08:30:\n- 04:30 #2 Check the backups: the model timed out"
+    )
+    assert chat.calls == [("desk.facts", {})]
+
+
+ANSWERS = {
+    "what is scheduled?": (
+        "These are the schedules:\n"
+        "- 09:00 #2 Check the backups (every hour, to #dev)\n"
+        "- tomorrow 08:30 #1 Post the morning briefing"
+        " (at 08:30 on Monday through Friday, to #ops)\n"
+        "- #3 Water the plants (every day at noon, to #ops, paused)"
+    ),
+    "what ran overnight?": (
+        "Since yesterday 08:30: 1 done, 1 failed, 1 missed.\n"
+        "- 03:30 #2 Check the backups\n"
+        "- failed: 04:30 #2 Check the backups: the model timed out\n"
+        "- missed: yesterday 12:30 #2 Check the backups"
+    ),
+    "what was missed?": "Missed since yesterday 08:30:\n- yesterday 12:30 #2 Check the backups",
+    "any approvals?": "Waiting:\n- 2 approvals for a person",
+    "what did we spend?": "Spent since yesterday 08:30: 1.23.",
+    "anything undelivered?": (
+        "Not delivered:\n- 1 message set aside, because the platform refused"
+    ),
+    "what time is it?": "It is Monday 5 January, 08:30 (Europe/Berlin).",
+    "when is the briefing next?": (
+        "Next:\n- 09:00 #2 Check the backups (every hour, to #dev)\n- tomorrow 08:30 #1 "
+        "Post the morning briefing (at 08:30 on Monday through Friday, to #ops)"
+    ),
+    "when do the backups run next?": "Next:\n- 09:00 #2 Check the backups (every hour, to #dev)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", ANSWERS)
+async def test_it_answers(question: str) -> None:
+    assert await _on(_chat(), question) == ANSWERS[question]
+
+
+NOTHING = {
+    "what is scheduled?": "There are no schedules.",
+    "what is next?": "Nothing is scheduled to come.",
+    "what ran?": "Nothing ran since yesterday 08:30.",
+    "what failed?": "Nothing failed since yesterday 08:30.",
+    "what was missed?": "Nothing was missed since yesterday 08:30.",
+    "any approvals?": "No approval waits for anybody.",
+    "what did we spend?": "Spent since yesterday 08:30: 0.00.",
+    "anything undelivered?": "Every message was delivered.",
+}
+
+
+@pytest.mark.parametrize("question", NOTHING)
+async def test_where_there_is_nothing_it_says_so(question: str) -> None:
+    assert (await _on(_chat(QUIET), question)).startswith(NOTHING[question])
+
+
+async def test_a_question_about_something_that_the_facts_do_not_have_needs_a_model() -> None:
+    assert "needs a language model" in await _on(_chat(), "did the deployment fail?")
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "{}", "[]", '{"now": 3}', "null", "[" * 100_000, '"text"', "\ud800"]
+)
+async def test_facts_that_cannot_be_read_are_said_to_be_unreadable(broken: str) -> None:
+    chat = Chat({"desk.facts": broken})
+    assert "cannot read" in await _on(chat, "what failed?")
+
+
+async def test_a_facts_tool_that_failed_is_quoted_with_its_reason() -> None:
+    answer = await _on(Chat({"desk.facts": "The database is busy."}), "what failed?")
+    assert answer == "I could not look that up: The database is busy."
+
+
+async def test_without_the_facts_tool_it_names_the_commands() -> None:
+    answer = await _on(Chat(tools=()), "what is scheduled?")
+    assert "`/schedule list`" in answer
+
+
+async def test_a_zone_that_is_none_is_shown_in_utc_and_breaks_nothing() -> None:
+    assert "07:30" in await _on(_chat(replace(FULL, zone="Middle/Earth")), "what time is it?")
+
+
+# ------------------------------------------------------------------------------------- schedules
+
+
+async def test_a_reminder_is_made_through_the_tool_and_its_answer_passed_on() -> None:
+    chat = _chat(made="Schedule #4: in 2 hours, at 10:30.")
+    assert (
+        await _on(chat, "remind me in 2 hours to call Bob") == "Schedule #4: in 2 hours, at 10:30."
+    )
+    assert chat.calls == [
+        ("schedule.create", {"when": "in 2 hours", "instruction": "Reminder: call Bob"})
+    ]
+
+
+async def test_a_refusal_of_the_tool_is_passed_on_too() -> None:
+    chat = _chat(made="That time has passed.")
+    assert await _on(chat, "remind me yesterday at 9 to call Bob") != ""
+    assert (await chat.say("remind me at 9am to call Bob")).startswith("That time has passed.")
+
+
+async def test_making_a_schedule_that_needs_a_model_warns_of_it() -> None:
+    answer = await _on(_chat(), "every weekday at 9am summarise Hacker News")
+    assert answer.startswith("Schedule #4 is made.")
+    assert "needs a language model" in answer
+    assert HOW_TO_CONNECT in answer
+
+
+async def test_a_schedule_that_works_without_a_model_carries_no_warning() -> None:
+    answer = await _on(_chat(), "every weekday at 8:30 post the morning briefing")
+    assert answer == "Schedule #4 is made."
+
+
+async def test_without_a_time_it_asks_when_and_takes_the_time_alone_for_an_answer() -> None:
+    chat = _chat()
+    assert "When should I do that?" in await chat.say("remind me to drink tea")
+    assert await chat.say("tomorrow at 9am") == "Schedule #4 is made."
+    assert chat.calls == [
+        ("schedule.create", {"when": "tomorrow at 9am", "instruction": "Reminder: drink tea"})
+    ]
+
+
+async def test_without_an_instruction_it_asks_what_to_do() -> None:
+    chat = _chat()
+    assert "What should I do then?" in await _on(chat, "remind me in 2 hours")
+    assert chat.calls == []
+
+
+async def test_without_the_schedule_tool_it_gives_the_command_to_use() -> None:
+    chat = Chat(tools=(FACTS,))
+    assert '`/schedule create "in 2 hours" Reminder: call Bob`' in await _on(
+        chat, "remind me in 2 hours to call Bob"
+    )
+
+
+async def test_what_only_a_command_does_is_answered_with_the_command() -> None:
+    assert "`/schedule delete 3`" in await _on(_chat(), "delete schedule 3")
+
+
+# ------------------------------------------------------------------------------------- briefings
+
+
+async def test_a_briefing_has_a_section_for_each_kind_of_fact() -> None:
+    text = await _chat().say("Post the morning briefing", instruction=True)
+    assert text.split("\n\n")[:-1] == [
+        "Briefing for Acme, Monday 5 January, 08:30 (Europe/Berlin).",
+        "**Ran**\n- 03:30 #2 Check the backups",
+        "**Failed**\n- 04:30 #2 Check the backups: the model timed out",
+        "**Missed**\n- yesterday 12:30 #2 Check the backups",
+        "**Waits for approval**\n- 2 approvals for a person",
+        "**Not delivered**\n- 1 message set aside, because the platform refused",
+        "**Next**\n"
+        + "- 09:00 #2 Check the backups (every hour, to #dev)\n"
+        + "- tomorrow 08:30 #1 Post the morning briefing"
+        + " (at 08:30 on Monday through Friday, to #ops)",
+        "**Spent**\n- 1.23 since yesterday 08:30",
+    ]
+    assert "no language model is connected" in text.rsplit("\n\n", 1)[-1]
+
+
+async def test_a_quiet_night_makes_a_short_briefing() -> None:
+    text = await _chat(QUIET).say("Post the morning briefing", instruction=True)
+    assert text.split("\n\n")[:-1] == [
+        "Briefing for Acme, Monday 5 January, 08:30 (Europe/Berlin).",
+        "Nothing ran since yesterday 08:30.",
+    ]
+
+
+async def test_a_long_night_is_cut_and_says_by_how_much() -> None:
+    runs = tuple(_run(OccurrenceState.DONE, 5) for _ in range(25))
+    text = await _chat(replace(FULL, runs=runs)).say("briefing", instruction=True)
+    assert text.count("Check the backups\n") == 10
+    assert "- and 15 more" in text
+
+
+async def test_a_result_that_was_kept_back_says_why() -> None:
+    runs = (_run(OccurrenceState.DONE, 5, delivery="#dev is not on the list"),)
+    text = await _chat(replace(FULL, runs=runs)).say("briefing", instruction=True)
+    assert "Check the backups (not delivered: #dev is not on the list)" in text
+
+
+async def test_a_long_instruction_is_one_short_line() -> None:
+    run = replace(_run(OccurrenceState.DONE, 5), instruction="Do\nthis " * 60)
+    text = await _chat(replace(FULL, runs=(run,))).say("briefing", instruction=True)
+    line = next(line for line in text.splitlines() if "03:30" in line)
+    assert line.endswith("…")
+    assert len(line) < 100
+
+
+async def test_a_reminder_says_exactly_what_it_was_told() -> None:
+    chat = _chat()
+    assert await chat.say("Reminder: call Bob", instruction=True) == "Reminder: call Bob"
+    assert chat.calls == []
+
+
+async def test_an_instruction_that_needs_a_model_says_so_and_what_to_set() -> None:
+    text = await _chat().say("Summarise yesterday's Hacker News", instruction=True)
+    assert text == (
+        '"Summarise yesterday\'s Hacker News" needs a language model, and none is connected, so '
+        f"nothing was done. {HOW_TO_CONNECT}"
+    )
+
+
+async def test_an_instruction_makes_no_schedule() -> None:
+    chat = _chat()
+    await chat.say("remind me in 2 hours to call Bob", instruction=True)
+    await chat.say("every day at 9am post the briefing", instruction=True)
+    assert "schedule.create" not in [name for name, _ in chat.calls]
+
+
+# ------------------------------------------------------------------ follow-ups under a briefing
+
+
+async def _under_a_briefing() -> Chat:
+    chat = _chat()
+    await chat.say("Post the morning briefing", instruction=True)
+    chat.calls.clear()
+    return chat
+
+
+async def test_which_of_these_failed_quotes_the_briefing_and_says_whether_it_still_holds() -> None:
+    chat = await _under_a_briefing()
+    assert await chat.say("which of these failed?") == (
+        "The briefing above said, under Failed:\n"
+        "> 04:30 #2 Check the backups: the model timed out\n\nThat still holds."
+    )
+
+
+async def test_what_has_changed_since_the_briefing_is_said_beside_the_quotation() -> None:
+    chat = await _under_a_briefing()
+    later = replace(FULL, runs=(*FULL.runs, _run(OccurrenceState.FAILED, 0.1, error="disk full")))
+    chat.answers["desk.facts"] = msgspec.json.encode(later).decode()
+    answer = await chat.say("what failed?")
+    assert "> 04:30 #2 Check the backups: the model timed out\n\nNow: Failed" in answer
+    assert answer.endswith("- 08:24 #2 Check the backups: disk full")
+
+
+async def test_a_second_follow_up_still_finds_the_briefing() -> None:
+    chat = await _under_a_briefing()
+    await chat.say("what failed?")
+    assert "The briefing above said, under Missed" in await chat.say("what was missed?")
+
+
+async def test_where_the_facts_fail_the_briefing_still_answers() -> None:
+    chat = await _under_a_briefing()
+    chat.answers["desk.facts"] = "The database is busy."
+    answer = await chat.say("what failed?")
+    assert "> 04:30 #2 Check the backups" in answer
+    assert "The database is busy." in answer
+    chat.tools = ()
+    assert "> 04:30 #2 Check the backups" in await chat.say("what failed?")
+
+
+async def test_a_point_of_the_briefing_is_quoted_by_its_place() -> None:
+    chat = await _under_a_briefing()
+    first = await chat.say("tell me more about the first")
+    assert "> 03:30 #2 Check the backups" in first
+    assert "`/schedule show 2`" in first
+    assert "> 1.23 since yesterday" in await chat.say("the last one")
+    assert "no such one" in await chat.say("#40")
+
+
+async def test_what_was_said_of_a_thing_is_quoted() -> None:
+    chat = await _under_a_briefing()
+    answer = await chat.say("what did you say about the approvals?")
+    assert answer == "I said above:\n> 2 approvals for a person"
+
+
+async def test_a_free_question_about_a_point_quotes_it_and_admits_the_rest() -> None:
+    chat = await _under_a_briefing()
+    answer = await chat.say("Why do you think the backups hang so terribly these days?")
+    assert "> 04:30 #2 Check the backups: the model timed out" in answer
+    assert "More than that needs a language model" in answer
+
+
+async def test_repeat_that_quotes_the_last_answer() -> None:
+    chat = _chat()
+    chat.log.extend([said("hi"), answered("One.\n\nTwo.")])
+    assert await chat.say("repeat that") == "I said:\n\n> One.\n> \n> Two."
+
+
+async def test_with_nothing_said_there_is_nothing_to_repeat() -> None:
+    assert (await _chat().say("repeat that")).startswith("I have said nothing")
+
+
+# -------------------------------------------------------------------------------- whatever comes
+
+
+async def test_an_empty_conversation_is_answered_with_what_it_can() -> None:
+    assert "what failed last night" in (await finished_of(OfflineModel(), request())).text
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda role, text, person: entry(
+                role, text, sender=said("").sender if person else None, call="offline-1"
+            ),
+            st.sampled_from(Role),
+            st.one_of(
+                st.text(max_size=60),
+                st.sampled_from(
+                    ["what failed?", "repeat that", "#2", "remind me at 9 to x", "**Failed**\n- a"]
+                ),
+            ),
+            st.booleans(),
+        ),
+        max_size=8,
+    ),
+    st.sampled_from([(), (FACTS,), (SCHEDULE,), TOOLS]),
+)
+async def test_any_log_gets_an_answer_or_a_call_of_an_offered_tool(
+    log: list[Entry], tools: tuple[ToolSpec, ...]
+) -> None:
+    end: Finished = await finished_of(OfflineModel(), request(*log, tools=tools))
+    assert end.text.strip() or end.tool_calls
+    assert {call.name for call in end.tool_calls} <= {tool.name for tool in tools}
+    assert (end.reason is StopReason.TOOL_CALLS) == bool(end.tool_calls)

@@ -1,0 +1,178 @@
+"""The grammar of the offline assistant: one table, one line for each sentence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.models.intents import (
+    Ask,
+    Change,
+    Deliver,
+    Intent,
+    NeedsModel,
+    Recall,
+    Small,
+    Topic,
+    of_instruction,
+    of_message,
+)
+from adapters.models.wishes import MakeSchedule
+
+MESSAGES: dict[str, Intent] = {
+    # Small talk, and what it is
+    "hello": Small.GREETING,
+    "Good morning, desk!": Small.GREETING,
+    "Thanks a lot": Small.THANKS,
+    "help": Small.HELP,
+    "What can you do?": Small.HELP,
+    "Hi, what can you do?": Small.HELP,
+    "Which model are you using?": Small.MODEL,
+    "are you an AI?": Small.MODEL,
+    "who are you": Small.MODEL,
+    "how do I connect a model?": Small.MODEL,
+    # The desk's state
+    "What is scheduled?": Ask(Topic.SCHEDULES),
+    "schedule list": Ask(Topic.SCHEDULES),
+    "schedules?": Ask(Topic.SCHEDULES),
+    "list my reminders": Ask(Topic.SCHEDULES),
+    "what's next?": Ask(Topic.NEXT),
+    "When is the next one?": Ask(Topic.NEXT),
+    "when does the next schedule run": Ask(Topic.NEXT),
+    "what ran overnight?": Ask(Topic.RUNS),
+    "list everything that ran this morning": Ask(Topic.RUNS),
+    "what failed last night?": Ask(Topic.FAILED),
+    "What failed, and why?": Ask(Topic.FAILED),
+    "which of these failed?": Ask(Topic.FAILED),
+    "why?": Ask(Topic.FAILED),
+    "failed runs": Ask(Topic.FAILED),
+    "did anything fail while we were asleep?": Ask(Topic.FAILED),
+    "show what failed today": Ask(Topic.FAILED),
+    "and the missed ones?": Ask(Topic.MISSED),
+    "what ran and what failed?": Ask(Topic.RUNS),
+    "what ran, and what comes next?": Ask(Topic.BRIEFING),
+    "any approvals waiting for me?": Ask(Topic.APPROVALS),
+    "what did we spend today?": Ask(Topic.SPENT),
+    "budget": Ask(Topic.SPENT),
+    "were there dead letters?": Ask(Topic.UNSENT),
+    "status": Ask(Topic.BRIEFING),
+    "give me the briefing please": Ask(Topic.BRIEFING),
+    "How are things?": Ask(Topic.BRIEFING),
+    "what time is it?": Ask(Topic.CLOCK),
+    # A word that may name a schedule is looked for in the facts
+    "did the backup fail?": Ask(Topic.FAILED, ("backup",)),
+    "when is the standup next?": Ask(Topic.NEXT, ("standup",)),
+    # Wishes for a schedule
+    "remind me in 2 hours to call Bob": MakeSchedule("in 2 hours", "Reminder: call Bob"),
+    "Remind us at 5pm that the office closes": MakeSchedule(
+        "at 5pm", "Reminder: the office closes"
+    ),
+    "remind me to call Bob tomorrow at 9am": MakeSchedule("tomorrow at 9am", "Reminder: call Bob"),
+    "remind me to submit it by friday": MakeSchedule("friday", "Reminder: submit it"),
+    "can you remind me in half an hour about the tea?": MakeSchedule(
+        "in half an hour", "Reminder: the tea"
+    ),
+    "set a reminder for tomorrow at 9am to water the plants": MakeSchedule(
+        "tomorrow at 9am", "Reminder: water the plants"
+    ),
+    "in 20 minutes remind me to stretch": MakeSchedule("in 20 minutes", "Reminder: stretch"),
+    "every weekday at 8:30 post the morning briefing": MakeSchedule(
+        "every weekday at 8:30", "post the morning briefing"
+    ),
+    "Please post the briefing every weekday at 8:30.": MakeSchedule(
+        "every weekday at 8:30", "post the briefing"
+    ),
+    "schedule a briefing every weekday at 8:30": MakeSchedule(
+        "every weekday at 8:30", "a briefing"
+    ),
+    "schedule 0 9 * * 1-5 post the briefing": MakeSchedule("0 9 * * 1-5", "post the briefing"),
+    "every day at 7am summarise the mail": MakeSchedule("every day at 7am", "summarise the mail"),
+    "on friday at 17:00 post the status report": MakeSchedule(
+        "on friday at 17:00", "post the status report"
+    ),
+    "2026-12-01 14:00 post the briefing": MakeSchedule("2026-12-01 14:00", "post the briefing"),
+    "remind me to drink water": MakeSchedule("", "Reminder: drink water"),
+    "remind me in 2 hours": MakeSchedule("in 2 hours", ""),
+    # Questions about what was said
+    "repeat that": Recall(),
+    "What was the briefing about?": Recall(),
+    "tell me more about the first": Recall(1),
+    "what about the second one?": Recall(2),
+    "#3": Recall(3),
+    "the last one": Recall(-1),
+    "what did you say about the backups?": Recall(about=("backups",)),
+    # What commands do
+    "cancel my reminder": Change("delete", None),
+    "delete schedule 3": Change("delete", 3),
+    "pause the briefing": Change("pause", None),
+    "run schedule #2 now": Change("run", 2),
+    # Everything else needs a model, however near its words come
+    "tell me a joke": NeedsModel(),
+    "Summarise yesterday's Hacker News": NeedsModel(),
+    "What is the capital of France?": NeedsModel(),
+    "Monday is a holiday": NeedsModel(),
+    "every day I wake up at 7": NeedsModel(),
+    "what should we do next about the French economy and its banks?": NeedsModel(),
+    "": NeedsModel(),
+    "?!": NeedsModel(),
+    "日本語": NeedsModel(),
+}
+
+INSTRUCTIONS: dict[str, Intent] = {
+    "Post the morning briefing": Ask(Topic.BRIEFING),
+    "post the morning briefing to #ops": Ask(Topic.BRIEFING),
+    "Post the daily briefing for the platform team.": Ask(Topic.BRIEFING),
+    "a briefing": Ask(Topic.BRIEFING),
+    "status report": Ask(Topic.BRIEFING),
+    "Report what ran, failed and was missed overnight, and what waits for approval.": Ask(
+        Topic.BRIEFING
+    ),
+    "post what failed overnight": Ask(Topic.FAILED),
+    "say what failed overnight": Ask(Topic.FAILED),
+    "What is next?": Ask(Topic.NEXT),
+    "Reminder: call Bob": Deliver("Reminder: call Bob"),
+    "Reminder: check the status": Deliver("Reminder: check the status"),
+    "remind us to stretch": Deliver("Reminder: stretch"),
+    "tell the team to stretch": Deliver("Reminder: stretch"),
+    "say hello": Deliver("hello"),
+    "post: lunch!": Deliver("lunch!"),
+    'tell the team "stand-up now"': Deliver("stand-up now"),
+    "Summarise yesterday's Hacker News": NeedsModel(),
+    "Write a haiku": NeedsModel(),
+    "Check the disk": NeedsModel(),
+    "Post a briefing on our competitors' new pricing model": NeedsModel(),
+    "every weekday at 8:30 post the briefing": NeedsModel(),
+}
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+def test_a_message_means(text: str) -> None:
+    assert of_message(text) == MESSAGES[text]
+
+
+@pytest.mark.parametrize("text", INSTRUCTIONS)
+def test_an_instruction_means(text: str) -> None:
+    assert of_instruction(text) == INSTRUCTIONS[text]
+
+
+def test_case_and_blanks_change_nothing_but_how_words_are_passed_on() -> None:
+    assert of_message("  WHAT   failed\nlast NIGHT ?? ") == Ask(Topic.FAILED)
+    assert of_message("REMIND ME  in 2 Hours to call  BOB") == MakeSchedule(
+        "in 2 Hours", "Reminder: call BOB"
+    )
+
+
+@given(st.text(max_size=200))
+def test_any_text_means_something(text: str) -> None:
+    of_message(text)
+    of_instruction(text)
+
+
+@given(st.text(alphabet="0123456789:*/,- atevrydoninm", max_size=400))
+def test_no_text_of_times_takes_long(text: str) -> None:
+    # Ends within pytest's time limit: the expressions do not run away on what nearly fits them.
+    of_message(f"remind me {text}")
+
+
+@pytest.mark.parametrize("piece", ["every ", "in 1 hour ", "1 ", "at 9 ", "monday, ", "- ", "* "])
+def test_a_long_row_of_the_same_piece_is_read_at_once(piece: str) -> None:
+    of_message("post it " + piece * 2_000)
