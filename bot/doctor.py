@@ -140,10 +140,14 @@ def _configuration(settings: Settings) -> Finding:
         return Finding(layer, State.WRONG, "nobody is told what needs an owner", todo)
     owners = sum(member.role is MemberRole.OWNER for member in team.members)
     counts = (
-        f"{len(team.members)} members ({owners} owners), {len(team.channels)} channels, "
-        f"{len(team.agents)} agents, times in {team.zone}"
+        f"{_count(team.members, 'member')} ({owners} of them owner), "
+        f"{_count(team.channels, 'channel')}, {_count(team.agents, 'agent')}, times in {team.zone}"
     )
     return Finding(layer, State.OK, f"{settings.config_path}: {counts}")
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 async def _http(http: HttpSettings) -> Finding:

@@ -114,11 +114,14 @@ class Program:
     def told(self, errors: Sequence[NightdeskError]) -> ExitCode:
         """Tell a person what went wrong; what to end with."""
         hide = redactor(self.settings.secrets() if self.settings else ())
-        lines = [line for error in errors for line in hide(_in_words(error)).splitlines()]
-        if len(lines) == 1:
-            say(f"nightdesk: {lines[0]}")
+        told = [hide(_in_words(error)).splitlines() for error in errors]
+        if len(errors) == 1 and (
+            len(told[0]) == 1 or not isinstance(errors[0], ConfigurationError)
+        ):
+            first, *more = told[0]
+            say(f"nightdesk: {first}", *(f"  {line.strip()}" for line in more))
         else:
-            say("nightdesk cannot go on:", *(f"  {line}" for line in lines))
+            say("nightdesk cannot go on:", *(f"  {line}" for lines in told for line in lines))
         configuration = any(isinstance(error, ConfigurationError) for error in errors)
         return ExitCode.CONFIGURATION if configuration else ExitCode.FAILED
 

@@ -175,6 +175,7 @@ def test_a_configuration_that_cannot_be_used_is_told_whole_with_code_2(
     [
         (DataFolderInUse("process 7 uses it"), 2, "nightdesk: process 7 uses it\n"),
         (StorageDamaged("broken"), 1, "nightdesk: broken\n"),
+        (StorageDamaged("broken\n\tin two places"), 1, "nightdesk: broken\n  in two places\n"),
         (Refused("No.", hint="Try this."), 1, "nightdesk: No. Try this.\n"),
         (
             ExceptionGroup(

@@ -109,7 +109,7 @@ async def test_beside_a_running_process(machine: Machine) -> None:
     assert found["database"].state is State.OK
     assert found["outbox"].found == "0 waiting, 0 undeliverable, 0 withheld"
     assert found["configuration"].found.endswith(
-        "1 members (1 owners), 1 channels, 1 agents, times in UTC"
+        "1 member (1 of them owner), 1 channel, 1 agent, times in UTC"
     )
 
 
