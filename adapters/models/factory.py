@@ -24,7 +24,7 @@ class ModelConfig:
 
     Attributes:
         name: the name that agents use for it.
-        model: `offline`, or LiteLLM's name of it: `openai/gpt-5-mini`, `ollama_chat/llama3.2`.
+        model: `offline`, or LiteLLM's name of it: `openai/gpt-4.1-mini`, `ollama_chat/llama3.2`.
         base_url: the address of a server of one's own; None for the provider's.
         api_key: the key; None where none is needed, or LiteLLM finds the provider's own variable.
         context_tokens: how many tokens fit into a call; None to assume 32,768, or 8,192 on a

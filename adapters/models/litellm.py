@@ -65,7 +65,7 @@ class LiteLLMModel:
 
         Args:
             name: the name that configuration gives it.
-            model: LiteLLM's name of it: `openai/gpt-5-mini`, `ollama_chat/llama3.2`.
+            model: LiteLLM's name of it: `openai/gpt-4.1-mini`, `ollama_chat/llama3.2`.
             api_key: the key; None where the server wants none, or LiteLLM finds it itself.
             base_url: where it is, for a server of one's own; None for the provider's address.
             context_tokens: how many tokens fit into a call, answer included.

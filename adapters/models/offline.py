@@ -50,7 +50,7 @@ SCHEDULE_TOOL = "schedule.create"
 
 HOW_TO_CONNECT = (
     "One setting connects a model: `NIGHTDESK_MODEL`, for example "
-    "`NIGHTDESK_MODEL=ollama_chat/llama3.2`, or `openai/gpt-5-mini` beside its key."
+    "`NIGHTDESK_MODEL=ollama_chat/llama3.2`, or `openai/gpt-4.1-mini` with its key."
 )
 """The sentence that names the one setting, where the wiring gives no other."""
 

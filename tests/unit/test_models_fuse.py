@@ -57,7 +57,7 @@ def test_where_spending_is_allowed_the_fuse_lets_everything_through(url: str | N
 
 
 async def test_a_model_off_this_machine_is_not_called(clock: ManualClock) -> None:
-    config = ModelConfig(name="gpt", model="openai/gpt-5-mini", api_key="sk-made-up")
+    config = ModelConfig(name="gpt", model="openai/gpt-4.1-mini", api_key="sk-made-up")
     model = build_model(config, clock=clock, allow_spending=False)
     with pytest.raises(SpendingForbidden):
         await chunks_of(model, request("hello"))

@@ -207,7 +207,7 @@ async def test_an_answer_with_text_before_its_tool_call_keeps_both(
 def test_what_is_not_said_in_the_configuration_is_assumed_carefully(clock: ManualClock) -> None:
     local = ModelConfig(name="l", model="openai/m", base_url="http://127.0.0.1:8080/v1")
     ollama = ModelConfig(name="o", model="ollama_chat/llama3.2")
-    remote = ModelConfig(name="r", model="openai/gpt-5-mini")
+    remote = ModelConfig(name="r", model="openai/gpt-4.1-mini")
     infos = [
         build_model(c, clock=clock, allow_spending=False).info for c in (local, ollama, remote)
     ]
