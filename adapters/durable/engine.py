@@ -8,6 +8,7 @@ import contextvars
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -81,9 +82,9 @@ class Engine:
     from anywhere, a run's body and its steps included.
     """
 
-    def __init__(self, store: sa.Engine, settings: Settings, play: Play) -> None:
-        self._store = store
+    def __init__(self, settings: Settings, play: Play) -> None:
         self._settings = settings
+        self._held = ExitStack()
 
         # Unlimited, because DBOS counts a restart as an attempt: a run that waits for a person
         # would be given up after a hundred restarts.
@@ -231,11 +232,11 @@ class Engine:
 
     def destroy_blocking(self) -> None:
         """Stop, and forget everything that DBOS keeps for the whole process."""
-        try:
-            DBOS.destroy(destroy_registry=True)
-            self._store.dispose()
-        finally:
-            _one.release()
+        self._held.close()
+
+    def until_destroyed(self, stack: ExitStack) -> None:
+        """Keep what the stack holds until `destroy_blocking`."""
+        self._held = stack.pop_all()
 
     # ---------------------------------------------------------------------- private
 
@@ -272,9 +273,21 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> E
     """
     if not _one.acquire(blocking=False):
         raise ConfigurationError("durable execution is open already: DBOS is one to a process")
-    _quieten()
-    store = database.engine(settings)
-    config: DBOSConfig = {
+    with ExitStack() as stack:
+        stack.callback(_one.release)
+        _quieten()
+        store = database.engine(settings)
+        stack.callback(store.dispose)
+        DBOS(config=_config(settings, store))
+        stack.callback(DBOS.destroy, destroy_registry=True)
+        engine = Engine(settings, play)
+        engine.launch_blocking(loop)
+        engine.until_destroyed(stack)
+        return engine
+
+
+def _config(settings: Settings, store: sa.Engine) -> DBOSConfig:
+    return {
         "name": "nightdesk",
         "system_database_engine": store,
         "dbos_system_schema": database.SCHEMA,
@@ -287,14 +300,6 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> E
         "scheduler_polling_interval_sec": _NEVER_SECONDS,
         "log_level": "WARNING",
     }
-    DBOS(config=config)
-    engine = Engine(store, settings, play)
-    try:
-        engine.launch_blocking(loop)
-    except BaseException:
-        engine.destroy_blocking()
-        raise
-    return engine
 
 
 def _quieten() -> None:

@@ -24,8 +24,9 @@ from runtime.model.run import RunState
 from runtime.model.tools import Json
 from runtime.ports import Durable, RunContext, Workflow
 from tests.support.clock import ManualClock
-from tests.support.durable import DbosHouse, MemoryHouse, Postgres, postgres_server
+from tests.support.durable import DbosHouse, MemoryHouse, migrated
 from tests.support.eventually import eventually
+from tests.support.postgres import PostgresServer
 
 RUN = RunId("run-1")
 
@@ -39,19 +40,22 @@ class House(Protocol):
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with postgres_server() as server:
-        yield server
+def template(postgres_server: PostgresServer) -> Iterator[str]:
+    with migrated(postgres_server) as name:
+        yield name
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, template: str) -> Iterator[str]:
+    with postgres_server.database(template=template) as url:
+        yield url
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def house(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> House:
     if request.param == "memory":
         return MemoryHouse(clock)
-    server: Postgres | None = (
-        request.getfixturevalue("postgres") if request.param == "postgres" else None
-    )
-    url = None if server is None else server.database()
+    url = request.getfixturevalue("database") if request.param == "postgres" else None
     return DbosHouse(url=url, data_dir=tmp_path, clock=clock)
 
 

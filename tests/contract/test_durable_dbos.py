@@ -1,0 +1,324 @@
+"""What our use of DBOS rests on, beyond the port: its settings, and the one private call."""
+
+import asyncio
+import importlib.metadata
+import inspect
+import json
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from dbos import DBOS
+
+from adapters.durable import database
+from runtime.errors import ConfigurationError
+from runtime.ids import RunId
+from runtime.model.run import RunState
+from runtime.model.tools import Json
+from runtime.ports import RunContext
+from tests.support.clock import START, ManualClock
+from tests.support.durable import DbosHouse
+from tests.support.eventually import eventually
+
+ROOT = Path(__file__).parents[2]
+RUN = RunId("run-1")
+LONGEST_STALL_SECONDS = 0.25
+
+OPEN_AND_MEASURE = """
+import asyncio, json, sys, time
+from pathlib import Path
+from adapters.durable.dbos import DbosDurable
+from runtime.clock import SystemClock
+
+async def main():
+    durable = DbosDurable(None, data_dir=Path(sys.argv[1]), slot="one", clock=SystemClock())
+    before = "dbos" in sys.modules
+    async def watch():
+        worst, last = 0.0, time.perf_counter()
+        while not opened.done():
+            await asyncio.sleep(0.001)
+            now = time.perf_counter()
+            worst, last = max(worst, now - last), now
+        return worst
+    opened = asyncio.ensure_future(durable.open())
+    worst = await watch()
+    await opened
+    await durable.close()
+    print(json.dumps([before, "dbos" in sys.modules, worst]))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path, clock: ManualClock) -> DbosHouse:
+    return DbosHouse(None, tmp_path, clock)
+
+
+async def waits(context: RunContext, _payload: Json) -> Json:
+    async def work() -> Json:
+        return {"a": [1, None]}
+
+    return [await context.step("work", work), await context.wait("answer")]
+
+
+# ----------------------------------------------------------------------------------- loading
+
+
+def test_dbos_is_loaded_when_it_is_opened_and_holds_the_loop_up_for_no_noticeable_time(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_AND_MEASURE, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after, worst = json.loads(done.stdout)
+    assert not before
+    assert after
+    assert worst < LONGEST_STALL_SECONDS
+
+
+async def test_dbos_writes_nothing_to_the_terminal(
+    house: DbosHouse, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with house.opened({"waits": waits}) as durable:
+        await durable.start("waits", RUN, None)
+        await durable.cancel(RUN)
+    assert capfd.readouterr() == ("", "")
+    # Its advertisement is a line at INFO, which it does not write.
+    assert logging.getLogger("dbos").level == logging.WARNING
+
+
+async def test_only_one_may_be_open_in_a_process(house: DbosHouse, tmp_path: Path) -> None:
+    other = DbosHouse(None, tmp_path / "other", house.clock)
+    async with house.opened({"waits": waits}) as durable:
+        with pytest.raises(ConfigurationError, match="one to a process"):
+            await other.engine().open()
+        await durable.start("waits", RUN, None)
+    async with other.opened({"waits": waits}) as durable:
+        assert await durable.state(RUN) is None
+
+
+async def test_a_database_that_cannot_be_used_is_said_and_can_be_put_right(
+    house: DbosHouse, tmp_path: Path
+) -> None:
+    (tmp_path / "full").write_text("not a folder")
+    with pytest.raises(FileExistsError):
+        await DbosHouse(None, tmp_path / "full", house.clock).engine().open()
+    async with house.opened({"waits": waits}) as durable:
+        await durable.start("waits", RUN, None)
+
+
+async def test_the_loop_has_a_working_executor_after_closing(house: DbosHouse) -> None:
+    async with house.opened({"waits": waits}) as durable:
+        await durable.start("waits", RUN, None)
+    assert await asyncio.to_thread(threading.current_thread) is not threading.main_thread()
+
+
+async def test_runs_that_wait_take_no_thread_each(house: DbosHouse) -> None:
+    async with house.opened({"waits": waits}) as durable:
+        for number in range(60):
+            await durable.start("waits", RunId(f"run-{number}"), None)
+        assert threading.active_count() < 40
+
+
+# ---------------------------------------------------------------------------------- the file
+
+
+async def test_the_file_is_in_wal_mode_and_every_commit_is_on_disk(house: DbosHouse) -> None:
+    async with house.opened({}):
+        pass
+    store = database.sqlite(house.data_dir, house.clock)
+    with store.connect() as connection:
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
+        full = 2
+        assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == full
+    store.dispose()
+
+
+async def test_rows_are_json_and_no_pickles(house: DbosHouse) -> None:
+    async with house.opened({"waits": waits}) as durable:
+        await durable.start("waits", RUN, {"q": "é"})
+        await durable.signal(RUN, "answer", "yes", key="1")
+        await durable.result(RUN)
+    connection = sqlite3.connect(house.data_dir / database.FILE)
+    inputs = connection.execute("SELECT inputs FROM workflow_input").fetchall()
+    outputs = connection.execute(
+        "SELECT output FROM operation_outputs WHERE function_name = 'work'"
+    ).fetchall()
+    spelled = connection.execute("SELECT DISTINCT serialization FROM workflow_status").fetchall()
+    connection.close()
+    arguments = {"args": ["waits", {"q": "é"}, None], "kwargs": {}}
+    assert [json.loads(text) for (text,) in inputs] == [{"value": arguments}]
+    assert [json.loads(text) for (text,) in outputs] == [{"value": {"a": [1, None]}}]
+    assert spelled == [("nightdesk-json",)]
+
+
+async def test_stamps_never_come_twice_nor_go_back(clock: ManualClock) -> None:
+    stamps = database.Stamps(clock)
+    now = int(START.timestamp() * 1000)
+    assert [stamps.next() for _ in range(3)] == [now, now + 1, now + 2]
+    await clock.jump(timedelta(hours=-1))
+    assert stamps.next() == now + 3
+    await clock.jump(timedelta(hours=2))
+    assert stamps.next() == now + 3_600_000
+
+
+def test_stamps_are_whole_milliseconds_in_the_expressions_of_dbos(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    # The second one is NULL in SQLite before 3.42, and DBOS would not launch (Python 3.12 and up).
+    store = database.sqlite(tmp_path, clock)
+    with store.connect() as connection:
+        for asked in ("strftime('%s','now') * 1000", "unixepoch('subsec') * 1000"):
+            connection.execute(sa.text(f"CREATE TABLE t (at INTEGER DEFAULT ({asked}), n)"))
+            for n in range(1000):
+                connection.execute(sa.text("INSERT INTO t (n) VALUES (:n)"), {"n": n})
+            rows = connection.execute(sa.text("SELECT typeof(at), at FROM t ORDER BY n")).all()
+            assert {kind for kind, _ in rows} == {"integer"}
+            assert [at - rows[0].at for _, at in rows] == list(range(1000))
+            connection.execute(sa.text("DROP TABLE t"))
+    store.dispose()
+
+
+async def test_the_order_of_a_partition_outlives_a_clock_that_was_set_back(
+    house: DbosHouse, clock: ManualClock
+) -> None:
+    done: list[Json] = []
+
+    async def item(_context: RunContext, payload: Json) -> Json:
+        done.append(payload)
+        return None
+
+    async with house.opened({"waits": waits, "item": item}) as durable:
+        await durable.start("waits", RUN, None, partition="p")
+        for n in range(4):
+            await durable.start("item", RunId(f"run-9{9 - n}"), n, partition="p")
+            await clock.jump(timedelta(hours=-1))
+        await durable.signal(RUN, "answer", None, key="1")
+        await durable.result(RunId("run-96"))
+    assert done == [0, 1, 2, 3]
+
+
+# ---------------------------------------------------------------------------------- recovery
+
+
+def test_the_private_call_is_as_we_know_it() -> None:
+    # Another version: run the crash suite, read its changelog for recovery, and move this on.
+    assert importlib.metadata.version("dbos").startswith("3.4.")
+    parameters = inspect.signature(DBOS._recover_pending_workflows).parameters
+    assert list(parameters) == ["executor_ids"]
+
+
+async def test_taking_over_from_oneself_leaves_the_runs_alone(house: DbosHouse) -> None:
+    begun: list[RunId] = []
+
+    async def counted(context: RunContext, _payload: Json) -> Json:
+        begun.append(context.run)
+        return await context.wait("answer")
+
+    async with house.opened({"counted": counted}, "one") as durable:
+        await durable.start("counted", RUN, None)
+        assert await durable.take_over("one") == 0
+        assert await durable.state(RUN) is RunState.RUNNING
+        await durable.signal(RUN, "answer", 1, key="1")
+        assert await durable.result(RUN) == 1
+    assert begun == [RUN]
+
+
+async def test_another_slots_runs_are_left_alone_until_they_are_taken_over(
+    house: DbosHouse,
+) -> None:
+    begun: list[str] = []
+
+    async def counted(context: RunContext, _payload: Json) -> Json:
+        begun.append("play")
+        return await context.wait("answer")
+
+    async with house.opened({"counted": counted}, "one") as durable:
+        await durable.start("counted", RUN, None)
+        await eventually(lambda: begun == ["play"])
+    async with house.opened({"counted": counted}, "two") as durable:
+        await durable.signal(RUN, "answer", "yes", key="1")
+        assert await durable.state(RUN) is RunState.RUNNING
+        assert await durable.take_over("one") == 1
+        assert await durable.take_over("one") == 0
+        assert await durable.result(RUN) == "yes"
+    assert begun == ["play", "play"]
+
+
+async def test_a_run_is_gone_on_with_however_many_restarts_it_has_seen(house: DbosHouse) -> None:
+    async with house.opened({"waits": waits}) as durable:
+        await durable.start("waits", RUN, None)
+    connection = sqlite3.connect(house.data_dir / database.FILE)
+    connection.execute("UPDATE workflow_status SET recovery_attempts = 100000")
+    connection.commit()
+    connection.close()
+    async with house.opened({"waits": waits}) as durable:
+        await durable.signal(RUN, "answer", "yes", key="1")
+        assert await durable.result(RUN) == [{"a": [1, None]}, "yes"]
+
+
+async def test_a_process_that_takes_no_work_leaves_what_it_starts_in_line(
+    house: DbosHouse,
+) -> None:
+    async with house.opened({"waits": waits}, takes_work=False) as durable:
+        await durable.start("waits", RUN, None)
+        await durable.start("waits", RunId("run-2"), None, partition="p")
+        for run in (RUN, RunId("run-2")):
+            await durable.signal(run, "answer", "yes", key="1")
+            assert await durable.state(run) is RunState.QUEUED
+    async with house.opened({"waits": waits}) as durable:
+        for run in (RUN, RunId("run-2")):
+            assert await durable.result(run) == [{"a": [1, None]}, "yes"]
+
+
+# ---------------------------------------------------------------------------------- Postgres
+
+
+async def test_postgres_stamps_no_two_runs_or_signals_of_one_caller_alike(
+    postgres_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    house = DbosHouse(postgres_url, tmp_path, clock)
+    async with house.opened({"waits": waits}, takes_work=False) as durable:
+        for n in range(100):
+            await durable.start("waits", RunId(f"run-{999 - n}"), None, partition="p")
+        for n in range(100):
+            await durable.signal(RunId("run-999"), "answer", n, key=f"{n}")
+    with psycopg.connect(postgres_url) as connection:
+        for what in (
+            "created_at) FROM dbos.workflow_status",
+            "created_at_epoch_ms) FROM dbos.notifications",
+        ):
+            counted = connection.execute(f"SELECT count(DISTINCT {what}".encode()).fetchone()
+            assert counted == (100,)
+
+
+async def test_dbos_keeps_to_its_schema_and_needs_no_right_to_make_databases(
+    postgres_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    url = sa.make_url(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE owner_of_{url.database} LOGIN NOSUPERUSER NOCREATEDB".encode())
+        admin.execute(f"ALTER DATABASE {url.database} OWNER TO owner_of_{url.database}".encode())
+        mine = url.set(username=f"owner_of_{url.database}").render_as_string(hide_password=False)
+        async with DbosHouse(mine, tmp_path, clock).opened({"waits": waits}) as durable:
+            await durable.start("waits", RUN, None)
+            await durable.signal(RUN, "answer", "yes", key="1")
+            assert await durable.result(RUN) == [{"a": [1, None]}, "yes"]
+        schemas = admin.execute(
+            "SELECT DISTINCT table_schema FROM information_schema.tables"
+            " WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+    assert schemas == [("dbos",)]
+    assert not (tmp_path / database.FILE).exists()
