@@ -1,7 +1,8 @@
 """Where a text may be cut without tearing what a reader sees as one character.
 
 After Unicode Standard Annex 29, rules GB3 and GB6 to GB13, with the classes taken from the general
-categories of the standard library. It errs on one side: a place it calls a boundary is one.
+categories of the standard library. It errs on one side: a place it calls a boundary is one,
+as far as the Unicode of this Python knows the characters.
 """
 
 import unicodedata

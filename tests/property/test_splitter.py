@@ -18,7 +18,9 @@ ATOMS = [
     "👨‍👩‍👧‍👦", "🇩🇪🇫🇷🇪", "é", "각", "क्ष", "👍🏽", "\u0600a", "\u0301",
 ]  # fmt: skip
 markdown = st.lists(st.sampled_from(ATOMS), max_size=60).map("".join)
-texts = st.one_of(st.text(max_size=200), markdown)
+# What this Python's Unicode knows: the standard that the test asks may be a newer one.
+known = st.characters(exclude_categories=["Cn", "Cs"])
+texts = st.one_of(st.text(known, max_size=200), markdown)
 limits = st.integers(1, 300)
 
 
@@ -53,7 +55,7 @@ def test_no_grapheme_is_torn(text: str, limit: int) -> None:
         assert at in ends or longest >= limit / 2
 
 
-@given(text=st.text(max_size=60))
+@given(text=st.text(known, max_size=60))
 def test_a_boundary_is_one_by_the_standard(text: str) -> None:
     ends = {0, *(match.end() for match in regex.finditer(r"\X", text))}
     assert {at for at in range(len(text) + 1) if is_boundary(text, at)} <= ends

@@ -116,6 +116,7 @@ class FakeSlack:
         self.statuses: dict[tuple[str, str], str] = {}
         self.answered: defaultdict[str, int] = defaultdict(int)
         self.port = 0
+        self._peers: set[object] = set()
         self._last = 0
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
@@ -161,6 +162,11 @@ class FakeSlack:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/api/"
 
+    @property
+    def connections(self) -> int:
+        """How many connections the calls came over."""
+        return len(self._peers)
+
     def response_url(self, name: str = "one") -> str:
         """An address for the answer to a command; it takes five answers."""
         return f"http://127.0.0.1:{self.port}/response/{name}"
@@ -187,6 +193,7 @@ class FakeSlack:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
+        self._peers.add(request.transport and request.transport.get_extra_info("peername"))
         args, form = await _arguments(request)
         self.calls.append(Call(method, args))
         self.violations.extend(rules.breaches(method, args, form=form))

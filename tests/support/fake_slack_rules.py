@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from markdown_it import MarkdownIt
+
 from tests.support import specs
 
 Args = Mapping[str, Any]
@@ -49,12 +51,26 @@ _NEW: dict[str, dict[str, str]] = {
         "metadata": "object",
         "session_status": "string",
     },
+    # What is posted to the address that comes with a command or a button.
+    "response_url": {
+        "response_type": "string!",
+        "replace_original": "boolean!",
+        "text": "string!",
+        "blocks": "array",
+        "thread_ts": "string",
+        "unfurl_links": "boolean",
+        "unfurl_media": "boolean",
+    },
     "assistant.threads.setStatus": {
         "channel_id": "string!",
         "thread_ts": "string!",
         "status": "string!",
         "loading_messages": "array",
     },
+}
+_MUST_BE_FALSE = {
+    "chat.postMessage": ("unfurl_links", "unfurl_media", "link_names"),
+    "response_url": ("unfurl_links", "unfurl_media"),
 }
 _PYTHON = {
     "string": str,
@@ -65,12 +81,8 @@ _PYTHON = {
     "number": str,  # times: Slack's are text with a point
 }
 
-_CODE = re.compile(
-    r"^[ \t>]*(`{3,}|~{3,}).*?(?:^[ \t>]*\1|\Z)|(`+)[^`]+\2", re.DOTALL | re.MULTILINE
-)
+_COMMONMARK = MarkdownIt("commonmark")
 _PING = re.compile(r"<[!@#]|@(?:channel|here|everyone|group)\b", re.IGNORECASE)
-_IMAGE = re.compile(r"!\[[^\]]*\]\(")
-_HIDDEN_ADDRESS = re.compile(r"\]\(")
 _UNESCAPED = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
 _ROW = {"header", "section", "actions", "markdown", "context", "divider"}
 
@@ -120,10 +132,9 @@ def _against(known: Mapping[str, str], method: str, args: Args, *, form: bool) -
 
 def _promises(method: str, args: Args) -> Iterator[str]:
     """PLATFORMS.md: previews off, mentions off, nothing longer than Slack takes."""
-    if method == "chat.postMessage":
-        for name in ("unfurl_links", "unfurl_media", "link_names"):
-            if args.get(name) is not False:
-                yield f"{method}: {name} must be false"
+    for name in _MUST_BE_FALSE.get(method, ()):
+        if args.get(name) is not False:
+            yield f"{method}: {name} must be false"
     if args.get("link_names") not in {None, False} or args.get("parse", "none") != "none":
         yield f"{method}: names and links in the text would be turned into mentions"
     if "text" in args:
@@ -161,11 +172,12 @@ def _markdown(text: str) -> Iterator[str]:
         yield f"has {len(text)} characters"
     if _PING.search(text):
         yield f"pings: {_PING.search(text)}"
-    prose = _CODE.sub("", text)
-    if _IMAGE.search(prose):
-        yield "shows an image"
-    if _HIDDEN_ADDRESS.search(prose):
-        yield "hides an address behind a link"
+    for block in _COMMONMARK.parse(text):
+        for node in block.children or ():
+            if node.type == "image":
+                yield f"shows an image: {text[:80]!r}"
+            if node.type == "link_open" and node.markup != "autolink":
+                yield f"hides an address behind a link: {text[:80]!r}"
 
 
 def _blocks(blocks: list[dict[str, Any]]) -> Iterator[str]:

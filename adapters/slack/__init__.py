@@ -1,0 +1,1 @@
+"""Slack: the Events API, slash commands and interactivity in; the Web API out."""

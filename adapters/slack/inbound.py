@@ -1,0 +1,261 @@
+"""What a signed request of Slack means. Pure."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from adapters.slack import wire
+from runtime.errors import Malformed
+from runtime.ids import MessageId, Platform
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.events import (
+    ButtonPress,
+    Challenge,
+    Command,
+    Ignored,
+    Inbound,
+    Message,
+    Parsed,
+)
+from runtime.model.wire import VerifiedRequest
+
+SLACK = Platform("slack")
+
+BOT = "bot"
+EDIT = "edit"
+UNKNOWN_KIND = "unknown_kind"
+NO_SENDER = "no_sender"
+SSL_CHECK = "ssl_check"
+
+_KINDS = frozenset({"app_mention", "message"})
+_TYPED = frozenset({"", "file_share", "thread_broadcast", "me_message"})
+"""Subtypes of messages that a person typed."""
+_EDITS = frozenset({"message_changed", "message_deleted", "message_replied"})
+_BOTS = frozenset({"bot_message"})
+_SLACKBOT = "USLACKBOT"
+_LONGEST_QUOTE = 8_000
+
+_BRACKETED = re.compile(r"<([^<>]+)>")
+
+
+class SlackInbound:
+    """The parsers of the three addresses.
+
+    Raises of every method:
+        Malformed: the request is not of the shape that Slack gives it.
+    """
+
+    def __init__(self, bot_user_id: str | None = None) -> None:
+        """Parse.
+
+        Args:
+            bot_user_id: our bot's user, for events that do not name it themselves.
+        """
+        self._bot = bot_user_id
+
+    def parse_event(self, request: VerifiedRequest) -> Parsed:
+        """A request to `/slack/events`."""
+        envelope = wire.envelope(request.body)
+        if envelope.type == "url_verification":
+            return Challenge(answer=_given(envelope.challenge, "challenge"))
+        if envelope.type != "event_callback":
+            return Ignored(reason=UNKNOWN_KIND)
+        event = wire.event(envelope.event, _KINDS)
+        if event is None:
+            return Ignored(reason=UNKNOWN_KIND)
+        bot = _bot_of(envelope) or self._bot
+        reason = _why_ignored(event, bot)
+        return Ignored(reason=reason) if reason else _said(envelope, event, bot)
+
+    def parse_command(self, request: VerifiedRequest) -> Parsed:
+        """A request to `/slack/commands`: the words behind `/nightdesk`."""
+        fields = wire.form(request.body)
+        if "ssl_check" in fields:
+            return Ignored(reason=SSL_CHECK)
+        team = _given(fields.get("team_id"), "team_id")
+        channel = _given(fields.get("channel_id"), "channel_id")
+        if request.signed_at is None:
+            raise Malformed("the request has no time")
+        return Inbound(
+            event_key=_key("command", fields.get("trigger_id")),
+            # Slack does not take slash commands in threads: the channel itself is the place.
+            thread=ThreadRef(ChannelRef(SLACK, team, channel)),
+            sender=Principal(SLACK, team, _given(fields.get("user_id"), "user_id")),
+            body=Command(
+                text=readable(fields.get("text", "")).strip(),
+                reply_url=fields.get("response_url", ""),
+            ),
+            sent_at=request.signed_at,
+        )
+
+    def parse_interaction(self, request: VerifiedRequest) -> Parsed:
+        """A request to `/slack/interactivity`: a button of ours."""
+        payload = _given(wire.form(request.body).get("payload"), "payload")
+        pressed = wire.interaction(payload.encode("utf-8", "surrogatepass"))
+        if pressed.type != "block_actions":
+            return Ignored(reason=UNKNOWN_KIND)
+        action = pressed.actions[0] if pressed.actions else None
+        if action is None or action.type != "button":
+            return Ignored(reason=UNKNOWN_KIND)
+        return _pressed(pressed, action)
+
+
+def readable(text: str) -> str:
+    """Slack's markup for links, groups and entities as a person would have typed it.
+
+    Mentions of people stay as `<@U123>` and of channels as `<#C123|name>`: they are ids, not words.
+    """
+    if "<" in text:
+        text = _BRACKETED.sub(_spelt, text)
+    if "&" in text:
+        text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return text.replace("\0", "\ufffd")
+
+
+def action_name(action_id: str) -> str:
+    """The action of a button from its `action_id`, which a number behind `#` keeps unique."""
+    return action_id.rpartition("#")[0] or action_id
+
+
+def _spelt(match: re.Match[str]) -> str:
+    target, _, label = match[1].partition("|")
+    match target[0]:
+        case "@":
+            return f"<{target}>"
+        case "#":
+            return match[0]
+        case "!":
+            word = target[1:].partition("^")[0]
+            return label or f"@{word}"
+        case _:
+            address = target.removeprefix("mailto:").removeprefix("tel:")
+            bare = address.partition("://")[2].rstrip("/")
+            same = label in {"", target, address, bare, bare + "/"}
+            return address if same else f"{label} ({address})"
+
+
+def _why_ignored(event: wire.Event, bot: str | None) -> str:
+    """Why the event starts nothing; empty where it does."""
+    subtype = event.subtype or ""
+    if subtype in _EDITS or event.edited is not None:
+        return EDIT
+    if event.bot_id or subtype in _BOTS or event.user in {bot, _SLACKBOT} - {None}:
+        return BOT
+    if subtype not in _TYPED or event.hidden:
+        return UNKNOWN_KIND
+    return "" if event.user else NO_SENDER
+
+
+def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inbound:
+    """What a person typed."""
+    channel, ts = _given(event.channel, "channel"), _given(event.ts, "ts")
+    direct = event.channel_type == "im" or channel.startswith("D")
+    team = _given(envelope.team_id, "team_id")
+    user_team = event.user_team or event.source_team or event.team or team
+    text = event.text or ""
+    mention = _mention(bot) if bot and f"<@{bot}" in text else None
+    return Inbound(
+        event_key=_key(envelope.api_app_id, team, envelope.event_id),
+        content_key=_key(channel, ts),
+        thread=ThreadRef(
+            ChannelRef(SLACK, _installed(envelope) or team, channel),
+            event.thread_ts or ("" if direct else ts),
+        ),
+        sender=Principal(SLACK, user_team, event.user or ""),
+        body=Message(
+            text=readable(mention.sub(" ", text) if mention else text).strip(),
+            message_id=MessageId(ts),
+            direct=direct,
+            mentioned=mention is not None or event.type == "app_mention",
+            quoted=tuple(_quoted(event)) if event.attachments or event.files else (),
+        ),
+        sent_at=_time(ts),
+    )
+
+
+def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
+    container = pressed.container or wire.Container()
+    message = pressed.message or wire.PressedOn()
+    channel = (pressed.channel or wire.Channel()).id or container.channel_id
+    message_ts = container.message_ts or message.ts
+    if not channel or not message_ts:
+        return Ignored(reason=UNKNOWN_KIND)  # on the home tab or in a dialog, where we have none
+    team = _given((pressed.team or wire.Team()).id, "team")
+    user = pressed.user or wire.User()
+    user_id = _given(user.id, "user")
+    # A private message is in nobody's history, so nothing can hang from it.
+    own_root = "" if container.is_ephemeral or channel.startswith("D") else message_ts
+    action_ts = _given(action.action_ts, "action_ts")
+    return Inbound(
+        event_key=_key(team, user_id, message_ts, action.action_id, action_ts),
+        thread=ThreadRef(
+            ChannelRef(SLACK, team, channel), container.thread_ts or message.thread_ts or own_root
+        ),
+        sender=Principal(SLACK, user.team_id or team, user_id),
+        body=ButtonPress(
+            action=action_name(_given(action.action_id, "action_id")),
+            value=action.value or "",
+            message_id=MessageId(message_ts),
+            reply_url=pressed.response_url or "",
+        ),
+        sent_at=_time(action_ts),
+    )
+
+
+def _bot_of(envelope: wire.Envelope) -> str | None:
+    """Our bot's user, as the event names it."""
+    for authorization in envelope.authorizations or ():
+        if authorization.user_id:
+            return authorization.user_id
+    return next(iter(envelope.authed_users or ()), None)
+
+
+def _installed(envelope: wire.Envelope) -> str | None:
+    """The workspace that installed the app: in a shared channel the sender's may be another."""
+    for authorization in envelope.authorizations or ():
+        return authorization.team_id
+    return None
+
+
+def _quoted(event: wire.Event) -> Iterator[str]:
+    """Text that came with the message and that the sender did not type."""
+    for attachment in event.attachments or ():
+        fields = [part for f in attachment.fields or () for part in (f.title, f.value)]
+        parts = (
+            attachment.pretext,
+            attachment.author_name,
+            attachment.title,
+            attachment.text or attachment.fallback,
+            *fields,
+            attachment.footer,
+        )
+        text = "\n".join(readable(part) for part in parts if part)
+        if text:
+            yield text[:_LONGEST_QUOTE]
+    for file in event.files or ():
+        name = file.name or file.title
+        if name:
+            yield f"file: {readable(name)}"[:_LONGEST_QUOTE]
+
+
+@lru_cache(maxsize=64)
+def _mention(bot: str) -> re.Pattern[str]:
+    return re.compile(rf"[ \t]*<@{re.escape(bot)}(?:\|[^<>]*)?>[:,]?[ \t]*")
+
+
+def _given(value: str | None, name: str) -> str:
+    if not value or "\0" in value:
+        raise Malformed(f"the request has no {name}")
+    return value
+
+
+def _key(*parts: str | None) -> str:
+    return ":".join(_given(part, "id") for part in parts)
+
+
+def _time(ts: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(float(ts), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Malformed(f"{ts[:40]!r} is no time") from error

@@ -1,0 +1,335 @@
+"""Slack, outbound: the Web API through one client and one pool of connections.
+
+The SDK's own retries are off: it would send again after a connection that broke once the request
+was written, and the message would be there twice. The dispatcher asks first (`find`).
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from adapters.slack import render
+from adapters.slack.drafts import Drafts
+from adapters.slack.faults import Refusal, by_status, network, read, written
+from adapters.slack.inbound import SLACK
+from runtime.clock import Clock
+from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
+from runtime.ids import MessageId, Platform
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.messages import Content
+from runtime.model.outbox import OutboxItem
+from runtime.ports import ChatLimits
+
+log = logging.getLogger("nightdesk.slack")
+
+SLACK_API = "https://slack.com/api/"
+NEEDED_SCOPES = frozenset({"chat:write"})
+"""Permissions without which nothing works."""
+
+_METADATA = "nightdesk_message"
+_ANSWER_URL_AGE = timedelta(minutes=25)
+"""Slack takes answers at a command's own address for 30 minutes."""
+_ANSWER_HOSTS = (".slack.com", ".slack-gov.com")
+_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
+_SLACK_EARLIER = 60.0
+"""Seconds by which Slack's clock may be behind ours."""
+_PAGES = 25
+_PAGE = 200
+
+
+class SlackChat:
+    """The `ChatPort` of Slack."""
+
+    def __init__(
+        self, token: str, *, base_url: str = SLACK_API, clock: Clock, team: str | None = None
+    ) -> None:
+        """Connect to one workspace.
+
+        Args:
+            token: the Bot User OAuth Token.
+            base_url: where the Web API is; another only for tests and proxies.
+            clock: times edits, and how long a command's own address is good for.
+            team: the id of the workspace that the token must belong to; None for any.
+        """
+        self._token = token
+        self._base_url = base_url
+        self._clock = clock
+        self._team = team
+        self._session: aiohttp.ClientSession | None = None
+        self._opened: tuple[AsyncWebClient, Drafts] | None = None
+        self._direct: dict[str, str] = {}
+        self._status_refused = False
+        self.bot_user_id = ""
+        self.team_id = ""
+
+    @property
+    def platform(self) -> Platform:
+        """Slack."""
+        return SLACK
+
+    @property
+    def limits(self) -> ChatLimits:
+        """One message a second in a channel, a few at once; Slack's documented rate."""
+        return ChatLimits(per_channel=1.0, overall=20.0, burst=3)
+
+    async def open(self) -> None:
+        """Connect, and ask Slack who we are.
+
+        Raises:
+            ConfigurationError: the token is not good, or not for this workspace.
+            Retryable: Slack cannot be asked.
+        """
+        self._session = aiohttp.ClientSession(
+            timeout=_TIMEOUT,
+            connector=aiohttp.TCPConnector(limit=50),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        client = AsyncWebClient(
+            self._token,
+            base_url=self._base_url,
+            session=self._session,
+            retry_handlers=[],
+            logger=_quiet_logger(),
+        )
+        try:
+            await self._introduce(client)
+        except BaseException:
+            await self.close()
+            raise
+        self._opened = client, Drafts(client, self._clock)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        self._opened = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def split(self, content: Content) -> tuple[Content, ...]:
+        """Cut the content into messages of at most 11,000 characters as they are shown."""
+        return render.pieces(content)
+
+    async def send(self, item: OutboxItem) -> MessageId:
+        """Send one message; see `ChatPort.send`."""
+        if item.only_for is not None and (item.reply_url or not _is_direct(item)):
+            return await self._send_privately(item, item.only_for)
+        channel = item.thread.channel.channel
+        if item.draft is not None:
+            finished = await self._drafts.finish(channel, item.draft, item.content, _metadata(item))
+            if finished:
+                return item.draft
+        return await self._post(item)
+
+    async def find(self, item: OutboxItem) -> MessageId | None:
+        """Look for a message with the item's id among those since it was written."""
+        if item.only_for is not None and (item.reply_url or not _is_direct(item)):
+            raise Permanent("Slack cannot say whether a person was shown a private answer")
+        if item.draft is not None:
+            async for message in self._messages(item, oldest=item.draft, latest=item.draft):
+                if _is(message, item):
+                    return MessageId(str(message["ts"]))
+        oldest = f"{item.created_at.timestamp() - _SLACK_EARLIER:.6f}"
+        async for message in self._messages(item, oldest=oldest, latest=None):
+            if _is(message, item):
+                return MessageId(str(message["ts"]))
+        return None
+
+    async def direct(self, who: Principal) -> ThreadRef:
+        """The direct conversation with that person; opened if it is not open."""
+        channel = self._direct.get(who.user)
+        if channel is None:
+            answer = await read(self._client.conversations_open(users=[who.user]))
+            channel = str((answer["channel"] or {}).get("id", ""))
+            self._direct[who.user] = channel
+        return ThreadRef(ChannelRef(SLACK, self.team_id, channel))
+
+    async def status(self, thread: ThreadRef, text: str) -> None:
+        """Show "Nightdesk is ..." under the thread. Slack takes a status in threads only."""
+        if not thread.root or self._status_refused:
+            return
+        try:
+            await written(
+                self._client.assistant_threads_setStatus(
+                    channel_id=thread.channel.channel,
+                    thread_ts=thread.root,
+                    status=render.quiet(text)[:100],
+                )
+            )
+        except Refusal as error:
+            self._status_refused = error.code in {"unknown_method", "missing_scope"}
+            log.info("slack.no_status", extra={"why": str(error)})
+        except (Retryable, Ambiguous) as error:
+            log.debug("slack.no_status", extra={"why": str(error)})
+
+    async def begin_draft(
+        self, thread: ThreadRef, *, requester: Principal, text: str
+    ) -> MessageId | None:
+        """Begin a message that grows: a stream where Slack takes one, else one that is edited."""
+        return await self._drafts.begin(thread, requester, text)
+
+    async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
+        """Show the answer so far, at most about once a second."""
+        await self._drafts.grow(thread, draft, text)
+
+    @property
+    def _client(self) -> AsyncWebClient:
+        return self._open_parts()[0]
+
+    @property
+    def _drafts(self) -> Drafts:
+        return self._open_parts()[1]
+
+    def _open_parts(self) -> tuple[AsyncWebClient, Drafts]:
+        if self._opened is None:
+            raise Retryable("the connection to Slack is not open")
+        return self._opened
+
+    async def _introduce(self, client: AsyncWebClient) -> None:
+        """Learn who we are, and whether we may do what we must."""
+        try:
+            answer = await read(client.auth_test())
+        except Refusal as error:
+            raise ConfigurationError(f"Slack: {error}") from error
+        self.bot_user_id, self.team_id = str(answer["user_id"]), str(answer["team_id"])
+        if self._team is not None and self._team != self.team_id:
+            raise ConfigurationError(
+                f"the Slack token belongs to workspace {self.team_id}, and nightdesk.toml names "
+                f"{self._team}: use the token of that workspace, or change the id"
+            )
+        granted = answer.headers.get("x-oauth-scopes")
+        missing = NEEDED_SCOPES - {part.strip() for part in (granted or "").split(",")}
+        if granted is not None and missing:
+            raise ConfigurationError(f"Slack: {Refusal('missing_scope', ', '.join(missing))}")
+
+    async def _post(self, item: OutboxItem) -> MessageId:
+        answer = await written(
+            self._client.chat_postMessage(
+                channel=item.thread.channel.channel,
+                text=render.plain(item.content.text),
+                blocks=render.blocks(item.content),
+                thread_ts=item.thread.root or None,
+                unfurl_links=False,
+                unfurl_media=False,
+                link_names=False,
+                mrkdwn=False,
+                parse="none",
+                metadata=_metadata(item),
+            )
+        )
+        return MessageId(str(answer["ts"]))
+
+    async def _send_privately(self, item: OutboxItem, who: Principal) -> MessageId:
+        young = self._clock.now() - item.created_at < _ANSWER_URL_AGE
+        if item.reply_url and young and self._is_slacks(item.reply_url):
+            answered = await self._answer(item)
+            if answered:
+                # Slack does not say which message it made, and nobody could edit it.
+                return MessageId(f"private-{item.id}")
+        answer = await written(
+            self._client.chat_postEphemeral(
+                channel=item.thread.channel.channel,
+                user=who.user,
+                text=render.plain(item.content.text),
+                blocks=render.blocks(item.content),
+                thread_ts=item.thread.root or None,
+                link_names=False,
+                parse="none",
+            )
+        )
+        return MessageId(str(answer["message_ts"]))
+
+    async def _answer(self, item: OutboxItem) -> bool:
+        """Answer at the command's own address; False where it takes no more answers."""
+        body: dict[str, object] = {
+            "response_type": "ephemeral",
+            "replace_original": False,
+            "text": render.plain(item.content.text),
+            "blocks": render.blocks(item.content),
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        if item.thread.root:
+            body["thread_ts"] = item.thread.root
+        if self._session is None:
+            raise Retryable("the connection to Slack is not open")
+        with network():
+            async with self._session.post(
+                item.reply_url, json=body, allow_redirects=False
+            ) as response:
+                told = by_status(response.status, response.headers.get("Retry-After"))
+                if told is not None:
+                    raise told
+                return response.status == HTTPStatus.OK
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether the address is Slack's: what it is sent is for one person's eyes."""
+        parts, ours = urlsplit(url), urlsplit(self._base_url)
+        if (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc):
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and f".{host}".endswith(_ANSWER_HOSTS)
+
+    async def _messages(
+        self, item: OutboxItem, *, oldest: str, latest: str | None
+    ) -> AsyncIterator[dict[str, object]]:
+        """Messages of the thread, or of the channel, between two times."""
+        cursor: str | None = None
+        for _ in range(_PAGES):
+            answer = await read(self._page(item.thread, oldest, latest, cursor))
+            for message in answer["messages"] or ():
+                yield message
+            cursor = (answer["response_metadata"] or {}).get("next_cursor") or None
+            if cursor is None:
+                return
+        raise Permanent(f"there are more than {_PAGES * _PAGE} messages to look through")
+
+    def _page(
+        self, thread: ThreadRef, oldest: str, latest: str | None, cursor: str | None
+    ) -> Awaitable[AsyncSlackResponse]:
+        channel = thread.channel.channel
+        if thread.root:
+            return self._client.conversations_replies(
+                channel=channel,
+                ts=thread.root,
+                oldest=oldest,
+                latest=latest,
+                inclusive=True,
+                include_all_metadata=True,
+                limit=_PAGE,
+                cursor=cursor,
+            )
+        return self._client.conversations_history(
+            channel=channel,
+            oldest=oldest,
+            latest=latest,
+            inclusive=True,
+            include_all_metadata=True,
+            limit=_PAGE,
+            cursor=cursor,
+        )
+
+
+def _is_direct(item: OutboxItem) -> bool:
+    return item.thread.channel.channel.startswith("D")
+
+
+def _metadata(item: OutboxItem) -> dict[str, object]:
+    """The idempotency key: it travels with the message and is read back."""
+    return {"event_type": _METADATA, "event_payload": {"id": str(item.id)}}
+
+
+def _is(message: Mapping[str, object], item: OutboxItem) -> bool:
+    return message.get("metadata") == _metadata(item)
+
+
+def _quiet_logger() -> logging.Logger:
+    """The SDK's log without its debug level, at which it writes down what people say."""
+    logger = logging.getLogger("nightdesk.slack.sdk")
+    logger.setLevel(logging.INFO)
+    return logger
