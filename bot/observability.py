@@ -94,6 +94,9 @@ def logging_to(
         _for_now(stack, logging.root, level.upper())
         for name in _QUIET:
             _for_now(stack, logging.getLogger(name), "WARNING")
+        # A line that cannot be written must not become a stack trace on the screen.
+        stack.callback(setattr, logging, "raiseExceptions", logging.raiseExceptions)
+        logging.raiseExceptions = False
         logging.captureWarnings(capture=True)
         stack.callback(logging.captureWarnings, capture=False)
         stack.enter_context(_threads_log())

@@ -21,7 +21,7 @@ from typing import TypeVar
 from bot.observability import Destination, Look, logging_to
 from bot.redaction import redactor
 from bot.role import Role
-from bot.settings import LogFormat, Settings, load_settings, write_first_config
+from bot.settings import LOG_NAME, LogFormat, Settings, load_settings, write_first_config
 from runtime.errors import ConfigurationError, NightdeskError, Refused
 
 T = TypeVar("T")
@@ -129,10 +129,7 @@ class Program:
         """Keep what nobody expected in the log file and tell a person its reference."""
         reference = secrets.token_hex(4)
         settings = self.settings
-        folder = settings.data_dir if settings else None
-        if folder is None or not folder.is_dir():
-            folder = Path(tempfile.gettempdir())
-        file = folder / "nightdesk.log"
+        file = _writable([settings.data_dir] if settings else [])
         known = settings.secrets() if settings else frozenset()
         with logging_to(Destination.FILE, file=file, level="info", look=Look.JSON, secrets=known):
             log = logging.getLogger("nightdesk")
@@ -174,6 +171,18 @@ def _expected(error: BaseException) -> list[NightdeskError]:
 def _in_words(error: NightdeskError) -> str:
     hint = error.hint if isinstance(error, Refused) else ""
     return f"{error} {hint}".strip()
+
+
+def _writable(folders: Sequence[Path]) -> Path:
+    """A log file that can be written: in the first of the folders that takes one."""
+    for folder in folders:
+        file = folder / LOG_NAME
+        try:
+            file.open("a").close()
+        except OSError:  # no such folder, no room, no right
+            continue
+        return file
+    return Path(tempfile.gettempdir()) / LOG_NAME
 
 
 def _nobody_reads() -> ExitCode:

@@ -78,12 +78,12 @@ def _platform(value: str) -> Platform:
 def _listen(value: object) -> Listen:
     if isinstance(value, bool):
         return Listen.MENTIONS if value else Listen.OFF
-    if value not in _LISTEN:
+    if not isinstance(value, str) or value not in _LISTEN:
         raise ValueError(
             "write true (mentions of the bot, and replies in its threads), false, "
             '"all", "mentions" or "off"'
         )
-    return _LISTEN[str(value)]
+    return _LISTEN[value]
 
 
 def is_model(text: str) -> bool:

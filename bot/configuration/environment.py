@@ -97,6 +97,12 @@ def _signing_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _host(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", value):
+        raise ValueError("write an address alone, such as 127.0.0.1, 0.0.0.0 or ::1")
+    return value
+
+
 def _slot(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
         raise ValueError('write up to 64 letters, digits, ".", "_" and "-", such as worker-1')
@@ -140,7 +146,7 @@ class SlackPart(_Part):
 class HttpPart(_Part):
     """`NIGHTDESK_HTTP__…`."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     port: Annotated[int, _whole(0, _LAST_PORT)] = 8787
 
 
@@ -280,6 +286,8 @@ def _filled(ours: Mapping[str, str], problems: Problems) -> dict[str, str]:
             problems.variable(name, "it is empty: give it a value, or remove it")
         elif _UNFILLED.fullmatch(text):
             problems.variable(name, f"it is still the placeholder {text}: give it a value")
+        elif not text.isprintable():
+            problems.variable(name, "there is a control character inside: write it again")
         elif _is_secret(name) and any(c.isspace() for c in text):
             problems.variable(name, "there is a blank inside: was it copied whole, and only once?")
         else:

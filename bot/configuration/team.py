@@ -229,11 +229,11 @@ class _Reader:
         read = [(place, self._entry(kind, place)) for place in places]
         return [(place, entry) for place, entry in read if entry is not None]
 
-    def _names_of(self, key: str) -> set[object]:
+    def _names_of(self, key: str) -> set[str]:
         """The names in an array of tables, of entries that cannot be used as well."""
         value = self._tables.get(key, [])
         entries = value if isinstance(value, list) else []
-        return {entry.get("name") for entry in entries if isinstance(entry, dict)}
+        return {str(entry.get("name")) for entry in entries if isinstance(entry, dict)}
 
     def _entry(self, kind: type[_E], place: Place) -> _E | None:
         """The table at that place; None, and each problem of it told, where it cannot be used."""

@@ -246,6 +246,19 @@ def test_a_mistake_before_there_is_a_data_folder_is_kept_as_well(
     assert "broken" in (home / "nightdesk.log").read_text()
 
 
+def test_a_mistake_is_kept_elsewhere_where_the_log_file_cannot_be_written(
+    home: Path, lives: Callable[[Live], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "nightdesk.toml").write_text("")
+    (data(home) / "nightdesk.log").mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    lives(raising(ValueError("broken")))
+    result = call("web")
+    assert (result.exit_code, "Traceback" in result.stderr) == (70, False)
+    assert f"The details are in {home}/nightdesk.log" in result.stderr
+    assert "broken" in (home / "nightdesk.log").read_text()
+
+
 def test_a_data_folder_that_cannot_be_made_is_told(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,15 @@ def test_a_dying_thread_and_a_warning_are_log_lines(file: Path) -> None:
     assert "old" in old["event"]
 
 
+def test_a_line_that_cannot_be_written_is_no_stack_trace_on_the_screen(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.mkdir()
+    with log_to(Screen(), file, Destination.FILE) as log:
+        log.error("turn.failed")
+    assert capsys.readouterr().err == ""
+
+
 def test_everything_is_as_it_was_afterwards(file: Path) -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers), threading.excepthook, warnings.showwarning)

@@ -140,6 +140,7 @@ def test_a_database_address_is_normalised(home: Path, given: str, normal: str) -
         ("MODELS__A__B__API_KEY", "x", "NIGHTDESK_MODELS__A__B__API_KEY: unknown variable"),
         ("SLACK", "{}", "NIGHTDESK_SLACK: unknown variable"),
         ("HTTP__PORT", "http", 'NIGHTDESK_HTTP__PORT = "http": write a number from 0 to 65535'),
+        ("HTTP__HOST", "http://0.0.0.0:1", "write an address alone, such as 127.0.0.1"),
         ("HTTP__PORT", "65536", "write a number from 0 to 65535"),
         ("HTTP__PORT", "-1", "write a number from 0 to 65535"),
         ("DATA_DIR", "", "NIGHTDESK_DATA_DIR: it is empty: give it a value, or remove it"),
