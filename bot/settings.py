@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -156,9 +156,10 @@ class Settings:
 
     def secrets(self) -> frozenset[str]:
         """The value of every secret, for whoever keeps them out of the log."""
-        password = urlsplit(self.database_url or "").password
-        own = {unquote(password)} if password else set()
-        return frozenset(own.union(_secrets_in(self.slack), _secrets_in(self.models)))
+        url = urlsplit(self.database_url or "")
+        passwords = [unquote(url.password or ""), *parse_qs(url.query).get("password", ())]
+        inside = (*_secrets_in(self.slack), *_secrets_in(self.models))
+        return frozenset(secret for secret in (*passwords, *inside) if secret)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -> Settings:

@@ -102,13 +102,22 @@ def _model(value: str) -> str:
     return value
 
 
+def is_url(text: str) -> bool:
+    """Whether it can be taken apart as a URL, its port included."""
+    try:
+        urlsplit(text).port  # noqa: B018 - reading it is the check
+    except ValueError:
+        return False
+    return True
+
+
 def web_address(value: str) -> str:
     """An http address, without its last slash.
 
     Raises:
         ValueError: it is none.
     """
-    parts = urlsplit(value)
+    parts = urlsplit(value if is_url(value) else "")
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise ValueError('write a web address such as "http://127.0.0.1:11434", without a password')
     return value.rstrip("/")

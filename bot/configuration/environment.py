@@ -25,7 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bot.configuration.entries import web_address
+from bot.configuration.entries import is_url, web_address
 from bot.configuration.problems import Problems, did_you_mean, listed, nearest, shown
 
 PREFIX = "NIGHTDESK_"
@@ -111,7 +111,7 @@ def _slot(value: str) -> str:
 
 def _database(value: str) -> str:
     scheme, separator, rest = value.partition("://")
-    if not separator or scheme not in _DRIVERS or not rest.strip("/"):
+    if not separator or scheme not in _DRIVERS or not rest.strip("/") or not is_url(value):
         raise ValueError(
             'write "postgresql://user:password@host/database" or "sqlite:////folder/nightdesk.db"'
         )

@@ -114,6 +114,13 @@ def test_no_secret_shows_in_the_representation(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["postgresql://u:can%40ary@h/d", "postgresql://h/d?user=u&password=can%40ary"]
+)
+def test_the_password_of_the_database_is_a_secret(home: Path, url: str) -> None:
+    assert load(home, DATABASE_URL=url).secrets() == {"can@ary"}
+
+
+@pytest.mark.parametrize(
     ("given", "normal"),
     [
         ("postgres://h/d", "postgresql+psycopg://h/d"),
@@ -161,6 +168,13 @@ def test_a_database_address_is_normalised(home: Path, given: str, normal: str) -
             "slack.com",
             'NIGHTDESK_SLACK__BASE_URL = "slack.com": write a web address',
         ),
+        ("SLACK__BASE_URL", "http://[::1", "write a web address"),
+        (
+            "DATABASE_URL",
+            "postgresql://[::1/canary",
+            'NIGHTDESK_DATABASE_URL: write "postgresql://',
+        ),
+        ("DATABASE_URL", "postgresql://h:canary/d", 'NIGHTDESK_DATABASE_URL: write "postgresql://'),
         ("LOG_LEVEL", "debgu", 'NIGHTDESK_LOG_LEVEL = "debgu": did you mean debug?'),
         ("LOG_LEVEL", "x", "write debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "write auto, json or text"),
