@@ -14,11 +14,13 @@ class Option:
         name: without its dashes.
         value: what the value is, for the usage line.
         about: what it does.
+        also: other names for it.
     """
 
     name: str
     value: str
     about: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Form:
         arguments: what follows, for the usage line; `<required>` and `[optional]`.
         least: how many arguments there must be.
         most: how many there may be.
-        tail: everything after the verb is one text, kept as it was written.
+        tail: everything after the verb is one text, kept as it was written, never empty.
         options: its named arguments.
         about: what it does, a sentence.
         example: a whole command that works.
@@ -64,11 +66,15 @@ FORMS = (
         noun="schedule",
         verb="create",
         arguments="<when> <instruction>",
-        least=1,
         tail=True,
         options=(
             Option(name="channel", value="#name", about="where the results go"),
-            Option(name="tz", value="Area/City", about="the time zone that the times are in"),
+            Option(
+                name="tz",
+                value="Area/City",
+                about="the time zone that the times are in",
+                also=("timezone", "zone"),
+            ),
         ),
         about="Let an agent work by itself at certain times.",
         example="/schedule create every weekday at 8:30 Write the morning briefing --channel #ops",

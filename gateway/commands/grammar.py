@@ -16,7 +16,6 @@ from gateway.commands.forms import (
     noun_of,
 )
 from gateway.commands.words import Word, cut, option_in
-from runtime.errors import Refused
 
 LONGEST = 4_000
 """Characters of a command, its instruction included."""
@@ -64,10 +63,7 @@ def parse(text: str) -> ParsedCommand | UsageError:
     _, body = _signed(text)
     if len(body) > LONGEST:
         return UsageError(problem=f"That is too long: a command has at most {LONGEST} characters.")
-    try:
-        words = cut(body)
-    except Refused as refused:
-        return UsageError(problem=f"{refused.message} {refused.hint}")
+    words = cut(body)
     if not words:
         return UsageError(problem="No command was written.", forms=forms_of("help"))
     noun = noun_of(_plain_word(words[0].text))
@@ -95,9 +91,7 @@ def looks_like_command(text: str) -> bool:
         return False
     if form_of(noun, "") is None:
         return len(words) > 1 and form_of(noun, words[1]) is not None
-    return all(noun_of(word) or word.isdecimal() for word in words[1:]) and isinstance(
-        parse(text), ParsedCommand
-    )
+    return _stands_alone(noun, words[1:]) and isinstance(parse(text), ParsedCommand)
 
 
 def explain(error: UsageError) -> str:
@@ -121,6 +115,21 @@ def _signed(text: str) -> tuple[str, str]:
         return "", stripped
     name, _, rest = body.partition(" ")
     return sign, rest.lstrip() if sign and name.casefold() == _OURSELVES else body
+
+
+def _stands_alone(noun: str, others: Sequence[str]) -> bool:
+    """Whether words after a noun without verbs are its arguments and not the rest of a sentence."""
+    match noun, others:
+        case _, []:
+            return True
+        case "help", [other]:
+            return noun_of(other) is not None
+        case "help", [other, verb]:
+            return form_of(noun_of(other) or "", verb) is not None
+        case "resume", [number]:
+            return number.isdecimal()
+        case _:
+            return False
 
 
 def _plain_word(word: str) -> str:
@@ -191,7 +200,6 @@ class _Wrong(Exception):
 
 def _take_options(form: Form, words: Sequence[Word]) -> tuple[dict[str, str], list[Word]]:
     """The named arguments, and the words that are none."""
-    known = [option.name for option in form.options]
     options: dict[str, str] = {}
     rest: list[Word] = []
     waiting = ""
@@ -201,28 +209,29 @@ def _take_options(form: Form, words: Sequence[Word]) -> tuple[dict[str, str], li
             if found:
                 break
             options[waiting], waiting = word.text, ""
-        elif found is None or not _is_option(found[0], form, known):
+        elif found is None or (name := _option_name(found[0], form)) is None:
             rest.append(word)
-        elif found[0] in options:
-            raise _Wrong(f"--{found[0]} was written twice.")
+        elif name in options:
+            raise _Wrong(f"--{name} was written twice.")
         elif found[1]:
-            options[found[0]] = found[1]
+            options[name] = found[1]
         else:
-            waiting = found[0]
+            waiting = name
     if waiting:
         raise _Wrong(f"--{waiting} needs a value.")
     return options, rest
 
 
-def _is_option(name: str, form: Form, known: Sequence[str]) -> bool:
-    """Whether it is an option of the form; in an instruction a strange one is just text."""
-    if name in known:
-        return True
-    near = _near(name, known)
+def _option_name(written: str, form: Form) -> str | None:
+    """The option of the form that is meant; in an instruction a strange one is just text."""
+    known = {name: option.name for option in form.options for name in (option.name, *option.also)}
+    if written in known:
+        return known[written]
+    near = _near(written, known)
     if form.tail and not near:
-        return False
+        return None
     meant = f" Did you mean --{near[0]}?" if near else ""
-    raise _Wrong(f"There is no option --{name} here.{meant}")
+    raise _Wrong(f"There is no option --{written} here.{meant}")
 
 
 def _runs(body: str, words: Sequence[Word]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from gateway.commands import scheduletext
 from gateway.commands.forms import form_of
 from gateway.commands.grammar import ParsedCommand, UsageError, explain
 from gateway.commands.ports import Answer, Request
-from gateway.commands.words import cut, unquoted
+from gateway.commands.words import cut, left_open, unquoted
 from runtime.asking import Asked, Target, default_target, named_target, split_sentence
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -103,6 +103,11 @@ class ScheduleCommands:
     def _read(self, tail: str, request: Request, zone: str) -> Asked:
         """The time, in quotes or as the beginning of the sentence, and the instruction."""
         first = cut(tail)[0]
+        if left_open(first):
+            raise Refused(
+                "The quote around the time is not closed.",
+                hint="Close it, or leave the quotes out: they are not needed.",
+            )
         if first.quoted:
             when = self._timetable.read(first.text, now=request.at, zone=zone)
             return Asked(when=when, instruction=unquoted(tail[first.end :].strip()))

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runtime.errors import Refused
-
 # What opens a quote, and what closes it where a space or the end comes next.
 _CLOSING = {
     opening: re.compile(rf"[{closing}](?=\s|\Z)")
@@ -19,7 +17,7 @@ _CLOSING = {
         ("\u2018", "'\u2019"),
     )
 }
-_APOSTROPHES = "'\u2018"
+_DOUBLE = frozenset(_CLOSING) - {"'", "\u2018"}
 # Phones and word processors make one long dash of two hyphens.
 _DASHES = re.compile(r"(?:--|[\u2013\u2014]-?)(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?P<value>.*))?")
 
@@ -42,11 +40,7 @@ class Word:
 
 
 def cut(text: str) -> list[Word]:
-    """The words of the text, in order.
-
-    Raises:
-        Refused: a double quote is not closed.
-    """
+    """The words of the text, in order; a quote that is closed nowhere is a character like any."""
     return list(_words(text))
 
 
@@ -58,11 +52,13 @@ def option_in(word: Word) -> tuple[str, str | None] | None:
 
 def unquoted(text: str) -> str:
     """The text without the quotes around the whole of it."""
-    try:
-        words = cut(text)
-    except Refused:
-        return text
+    words = cut(text)
     return words[0].text if len(words) == 1 and words[0].quoted else text
+
+
+def left_open(word: Word) -> bool:
+    """Whether the word begins with a quote that is closed nowhere; an apostrophe is none."""
+    return not word.quoted and word.text[:1] in _DOUBLE
 
 
 def _words(text: str) -> Iterator[Word]:
@@ -80,19 +76,10 @@ def _skip_space(text: str, place: int) -> int:
 
 
 def _quoted(text: str, start: int) -> Word | None:
-    """The quoted text that begins here; an apostrophe that closes nowhere is just one."""
-    opening = text[start]
-    closing = _CLOSING.get(opening)
-    if closing is None:
-        return None
-    if match := closing.search(text, start + 1):
-        return Word(text[start + 1 : match.start()], start, match.end(), quoted=True)
-    if opening in _APOSTROPHES:
-        return None
-    raise Refused(
-        f"The quote at “{text[start : start + 20]}” is not closed.",
-        hint="Close it, or leave the quotes out: they are seldom needed.",
-    )
+    """The quoted text that begins here."""
+    closing = _CLOSING.get(text[start])
+    match = closing.search(text, start + 1) if closing else None
+    return match and Word(text[start + 1 : match.start()], start, match.end(), quoted=True)
 
 
 def _plain(text: str, start: int) -> Word:

@@ -1,0 +1,119 @@
+"""The command desk over memory, with what its ports were asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapters.memory.store import MemoryStore
+from adapters.models.scripted import ScriptedModel
+from adapters.timing.timetable import CronsimTimetable
+from gateway.commands.desk import CommandDesk
+from gateway.http import Check
+from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.conversation import Conversation
+from runtime.model.events import Body, Command, Lane, Received
+from runtime.model.team import Team
+from runtime.ports import ModelPort
+from runtime.schedules import ScheduleService
+from tests.support.build import ANN, DM, T0, inbound, team
+from tests.support.clock import ManualClock
+from tests.support.runs import RecordingDurable
+
+
+@dataclass
+class FakeControl:
+    """Conversations of one thread, latest bound first, and what was done to them."""
+
+    bound: list[Conversation] = field(default_factory=list)
+    running: bool = False
+    begun: dict[str, AgentName] = field(default_factory=dict)
+
+    async def stop(self, thread: ThreadRef) -> bool:
+        was, self.running = self.running, False
+        return was
+
+    async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
+        self.begun[key] = agent
+        return ConversationId(key)
+
+    async def earlier(self, thread: ThreadRef) -> list[Conversation]:
+        return list(self.bound)
+
+    async def resume(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        found = next(c for c in self.bound if c.id == conversation)
+        self.bound.remove(found)
+        self.bound.insert(0, found)
+
+
+@dataclass
+class FakeHealth:
+    checks: Sequence[Check] = (Check(name="database", ok=True, age_seconds=0.0, detail="answers"),)
+
+    async def readiness(self) -> Sequence[Check]:
+        return self.checks
+
+
+@dataclass
+class CommandBench:
+    """A command desk and everything around it."""
+
+    clock: ManualClock
+    store: MemoryStore
+    schedules: ScheduleService
+    control: FakeControl
+    health: FakeHealth
+    durable: RecordingDurable
+    desk: CommandDesk
+    given: int = 0
+
+    async def __call__(
+        self,
+        text: str,
+        *,
+        thread: ThreadRef = DM,
+        sender: Principal = ANN,
+        key: str = "",
+        body: Body | None = None,
+    ) -> str:
+        """Give a command; returns the answer, what only the sender sees in brackets."""
+        self.given += 1
+        row = Received(
+            id=InboxId(key or f"row-{self.given}"),
+            lane=Lane.COMMAND,
+            inbound=inbound(thread=thread, sender=sender, body=body or Command(text=text)),
+            received_at=self.clock.now(),
+        )
+        content, private = await self.desk.answer(row)
+        return f"({content.text})" if private else content.text
+
+
+def command_bench(
+    *, model: ModelPort | None = None, configured: Team | None = None
+) -> CommandBench:
+    """A desk at noon of Friday, 20 November 2026; in Berlin, where the team is, it is 13:00."""
+    clock = ManualClock(T0)
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    durable, timetable = RecordingDurable(), CronsimTimetable()
+    schedules = ScheduleService(store, timetable, durable, clock=clock)
+    control, health = FakeControl(), FakeHealth()
+    model = model or ScriptedModel(lambda _: "Fine.")
+    teams = [configured or team(model=model.info.name)]
+    desk = CommandDesk(
+        store,
+        schedules,
+        timetable,
+        control,
+        {model.info.name: model},
+        health,
+        team=lambda: teams[-1],
+        clock=clock,
+    )
+    return CommandBench(
+        clock=clock,
+        store=store,
+        schedules=schedules,
+        durable=durable,
+        control=control,
+        health=health,
+        desk=desk,
+    )
