@@ -20,10 +20,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+slack = typer.Typer(help="Connect Slack.", no_args_is_help=True)
 
 _WORK = "Work"
 _LOOK = "Look and set up"
 
+app.add_typer(slack, name="slack", rich_help_panel=_LOOK)
+
+
+_EXAMPLE_URL = "https://nightdesk.example.com"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 
@@ -130,6 +135,25 @@ def version() -> None:
 
     python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     typer.echo(f"nightdesk {version_of('nightdesk')} ({python})")
+
+
+@slack.command()
+def manifest(
+    url: Annotated[
+        str, typer.Option(help="Where Slack reaches this Nightdesk from outside.")
+    ] = _EXAMPLE_URL,
+) -> None:
+    """Print the manifest to create the Slack app from, in JSON."""
+    import json
+
+    from bot.program import say, supervised
+
+    with supervised():
+        from adapters.slack.manifest import manifest as manifest_of
+
+        typer.echo(json.dumps(manifest_of(url), indent=2))
+        if url == _EXAMPLE_URL:
+            say(f"Put your own address in the place of {_EXAMPLE_URL}, or call this with --url.")
 
 
 def _work(role: Role, *, terminal: bool = False) -> None:

@@ -297,6 +297,26 @@ def test_version_names_what_it_runs_on(home: Path) -> None:
     )
 
 
+def test_the_manifest_is_for_the_address_that_is_given(home: Path) -> None:
+    given = call("slack", "manifest", "--url", "https://desk.example.org/")
+    assert given.stderr == ""
+    settings = json.loads(given.stdout)["settings"]
+    url = settings["event_subscriptions"]["request_url"]
+    assert url == "https://desk.example.org/slack/events"
+
+
+def test_without_an_address_the_manifest_has_an_example_and_says_so(home: Path) -> None:
+    example = call("slack", "manifest")
+    assert json.loads(example.stdout)["display_information"]["name"] == "Nightdesk"
+    assert "Put your own address in the place of https://nightdesk.example.com" in example.stderr
+
+
+def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(home: Path) -> None:
+    refused = call("slack", "manifest", "--url", "http://localhost")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("nightdesk: Slack cannot post to 'http://localhost'")
+
+
 def test_migrate_makes_the_tables(home: Path) -> None:
     assert call("migrate").stdout == "The database is up to date.\n"
     assert (data(home) / "nightdesk.db").exists()
@@ -322,7 +342,7 @@ def test_help_answers_without_loading_what_commands_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
-    commands = ["run", "web", "worker", "clock", "migrate", "doctor", "status", "init"]
+    commands = ["run", "web", "worker", "clock", "migrate", "doctor", "status", "init", "slack"]
     for command in commands:
         assert f" {command} " in done.stdout
 
