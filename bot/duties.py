@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.role import Role
 from bot.wiring import Desk
-from runtime.errors import StorageFull
+from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker, Worker
 
 log = logging.getLogger("nightdesk.duties")
@@ -98,7 +98,7 @@ class Duties:
     async def _forget(self) -> None:
         try:
             gone = await self._parts.store.inbox.forget(before=self._parts.clock.now() - KEPT)
-        except StorageFull:
+        except StorageUnavailable:
             log.exception("inbox.forget_failed")
         else:
             log.info("inbox.forgotten", extra={"rows": gone})

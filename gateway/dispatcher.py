@@ -13,8 +13,8 @@ from gateway.pace import Pace
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
-from runtime.errors import Ambiguous, Permanent, Retryable, StorageFull
-from runtime.ids import IdSource, Platform
+from runtime.errors import Ambiguous, Permanent, Retryable, StorageUnavailable
+from runtime.ids import IdSource, MessageId, Platform
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.team import Team
 from runtime.ports import ChatPort, Outbox
@@ -27,8 +27,8 @@ FIRST_PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
 LONGEST_PAUSE = 300.0
 """Seconds between tries at the most."""
-FULL_DISK_PAUSE = 5.0
-"""Seconds between tries while nothing can be stored."""
+STORE_PAUSE = 5.0
+"""Seconds between tries while the database takes nothing."""
 BEHIND_PAUSE = 1.0
 """Seconds between looks at a message that stands behind a postponed one of its thread."""
 CLAIM_AT_ONCE = 50
@@ -86,7 +86,7 @@ class Dispatcher:
         rows = await self._outbox.unresolved(owner=owner)
         for item in rows:
             if item.thread.platform in self._chats:
-                await self._find_or_postpone(item)
+                await self._find_or_postpone(item, again_after=0.0)
         self.wake()
         return len(rows)
 
@@ -117,9 +117,9 @@ class Dispatcher:
                 limit=CLAIM_AT_ONCE,
                 platforms=list(self._chats),
             )
-        except StorageFull:
-            log.exception("outbox.storage_full")
-            await self._clock.sleep(FULL_DISK_PAUSE)
+        except StorageUnavailable:
+            log.exception("outbox.not_stored")
+            await self._clock.sleep(STORE_PAUSE)
             return 1
         for item in items:
             self._flying += 1
@@ -160,37 +160,20 @@ class Dispatcher:
             self._activity.end()
 
     async def _deliver_and_note(self, item: OutboxItem) -> None:
-        """Send one message; where its end cannot be noted for lack of room, find it again later."""
+        """Send one message; where its end cannot be noted, look for it once that works again."""
         work = self._deliver
         while True:
             try:
                 await work(item)
-            except StorageFull:
-                log.exception("outbox.storage_full", extra={"item": item.id})
-                await self._clock.sleep(FULL_DISK_PAUSE)
+            except StorageUnavailable:
+                log.exception("outbox.not_stored", extra={"item": item.id})
+                await self._clock.sleep(STORE_PAUSE)
                 work = self._find_or_postpone
             else:
                 return
 
     async def _deliver(self, item: OutboxItem) -> None:
-        """Send one message whatever happens. One of the two supervision points."""
-        try:
-            await self._send(item)
-        except StorageFull:
-            raise
-        except Retryable as error:
-            await self._postpone(item, error)
-        except Permanent as error:
-            await self._end(item, OutboxState.DEAD, str(error))
-        except Ambiguous:
-            log.warning("outbox.ambiguous", extra={"item": item.id})
-            await self._find_or_postpone(item)
-        except Exception:
-            reference = self._ids.new()[-8:]
-            log.exception("outbox.failed", extra={"item": item.id, "reference": reference})
-            await self._find_or_postpone(item)
-
-    async def _send(self, item: OutboxItem) -> None:
+        """Send one message, or say why not."""
         objection = objection_now(item, self._team())
         if objection:
             await self._end(item, OutboxState.WITHHELD, objection)
@@ -200,13 +183,39 @@ class Dispatcher:
             until = self._clock.now() + timedelta(seconds=wait)
             await self._outbox.postpone(item.id, until=until, error="")
             return
-        message = await self._chats[item.thread.platform].send(item)
-        await self._outbox.sent(item.id, message)
-        log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})
-        await self._settled(item, OutboxState.SENT, "")
+        match await self._send(item):
+            case Retryable() as error:
+                await self._postpone(item, error)
+            case Permanent() as error:
+                await self._end(item, OutboxState.DEAD, str(error))
+            case None:
+                await self._find_or_postpone(item)
+            case message:
+                await self._arrived(item, message)
 
-    async def _find_or_postpone(self, item: OutboxItem) -> None:
-        """Ask the platform whether it has the message; only if it has not, send it again."""
+    async def _send(self, item: OutboxItem) -> MessageId | Retryable | Permanent | None:
+        """Hand it to the platform, whatever happens there; None where nobody knows what did.
+
+        One of the supervision points: the platform's failure is an answer, the store's is not.
+        """
+        try:
+            return await self._chats[item.thread.platform].send(item)
+        except (Retryable, Permanent) as error:
+            return error
+        except Ambiguous:
+            log.warning("outbox.ambiguous", extra={"item": item.id})
+        except Exception:
+            reference = self._ids.new()[-8:]
+            log.exception("outbox.failed", extra={"item": item.id, "reference": reference})
+        return None
+
+    async def _find_or_postpone(
+        self, item: OutboxItem, *, again_after: float | None = None
+    ) -> None:
+        """Ask the platform whether it has the message; only if it has not, send it again.
+
+        A send that broke just now may still be on its way, so the next try waits a moment.
+        """
         try:
             message = await self._chats[item.thread.platform].find(item)
         except Retryable as error:
@@ -215,18 +224,21 @@ class Dispatcher:
             await self._end(item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}")
         else:
             if message is None:
-                await self._postpone(item, Retryable("not there", after=0.0))
+                await self._postpone(item, Retryable("not there", after=again_after))
                 return
-            await self._outbox.sent(item.id, message)
-            log.info("outbox.found", extra={"item": item.id})
-            await self._settled(item, OutboxState.SENT, "")
+            await self._arrived(item, message)
+
+    async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
+        await self._outbox.sent(item.id, message)
+        log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})
+        await self._settled(item, OutboxState.SENT, "")
 
     async def _postpone(self, item: OutboxItem, error: Retryable) -> None:
         now = self._clock.now()
         if now - item.created_at > GIVE_UP_AFTER:
             await self._end(item, OutboxState.DEAD, f"tried for a day: {error}")
             return
-        pause = min(FIRST_PAUSE * 2 ** min(item.attempts, 16), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(item.attempts - 1, 16), LONGEST_PAUSE)
         wait = pause if error.after is None else error.after
         if error.after:
             self._pace.hold(item, error.after)

@@ -16,7 +16,7 @@ from gateway.access import Action, authorize
 from gateway.bindings import Bindings
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import Refused, StorageFull
+from runtime.errors import Refused, StorageUnavailable
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, OutboxId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
@@ -31,8 +31,8 @@ log = logging.getLogger("nightdesk.ingress")
 REFUSE_EVERY = 3600.0
 """Seconds between two refusals to the same stranger; further events are dropped in silence."""
 _STRANGERS = 10_000
-FULL_DISK_PAUSE = 5.0
-"""Seconds between tries while nothing can be stored."""
+STORE_PAUSE = 5.0
+"""Seconds between tries while the database takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Ingress:
         """Judge and store the event; durable, or dropped for a logged reason, when this returns.
 
         Raises:
-            StorageFull: it was not stored.
+            StorageUnavailable: it was not stored.
         """
         judged = await self._judge(inbound)
         if isinstance(judged, _Drop):
@@ -138,9 +138,9 @@ class Ingress:
             try:
                 conversation = await self._conversation(received.inbound.thread)
                 await self._dispatch.post(conversation, received)
-            except StorageFull:
-                log.exception("ingress.storage_full", extra={"row": received.id})
-                await self._clock.sleep(FULL_DISK_PAUSE)
+            except StorageUnavailable:
+                log.exception("ingress.not_stored", extra={"row": received.id})
+                await self._clock.sleep(STORE_PAUSE)
             else:
                 return
 

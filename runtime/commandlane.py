@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from runtime.clock import Clock
-from runtime.errors import NightdeskError, StorageFull
+from runtime.errors import NightdeskError, StorageUnavailable
 from runtime.ids import IdSource, OutboxId, derived
 from runtime.model.events import Message, Received
 from runtime.model.messages import Content, Reply
@@ -15,8 +15,8 @@ from runtime.words import explain
 
 log = logging.getLogger("nightdesk.commands")
 
-FULL_DISK_PAUSE = 5.0
-"""Seconds between tries while nothing can be stored."""
+STORE_PAUSE = 5.0
+"""Seconds between tries while the database takes nothing."""
 
 
 class CommandLane:
@@ -46,9 +46,9 @@ class CommandLane:
             content, private = await self._answer(received)
             try:
                 await self._inbox.finish(received.id, self._rows(received, content, private))
-            except StorageFull:
-                log.exception("command.storage_full", extra={"row": received.id})
-                await self._clock.sleep(FULL_DISK_PAUSE)
+            except StorageUnavailable:
+                log.exception("command.not_stored", extra={"row": received.id})
+                await self._clock.sleep(STORE_PAUSE)
             else:
                 self._wake_outbox()
                 return

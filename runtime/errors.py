@@ -74,7 +74,11 @@ class ConfigurationError(NightdeskError):
     """The configuration cannot be used; stop and say which line."""
 
 
-class StorageFull(Retryable):
+class StorageUnavailable(Retryable):
+    """The database cannot be reached just now; nothing was stored."""
+
+
+class StorageFull(StorageUnavailable):
     """The disk is full; nothing was stored and nothing was acknowledged."""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import StorageFull
+from runtime.errors import StorageUnavailable
 from runtime.ids import ConversationId
 from runtime.model.events import Lane, Received
 from runtime.turns import TurnRunner
@@ -23,8 +23,8 @@ TURNS_AT_ONCE = 64
 """Turns that run side by side in one process; more wait for a place."""
 SAY_QUEUED_AFTER = 2.0
 """Seconds that a turn has run before a message behind it is told that it waits."""
-FULL_DISK_PAUSE = 5.0
-"""Seconds between tries while nothing can be stored."""
+STORE_PAUSE = 5.0
+"""Seconds between tries while the database takes nothing."""
 
 
 RowTask = Callable[[Received], Awaitable[None]]
@@ -159,9 +159,9 @@ class Mailboxes:
             while True:
                 try:
                     return await self._turns.work(conversation)
-                except StorageFull:
-                    log.exception("turn.storage_full", extra={"conversation": conversation})
-                    await self._clock.sleep(FULL_DISK_PAUSE)
+                except StorageUnavailable:
+                    log.exception("turn.not_stored", extra={"conversation": conversation})
+                    await self._clock.sleep(STORE_PAUSE)
 
     def _line_up(self, conversation: ConversationId, received: Received) -> None:
         line = self._commands.get(conversation)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from runtime.course import Course, TurnDeps
-from runtime.errors import Conflict, NightdeskError, Refused, StorageFull
+from runtime.errors import Conflict, NightdeskError, Refused, StorageUnavailable
 from runtime.ids import ConversationId, OutboxId, derived
 from runtime.live import LiveAnswer, thinking
 from runtime.model.conversation import Entry, Role
@@ -55,7 +55,7 @@ class TurnRunner:
         """Run the conversation's next turn, or take up its open one; False where there is none.
 
         Raises:
-            StorageFull: nothing could be stored; call again later.
+            StorageUnavailable: nothing could be stored; call again later.
         """
         start = await self._deps.store.turns.begin(conversation, owner=self._deps.owner)
         if start is None:
@@ -70,7 +70,7 @@ class TurnRunner:
         """Run a run's turn; the run delivers what comes of it. None where another owner has it.
 
         Raises:
-            StorageFull: nothing could be stored; call again later.
+            StorageUnavailable: nothing could be stored; call again later.
         """
         outcome = await self._attempt(start, None)
         if outcome is not None:
@@ -88,7 +88,7 @@ class TurnRunner:
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return None
-        except StorageFull:
+        except StorageUnavailable:
             raise
         except NightdeskError as error:
             log.warning("turn.refused", extra={"turn": turn.id}, exc_info=error)

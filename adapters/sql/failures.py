@@ -4,7 +4,7 @@ import sqlite3
 
 import sqlalchemy as sa
 
-from runtime.errors import NightdeskError, Retryable, StorageDamaged, StorageFull
+from runtime.errors import NightdeskError, StorageDamaged, StorageFull, StorageUnavailable
 
 _SQLITE: dict[int, type[NightdeskError]] = {
     sqlite3.SQLITE_FULL: StorageFull,
@@ -12,8 +12,8 @@ _SQLITE: dict[int, type[NightdeskError]] = {
     sqlite3.SQLITE_NOTADB: StorageDamaged,
     # The disk failed under a write, so what is on it now is unknown.
     sqlite3.SQLITE_IOERR: StorageDamaged,
-    sqlite3.SQLITE_BUSY: Retryable,
-    sqlite3.SQLITE_LOCKED: Retryable,
+    sqlite3.SQLITE_BUSY: StorageUnavailable,
+    sqlite3.SQLITE_LOCKED: StorageUnavailable,
 }
 """By primary result code (https://sqlite.org/rescode.html)."""
 
@@ -42,7 +42,7 @@ def of_postgres(error: sa.exc.DBAPIError) -> NightdeskError:
     state = sqlstate(error)
     kind = _POSTGRES.get(state, NightdeskError)
     if kind is NightdeskError and (error.connection_invalidated or not state):
-        kind = Retryable
+        kind = StorageUnavailable
     ours = _with_cause(kind, f"{state or type(error.orig).__name__}: {error.orig}")
     ours.__cause__ = error
     return ours

@@ -1,0 +1,152 @@
+"""The real program in this event loop: settings from an environment, real time, a fake Slack."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+
+from bot.lifecycle import run
+from bot.role import Role
+from bot.settings import load_settings
+from tests.support.eventually import eventually
+from tests.support.fake_slack import CHANNEL, TEAM, TOKEN, FakeSlack, Posted
+from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
+
+CONFIG = f"""
+[team]
+name = "Night shift"
+timezone = "Europe/Berlin"
+
+[slack]
+workspace = "{TEAM}"
+
+[[members]]
+name = "Ada"
+role = "owner"
+slack = "{ADA}"
+
+[[channels]]
+platform = "slack"
+id = "{CHANNEL}"
+name = "#ops"
+listen = true
+proactive = true
+
+[[agents]]
+name = "desk"
+model = "offline"
+instructions = "Be brief."
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The running program, seen from Slack.
+
+    Attributes:
+        slack: the fake Slack that it posts to.
+        sender: signs what Slack posts to it.
+        base: its address.
+        session: posts.
+    """
+
+    slack: FakeSlack
+    sender: SlackSender
+    base: str
+    session: aiohttp.ClientSession
+
+    async def post(self, signed: Signed) -> int:
+        """Post a request to the program; its status."""
+        status, _ = await signed.post(self.base, self.session)
+        return status
+
+    async def mention(self, text: str, *, ts: str, thread_ts: str | None = None) -> int:
+        """Ada mentions the bot."""
+        event = self.sender.signed_event(
+            f"<@U0BOT> {text}", kind="app_mention", ts=ts, thread_ts=thread_ts
+        )
+        return await self.post(event)
+
+    async def reply(self, text: str, *, thread_ts: str) -> int:
+        """Ada writes in a thread without a mention."""
+        ts = self.sender.next_ts()
+        return await self.post(self.sender.signed_event(text, ts=ts, thread_ts=thread_ts))
+
+    async def command(self, text: str) -> int:
+        """Ada types `/nightdesk` and the text; the answer goes to a response address."""
+        return await self.post(self.sender.command(text, reply_url=self.slack.response_url()))
+
+    async def shown(self, count: int, *, seen: Callable[[Posted], bool] | None = None) -> list[str]:
+        """Wait until the bot has posted that many messages, and return their words."""
+
+        def words() -> list[str]:
+            posted = [p for p in self.slack.visible() if seen is None or seen(p)]
+            return [post.markdown or post.text for post in posted]
+
+        await eventually(lambda: len(words()) >= count, f"{count} messages")
+        return words()
+
+    async def delivered(self) -> None:
+        """Wait until nothing is on its way out any more, as `/readyz` says it."""
+        async with asyncio.timeout(10):
+            while True:
+                async with self.session.get(f"{self.base}/readyz") as answer:
+                    checks = (await answer.json())["checks"]
+                if any(c["name"] == "outbox" and c["detail"] == "nothing waits" for c in checks):
+                    return
+
+
+@asynccontextmanager
+async def running_program(folder: Path, *, config: str = CONFIG) -> AsyncIterator[Program]:
+    """Run `nightdesk run` without a terminal over SQLite in `folder`, connected to a fake Slack."""
+    (folder / "nightdesk.toml").write_text(config)
+    port = free_port()
+    async with FakeSlack() as slack, aiohttp.ClientSession() as session:
+        environ = {
+            "HOME": str(folder),
+            "NIGHTDESK_DATA_DIR": str(folder),
+            "NIGHTDESK_HTTP__PORT": str(port),
+            "NIGHTDESK_SLACK__SIGNING_SECRET": SECRET,
+            "NIGHTDESK_SLACK__BOT_TOKEN": TOKEN,
+            "NIGHTDESK_SLACK__BASE_URL": slack.url,
+            "NIGHTDESK_NO_SPEND": "1",
+        }
+        settings = replace(load_settings(environ, cwd=folder), terminal=False)
+        base = f"http://127.0.0.1:{port}"
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(run(settings, Role.ALL))
+            try:
+                await _answering(session, f"{base}/readyz", task)
+                yield Program(slack, SlackSender(time.time), base, session)
+            finally:
+                if not task.done():
+                    os.kill(os.getpid(), signal.SIGTERM)
+        assert slack.violations == []
+
+
+async def _answering(session: aiohttp.ClientSession, url: str, task: asyncio.Task[int]) -> None:
+    """Return once the address answers 200; fail where the program ends first."""
+    async with asyncio.timeout(20):
+        while not task.done():
+            try:
+                async with session.get(url) as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.02)
+    await task
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
