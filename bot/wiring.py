@@ -103,57 +103,15 @@ class Desk:
 
 def wire(parts: Parts) -> Desk:
     """Put a process together."""
-    activity = Activity()
-    aftermath = Aftermath(
-        parts.store, parts.chats, team=parts.team, split=_splitter(parts), clock=parts.clock
-    )
-    dispatcher = Dispatcher(
-        parts.store.outbox,
-        parts.chats,
-        team=parts.team,
-        clock=parts.clock,
-        ids=parts.ids,
-        owner=parts.slot,
-        activity=activity,
-        settled=aftermath,
-    )
+    activity, passes = Activity(), Passes()
+    dispatcher = _dispatcher(parts, activity)
     schedules = ScheduleService(
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
     turns = TurnRunner(_turn_deps(parts, dispatcher.wake, schedules))
+    mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake)
+    _register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
-    queued = QueuedNotice(
-        parts.store.outbox,
-        split=_splitter(parts),
-        clock=parts.clock,
-        wake_outbox=dispatcher.wake,
-    )
-    mailboxes = Mailboxes(turns, queued=queued, clock=parts.clock, activity=activity)
-    firings = Firings(
-        parts.store,
-        turns,
-        team=parts.team,
-        split=_splitter(parts),
-        clock=parts.clock,
-        owner=parts.slot,
-        wake_outbox=dispatcher.wake,
-        ended=activity.note,
-    )
-    parts.durable.register(FIRING, firings.workflow)
-    worker = QueueWorker(parts.store.inbox, mailboxes)
-    parts.durable.register(MAILBOX, worker.workflow)
-    ingress = Ingress(
-        parts.store,
-        bindings,
-        mailboxes if parts.alone else QueueDispatch(parts.durable),
-        team=parts.team,
-        is_command=looks_like_command,
-        split=_splitter(parts),
-        clock=parts.clock,
-        ids=parts.ids,
-        wake_outbox=dispatcher.wake,
-        activity=activity,
-    )
     control = ConversationControl(
         parts.store,
         mailboxes,
@@ -162,8 +120,6 @@ def wire(parts: Parts) -> Desk:
         forget_binding=bindings.forget,
         wake_outbox=dispatcher.wake,
     )
-    engine = Engine(parts.store, mailboxes, activity=activity, drained=dispatcher.drained)
-    passes = Passes()
     health = Readiness(
         parts.store,
         clock=parts.clock,
@@ -173,31 +129,108 @@ def wire(parts: Parts) -> Desk:
     return Desk(
         parts=parts,
         activity=activity,
-        ingress=ingress,
+        ingress=_ingress(parts, bindings, mailboxes, activity, dispatcher.wake),
         dispatcher=dispatcher,
         mailboxes=mailboxes,
-        commands=CommandLane(
-            parts.store.inbox,
-            CommandDesk(
-                parts.store,
-                schedules,
-                parts.timetable,
-                control,
-                parts.models,
-                health,
-                team=parts.team,
-                clock=parts.clock,
-            ),
-            split=_splitter(parts),
-            clock=parts.clock,
-            ids=parts.ids,
-            wake_outbox=dispatcher.wake,
-        ),
+        commands=_commands(parts, control, schedules, health, dispatcher.wake),
         health=health,
         passes=passes,
         schedules=schedules,
-        engine=engine,
+        engine=Engine(parts.store, mailboxes, activity=activity, drained=dispatcher.drained),
         control=control,
+    )
+
+
+def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
+    return Dispatcher(
+        parts.store.outbox,
+        parts.chats,
+        team=parts.team,
+        clock=parts.clock,
+        ids=parts.ids,
+        owner=parts.slot,
+        activity=activity,
+        settled=Aftermath(
+            parts.store, parts.chats, team=parts.team, split=_splitter(parts), clock=parts.clock
+        ),
+    )
+
+
+def _mailboxes(
+    parts: Parts, turns: TurnRunner, activity: Activity, wake_outbox: Callable[[], None]
+) -> Mailboxes:
+    queued = QueuedNotice(
+        parts.store.outbox, split=_splitter(parts), clock=parts.clock, wake_outbox=wake_outbox
+    )
+    return Mailboxes(turns, queued=queued, clock=parts.clock, activity=activity)
+
+
+def _register_workflows(
+    parts: Parts,
+    turns: TurnRunner,
+    mailboxes: Mailboxes,
+    activity: Activity,
+    wake_outbox: Callable[[], None],
+) -> None:
+    firings = Firings(
+        parts.store,
+        turns,
+        team=parts.team,
+        split=_splitter(parts),
+        clock=parts.clock,
+        owner=parts.slot,
+        wake_outbox=wake_outbox,
+        ended=activity.note,
+    )
+    parts.durable.register(FIRING, firings.workflow)
+    parts.durable.register(MAILBOX, QueueWorker(parts.store.inbox, mailboxes).workflow)
+
+
+def _ingress(
+    parts: Parts,
+    bindings: Bindings,
+    mailboxes: Mailboxes,
+    activity: Activity,
+    wake_outbox: Callable[[], None],
+) -> Ingress:
+    return Ingress(
+        parts.store,
+        bindings,
+        mailboxes if parts.alone else QueueDispatch(parts.durable),
+        team=parts.team,
+        is_command=looks_like_command,
+        split=_splitter(parts),
+        clock=parts.clock,
+        ids=parts.ids,
+        wake_outbox=wake_outbox,
+        activity=activity,
+    )
+
+
+def _commands(
+    parts: Parts,
+    control: ConversationControl,
+    schedules: ScheduleService,
+    health: Readiness,
+    wake_outbox: Callable[[], None],
+) -> CommandLane:
+    desk = CommandDesk(
+        parts.store,
+        schedules,
+        parts.timetable,
+        control,
+        parts.models,
+        health,
+        team=parts.team,
+        clock=parts.clock,
+    )
+    return CommandLane(
+        parts.store.inbox,
+        desk,
+        split=_splitter(parts),
+        clock=parts.clock,
+        ids=parts.ids,
+        wake_outbox=wake_outbox,
     )
 
 
