@@ -45,6 +45,10 @@ class ExitCode(IntEnum):
 def supervised() -> Iterator["Program"]:
     """Do the work of one command; whatever it raises is told, and ends the process."""
     program = Program()
+    # A command that keeps no log answers by its own words; without this, a library's warning
+    # would be printed as it comes.
+    silence = logging.NullHandler()
+    logging.root.addHandler(silence)
     try:
         yield program
     except NightdeskError as error:
@@ -55,6 +59,8 @@ def supervised() -> Iterator["Program"]:
         expected = _expected(error)
         code = program.told(expected) if expected else program.crashed(error)
         raise SystemExit(code) from None
+    finally:
+        logging.root.removeHandler(silence)
 
 
 class Program:

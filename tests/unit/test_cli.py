@@ -1,6 +1,7 @@
 """The command line: what it starts, what it says, and what it ends with."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -323,6 +324,24 @@ def test_migrate_makes_the_tables(home: Path) -> None:
     assert call("migrate").exit_code == 0
 
 
+def test_doctor_ends_with_1_where_something_is_wrong(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HTTP__PORT", "0")
+    well = call("doctor")
+    assert (well.exit_code, well.stderr) == (0, "")
+    assert well.stdout.startswith("ok       python")
+    (home / "nightdesk.toml").write_text("[teem]\n")
+    ill = call("doctor", "--json")
+    assert ill.exit_code == 1
+    assert json.loads(ill.stdout)["ok"] is False
+
+
+def test_status_before_anything_ran(home: Path) -> None:
+    assert call("status").stdout.startswith("Running    nothing\n")
+    assert json.loads(call("status", "--json").stdout)["processes"] == []
+
+
 def test_an_unknown_command_names_the_nearest(home: Path) -> None:
     result = call("docter")
     assert result.exit_code == 2
@@ -345,6 +364,15 @@ def test_help_answers_without_loading_what_commands_need() -> None:
     commands = ["run", "web", "worker", "clock", "migrate", "doctor", "status", "init", "slack"]
     for command in commands:
         assert f" {command} " in done.stdout
+
+
+def test_a_command_without_a_log_prints_no_line_of_a_library() -> None:
+    code = (
+        "import logging\nfrom bot.program import supervised\n"
+        "with supervised(): logging.getLogger('library').warning('of no use')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_as_a_module_and_with_a_reader_that_leaves_early(home: Path) -> None:
