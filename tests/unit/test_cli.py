@@ -1,7 +1,6 @@
 """The command line: what it starts, what it says, and what it ends with."""
 
 import json
-import logging
 import re
 import subprocess
 import sys
