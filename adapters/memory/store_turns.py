@@ -56,7 +56,7 @@ class MemoryTurns:
             draft=None,
             started_at=self._clock.now(),
         )
-        return self._start(fresh, instruction)
+        return self._start(fresh, instruction, sender=None)
 
     async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
         """Append to the log: see the port."""
@@ -133,13 +133,11 @@ class MemoryTurns:
             draft=None,
             started_at=self._clock.now(),
         )
-        return self._start(fresh, words_of(inbound.body))
+        return self._start(fresh, words_of(inbound.body), sender=inbound.sender)
 
-    def _start(self, turn: Turn, words: str) -> TurnStart:
+    def _start(self, turn: Turn, words: str, *, sender: Principal | None) -> TurnStart:
         self._tables.turns[turn.id] = TurnRow(turn)
-        asked = Entry(
-            role=Role.USER, text=words, at=turn.started_at, turn=turn.id, sender=turn.requester
-        )
+        asked = Entry(role=Role.USER, text=words, at=turn.started_at, turn=turn.id, sender=sender)
         self._tables.write_log(turn.conversation, [asked])
         return self._with_log(turn)
 

@@ -165,7 +165,7 @@ class SqlTurns:
     ) -> TurnStart | None:
         """Take up or begin a run's turn: see the port."""
         now = self._clock.now()
-        asked = Entry(role=Role.USER, text=instruction, at=now, turn=turn, sender=requester)
+        asked = Entry(role=Role.USER, text=instruction, at=now, turn=turn)
 
         def work(transaction: Transaction) -> TurnStart | None:
             covered = _lock(transaction, conversation)

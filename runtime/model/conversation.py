@@ -34,7 +34,8 @@ class Entry:
         text: what was said, or a tool's answer, or the summary.
         at: when it was written.
         turn: the turn that wrote it.
-        sender: the person, for `USER` entries that a person wrote.
+        sender: the person, for `USER` entries that a person wrote; None for the instruction of a
+            run, which nobody typed just now.
         tool_calls: the tools an assistant entry asks for.
         call: the tool call that a `TOOL` or `EXECUTING` entry belongs to.
         covers: for a summary, the sequence number of the last entry it stands for.

@@ -1,6 +1,7 @@
 """The promises of `runtime.ports.Turns`, on every implementation."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -198,6 +199,24 @@ async def test_a_turn_begins_with_its_summary_first(store: Store, rows: Rows) ->
     assert texts(again.entries) == ["one", "2"]
 
 
+async def test_every_turn_begins_with_all_that_the_log_still_says(store: Store, rows: Rows) -> None:
+    conversation = await store.conversations.bind(THREAD, DESK)
+    for number in range(1, 8):
+        turn = (await begun(store, rows.received(f"question {number}"))).turn
+        entries = [rows.entry(f"answer {number}")]
+        if number % 3 == 0:
+            covers = (await store.conversations.entries(conversation))[-2].seq
+            summary = rows.entry(f"summary {number}", role=Role.SUMMARY)
+            entries.append(replace(summary, covers=covers))
+        await store.turns.append(turn.id, turn.fence, entries)
+
+        again = await store.turns.begin(conversation, owner="here")
+
+        assert again is not None
+        assert list(again.entries) == await store.conversations.entries(conversation, limit=99)
+        await store.turns.finish(turn.id, again.turn.fence, state=TurnState.DONE)
+
+
 async def test_a_finished_turn_leaves_its_answer_in_the_outbox(store: Store, rows: Rows) -> None:
     received = rows.received("first")
     turn = (await begun(store, received)).turn
@@ -304,7 +323,7 @@ async def test_a_runs_turn_begins_with_the_instruction(store: Store, clock: Manu
     assert (start.turn.id, start.turn.inbox, start.turn.thread) == (RUN, None, None)
     assert (start.turn.attempt, start.turn.requester) == (1, ADA)
     assert start.entries == (
-        Entry(role=Role.USER, text="Say what ran.", at=clock.now(), turn=RUN, sender=ADA, seq=1),
+        Entry(role=Role.USER, text="Say what ran.", at=clock.now(), turn=RUN, seq=1),
     )
 
 
