@@ -6,7 +6,7 @@ from dataclasses import replace
 from adapters.models import briefing
 from adapters.models.intents import Ask, Topic
 from runtime.model.facts import DeskFacts
-from runtime.model.schedule import OccurrenceState
+from runtime.model.schedule import OccurrenceState, ScheduleState
 
 SECTIONS = {
     Topic.RUNS: briefing.RAN,
@@ -52,7 +52,11 @@ def _listed(head: str, lines: list[str], nothing: str) -> str:
 def _schedules(facts: DeskFacts) -> str:
     return _listed(
         "These are the schedules:",
-        [briefing.schedule_line(schedule, facts) for schedule in facts.schedules],
+        [
+            briefing.schedule_line(schedule, facts)
+            for schedule in facts.schedules
+            if schedule.state is not ScheduleState.FINISHED
+        ],
         "There are no schedules. `/schedule create <when> <instruction>` makes one.",
     )
 

@@ -14,7 +14,7 @@ from runtime.model.schedule import OccurrenceState, ScheduleState
 _MOST_LINES = 10
 _LONGEST_INSTRUCTION = 80
 _LONGEST_ERROR = 200
-_UNDER_WAY = frozenset({"", "pending", "sending", "sent"})
+_UNDER_WAY = frozenset({"", "pending", "sending", "sent", "on its way"})
 
 RAN = "Ran"
 FAILED = "Failed"
@@ -64,7 +64,7 @@ def run_line(run: RunFact, facts: DeskFacts) -> str:
     if run.error:
         line += f": {_cut(run.error, _LONGEST_ERROR)}"
     if run.delivery not in _UNDER_WAY:
-        line += f" (not delivered: {_cut(run.delivery, _LONGEST_ERROR)})"
+        line += f" ({_cut(run.delivery, _LONGEST_ERROR)})"
     return line
 
 

@@ -82,7 +82,9 @@ def messages(request: ModelRequest, names: ToolNames) -> list[Message]:
     `EXECUTING` entries are left out, and a tool call whose result the log lacks is given a result
     that says so, because providers refuse a call without one.
     """
-    said: list[Message] = [{"role": "system", "content": request.instructions}]
+    said: list[Message] = []
+    if request.instructions:
+        said.append({"role": "system", "content": request.instructions})
     several = len({entry.sender for entry in request.entries if entry.sender is not None}) > 1
     waiting: dict[ToolCallId, None] = {}
     for entry in request.entries:
@@ -102,8 +104,8 @@ def messages(request: ModelRequest, names: ToolNames) -> list[Message]:
 
 def _add(said: list[Message], message: Message) -> None:
     """Append; what the user's side says twice in a row is one message, as some servers demand."""
-    last = said[-1]
-    if message["role"] == "user" == last["role"]:
+    last = said[-1] if said else message
+    if last is not message and message["role"] == "user" == last["role"]:
         last["content"] = f"{last['content']}\n\n{message['content']}"
     else:
         said.append(message)

@@ -34,6 +34,11 @@ def test_the_instructions_are_the_only_system_message_and_the_first() -> None:
     ]
 
 
+def test_without_instructions_there_is_no_system_message() -> None:
+    sent = messages(request("hello", instructions=""), NAMES)
+    assert sent == [{"role": "user", "content": "hello"}]
+
+
 def test_a_summary_speaks_for_the_users_side_and_not_for_the_system() -> None:
     sent = messages(
         request(entry(Role.SUMMARY, "Anna likes tea."), answered("Yes."), "And?"), NAMES

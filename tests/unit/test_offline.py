@@ -59,6 +59,7 @@ PAUSED = ScheduleFact(
     state=ScheduleState.PAUSED,
     next_at=None,
 )
+PAST = replace(PAUSED, number=4, instruction="Say hello", state=ScheduleState.FINISHED)
 FULL = DeskFacts(
     now=NOW,
     zone="Europe/Berlin",
@@ -66,9 +67,9 @@ FULL = DeskFacts(
     agent=AgentName("desk"),
     model=ModelName("offline"),
     since=NOW - 24 * HOUR,
-    schedules=(BACKUPS, BRIEFING, PAUSED),
+    schedules=(BACKUPS, BRIEFING, PAUSED, PAST),
     runs=(
-        _run(OccurrenceState.MISSED, 20),
+        _run(OccurrenceState.MISSED, 20, delivery=""),
         _run(OccurrenceState.DONE, 5),
         _run(OccurrenceState.FAILED, 4, error="the model timed out", delivery=""),
         _run(OccurrenceState.DUE, 0),
@@ -356,9 +357,9 @@ async def test_a_long_night_is_cut_and_says_by_how_much() -> None:
 
 
 async def test_a_result_that_was_kept_back_says_why() -> None:
-    runs = (_run(OccurrenceState.DONE, 5, delivery="#dev is not on the list"),)
+    runs = (_run(OccurrenceState.DONE, 5, delivery="kept, not sent: #dev is closed"),)
     text = await _chat(replace(FULL, runs=runs)).say("briefing", instruction=True)
-    assert "Check the backups (not delivered: #dev is not on the list)" in text
+    assert "Check the backups (kept, not sent: #dev is closed)" in text
 
 
 async def test_a_long_instruction_is_one_short_line() -> None:
