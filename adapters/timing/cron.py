@@ -59,12 +59,12 @@ def checked(text: str) -> str:
     fields = expression.split()
     if len(fields) > len(_FIELDS):
         raise Refused(
-            f"“{expression}” has {len(fields)} fields, one of them for seconds, and a "
+            f"“{expression}” has {_count(fields)}, one of them for seconds, and a "
             "schedule comes once a minute at most.",
             hint=_EXAMPLE,
         )
     if len(fields) < len(_FIELDS):
-        raise Refused(f"“{expression}” has {len(fields)} fields, not five.", hint=_EXAMPLE)
+        raise Refused(f"“{expression}” has {_count(fields)}, not five.", hint=_EXAMPLE)
     _check_fields(fields)
     if not _comes(expression):
         raise Refused(
@@ -160,6 +160,10 @@ def _comes(expression: str) -> bool:
         return next(iter(_simulate(_spelled(expression), _SOME_DAY)), None) is not None
     except CronSimError:  # each field is right by itself, so that it is the day in its month
         return False
+
+
+def _count(fields: list[str]) -> str:
+    return f"{len(fields)} field" if len(fields) == 1 else f"{len(fields)} fields"
 
 
 def _check_fields(fields: list[str]) -> None:

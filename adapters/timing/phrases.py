@@ -145,9 +145,12 @@ def _weekday_range(what: str) -> str | None:
     if match is None:
         return None
     first, last = wording.weekday_number(match[1]), wording.weekday_number(match[2])
-    if first <= last:
-        return f"* * {first}-{last}"
-    return f"* * {first}-7,1-{last}"
+    days = _span(first, last) if first <= last else f"{_span(first, 7)},{_span(1, last)}"
+    return f"* * {days}"
+
+
+def _span(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _weekdays(what: str) -> str | None:
