@@ -624,8 +624,9 @@ class Timetable(Protocol):
         "every 15 minutes", "in 2 hours", "tomorrow at 9am", "2026-12-01 14:00".
 
         Raises:
-            Refused: it is no time, lies in the past, never comes, comes more than once a
-                minute, or is a bare number or word that could mean many things.
+            NotATime: the words are no time at all.
+            Refused: the time lies in the past, never comes, comes more than once a minute, or is
+                a bare number or word that could mean many things.
         """
         ...
 
@@ -633,7 +634,7 @@ class Timetable(Protocol):
         """The first planned time after that instant, in UTC, or None. Pure.
 
         At a change of clocks each nominal local time comes once; one that does not exist comes
-        at the first moment after the gap.
+        at the first moment after the gap. Times of every hour follow real time instead.
         """
         ...
 

@@ -1,0 +1,83 @@
+"""What a sentence leaves unsaid: which of its words are the time, and where results go."""
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.timing.timetable import CronsimTimetable
+from runtime.asking import default_target, named_target, split_sentence
+from runtime.errors import NotATime, Refused
+from runtime.ids import MessageId
+from tests.support.build import DM, OPS, QUIET, T0, team
+
+TIMETABLE = CronsimTimetable()
+
+
+def split(sentence: str) -> tuple[str, str]:
+    asked = split_sentence(sentence, TIMETABLE, now=T0, zone="Europe/Berlin")
+    return asked.when.said, asked.instruction
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said", "instruction"),
+    [
+        ("every weekday at 8:30 write", "every weekday at 8:30", "write"),
+        ("0 9 * * 1-5 write", "0 9 * * 1-5", "write"),
+        ("in 2 hours 30 minutes check", "in 2 hours 30 minutes", "check"),
+        ("every day at 9 and 17 look", "every day at 9 and 17", "look"),
+        ("every day at 9 and look", "every day at 9", "and look"),
+        ("every monday at 9 2 ideas", "every monday at 9", "2 ideas"),
+        ("tomorrow at 9am", "tomorrow at 9am", ""),
+        ("at 9 in the evening call", "at 9 in the evening", "call"),
+        ("every day at 9 Europe/London call", "every day at 9", "call"),
+        ("  hourly\n- look\n- tell", "hourly", "- look\n- tell"),
+        ("noon tell me what happened 2 hours ago", "noon", "tell me what happened 2 hours ago"),
+    ],
+)
+def test_the_longest_beginning_that_is_a_time_is_the_time(
+    sentence: str, said: str, instruction: str
+) -> None:
+    assert split(sentence) == (said, instruction)
+
+
+def test_a_time_that_cannot_be_kept_is_the_reason_and_not_the_words_around_it() -> None:
+    with pytest.raises(Refused, match="more than once a minute"):
+        split("every 10 seconds look at the queue")
+    with pytest.raises(Refused, match="At what time of day"):
+        split("every weekday write the briefing at length")
+
+
+def test_a_sentence_without_a_time_is_refused_with_what_would_be_one() -> None:
+    with pytest.raises(NotATime, match="“write the briefing every day at 9” does not") as refused:
+        split("write the briefing every day at 9")
+    assert "every weekday at 8:30" in refused.value.hint
+    with pytest.raises(NotATime):
+        split("")
+
+
+def test_results_go_where_they_were_asked_for_if_the_list_has_it() -> None:
+    target = default_target(team(), OPS.under(MessageId("m")))
+    assert (target.thread, target.elsewhere, target.listed) == (OPS, False, True)
+
+
+def test_results_go_to_the_only_listed_channel_otherwise() -> None:
+    target = default_target(team(), QUIET)
+    assert (target.thread, target.elsewhere, target.listed) == (OPS, True, True)
+
+
+def test_between_several_listed_channels_nothing_is_guessed() -> None:
+    base = team()
+    twice = replace(base.channels[0], ref=replace(OPS.channel, channel="ops2"))
+    target = default_target(replace(base, channels=(*base.channels, twice)), DM)
+    assert (target.thread, target.elsewhere, target.listed) == (DM, False, False)
+
+
+def test_a_named_channel_is_a_configured_one() -> None:
+    target = named_target(team(), " #Quiet ", DM)
+    assert (target.thread, target.elsewhere, target.listed) == (QUIET, True, False)
+    with pytest.raises(Refused, match="is no configured channel") as refused:
+        named_target(team(), "nowhere", DM)
+    assert refused.value.hint == "Configured: #ops, #quiet."
+    with pytest.raises(Refused) as refused:
+        named_target(replace(team(), channels=()), "ops", DM)
+    assert "No channel is configured yet" in refused.value.hint
