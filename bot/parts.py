@@ -98,7 +98,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 role=role,
                 slot=settings.slot_for(role),
                 team=_team_of(settings),
-                alone=settings.database_url is None,
+                alone=settings.on_sqlite,
                 clock=clock,
                 ids=ids,
                 store=store,
@@ -116,7 +116,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
 
 
 def _refuse_split_roles_on_sqlite(settings: Settings, role: Role) -> None:
-    if role is not Role.ALL and settings.database_url is None:
+    if role is not Role.ALL and settings.on_sqlite:
         raise ConfigurationError(
             f"the role {role} shares its database with other processes, and SQLite has one owner: "
             "set NIGHTDESK_DATABASE_URL to a Postgres database, or use `nightdesk run`, "
@@ -130,13 +130,13 @@ def _team_of(settings: Settings) -> Callable[[], Team]:
 
 def _durable(settings: Settings, role: Role, clock: Clock) -> Durable:
     durable = DbosDurable(
-        settings.database_url,
+        None if settings.on_sqlite else settings.database_url,
         data_dir=settings.data_dir,
         slot=settings.slot_for(role),
         clock=clock,
         takes_work=role in (Role.ALL, Role.WORKER),
     )
-    return OnDemandDurable(durable) if settings.database_url is None else durable
+    return OnDemandDurable(durable) if settings.on_sqlite else durable
 
 
 def _models(settings: Settings, clock: Clock) -> Mapping[ModelName, ModelPort]:

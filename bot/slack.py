@@ -49,7 +49,12 @@ async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[Sla
     Raises:
         ConfigurationError: the token or the secret is not good.
     """
-    chat = SlackChat(settings.bot_token.get_secret_value(), base_url=settings.base_url, clock=clock)
+    chat = SlackChat(
+        settings.bot_token.get_secret_value(),
+        base_url=settings.base_url,
+        clock=clock,
+        team=settings.workspace,
+    )
     routes = _routes(settings, clock)
     async with asyncio.TaskGroup() as tasks:
         connecting = None

@@ -95,13 +95,14 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._woken.clear()
+                looked_at = self._clock.now()
                 self._flying += 1
                 try:
-                    claimed = await self._round(tasks)
+                    claimed = await self._round(tasks, looked_at)
                 finally:
                     self._flying -= 1
                 if not claimed:
-                    await self._wait()
+                    await self._wait(looked_at)
 
     async def drained(self) -> bool:
         """Whether nothing is being sent and nothing could be sent now."""
@@ -109,10 +110,10 @@ class Dispatcher:
         waiting = next_time is not None and next_time <= self._clock.now()
         return not (waiting or self._flying or self._woken.is_set())
 
-    async def _round(self, tasks: asyncio.TaskGroup) -> int:
+    async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
         try:
             items = await self._outbox.claim(
-                now=self._clock.now(),
+                now=now,
                 owner=self._owner,
                 limit=CLAIM_AT_ONCE,
                 platforms=list(self._chats),
@@ -127,7 +128,7 @@ class Dispatcher:
             tasks.create_task(self._fly(item))
         return len(items)
 
-    async def _wait(self) -> None:
+    async def _wait(self, looked_at: datetime) -> None:
         """Return when woken, or when the next postponed message comes due."""
         self._activity.note()
         next_time = await self._outbox.next_time()
@@ -135,11 +136,11 @@ class Dispatcher:
             return
         if next_time is None:
             await self._woken.wait()
-            return
-        # A due row that was not claimed stands behind a postponed one of its thread.
-        now = self._clock.now()
-        blocked = next_time <= now
-        await self._wake_or(now + timedelta(seconds=BEHIND_PAUSE) if blocked else next_time)
+        elif next_time > looked_at:
+            await self._wake_or(next_time)
+        else:
+            # It was due and not claimed, so it stands behind a postponed one of its thread.
+            await self._wake_or(looked_at + timedelta(seconds=BEHIND_PAUSE))
 
     async def _wake_or(self, when: datetime) -> None:
         async with asyncio.TaskGroup() as tasks:
