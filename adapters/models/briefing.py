@@ -82,7 +82,9 @@ def coming(facts: DeskFacts, *, most: int | None = None) -> list[str]:
 def schedule_line(schedule: ScheduleFact, facts: DeskFacts) -> str:
     """What it does, when next, how often, and where its results go."""
     name = f"#{schedule.number} {short(schedule.instruction)}"
-    details = [schedule.when, f"to {schedule.channel}" if schedule.channel else ""]
+    # "once, Mon 5 Jan 09:00" would only say the next time again.
+    often = "" if schedule.when.startswith("once") and schedule.next_at else schedule.when
+    details = [often, f"to {schedule.channel}" if schedule.channel else ""]
     if schedule.state is not ScheduleState.ACTIVE:
         details.append(str(schedule.state))
     said = ", ".join(detail for detail in details if detail)

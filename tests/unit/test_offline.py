@@ -370,6 +370,12 @@ async def test_a_long_instruction_is_one_short_line() -> None:
     assert len(line) < 100
 
 
+async def test_a_single_time_is_said_once() -> None:
+    once = replace(BACKUPS, when="once, Mon 5 Jan 2026 09:00 CET")
+    answer = await _on(_chat(replace(FULL, schedules=(once,))), "what is next?")
+    assert answer == "Next:\n- 09:00 #2 Check the backups (to #dev)"
+
+
 async def test_a_reminder_says_exactly_what_it_was_told() -> None:
     chat = _chat()
     assert await chat.say("Reminder: call Bob", instruction=True) == "Reminder: call Bob"
