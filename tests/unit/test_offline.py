@@ -303,6 +303,12 @@ async def test_without_a_time_it_asks_when_and_takes_the_time_alone_for_an_answe
     ]
 
 
+async def test_a_time_alone_after_another_models_question_needs_a_model() -> None:
+    chat = _chat()
+    chat.log.extend([said("do it"), answered("When should I do that?")])
+    assert "needs a language model" in await chat.say("tomorrow at 9am")
+
+
 async def test_without_an_instruction_it_asks_what_to_do() -> None:
     chat = _chat()
     assert "What should I do then?" in await _on(chat, "remind me in 2 hours")

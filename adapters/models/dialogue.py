@@ -1,0 +1,259 @@
+"""What the offline assistant says next in a conversation. Pure."""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from adapters.models import briefing, times
+from adapters.models.answers import SECTIONS, answer
+from adapters.models.intents import (
+    Ask,
+    Change,
+    Deliver,
+    Intent,
+    NeedsModel,
+    Recall,
+    Small,
+    Topic,
+    of_instruction,
+    of_message,
+    telling,
+)
+from adapters.models.wishes import MakeSchedule
+from runtime.model.completion import ModelRequest
+from runtime.model.conversation import Entry, Role
+from runtime.model.facts import DeskFacts
+
+FACTS_TOOL = "desk.facts"
+"""Takes no arguments; answers with `runtime.model.facts.DeskFacts` as JSON."""
+SCHEDULE_TOOL = "schedule.create"
+"""Takes `when` and `instruction`, both in words; answers with a sentence for the person."""
+
+_LONGEST_REASON = 300
+_WHEN = "When should I do that?"
+_UNDERSTOOD = "\nWhat I understood is: "
+_CAN = """\
+I can
+- say what is scheduled, what ran, failed or was missed, what waits and what was spent: \
+"what failed last night?"
+- make schedules and reminders: "every weekday at 8:30 post the morning briefing", \
+"remind me in 2 hours to call Bob"
+- repeat what a briefing said: "tell me more about the first"
+- and `/help` lists every command."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolWanted:
+    """A tool to call before there is an answer."""
+
+    name: str
+    arguments: dict[str, str]
+
+
+class Dialogue:
+    """One request, read once.
+
+    Attributes:
+        asked: the message to answer.
+        earlier: what the assistant said before that message, latest first.
+        results: the tools' answers since, by the tool's name.
+    """
+
+    def __init__(self, request: ModelRequest, how_to_connect: str) -> None:
+        place = max(
+            (at for at, entry in enumerate(request.entries) if entry.role is Role.USER), default=-1
+        )
+        self._connect = how_to_connect
+        self.asked = request.entries[place] if place >= 0 else None
+        before = request.entries[: max(place, 0)]
+        self.earlier = [
+            entry.text for entry in reversed(before) if entry.role is Role.ASSISTANT and entry.text
+        ]
+        self._first = not self.earlier and all(entry.role is not Role.SUMMARY for entry in before)
+        self.results = _results(request.entries[place + 1 :])
+        self._tools = {spec.name for spec in request.tools}
+
+    def reply(self) -> str | ToolWanted:
+        """The answer, or the tool whose answer is wanted first."""
+        if self.asked is None:
+            return self._with_notice(_CAN)
+        by_person = self.asked.sender is not None
+        intent = self._of_message() if by_person else of_instruction(self.asked.text)
+        said = self._reply(intent)
+        if isinstance(said, ToolWanted):
+            return said
+        return self._with_notice(said) if by_person else self._with_source(said, intent)
+
+    def _of_message(self) -> Intent:
+        """What the person asks; a bare time is the answer to "When should I do that?"."""
+        text = self.asked.text if self.asked is not None else ""
+        question, _, instruction = (self.earlier[0] if self.earlier else "").partition(_UNDERSTOOD)
+        split = times.at_start(text.strip()) if question.startswith(_WHEN) else None
+        if split is None or split.rest or not instruction:
+            return of_message(text)
+        return MakeSchedule(when=split.when, instruction=instruction.partition("\n")[0])
+
+    def _reply(self, intent: Intent) -> str | ToolWanted:
+        match intent:
+            case Small():
+                return self._small(intent)
+            case Ask():
+                return self._ask(intent)
+            case MakeSchedule():
+                return self._make(intent)
+            case Change():
+                number = "<number>" if intent.number is None else str(intent.number)
+                return f"A command does that: `/schedule {intent.command} {number}`"
+            case Recall():
+                return self._recall(intent)
+            case Deliver():
+                return intent.text
+            case NeedsModel():
+                return self._needs_model()
+
+    def _small(self, which: Small) -> str:
+        match which:
+            case Small.GREETING:
+                return f"Hello. {_CAN}"
+            case Small.HELP:
+                return _CAN
+            case Small.THANKS:
+                return "You are welcome."
+            case Small.MODEL:
+                return (
+                    "No language model is connected. I am the offline assistant: a fixed grammar "
+                    f"over what this desk knows about itself. {self._connect}"
+                )
+
+    def _ask(self, ask: Ask) -> str | ToolWanted:
+        before = self._from_briefing(ask.topic)
+        if FACTS_TOOL not in self._tools:
+            return before or (
+                "I cannot look that up here. `/schedule list` shows the schedules, and `/help` "
+                "every command."
+            )
+        if FACTS_TOOL not in self.results:
+            return ToolWanted(FACTS_TOOL, {})
+        text = self.results[FACTS_TOOL]
+        facts = _read(text)
+        if facts is None:
+            return f"{before}\n\n{_not_read(text)}" if before else _not_read(text)
+        said = answer(ask, facts)
+        if said is None:
+            return self._needs_model()
+        if before and all(f"> {point}" in before for point in briefing.points_of(said)):
+            return f"{before}\n\nThat still holds."
+        return f"{before}\n\nNow: {said}" if before else said
+
+    def _from_briefing(self, topic: Topic) -> str:
+        """What the briefing above said of the topic, quoted; empty where there is none."""
+        title = SECTIONS.get(topic, "")
+        for text in self.earlier:
+            lines = briefing.section_of(text, title)
+            if lines:
+                return f"The briefing above said, under {title}:\n{briefing.quoted(lines)}"
+        return ""
+
+    def _recall(self, recall: Recall) -> str:
+        if not self.earlier:
+            return "I have said nothing in this conversation yet."
+        if recall.about:
+            return self._said_of(recall.about) or self._needs_model()
+        if recall.place is None:
+            return f"I said:\n\n{briefing.quoted(self.earlier[0].splitlines())}"
+        points = next((found for text in self.earlier if (found := briefing.points_of(text))), [])
+        place = recall.place - 1 if recall.place > 0 else recall.place
+        if not -len(points) <= place < len(points):
+            return f"What I said above has {len(points)} points; there is no such one."
+        point = points[place]
+        named = re.search(r"#(\d+)", point)
+        number = named[1] if named is not None else "<number>"
+        return (
+            f"That point says:\n{briefing.quoted([point])}\n\n"
+            f"I know no more than that; `/schedule show {number}` shows the schedule and its runs."
+        )
+
+    def _said_of(self, words: tuple[str, ...]) -> str:
+        """The points made above that have one of the words, quoted; empty where none has."""
+        for text in self.earlier:
+            points = briefing.points_of(text)
+            lines = [line for line in points if any(word in line.lower() for word in words)]
+            if lines:
+                return f"I said above:\n{briefing.quoted(lines)}"
+        return ""
+
+    def _make(self, wish: MakeSchedule) -> str | ToolWanted:
+        if SCHEDULE_TOOL in self.results:
+            return self.results[SCHEDULE_TOOL] + self._warning(wish)
+        if not wish.instruction:
+            return 'What should I do then? For example: "remind me in 2 hours to call Bob".'
+        if not wish.when:
+            return (
+                f'{_WHEN} For example: "in 2 hours", "tomorrow at 9am" or "every weekday at 8:30".'
+                f"{_UNDERSTOOD}{wish.instruction}"
+            )
+        if SCHEDULE_TOOL not in self._tools:
+            return (
+                "I cannot make schedules here. This command does:\n"
+                f'`/schedule create "{wish.when}" {wish.instruction}`'
+            )
+        return ToolWanted(SCHEDULE_TOOL, {"when": wish.when, "instruction": wish.instruction})
+
+    def _warning(self, wish: MakeSchedule) -> str:
+        if not isinstance(of_instruction(wish.instruction), NeedsModel):
+            return ""
+        return (
+            "\n\nNote: that instruction needs a language model, and none is connected. "
+            f"{self._connect}"
+        )
+
+    def _needs_model(self) -> str:
+        if self._first:
+            return f"That needs a language model. {_CAN}"
+        above = self._said_of(telling(self.asked.text)) if self.asked is not None else ""
+        more = f"{above}\n\nMore than that" if above else "That"
+        return f"{more} needs a language model, and none is connected. {self._connect}"
+
+    def _with_notice(self, said: str) -> str:
+        """The first answer of a conversation says what one talks to."""
+        if not self._first or self._connect in said:
+            return said
+        return f"{said}\n\nNo language model is connected: I answer by fixed rules. {self._connect}"
+
+    def _with_source(self, said: str, intent: Intent) -> str:
+        """What a schedule posts says what composed it, unless it repeats a person's own words."""
+        if isinstance(intent, Deliver) or self._connect in said:
+            return said
+        if isinstance(intent, NeedsModel):
+            asked = briefing.short(self.asked.text) if self.asked is not None else ""
+            return (
+                f'"{asked}" needs a language model, and none is connected, so nothing was done. '
+                f"{self._connect}"
+            )
+        return f"{said}\n\n_Composed from facts; no language model is connected. {self._connect}_"
+
+
+def _results(entries: tuple[Entry, ...]) -> dict[str, str]:
+    """What each tool answered, by its name; the latest answer of each."""
+    names = {call.id: call.name for entry in entries for call in entry.tool_calls}
+    return {
+        names[entry.call]: entry.text
+        for entry in entries
+        if entry.role is Role.TOOL and entry.call is not None and entry.call in names
+    }
+
+
+def _read(text: str) -> DeskFacts | None:
+    try:
+        return msgspec.json.decode(text, type=DeskFacts)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+def _not_read(text: str) -> str:
+    """A tool that failed answers with its reason, in words; anything else is not worth showing."""
+    reason = " ".join(text.split())
+    if " " not in reason or reason[0] in '{["':
+        return "I could not look that up: the desk's facts came in a form that I cannot read."
+    return f"I could not look that up: {reason[:_LONGEST_REASON]}"
