@@ -69,6 +69,7 @@ async def test_a_single_time_is_shown_with_its_year(give: CommandBench) -> None:
         "/schedule create 'every weekday at 8:30' 'Write the briefing'",
         "/schedule create --channel ops every weekday at 8:30 Write the briefing",
         "/schedule create every weekday at 8:30 Write the briefing --channel=#ops",
+        "/schedule create every weekday --channel ops at 8:30 Write the --tz Europe/Berlin briefing",
         "!schedule create every weekday at 8:30 Write the briefing",
         "schedule create every weekday at 8:30 Write the briefing",
         "/nightdesk schedule create every weekday at 8:30 Write the briefing",

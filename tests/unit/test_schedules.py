@@ -8,8 +8,8 @@ import pytest
 
 from adapters.memory.store import MemoryStore
 from adapters.timing.timetable import CronsimTimetable
-from runtime.errors import Refused, Retryable
-from runtime.ids import AgentName, InboxId, TimeOrderedIds
+from runtime.errors import Conflict, Refused, Retryable
+from runtime.ids import AgentName, InboxId, ScheduleId, TimeOrderedIds
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState, When, run_id_of
 from runtime.planner import MISSED_KEPT
 from runtime.schedules import NewSchedule, ScheduleService
@@ -179,6 +179,50 @@ async def test_a_number_that_was_never_given_or_was_deleted_is_refused(bench: Be
         await bench.service.find(made.number)
     with pytest.raises(Refused, match="deleted, so I cannot resume"):
         await bench.service.resume(made.number)
+
+
+class Raced(MemoryStore):
+    """A store where somebody else changes a schedule right before the next change of it."""
+
+    def race(self, *others: tuple[ScheduleState, ScheduleState]) -> None:
+        real, left = self.schedules.change, list(others)
+
+        async def change(
+            schedule: ScheduleId,
+            *,
+            was: ScheduleState,
+            becomes: ScheduleState,
+            next_at: datetime | None,
+        ) -> None:
+            if left:
+                seen, done = left.pop(0)
+                await real(schedule, was=seen, becomes=done, next_at=None)
+            await real(schedule, was=was, becomes=becomes, next_at=next_at)
+
+        self.schedules.change = change  # type: ignore[method-assign]
+
+
+async def test_whoever_is_second_decides_again_from_what_the_first_left() -> None:
+    clock = ManualClock(T0)
+    store = Raced(clock=clock, ids=TimeOrderedIds(clock))
+    bench = Bench(clock=clock, store=store)
+    made = await bench.make("every hour")
+    store.race((ScheduleState.ACTIVE, ScheduleState.PAUSED))
+    assert (await bench.service.delete(made.number)).state is ScheduleState.DELETED
+
+
+async def test_a_schedule_that_never_holds_still_is_given_up() -> None:
+    clock = ManualClock(T0)
+    store = Raced(clock=clock, ids=TimeOrderedIds(clock))
+    bench = Bench(clock=clock, store=store)
+    made = await bench.make("every hour")
+    there_and_back = [
+        (ScheduleState.ACTIVE, ScheduleState.PAUSED),
+        (ScheduleState.PAUSED, ScheduleState.ACTIVE),
+    ]
+    store.race(*there_and_back * 5)
+    with pytest.raises(Conflict, match="keeps changing"):
+        await bench.service.delete(made.number)
 
 
 # ---- firing
