@@ -3,7 +3,6 @@
 import logging
 from datetime import timedelta
 
-from bot.role import Role
 from bot.wiring import Desk
 from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker, Worker
@@ -34,28 +33,26 @@ class Duties:
         self._desk = desk
         self._parts = desk.parts
         self._ticker = ticker
-        self._fires = desk.parts.role in (Role.ALL, Role.CLOCK)
-        self._delivers = desk.parts.role in (Role.ALL, Role.WEB)
 
     async def recover(self) -> None:
         """Take up what an earlier life of this process left."""
         if self._parts.alone:
             await self._desk.engine.recover()
-        if self._delivers:
+        if self._desk.delivers:
             await self._desk.dispatcher.reconcile(owner=self._parts.slot)
             await self._desk.ingress.recover()
 
     def start(self) -> None:
         """Keep time from now on."""
         every = self._ticker.every
-        if self._fires:
+        if self._desk.fires:
             self._desk.schedules.on_change(self._look_now)
             self._look_now()
             every(LOOK_EVERY, "schedules.look", self._look)
             every(FORGET_EVERY, "inbox.forget", self._forget)
         if not self._parts.alone:
             every(BEAT_EVERY, "process.beat", self._beat)
-            if self._delivers:
+            if self._desk.delivers:
                 every(POLL_OUTBOX, "outbox.poll", self._poll)
                 every(SWEEP_EVERY, "inbox.sweep", self._sweep)
         self._ticker.start()
@@ -85,7 +82,7 @@ class Duties:
                 continue
             if await workers.take_over(worker.slot, seen_at=worker.seen_at):
                 runs = await self._parts.durable.take_over(worker.slot)
-                if self._delivers:
+                if self._desk.delivers:
                     await self._desk.dispatcher.reconcile(owner=worker.slot)
                 log.warning("process.taken_over", extra={"slot": worker.slot, "runs": runs})
 

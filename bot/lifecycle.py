@@ -20,6 +20,9 @@ from gateway.http import build_app, serve
 
 log = logging.getLogger("nightdesk.lifecycle")
 
+WARM_UP_AFTER = 2.0
+"""Seconds after the start at which there is time to load what may be needed later."""
+
 Opening = Callable[[Settings, Role], AbstractAsyncContextManager[Opened]]
 
 
@@ -70,8 +73,10 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         stack.callback(desk.mailboxes.close)
         await desk.parts.durable.open()
         stack.push_async_callback(desk.parts.durable.close)
-        for work in (desk.ingress.run, desk.dispatcher.run):
-            stack.callback(tasks.create_task(work()).cancel)
+        stack.callback(tasks.create_task(desk.ingress.run()).cancel)
+        if desk.delivers:
+            # Where workers delivered too, each would keep a pace of its own.
+            stack.callback(tasks.create_task(desk.dispatcher.run()).cancel)
         duties = Duties(desk, opened.ticker)
         await duties.recover()
         duties.start()
@@ -94,7 +99,14 @@ async def _doors(
         if opened.listener is not None:
             listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
             await stack.enter_async_context(_alongside(_until_left(listener, stop)))
+        await stack.enter_async_context(_alongside(_warm_up(desk, opened)))
         yield
+
+
+async def _warm_up(desk: Desk, opened: Opened) -> None:
+    """Load, once the start is over, what the first use would otherwise wait for."""
+    await desk.parts.clock.sleep(WARM_UP_AFTER)
+    await asyncio.to_thread(opened.warm_up)
 
 
 @asynccontextmanager

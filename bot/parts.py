@@ -54,6 +54,7 @@ class Opened:
         serves_http: there is something to serve.
         routes: the webhooks, once there is somebody to accept their events.
         listener: the terminal, where there is one.
+        warm_up: loads what the first use would wait for; for a thread, once the process is ready.
     """
 
     parts: Parts
@@ -61,6 +62,7 @@ class Opened:
     serves_http: bool
     routes: Sequence[MakeRoute]
     listener: MakeListener | None
+    warm_up: Callable[[], None]
 
 
 @asynccontextmanager
@@ -73,6 +75,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
     _refuse_split_roles_on_sqlite(settings, role)
     clock = SystemClock()
     ids = TimeOrderedIds(clock)
+    timetable = CronsimTimetable()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
             open_store(
@@ -103,15 +106,16 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 ids=ids,
                 store=store,
                 durable=_durable(settings, role, clock),
-                models=_models(settings, clock),
+                models=_models(settings, clock, stack),
                 chats=chats,
-                timetable=CronsimTimetable(),
+                timetable=timetable,
                 looks=looks,
             ),
             ticker=ApschedulerTicker(clock),
             serves_http=role in (Role.ALL, Role.WEB) and bool(routes or terminal is None),
             routes=routes,
             listener=_listener(settings, terminal, ids, clock),
+            warm_up=timetable.warm_up,
         )
 
 
@@ -139,7 +143,9 @@ def _durable(settings: Settings, role: Role, clock: Clock) -> Durable:
     return OnDemandDurable(durable) if settings.on_sqlite else durable
 
 
-def _models(settings: Settings, clock: Clock) -> Mapping[ModelName, ModelPort]:
+def _models(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> Mapping[ModelName, ModelPort]:
     offline = ModelConfig(name=OFFLINE, model="offline")
     configs = [offline] + [
         ModelConfig(
@@ -152,12 +158,12 @@ def _models(settings: Settings, clock: Clock) -> Mapping[ModelName, ModelPort]:
         )
         for model in settings.models.values()
     ]
-    return {
-        ModelName(config.name): build_model(
-            config, clock=clock, allow_spending=not settings.no_spend
-        )
-        for config in configs
-    }
+    models: dict[ModelName, ModelPort] = {}
+    for config in configs:
+        model = build_model(config, clock=clock, allow_spending=not settings.no_spend)
+        stack.push_async_callback(model.aclose)
+        models[ModelName(config.name)] = model
+    return models
 
 
 def _terminal(settings: Settings, role: Role, ids: IdSource) -> Terminal | None:

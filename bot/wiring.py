@@ -97,6 +97,17 @@ class Desk:
     schedules: ScheduleService
     engine: Engine
     control: ConversationControl
+
+    @property
+    def delivers(self) -> bool:
+        """Whether this process sends what the outbox holds."""
+        return self.parts.role in (Role.ALL, Role.WEB)
+
+    @property
+    def fires(self) -> bool:
+        """Whether this process fires schedules."""
+        return self.parts.role in (Role.ALL, Role.CLOCK)
+
     health: Readiness
     passes: Passes
 
