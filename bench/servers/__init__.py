@@ -1,0 +1,1 @@
+"""The processes that are measured, one module each; a server takes orders on standard input."""

@@ -1,0 +1,98 @@
+"""Nightdesk's way from a request to its acknowledgement: route, verifier, parser, ingress, store.
+
+Accepted events are handed over to their conversations as ever, which begin no turn: the other
+measurements are about those.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.child import live
+from bench.desk import opened
+from bench.machine import SERVER_CORE
+from bench.servers.common import take_orders
+from bench.slack import HOST
+from bot.parts import Opened
+from gateway.bindings import Bindings
+from gateway.commands.grammar import looks_like_command
+from gateway.http import Check, build_app, serve
+from gateway.ingress import Ingress
+from runtime.activity import Activity
+from runtime.ids import ConversationId, InboxId, Platform
+from runtime.model.events import Received
+from runtime.model.messages import Content
+from runtime.ports import Store
+
+
+class _NobodyAsks:
+    """Readiness, which no request here is about."""
+
+    async def readiness(self) -> Sequence[Check]:
+        """Nothing to say."""
+        return ()
+
+
+class _BeginsNothing:
+    """A `runtime.ports.Dispatch` that leaves rows in the inbox."""
+
+    async def post(self, conversation: ConversationId, received: Received) -> None:
+        """Leave it."""
+
+
+def _whole(_: Platform, content: Content) -> tuple[Content, ...]:
+    return (content,)
+
+
+def _ingress(own: Opened) -> Ingress:
+    """The ingress as the program wires it, but for what comes after it."""
+    parts = own.parts
+    return Ingress(
+        parts.store,
+        Bindings(parts.store.conversations, alone=True),
+        _BeginsNothing(),
+        team=parts.team,
+        is_command=looks_like_command,
+        split=_whole,
+        clock=parts.clock,
+        ids=parts.ids,
+        wake_outbox=lambda: None,
+        activity=Activity(),
+    )
+
+
+async def stored(store: Store) -> int:
+    """How many accepted events wait in the inbox."""
+    count, last = 0, InboxId("")
+    while rows := await store.inbox.pending(after=last, limit=5000):
+        count, last = count + len(rows), rows[-1].id
+    return count
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[tuple[int, Store]]:
+    """Serve while the block runs; the port, and the store behind it."""
+    async with opened(folder) as own:
+        ingress = _ingress(own)
+        routes = [make(ingress) for make in own.routes]
+        app = build_app(routes, _NobodyAsks(), clock=own.parts.clock)
+        async with asyncio.TaskGroup() as tasks, serve(app, HOST, 0) as port:
+            handing_over = tasks.create_task(ingress.run())
+            yield port, own.parts.store
+            handing_over.cancel()
+
+
+async def _live(arguments: Sequence[str]) -> None:
+    async with serving(Path(arguments[0])) as (port, store):
+
+        async def count(_: msgspec.Raw) -> object:
+            return await stored(store)
+
+        await take_orders(port, {"stored": count})
+
+
+if __name__ == "__main__":
+    live(_live, core=SERVER_CORE)

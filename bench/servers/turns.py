@@ -1,0 +1,39 @@
+"""Nightdesk's turns: from an accepted message to its delivered answer, everything durable."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from adapters.memory.durable import MemoryDurable
+from bench.child import live, obey, say
+from bench.desk import InstantChat, opened
+from bench.machine import SERVER_CORE, own_usage
+from bench.talk import People, Turns, store_conversations, thread_of
+from bot.lifecycle import working
+from bot.wiring import wire
+from runtime.clock import SystemClock
+
+
+async def _live(arguments: Sequence[str]) -> None:
+    folder, conversations = Path(arguments[0]), int(arguments[1])
+    chat, durable = InstantChat(), MemoryDurable(SystemClock())
+    async with opened(folder, chat=chat, durable=durable) as own:
+        desk = wire(own.parts)
+        async with working(desk, own):
+            await store_conversations(desk, conversations)
+            people = People(desk, chat)
+            threads = [thread_of(number) for number in range(conversations)]
+
+            async def turns(_: msgspec.Raw) -> Turns:
+                return await people.talk(threads)
+
+            async def usage(_: msgspec.Raw) -> object:
+                return own_usage()
+
+            say("ready")
+            await obey({"turns": turns, "usage": usage})
+
+
+if __name__ == "__main__":
+    live(_live, core=SERVER_CORE)
