@@ -17,7 +17,7 @@ class Pace:
         watch: on Postgres, for runs that wait here and were cancelled by another process.
     """
 
-    queue: float = 0.1
+    queue: float = 0.2
     signal: float = 0.5
     result: float = 0.1
     watch: float = 2.0

@@ -24,7 +24,7 @@ from runtime.model.run import RunState
 from runtime.model.tools import Json
 from runtime.ports import Durable, RunContext, Workflow
 from tests.support.clock import ManualClock
-from tests.support.durable import DbosHouse, MemoryHouse, migrated
+from tests.support.durable import DbosHouse, MemoryHouse, copied, migrated
 from tests.support.eventually import eventually
 from tests.support.postgres import PostgresServer
 
@@ -47,7 +47,7 @@ def template(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def database(postgres_server: PostgresServer, template: str) -> Iterator[str]:
-    with postgres_server.database(template=template) as url:
+    with copied(postgres_server, template) as url:
         yield url
 
 

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+
 from adapters.durable.dbos import DbosDurable
 from adapters.durable.settings import Pace
 from adapters.memory.durable import MemoryDurable
@@ -75,6 +77,18 @@ async def _open(durable: Durable) -> AsyncIterator[Durable]:
         yield durable
     finally:
         await durable.close()
+
+
+@contextmanager
+def copied(server: PostgresServer, name: str) -> Iterator[str]:
+    """The address of a copy of a database, for as long as the block lasts."""
+    copy = f"{name}_copy"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {copy} TEMPLATE {name}".encode())
+    try:
+        yield server.url(copy)
+    finally:
+        server.drop(copy)
 
 
 @contextmanager
