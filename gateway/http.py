@@ -8,7 +8,6 @@ answer that tells its reason by its status alone.
 import asyncio
 import ipaddress
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ class Limits:
         body_seconds: how long a body may take to arrive.
         per_second: requests that are not genuine, a second, from one source.
         burst: how many of them may come at once.
-        sources: how many sources are remembered; the longest silent is forgotten first.
+        sources: how many sources are remembered; the longest known is forgotten first.
     """
 
     body_bytes: int = 256 * 1024
@@ -119,24 +118,27 @@ class SourceLimit:
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        # Tokens, and when they were counted. Changed in place: this is on the way of every request.
+        self._buckets: dict[str, list[float]] = {}
 
     def take(self, source: str) -> bool:
         """Take a token; False where the source has none left."""
-        now, burst = self._clock.monotonic(), self._limits.burst
-        tokens, since = self._buckets.pop(source, (burst, now))
-        tokens = min(burst, tokens + (now - since) * self._limits.per_second)
-        granted = tokens >= 1
-        self._buckets[source] = (tokens - granted, now)
-        if len(self._buckets) > self._limits.sources:
-            self._buckets.popitem(last=False)
-        return granted
+        now, limits = self._clock.monotonic(), self._limits
+        bucket = self._buckets.get(source)
+        if bucket is None:
+            bucket = self._buckets[source] = [limits.burst, now]
+            if len(self._buckets) > limits.sources:
+                del self._buckets[next(iter(self._buckets))]
+        tokens = min(limits.burst, bucket[0] + (now - bucket[1]) * limits.per_second)
+        bucket[1] = now
+        bucket[0] = tokens - 1 if tokens >= 1 else tokens
+        return tokens >= 1
 
     def give_back(self, source: str) -> None:
         """Return the token of a request that proved to be genuine."""
         bucket = self._buckets.get(source)
         if bucket is not None:
-            self._buckets[source] = (bucket[0] + 1, bucket[1])
+            bucket[0] += 1
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -203,7 +205,10 @@ class _Webhook:
     async def _deliver(self, verified: VerifiedRequest) -> web.Response:
         """Process one delivery whatever happens. A supervision point: nothing is swallowed."""
         try:
-            return await self._process(verified)
+            parsed = self._route.parse(verified)
+            if isinstance(parsed, Inbound):
+                await self._route.accept(parsed)
+                return web.Response()
         except Malformed as error:
             log.warning("http.malformed", extra={"path": self._route.path, "why": str(error)})
             return _answer(400)
@@ -215,18 +220,14 @@ class _Webhook:
             reference = derived(self._route.path, verified.body.decode("latin-1"))[-8:]
             log.exception("http.failed", extra={"path": self._route.path, "reference": reference})
             return _answer(500)
+        return self._without_event(parsed)
 
-    async def _process(self, verified: VerifiedRequest) -> web.Response:
-        parsed = self._route.parse(verified)
-        match parsed:
-            case Inbound():
-                await self._route.accept(parsed)
-                return _answer(200)
-            case Ignored(reason=reason):
-                log.debug("http.ignored", extra={"path": self._route.path, "reason": reason})
-                return _answer(200)
-            case Challenge(answer=text):
-                return web.Response(text=text)
+    def _without_event(self, parsed: Ignored | Challenge) -> web.Response:
+        """The answer to a request that nothing is stored of."""
+        if isinstance(parsed, Challenge):
+            return web.Response(text=parsed.answer)
+        log.debug("http.ignored", extra={"path": self._route.path, "reason": parsed.reason})
+        return _answer(200)
 
 
 def build_app(

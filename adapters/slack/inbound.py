@@ -56,13 +56,11 @@ class SlackInbound:
 
     def parse_event(self, request: VerifiedRequest) -> Parsed:
         """A request to `/slack/events`."""
-        envelope = wire.envelope(request.body)
+        envelope = wire.envelope(request.body, _KINDS)
         if envelope.type == "url_verification":
             return Challenge(answer=_given(envelope.challenge, "challenge"))
-        if envelope.type != "event_callback":
-            return Ignored(reason=UNKNOWN_KIND)
-        event = wire.event(envelope.event, _KINDS)
-        if event is None:
+        event = envelope.event
+        if envelope.type != "event_callback" or event is None or event.type not in _KINDS:
             return Ignored(reason=UNKNOWN_KIND)
         bot = _bot_of(envelope) or self._bot
         reason = _why_ignored(event, bot)
@@ -140,11 +138,13 @@ def _why_ignored(event: wire.Event, bot: str | None) -> str:
     subtype = event.subtype or ""
     if subtype in _EDITS or event.edited is not None:
         return EDIT
-    if event.bot_id or subtype in _BOTS or event.user in {bot, _SLACKBOT} - {None}:
+    if event.bot_id or subtype in _BOTS:
         return BOT
     if subtype not in _TYPED or event.hidden:
         return UNKNOWN_KIND
-    return "" if event.user else NO_SENDER
+    if not event.user:
+        return NO_SENDER
+    return BOT if event.user in (bot, _SLACKBOT) else ""
 
 
 def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inbound:
@@ -159,10 +159,10 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
         event_key=_key(envelope.api_app_id, team, envelope.event_id),
         content_key=_key(channel, ts),
         thread=ThreadRef(
-            ChannelRef(SLACK, _installed(envelope) or team, channel),
+            _channel(_installed(envelope) or team, channel),
             event.thread_ts or ("" if direct else ts),
         ),
-        sender=Principal(SLACK, user_team, event.user or ""),
+        sender=_person(user_team, event.user or ""),
         body=Message(
             text=readable(mention.sub(" ", text) if mention else text).strip(),
             message_id=MessageId(ts),
@@ -239,6 +239,17 @@ def _quoted(event: wire.Event) -> Iterator[str]:
             yield f"file: {readable(name)}"[:_LONGEST_QUOTE]
 
 
+@lru_cache(maxsize=4096)
+def _channel(team: str, channel: str) -> ChannelRef:
+    """The channel. Few of them are spoken in often, and this is on the way of every message."""
+    return ChannelRef(SLACK, team, channel)
+
+
+@lru_cache(maxsize=4096)
+def _person(team: str, user: str) -> Principal:
+    return Principal(SLACK, team, user)
+
+
 @lru_cache(maxsize=64)
 def _mention(bot: str) -> re.Pattern[str]:
     return re.compile(rf"[ \t]*<@{re.escape(bot)}(?:\|[^<>]*)?>[:,]?[ \t]*")
@@ -251,7 +262,11 @@ def _given(value: str | None, name: str) -> str:
 
 
 def _key(*parts: str | None) -> str:
-    return ":".join(_given(part, "id") for part in parts)
+    present = [part for part in parts if part]
+    key = ":".join(present)
+    if len(present) < len(parts) or "\0" in key:
+        raise Malformed("the request lacks an id")
+    return key
 
 
 def _time(ts: str) -> datetime:

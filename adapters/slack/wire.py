@@ -105,7 +105,14 @@ class Envelope(_Shape, frozen=True):
     event_id: str | None = None
     authorizations: list[Authorization] | None = None
     authed_users: list[str] | None = None
-    event: msgspec.Raw = msgspec.Raw()
+    event: Event | None = None
+
+
+class _OtherEnvelope(_Shape, frozen=True):
+    """A request of the Events API whose event is of another shape."""
+
+    type: str
+    event: _Kind
 
 
 class Team(_Shape, frozen=True):
@@ -167,36 +174,26 @@ class Interaction(_Shape, frozen=True):
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
-_KIND = msgspec.json.Decoder(_Kind)
-_EVENT = msgspec.json.Decoder(Event)
+_OTHER = msgspec.json.Decoder(_OtherEnvelope)
 _INTERACTION = msgspec.json.Decoder(Interaction)
 
 
-def envelope(body: bytes) -> Envelope:
-    """Read a request of the Events API, but not yet its event.
+def envelope(body: bytes, kinds: frozenset[str]) -> Envelope:
+    """Read a request of the Events API; the event of it only where it is of those kinds.
 
     Raises:
-        Malformed: it is none.
+        Malformed: it is none, or its event is not of the shape that its kind has.
     """
     refuse_loose(body)
-    return _decode(_ENVELOPE, body)
-
-
-def event(raw: msgspec.Raw, kinds: frozenset[str]) -> Event | None:
-    """Read the event of an envelope; None where it is of another kind.
-
-    Raises:
-        Malformed: it is not of the shape that its kind has.
-    """
-    if not bytes(raw):
-        return None
     try:
-        found = _EVENT.decode(raw)
+        return _ENVELOPE.decode(body)
     except msgspec.ValidationError as error:
-        if _decode(_KIND, raw).type in kinds:
+        other = _decode(_OTHER, body)
+        if other.event.type in kinds:
             raise Malformed(f"the event cannot be read: {error}") from error
-        return None
-    return found if found.type in kinds else None
+        return Envelope(other.type)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _unreadable(error) from error
 
 
 def interaction(body: bytes) -> Interaction:
@@ -259,4 +256,8 @@ def _decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Malformed(f"the body cannot be read: {error}") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> Malformed:
+    return Malformed(f"the body cannot be read: {error}")
