@@ -13,11 +13,10 @@ class Database(Protocol):
     Every method raises the errors that `adapters.sql.failures` names; then nothing was stored.
     """
 
-    async def write(self, work: Work[T], *, single: bool = False) -> T:
+    async def write(self, work: Work[T]) -> T:
         """Run the unit in a transaction that is on disk when this returns.
 
-        What the unit raises undoes the unit, and is raised here. `single` says that it is one
-        statement, which needs no transaction of its own to be undone.
+        What the unit raises undoes the unit, and is raised here.
         """
         ...
 

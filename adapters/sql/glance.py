@@ -119,13 +119,13 @@ class _ReadOnly:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def write(self, work: Work[T], *, single: bool = False) -> T:
+    async def write(self, work: Work[T]) -> T:
         """Refuse.
 
         Raises:
             NightdeskError: always.
         """
-        del work, single
+        del work
         raise NightdeskError("this database is open for reading only")
 
     async def read(self, work: Work[T]) -> T:

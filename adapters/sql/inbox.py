@@ -87,7 +87,8 @@ _OLD = (
 _DELETE = sa.delete(inbox).where(inbox.c.id == bindparam("this"), inbox.c.state == DONE)
 """Forgets one row."""
 
-_FORGET_AT_ONCE = 1_000
+_FORGET_AT_ONCE = 200
+"""Rows to delete in one unit, which keeps everybody else waiting for a millisecond or two."""
 
 
 class _Said(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -112,7 +113,7 @@ class SqlInbox:
     async def append(self, received: Received) -> bool:
         """Store the event unless it is there: see the port."""
         row = _row(received)
-        return await self._database.write(lambda t: t.run(_APPEND, row), single=True) == 1
+        return await self._database.write(lambda t: t.run(_APPEND, row)) == 1
 
     async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:
         """Rows still to be processed: see the port."""

@@ -28,12 +28,11 @@ Translate = Callable[[sqlite3.Error], NightdeskError]
 class _Unit(Generic[T]):
     """A unit of work and whoever waits for it."""
 
-    __slots__ = ("error", "future", "result", "single", "work")
+    __slots__ = ("error", "future", "result", "work")
 
-    def __init__(self, work: Work[T], future: asyncio.Future[T], *, single: bool) -> None:
+    def __init__(self, work: Work[T], future: asyncio.Future[T]) -> None:
         self.work = work
         self.future = future
-        self.single = single
         self.result: T | None = None
         self.error: Exception | None = None
 
@@ -87,10 +86,8 @@ class Lane:
         """Whether units are worked off."""
         return self._thread.is_alive() and not self._closing
 
-    def submit(self, work: Work[T], *, single: bool) -> asyncio.Future[T]:
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
         """Run the unit; the future ends once its transaction has.
-
-        `single` says that the unit is one statement, which SQLite itself undoes where it fails.
 
         Raises:
             NightdeskError: the lane is closed.
@@ -100,7 +97,7 @@ class Lane:
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._tick:
             self._loop.call_soon(self._hand_over)
-        self._tick.append(_Unit(work, future, single=single))  # type: ignore[arg-type]
+        self._tick.append(_Unit(work, future))  # type: ignore[arg-type]
         return future
 
     async def close(self) -> None:
@@ -143,30 +140,44 @@ class Lane:
         return units, False
 
     def _transact(self, units: _Units) -> None:
-        """Run the units in one transaction; where that fails as a whole, all of them failed."""
+        """Run the units in one transaction; where that fails as a whole, all of them failed.
+
+        A unit hardly ever raises. So they are run bare, which saves two statements for each; only
+        when one raised, all is undone and run again with a savepoint around each unit.
+        """
         try:
-            self._cursor.execute(self._begin)
-            for unit in units:
-                if unit.single:
-                    self._run(unit)
-                else:
-                    self._run_alone(unit)
-            self._cursor.execute("COMMIT")
+            if not self._run_bare(units):
+                self._run_apart(units)
         except sqlite3.Error as error:
             self._roll_back()
             for unit in units:
                 unit.error = self._translate(error)
 
-    def _run_alone(self, unit: _Unit[object]) -> None:
-        """Run the unit so that it can be undone without the others."""
-        self._cursor.execute("SAVEPOINT unit")
-        self._run(unit)
-        if unit.error is not None:
-            self._cursor.execute("ROLLBACK TO unit")
-        self._cursor.execute("RELEASE unit")
+    def _run_bare(self, units: _Units) -> bool:
+        """Run the units side by side; False where one raised and others have to be run again."""
+        self._cursor.execute(self._begin)
+        for unit in units:
+            self._run(unit)
+            if unit.error is not None:
+                self._cursor.execute("ROLLBACK")
+                return len(units) == 1
+        self._cursor.execute("COMMIT")
+        return True
+
+    def _run_apart(self, units: _Units) -> None:
+        """Run the units so that each can be undone without the others."""
+        self._cursor.execute(self._begin)
+        for unit in units:
+            self._cursor.execute("SAVEPOINT unit")
+            self._run(unit)
+            if unit.error is not None:
+                self._cursor.execute("ROLLBACK TO unit")
+            self._cursor.execute("RELEASE unit")
+        self._cursor.execute("COMMIT")
 
     def _run(self, unit: _Unit[object]) -> None:
         """Run one unit; whatever it raises goes to whoever waits for it."""
+        unit.error = None
         try:
             unit.run(self._transaction)
         except sqlite3.Error as error:

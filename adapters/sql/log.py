@@ -9,7 +9,7 @@ from sqlalchemy import bindparam
 
 from adapters.sql.codec import decoder, encode, plain
 from adapters.sql.schema import conversations, entries, turns
-from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.transaction import Transaction, Value
 from runtime.ids import ConversationId
 from runtime.model.conversation import Entry, Role, latest, since_summary, title_of
 
@@ -45,32 +45,28 @@ _SINCE = (
     sa.select(entries.c.body)
     .where(
         entries.c.conversation == bindparam("this"),
-        entries.c.seq > bindparam("covered", type_=sa.BigInteger),
+        entries.c.seq > bindparam("after", type_=sa.BigInteger),
     )
     .order_by(entries.c.seq)
 )
-"""Reads what no summary stands for, the summary itself included, for a turn that begins."""
+"""Reads what a turn that begins does not know yet of what the log still says."""
 
 _END = (
     sa.select(entries.c.body)
     .where(
         entries.c.conversation == bindparam("this"),
-        sa.or_(
-            entries.c.seq == bindparam("summary", type_=sa.BigInteger),
-            entries.c.seq.in_(
-                sa.select(entries.c.seq)
-                .where(
-                    entries.c.conversation == bindparam("this"),
-                    entries.c.seq > bindparam("covered", type_=sa.BigInteger),
-                )
-                .order_by(entries.c.seq.desc())
-                .limit(bindparam("limit", type_=sa.BigInteger))
-            ),
-        ),
+        entries.c.seq > bindparam("covered", type_=sa.BigInteger),
     )
-    .order_by(entries.c.seq)
+    .order_by(entries.c.seq.desc())
+    .limit(bindparam("limit", type_=sa.BigInteger))
 )
-"""Reads the summary and the last entries after what it stands for, for whoever looks back."""
+"""Reads the last entries after what the summary stands for, for whoever looks back."""
+
+_ONE = sa.select(entries.c.body).where(
+    entries.c.conversation == bindparam("this"),
+    entries.c.seq == bindparam("summary", type_=sa.BigInteger),
+)
+"""Reads the summary where it is not among them."""
 
 
 class Advance(NamedTuple):
@@ -123,10 +119,20 @@ def write(
     return numbered
 
 
-def read(transaction: Transaction, conversation: ConversationId, covered: int) -> list[Entry]:
-    """What the log still says: see `runtime.model.conversation.since_summary`."""
-    rows = transaction.all(_SINCE, {"this": conversation, "covered": covered})
-    return since_summary(_entries(rows))
+def read(
+    transaction: Transaction,
+    conversation: ConversationId,
+    covered: int,
+    known: Sequence[Entry] = (),
+) -> list[Entry]:
+    """What the log still says: see `runtime.model.conversation.since_summary`.
+
+    `known` is what it said before. An entry never changes, so only what came since is read.
+    """
+    kept = known if known and covered >= known[0].covers else ()
+    after = max(kept[0].seq, kept[-1].seq) if kept else covered
+    rows = transaction.all(_SINCE, {"this": conversation, "after": after})
+    return since_summary([*kept, *_entries([row[0] for row in rows])])
 
 
 def read_end(
@@ -138,11 +144,15 @@ def read_end(
     limit: int,
 ) -> list[Entry]:
     """The last of it, at most `limit` entries, the summary among them."""
-    place: dict[str, Value] = {"covered": covered, "summary": summary, "limit": limit}
-    rows = transaction.all(_END, {"this": conversation, **place})
-    return latest(since_summary(_entries(rows)), limit)
+    this = {"this": conversation}
+    bodies = [row[0] for row in transaction.all(_END, {**this, "covered": covered, "limit": limit})]
+    end = _entries(bodies[::-1])
+    if summary and end and end[0].seq > summary:
+        found = transaction.one(_ONE, {**this, "summary": summary})
+        end = [*_entries(found or ()), *end]
+    return latest(since_summary(end), limit)
 
 
-def _entries(rows: Sequence[Row]) -> list[Entry]:
-    """Decode the bodies all at once, at half the cost of one by one."""
-    return _decode("[" + ",".join([row[0] for row in rows]) + "]")
+def _entries(bodies: Sequence[str]) -> list[Entry]:
+    """Decode bodies all at once, which costs less than one by one."""
+    return _decode(f"[{','.join(bodies)}]")

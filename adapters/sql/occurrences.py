@@ -83,7 +83,7 @@ class SqlOccurrences:
 
     async def add_occurrence(self, occurrence: Occurrence) -> None:
         """Store a planned time that a person asked for: see the port."""
-        await self._database.write(lambda t: insert(t, occurrence), single=True)
+        await self._database.write(lambda t: insert(t, occurrence))
 
     async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
         """Planned times that are due: see the port."""
@@ -109,12 +109,12 @@ class SqlOccurrences:
             "delivered": plain(delivery),
             "because": plain(error),
         }
-        await self._database.write(lambda t: t.run(_END, end), single=True)
+        await self._database.write(lambda t: t.run(_END, end))
 
     async def note_delivery(self, run: RunId, delivery: str) -> None:
         """Write what became of the result: see the port."""
         note: dict[str, Value] = {"this": run, "delivered": plain(delivery)}
-        await self._database.write(lambda t: t.run(_NOTE, note), single=True)
+        await self._database.write(lambda t: t.run(_NOTE, note))
 
     async def occurrence(self, run: RunId) -> Occurrence | None:
         """The planned time of the run: see the port."""

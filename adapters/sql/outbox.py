@@ -39,6 +39,11 @@ _ITEM = (
 )
 
 
+# Not the bare column: SQLite would then read the whole table, which is in that order already,
+# rather than sort the few rows that a partial index finds.
+_IN_ORDER = outbox.c.position + 0
+
+
 @lru_cache(maxsize=16)
 def claiming(platforms: int) -> Statement:
     """Takes messages that may go: one of each thread, and nothing out of order.
@@ -60,7 +65,7 @@ def claiming(platforms: int) -> Statement:
                 earlier.c.state.in_(_OPEN),
             ),
         )
-        .order_by(outbox.c.position)
+        .order_by(_IN_ORDER)
         .limit(bindparam("limit", type_=sa.BigInteger))
         .with_for_update(skip_locked=True)
         .cte("due")
@@ -105,7 +110,7 @@ _UNRESOLVED = (
     sa.select(*_ITEM)
     # The second condition follows from the first; it is what the partial index is named by.
     .where(outbox.c.state == _SENDING, outbox.c.state.in_(_OPEN))
-    .order_by(outbox.c.position)
+    .order_by(_IN_ORDER)
 )
 """Finds what was handed to a platform by a process that did not live to hear the answer."""
 
@@ -161,7 +166,7 @@ class SqlOutbox:
         statement = claiming(len(platforms))
         names: dict[str, Value] = {f"platform{n}": name for n, name in enumerate(platforms)}
         page: dict[str, Value] = {"now": micros(now), "by": owner, "limit": limit, **names}
-        rows = await self._database.write(lambda t: t.all(statement, page), single=True)
+        rows = await self._database.write(lambda t: t.all(statement, page))
         # A RETURNING has no order of its own; the position is the last column.
         return [_item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
 

@@ -22,7 +22,7 @@ POOL_MORE = 8
 POOL_WAIT = 10.0
 """Seconds to wait for one of them."""
 TRIES = 5
-"""How often a transaction is run that Postgres undid for the sake of another."""
+"""How often a transaction is run that Postgres undid, for another's sake or by going away."""
 
 
 class PostgresDatabase:
@@ -31,9 +31,8 @@ class PostgresDatabase:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def write(self, work: Work[T], *, single: bool = False) -> T:
+    async def write(self, work: Work[T]) -> T:
         """Run the unit in a transaction: see `Database`."""
-        del single  # Postgres undoes a failed transaction of one statement for nothing.
         return await self._run(work)
 
     async def read(self, work: Work[T]) -> T:
@@ -53,17 +52,24 @@ class PostgresDatabase:
         await self._engine.dispose()
 
     async def _run(self, work: Work[T]) -> T:
-        tries = 1
+        tries, committing = 0, False
         while True:
+            tries += 1
             try:
                 async with self._engine.begin() as connection:
-                    return await connection.run_sync(lambda c: work(CoreTransaction(c)))
+                    result = await connection.run_sync(lambda c: work(CoreTransaction(c)))
+                    committing = True
+                return result
             except sa.exc.DBAPIError as error:
-                if not failures.is_undone(error) or tries == TRIES:
+                # A connection that broke before the commit took everything with it; one that
+                # broke in the commit may not have, so that is for the caller to find out.
+                undone = failures.is_undone(error) or (
+                    error.connection_invalidated and not committing
+                )
+                if not undone or tries == TRIES:
                     raise failures.of_postgres(error) from error
             except sa.exc.TimeoutError as error:
                 raise Retryable("every connection to the database is busy") from error
-            tries += 1
 
 
 @asynccontextmanager

@@ -152,7 +152,7 @@ class SqlSchedules(occurrences.SqlOccurrences):
             "becomes": becomes.value,
             "at": maybe_micros(next_at),
         }
-        if not await self._database.write(lambda t: t.run(_CHANGE, change), single=True):
+        if not await self._database.write(lambda t: t.run(_CHANGE, change)):
             raise Conflict(f"the schedule is no longer {was}")
 
     async def due(self, *, now: datetime, limit: int = 200) -> list[Schedule]:

@@ -72,14 +72,14 @@ class SqliteDatabase:
         self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS)
         self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY)
 
-    async def write(self, work: Work[T], *, single: bool = False) -> T:
+    async def write(self, work: Work[T]) -> T:
         """Run the unit in the writer's next commit: see `Database`."""
         self._refuse_if_damaged()
-        return await self._writer.submit(work, single=single)
+        return await self._writer.submit(work)
 
     async def read(self, work: Work[T]) -> T:
         """Run the unit in the reader's next snapshot: see `Database`."""
-        return await self._reader.submit(work, single=True)
+        return await self._reader.submit(work)
 
     async def scan(self, work: Work[T]) -> T:
         """Run the unit on a connection of its own, through aiosqlite: see `Database`."""
@@ -93,7 +93,7 @@ class SqliteDatabase:
         """Ask both threads for a sign of life: see `Database`."""
         self._refuse_if_damaged()
         await self.read(lambda t: t.one(SIGN))
-        await self.write(lambda t: t.one(SIGN), single=True)
+        await self.write(lambda t: t.one(SIGN))
 
     async def close(self) -> None:
         """Commit what was submitted and close every connection."""

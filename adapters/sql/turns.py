@@ -12,6 +12,7 @@ from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.inbox import BEGUN, FINISH, PENDING, RECEIVED, received_of
+from adapters.sql.recent import Log, RecentLogs
 from adapters.sql.schema import bindings, conversations, inbox, turns
 from adapters.sql.threads import same_thread
 from adapters.sql.transaction import Row, Transaction, Value
@@ -148,11 +149,18 @@ class SqlTurns:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._recent = RecentLogs()
 
     async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
         """Take up the open turn or begin the next: see the port."""
         now = self._clock.now()
-        return await self._database.write(lambda t: _begin(t, conversation, owner=owner, now=now))
+        known = self._recent.get(conversation)
+        start = await self._database.write(
+            lambda t: _begin(t, conversation, known, owner=owner, now=now)
+        )
+        if start is not None:
+            self._recent.keep(conversation, start.entries)
+        return start
 
     async def begin_run(
         self,
@@ -196,7 +204,7 @@ class SqlTurns:
     async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:
         """Remember the draft: see the port."""
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "message": draft}
-        if not await self._database.write(lambda t: t.run(_SET_DRAFT, mine), single=True):
+        if not await self._database.write(lambda t: t.run(_SET_DRAFT, mine)):
             raise Conflict(_LOST)
 
     async def finish(
@@ -256,7 +264,12 @@ def _lock(transaction: Transaction, conversation: ConversationId) -> int | None:
 
 
 def _begin(
-    transaction: Transaction, conversation: ConversationId, *, owner: str, now: datetime
+    transaction: Transaction,
+    conversation: ConversationId,
+    known: Log,
+    *,
+    owner: str,
+    now: datetime,
 ) -> TurnStart | None:
     covered = _lock(transaction, conversation)
     if covered is None:
@@ -267,7 +280,7 @@ def _begin(
         if received is None:
             return None
         row = _begin_with(transaction, conversation, received, owner=owner, now=now)
-    return _start(transaction, row, covered)
+    return _start(transaction, row, covered, known)
 
 
 def _next_message(transaction: Transaction, conversation: ConversationId) -> Received | None:
@@ -330,9 +343,9 @@ def _insert(
     return (asked.turn, conversation, row, body, 1, 1, None, started)
 
 
-def _start(transaction: Transaction, row: Row, covered: int) -> TurnStart:
+def _start(transaction: Transaction, row: Row, covered: int, known: Log = ()) -> TurnStart:
     turn = _turn_of(row)
-    entries = log.read(transaction, turn.conversation, covered)
+    entries = log.read(transaction, turn.conversation, covered, known)
     return TurnStart(turn=turn, entries=tuple(entries))
 
 

@@ -51,7 +51,7 @@ class SqlWorkers:
             "role": worker.role,
             "seen_at": micros(worker.seen_at),
         }
-        await self._database.write(lambda t: t.run(_BEAT, sign), single=True)
+        await self._database.write(lambda t: t.run(_BEAT, sign))
 
     async def silent(self, *, since: datetime) -> list[Worker]:
         """Workers not heard of since: see the port."""
@@ -61,4 +61,4 @@ class SqlWorkers:
     async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
         """Claim a silent worker's work: see the port."""
         claim: dict[str, Value] = {"this": slot, "at": micros(seen_at)}
-        return await self._database.write(lambda t: t.run(_TAKE_OVER, claim), single=True) == 1
+        return await self._database.write(lambda t: t.run(_TAKE_OVER, claim)) == 1

@@ -22,7 +22,6 @@ import psycopg
 import pytest
 
 _USER = "postgres"
-_TEMPLATE = "template1"
 _PATIENCE_SECONDS = 30.0
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal")
 _SMALL = ("max_wal_senders=0", "shared_buffers=32MB", "max_connections=200", "autovacuum=off")
@@ -39,10 +38,10 @@ class PostgresServer:
         """The address of a database, as `NIGHTDESK_DATABASE_URL` takes it."""
         return f"postgresql://{_USER}@/{database}?host={self._folder}"
 
-    def create(self, *, template: str = _TEMPLATE) -> str:
-        """Make a database, a copy of the template; returns its name."""
+    def create(self) -> str:
+        """Make an empty database; returns its name."""
         name = next(self._names)
-        self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._run(f"CREATE DATABASE {name}")
         return name
 
     def drop(self, database: str) -> None:
@@ -50,9 +49,9 @@ class PostgresServer:
         self._run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
     @contextmanager
-    def database(self, *, template: str = _TEMPLATE) -> Iterator[str]:
-        """A database for as long as the context lasts; yields its address."""
-        name = self.create(template=template)
+    def database(self) -> Iterator[str]:
+        """An empty database for as long as the context lasts; yields its address."""
+        name = self.create()
         try:
             yield self.url(name)
         finally:

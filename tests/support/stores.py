@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from psycopg.sql import SQL, Identifier
 
 from adapters.memory.store import MemoryStore
 from adapters.sql.migrate import bring_up_to_date
+from adapters.sql.schema import metadata
 from adapters.sql.store import DATABASE_FILE, migrate, open_store
 from runtime.ids import (
     AgentName,
@@ -51,7 +54,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: PostgresServer) -> Iterator[str]:
-    """The name of a Postgres database with every table and no row, to be copied."""
+    """The name of a Postgres database with every table: making one takes longer than a test."""
     name = postgres_server.create()
     url = sa.make_url(postgres_server.url(name)).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(url)
@@ -63,11 +66,13 @@ def migrated_postgres(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def store_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a migrated Postgres database of this test's own."""
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    with server.database(template=request.getfixturevalue("migrated_postgres")) as url:
-        yield url
+def store_url(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[str]:
+    """The address of a migrated Postgres database without a row, emptied again after the test."""
+    url = postgres_server.url(migrated_postgres)
+    yield url
+    with psycopg.connect(url, options="-c lock_timeout=5s") as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Store]]

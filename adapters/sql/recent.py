@@ -1,0 +1,43 @@
+"""What the logs of the latest conversations said when their last turn began."""
+
+from collections import OrderedDict
+
+from runtime.ids import ConversationId
+from runtime.model.conversation import Entry
+
+MOST = 4_000_000
+"""Characters of text to keep, and as good as bytes of memory."""
+_EACH = 500
+"""What an entry takes besides its text."""
+
+Log = tuple[Entry, ...]
+
+
+class RecentLogs:
+    """Keeps logs, so that the next turn of a conversation reads only what came since.
+
+    Reading and decoding fifty entries is a third of what a turn costs. Entries are kept once
+    they are on disk, and an entry never changes, so what is kept is never wrong, whoever else
+    writes; it may only be short of what came later.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._size = 0
+        self._logs: OrderedDict[ConversationId, Log] = OrderedDict()
+
+    def get(self, conversation: ConversationId) -> Log:
+        """What is known of a log; empty where nothing is."""
+        return self._logs.get(conversation, ())
+
+    def keep(self, conversation: ConversationId, log: Log) -> None:
+        """Remember what a log says, and forget the ones not asked for the longest."""
+        self._size += _size(log) - _size(self._logs.pop(conversation, ()))
+        self._logs[conversation] = log
+        while self._size > self._most:
+            _, forgotten = self._logs.popitem(last=False)
+            self._size -= _size(forgotten)
+
+
+def _size(log: Log) -> int:
+    return sum([len(entry.text) + _EACH for entry in log])

@@ -1,0 +1,194 @@
+"""Group commit: what the writer's thread promises to those who wait for it."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql import failures, lane
+from adapters.sql.lane import Lane
+from adapters.sql.transaction import Transaction, Work
+from runtime.errors import Conflict, NightdeskError, StorageFull
+from tests.support.clock import settle
+
+TABLE = sa.table("numbers", sa.column("n", sa.Integer))
+ADD = sa.insert(TABLE).values(n=bindparam("number"))
+ALL = sa.select(TABLE.c.n).order_by(TABLE.c.n)
+ORPHAN = sa.insert(sa.table("children", sa.column("n", sa.Integer))).values(n=bindparam("number"))
+
+
+class Written(list[str]):
+    """The statements that the driver ran."""
+
+    @property
+    def commits(self) -> int:
+        return self.count("COMMIT")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        tmp_path / "numbers.db", isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    connection.execute(
+        "CREATE TABLE children (n INTEGER REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED)"
+    )
+    return connection
+
+
+@pytest.fixture
+def written(connection: sqlite3.Connection) -> Written:
+    statements = Written()
+    connection.set_trace_callback(statements.append)
+    return statements
+
+
+@pytest.fixture
+async def writer(connection: sqlite3.Connection, written: Written) -> AsyncIterator[Lane]:
+    writer = Lane("writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite)
+    yield writer
+    await writer.close()
+
+
+def add(number: int) -> Work[int]:
+    return lambda transaction: transaction.run(ADD, {"number": number})
+
+
+def numbers(transaction: Transaction) -> list[int]:
+    return [row[0] for row in transaction.all(ALL)]
+
+
+def refuse(transaction: Transaction) -> None:
+    transaction.run(ADD, {"number": 99})
+    raise Conflict("no")
+
+
+async def test_what_one_tick_submits_is_one_commit(writer: Lane, written: Written) -> None:
+    await asyncio.gather(*(writer.submit(add(number)) for number in range(50)))
+
+    assert written.commits == 1
+    assert await writer.submit(numbers) == list(range(50))
+
+
+async def test_what_comes_while_a_commit_is_under_way_is_the_next_commit(
+    writer: Lane, written: Written
+) -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def slow(transaction: Transaction) -> None:
+        under_way.set()
+        assert go_on.wait(10)
+
+    first = writer.submit(slow)
+    await asyncio.to_thread(under_way.wait, 10)
+    waiting = []
+    for number in range(10):  # ten ticks of the loop
+        waiting.append(writer.submit(add(number)))
+        await settle(turns=1)
+    go_on.set()
+    await asyncio.gather(first, *waiting)
+
+    assert written.commits == 2
+
+
+async def test_a_unit_that_raises_is_undone_alone(writer: Lane) -> None:
+    results = await asyncio.gather(
+        writer.submit(add(1)),
+        writer.submit(refuse),
+        writer.submit(add(2)),
+        writer.submit(add(1)),
+        return_exceptions=True,
+    )
+
+    assert results[0] == results[2] == 1
+    assert isinstance(results[1], Conflict)
+    assert isinstance(results[3], NightdeskError), "the same number twice"
+    assert await writer.submit(numbers) == [1, 2]
+
+
+async def test_a_unit_that_raises_alone_is_undone(writer: Lane) -> None:
+    with pytest.raises(Conflict):
+        await writer.submit(refuse)
+
+    assert await writer.submit(numbers) == []
+
+
+async def test_a_commit_that_fails_fails_all_its_units(writer: Lane) -> None:
+    results = await asyncio.gather(
+        writer.submit(add(1)),
+        writer.submit(lambda t: t.run(ORPHAN, {"number": 7})),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results] == [NightdeskError, NightdeskError]
+    assert results[0] is not results[1], "each has an exception of its own"
+    assert await writer.submit(numbers) == []
+
+
+async def test_a_full_disk_stores_nothing_and_room_lets_it_go_on(
+    writer: Lane, connection: sqlite3.Connection
+) -> None:
+    [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+
+    def a_lot(transaction: Transaction) -> None:
+        transaction.each(ADD, [{"number": number} for number in range(10_000)])
+
+    results = await asyncio.gather(
+        writer.submit(add(-1)), writer.submit(a_lot), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [StorageFull, StorageFull]
+    assert await writer.submit(numbers) == []
+
+    connection.execute("PRAGMA max_page_count = 100000")
+    await writer.submit(a_lot)
+    assert len(await writer.submit(numbers)) == 10_000
+
+
+async def test_a_waiter_that_went_away_harms_nobody(writer: Lane) -> None:
+    gone, stays = writer.submit(add(1)), writer.submit(add(2))
+    gone.cancel()
+
+    assert await stays == 1
+
+
+async def test_many_units_are_cut_into_several_commits(
+    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "MOST_IN_ONE_COMMIT", 10)
+
+    await asyncio.gather(*(writer.submit(add(number)) for number in range(25)))
+
+    assert written.commits == 3
+
+
+async def test_closing_finishes_what_was_submitted_and_takes_nothing_more(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    writer = Lane("writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite)
+    waiting = writer.submit(add(1))
+    before = writer.alive
+
+    await writer.close()
+    await writer.close()
+
+    assert await waiting == 1
+    assert (before, writer.alive) == (True, False)
+    with pytest.raises(NightdeskError):
+        writer.submit(add(2))
+    with sqlite3.connect(tmp_path / "numbers.db") as again:
+        assert again.execute("SELECT n FROM numbers").fetchall() == [(1,)]
+    again.close()
+
+
+async def test_a_missing_parameter_is_a_mistake_and_not_a_null(writer: Lane) -> None:
+    with pytest.raises(KeyError):
+        await writer.submit(lambda transaction: transaction.run(ADD, {}))

@@ -1,0 +1,125 @@
+"""Migrations: the same tables by every way, once, whoever starts at the same time."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.sql.migrate import bring_up_to_date, current, revisions
+from adapters.sql.schema import metadata
+from adapters.sql.store import DATABASE_FILE, migrate, open_store
+from runtime.errors import DatabaseTooNew
+from runtime.ids import TimeOrderedIds
+from tests.support.clock import ManualClock
+from tests.support.postgres import PostgresServer
+from tests.support.stores import THREAD, place
+
+_POSTGRES_SHAPE = (
+    """SELECT table_name, column_name, data_type, is_nullable, is_identity, column_default
+       FROM information_schema.columns WHERE table_schema = 'public'""",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+       WHERE connamespace = 'public'::regnamespace""",
+)
+
+
+def _shape(engine: sa.Engine) -> set[tuple[object, ...]]:
+    """Every table, column, index and constraint, as the database itself describes them."""
+    if engine.dialect.name == "sqlite":
+        questions: tuple[str, ...] = ("SELECT type, name, tbl_name, sql FROM sqlite_master",)
+    else:
+        questions = _POSTGRES_SHAPE
+    with engine.connect() as connection:
+        rows = [row for text in questions for row in connection.exec_driver_sql(text)]
+    described = {tuple(_squeezed(value) for value in row) for row in rows}
+    return {row for row in described if not any("alembic_version" in str(word) for word in row)}
+
+
+def _postgres(url: str) -> sa.Engine:
+    place = sa.make_url(url).set(drivername="postgresql+psycopg")
+    return sa.create_engine(place, poolclass=sa.pool.NullPool)
+
+
+def _squeezed(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _ordered(shape: set[tuple[object, ...]]) -> list[str]:
+    """For SQLite, whose own text keeps the order in which the constraints were written."""
+    return sorted(" ".join(sorted(str(row).replace(",", " ").split())) for row in shape)
+
+
+def test_migrating_makes_the_tables_that_the_code_uses_on_sqlite(tmp_path: Path) -> None:
+    migrated = sa.create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    made = sa.create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    with migrated.begin() as connection:
+        bring_up_to_date(connection)
+    metadata.create_all(made)
+
+    assert _ordered(_shape(migrated)) == _ordered(_shape(made))
+    assert len(_shape(made)) > 30
+    migrated.dispose()
+    made.dispose()
+
+
+def test_migrating_makes_the_tables_that_the_code_uses_on_postgres(
+    postgres_server: PostgresServer, migrated_postgres: str
+) -> None:
+    with postgres_server.database() as url:
+        migrated = _postgres(postgres_server.url(migrated_postgres))
+        made = _postgres(url)
+        metadata.create_all(made)
+
+        assert _shape(migrated) == _shape(made)
+        assert len(_shape(made)) > 30
+
+
+def test_a_file_that_is_migrated_is_at_the_last_revision(
+    migrated_sqlite: bytes, tmp_path: Path
+) -> None:
+    place(tmp_path / "copy.db", migrated_sqlite)
+    connection = sqlite3.connect(tmp_path / "copy.db")
+
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+
+    connection.close()
+    assert found == [(revisions()[-1],)]
+
+
+async def test_processes_that_start_at_once_migrate_once(
+    postgres_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    ids = TimeOrderedIds(clock)
+
+    async def start() -> None:
+        async with open_store(postgres_url, data_dir=tmp_path, clock=clock, ids=ids) as store:
+            await store.conversations.bound(THREAD)
+
+    await asyncio.gather(*(start() for _ in range(4)))
+
+
+async def test_migrating_again_changes_nothing(
+    postgres_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    for url in (postgres_url, None):
+        await migrate(url, data_dir=tmp_path, clock=clock)
+        await migrate(url, data_dir=tmp_path, clock=clock)
+
+    assert (tmp_path / DATABASE_FILE).exists()
+
+
+async def test_a_postgres_database_from_a_newer_version_is_refused(
+    postgres_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    await migrate(postgres_url, data_dir=tmp_path, clock=clock)
+    engine = _postgres(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(DatabaseTooNew, match="9999"):
+        await migrate(postgres_url, data_dir=tmp_path, clock=clock)
+
+    with engine.begin() as connection:
+        assert current(connection) == "9999"

@@ -1,0 +1,85 @@
+"""What is asked often is answered by an index, however much history there is."""
+
+import sqlite3
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.sql import (
+    conversations,
+    inbox,
+    log,
+    occurrences,
+    outbox,
+    schedules,
+    sending,
+    turns,
+    workers,
+)
+from adapters.sql.schema import metadata
+from adapters.sql.transaction import Statement, prepare
+
+MODULES = (conversations, inbox, log, occurrences, outbox, schedules, sending, turns, workers)
+
+PARTIAL = {
+    str(index.name)
+    for table in metadata.tables.values()
+    for index in table.indexes
+    if index.dialect_options["sqlite"]["where"] is not None
+}
+"""The indexes that hold only what is still to be worked on."""
+
+MAY_SCAN = {
+    "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
+    "log._ADVANCE": "never run: what the other two have in common",
+    "outbox._COUNT": "counts what was sent, which nobody does on a hot path",
+    "schedules._ALL": "reads all schedules, because all are asked for",
+    "workers._SILENT": "a handful of rows",
+}
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[sqlite3.Connection]:
+    engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+    metadata.create_all(engine)
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        yield driver
+    engine.dispose()
+
+
+def _statements(module: ModuleType) -> Iterator[tuple[str, Statement]]:
+    name = module.__name__.rpartition(".")[2]
+    for constant, value in vars(module).items():
+        if isinstance(value, sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete):
+            yield f"{name}.{constant}", value
+
+
+STATEMENTS = {
+    **{name: statement for module in MODULES for name, statement in _statements(module)},
+    "outbox.claiming": outbox.claiming(3),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_statement_reads_a_whole_table(name: str, tables: sqlite3.Connection) -> None:
+    prepared = prepare(STATEMENTS[name])
+
+    plan = tables.execute(f"EXPLAIN QUERY PLAN {prepared.text}", [None] * len(prepared.order))
+
+    scans = [step for *_, step in plan if _reads_everything(step)]
+    assert bool(scans) == (name in MAY_SCAN), scans
+
+
+def _reads_everything(step: str) -> bool:
+    """A scan of a table, or of an index that is as large as one."""
+    words = step.split()
+    return words[0] == "SCAN" and words[1] in metadata.tables and words[-1] not in PARTIAL
+
+
+def test_every_statement_is_known_to_this_test() -> None:
+    assert len(STATEMENTS) > 50
+    assert MAY_SCAN.keys() <= STATEMENTS.keys()

@@ -1,0 +1,168 @@
+"""What only Postgres does: undo one transaction for another's sake, and go away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from adapters.sql.postgres import POOL, POOL_MORE, PostgresDatabase, open_postgres
+from adapters.sql.store import open_store
+from adapters.sql.transaction import CoreTransaction, Transaction
+from runtime.errors import ConfigurationError, NightdeskError, Retryable, StorageFull
+from runtime.ids import TimeOrderedIds
+from tests.support.clock import ManualClock
+
+COUNTERS = sa.table("counters", sa.column("name"), sa.column("value"))
+PID: sa.Select[tuple[int]] = sa.select(sa.func.pg_backend_pid())
+
+
+@pytest.fixture
+async def database(store_url: str) -> AsyncIterator[PostgresDatabase]:
+    url = sa.make_url(store_url).set(drivername="postgresql+psycopg")
+    async with open_postgres(url) as opened:
+        for name in ("one", "other"):
+            row = sa.insert(COUNTERS).values(name=name, value=0)
+            await opened.write(lambda t, row=row: t.run(row))  # type: ignore[misc]
+        yield opened
+
+
+def bump(transaction: Transaction, name: str) -> None:
+    raised = sa.update(COUNTERS).where(COUNTERS.c.name == name)
+    transaction.run(raised.values(value=COUNTERS.c.value + 1))
+
+
+async def values(database: PostgresDatabase) -> list[tuple[str, int]]:
+    everything = sa.select(COUNTERS.c.name, COUNTERS.c.value).order_by(COUNTERS.c.name)
+    return [(row[0], row[1]) for row in await database.read(lambda t: t.all(everything))]
+
+
+async def test_a_unit_that_raises_is_undone(database: PostgresDatabase) -> None:
+    def work(transaction: Transaction) -> None:
+        bump(transaction, "one")
+        raise NightdeskError("no")
+
+    with pytest.raises(NightdeskError):
+        await database.write(work)
+
+    assert await values(database) == [("one", 0), ("other", 0)]
+
+
+async def test_a_transaction_that_was_undone_for_another_is_run_again(
+    database: PostgresDatabase,
+) -> None:
+    runs = []
+    both_hold_one = asyncio.Barrier(2)
+
+    async def cross(first: str, second: str) -> None:
+        def work(transaction: Transaction) -> None:
+            runs.append(first)
+            bump(transaction, first)
+            if len(runs) <= 2:
+                # In a greenlet of the loop's thread: the other one may run meanwhile.
+                sa.util.await_only(both_hold_one.wait())
+            bump(transaction, second)
+
+        await database.write(work)
+
+    await asyncio.gather(cross("one", "other"), cross("other", "one"))
+
+    assert await values(database) == [("one", 2), ("other", 2)]
+    assert len(runs) == 3
+
+
+async def test_a_connection_that_broke_is_replaced(database: PostgresDatabase) -> None:
+    broken: list[int] = []
+
+    def work(transaction: Transaction) -> None:
+        bump(transaction, "one")
+        [[pid]] = transaction.all(PID)
+        if not broken:
+            broken.append(pid)
+            transaction.one(sa.select(sa.func.pg_terminate_backend(pid)))
+        bump(transaction, "one")
+
+    await database.write(work)
+
+    assert await values(database) == [("one", 2), ("other", 0)]
+
+
+async def test_a_server_that_goes_away_for_good_is_said(database: PostgresDatabase) -> None:
+    def work(transaction: Transaction) -> None:
+        [[pid]] = transaction.all(PID)
+        transaction.one(sa.select(sa.func.pg_terminate_backend(pid)))
+
+    with pytest.raises(Retryable):
+        await database.write(work)
+
+
+async def test_a_full_disk_is_said(database: PostgresDatabase) -> None:
+    full = "DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END $$"
+
+    def work(transaction: Transaction) -> None:
+        assert isinstance(transaction, CoreTransaction)
+        bump(transaction, "one")
+        transaction._connection.exec_driver_sql(full)
+
+    with pytest.raises(StorageFull):
+        await database.write(work)
+
+    assert await values(database) == [("one", 0), ("other", 0)]
+
+
+async def test_more_callers_than_connections_take_turns(database: PostgresDatabase) -> None:
+    await asyncio.gather(
+        *(database.write(lambda t: bump(t, "one")) for _ in range(2 * (POOL + POOL_MORE)))
+    )
+
+    assert dict(await values(database))["one"] == 2 * (POOL + POOL_MORE)
+
+
+async def test_it_answers_the_check(database: PostgresDatabase) -> None:
+    await database.check()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres-without-a-scheme:secret",
+        "mysql://me:secret@localhost/desk",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+async def test_an_address_of_nothing_we_know_is_refused_without_repeating_it(
+    url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        async with open_store(url, data_dir=tmp_path, clock=clock, ids=TimeOrderedIds(clock)):
+            pass
+
+    assert "postgresql://" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_server_that_is_not_there_is_said(tmp_path: Path, clock: ManualClock) -> None:
+    url = f"postgresql://me:secret@/desk?host={tmp_path}"
+
+    with pytest.raises(Retryable) as refused:
+        async with open_store(url, data_dir=tmp_path, clock=clock, ids=TimeOrderedIds(clock)):
+            pass
+
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_sqlite_file_may_lie_elsewhere(tmp_path: Path, clock: ManualClock) -> None:
+    file = tmp_path / "elsewhere" / "desk.db"
+
+    async with open_store(
+        f"sqlite:///{file}",
+        data_dir=tmp_path / "data",
+        clock=clock,
+        ids=TimeOrderedIds(clock),
+    ) as store:
+        await store.check()
+
+    assert file.exists()
+    assert not (tmp_path / "data").exists()
