@@ -62,7 +62,7 @@ class SlackInbound:
         event = envelope.event
         if envelope.type != "event_callback" or event is None or event.type not in _KINDS:
             return Ignored(reason=UNKNOWN_KIND)
-        bot = _bot_of(envelope) or self._bot
+        bot = _bot_of(envelope) or self._bot or next(iter(envelope.authed_users or ()), None)
         reason = _why_ignored(event, bot)
         return Ignored(reason=reason) if reason else _said(envelope, event, bot)
 
@@ -204,11 +204,11 @@ def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
 
 
 def _bot_of(envelope: wire.Envelope) -> str | None:
-    """Our bot's user, as the event names it."""
+    """Our bot's user, as the event names it; never the person who installed the app."""
     for authorization in envelope.authorizations or ():
-        if authorization.user_id:
+        if authorization.user_id and authorization.is_bot is not False:
             return authorization.user_id
-    return next(iter(envelope.authed_users or ()), None)
+    return None
 
 
 def _installed(envelope: wire.Envelope) -> str | None:

@@ -36,6 +36,7 @@ _METADATA = "nightdesk_message"
 _ANSWER_URL_AGE = timedelta(minutes=25)
 """Slack takes answers at a command's own address for 30 minutes."""
 _ANSWER_HOSTS = (".slack.com", ".slack-gov.com")
+_ELSEWHERE = frozenset({"channel_not_found", "not_in_channel"})
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
 _SLACK_EARLIER = 60.0
 """Seconds by which Slack's clock may be behind ours."""
@@ -124,7 +125,13 @@ class SlackChat:
             finished = await self._drafts.finish(channel, item.draft, item.content, _metadata(item))
             if finished:
                 return item.draft
-        return await self._post(item)
+        try:
+            return await self._post(item)
+        except Refusal as refusal:
+            # A command can be typed where the bot is not; its own address is good there too.
+            if refusal.code in _ELSEWHERE and await self._answered(item, "in_channel"):
+                return _unnamed(item)
+            raise
 
     async def find(self, item: OutboxItem) -> MessageId | None:
         """Look for a message with the item's id among those since it was written."""
@@ -225,12 +232,8 @@ class SlackChat:
         return MessageId(str(answer["ts"]))
 
     async def _send_privately(self, item: OutboxItem, who: Principal) -> MessageId:
-        young = self._clock.now() - item.created_at < _ANSWER_URL_AGE
-        if item.reply_url and young and self._is_slacks(item.reply_url):
-            answered = await self._answer(item)
-            if answered:
-                # Slack does not say which message it made, and nobody could edit it.
-                return MessageId(f"private-{item.id}")
+        if await self._answered(item, "ephemeral"):
+            return _unnamed(item)
         answer = await written(
             self._client.chat_postEphemeral(
                 channel=item.thread.channel.channel,
@@ -244,10 +247,13 @@ class SlackChat:
         )
         return MessageId(str(answer["message_ts"]))
 
-    async def _answer(self, item: OutboxItem) -> bool:
-        """Answer at the command's own address; False where it takes no more answers."""
+    async def _answered(self, item: OutboxItem, kind: str) -> bool:
+        """Answer at the command's own address; False where there is none that takes answers."""
+        young = self._clock.now() - item.created_at < _ANSWER_URL_AGE
+        if not (item.reply_url and young and self._is_slacks(item.reply_url)):
+            return False
         body: dict[str, object] = {
-            "response_type": "ephemeral",
+            "response_type": kind,
             "replace_original": False,
             "text": render.plain(item.content.text),
             "blocks": render.blocks(item.content),
@@ -313,6 +319,11 @@ class SlackChat:
             limit=_PAGE,
             cursor=cursor,
         )
+
+
+def _unnamed(item: OutboxItem) -> MessageId:
+    """What stands for a message of which Slack does not say which it is; nobody can edit it."""
+    return MessageId(f"unnamed-{item.id}")
 
 
 def _is_direct(item: OutboxItem) -> bool:

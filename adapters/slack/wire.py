@@ -34,6 +34,7 @@ class Authorization(_Shape, frozen=True):
 
     team_id: str | None = None
     user_id: str | None = None
+    is_bot: bool | None = None
 
 
 class Field(_Shape, frozen=True):

@@ -194,6 +194,19 @@ async def test_a_private_answer_without_a_good_address_is_shown_to_the_person(
     assert (args["user"], args["thread_ts"]) == (ADA, thread.root)
 
 
+@pytest.mark.parametrize("channel", [CHANNEL, "D0TWOOTHERS"])
+async def test_a_command_is_answered_for_all_to_see_where_the_bot_is_not(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock, channel: str
+) -> None:
+    slack.absent.add(CHANNEL)
+    place = ThreadRef(ChannelRef(SLACK, TEAM, channel))
+    await chat.send(item(clock, thread=place, reply_url=slack.response_url()))
+    (body,) = slack.called("response_url")
+    assert body["response_type"] == "in_channel"
+    with pytest.raises(Permanent):
+        await chat.send(item(clock, thread=place))
+
+
 async def test_in_a_direct_message_everything_is_private_already(
     slack: FakeSlack, chat: SlackChat, clock: ManualClock
 ) -> None:

@@ -159,6 +159,14 @@ def test_our_own_user_is_known_without_the_event_naming_it() -> None:
     assert own.parse_event(verified(signed)) == Ignored(reason="bot")
 
 
+def test_the_person_who_installed_the_app_is_not_taken_for_it() -> None:
+    installer = {"team_id": TEAM, "user_id": ADA, "is_bot": False}
+    ours = {"team_id": TEAM, "user_id": BOT, "is_bot": True}
+    signed = sender.envelope({**_event(), "text": f"<@{BOT}> hi"}, authorizations=[installer, ours])
+    assert said(signed).sender.user == ADA
+    assert message(signed).mentioned
+
+
 def test_older_apps_are_named_by_authed_users() -> None:
     signed = sender.envelope(
         {**_event(), "text": "<@U0ME> hi"}, authorizations=[], authed_users=["U0ME"]
