@@ -73,12 +73,13 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         stack.callback(desk.mailboxes.close)
         await desk.parts.durable.open()
         stack.push_async_callback(desk.parts.durable.close)
+        duties = Duties(desk, opened.ticker)
+        # First, and alone: whatever is found `SENDING` now, an earlier life was sending.
+        await duties.recover()
         stack.callback(tasks.create_task(desk.ingress.run()).cancel)
         if desk.delivers:
             # Where workers delivered too, each would keep a pace of its own.
             stack.callback(tasks.create_task(desk.dispatcher.run()).cancel)
-        duties = Duties(desk, opened.ticker)
-        await duties.recover()
         duties.start()
         stack.push_async_callback(duties.stop)
         yield

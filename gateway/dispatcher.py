@@ -1,19 +1,22 @@
 """From the outbox to the platforms: in order within a thread, within the rate limits, once.
 
 A message is `SENDING` on disk before the platform hears of it. Found so at the next start it is
-ambiguous: the platform is asked whether it has it before it is sent again.
+ambiguous: the platform is asked whether it has it before it is sent again, and until the platform
+has said so it stays `SENDING`, however long that takes and however often we start.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from gateway.pace import Pace
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
-from runtime.errors import Ambiguous, Permanent, Retryable, StorageUnavailable
+from runtime.errors import Ambiguous, Conflict, Permanent, Retryable, StorageUnavailable
 from runtime.ids import IdSource, MessageId, Platform
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.team import Team
@@ -34,8 +37,27 @@ BEHIND_PAUSE = 1.0
 CLAIM_AT_ONCE = 50
 """Messages handed to the platforms in one go."""
 
+_Work = Callable[[], Awaitable[None]]
+
 Settled = Callable[[OutboxItem, OutboxState, str], Awaitable[None]]
 """Is told how a message ended: the message, its state and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """A message of which only the platform knows whether it was sent.
+
+    Attributes:
+        item: the message; `SENDING` on disk.
+        ask_at: when to ask.
+        pause: seconds until the question after that, should this one find no answer.
+        again_after: seconds to wait before sending it again, should it not be there.
+    """
+
+    item: OutboxItem
+    ask_at: datetime
+    pause: float = FIRST_PAUSE
+    again_after: float = 0.0
 
 
 class Dispatcher:
@@ -74,6 +96,7 @@ class Dispatcher:
         self._activity = activity
         self._settled = settled
         self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
+        self._unknown: list[_Unknown] = []
         self._woken = asyncio.Event()
         self._flying = 0
 
@@ -82,13 +105,17 @@ class Dispatcher:
         self._woken.set()
 
     async def reconcile(self, *, owner: str) -> int:
-        """Settle what a process that is gone left in `SENDING`; returns how many."""
+        """Take on what a process that is gone left in `SENDING`; returns how many.
+
+        For what an earlier life of this process left, call it before `run` begins: afterwards a
+        row of ours that is `SENDING` is being sent.
+        """
         rows = await self._outbox.unresolved(owner=owner)
-        for item in rows:
-            if item.thread.platform in self._chats:
-                await self._find_or_postpone(item, again_after=0.0)
+        mine = [item for item in rows if item.thread.platform in self._chats]
+        now = self._clock.now()
+        self._unknown += [_Unknown(item, now) for item in mine]
         self.wake()
-        return len(rows)
+        return len(mine)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -111,6 +138,9 @@ class Dispatcher:
         return not (waiting or self._flying or self._woken.is_set())
 
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
+        for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
+            self._unknown.remove(unknown)
+            self._set_off(tasks, unknown.item, partial(self._ask, unknown))
         try:
             items = await self._outbox.claim(
                 now=now,
@@ -123,24 +153,29 @@ class Dispatcher:
             await self._clock.sleep(STORE_PAUSE)
             return 1
         for item in items:
-            self._flying += 1
-            self._activity.begin()
-            tasks.create_task(self._fly(item))
+            self._set_off(tasks, item, partial(self._deliver, item))
         return len(items)
 
+    def _set_off(self, tasks: asyncio.TaskGroup, item: OutboxItem, work: _Work) -> None:
+        self._flying += 1
+        self._activity.begin()
+        tasks.create_task(self._fly(item, work))
+
     async def _wait(self, looked_at: datetime) -> None:
-        """Return when woken, or when the next postponed message comes due."""
+        """Return when woken, or when the next postponed message or question comes due."""
         self._activity.note()
         next_time = await self._outbox.next_time()
         if self._woken.is_set():
             return
-        if next_time is None:
-            await self._woken.wait()
-        elif next_time > looked_at:
-            await self._wake_or(next_time)
-        else:
+        if next_time is not None and next_time <= looked_at:
             # It was due and not claimed, so it stands behind a postponed one of its thread.
-            await self._wake_or(looked_at + timedelta(seconds=BEHIND_PAUSE))
+            next_time = looked_at + timedelta(seconds=BEHIND_PAUSE)
+        times = [unknown.ask_at for unknown in self._unknown]
+        times += [next_time] if next_time is not None else []
+        if times:
+            await self._wake_or(min(times))
+        else:
+            await self._woken.wait()
 
     async def _wake_or(self, when: datetime) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -152,24 +187,27 @@ class Dispatcher:
         await self._clock.sleep_until(when)
         self._woken.set()
 
-    async def _fly(self, item: OutboxItem) -> None:
+    async def _fly(self, item: OutboxItem, work: _Work) -> None:
         try:
-            await self._deliver_and_note(item)
+            await self._do_and_note(item, work)
         finally:
             self._flying -= 1
             self._woken.set()
             self._activity.end()
 
-    async def _deliver_and_note(self, item: OutboxItem) -> None:
-        """Send one message; where its end cannot be noted, look for it once that works again."""
-        work = self._deliver
+    async def _do_and_note(self, item: OutboxItem, work: _Work) -> None:
+        """Do it; where its end cannot be noted, ask for the message once that works again."""
         while True:
             try:
-                await work(item)
+                await work()
             except StorageUnavailable:
                 log.exception("outbox.not_stored", extra={"item": item.id})
                 await self._clock.sleep(STORE_PAUSE)
-                work = self._find_or_postpone
+                work = partial(self._ask, _Unknown(item, self._clock.now()))
+            except Conflict:
+                # Another process took us for dead and took the message on.
+                log.warning("outbox.overtaken", extra={"item": item.id})
+                return
             else:
                 return
 
@@ -190,7 +228,8 @@ class Dispatcher:
             case Permanent() as error:
                 await self._end(item, OutboxState.DEAD, str(error))
             case None:
-                await self._find_or_postpone(item)
+                now = self._clock.now()
+                await self._ask(_Unknown(item, now, again_after=FIRST_PAUSE))
             case message:
                 await self._arrived(item, message)
 
@@ -210,29 +249,46 @@ class Dispatcher:
             log.exception("outbox.failed", extra={"item": item.id, "reference": reference})
         return None
 
-    async def _find_or_postpone(
-        self, item: OutboxItem, *, again_after: float | None = None
-    ) -> None:
+    async def _ask(self, unknown: _Unknown) -> None:
         """Ask the platform whether it has the message; only if it has not, send it again.
 
         A send that broke just now may still be on its way, so the next try waits a moment.
         """
+        item = unknown.item
         try:
             message = await self._chats[item.thread.platform].find(item)
         except Retryable as error:
-            await self._postpone(item, error)
+            await self._ask_later(unknown, error)
         except Permanent as error:
             await self._end(item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}")
         else:
             if message is None:
-                await self._postpone(item, Retryable("not there", after=again_after))
+                await self._postpone(item, Retryable("not there", after=unknown.again_after))
                 return
             await self._arrived(item, message)
 
+    async def _ask_later(self, unknown: _Unknown, error: Retryable) -> None:
+        """The platform cannot be asked. Sending instead could make the message twice."""
+        now, item = self._clock.now(), unknown.item
+        if now - item.created_at > GIVE_UP_AFTER:
+            reason = f"sent or not, nobody could tell for a day: {error}"
+            await self._end(item, OutboxState.DEAD, reason)
+            return
+        wait = unknown.pause if error.after is None else error.after
+        log.warning("outbox.unknown", extra={"item": item.id, "wait": wait, "why": str(error)})
+        self._unknown.append(
+            replace(
+                unknown,
+                ask_at=now + timedelta(seconds=wait),
+                pause=min(unknown.pause * 2, LONGEST_PAUSE),
+            )
+        )
+
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
+        """What follows from the end comes before the end itself: it is not lost in between."""
+        await self._settled(item, OutboxState.SENT, "")
         await self._outbox.sent(item.id, message)
         log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})
-        await self._settled(item, OutboxState.SENT, "")
 
     async def _postpone(self, item: OutboxItem, error: Retryable) -> None:
         now = self._clock.now()
@@ -247,6 +303,6 @@ class Dispatcher:
         await self._outbox.postpone(item.id, until=now + timedelta(seconds=wait), error=str(error))
 
     async def _end(self, item: OutboxItem, state: OutboxState, error: str) -> None:
+        await self._settled(item, state, error)
         await self._outbox.settle(item.id, state, error=error)
         log.error("outbox.ended", extra={"item": item.id, "state": state, "why": error})
-        await self._settled(item, state, error)

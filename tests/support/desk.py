@@ -131,13 +131,13 @@ async def running_desk(
         async with asyncio.TaskGroup() as tasks:
             desk.mailboxes.open(tasks, desk.commands)
             await desk.parts.durable.open()
+            await desk.engine.recover()
+            await desk.dispatcher.reconcile(owner="all-0")
+            await desk.ingress.recover()
             loops = [
                 tasks.create_task(desk.ingress.run()),
                 tasks.create_task(desk.dispatcher.run()),
             ]
-            await desk.engine.recover()
-            await desk.dispatcher.reconcile(owner="all-0")
-            await desk.ingress.recover()
             try:
                 yield under_test[0]
             finally:

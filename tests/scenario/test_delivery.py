@@ -1,0 +1,187 @@
+"""Each message once on the platform, whatever happens between us, the platform and the store."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from adapters.memory.durable import MemoryDurable
+from adapters.memory.store import MemoryStore
+from adapters.timing.timetable import CronsimTimetable
+from bot.lifecycle import working
+from bot.parts import Opened
+from bot.role import Role
+from bot.wiring import Desk, Parts, wire
+from runtime.errors import Ambiguous, Retryable
+from runtime.ids import MessageId, OutboxId, TimeOrderedIds
+from runtime.model.outbox import OutboxItem, OutboxState
+from tests.support.build import OPS, TERMINAL, outbox_item, team
+from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock, settle
+from tests.support.desk import passing, running_desk
+from tests.support.ticker import ClockTicker
+
+
+@dataclass(slots=True)
+class Forgetful(MemoryChat):
+    """A platform that cannot always be asked.
+
+    Attributes:
+        deaf: raised by the next questions, one each.
+        asked: the messages that were asked for, in order.
+        meanwhile: happens while a message is on its way.
+    """
+
+    deaf: deque[Exception] = field(default_factory=deque)
+    asked: list[OutboxId] = field(default_factory=list)
+    meanwhile: Callable[[OutboxItem], Awaitable[None]] | None = None
+
+    async def send(self, item: OutboxItem) -> MessageId:
+        if self.meanwhile is not None:
+            await self.meanwhile(item)
+            self.meanwhile = None
+        return await MemoryChat.send(self, item)
+
+    async def find(self, item: OutboxItem) -> MessageId | None:
+        self.asked.append(item.id)
+        if self.deaf:
+            raise self.deaf.popleft()
+        return await MemoryChat.find(self, item)
+
+
+async def test_while_the_platform_cannot_be_asked_nothing_is_sent_again(tmp_path: Path) -> None:
+    chat = Forgetful()
+    chat.faults.append(Ambiguous("the line broke"))
+    chat.deaf += [Retryable("down"), Retryable("still down"), Retryable("slower", after=30.0)]
+    async with running_desk(tmp_path, chat=chat) as desk:
+        await desk.say("hello")
+        await passing(desk, 1.0, lambda: len(chat.asked) == 4)
+        await desk.quiet()
+        assert chat.texts == ["Fine."]
+        [item] = chat.shown
+        stored = await desk.desk.parts.store.outbox.get(item.item.id)
+        assert stored is not None
+        assert stored.state is OutboxState.SENT
+
+
+async def test_a_restart_while_the_platform_cannot_be_asked_sends_nothing_again(
+    tmp_path: Path,
+) -> None:
+    chat, clock = Forgetful(), ManualClock()
+    chat.faults.append(Ambiguous("the line broke"))
+    chat.deaf += [Retryable("down")] * 4
+    for life in range(3):
+        async with running_desk(tmp_path, chat=chat, clock=clock) as desk:
+            if life == 0:
+                await desk.say("hello")
+            await passing(desk, 0.1, partial(_more, chat.asked, than=len(chat.asked)))
+    async with running_desk(tmp_path, chat=chat, clock=clock) as desk:
+        await passing(desk, 1.0, lambda: not chat.deaf and len(chat.asked) == 5)
+        await desk.quiet()
+    assert chat.texts == ["Fine."]
+
+
+async def test_what_may_be_there_and_cannot_be_asked_for_a_day_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    chat = Forgetful()
+    chat.faults.append(Ambiguous("the line broke"))
+    chat.deaf += [Retryable("down", after=3600.0)] * 30
+    async with running_desk(tmp_path, chat=chat) as desk:
+        await desk.say("hello")
+        await passing(desk, 1800.0, lambda: len(chat.shown) == 2)
+        assert chat.texts[0] == "Fine."
+        assert "sent or not, nobody could tell for a day" in chat.texts[1]
+
+
+async def test_messages_go_on_while_one_cannot_be_asked_for(tmp_path: Path) -> None:
+    chat = Forgetful()
+    chat.faults.append(Ambiguous("the line broke"))
+    chat.deaf.append(Retryable("down", after=600.0))
+    async with running_desk(tmp_path, chat=chat) as desk:
+        outbox = desk.desk.parts.store.outbox
+        await desk.say("hello")
+        await passing(desk, 0.1, lambda: chat.asked)
+        await outbox.enqueue([outbox_item("elsewhere", key="e1", at=desk.clock.now(), thread=OPS)])
+        desk.desk.dispatcher.wake()
+        await desk.quiet()
+        assert chat.texts == ["Fine.", "elsewhere"]
+
+
+async def test_a_message_that_another_process_took_on_stops_nothing(tmp_path: Path) -> None:
+    """We stood still so long that we were taken for dead, and the other did not find our message."""
+    chat = Forgetful()
+    async with running_desk(tmp_path, chat=chat) as desk:
+        outbox = desk.desk.parts.store.outbox
+
+        async def taken_over(item: OutboxItem) -> None:
+            await outbox.postpone(item.id, until=desk.clock.now(), error="taken over")
+
+        chat.meanwhile = taken_over
+        assert await desk.ask("hello") == "Fine."
+        assert await desk.ask("still there?") == "Fine."
+
+
+async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The outbox is read for what is left over, and only then is anything claimed from it."""
+    clock, chat, looked = ManualClock(), Forgetful(), asyncio.Event()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    await store.outbox.enqueue([outbox_item("once", at=clock.now())])
+    unresolved = store.outbox.unresolved
+
+    async def slowly(*, owner: str | None = None) -> list[OutboxItem]:
+        await settle()
+        found = await unresolved(owner=owner)
+        looked.set()
+        return found
+
+    async def looked_first(_: OutboxItem) -> None:
+        await looked.wait()
+
+    chat.meanwhile = looked_first
+
+    monkeypatch.setattr(store.outbox, "unresolved", slowly)
+    desk = _desk(store, chat, clock)
+    opened = Opened(
+        parts=desk.parts,
+        ticker=ClockTicker(clock),
+        serves_http=False,
+        routes=(),
+        listener=None,
+        warm_up=lambda: None,
+    )
+    async with working(desk, opened):
+        await settle()
+        await desk.engine.settled()
+        assert chat.texts == ["once"]
+        item = await store.outbox.get(outbox_item().id)
+        assert item is not None
+        assert (item.state, item.attempts) == (OutboxState.SENT, 1)
+
+
+def _more(asked: list[OutboxId], *, than: int) -> bool:
+    return len(asked) > than
+
+
+def _desk(store: MemoryStore, chat: MemoryChat, clock: ManualClock) -> Desk:
+    return wire(
+        Parts(
+            role=Role.ALL,
+            slot="all-0",
+            team=team,
+            alone=True,
+            clock=clock,
+            ids=TimeOrderedIds(clock),
+            store=store,
+            durable=MemoryDurable(clock),
+            models={},
+            chats={TERMINAL: chat},
+            timetable=CronsimTimetable(),
+        )
+    )
