@@ -2,15 +2,13 @@
 
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from runtime.errors import Ambiguous, Permanent, Retryable
-
-_TOO_MANY = 429
-_SERVER_ERROR = 500
 
 _UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable"})
 """Slack documents of these that a part of the work may have been done."""
@@ -77,6 +75,9 @@ async def written(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
             return await call
     except SlackApiError as error:
         raise _told(error.response) from error
+    except AttributeError as error:
+        # The SDK trips over an answer in plain text, which a proxy in between may give.
+        raise Ambiguous("Slack's answer cannot be read") from error
 
 
 async def read(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
@@ -110,9 +111,9 @@ def network() -> Iterator[None]:
 
 def by_status(status: int, retry_after: str | None) -> Exception | None:
     """What an HTTP status alone tells; None where it tells nothing."""
-    if status == _TOO_MANY:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Retryable("Slack asks us to slow down", after=_seconds(retry_after))
-    if status >= _SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Ambiguous(f"Slack answered {status}")
     return None
 
@@ -124,6 +125,8 @@ def _told(response: object) -> Exception:
     if told is not None:
         return told
     data = response.data if isinstance(response.data, dict) else {}
+    if response.status_code == HTTPStatus.OK and not data.get("error"):
+        return Ambiguous("Slack's answer cannot be read")
     code = str(data.get("error") or f"http_{response.status_code}")
     if code in _UNSURE:
         return Ambiguous(f"Slack answered {code}")

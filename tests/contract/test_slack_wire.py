@@ -239,6 +239,16 @@ async def test_the_commands_own_address_fails_like_slack_does(
 # ------------------------------------------------------------------------------- failures
 
 
+async def test_too_many_messages_to_look_through_is_no_guess(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.slack.outbound._PAGE", 1)
+    for number in range(26):
+        slack.say(f"message {number}")
+    with pytest.raises(Permanent, match="look through"):
+        await chat.find(item(clock))
+
+
 async def test_slack_says_how_long_to_wait(
     slack: FakeSlack, chat: SlackChat, clock: ManualClock
 ) -> None:
@@ -288,6 +298,9 @@ async def test_the_state_of_a_channel_is_permanent(
         Fault("status", status=503),
         Fault("error", error="internal_error"),
         Fault("error", error="fatal_error"),
+        Fault("garbage", error="text/plain"),
+        Fault("garbage", error="text/html"),
+        Fault("garbage", error="application/json"),
         Fault("lost_request"),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.error or fault.status}",
@@ -506,6 +519,25 @@ async def test_where_the_draft_is_gone_the_answer_is_a_message_of_its_own(
     assert ts != draft
     assert slack.visible()[-1].id == "row1"
     assert await chat.find(row) == ts
+
+
+async def test_a_stream_that_cannot_take_the_answer_at_once_is_stopped_and_edited(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    draft = await begun(chat, thread, "Half of an ")
+    slack.faults.append(Fault("error", error="invalid_blocks", method="chat.stopStream"))
+    await chat.send(item(clock, "Half of an answer.", thread=thread, draft=draft))
+    posted = only(slack)
+    assert (posted.markdown, posted.streaming, posted.id) == ("Half of an answer.", False, "row1")
+
+
+async def test_a_draft_in_a_channel_that_was_closed_cannot_be_finished(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    draft = await begun(chat, thread, "Half of an ")
+    slack.archived.add(CHANNEL)
+    with pytest.raises(Permanent, match="is_archived"):
+        await chat.send(item(clock, "The answer.", thread=thread, draft=draft))
 
 
 async def test_a_stream_that_slack_ended_goes_on_by_edits(

@@ -34,6 +34,7 @@ class Fault:
     Attributes:
         method: which method; empty for any.
         kind: `error` (Slack's word in `error`), `status` (an HTTP status), `rate` (429),
+            `garbage` (200, of the content type in `error`, and no answer of Slack's),
             `lost_request` (cut before anything was done), `lost_answer` (done, then cut),
             `slow` (done, answered after `seconds`).
     """
@@ -205,7 +206,13 @@ class FakeSlack:
         self, request: web.Request, method: str, args: dict[str, Any]
     ) -> web.StreamResponse:
         fault = self._next_fault(method)
-        if fault is not None and fault.kind in {"rate", "status", "error", "lost_request"}:
+        if fault is not None and fault.kind in {
+            "rate",
+            "status",
+            "error",
+            "garbage",
+            "lost_request",
+        }:
             return _undone(request, fault)
         answer = self._done(method, args)
         if fault and fault.kind == "lost_answer":
@@ -438,6 +445,8 @@ def _undone(request: web.Request, fault: Fault) -> web.Response:
         return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
     if fault.kind == "status":
         return web.Response(status=fault.status, text="upstream", content_type="text/html")
+    if fault.kind == "garbage":
+        return web.Response(text="<hello>", content_type=fault.error)
     return _no(fault.error) if fault.kind == "error" else _cut(request)
 
 
