@@ -21,6 +21,8 @@ ModelName = NewType("ModelName", str)
 ToolCallId = NewType("ToolCallId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+"""Two characters for each ten bits: every event gets an id, and this halves what that costs."""
 
 
 class IdSource(Protocol):
@@ -45,7 +47,7 @@ class TimeOrderedIds:
         """A fresh identifier; later ones sort after earlier ones even within a millisecond."""
         moment = int(self._clock.now().timestamp() * 1000) << 16
         self._last = max(self._last + 1, moment)
-        return _spell((self._last << 64) | secrets.randbits(64))
+        return _spell((self._last << 64) | int.from_bytes(secrets.token_bytes(8), "big"))
 
 
 def derived(*parts: str) -> str:
@@ -60,4 +62,4 @@ def derived(*parts: str) -> str:
 
 def _spell(number: int) -> str:
     """128 bits in 26 characters of Crockford's base 32: text order is number order."""
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
