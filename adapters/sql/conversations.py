@@ -37,14 +37,15 @@ _BIND = (
 )
 """Binds a thread that has no conversation; of two at once the second waits and changes nothing."""
 
-_REBIND = postgresql.insert(bindings).values(
-    {column.name: bindparam(column.name) for column in bindings.c}
+_BOUND_LOCKED = _BOUND.with_for_update()
+"""The same for whoever is about to bind it to another: on Postgres others wait."""
+
+_MOVE = (
+    sa.update(bindings)
+    .where(is_thread(bindings, prefix="of_"))
+    .values(conversation=bindparam("becomes"))
 )
-_REBIND = _REBIND.on_conflict_do_update(
-    index_elements=list(bindings.primary_key),
-    set_={"conversation": _REBIND.excluded.conversation},
-)
-"""Binds a thread whatever it was bound to. The row it writes is the lock for `_REMEMBER`."""
+"""Binds a thread to another conversation."""
 
 _REMEMBER = postgresql.insert(past_bindings).values(
     {
@@ -57,7 +58,7 @@ _REMEMBER = postgresql.insert(past_bindings).values(
 _REMEMBER = _REMEMBER.on_conflict_do_update(
     index_elements=list(past_bindings.primary_key), set_={"place": _REMEMBER.excluded.place}
 )
-"""Puts a conversation at the top of the thread's history, once, for `/resume`."""
+"""Puts the conversation that a thread leaves at the top of the thread's past, once."""
 
 _CONVERSATION = (
     conversations.c.id,
@@ -69,7 +70,14 @@ _CONVERSATION = (
 _GET = sa.select(*_CONVERSATION).where(conversations.c.id == bindparam("this"))
 """Reads a conversation, for its agent."""
 
-_EARLIER = (
+_PRESENT = (
+    sa.select(*_CONVERSATION)
+    .select_from(bindings.join(conversations, bindings.c.conversation == conversations.c.id))
+    .where(is_thread(bindings))
+)
+"""Reads what a thread talks about now, for `/resume`."""
+
+_PAST = (
     sa.select(*_CONVERSATION)
     .select_from(
         past_bindings.join(conversations, past_bindings.c.conversation == conversations.c.id)
@@ -78,7 +86,7 @@ _EARLIER = (
     .order_by(past_bindings.c.place.desc())
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
-"""Reads what a thread talked about before, for `/resume`."""
+"""Reads what it talked about before."""
 
 _EXTENT = sa.select(conversations.c.covered, conversations.c.summary).where(
     conversations.c.id == bindparam("this")
@@ -96,9 +104,6 @@ class SqlConversations:
 
     async def bind(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
         """The conversation of the thread, made if it has none: see the port."""
-        known = await self.bound(thread)
-        if known is not None:
-            return known
         fresh = self._row(ConversationId(self._ids.new()), agent)
         return await self._database.write(lambda t: _bind(t, thread, fresh))
 
@@ -130,9 +135,17 @@ class SqlConversations:
 
     async def earlier(self, thread: ThreadRef, *, limit: int = 10) -> list[Conversation]:
         """Conversations of the thread, latest first: see the port."""
-        page = {**thread_values(thread), "limit": limit}
-        rows = await self._database.read(lambda t: t.all(_EARLIER, page))
-        return [_conversation_of(row) for row in rows]
+        this = thread_values(thread)
+
+        def work(transaction: Transaction) -> list[Conversation]:
+            present = transaction.all(_PRESENT, this)
+            # One more than asked for: the present one may stand among those of the past.
+            past = transaction.all(_PAST, {**this, "limit": limit + 1})
+            now = {row[0] for row in present}
+            rows = [*present, *(row for row in past if row[0] not in now)]
+            return [_conversation_of(row) for row in rows[:limit]]
+
+        return await self._database.read(work)
 
     async def entries(self, conversation: ConversationId, *, limit: int = 200) -> list[Entry]:
         """The end of the log since its last summary: see the port."""
@@ -161,10 +174,15 @@ class SqlConversations:
 
 
 def rebind(transaction: Transaction, thread: ThreadRef, conversation: ConversationId) -> None:
-    """Bind the thread to the conversation from now on, and remember that it was."""
-    row = {**thread_values(thread), "conversation": conversation}
-    transaction.run(_REBIND, row)
-    transaction.run(_REMEMBER, row)
+    """Bind the thread to the conversation from now on, and remember what it leaves."""
+    this = thread_values(thread)
+    if transaction.run(_BIND, {**this, "conversation": conversation}):
+        return
+    left = transaction.one(_BOUND_LOCKED, this)
+    if left is not None and left[0] != conversation:
+        transaction.run(_REMEMBER, {**this, "conversation": left[0]})
+        places: dict[str, Value] = {f"of_{name}": value for name, value in this.items()}
+        transaction.run(_MOVE, {**places, "becomes": conversation})
 
 
 def _bound(transaction: Transaction, thread: ThreadRef) -> ConversationId | None:
@@ -173,11 +191,12 @@ def _bound(transaction: Transaction, thread: ThreadRef) -> ConversationId | None
 
 
 def _bind(transaction: Transaction, thread: ThreadRef, fresh: dict[str, Value]) -> ConversationId:
+    known = _bound(transaction, thread)
+    if known is not None:
+        return known
     mine = ConversationId(str(fresh["id"]))
     transaction.run(_CREATE, fresh)
-    row = {**thread_values(thread), "conversation": mine}
-    if transaction.run(_BIND, row):
-        transaction.run(_REMEMBER, row)
+    if transaction.run(_BIND, {**thread_values(thread), "conversation": mine}):
         return mine
     transaction.run(_DISCARD, {"this": mine})
     return _bound(transaction, thread) or mine

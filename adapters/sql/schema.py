@@ -107,6 +107,7 @@ bindings = sa.Table(
     *_thread(key=True),
     _text("conversation", sa.ForeignKey("conversations.id")),
     implicit_returning=False,
+    sqlite_with_rowid=False,
 )
 """Which conversation a thread belongs to now."""
 
@@ -119,8 +120,12 @@ past_bindings = sa.Table(
     _text("conversation", sa.ForeignKey("conversations.id"), key=True),
     _number("place"),
     implicit_returning=False,
+    sqlite_with_rowid=False,
 )
-"""Every conversation a thread ever belonged to, the latest with the highest place."""
+"""Which conversations a thread belonged to before, the one it left last with the highest place.
+
+A thread may belong to one of them again; then `bindings` says so, and its place here is old.
+"""
 
 turns = sa.Table(
     "turns",

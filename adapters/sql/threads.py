@@ -29,9 +29,14 @@ def thread_columns(table: sa.Table) -> tuple[sa.Column[str], ...]:
     return (table.c.platform, table.c.workspace, table.c.channel, table.c.root)
 
 
-def is_thread(table: sa.Table) -> sa.ColumnElement[bool]:
-    """The row is of the thread whose values are given by the columns' names."""
-    return sa.and_(*(column == bindparam(column.name) for column in thread_columns(table)))
+def is_thread(table: sa.Table, *, prefix: str = "") -> sa.ColumnElement[bool]:
+    """The row is of the thread whose values are given by the columns' names.
+
+    An `UPDATE` needs a prefix: a parameter named like a column would be taken for a change of it.
+    """
+    return sa.and_(
+        *(column == bindparam(f"{prefix}{column.name}") for column in thread_columns(table))
+    )
 
 
 def same_thread(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -95,6 +95,7 @@ def upgrade() -> None:
             ["conversation"], ["conversations.id"], name="fk_bindings_conversation"
         ),
         sa.PrimaryKeyConstraint("platform", "workspace", "channel", "root", name="pk_bindings"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_bindings_conversation", "bindings", ["conversation"])
     op.create_table(
@@ -200,6 +201,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "platform", "workspace", "channel", "root", "conversation", name="pk_past_bindings"
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "turns",
