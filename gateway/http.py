@@ -8,14 +8,14 @@ answer that tells its reason by its status alone.
 import asyncio
 import ipaddress
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import msgspec
-from aiohttp import StreamReader, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from runtime.clock import Clock
@@ -26,6 +26,9 @@ from runtime.model.wire import RawRequest, VerifiedRequest
 from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.http")
+
+Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""Answers a request."""
 
 
 class Verify(Protocol):
@@ -152,7 +155,7 @@ class _Webhook:
         self._limits = limits
         self._sources = sources
 
-    async def receive(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.BaseRequest) -> web.Response:
         """Refuse the request as early as it shows what it is, or process it."""
         source = _source(request.remote)
         if not self._sources.take(source):
@@ -163,7 +166,7 @@ class _Webhook:
         if status:
             return _answer(status)
         try:
-            body = await self._body(request.content)
+            body = await self._body(request)
         except TimeoutError:
             return _closing(408)
         except web.RequestPayloadError:
@@ -176,24 +179,27 @@ class _Webhook:
         self._sources.give_back(source)
         return await self._deliver(verified)
 
-    def _objection(self, request: web.Request) -> int:
+    def _objection(self, request: web.BaseRequest) -> int:
         """The status that the request line and the common headers deserve; 0 for none."""
         if (request.content_length or 0) > self._limits.body_bytes:
             return 413
         encoding = request.headers.get("Content-Encoding")
         return 415 if encoding and encoding.strip().lower() != "identity" else 0
 
-    async def _body(self, content: StreamReader) -> bytes | None:
+    async def _body(self, request: web.BaseRequest) -> bytes | None:
         """The raw body; None where it is too long.
 
         Raises:
             TimeoutError: it did not come in time.
             RequestPayloadError: its framing is broken.
         """
-        longest = self._limits.body_bytes
+        content, longest = request.content, self._limits.body_bytes
         if content.is_eof():  # the common case: it came with the head, so no timer is needed
             body = content.read_nowait()
             return body if len(body) <= longest else None
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # that was no part of the answer
         body = b""
         async with asyncio.timeout(self._limits.body_seconds):
             while not content.at_eof():
@@ -230,13 +236,35 @@ class _Webhook:
         return _answer(200)
 
 
+class _Site:
+    """Every address there is, by method and path.
+
+    A dictionary, not the router, signals and middlewares of `web.Application`: nothing here needs
+    them, and on the way of every event they cost as much as checking its signature.
+    """
+
+    def __init__(self, addresses: Mapping[tuple[str, str], Serve]) -> None:
+        self._addresses = addresses
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Hand the request to its address."""
+        answer = self._addresses.get((request.method, request.path))
+        if answer is None:
+            return self._not_served(request.path)
+        return await answer(request)
+
+    def _not_served(self, path: str) -> web.Response:
+        methods = [method for method, served in self._addresses if served == path]
+        return _answer(405, {"Allow": ", ".join(methods)}) if methods else _answer(404)
+
+
 def build_app(
     routes: Sequence[WebhookRoute],
     health: Health,
     *,
     clock: Clock,
     limits: Limits = DEFAULT_LIMITS,
-) -> web.Application:
+) -> Serve:
     """The application: the routes, `/healthz` (alive) and `/readyz` (of use).
 
     Args:
@@ -245,15 +273,12 @@ def build_app(
         clock: times the rate limit.
         limits: what one source may ask.
     """
-    app = web.Application(client_max_size=limits.body_bytes)
     sources = SourceLimit(limits, clock)
-    for route in routes:
-        app.router.add_post(route.path, _Webhook(route, limits, sources).receive)
 
-    async def alive(_: web.Request) -> web.Response:
+    async def alive(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text="alive\n")
 
-    async def ready(_: web.Request) -> web.Response:
+    async def ready(_: web.BaseRequest) -> web.StreamResponse:
         checks = await health.readiness()
         everything = all(check.ok for check in checks)
         return web.Response(
@@ -262,14 +287,17 @@ def build_app(
             content_type="application/json",
         )
 
-    app.router.add_get("/healthz", alive)
-    app.router.add_get("/readyz", ready)
-    return app
+    addresses: dict[tuple[str, str], Serve] = {}
+    for method in ("GET", "HEAD"):
+        addresses |= {(method, "/healthz"): alive, (method, "/readyz"): ready}
+    for route in routes:
+        addresses["POST", route.path] = _Webhook(route, limits, sources).receive
+    return _Site(addresses)
 
 
 @asynccontextmanager
 async def serve(
-    app: web.Application,
+    app: Serve,
     host: str,
     port: int,
     *,
@@ -279,7 +307,7 @@ async def serve(
     """Serve while the block runs; then take no more, and finish what is under way.
 
     Args:
-        app: the application.
+        app: answers every request: see `build_app`.
         host: the address to listen on.
         port: the port; 0 for any free one.
         drain_seconds: how long requests under way may take to finish at the end.
@@ -292,17 +320,16 @@ async def serve(
     Raises:
         ConfigurationError: the address cannot be listened on.
     """
-    runner = web.AppRunner(
+    server = web.Server(
         app,
         access_log=None,
-        handle_signals=False,
         # The signature is over the bytes as they were sent.
         auto_decompress=False,
         lingering_time=linger_seconds,
         logger=_protocol_log(),
         keepalive_timeout=75.0,
-        shutdown_timeout=drain_seconds,
     )
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=drain_seconds)
     await runner.setup()
     try:
         try:
@@ -343,7 +370,7 @@ def _closing(status: int) -> web.Response:
     return response
 
 
-def _chosen(request: web.Request, names: Sequence[str]) -> dict[str, str]:
+def _chosen(request: web.BaseRequest, names: Sequence[str]) -> dict[str, str]:
     headers = request.headers
     return {name: ",".join(headers.getall(name)) for name in names if name in headers}
 

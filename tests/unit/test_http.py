@@ -208,6 +208,25 @@ async def test_a_body_that_does_not_come_is_given_up(server: Site) -> None:
     assert server.gate.judged == []
 
 
+async def test_a_sender_that_waits_for_leave_is_given_it(server: Site) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(
+        b"POST /hook HTTP/1.1\r\nHost: h\r\nX-Key: good\r\nContent-Length: 5\r\n"
+        b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"hello")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+    writer.close()
+    await writer.wait_closed()
+    assert server.gate.judged[0].body == b"hello"
+
+
+async def test_another_method_is_told_which_there_is(server: Site) -> None:
+    answer = await server.raw(b"GET /hook HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert b"\r\nAllow: POST\r\n" in answer
+
+
 async def test_broken_framing_is_no_server_error(
     server: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
