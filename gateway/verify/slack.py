@@ -10,6 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
@@ -52,14 +53,25 @@ def verify(request: RawRequest, *, now: datetime, secrets: Sequence[str]) -> Ver
     claimed = bytes.fromhex(headers[SIGNATURE][3:])
     matched = False
     for secret in secrets:
-        key = secret.strip().encode("utf-8", "surrogatepass")
-        same = hmac.compare_digest(hmac.digest(key, signed, "sha256"), claimed)
-        matched |= same and bool(key)
+        mac = _keyed(secret).copy()
+        mac.update(signed)
+        same = hmac.compare_digest(mac.digest(), claimed)
+        matched |= same and not _blank(secret)
     if not matched:
         return None
     content_type = headers.get(CONTENT_TYPE, "").partition(";")[0].strip().lower()
     signed_at = datetime.fromtimestamp(int(timestamp), UTC)
     return VerifiedRequest("slack", request.body, content_type, signed_at)
+
+
+@lru_cache(maxsize=8)
+def _keyed(secret: str) -> hmac.HMAC:
+    """An HMAC that has taken the secret up already: half of what a short message costs."""
+    return hmac.new(secret.strip().encode("utf-8", "surrogatepass"), digestmod="sha256")
+
+
+def _blank(secret: str) -> bool:
+    return not secret or secret.isspace()
 
 
 class SlackVerifier:
@@ -81,7 +93,7 @@ class SlackVerifier:
         if not secrets:
             raise ConfigurationError(_ADVICE.format("is missing"))
         for secret in secrets:
-            if not secret.strip():
+            if _blank(secret):
                 raise ConfigurationError(_ADVICE.format("is empty"))
             if _BAD_SECRET.search(secret.strip()):
                 raise ConfigurationError(
