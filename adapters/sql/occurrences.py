@@ -138,7 +138,7 @@ def _row(occurrence: Occurrence) -> dict[str, Value]:
         "run": occurrence.run,
         "schedule": occurrence.schedule,
         "planned_at": micros(occurrence.planned_at),
-        "manual": int(occurrence.manual),
+        "manual": occurrence.run if occurrence.manual else "",
         "state": occurrence.state.value,
         "finished_at": maybe_micros(occurrence.finished_at),
         "result": plain(occurrence.result),

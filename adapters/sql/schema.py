@@ -206,26 +206,20 @@ occurrences = sa.Table(
     _text("run", key=True),
     _text("schedule", sa.ForeignKey("schedules.id")),
     _moment("planned_at"),
-    _number("manual"),
+    _text("manual"),
     _text("state"),
     _moment("finished_at", nullable=True),
     _text("result"),
     _text("delivery"),
     _text("error"),
+    sa.UniqueConstraint("schedule", "planned_at", "manual"),
     implicit_returning=False,
 )
-"""Planned times."""
+"""Planned times. `manual` is the run where a person asked for it, and empty where time did: so one
+index keeps planned times apart, lets people ask as often as they like, and finds a schedule's.
+"""
 
 sa.Index("ix_occurrences_planned_at", occurrences.c.planned_at)
-sa.Index("ix_occurrences_schedule_planned_at", occurrences.c.schedule, occurrences.c.planned_at)
-sa.Index(
-    "uq_occurrences_schedule_planned_at",
-    occurrences.c.schedule,
-    occurrences.c.planned_at,
-    unique=True,
-    sqlite_where=sa.text("manual = 0"),
-    postgresql_where=sa.text("manual = 0"),
-)
 _partial("ix_occurrences_due", occurrences.c.planned_at, where="state = 'due'")
 
 workers = sa.Table(

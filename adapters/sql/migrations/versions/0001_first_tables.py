@@ -114,7 +114,7 @@ def upgrade() -> None:
         sa.Column("run", sa.Text(), nullable=False),
         sa.Column("schedule", sa.Text(), nullable=False),
         sa.Column("planned_at", sa.BigInteger(), nullable=False),
-        sa.Column("manual", sa.BigInteger(), nullable=False),
+        sa.Column("manual", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("result", sa.Text(), nullable=False),
@@ -122,6 +122,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["schedule"], ["schedules.id"], name="fk_occurrences_schedule"),
         sa.PrimaryKeyConstraint("run", name="pk_occurrences"),
+        sa.UniqueConstraint(
+            "schedule", "planned_at", "manual", name="uq_occurrences_schedule_planned_at_manual"
+        ),
     )
     op.create_index(
         "ix_occurrences_due",
@@ -131,15 +134,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'due'"),
     )
     op.create_index("ix_occurrences_planned_at", "occurrences", ["planned_at"])
-    op.create_index("ix_occurrences_schedule_planned_at", "occurrences", ["schedule", "planned_at"])
-    op.create_index(
-        "uq_occurrences_schedule_planned_at",
-        "occurrences",
-        ["schedule", "planned_at"],
-        unique=True,
-        sqlite_where=sa.text("manual = 0"),
-        postgresql_where=sa.text("manual = 0"),
-    )
     op.create_table(
         "outbox",
         sa.Column(
