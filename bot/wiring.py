@@ -23,7 +23,7 @@ from runtime.engine import ConversationControl, Engine
 from runtime.facts import FactsReader
 from runtime.firings import WORKFLOW as FIRING
 from runtime.firings import Firings
-from runtime.ids import IdSource, ModelName, Platform
+from runtime.ids import ConversationId, IdSource, ModelName, Platform
 from runtime.mailboxes import Mailboxes
 from runtime.model.messages import Content
 from runtime.model.team import Team
@@ -125,7 +125,8 @@ def wire(parts: Parts) -> Desk:
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
     control = ConversationControl(
         parts.store,
-        mailboxes,
+        interrupt=mailboxes.interrupt,
+        drain=mailboxes.drain if parts.alone else _left_to_the_queue,
         split=_splitter(parts),
         clock=parts.clock,
         forget_binding=bindings.forget,
@@ -150,6 +151,10 @@ def wire(parts: Parts) -> Desk:
         engine=Engine(parts.store, mailboxes, activity=activity, drained=dispatcher.drained),
         control=control,
     )
+
+
+def _left_to_the_queue(conversation: ConversationId) -> None:
+    """Do nothing: among many processes the queue hands out what waits, and nobody else may."""
 
 
 def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
@@ -194,7 +199,8 @@ def _register_workflows(
         ended=activity.note,
     )
     parts.durable.register(FIRING, firings.workflow)
-    parts.durable.register(MAILBOX, QueueWorker(parts.store.inbox, mailboxes).workflow)
+    worker = QueueWorker(parts.store, mailboxes, QueueDispatch(parts.durable))
+    parts.durable.register(MAILBOX, worker.workflow)
 
 
 def _ingress(

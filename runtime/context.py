@@ -17,8 +17,10 @@ _QUOTE = 240
 
 def tokens_of(entry: Entry) -> int:
     """An estimate of what the entry costs in a model's context."""
-    arguments = sum(len(call.arguments) + len(call.name) for call in entry.tool_calls)
-    return _TOKENS_PER_ENTRY + (len(entry.text) + arguments) // _CHARACTERS_PER_TOKEN
+    length = len(entry.text)
+    for call in entry.tool_calls:
+        length += len(call.arguments) + len(call.name)
+    return _TOKENS_PER_ENTRY + length // _CHARACTERS_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,9 +198,9 @@ class Course:
 
     async def _settle_open_calls(self) -> None:
         """After a crash: run the calls that had not begun, and ask about the one that had."""
-        answered = {entry.call for entry in self._entries if entry.role is Role.TOOL}
-        begun = {entry.call for entry in self._entries if entry.role is Role.EXECUTING}
         mine = [entry for entry in self._entries if entry.turn == self._turn.id]
+        answered = {entry.call for entry in mine if entry.role is Role.TOOL}
+        begun = {entry.call for entry in mine if entry.role is Role.EXECUTING}
         for call in [call for entry in mine for call in entry.tool_calls]:
             if call.id in answered:
                 continue

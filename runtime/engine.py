@@ -23,16 +23,28 @@ class ConversationControl:
     def __init__(
         self,
         store: Store,
-        mailboxes: Mailboxes,
         *,
+        interrupt: Callable[[ConversationId], object],
+        drain: Callable[[ConversationId], None],
         split: Splitter,
         clock: Clock,
         forget_binding: Callable[[ThreadRef], None],
         wake_outbox: Callable[[], None],
     ) -> None:
-        """Control conversations in `store` whose turns `mailboxes` runs."""
+        """Control conversations.
+
+        Args:
+            store: the database.
+            interrupt: cancels the conversation's turn where it is under way in this process.
+            drain: has what waits in the conversation worked.
+            split: cuts a closing word into messages.
+            clock: the clock.
+            forget_binding: is told that a thread was bound anew.
+            wake_outbox: says that there is something to send.
+        """
         self._store = store
-        self._mailboxes = mailboxes
+        self._interrupt = interrupt
+        self._drain = drain
         self._split = split
         self._clock = clock
         self._forget_binding = forget_binding
@@ -49,7 +61,7 @@ class ConversationControl:
         turn = await self._store.turns.stop(conversation)
         if turn is None:
             return False
-        self._mailboxes.interrupt(conversation)
+        self._interrupt(conversation)
         if turn.draft is not None and turn.thread is not None:
             closing = Reply(
                 id=OutboxId(derived("stopped", turn.id)),
@@ -60,7 +72,7 @@ class ConversationControl:
             now = self._clock.now()
             await self._store.outbox.enqueue(compose(closing, split=self._split, now=now))
             self._wake_outbox()
-        self._mailboxes.wake(conversation)
+        self._drain(conversation)
         return True
 
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
@@ -81,6 +93,8 @@ class ConversationControl:
     async def _bind(self, thread: ThreadRef, conversation: ConversationId) -> None:
         await self._store.conversations.rebind(thread, conversation)
         self._forget_binding(thread)
+        # What was written before and not begun belongs to this conversation now.
+        self._drain(conversation)
 
 
 class Engine:
@@ -111,7 +125,7 @@ class Engine:
         """Take up the turns that an earlier life of this process left running; returns how many."""
         conversations = await self._store.turns.open_conversations()
         for conversation in conversations:
-            self._mailboxes.wake(conversation)
+            self._mailboxes.drain(conversation)
         if conversations:
             log.info("engine.recovered", extra={"conversations": len(conversations)})
         return len(conversations)

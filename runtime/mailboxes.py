@@ -6,7 +6,7 @@ loop that runs while its conversation has something to do.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
@@ -21,6 +21,8 @@ log = logging.getLogger("nightdesk.mailboxes")
 
 TURNS_AT_ONCE = 64
 """Turns that run side by side in one process; more wait for a place."""
+_ALL = 1 << 40
+"""More turns than any conversation has waiting."""
 SAY_QUEUED_AFTER = 2.0
 """Seconds that a turn has run before a message behind it is told that it waits."""
 STORE_PAUSE = 5.0
@@ -63,7 +65,9 @@ class Mailboxes:
         self._activity = activity
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
         self._turning: dict[ConversationId, _Turning] = {}
-        self._again: set[ConversationId] = set()
+        # How often each conversation was woken and not worked since: once for each row, so that
+        # a conversation whose rows are worked need not ask the database whether there are more.
+        self._due: Counter[ConversationId] = Counter()
         self._commands: dict[ConversationId, deque[Received]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -97,9 +101,16 @@ class Mailboxes:
                 self._line_up(conversation, received)
 
     def wake(self, conversation: ConversationId) -> None:
+        """Work one more turn of the conversation, after those it was woken for before."""
+        self._wake(conversation, 1)
+
+    def drain(self, conversation: ConversationId) -> None:
         """Work the conversation's turns until there are none."""
+        self._wake(conversation, _ALL)
+
+    def _wake(self, conversation: ConversationId, turns: int) -> None:
+        self._due[conversation] += turns
         if conversation in self._turning:
-            self._again.add(conversation)
             return
         task = self._spawn(self._take_turns(conversation))
         self._turning[conversation] = _Turning(task, self._clock.monotonic())
@@ -147,10 +158,11 @@ class Mailboxes:
     async def _take_turns(self, conversation: ConversationId) -> None:
         task = asyncio.current_task()
         try:
-            while True:
-                self._again.discard(conversation)
-                if not await self._turn(conversation) and conversation not in self._again:
-                    return
+            while due := self._due[conversation]:
+                worked = await self._turn(conversation)
+                # Rows that were due before the look were on disk before it: none is none of them.
+                self._due[conversation] -= 1 if worked else due
+            del self._due[conversation]
         finally:
             self._left(conversation, task)
 

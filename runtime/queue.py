@@ -8,7 +8,7 @@ from runtime.ids import ConversationId, InboxId, RunId, derived
 from runtime.mailboxes import Mailboxes
 from runtime.model.events import Lane, Received
 from runtime.model.tools import Json
-from runtime.ports import Durable, Inbox, RunContext
+from runtime.ports import Durable, RunContext, Store
 
 WORKFLOW = "mailbox"
 """The name under which the workflow is registered."""
@@ -22,10 +22,10 @@ class QueueDispatch:
         self._durable = durable
 
     async def post(self, conversation: ConversationId, received: Received) -> None:
-        """Put the row on the queue; a row is put there once however often it is posted."""
+        """Put the row on the queue; once for a conversation, however often it is posted."""
         await self._durable.start(
             WORKFLOW,
-            RunId(derived("mailbox", received.id)),
+            RunId(derived("mailbox", received.id, conversation)),
             {"conversation": conversation, "row": received.id, "lane": received.lane.value},
             partition=f"{received.lane.value}:{conversation}",
         )
@@ -34,10 +34,11 @@ class QueueDispatch:
 class QueueWorker:
     """Works rows from the queue."""
 
-    def __init__(self, inbox: Inbox, mailboxes: Mailboxes) -> None:
-        """Work rows of `inbox` with `mailboxes`."""
-        self._inbox = inbox
+    def __init__(self, store: Store, mailboxes: Mailboxes, queue: QueueDispatch) -> None:
+        """Work rows of `store` with `mailboxes`; hand on to `queue` what has moved."""
+        self._store = store
         self._mailboxes = mailboxes
+        self._queue = queue
 
     async def workflow(self, context: RunContext, payload: Json) -> Json:
         """The workflow; its payload names the conversation, the row and the lane."""
@@ -51,8 +52,14 @@ class QueueWorker:
     async def _work(self, conversation: ConversationId, row: InboxId, lane: Lane) -> Json:
         if lane is Lane.TURN:
             await self._mailboxes.work(conversation)
+        received = await self._store.inbox.get(row)
+        if received is None:
             return None
-        received = await self._inbox.get(row)
-        if received is not None:
+        if lane is Lane.COMMAND:
             await self._mailboxes.command(received)
+            return None
+        # The thread was bound to another conversation since: the row waits in that one's line now.
+        now_in = await self._store.conversations.bound(received.inbound.thread)
+        if now_in is not None and now_in != conversation:
+            await self._queue.post(now_in, received)
         return None

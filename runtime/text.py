@@ -87,6 +87,8 @@ def cut(text: str, limit: int, *, measure: Measure = len) -> list[Part]:
     """
     if limit < 1:
         raise ValueError(f"a message holds at least one character, not {limit}")
+    if measure(text) <= limit:
+        return [Part("", text, "")]
     return list(_Cutter(text, limit, measure).parts())
 
 

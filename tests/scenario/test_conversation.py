@@ -7,6 +7,7 @@ from runtime.errors import ModelTimeout, ModelUnavailable, Permanent, Retryable
 from runtime.ids import MessageId
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
+from runtime.model.events import Command
 from tests.support.build import DM, OPS, QUIET, STRANGER
 from tests.support.chat import MemoryChat
 from tests.support.desk import passing, running_desk
@@ -63,6 +64,23 @@ async def test_a_message_behind_a_long_turn_is_told_that_it_waits(tmp_path: Path
         await desk.say("two")
         await eventually(lambda: desk.chat.shown)
         assert desk.chat.texts[0].startswith("Queued")
+
+
+async def test_a_message_that_waits_while_the_thread_starts_afresh_is_answered(
+    tmp_path: Path,
+) -> None:
+    def slow_at_first(request: ModelRequest) -> list[Step]:
+        return [Pause(60.0), "old"] if request.entries[-1].text == "one" else ["new"]
+
+    async with running_desk(tmp_path, slow_at_first) as desk:
+        await desk.say("one")
+        await eventually(lambda: desk.clock.sleeping >= 2)
+        await desk.say("two")
+        await desk.say(body=Command(text="new"))
+        await eventually(lambda: "new" in desk.chat.texts)
+        await desk.clock.advance(60.0)
+        await desk.quiet()
+        assert desk.chat.texts[-1] == "old"
 
 
 async def test_a_stranger_is_told_once_and_gets_no_turn(tmp_path: Path) -> None:
