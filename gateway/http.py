@@ -6,18 +6,18 @@ answer that tells its reason by its status alone.
 """
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from email.utils import formatdate
 from typing import Protocol
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from gateway.sources import DEFAULT_LIMITS, Limits, SourceLimit, source_of
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, Malformed, Retryable
 from runtime.ids import derived
@@ -66,31 +66,6 @@ class WebhookRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one source may ask of us.
-
-    A request that proves to be genuine does not count against the rate, so that a platform that
-    delivers fast, or a proxy that stands for everybody, is limited by its forgeries only.
-
-    Attributes:
-        body_bytes: the longest body.
-        body_seconds: how long a body may take to arrive.
-        per_second: requests that are not genuine, a second, from one source.
-        burst: how many of them may come at once.
-        sources: how many sources are remembered; the longest known is forgotten first.
-    """
-
-    body_bytes: int = 256 * 1024
-    body_seconds: float = 10.0
-    per_second: float = 20.0
-    burst: float = 400.0
-    sources: int = 10_000
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One thing that must hold for the program to be of use.
 
@@ -115,49 +90,55 @@ class Health(Protocol):
         ...
 
 
-class SourceLimit:
-    """A token bucket for each source, in bounded memory."""
+class _Acknowledgement(web.StreamResponse):
+    """The answer to every event that was stored: 200 and nothing else, on a line that stays open.
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
-        self._limits = limits
+    It is the same for all of them but for the time of day, so it is put together once a second:
+    what aiohttp does for each answer of its own costs as much as reading the event.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
-        # Tokens, and when they were counted. Changed in place: this is on the way of every request.
-        self._buckets: dict[str, list[float]] = {}
+        self._second = 0
+        self._whole = b""
 
-    def take(self, source: str) -> bool:
-        """Take a token; False where the source has none left."""
-        now, limits = self._clock.monotonic(), self._limits
-        bucket = self._buckets.get(source)
-        if bucket is None:
-            bucket = self._buckets[source] = [limits.burst, now]
-            if len(self._buckets) > limits.sources:
-                del self._buckets[next(iter(self._buckets))]
-        tokens = min(limits.burst, bucket[0] + (now - bucket[1]) * limits.per_second)
-        bucket[1] = now
-        bucket[0] = tokens - 1 if tokens >= 1 else tokens
-        return tokens >= 1
+    @property
+    def keep_alive(self) -> bool:
+        """The line stays open."""
+        return True
 
-    def give_back(self, source: str) -> None:
-        """Return the token of a request that proved to be genuine."""
-        bucket = self._buckets.get(source)
-        if bucket is not None:
-            bucket[0] += 1
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write it, in one piece."""
+        second = int(self._clock.now().timestamp())
+        if second != self._second:
+            date = formatdate(second, usegmt=True)
+            self._whole = f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n".encode()
+            self._second = second
+        await request.writer.write(self._whole)
 
-    def __len__(self) -> int:
-        return len(self._buckets)
+    async def write_eof(self, data: bytes = b"") -> None:
+        """It was written."""
 
 
 class _Webhook:
     """The handler of one route."""
 
-    def __init__(self, route: WebhookRoute, limits: Limits, sources: SourceLimit) -> None:
+    def __init__(
+        self,
+        route: WebhookRoute,
+        limits: Limits,
+        sources: SourceLimit,
+        acknowledgement: _Acknowledgement,
+    ) -> None:
         self._route = route
         self._limits = limits
         self._sources = sources
+        self._acknowledgement = acknowledgement
 
-    async def receive(self, request: web.BaseRequest) -> web.Response:
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         """Refuse the request as early as it shows what it is, or process it."""
-        source = _source(request.remote)
+        source = source_of(request.remote)
         if not self._sources.take(source):
             return _answer(429, {"Retry-After": "1"})
         verify = self._route.verify
@@ -177,7 +158,12 @@ class _Webhook:
         if verified is None:
             return _answer(401)
         self._sources.give_back(source)
-        return await self._deliver(verified)
+        refused = await self._deliver(verified)
+        return self._acknowledge(request) if refused is None else refused
+
+    def _acknowledge(self, request: web.BaseRequest) -> web.StreamResponse:
+        kept_open = request.keep_alive and request.version == HttpVersion11
+        return self._acknowledgement if kept_open else web.Response()
 
     def _objection(self, request: web.BaseRequest) -> int:
         """The status that the request line and the common headers deserve; 0 for none."""
@@ -208,13 +194,16 @@ class _Webhook:
                     return None
         return body
 
-    async def _deliver(self, verified: VerifiedRequest) -> web.Response:
-        """Process one delivery whatever happens. A supervision point: nothing is swallowed."""
+    async def _deliver(self, verified: VerifiedRequest) -> web.Response | None:
+        """Process one delivery whatever happens; None where it was stored.
+
+        A supervision point: nothing is swallowed.
+        """
         try:
             parsed = self._route.parse(verified)
             if isinstance(parsed, Inbound):
                 await self._route.accept(parsed)
-                return web.Response()
+                return None
         except Malformed as error:
             log.warning("http.malformed", extra={"path": self._route.path, "why": str(error)})
             return _answer(400)
@@ -290,8 +279,10 @@ def build_app(
     addresses: dict[tuple[str, str], Serve] = {}
     for method in ("GET", "HEAD"):
         addresses |= {(method, "/healthz"): alive, (method, "/readyz"): ready}
+    acknowledgement = _Acknowledgement(clock)
     for route in routes:
-        addresses["POST", route.path] = _Webhook(route, limits, sources).receive
+        hook = _Webhook(route, limits, sources, acknowledgement)
+        addresses["POST", route.path] = hook.receive
     return _Site(addresses)
 
 
@@ -372,15 +363,4 @@ def _closing(status: int) -> web.Response:
 
 def _chosen(request: web.BaseRequest, names: Sequence[str]) -> dict[str, str]:
     headers = request.headers
-    return {name: ",".join(headers.getall(name)) for name in names if name in headers}
-
-
-@lru_cache(maxsize=4096)
-def _source(remote: str | None) -> str:
-    """What counts as one source: an IPv4 address, or the /64 that one IPv6 customer is given."""
-    if remote is None or ":" not in remote:
-        return remote or "local"
-    try:
-        return str(ipaddress.ip_network((remote.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return remote
+    return {name: ",".join(found) for name in names if (found := headers.getall(name, ()))}

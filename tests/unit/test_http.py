@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.http import Check, Limits, SourceLimit, WebhookRoute, _source, build_app, serve
+from gateway.http import Check, WebhookRoute, build_app, serve
+from gateway.sources import Limits, SourceLimit, source_of
 from runtime.errors import ConfigurationError, Malformed, StorageFull
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -222,6 +223,30 @@ async def test_a_sender_that_waits_for_leave_is_given_it(server: Site) -> None:
     assert server.gate.judged[0].body == b"hello"
 
 
+async def test_an_acknowledgement_tells_the_time_and_leaves_the_line_open(
+    clock: ManualClock, server: Site
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for time in (b"Mon, 05 Jan 2026 08:00:00 GMT", b"Mon, 05 Jan 2026 08:00:07 GMT"):
+        writer.write(b"POST /hook HTTP/1.1\r\nHost: h\r\nX-Key: good\r\nContent-Length: 0\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head == b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: " + time + b"\r\n\r\n"
+        await clock.advance(7)
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"POST /hook HTTP/1.0\r\n", b"POST /hook HTTP/1.1\r\nConnection: close\r\n"]
+)
+async def test_a_sender_that_wants_the_line_closed_gets_it_closed(
+    server: Site, request_line: bytes
+) -> None:
+    answer = await server.raw(request_line + b"Host: h\r\nX-Key: good\r\nContent-Length: 0\r\n\r\n")
+    assert answer.split(b" ", 1)[1].startswith(b"200 OK")
+    assert len(server.gate.accepted) == 1
+
+
 async def test_another_method_is_told_which_there_is(server: Site) -> None:
     answer = await server.raw(b"GET /hook HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
     assert b"\r\nAllow: POST\r\n" in answer
@@ -312,7 +337,7 @@ async def test_the_memory_of_sources_is_bounded(clock: ManualClock) -> None:
     ],
 )
 def test_a_source_is_an_address_or_a_customers_network(remote: str | None, source: str) -> None:
-    assert _source(remote) == source
+    assert source_of(remote) == source
 
 
 async def test_alive_and_ready_are_two_things(clock: ManualClock) -> None:
