@@ -1,6 +1,7 @@
 """S1: signed Slack requests, verified, parsed, stored with an fsync, acknowledged."""
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -108,11 +109,13 @@ def _window(variant: _Variant, port: int, first: int, seconds: float) -> Window:
 
 def _one(server: Child, load: Child, window: Window) -> _Round:
     busy, before = busy_seconds(), server.ask("usage", into=Usage)
+    began = time.perf_counter()
     answers = load.ask("send", window, into=Answers)
+    wall = time.perf_counter() - began
     after = server.ask("usage", into=Usage)
     cpu = after.cpu - before.cpu
-    others = max(0.0, busy_seconds() - busy - cpu - answers.cpu)
-    return _Round(answers=answers, cpu=cpu, foreign=ratio(others, answers.seconds))
+    others = max(0.0, busy_seconds() - busy - cpu - answers.cpu - answers.prepared)
+    return _Round(answers=answers, cpu=cpu, foreign=ratio(others, wall))
 
 
 def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
