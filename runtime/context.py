@@ -52,9 +52,19 @@ def overflow(entries: Sequence[Entry], *, room: int) -> Overflow | None:
             if kept > room * _KEPT_SHARE and cut < len(entries):
                 break
             cut = place
-    if cut in (0, len(entries)):
+    old = tuple(entries[:cut])
+    if cut == len(entries) or all(entry.role is Role.SUMMARY for entry in old):
         return None
-    return Overflow(tuple(entries[:cut]), tuple(entries[cut:]))
+    return Overflow(old, tuple(entries[cut:]))
+
+
+def covered_by(old: Sequence[Entry]) -> int:
+    """The last entry that a summary of these stands for.
+
+    An earlier summary among them reaches less far than its own place in the log: what it was
+    written behind, and did not stand for, comes after it.
+    """
+    return max(entry.covers if entry.role is Role.SUMMARY else entry.seq for entry in old)
 
 
 def extract(entries: Sequence[Entry], *, limit: int = 4_000) -> str:

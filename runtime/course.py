@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 
 from runtime.clock import Clock
-from runtime.context import extract, overflow, summary_request
+from runtime.context import covered_by, extract, overflow, summary_request
 from runtime.errors import (
     ModelError,
     ModelKeyRefused,
@@ -168,7 +168,7 @@ class Course:
             text=text,
             at=self._deps.clock.now(),
             turn=self._turn.id,
-            covers=max(entry.seq for entry in cut.old),
+            covers=covered_by(cut.old),
         )
         await self._deps.store.turns.append(self._turn.id, self._turn.fence, [summary])
         self._entries = [summary, *cut.recent]

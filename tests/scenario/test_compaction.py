@@ -64,6 +64,30 @@ async def test_later_summaries_stand_for_the_earlier_ones_too(tmp_path: Path) ->
         assert spoken[-1] == "29"
 
 
+async def test_every_message_is_either_shown_or_stood_for_by_the_summary(tmp_path: Path) -> None:
+    def said(request: ModelRequest) -> list[int]:
+        """The numbers of the messages that a request shows."""
+        spoken = [entry.text for entry in request.entries if entry.role is Role.USER]
+        return [int(text.split()[0]) for text in spoken]
+
+    def counting(request: ModelRequest) -> Step:
+        """Say how far the summary reaches, in the summary itself."""
+        if request.instructions:
+            return "Noted."
+        lines = request.entries[0].text.splitlines()
+        people = [line.removeprefix("Person: ") for line in lines if line.startswith("Person: ")]
+        return f"{LONG * 3} up to {people[-1].split()[0]}"
+
+    model = small_model(counting)
+    async with running_desk(tmp_path, model=model) as desk:
+        for number in range(40):
+            await desk.ask(f"{number} {LONG}")
+    for number, request in enumerate(each for each in model.requests if each.instructions):
+        first = request.entries[0]
+        covered = int(first.text.split()[-1]) if first.role is Role.SUMMARY else -1
+        assert said(request) == list(range(covered + 1, number + 1))
+
+
 async def test_where_the_model_cannot_summarise_an_extract_stands_in(tmp_path: Path) -> None:
     def failing(request: ModelRequest) -> Step:
         return "Noted." if request.instructions else ModelTimeout("busy")

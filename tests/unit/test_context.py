@@ -43,6 +43,11 @@ def test_one_message_that_does_not_fit_cannot_be_cut() -> None:
     assert overflow([entry("y" * 40_000)], room=1_000) is None
 
 
+def test_a_summary_alone_is_not_summarised_again() -> None:
+    summary = entry("They talked. " * 40, role=Role.SUMMARY, seq=8)
+    assert overflow([summary, entry("y" * 40_000, seq=9)], room=1_000) is None
+
+
 def test_an_extract_keeps_the_newest_lines_and_who_said_them() -> None:
     text = extract(conversation(30, length=300), limit=1_000)
     assert len(text) <= 1_000
