@@ -99,6 +99,8 @@ class Dispatcher:
         self._unknown: list[_Unknown] = []
         self._woken = asyncio.Event()
         self._flying = 0
+        self._landed = 0
+        self._behind = False
 
     def wake(self) -> None:
         """Say that there may be something to send."""
@@ -122,14 +124,14 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._woken.clear()
-                looked_at = self._clock.now()
+                looked_at, landed = self._clock.now(), self._landed
                 self._flying += 1
                 try:
                     claimed = await self._round(tasks, looked_at)
                 finally:
                     self._flying -= 1
-                if not claimed:
-                    await self._wait(looked_at)
+                if claimed < CLAIM_AT_ONCE:
+                    await self._wait(looked_at, landed)
 
     async def drained(self) -> bool:
         """Whether nothing is being sent and nothing could be sent now."""
@@ -151,7 +153,7 @@ class Dispatcher:
         except StorageUnavailable:
             log.exception("outbox.not_stored")
             await self._clock.sleep(STORE_PAUSE)
-            return 1
+            return CLAIM_AT_ONCE
         for item in items:
             self._set_off(tasks, item, partial(self._deliver, item))
         return len(items)
@@ -161,14 +163,18 @@ class Dispatcher:
         self._activity.begin()
         tasks.create_task(self._fly(item, work))
 
-    async def _wait(self, looked_at: datetime) -> None:
-        """Return when woken, or when the next postponed message or question comes due."""
+    async def _wait(self, looked_at: datetime, landed: int) -> None:
+        """Return when woken, or when the next postponed message or question comes due.
+
+        `landed` is how many sends had ended before the outbox was looked at.
+        """
         self._activity.note()
         next_time = await self._outbox.next_time()
-        if self._woken.is_set():
+        # What was due and not claimed stands behind another message of its thread.
+        self._behind = next_time is not None and next_time <= looked_at
+        if self._woken.is_set() or (self._behind and self._landed != landed):
             return
-        if next_time is not None and next_time <= looked_at:
-            # It was due and not claimed, so it stands behind a postponed one of its thread.
+        if self._behind:
             next_time = looked_at + timedelta(seconds=BEHIND_PAUSE)
         times = [unknown.ask_at for unknown in self._unknown]
         times += [next_time] if next_time is not None else []
@@ -192,7 +198,9 @@ class Dispatcher:
             await self._do_and_note(item, work)
         finally:
             self._flying -= 1
-            self._woken.set()
+            self._landed += 1
+            if self._behind:
+                self._woken.set()
             self._activity.end()
 
     async def _do_and_note(self, item: OutboxItem, work: _Work) -> None:
@@ -207,6 +215,7 @@ class Dispatcher:
             except Conflict:
                 # Another process took us for dead and took the message on.
                 log.warning("outbox.overtaken", extra={"item": item.id})
+                self.wake()
                 return
             else:
                 return
@@ -220,7 +229,7 @@ class Dispatcher:
         wait = self._pace.wait(item)
         if wait > 0:
             until = self._clock.now() + timedelta(seconds=wait)
-            await self._outbox.postpone(item.id, until=until, error="")
+            await self._put_off(item, until, "")
             return
         match await self._send(item):
             case Retryable() as error:
@@ -283,6 +292,7 @@ class Dispatcher:
                 pause=min(unknown.pause * 2, LONGEST_PAUSE),
             )
         )
+        self.wake()
 
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
         """What follows from the end comes before the end itself: it is not lost in between."""
@@ -300,9 +310,14 @@ class Dispatcher:
         if error.after:
             self._pace.hold(item, error.after)
         log.warning("outbox.postponed", extra={"item": item.id, "wait": wait, "why": str(error)})
-        await self._outbox.postpone(item.id, until=now + timedelta(seconds=wait), error=str(error))
+        await self._put_off(item, now + timedelta(seconds=wait), str(error))
+
+    async def _put_off(self, item: OutboxItem, until: datetime, error: str) -> None:
+        await self._outbox.postpone(item.id, until=until, error=error)
+        self.wake()
 
     async def _end(self, item: OutboxItem, state: OutboxState, error: str) -> None:
         await self._settled(item, state, error)
         await self._outbox.settle(item.id, state, error=error)
+        self.wake()
         log.error("outbox.ended", extra={"item": item.id, "state": state, "why": error})
