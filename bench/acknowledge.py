@@ -5,14 +5,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench import slack
 from bench.child import Child
 from bench.load import Answers, Window
 from bench.machine import Usage, busy_seconds
 from bench.report import Bound, Figure, Gate, Report
-from bench.spread import middle, ratio
+from bench.spread import middle, paired, ratio
 
 ROUNDS = 4
 SECONDS = 1.0
@@ -57,11 +56,6 @@ class _Round:
     foreign: float
 
     @property
-    def micros(self) -> float:
-        """CPU of the server for each request, in microseconds."""
-        return ratio(self.cpu * 1e6, self.answers.count)
-
-    @property
     def speed(self) -> float:
         """Requests a second."""
         return ratio(self.answers.count, self.answers.seconds)
@@ -78,29 +72,33 @@ _Rounds = Mapping[str, list[_Round]]
 def measure() -> Report:
     """Run the variants in turn, and compare them."""
     rounds: dict[str, list[_Round]] = {variant.name: [] for variant in _VARIANTS}
+    accepted = stored = 0
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-bench-")))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-bench-"))
         load = stack.enter_context(Child("bench.load"))
         load.hear(str)
         servers = {
-            name: stack.enter_context(Child(f"bench.servers.{name}", str(folder)))
+            name: stack.enter_context(Child(f"bench.servers.{name}", folder))
             for name in ("bare", "gateway", "bolt")
         }
         ports = {name: server.hear(int) for name, server in servers.items()}
         numbers = iter(range(0, 10**9, _BETWEEN))
-        accepted = 0
-        for variant in _VARIANTS:
-            warm = _window(variant, ports[variant.server], next(numbers), WARM_UP)
-            warmed = load.ask("send", warm, into=Answers)
-            accepted += warmed.count if variant.server == "gateway" else 0
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS + 1):
             for variant in _VARIANTS:
-                window = _window(variant, ports[variant.server], next(numbers), SECONDS)
-                one = _one(servers[variant.server], load, window)
-                rounds[variant.name].append(one)
-                accepted += one.answers.count if variant.server == "gateway" else 0
-        stored = servers["gateway"].ask("stored", into=int)
+                server, port = servers[variant.server], ports[variant.server]
+                seconds = SECONDS if number else WARM_UP
+                one = _one(server, load, _window(variant, port, next(numbers), seconds))
+                if number:
+                    rounds[variant.name].append(one)
+                if variant.server == "gateway":
+                    accepted += one.answers.count
+                    stored += server.ask("clear", into=int)
     return _report(rounds, accepted=accepted, stored=stored)
+
+
+def _micros(one: _Round) -> float:
+    """CPU of the server for each request, in microseconds."""
+    return ratio(one.cpu * 1e6, one.answers.count)
 
 
 def _window(variant: _Variant, port: int, first: int, seconds: float) -> Window:
@@ -119,18 +117,17 @@ def _one(server: Child, load: Child, window: Window) -> _Round:
 
 
 def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
-    cpu = {name: middle(many, lambda one: one.micros) for name, many in rounds.items()}
     ours = rounds["nightdesk, events"]
     gates = (
         Gate(
             words="events {} of bare",
-            value=ratio(cpu["bare handler, events"], cpu["nightdesk, events"]),
+            value=paired(rounds["bare handler, events"], ours, _micros),
             bound=Bound.AT_LEAST,
             limit=0.60,
         ),
         Gate(
             words="{} bolt",
-            value=ratio(cpu["slack-bolt, events"], cpu["nightdesk, events"]),
+            value=paired(rounds["slack-bolt, events"], ours, _micros),
             bound=Bound.AT_LEAST,
             limit=2.2,
             places=1,
@@ -138,7 +135,7 @@ def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
         ),
         Gate(
             words="commands {} bolt",
-            value=ratio(cpu["slack-bolt, commands"], cpu["nightdesk, commands"]),
+            value=paired(rounds["slack-bolt, commands"], rounds["nightdesk, commands"], _micros),
             bound=Bound.AT_LEAST,
             limit=2.2,
             places=1,
@@ -169,7 +166,7 @@ def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
 
 def _figures(rounds: _Rounds) -> Iterator[Figure]:
     for name, many in rounds.items():
-        yield Figure(what=f"{name}: CPU", value=middle(many, lambda o: o.micros), unit="us each")
+        yield Figure(what=f"{name}: CPU", value=middle(many, _micros), unit="us each")
         yield Figure(
             what=f"{name}: speed", value=middle(many, lambda o: o.speed), unit="/s", places=0
         )

@@ -7,6 +7,7 @@ every message at once. Everything between them is the code that runs in producti
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -113,6 +114,15 @@ class InstantChat:
 
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
         """Show nothing."""
+
+    async def find_draft(
+        self,
+        thread: ThreadRef,  # noqa: ARG002 - the port's signature
+        *,
+        since: datetime,  # noqa: ARG002
+    ) -> MessageId | None:
+        """Nothing was shown."""
+        return None
 
 
 class InstantModel(ScriptedModel):

@@ -24,6 +24,11 @@ def middle(rounds: Iterable[T], figure: Callable[[T], float]) -> float:
     return median(values) if values else NOTHING
 
 
+def paired(beside: Sequence[T], ours: Sequence[T], figure: Callable[[T], float]) -> float:
+    """The median of the ratios round by round: what disturbs a round disturbs both halves of it."""
+    return middle(zip(beside, ours, strict=False), lambda two: ratio(*map(figure, two)))
+
+
 def ratio(value: float, beside: float) -> float:
     """One figure in terms of another, not a number where that is nothing."""
     return value / beside if beside else NOTHING

@@ -22,7 +22,7 @@ from gateway.commands.grammar import looks_like_command
 from gateway.http import Check, build_app, serve
 from gateway.ingress import Ingress
 from runtime.activity import Activity
-from runtime.ids import ConversationId, InboxId, Platform
+from runtime.ids import ConversationId, Platform
 from runtime.model.events import Received
 from runtime.model.messages import Content
 from runtime.ports import Store
@@ -64,11 +64,14 @@ def _ingress(own: Opened) -> Ingress:
     )
 
 
-async def stored(store: Store) -> int:
-    """How many accepted events wait in the inbox."""
-    count, last = 0, InboxId("")
-    while rows := await store.inbox.pending(after=last, limit=5000):
-        count, last = count + len(rows), rows[-1].id
+async def clear(store: Store) -> int:
+    """Mark what is pending as processed, as turns do within moments; returns how much it was."""
+    count = 0
+    while rows := await store.inbox.pending(limit=1_000):
+        async with asyncio.TaskGroup() as tasks:
+            for row in rows:
+                tasks.create_task(store.inbox.finish(row.id, ()))
+        count += len(rows)
     return count
 
 
@@ -88,10 +91,10 @@ async def serving(folder: Path) -> AsyncIterator[tuple[int, Store]]:
 async def _live(arguments: Sequence[str]) -> None:
     async with serving(Path(arguments[0])) as (port, store):
 
-        async def count(_: msgspec.Raw) -> object:
-            return await stored(store)
+        async def cleared(_: msgspec.Raw) -> object:
+            return await clear(store)
 
-        await take_orders(port, {"stored": count})
+        await take_orders(port, {"clear": cleared})
 
 
 if __name__ == "__main__":

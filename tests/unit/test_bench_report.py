@@ -7,7 +7,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.report import Bound, Figure, Gate, Report
-from bench.spread import NOTHING, middle, percentile, ratio
+from bench.spread import NOTHING, middle, paired, percentile, ratio
 
 
 def _gate(value: float, *, bound: Bound = Bound.AT_LEAST, limit: float = 0.6) -> Gate:
@@ -75,6 +75,12 @@ def test_medians_and_ratios_of_nothing_keep_no_promise() -> None:
     assert middle([3, 1, 2], float) == median([1, 2, 3])
     assert not _gate(middle([], float)).ok
     assert not _gate(ratio(1.0, 0.0)).ok
+
+
+def test_a_ratio_is_of_the_halves_of_each_round() -> None:
+    # Two quiet rounds and one in which everything took ten times as long.
+    assert paired([40.0, 400.0, 44.0], [80.0, 800.0, 88.0], float) == 0.5
+    assert paired([], [], float) != paired([], [], float)
 
 
 def test_the_bench_ends_with_0_where_all_pass_and_with_1_where_one_falls_short(
