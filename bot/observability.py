@@ -12,7 +12,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -62,7 +62,8 @@ class Destination(StrEnum):
     FILE = "file"
     """Only to the file: the screen belongs to the terminal chat."""
     FILE_AND_WARNINGS = "file_and_warnings"
-    """To the file, and warnings to standard error too: the terminal chat in a script."""
+    """To the file, and warnings to standard error too, with the cause in a few words instead of a
+    stack trace: the terminal chat in a script, where somebody may be looking."""
 
 
 @contextmanager
@@ -104,9 +105,12 @@ def logging_to(
 
 
 def formatter(
-    look: Look, redact: Callable[[str], str], *, colours: bool = False
+    look: Look, redact: Callable[[str], str], *, colours: bool = False, traces: bool = True
 ) -> logging.Formatter:
-    """Renders records, our own and those of libraries, and takes secrets out of the result."""
+    """Renders records, our own and those of libraries, and takes secrets out of the result.
+
+    Without `traces`, a line says in `why` what went wrong and not where.
+    """
     return _Redacting(
         foreign_pre_chain=[
             structlog.stdlib.add_log_level,
@@ -116,7 +120,7 @@ def formatter(
             _add_time,
             _on_one_line,
             # As text: a traceback as a structure would hold the values of local variables.
-            structlog.processors.format_exc_info,
+            structlog.processors.format_exc_info if traces else _cause_alone,
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -146,6 +150,14 @@ def _drop_leftovers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Drop what the standard library's own formatters leave on a record; it is no field."""
     for key in ("message", "asctime"):
         event.pop(key, None)
+    return event
+
+
+def _cause_alone(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The words of the exception instead of its traceback."""
+    _kind, error, _trace = event.pop("exc_info", None) or (None, None, None)
+    if error is not None:
+        event["why"] = _CONTROL.sub(" ", str(error)) or type(error).__name__
     return event
 
 
@@ -196,8 +208,9 @@ def _handlers(
     if destination is not Destination.FILE:
         to_stderr = logging.StreamHandler(stderr)
         look_here = look or (Look.TEXT if watched else Look.JSON)
-        to_stderr.setFormatter(formatter(look_here, redact, colours=watched))
-        if destination is Destination.FILE_AND_WARNINGS:
+        scripted = destination is Destination.FILE_AND_WARNINGS
+        to_stderr.setFormatter(formatter(look_here, redact, colours=watched, traces=not scripted))
+        if scripted:
             to_stderr.setLevel(logging.WARNING)
         yield to_stderr
 
@@ -208,6 +221,11 @@ class _PrivateFile(logging.handlers.RotatingFileHandler):
     def _open(self) -> TextIO:  # type: ignore[override]
         Path(self.baseFilename).touch(mode=0o600)
         return super()._open()
+
+    def close(self) -> None:
+        """Close the file; what a full disk had no room for is lost, quietly."""
+        with suppress(OSError):
+            super().close()
 
 
 def _for_now(stack: ExitStack, logger: logging.Logger, level: str) -> None:

@@ -112,6 +112,27 @@ def test_with_the_chat_in_a_script_warnings_show_as_well(file: Path) -> None:
     assert len(file.read_text().splitlines()) == 2
 
 
+def test_in_a_script_the_screen_has_the_cause_and_the_file_the_traceback(file: Path) -> None:
+    screen = Screen()
+    with log_to(screen, file, Destination.FILE_AND_WARNINGS) as log:
+        try:
+            fail("the disk is full")
+        except ValueError:
+            log.exception("turn.not_stored")
+        log.warning("turn.refused", exc_info=TimeoutError())
+        log.warning("turn.late")
+    shown = [json.loads(line) for line in screen.getvalue().splitlines()]
+    assert [line.get("why") for line in shown] == ["the disk is full", "TimeoutError", None]
+    assert "Traceback" not in screen.getvalue()
+    assert "Traceback" in file.read_text()
+
+
+def test_a_disk_without_room_for_the_last_lines_ends_without_an_error(file: Path) -> None:
+    file.symlink_to("/dev/full")
+    with log_to(Screen(), file, Destination.FILE) as log:
+        log.error("turn.failed")
+
+
 def test_without_a_line_there_is_no_file(file: Path) -> None:
     with log_to(Screen(), file, Destination.FILE):
         pass
