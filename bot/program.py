@@ -5,6 +5,7 @@ wrong says so itself; what was not gets a reference id, under which the log file
 """
 
 import asyncio
+import errno
 import importlib
 import logging
 import os
@@ -22,11 +23,12 @@ from bot.observability import Destination, Look, logging_to
 from bot.redaction import redactor
 from bot.role import Role
 from bot.settings import LOG_NAME, LogFormat, Settings, load_settings, write_first_config
-from runtime.errors import ConfigurationError, NightdeskError, Refused
+from runtime.errors import ConfigurationError, NightdeskError, Refused, StorageFull
 
 T = TypeVar("T")
 
 _TERMINAL = "terminal"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ExitCode(IntEnum):
@@ -168,6 +170,9 @@ def _expected(error: BaseException) -> list[NightdeskError]:
     """The errors of a group, where every one of them says itself what went wrong; else none."""
     if isinstance(error, NightdeskError):
         return [error]
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        where = f" ({error.filename})" if error.filename else ""
+        return [StorageFull(f"the disk is full{where}. Make room, then start again.")]
     if not isinstance(error, BaseExceptionGroup):
         return []
     inner = [_expected(each) for each in error.exceptions]

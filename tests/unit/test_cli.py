@@ -1,5 +1,6 @@
 """The command line: what it starts, what it says, and what it ends with."""
 
+import errno
 import json
 import re
 import subprocess
@@ -194,6 +195,17 @@ def test_what_was_expected_to_go_wrong_is_one_clear_message(
     lives(raising(error))
     result = call("web")
     assert (result.exit_code, result.stderr) == (code, said)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_wherever_it_comes_from(
+    home: Path, lives: Callable[[Live], None], code: int
+) -> None:
+    (home / "nightdesk.toml").write_text("")
+    lives(raising(ExceptionGroup("", [OSError(code, "No space left", "/data/nightdesk.lock")])))
+    result = call("web")
+    said = "the disk is full (/data/nightdesk.lock). Make room, then start again."
+    assert (result.exit_code, result.stderr) == (1, f"nightdesk: {said}\n")
 
 
 def test_no_message_carries_a_secret(
