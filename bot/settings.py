@@ -298,6 +298,8 @@ def _slack(
             base_url=f"{slack.base_url}/",
             workspace=file.slack_workspace if file else None,
         )
+    if problems.names("NIGHTDESK_SLACK__SIGNING_SECRET", "NIGHTDESK_SLACK__BOT_TOKEN"):
+        return None  # what is there cannot be used, and that was said
     if secret is None and (token is not None or slack.previous_signing_secret is not None):
         said = "it is missing, and Slack needs it (Basic Information, Signing Secret)"
         problems.variable("NIGHTDESK_SLACK__SIGNING_SECRET", said)

@@ -27,6 +27,10 @@ class Document:
 
 def read_document(path: Path, *, name: str, problems: Problems) -> Document | None:
     """Read a file that is called `name` in what is said of it; None where it cannot be read."""
+    if path.is_dir():
+        said = "it is a folder: name the file in it, such as nightdesk.toml"
+        problems.found.append(Problem(str(path) if name == "." else name, 0, said))
+        return None
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)

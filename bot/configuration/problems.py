@@ -45,6 +45,12 @@ class Problems:
         """Note what is wrong with an environment variable."""
         self.found.append(Problem("", 0, f"{name}: {text}"))
 
+    def names(self, *variables: str) -> bool:
+        """Whether something was noted of one of these environment variables, or its file."""
+        return any(
+            not problem.file and problem.text.startswith(variables) for problem in self.found
+        )
+
     def raise_if_any(self) -> None:
         """Say everything that was found.
 

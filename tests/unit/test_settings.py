@@ -217,6 +217,15 @@ def test_half_of_slack_is_refused_by_the_name_of_the_other_half(
     assert refusal(home, **given).startswith(missing)
 
 
+def test_a_half_of_slack_that_cannot_be_used_is_not_called_missing_as_well(home: Path) -> None:
+    told = refusal(home, SLACK__SIGNING_SECRET=SECRET, SLACK__BOT_TOKEN="hello").splitlines()
+    assert [line.split(" begins")[0] for line in told] == [
+        "NIGHTDESK_SLACK__BOT_TOKEN: a bot token"
+    ]
+    told = refusal(home, SLACK__BOT_TOKEN=TOKEN, SLACK__SIGNING_SECRET_FILE="/nope").splitlines()
+    assert len(told) == 1
+
+
 def test_problems_of_the_environment_and_of_the_file_are_told_together(home: Path) -> None:
     told = refusal(home, "[team]\nname = 1\n", HTTP__PORT="x", LOG_LEVEL="y").splitlines()
     assert [line.split(" ")[0] for line in told] == [
@@ -308,7 +317,10 @@ def test_the_data_folder_follows_the_desktop_convention(
 
 def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
     (home / "nightdesk.toml").mkdir()
-    assert refusal(home) == "nightdesk.toml: it cannot be read: Is a directory"
+    folder = "it is a folder: name the file in it, such as nightdesk.toml"
+    assert refusal(home) == f"nightdesk.toml: {folder}"
+    assert refusal(home, CONFIG=str(home)) == f"{home}: {folder}"
+    assert refusal(home, CONFIG="/proc/self/mem").startswith("/proc/self/mem: it cannot be read: ")
 
 
 # ------------------------------------------------------------------------------ the first file
