@@ -175,6 +175,11 @@ def _parse_noun(noun: str, body: str, words: Sequence[Word]) -> ParsedCommand | 
     )
 
 
+def _lacking(form: Form) -> str:
+    """What a command without its arguments lacks, as the usage line names it."""
+    return f"`{form.arguments}` is missing."
+
+
 def _parse_form(form: Form, body: str, words: Sequence[Word]) -> ParsedCommand | UsageError:
     try:
         options, rest = _take_options(form, words)
@@ -183,10 +188,10 @@ def _parse_form(form: Form, body: str, words: Sequence[Word]) -> ParsedCommand |
     if form.tail:
         tail = " ".join(_runs(body, rest))
         if not tail:
-            return UsageError(problem="Something is missing.", forms=(form,))
+            return UsageError(problem=_lacking(form), forms=(form,))
         return ParsedCommand(noun=form.noun, verb=form.verb, options=options, tail=tail)
     if len(rest) < form.least:
-        return UsageError(problem="Something is missing.", forms=(form,))
+        return UsageError(problem=_lacking(form), forms=(form,))
     if len(rest) > form.most:
         extra = rest[form.most].text
         return UsageError(problem=f"“{extra[:40]}” is too much.", forms=(form,))

@@ -6,8 +6,8 @@ from gateway.commands.ports import Answer, Request
 from runtime.errors import Refused
 
 _REACH = (
-    "In a thread, where slash commands do not reach, write `!schedule list`, or name me: "
-    "`@me schedule list`. `/help schedule` tells more of one command. "
+    "In a thread, where slash commands do not reach, write `!schedule list`, or mention me and go "
+    "on with `schedule list`. `/help schedule` tells more of one command. "
     "Anything else you write to me goes to the agent."
 )
 

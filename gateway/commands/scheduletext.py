@@ -25,7 +25,7 @@ def made(
 ) -> str:
     """The answer to a creation: the times as they were understood, and where the result goes."""
     return (
-        f"**Schedule {schedule.number}**: {description}, {schedule.when.zone}.\n"
+        f"**Schedule {schedule.number}**: {_in_zone(description, schedule)}.\n"
         f"{_code(schedule.instruction)}\n"
         f"{_next_times(schedule, upcoming, now)}\n"
         f"{fate}"
@@ -87,7 +87,7 @@ def detail(
 ) -> str:
     """One schedule, its next times and its last results."""
     lines = [
-        f"**Schedule {schedule.number}** ({schedule.state}): {description}, {schedule.when.zone}",
+        f"**Schedule {schedule.number}** ({schedule.state}): {_in_zone(description, schedule)}",
         _code(schedule.instruction),
         _origin(schedule, team, now),
     ]
@@ -99,6 +99,12 @@ def detail(
     latest = next((one for one in history if one.result), None)
     runs = [_run(one, schedule.when.zone, now, whole=one is latest) for one in history]
     return "\n".join([*lines, "**Last results**", *runs])
+
+
+def _in_zone(description: str, schedule: Schedule) -> str:
+    """The description with its zone, unless it ends with it, as a time in UTC does."""
+    zone = schedule.when.zone
+    return description if description.endswith(f" {zone}") else f"{description}, {zone}"
 
 
 def _origin(schedule: Schedule, team: Team, now: datetime) -> str:

@@ -59,6 +59,13 @@ async def test_a_single_time_is_shown_with_its_year(give: CommandBench) -> None:
     assert "Next: Mon 4 Jan 2027 14:00 CET." in answer
 
 
+async def test_a_zone_that_the_time_names_is_not_named_twice(give: CommandBench) -> None:
+    answer = await give("/schedule create 2027-01-04 14:00 Check the certificates --tz UTC")
+    assert "once, Mon 4 Jan 2027 14:00 UTC.\n" in answer
+    answer = await give("/schedule create every day at 9 Look --tz UTC")
+    assert "at 09:00 every day, UTC.\n" in answer
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -159,7 +166,8 @@ async def test_a_name_on_several_platforms_means_the_one_asked_on() -> None:
 @pytest.mark.parametrize(
     ("text", "because"),
     [
-        ("/schedule create", "Something is missing"),
+        ("/schedule create", "`<when> <instruction>` is missing."),
+        ("/schedule show", "`<number>` is missing."),
         ("/schedule create every day at 9", "The instruction is missing"),
         ('/schedule create "every day at 9"', "The instruction is missing"),
         ("/schedule create soon write a report", "does not begin with a time"),
