@@ -215,7 +215,10 @@ class TerminalListener:
             lines.append(self._offline_notice)
         if posts:
             lines.append(f"Briefings arrive in {posts}; /rooms lists the rooms, /join opens one.")
-        return [*lines, "/help lists the commands, Tab completes them, Ctrl-D leaves."]
+        return [
+            *lines,
+            "Say hello to begin. /help lists the commands, Tab completes them, Ctrl-D leaves.",
+        ]
 
     async def _arrival(self, place: ThreadRef) -> str:
         if not place.root:
@@ -235,7 +238,7 @@ class TerminalListener:
             bound = await self._conversations.bound(thread)
             stored = await self._conversations.get(bound) if bound is not None else None
             title = stored.title if stored is not None else ""
-        return self._board.label(thread) + (f" “{title}”" if title else "")
+        return self._board.label(thread) + (f" “{title.rstrip('.')}”" if title else "")
 
     async def _recall(self, place: ThreadRef) -> None:
         """Show a person the end of what was said there before."""

@@ -185,7 +185,10 @@ class LiveScreen:
         return self._wrapping[1]
 
     def _toolbar(self) -> StyleAndTextTuples:
-        busy = [f"{self._board.label(p)}: {text}" for p, text in self._statuses.items()]
+        busy = [
+            f"{self._board.label(place)}: {self._board.room(place).agent} {text}"
+            for place, text in self._statuses.items()
+        ]
         if busy:
             return [("class:bottom-toolbar.busy", " " + "   ".join(busy))]
         return [("", f" {self._hint}")]

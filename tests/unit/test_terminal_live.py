@@ -157,6 +157,7 @@ async def test_the_welcome_says_who_answers_where_one_is_and_how_to_leave() -> N
         assert len(welcome) <= 4
         assert "direct message with desk" in welcome[0]
         assert "No model is connected." in welcome[1]
+        assert welcome[-1].startswith("Say hello to begin.")
         assert "/help" in welcome[-1]
         assert "Ctrl-D leaves" in welcome[-1]
         await talk.until("the hint")
@@ -264,7 +265,7 @@ async def test_nobody_elses_answer_grows_here() -> None:
 async def test_the_toolbar_says_that_the_agent_works_until_it_answered() -> None:
     async with talking() as talk:
         await talk.chat.status(DM, "is thinking…")
-        await talk.until("dm: is thinking…")
+        await talk.until("dm: desk is thinking…")
         await talk.chat.send(item("done"))
         assert talk.screen._statuses == {}
         await talk.chat.status(DM, "is thinking…")
