@@ -511,6 +511,14 @@ class ChatPort(Protocol):
         """Show the answer so far. Best effort, never raises."""
         ...
 
+    async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
+        """The draft that was begun in the thread since then and has not become a message, or None.
+
+        For a process that died between beginning one and remembering it: no other draft may grow
+        in the thread meanwhile. Best effort, never raises.
+        """
+        ...
+
 
 # ---------------------------------------------------------------------------------- models
 

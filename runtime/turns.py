@@ -60,7 +60,7 @@ class TurnRunner:
         start = await self._deps.store.turns.begin(conversation, owner=self._deps.owner)
         if start is None:
             return False
-        live = self._live(start)
+        live = await self._live(start)
         outcome = await self._attempt(start, live)
         if outcome is not None:
             await self._finish(start, outcome, live)
@@ -110,18 +110,22 @@ class TurnRunner:
             return team.agents[0]
         return agent
 
-    def _live(self, start: TurnStart) -> LiveAnswer | None:
+    async def _live(self, start: TurnStart) -> LiveAnswer | None:
         turn = start.turn
         chat = self._deps.chats.get(turn.thread.platform) if turn.thread else None
         if chat is None or turn.thread is None:
             return None
+        draft = turn.draft
+        if draft is None and turn.attempt > 1:
+            # The earlier try may have died between beginning one and writing that down.
+            draft = await chat.find_draft(turn.thread, since=turn.started_at)
         return LiveAnswer(
             chat,
             turn.thread,
             turn.requester,
             clock=self._deps.clock,
             keep=lambda draft: self._deps.store.turns.set_draft(turn.id, turn.fence, draft),
-            draft=turn.draft,
+            draft=draft,
         )
 
     def _shown(self, start: TurnStart) -> AbstractContextManager[None]:

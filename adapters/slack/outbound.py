@@ -6,7 +6,7 @@ was written, and the message would be there twice. The dispatcher asks first (`f
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -38,8 +38,8 @@ _ANSWER_URL_AGE = timedelta(minutes=25)
 _ANSWER_HOSTS = (".slack.com", ".slack-gov.com")
 _ELSEWHERE = frozenset({"channel_not_found", "not_in_channel"})
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
-_SLACK_EARLIER = 60.0
-"""Seconds by which Slack's clock may be behind ours."""
+_SLACK_EARLIER = timedelta(seconds=60)
+"""By how much Slack's clock may be behind ours."""
 _PAGES = 25
 _PAGE = 200
 
@@ -138,11 +138,12 @@ class SlackChat:
         if item.only_for is not None and (item.reply_url or not _is_direct(item)):
             raise Permanent("Slack cannot say whether a person was shown a private answer")
         if item.draft is not None:
-            async for message in self._messages(item, oldest=item.draft, latest=item.draft):
+            drafts = self._messages(item.thread, oldest=item.draft, latest=item.draft)
+            async for message in drafts:
                 if _is(message, item):
                     return MessageId(str(message["ts"]))
-        oldest = f"{item.created_at.timestamp() - _SLACK_EARLIER:.6f}"
-        async for message in self._messages(item, oldest=oldest, latest=None):
+        oldest = _ts(item.created_at - _SLACK_EARLIER)
+        async for message in self._messages(item.thread, oldest=oldest, latest=None):
             if _is(message, item):
                 return MessageId(str(message["ts"]))
         return None
@@ -183,6 +184,16 @@ class SlackChat:
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
         """Show the answer so far, at most about once a second."""
         await self._drafts.grow(thread, draft, text)
+
+    async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
+        """Look for a message of ours without an id: an answer gets its id when it is finished."""
+        try:
+            async for message in self._messages(thread, oldest=_ts(since), latest=None):
+                if message.get("user") == self.bot_user_id and not message.get("metadata"):
+                    return MessageId(str(message["ts"]))
+        except (Retryable, Permanent) as error:
+            log.warning("slack.draft_not_looked_for", extra={"why": str(error)})
+        return None
 
     @property
     def _client(self) -> AsyncWebClient:
@@ -282,12 +293,12 @@ class SlackChat:
         return parts.scheme == "https" and f".{host}".endswith(_ANSWER_HOSTS)
 
     async def _messages(
-        self, item: OutboxItem, *, oldest: str, latest: str | None
+        self, thread: ThreadRef, *, oldest: str, latest: str | None
     ) -> AsyncIterator[dict[str, object]]:
         """Messages of the thread, or of the channel, between two times."""
         cursor: str | None = None
         for _ in range(_PAGES):
-            answer = await read(self._page(item.thread, oldest, latest, cursor))
+            answer = await read(self._page(thread, oldest, latest, cursor))
             for message in answer["messages"] or ():
                 yield message
             cursor = (answer["response_metadata"] or {}).get("next_cursor") or None
@@ -324,6 +335,11 @@ class SlackChat:
 def _unnamed(item: OutboxItem) -> MessageId:
     """What stands for a message of which Slack does not say which it is; nobody can edit it."""
     return MessageId(f"unnamed-{item.id}")
+
+
+def _ts(moment: datetime) -> str:
+    """The time as Slack writes it."""
+    return f"{moment.timestamp():.6f}"
 
 
 def _is_direct(item: OutboxItem) -> bool:

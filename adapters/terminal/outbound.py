@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from adapters.terminal.journal import Journal
 from adapters.terminal.rooms import DIRECT, PLATFORM, Board, place_of
@@ -101,6 +102,15 @@ class TerminalChat:
     ) -> None:
         """Show the answer so far."""
         self.screen.draft(thread, text)
+
+    async def find_draft(
+        self,
+        thread: ThreadRef,  # noqa: ARG002 - the port's signature
+        *,
+        since: datetime,  # noqa: ARG002
+    ) -> MessageId | None:
+        """None: what grew on the screen went with the process that showed it."""
+        return None
 
     async def thread_begun(self, thread: ThreadRef, *, title: str) -> None:
         """Number the thread that a person began."""

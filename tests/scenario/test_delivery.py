@@ -11,6 +11,7 @@ import pytest
 
 from adapters.memory.durable import MemoryDurable
 from adapters.memory.store import MemoryStore
+from adapters.models.scripted import Pause, Step
 from adapters.timing.timetable import CronsimTimetable
 from bot.lifecycle import working
 from bot.parts import Opened
@@ -18,6 +19,8 @@ from bot.role import Role
 from bot.wiring import Desk, Parts, wire
 from runtime.errors import Ambiguous, Retryable
 from runtime.ids import MessageId, OutboxId, TimeOrderedIds
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.completion import ModelRequest
 from runtime.model.outbox import OutboxItem, OutboxState
 from tests.support.build import OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
@@ -51,6 +54,18 @@ class Forgetful(MemoryChat):
         if self.deaf:
             raise self.deaf.popleft()
         return await MemoryChat.find(self, item)
+
+
+@dataclass(slots=True)
+class Unheard(MemoryChat):
+    """A platform whose answer to the beginning of a draft never arrives."""
+
+    async def begin_draft(
+        self, thread: ThreadRef, *, requester: Principal, text: str
+    ) -> MessageId | None:
+        await MemoryChat.begin_draft(self, thread, requester=requester, text=text)
+        await asyncio.Event().wait()
+        return None
 
 
 async def test_while_the_platform_cannot_be_asked_nothing_is_sent_again(tmp_path: Path) -> None:
@@ -124,6 +139,23 @@ async def test_a_message_that_another_process_took_on_stops_nothing(tmp_path: Pa
         chat.meanwhile = taken_over
         assert await desk.ask("hello") == "Fine."
         assert await desk.ask("still there?") == "Fine."
+
+
+async def test_a_growing_answer_that_was_not_written_down_becomes_the_answer(
+    tmp_path: Path,
+) -> None:
+    """The first life ends after the platform made the draft, and before the store knew of it."""
+    clock, chat = ManualClock(), Unheard(takes_drafts=True)
+
+    def slow(_: ModelRequest) -> list[Step]:
+        return ["Half ", Pause(1.5), "an ", Pause(3600.0)]
+
+    async with running_desk(tmp_path, slow, chat=chat, clock=clock) as desk:
+        await desk.say("hello")
+        await passing(desk, 0.5, lambda: chat.drafts)
+    async with running_desk(tmp_path, lambda _: "A whole one.", chat=chat, clock=clock) as desk:
+        await desk.quiet()
+        assert [(shown.text, shown.message) for shown in chat.shown] == [("A whole one.", "d1")]
 
 
 async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sending(

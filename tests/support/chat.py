@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from runtime.errors import Ambiguous
 from runtime.ids import MessageId, Platform
@@ -108,3 +109,7 @@ class MemoryChat:
         text: str,
     ) -> None:
         self.drafts.append((draft, text))
+
+    async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
+        sent = {shown.message for shown in self.shown}
+        return next((draft for draft, _ in self.drafts if draft not in sent), None)
