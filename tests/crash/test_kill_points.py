@@ -1,0 +1,309 @@
+"""Killed at every named fault point: each effect once.
+
+A fault point is just before or just after a call of a port (`tests.support.crash_points`). Each
+course through the program has its list of them, and a test holds the list to what is really called.
+One life dies at one point, and the next one recovers and then dies at the next point.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from adapters.sql.store import DATABASE_FILE, open_store
+from runtime.clock import SystemClock
+from runtime.ids import AgentName, Platform, ScheduleId, TimeOrderedIds
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.schedule import Schedule, When, WhenKind
+from tests.support.crash_points import AFTER, BEFORE, Point
+from tests.support.crash_world import Process, World, channel, world
+from tests.support.fake_slack import TEAM
+from tests.support.fake_slack_events import ADA
+from tests.support.postgres import PostgresServer
+from tests.support.stores import place
+
+SIDE_BY_SIDE = 4
+"""Chains of lives at once: most of a life is waiting."""
+
+QUEUE = ("durable.start", "step.work", "work.work")
+"""On Postgres a queue stands between the inbox and the mailboxes."""
+DELIVERY = ("outbox.claim", "chat.send", "outbox.sent")
+TURN = ("conversations.get", "model.stream", "model.piece", "turns.finish")
+DRAFT = ("chat.status", "chat.begin_draft", "turns.set_draft", "chat.grow_draft")
+FIRING = (
+    *("step.turn", "work.turn", "schedules.by_id", "conversations.create", "turns.begin_run"),
+    *("step.deliver", "work.deliver", "schedules.occurrence", "outbox.enqueue"),
+    *("schedules.end_occurrence", "schedules.note_delivery"),
+)
+ELSEWHERE = {
+    "outbox.next_time": "when to look again; it writes nothing",
+    "schedules.next_time": "a point of the course of a due schedule",
+    "schedules.unfinished": "at the end: whether there is something to wait for",
+    "durable.close": "the end",
+    "workers.beat": "a sign of life every three seconds, on every course",
+    "workers.silent": "the same",
+}
+"""What is called on a course and is no point of it."""
+
+Trigger = Callable[[World, int], Awaitable[object]]
+
+
+async def _write(people: World, number: int) -> None:
+    await people.mention(place=channel(number), twice=False)
+
+
+async def _ask_for_schedule(people: World, number: int) -> None:
+    await people.command("schedule create every weekday at 8:30 do it", place=channel(number))
+
+
+async def _ask_to_run(people: World, number: int) -> None:
+    await people.command(f"schedule run {number + 1}", place=channel(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A way through the program.
+
+    Attributes:
+        name: its name.
+        methods: the ports' methods that are called on it.
+        on_postgres: those that are called there besides.
+        trigger: sets it off in the channel of that number; returns when it was acknowledged.
+        posts: what people see of it, in messages.
+        streams: the growing answer is shown.
+        prepared: schedules that are there before, one for each channel.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    on_postgres: tuple[str, ...]
+    trigger: Trigger
+    posts: int = 1
+    streams: bool = False
+    prepared: bool = False
+
+    def points(self, *, postgres: bool) -> list[Point]:
+        """Before and after each method."""
+        methods = self.methods + (self.on_postgres if postgres else ())
+        return [Point(method, phase) for method in methods for phase in (BEFORE, AFTER)]
+
+
+MESSAGE = Course(
+    "message",
+    ("inbox.append", "conversations.bind", "turns.begin", *TURN, *DELIVERY),
+    QUEUE,
+    _write,
+)
+GROWING = Course("growing answer", (*DRAFT, "turns.finish", *DELIVERY), (), _write, streams=True)
+COMMAND = Course(
+    "command",
+    ("inbox.append", "schedules.add", "inbox.finish", *DELIVERY),
+    (*QUEUE, "inbox.get"),
+    _ask_for_schedule,
+)
+RUN_NOW = Course(
+    "run now",
+    ("schedules.get", "schedules.add_occurrence", "durable.start", *FIRING, *TURN, *DELIVERY),
+    (),
+    _ask_to_run,
+    posts=2,
+    prepared=True,
+)
+COURSES = (MESSAGE, GROWING, COMMAND, RUN_NOW)
+DUE = ("schedules.next_time", "schedules.due", "schedules.claim", "durable.start")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Makes a folder, and on Postgres a database, for each chain."""
+
+    folder: Path
+    file: bytes
+    server: PostgresServer | None = None
+    template: str = ""
+    names: "count[int]" = field(default_factory=count)
+
+    def new(self, name: str) -> tuple[Path, str | None]:
+        """The folder, and the address of the database; its tables are there."""
+        folder = self.folder / name
+        folder.mkdir()
+        if self.server is None:
+            place(folder / DATABASE_FILE, self.file)
+            return folder, None
+        name = f"chain_{next(self.names)}"
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self.template}".encode())
+        return folder, self.server.url(name)
+
+
+@pytest.fixture(scope="module")
+def ready_database(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A Postgres database in which the program has been, to be copied."""
+    name = postgres_server.create()
+
+    async def live() -> None:
+        folder = tmp_path_factory.mktemp("first")
+        async with world(folder, url=postgres_server.url(name)) as people:
+            process = people.start()
+            await process.ready()
+            await process.stop()
+
+    asyncio.run(live())
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+    file: bytes = request.getfixturevalue("migrated_sqlite")
+    if request.param == "sqlite":
+        return Places(tmp_path, file)
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return Places(tmp_path, file, server, request.getfixturevalue("ready_database"))
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)
+async def test_killed_at_any_point_each_effect_comes_once(course: Course, places: Places) -> None:
+    points = course.points(postgres=places.server is not None)
+    async with asyncio.TaskGroup() as tasks:
+        chains = [
+            tasks.create_task(_chain(course, points[number::SIDE_BY_SIDE], places, f"{number}"))
+            for number in range(SIDE_BY_SIDE)
+        ]
+    assert [wrong for chain in chains for wrong in chain.result()] == []
+
+
+@pytest.mark.timeout(180)
+async def test_killed_while_it_fires_a_due_schedule_fires_once(places: Places) -> None:
+    points = [Point(method, phase) for method in DUE for phase in (BEFORE, AFTER)]
+    folder, url = places.new("due")
+    async with world(folder, url=url) as people:
+        for number, point in enumerate(points):
+            await _put(people, [_due(number)])
+            process = people.start(point=point)
+            async with asyncio.timeout(20):
+                assert await process.ended() == -signal.SIGKILL, f"{point} killed nothing"
+        process = people.start()
+        await process.ready()
+        await people.quiet()
+        await process.stop()
+        assert _wrong(people, points, posts=1) == []
+        planned = people.rows("SELECT schedule FROM occurrences")
+        assert sorted(planned) == sorted((f"schedule-{n}",) for n in range(len(points)))
+        assert people.rows("SELECT DISTINCT state, delivery FROM occurrences") == [("done", "sent")]
+
+
+@pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)
+async def test_every_call_of_a_port_on_a_course_is_a_fault_point(
+    course: Course, places: Places
+) -> None:
+    folder, url = places.new("traced")
+    async with world(folder, url=url) as people:
+        if course.prepared:
+            await _put(people, [_yearly(0)])
+        arm, trace = folder / "arm", folder / "trace"
+        process = people.start(armed_by=arm, trace=trace, streams=course.streams)
+        await process.ready()
+        arm.touch()
+        await course.trigger(people, 0)
+        await people.quiet()
+        await process.stop()
+    called = set(trace.read_text().split())
+    listed = {point.method for point in course.points(postgres=url is not None)}
+    everywhere = {point.method for each in COURSES for point in each.points(postgres=True)}
+    assert called - everywhere - ELSEWHERE.keys() == set()
+    assert listed - called == set()
+
+
+async def _chain(course: Course, points: Sequence[Point], places: Places, name: str) -> list[str]:
+    """Live, and die at the next point, and live; what was wrong in the end."""
+    folder, url = places.new(name)
+    async with AsyncExitStack() as stack:
+        people = await stack.enter_async_context(world(folder, url=url))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        if course.prepared:
+            await _put(people, [_yearly(number) for number in range(len(points))])
+        delivered: asyncio.Task[object] | None = None
+        for number, point in enumerate(points):
+            arm = folder / f"arm{number}"
+            process = people.start(point=point, armed_by=arm, streams=course.streams)
+            await _recovered(process, people, delivered)
+            arm.touch()
+            delivered = tasks.create_task(_triggered(course, people, number))
+            async with asyncio.timeout(20):
+                assert await process.ended() == -signal.SIGKILL, f"{point} killed nothing"
+        process = people.start(streams=course.streams)
+        await _recovered(process, people, delivered)
+        await process.stop()
+        return _wrong(people, points, posts=course.posts)
+
+
+async def _recovered(
+    process: Process, people: World, delivered: "asyncio.Task[object] | None"
+) -> None:
+    """Wait until the life has done what the one before it left."""
+    await process.ready()
+    if delivered is not None:
+        await delivered
+    await people.quiet()
+
+
+async def _triggered(course: Course, people: World, number: int) -> object:
+    return await course.trigger(people, number)
+
+
+def _wrong(people: World, points: Sequence[Point], *, posts: int) -> list[str]:
+    """What people see that they should not, or do not see, for each point; and what was refused."""
+    wrong = [f"violation: {violation}" for violation in people.slack.violations]
+    for number, point in enumerate(points):
+        seen = [post.markdown or post.text for post in people.slack.visible(channel(number))]
+        if len(seen) != posts:
+            wrong.append(f"{point}: {seen}")
+    unsent = people.rows("SELECT id, state, error FROM outbox WHERE state <> 'sent'")
+    verdict = people.verdict()
+    twice = (*verdict.double_turns, *verdict.double_posts)
+    return [*wrong, *map(str, unsent), *verdict.lost, *twice]
+
+
+async def _put(people: World, schedules: Sequence[Schedule]) -> None:
+    """Put schedules into the database while nobody else has it."""
+    clock = SystemClock()
+    ids = TimeOrderedIds(clock)
+    async with open_store(people.url, data_dir=people.folder, clock=clock, ids=ids) as store:
+        for schedule in schedules:
+            await store.schedules.add(schedule)
+
+
+def _due(number: int) -> Schedule:
+    """A schedule of one time, which has come."""
+    return _schedule(number, SystemClock().now() - timedelta(seconds=1))
+
+
+def _yearly(number: int) -> Schedule:
+    """A schedule whose time does not come."""
+    return _schedule(number, SystemClock().now() + timedelta(days=300))
+
+
+def _schedule(number: int, at: datetime) -> Schedule:
+    slack = Platform("slack")
+    place = ThreadRef(ChannelRef(slack, TEAM, channel(number)))
+    return Schedule(
+        id=ScheduleId(f"schedule-{number}"),
+        when=When(kind=WhenKind.ONCE, at=at, zone="Europe/Berlin", said="once"),
+        instruction=f"say {number}",
+        agent=AgentName("desk"),
+        target=place,
+        made_by=Principal(slack, TEAM, ADA),
+        made_in=place,
+        next_at=at,
+        created_at=at,
+    )

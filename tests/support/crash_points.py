@@ -1,0 +1,201 @@
+"""Fault points: a port in front of a port that kills this process before or after a named call.
+
+A point is written `outbox.claim:after`: the port, the method, and whether the process dies just
+before the call is made or just after it returned. Calls are counted from the moment at which the
+fuse is armed, and calls that came back with nothing (an empty claim, no next turn) do not count.
+"""
+
+import inspect
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from runtime.model.completion import Chunk, ModelRequest
+from runtime.model.tools import Json
+from runtime.ports import ChatPort, Durable, ModelPort, RunContext, Store, Workflow
+
+BEFORE = "before"
+AFTER = "after"
+
+_STORES = ("inbox", "conversations", "turns", "outbox", "schedules", "workers")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where the process dies.
+
+    Attributes:
+        method: the port and the method: `outbox.claim`, `chat.send`, `step.turn`.
+        phase: `before` or `after` the call.
+        call: the how-manieth call of those that count.
+    """
+
+    method: str
+    phase: str
+    call: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.method}:{self.phase}" + (f":{self.call}" if self.call > 1 else "")
+
+
+@dataclass(slots=True)
+class Fuse:
+    """Kills this process at a point, or writes down which calls were made.
+
+    Attributes:
+        point: where; None for nowhere.
+        armed_by: a file that arms the fuse once it is there; None for a fuse that always is.
+        trace: a file that gets the name of every call that counts, or None.
+    """
+
+    point: Point | None = None
+    armed_by: Path | None = None
+    trace: Path | None = None
+    _armed: bool = False
+    _calls: int = 0
+
+    def pass_before(self, method: str) -> None:
+        """The method is about to be called."""
+        self._armed = self._armed or self.armed_by is None or self.armed_by.exists()
+        if self._armed:
+            self._note(method)
+            self._strike(method, BEFORE)
+
+    def pass_after(self, method: str) -> None:
+        """The call came back with something."""
+        if self._armed:
+            self._strike(method, AFTER)
+
+    def _strike(self, method: str, phase: str) -> None:
+        if self.point is None or (method, phase) != (self.point.method, self.point.phase):
+            return
+        self._calls += 1
+        if self._calls == self.point.call:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _note(self, method: str) -> None:
+        if self.trace is not None:
+            with self.trace.open("a") as file:
+                file.write(f"{method}\n")
+
+
+class _Watched:
+    """Any port: its coroutine methods pass the fuse, everything else is the port's own."""
+
+    def __init__(self, inner: object, name: str, fuse: Fuse) -> None:
+        self._inner = inner
+        self._name = name
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+        return _passing(found, f"{self._name}.{name}", self._fuse)
+
+
+class _WatchedStore:
+    """The store: each of its parts is a port."""
+
+    def __init__(self, inner: Store, fuse: Fuse) -> None:
+        self._inner = inner
+        self._parts = {name: _Watched(getattr(inner, name), name, fuse) for name in _STORES}
+
+    def __getattr__(self, name: str) -> Any:
+        return self._parts.get(name) or getattr(self._inner, name)
+
+
+class _WatchedModel:
+    """A model: the fuse is passed before the call, after its first piece and after its last."""
+
+    def __init__(self, inner: ModelPort, fuse: Fuse) -> None:
+        self._inner = inner
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        self._fuse.pass_before("model.stream")
+        first = True
+        async for chunk in self._inner.stream(request):
+            if first:
+                self._fuse.pass_before("model.piece")
+            yield chunk
+            if first:
+                self._fuse.pass_after("model.piece")
+            first = False
+        self._fuse.pass_after("model.stream")
+
+
+class _WatchedDurable(_Watched):
+    """Durable runs: the fuse is also passed at each step of each workflow."""
+
+    def register(self, name: str, workflow: Workflow) -> None:
+        durable = cast("Durable", self._inner)
+
+        async def watched(context: RunContext, payload: Json) -> Json:
+            return await workflow(cast("RunContext", _WatchedContext(context, self._fuse)), payload)
+
+        durable.register(name, watched)
+
+
+class _WatchedContext:
+    """A workflow's context: `step.x` is the step with its storing, `work.x` what is done in it."""
+
+    def __init__(self, inner: RunContext, fuse: Fuse) -> None:
+        self._inner = inner
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
+        async def watched() -> Json:
+            self._fuse.pass_before(f"work.{name}")
+            result = await work()
+            self._fuse.pass_after(f"work.{name}")
+            return result
+
+        self._fuse.pass_before(f"step.{name}")
+        result = await self._inner.step(name, watched)
+        self._fuse.pass_after(f"step.{name}")
+        return result
+
+
+def watched_store(store: Store, fuse: Fuse) -> Store:
+    """The store behind the fuse."""
+    return cast("Store", _WatchedStore(store, fuse))
+
+
+def watched_chat(chat: ChatPort, fuse: Fuse) -> ChatPort:
+    """The platform behind the fuse."""
+    return cast("ChatPort", _Watched(chat, "chat", fuse))
+
+
+def watched_model(model: ModelPort, fuse: Fuse) -> ModelPort:
+    """The model behind the fuse."""
+    return cast("ModelPort", _WatchedModel(model, fuse))
+
+
+def watched_durable(durable: Durable, fuse: Fuse) -> Durable:
+    """The durable engine behind the fuse."""
+    return cast("Durable", _WatchedDurable(durable, "durable", fuse))
+
+
+def _passing(
+    method: Callable[..., Awaitable[object]], name: str, fuse: Fuse
+) -> Callable[..., Awaitable[object]]:
+    returns_nothing = inspect.signature(method).return_annotation in {None, "None"}
+
+    async def call(*args: object, **named: object) -> object:
+        fuse.pass_before(name)
+        result = await method(*args, **named)
+        if returns_nothing or result:
+            fuse.pass_after(name)
+        return result
+
+    return call

@@ -1,0 +1,170 @@
+"""The program under test for suites that kill it: everything is real but the model.
+
+`python -m tests.support.crash_program` starts it by hand; the suites fork it from a process that
+has imported everything (`tests.support.crash_world`), because a start costs a second of imports
+and there are hundreds of them. The model answers with the words it was asked, so that an answer
+carries the mark of its message.
+"""
+
+import ctypes
+import gc
+import importlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from adapters.models.scripted import Pause, ScriptedModel, Step
+from bot.lifecycle import Opening, run
+from bot.observability import Destination, Look, logging_to
+from bot.parts import Opened, open_parts
+from bot.program import complete
+from bot.role import Role
+from bot.settings import OFFLINE, Settings, load_settings
+from runtime import live
+from runtime.ids import ModelName
+from runtime.model.completion import ModelRequest
+from runtime.model.conversation import Role as Speaker
+from tests.support.crash_points import (
+    Fuse,
+    Point,
+    watched_chat,
+    watched_durable,
+    watched_model,
+    watched_store,
+)
+
+_LAZY = (
+    "adapters.durable.engine",
+    "adapters.timing.triggers",
+    "aiosqlite",
+    "alembic.command",
+    "apscheduler.schedulers.asyncio",
+    "dbos._sys_db_postgres",
+    "dbos._sys_db_sqlite",
+    "encodings.idna",
+    "sqlalchemy.ext.compiler",
+    "uvloop",
+)
+"""What the program imports only when it needs it, and every process here does."""
+_PR_SET_PDEATHSIG = 1
+MARK = "marked "
+"""What comes before a message's mark, in the message and in its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one process is to live.
+
+    Attributes:
+        environment: its settings.
+        folder: its working folder, and where its log goes.
+        role: what it does.
+        thinks: seconds that the model takes.
+        streams: show the growing answer at once, so that a test need not wait a second for it.
+        point: where it dies by itself, or None.
+        armed_by: see `Fuse`.
+        trace: see `Fuse`.
+    """
+
+    environment: dict[str, str]
+    folder: Path
+    role: Role = Role.ALL
+    thinks: float = 0.01
+    streams: bool = False
+    point: Point | None = None
+    armed_by: Path | None = None
+    trace: Path | None = None
+
+
+def warm_up() -> None:
+    """Load everything, in the process that the others are forked from."""
+    for name in _LAZY:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a child that collected its garbage would copy all that memory first
+
+
+def live_by(plan: Plan, ready: Connection) -> None:
+    """Be the program, until it is told to stop or killed; says when it became ready."""
+    # Nothing outlives the suite, however that ends: https://man7.org/linux/man-pages/man2/prctl.2.html
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
+    if plan.streams:
+        live.STREAM_AFTER = live.GROW_EVERY = live.STATUS_AFTER = 0.01
+    log = plan.folder / f"{settings.slot_for(plan.role)}.log"
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(errors, sys.stderr.fileno())
+    with (
+        logging_to(
+            Destination.STDERR, file=log, level="info", look=Look.JSON, secrets=settings.secrets()
+        ),
+        _told(ready),
+    ):
+        code = complete(run(settings, plan.role, opening=_opening(plan)))
+    sys.exit(code)
+
+
+@contextmanager
+def _told(ready: Connection) -> Iterator[None]:
+    """Tell when the log says that the process is ready."""
+
+    class Tell(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg == "process.ready":
+                ready.send(time.monotonic())
+
+    handler, logger = Tell(), logging.getLogger("nightdesk.lifecycle")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _opening(plan: Plan) -> Opening:
+    fuse = Fuse(point=plan.point, armed_by=plan.armed_by, trace=plan.trace)
+
+    @asynccontextmanager
+    async def opening(settings: Settings, role: Role) -> AsyncIterator[Opened]:
+        async with open_parts(settings, role) as opened:
+            parts = opened.parts
+            model = ScriptedModel(lambda asked: _answer(asked, plan), name=OFFLINE)
+            parts = replace(
+                parts,
+                store=watched_store(parts.store, fuse),
+                durable=watched_durable(parts.durable, fuse),
+                models={ModelName(OFFLINE): watched_model(model, fuse)},
+                chats={name: watched_chat(chat, fuse) for name, chat in parts.chats.items()},
+            )
+            yield replace(opened, parts=parts)
+
+    return opening
+
+
+def _answer(asked: ModelRequest, plan: Plan) -> Sequence[Step]:
+    """Say again what was said last, with its mark at the end."""
+    said = [entry.text for entry in asked.entries if entry.role is Speaker.USER]
+    pieces = ["I ", "think ", "that you said: "] if plan.streams else []
+    pauses: list[Step] = []
+    for piece in pieces:
+        pauses += [piece, Pause(0.05)]
+    return [*pauses, Pause(plan.thinks), said[-1]]
+
+
+def _main() -> None:
+    """Run with this process's own environment, in this folder."""
+    role = Role(sys.argv[1]) if len(sys.argv) > 1 else Role.ALL
+    plan = Plan(environment=dict(os.environ), folder=Path.cwd(), role=role)
+    settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
+    sys.exit(complete(run(settings, role, opening=_opening(plan))))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,113 @@
+"""Waves of kills under load: people write, the program dies and starts again, until it is enough."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.role import Role
+from tests.support.crash_world import Process, Said, Verdict, World
+
+ALIVE = (0.09, 0.25)
+"""Seconds that a process lives after it became ready."""
+UNBORN = 0.2
+"""How many of the kills hit a process that is still starting."""
+AT_ONCE = 40
+"""Messages that are on their way to the program at the most."""
+
+Starter = Callable[[], Process]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+        kills: how many processes were killed.
+        verdict: what became of the messages.
+        ready: how long each start took that was waited for, in seconds.
+        seconds: how long it took in all.
+    """
+
+    kills: int
+    verdict: Verdict
+    ready: tuple[float, ...]
+    seconds: float
+
+
+def alone(world: World) -> list[Starter]:
+    """One process that does everything."""
+    return [world.start]
+
+
+def split(world: World) -> list[Starter]:
+    """The roles of the Procfile, with two workers; only `web` listens where Slack posts to."""
+    return [
+        lambda: world.start(Role.WEB, slot="web-0"),
+        lambda: world.start(Role.WORKER, slot="worker-0", port=0),
+        lambda: world.start(Role.WORKER, slot="worker-1", port=0),
+        lambda: world.start(Role.CLOCK, slot="clock-0", port=0),
+    ]
+
+
+async def survive(
+    world: World,
+    kills: int,
+    *,
+    starters: Sequence[Starter],
+    pause: tuple[float, float] = (0.02, 0.06),
+) -> Result:
+    """Kill that many processes while people write; then let all become quiet, and judge.
+
+    Args:
+        world: the world.
+        kills: how many.
+        starters: start one process each; each wave kills one of them.
+        pause: seconds between two messages, from and to.
+    """
+    began = time.monotonic()
+    enough = asyncio.Event()
+    ready: list[float] = []
+    running = [start() for start in starters]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_talk(world, tasks, enough, pause))
+        ready += [await process.ready() for process in running]
+        for _ in range(kills):
+            place = world.chance.randrange(len(running))
+            if world.chance.random() >= UNBORN:
+                ready.append(await running[place].ready())
+                await asyncio.sleep(world.chance.uniform(*ALIVE))
+            else:
+                await asyncio.sleep(world.chance.uniform(0.0, 0.2))
+            await running[place].kill()
+            running[place] = starters[place]()
+        enough.set()
+    await world.quiet()
+    await asyncio.sleep(0.3)  # for what comes twice, and late
+    for process in running:
+        await process.ready()
+    for process in running:
+        await process.stop()
+    return Result(kills, world.verdict(), tuple(ready), time.monotonic() - began)
+
+
+async def _talk(
+    world: World, tasks: asyncio.TaskGroup, enough: asyncio.Event, pause: tuple[float, float]
+) -> None:
+    """Write in many places at once, until it is enough."""
+    places = asyncio.Semaphore(AT_ONCE)
+    while not enough.is_set():
+        await places.acquire()
+        task = tasks.create_task(_say(world))
+        task.add_done_callback(lambda _: places.release())
+        await asyncio.sleep(world.chance.uniform(*pause))
+
+
+async def _say(world: World) -> Said:
+    kind = world.chance.random()
+    answered = [said for said in world.said[-50:] if said.thread and world.answers(said)]
+    if kind < 0.35 and answered:
+        return await world.reply(world.chance.choice(answered))
+    if kind < 0.45:
+        return await world.direct()
+    return await world.mention(twice=kind < 0.85)
