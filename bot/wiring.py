@@ -196,7 +196,7 @@ def _register_workflows(
         clock=parts.clock,
         owner=parts.slot,
         wake_outbox=wake_outbox,
-        ended=activity.note,
+        activity=activity,
     )
     parts.durable.register(FIRING, firings.workflow)
     worker = QueueWorker(parts.store, mailboxes, QueueDispatch(parts.durable))

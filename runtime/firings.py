@@ -5,9 +5,10 @@ stored, and each has the effect of once: the turn goes on from its log, the mess
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
@@ -18,6 +19,7 @@ from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.outbox import Splitter, compose
 from runtime.ports import RunContext, Store
+from runtime.storing import until_stored
 from runtime.turns import TurnRunner
 
 log = logging.getLogger("nightdesk.firings")
@@ -57,7 +59,7 @@ class Firings:
         clock: Clock,
         owner: str,
         wake_outbox: Callable[[], None],
-        ended: Callable[[], None],
+        activity: Activity,
     ) -> None:
         """Carry out planned times.
 
@@ -69,7 +71,7 @@ class Firings:
             clock: the clock.
             owner: names this process in the turn.
             wake_outbox: says that there is something to send.
-            ended: says that a planned time ended.
+            activity: is told what is under way.
         """
         self._store = store
         self._turns = turns
@@ -78,17 +80,27 @@ class Firings:
         self._clock = clock
         self._owner = owner
         self._wake_outbox = wake_outbox
-        self._ended = ended
+        self._activity = activity
 
     async def workflow(self, context: RunContext, payload: Json) -> Json:
         """The workflow; its payload is `{"schedule": id, ...}`."""
         if not isinstance(payload, dict):
             raise NightdeskError("a firing's payload is not an object")
-        schedule = ScheduleId(str(payload["schedule"]))
-        outcome = await context.step("turn", lambda: self._turn(context.run, schedule))
-        return await context.step(
-            "deliver", lambda: self._deliver(context.run, schedule, _Outcome.of(outcome))
-        )
+        run, schedule = context.run, ScheduleId(str(payload["schedule"]))
+        with self._activity.busy():
+            outcome = await context.step(
+                "turn", lambda: self._stored(run, lambda: self._turn(run, schedule))
+            )
+            return await context.step(
+                "deliver",
+                lambda: self._stored(
+                    run, lambda: self._deliver(run, schedule, _Outcome.of(outcome))
+                ),
+            )
+
+    async def _stored(self, run: RunId, step: Callable[[], Awaitable[Json]]) -> Json:
+        """Do the step once the database lets it: a run that failed would not be started again."""
+        return await until_stored(step, clock=self._clock, what=f"run {run}")
 
     async def _turn(self, run: RunId, number: ScheduleId) -> Json:
         """Let the agent carry out the instruction in a conversation of its own."""
@@ -133,7 +145,6 @@ class Firings:
             error=outcome.error,
         )
         self._wake_outbox()
-        self._ended()
         return {"delivery": delivery}
 
     async def _send(

@@ -36,6 +36,7 @@ BATCH = 200
 """Due schedules that one transaction claims."""
 MOST_BATCHES = 50
 """Batches that one tick claims before their runs start; the rest is for the next tick, at once."""
+BROKEN = "Its run broke off. The log says why."
 _MOST_UNFINISHED = 10_000
 _TRIES = 5
 
@@ -169,6 +170,8 @@ class ScheduleService:
             state=OccurrenceState.DUE,
             manual=True,
         )
+        # Where its run cannot be started now, the next tick starts it.
+        self._runs_owed = True
         await self._schedules.add_occurrence(occurrence)
         await self._start([occurrence])
         return schedule
@@ -266,12 +269,25 @@ class ScheduleService:
     async def recover(self) -> int:
         """Start the runs of planned times that are still `DUE`; returns how many there are.
 
-        Most were started before; a run that was is left as it is.
+        Most were started before; a run that was is left as it is, unless it broke.
         """
         unfinished = await self._schedules.unfinished(limit=_MOST_UNFINISHED)
         await self._start(unfinished)
+        for occurrence in unfinished:
+            await self._give_up_if_broken(occurrence)
         self._runs_owed = False
         return len(unfinished)
+
+    async def _give_up_if_broken(self, occurrence: Occurrence) -> None:
+        """Record as failed what no run will end any more; one that ended well has done so."""
+        state = await self._durable.state(occurrence.run)
+        if state is not None and state.ended:
+            await self._schedules.end_occurrence(
+                occurrence.run,
+                state=OccurrenceState.FAILED,
+                now=self._clock.now(),
+                error=BROKEN,
+            )
 
     async def _claim_due(self, now: datetime) -> list[Occurrence]:
         """Write the planned times of everything that is due, batch after batch."""

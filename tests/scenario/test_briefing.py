@@ -4,15 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from adapters.models.scripted import Step
 from runtime.errors import ModelKeyRefused, Retryable
-from runtime.ids import AgentName
+from runtime.ids import AgentName, RunId
 from runtime.model.address import ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.schedule import OccurrenceState, Schedule
 from runtime.schedules import NewSchedule
 from tests.support.build import ANN, DM, OPS, QUIET, team
-from tests.support.desk import DeskUnderTest, running_desk
+from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.faults import failing_once
 
 
 def answer(request: ModelRequest) -> str:
@@ -136,3 +139,40 @@ async def test_a_night_without_a_process_is_one_late_briefing(tmp_path: Path) ->
         assert desk.chat.texts == ["1: Brief us"]
         ran = await desk.desk.parts.store.schedules.history(schedule=schedule.id)
         assert [run.state for run in ran].count(OccurrenceState.MISSED) == 7
+
+
+async def test_a_firing_outlives_a_database_that_takes_nothing_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_desk(tmp_path, answer) as desk:
+        schedule = await hourly(desk, OPS)
+        store = desk.desk.parts.store
+        monkeypatch.setattr(store.turns, "finish", failing_once(store.turns.finish))
+        monkeypatch.setattr(store.outbox, "enqueue", failing_once(store.outbox.enqueue))
+        await desk.clock.advance(timedelta(hours=1))
+        await desk.desk.schedules.tick()
+        await passing(desk, 5.0, lambda: desk.chat.shown)
+        await desk.quiet()
+        assert desk.chat.texts == ["1: Brief us"]
+        [ran] = await store.schedules.history(schedule=schedule.id)
+        assert ran.state is OccurrenceState.DONE
+
+
+async def test_a_planned_time_whose_run_broke_is_recorded_as_failed_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(run: RunId) -> None:
+        raise RuntimeError(run)
+
+    async with running_desk(tmp_path, answer) as desk:
+        schedule = await hourly(desk, OPS)
+        schedules = desk.desk.parts.store.schedules
+        with monkeypatch.context() as patch:
+            patch.setattr(schedules, "occurrence", broken)
+            await desk.clock.advance(timedelta(hours=1))
+            await desk.desk.schedules.tick()
+            await desk.desk.activity.idle()
+        await desk.desk.schedules.recover()
+        await desk.quiet()
+        [ran] = await schedules.history(schedule=schedule.id)
+        assert ran.state is OccurrenceState.FAILED

@@ -402,6 +402,18 @@ async def test_a_run_by_hand_happens_once_for_each_time_somebody_asks(bench: Ben
     assert (await bench.service.find(made.number)).next_at == made.next_at
 
 
+async def test_a_run_by_hand_that_could_not_be_started_is_started_by_the_next_tick(
+    bench: Bench,
+) -> None:
+    made = await bench.make("every hour")
+    await bench.service.tick()
+    bench.durable.failures = 1
+    with pytest.raises(Retryable):
+        await bench.service.run(made.number, asked_by=InboxId("a"), asked_at=bench.clock.now())
+    await bench.service.tick()
+    assert len(bench.durable.started) == 1
+
+
 async def test_a_paused_schedule_can_be_run_by_hand(bench: Bench) -> None:
     made = await bench.make("every hour")
     await bench.service.pause(made.number)

@@ -1,0 +1,31 @@
+"""What to do while the database takes nothing: wait, and try again."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from runtime.clock import Clock
+from runtime.errors import Retryable
+
+log = logging.getLogger("nightdesk.storing")
+
+T = TypeVar("T")
+
+STORE_PAUSE = 5.0
+"""Seconds between tries while the database takes nothing."""
+
+
+async def until_stored(work: Callable[[], Awaitable[T]], *, clock: Clock, what: str) -> T:
+    """Do the work, from its start again for as long as the database takes nothing.
+
+    Args:
+        work: may be done again: with the effect of once, or on from where it was.
+        clock: for the pause.
+        what: names the work in the log.
+    """
+    while True:
+        try:
+            return await work()
+        except Retryable:  # the database is away, full, or has no connection free
+            log.exception("store.unavailable", extra={"what": what})
+            await clock.sleep(STORE_PAUSE)

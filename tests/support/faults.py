@@ -1,0 +1,28 @@
+"""Methods of a store that fail before they work."""
+
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from runtime.errors import StorageUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def failing_once(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """The method, whose first call finds a database that takes nothing."""
+    return failing_times(method, 1)
+
+
+def failing_times(method: Callable[P, Awaitable[T]], times: int) -> Callable[P, Awaitable[T]]:
+    """The same for the first so many calls."""
+    left = times
+
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        nonlocal left
+        if left:
+            left -= 1
+            raise StorageUnavailable
+        return await method(*args, **kwargs)
+
+    return call
