@@ -11,12 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from gateway.access import Action, authorize
 from gateway.bindings import Bindings
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import Refused, StorageUnavailable
+from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, OutboxId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
@@ -24,6 +25,7 @@ from runtime.model.messages import Content, Reply
 from runtime.model.team import Listen, Team
 from runtime.outbox import Splitter, compose
 from runtime.ports import Dispatch, Store
+from runtime.storing import until_stored
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.ingress")
@@ -31,8 +33,6 @@ log = logging.getLogger("nightdesk.ingress")
 REFUSE_EVERY = 3600.0
 """Seconds between two refusals to the same stranger; further events are dropped in silence."""
 _STRANGERS = 10_000
-STORE_PAUSE = 5.0
-"""Seconds between tries while the database takes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,9 @@ class Ingress:
         while True:
             received = await self._accepted.get()
             try:
-                await self._deliver(received)
+                await until_stored(
+                    partial(self._deliver, received), clock=self._clock, what=f"row {received.id}"
+                )
             finally:
                 self._activity.end()
 
@@ -134,15 +136,8 @@ class Ingress:
         self._accepted.put_nowait(received)
 
     async def _deliver(self, received: Received) -> None:
-        while True:
-            try:
-                conversation = await self._conversation(received.inbound.thread)
-                await self._dispatch.post(conversation, received)
-            except StorageUnavailable:
-                log.exception("ingress.not_stored", extra={"row": received.id})
-                await self._clock.sleep(STORE_PAUSE)
-            else:
-                return
+        conversation = await self._conversation(received.inbound.thread)
+        await self._dispatch.post(conversation, received)
 
     async def _conversation(self, thread: ThreadRef) -> ConversationId:
         return await self._bindings.conversation(thread, self._agent(thread))

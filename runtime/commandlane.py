@@ -4,19 +4,17 @@ import logging
 from collections.abc import Callable
 
 from runtime.clock import Clock
-from runtime.errors import NightdeskError, StorageUnavailable
+from runtime.errors import NightdeskError, Retryable
 from runtime.ids import IdSource, OutboxId, derived
 from runtime.model.events import Message, Received
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.outbox import Splitter, compose
 from runtime.ports import Commands, Inbox
+from runtime.storing import until_stored
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.commands")
-
-STORE_PAUSE = 5.0
-"""Seconds between tries while the database takes nothing."""
 
 
 class CommandLane:
@@ -42,20 +40,21 @@ class CommandLane:
 
     async def __call__(self, received: Received) -> None:
         """Carry out one row, whatever happens in it."""
-        while True:
-            content, private = await self._answer(received)
-            try:
-                await self._inbox.finish(received.id, self._rows(received, content, private))
-            except StorageUnavailable:
-                log.exception("command.not_stored", extra={"row": received.id})
-                await self._clock.sleep(STORE_PAUSE)
-            else:
-                self._wake_outbox()
-                return
+        what = f"command {received.id}"
+        content, private = await until_stored(
+            lambda: self._answer(received), clock=self._clock, what=what
+        )
+        rows = self._rows(received, content, private)
+        await until_stored(
+            lambda: self._inbox.finish(received.id, rows), clock=self._clock, what=what
+        )
+        self._wake_outbox()
 
     async def _answer(self, received: Received) -> tuple[Content, bool]:
         try:
             return await self._commands.answer(received)
+        except Retryable:
+            raise
         except NightdeskError as error:
             log.warning("command.refused", extra={"row": received.id}, exc_info=error)
             return Content(explain(error)), True

@@ -11,6 +11,7 @@ from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
 from runtime.model.messages import Content, Reply
+from runtime.model.turn import Turn
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store
 
@@ -53,15 +54,20 @@ class ConversationControl:
     async def stop(self, thread: ThreadRef) -> bool:
         """Stop the turn under way in the thread; False where there is none.
 
-        The mark on disk comes first: whatever the turn still does, nothing of it is sent.
+        A turn that was begun before the thread was bound to another conversation counts too:
+        whoever asks sees one thread. The mark on disk comes first: whatever the turn still does,
+        nothing of it is sent.
         """
-        conversation = await self._store.conversations.bound(thread)
-        if conversation is None:
-            return False
-        turn = await self._store.turns.stop(conversation)
-        if turn is None:
-            return False
-        self._interrupt(conversation)
+        for conversation in await self._store.conversations.earlier(thread):
+            turn = await self._store.turns.stop(conversation.id)
+            if turn is not None:
+                await self._stopped(turn)
+                return True
+        return False
+
+    async def _stopped(self, turn: Turn) -> None:
+        """Break off what a stopped turn still does here, close its draft, go on with the next."""
+        self._interrupt(turn.conversation)
         if turn.draft is not None and turn.thread is not None:
             closing = Reply(
                 id=OutboxId(derived("stopped", turn.id)),
@@ -72,8 +78,7 @@ class ConversationControl:
             now = self._clock.now()
             await self._store.outbox.enqueue(compose(closing, split=self._split, now=now))
             self._wake_outbox()
-        self._drain(conversation)
-        return True
+        self._drain(turn.conversation)
 
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
         """Bind the thread to a fresh conversation; the same `key` makes the same one."""

@@ -5,19 +5,16 @@ loop that runs while its conversation has something to do.
 """
 
 import asyncio
-import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import StorageUnavailable
 from runtime.ids import ConversationId
 from runtime.model.events import Lane, Received
+from runtime.storing import until_stored
 from runtime.turns import TurnRunner
-
-log = logging.getLogger("nightdesk.mailboxes")
 
 TURNS_AT_ONCE = 64
 """Turns that run side by side in one process; more wait for a place."""
@@ -25,9 +22,6 @@ _ALL = 1 << 40
 """More turns than any conversation has waiting."""
 SAY_QUEUED_AFTER = 2.0
 """Seconds that a turn has run before a message behind it is told that it waits."""
-STORE_PAUSE = 5.0
-"""Seconds between tries while the database takes nothing."""
-
 
 RowTask = Callable[[Received], Awaitable[None]]
 """Does something about one row of the inbox."""
@@ -168,12 +162,11 @@ class Mailboxes:
 
     async def _turn(self, conversation: ConversationId) -> bool:
         async with self._places:
-            while True:
-                try:
-                    return await self._turns.work(conversation)
-                except StorageUnavailable:
-                    log.exception("turn.not_stored", extra={"conversation": conversation})
-                    await self._clock.sleep(STORE_PAUSE)
+            return await until_stored(
+                lambda: self._turns.work(conversation),
+                clock=self._clock,
+                what=f"turn in {conversation}",
+            )
 
     def _line_up(self, conversation: ConversationId, received: Received) -> None:
         line = self._commands.get(conversation)
