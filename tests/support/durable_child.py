@@ -71,6 +71,7 @@ class Workflows:
     def _noted(self, run: RunId, what: str) -> Callable[[], Awaitable[Json]]:
         async def work() -> Json:
             self.note(run, what)
+            await asyncio.sleep(0.01)  # so that a kill may come between an effect and its record
             return what
 
         return work
