@@ -16,7 +16,8 @@ _SHORTEST = 4
 
 _SHAPES = re.compile(
     r"(?P<keep>"
-    r"\bBearer\s+|\bBasic\s+|\bBot\s+(?=[\w-]{20,}\.)"
+    # "Basic Information" is the page of Slack on which we tell people to find their secret.
+    r"\bBearer\s+|\bBasic\s+(?!Information\b)|\bBot\s+(?=[\w-]{20,}\.)"
     r"|(?<=://)[^/\s:@]*:(?=[^/\s@]+@)"  # the user of an address; the password after it goes
     r")[^\s\"',;@\\]+"
     r"|\bxox[a-z](?:\.xox[a-z])?-[\w-]+"  # Slack bot, user, refresh and rotating tokens

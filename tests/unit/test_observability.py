@@ -229,6 +229,11 @@ def test_everything_is_as_it_was_afterwards(file: Path) -> None:
 # --------------------------------------------------------------------------------- redaction
 
 
+def test_where_slack_shows_the_secret_is_no_secret() -> None:
+    assert redact("Slack needs it (Basic Information, Signing Secret)").count(HIDDEN) == 0
+    assert redact("Authorization: Basic dXNlcjpwYXNz") == f"Authorization: Basic {HIDDEN}"
+
+
 @pytest.mark.parametrize("token", TOKENS)
 def test_what_looks_like_a_secret_is_taken_out(token: str) -> None:
     assert redact(f"before {token} after") == f"before {HIDDEN} after"
