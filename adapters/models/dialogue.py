@@ -163,6 +163,8 @@ class Dialogue:
         if recall.place is None:
             return f"I said:\n\n{briefing.quoted(self.earlier[0].splitlines())}"
         points = next((found for text in self.earlier if (found := briefing.points_of(text))), [])
+        if not points:
+            return "There is no list in what I said above, so no such point either."
         place = recall.place - 1 if recall.place > 0 else recall.place
         if not -len(points) <= place < len(points):
             return f"What I said above has {len(points)} points; there is no such one."

@@ -249,6 +249,8 @@ def of_instruction(text: str) -> Intent:
     if small in {Small.HELP, Small.MODEL}:
         return small
     asked = _ask(words)
+    if isinstance(asked, Ask) and words.split()[0] in asked.about:
+        asked = NeedsModel()  # to do something that the desk cannot: "summarise the error log"
     said = _SAY.fullmatch(text.strip())
     if said is None or (isinstance(asked, Ask) and not asked.about):
         return asked

@@ -455,6 +455,12 @@ async def test_a_point_of_the_briefing_is_quoted_by_its_place() -> None:
     assert "no such one" in await chat.say("#40")
 
 
+async def test_where_no_list_was_said_there_is_no_point_to_quote() -> None:
+    chat = _chat()
+    chat.log.extend([said("hi"), answered("One.")])
+    assert (await chat.say("tell me more about the first")).startswith("There is no list in what")
+
+
 async def test_what_was_said_of_a_thing_is_quoted() -> None:
     chat = await _under_a_briefing()
     answer = await chat.say("what did you say about the approvals?")

@@ -138,6 +138,7 @@ INSTRUCTIONS: dict[str, Intent] = {
     'tell the team "stand-up now"': Deliver("stand-up now"),
     "Summarise yesterday's Hacker News": NeedsModel(),
     "Write a haiku": NeedsModel(),
+    "Summarise the error log": NeedsModel(),
     "Check the disk": NeedsModel(),
     "Post a briefing on our competitors' new pricing model": NeedsModel(),
     "every weekday at 8:30 post the briefing": NeedsModel(),
