@@ -45,6 +45,8 @@ LOCAL_FORMS: dict[str, str] = {
 """What the terminal does by itself, and what it does, for help and completion."""
 
 _COMMAND = re.compile(r"[/!](?=[a-z])(.*)", re.IGNORECASE | re.DOTALL)
+_OURSELVES = re.compile(r"nightdesk\s+(?=\S)", re.IGNORECASE)
+"""Who is used to Slack writes `/nightdesk schedule list`, and means the same here."""
 _PRESS = re.compile(r"(press\s+)?\[?([0-9]{1,6})\]?", re.IGNORECASE)
 
 
@@ -134,7 +136,7 @@ def _said(text: str, here: Here, message: MessageId) -> tuple[ThreadRef, Body]:
         return shown.place, press
     command = _COMMAND.fullmatch(text)
     if command:
-        return here.place, Command(text=command[1].strip())
+        return here.place, Command(text=_OURSELVES.sub("", command[1].strip()))
     if text in {"/", "!"}:
         raise Refused("That is no command yet.", hint="/help lists the commands.")
     direct = here.place.channel.channel == DIRECT

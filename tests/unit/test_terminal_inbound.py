@@ -69,7 +69,16 @@ def test_text_in_an_open_thread_is_a_reply_in_it() -> None:
     assert read("why?", in_ops("root-1")).thread == place_of("c-ops", "root-1")
 
 
-@pytest.mark.parametrize("line", ["/schedule list", "!schedule list", "  /schedule list  "])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/schedule list",
+        "!schedule list",
+        "  /schedule list  ",
+        "/nightdesk schedule list",
+        "!Nightdesk  schedule list",
+    ],
+)
 def test_a_prefix_makes_a_command(line: str) -> None:
     assert read(line).body == Command(text="schedule list")
 
