@@ -43,7 +43,7 @@ _VERB = re.compile(
     r"|compare|ask|wake|start|publish|drop|update|notify|watch|verify|test|get|find|message)\b",
     re.IGNORECASE,
 )
-_CONNECTIVE = re.compile(r"^(?:to|that|about|for|of|:|,|-|—)\s*", re.IGNORECASE)
+_CONNECTIVE = re.compile(r"^(?:(?:to|that|about|for|of)\b|[:,—-])\s*", re.IGNORECASE)
 
 
 def without_manners(text: str) -> str:

@@ -66,6 +66,10 @@ MESSAGES: dict[str, Intent] = {
     "Remind us at 5pm that the office closes": MakeSchedule(
         "at 5pm", "Reminder: the office closes"
     ),
+    "remind me tomorrow at 9 to call Bob": MakeSchedule("tomorrow at 9", "Reminder: call Bob"),
+    "remind me today at 17:00 to go": MakeSchedule("today at 17:00", "Reminder: go"),
+    "remind me tonight at 8 about dinner": MakeSchedule("tonight at 8", "Reminder: dinner"),
+    "remind me in 2 hours: forget it": MakeSchedule("in 2 hours", "Reminder: forget it"),
     "remind me to call Bob tomorrow at 9am": MakeSchedule("tomorrow at 9am", "Reminder: call Bob"),
     "remind me to submit it by friday": MakeSchedule("friday", "Reminder: submit it"),
     "can you remind me in half an hour about the tea?": MakeSchedule(
