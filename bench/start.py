@@ -29,7 +29,8 @@ _LOADING_RATE = 50.0
 _SLACKS_PATIENCE = 3_000.0
 """Milliseconds until Slack gives a request up and posts it again."""
 
-_OURS = "nightdesk run, ready"
+_FIRST = "nightdesk run, in an empty folder"
+_OURS = "nightdesk run, in its folder"
 _EAGER = "import everything"
 _AIOHTTP = "import aiohttp.web"
 _IMPORTS = {
@@ -51,31 +52,32 @@ _Rounds = Mapping[str, list[_Start]]
 
 def measure() -> Report:
     """Start, again and again, in turn with what could be imported at once."""
-    rounds: dict[str, list[_Start]] = {name: [] for name in (_OURS, *_IMPORTS)}
+    rounds: dict[str, list[_Start]] = {name: [] for name in (_FIRST, _OURS, *_IMPORTS)}
     with Child("bench.servers.slack") as fake:
         url = fake.hear(str)
         for _ in range(ROUNDS):
-            rounds[_OURS].append(_nightdesk(url))
+            with tempfile.TemporaryDirectory(prefix="nightdesk-bench-") as folder:
+                (Path(folder) / "nightdesk.toml").write_text(TEAM_FILE)
+                for name in (_FIRST, _OURS):
+                    rounds[name].append(_nightdesk(Path(folder), url))
             for name, statement in _IMPORTS.items():
                 rounds[name].append(_imported(statement))
     return _report(rounds, *_loading())
 
 
-def _nightdesk(slack_url: str) -> _Start:
-    """The program itself, in a fresh data folder, until it says that it is ready."""
-    with tempfile.TemporaryDirectory(prefix="nightdesk-bench-") as name:
-        folder, port = Path(name), _free_port()
-        (folder / "nightdesk.toml").write_text(TEAM_FILE)
-        environ = environment(folder, slack_url=slack_url)
-        environ |= {"PATH": os.defpath, "NIGHTDESK_HTTP__PORT": str(port)}
-        command = [sys.executable, "-m", "bot", "run", "--no-terminal"]
-        began = time.perf_counter()
-        with _running(command, environ) as process:
-            while not _is_ready(port):
-                if process.poll() is not None or time.perf_counter() - began > _PATIENCE:
-                    raise RuntimeError("nightdesk did not become ready")
-                time.sleep(_LOOK_EVERY)
-            return _Start(seconds=time.perf_counter() - began, usage=usage_of(process.pid))
+def _nightdesk(folder: Path, slack_url: str) -> _Start:
+    """The program itself, with that data folder, until it says that it is ready."""
+    port = _free_port()
+    environ = environment(folder, slack_url=slack_url)
+    environ |= {"PATH": os.defpath, "NIGHTDESK_HTTP__PORT": str(port)}
+    command = [sys.executable, "-m", "bot", "run", "--no-terminal"]
+    began = time.perf_counter()
+    with _running(command, environ) as process:
+        while not _is_ready(port):
+            if process.poll() is not None or time.perf_counter() - began > _PATIENCE:
+                raise RuntimeError("nightdesk did not become ready")
+            time.sleep(_LOOK_EVERY)
+        return _Start(seconds=time.perf_counter() - began, usage=usage_of(process.pid))
 
 
 def _imported(statement: str) -> _Start:
@@ -180,8 +182,8 @@ def _report(rounds: _Rounds, loaded: Loaded, answers: Answers) -> Report:
         ),
     )
     notes = (
-        "`nightdesk run --no-terminal` in a fresh folder with Slack connected, until /readyz says "
-        + "so; Telegram and Discord are not built yet",
+        "`nightdesk run --no-terminal` with Slack connected, from its start until /readyz says "
+        + "that it is ready; Telegram and Discord are not built yet",
         f"LiteLLM took {loaded.seconds:.1f} s to come in, while {answers.count} events were "
         + f"acknowledged, the slowest after {answers.longest:.0f} ms",
     )
