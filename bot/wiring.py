@@ -19,7 +19,7 @@ from runtime.clock import Clock
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
 from runtime.desk import DeskTools
-from runtime.engine import ConversationControl, Engine
+from runtime.engine import ConversationControl, Engine, Owed, planned, unanswered
 from runtime.facts import FactsReader
 from runtime.firings import WORKFLOW as FIRING
 from runtime.firings import Firings
@@ -148,13 +148,32 @@ def wire(parts: Parts) -> Desk:
         health=health,
         passes=passes,
         schedules=schedules,
-        engine=Engine(parts.store, mailboxes, activity=activity, drained=dispatcher.drained),
+        engine=Engine(
+            parts.store,
+            mailboxes,
+            activity=activity,
+            clock=parts.clock,
+            owed=_owed(parts, dispatcher),
+        ),
         control=control,
     )
 
 
 def _left_to_the_queue(conversation: ConversationId) -> None:
     """Do nothing: among many processes the queue hands out what waits, and nobody else may."""
+
+
+def _owed(parts: Parts, dispatcher: Dispatcher) -> Sequence[Owed]:
+    """What this process has to see done: of others' work only what it delivers."""
+    match parts.role:
+        case Role.ALL if parts.alone:
+            return (planned(parts.store), dispatcher.undelivered)
+        case Role.ALL:
+            return (unanswered(parts.store), planned(parts.store), dispatcher.undelivered)
+        case Role.WEB:
+            return (dispatcher.undelivered,)
+        case Role.WORKER | Role.CLOCK:
+            return ()
 
 
 def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:

@@ -9,18 +9,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from gateway.pace import Pace
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
-from runtime.errors import Ambiguous, Conflict, Permanent, Retryable, StorageUnavailable
+from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
 from runtime.ids import IdSource, MessageId, Platform
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.team import Team
 from runtime.ports import ChatPort, Outbox
+from runtime.storing import STORE_PAUSE, until_stored
 
 log = logging.getLogger("nightdesk.dispatcher")
 
@@ -30,12 +31,13 @@ FIRST_PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
 LONGEST_PAUSE = 300.0
 """Seconds between tries at the most."""
-STORE_PAUSE = 5.0
-"""Seconds between tries while the database takes nothing."""
 BEHIND_PAUSE = 1.0
 """Seconds between looks at a message that stands behind a postponed one of its thread."""
 CLAIM_AT_ONCE = 50
 """Messages handed to the platforms in one go."""
+
+_NEVER_YET = datetime.min.replace(tzinfo=UTC)
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 _Work = Callable[[], Awaitable[None]]
 
@@ -101,6 +103,8 @@ class Dispatcher:
         self._flying = 0
         self._landed = 0
         self._behind = False
+        self._looked_at = _NEVER_YET
+        self._rests_until = _NEVER_YET
 
     def wake(self) -> None:
         """Say that there may be something to send."""
@@ -133,27 +137,31 @@ class Dispatcher:
                 if claimed < CLAIM_AT_ONCE:
                     await self._wait(looked_at, landed)
 
-    async def drained(self) -> bool:
-        """Whether nothing is being sent and nothing could be sent now."""
+    async def undelivered(self) -> bool:
+        """Whether something is being sent, or could be sent now.
+
+        What was due at the last look and not taken then cannot go: it stands behind another
+        message of its thread, or its platform is not here.
+        """
         next_time = await self._outbox.next_time()
-        waiting = next_time is not None and next_time <= self._clock.now()
-        return not (waiting or self._flying or self._woken.is_set())
+        now = self._clock.now()
+        came_due = next_time is not None and self._looked_at < next_time <= now
+        looking = self._woken.is_set() or self._rests_until <= now
+        return came_due or looking or bool(self._flying)
 
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
             self._set_off(tasks, unknown.item, partial(self._ask, unknown))
-        try:
-            items = await self._outbox.claim(
-                now=now,
-                owner=self._owner,
-                limit=CLAIM_AT_ONCE,
-                platforms=list(self._chats),
-            )
-        except StorageUnavailable:
-            log.exception("outbox.not_stored")
-            await self._clock.sleep(STORE_PAUSE)
-            return CLAIM_AT_ONCE
+        claim = partial(
+            self._outbox.claim,
+            now=now,
+            owner=self._owner,
+            limit=CLAIM_AT_ONCE,
+            platforms=list(self._chats),
+        )
+        items = await until_stored(claim, clock=self._clock, what="outbox")
+        self._looked_at = now
         for item in items:
             self._set_off(tasks, item, partial(self._deliver, item))
         return len(items)
@@ -168,8 +176,7 @@ class Dispatcher:
 
         `landed` is how many sends had ended before the outbox was looked at.
         """
-        self._activity.note()
-        next_time = await self._outbox.next_time()
+        next_time = await until_stored(self._outbox.next_time, clock=self._clock, what="outbox")
         # What was due and not claimed stands behind another message of its thread.
         self._behind = next_time is not None and next_time <= looked_at
         if self._woken.is_set() or (self._behind and self._landed != landed):
@@ -178,10 +185,12 @@ class Dispatcher:
             next_time = looked_at + timedelta(seconds=BEHIND_PAUSE)
         times = [unknown.ask_at for unknown in self._unknown]
         times += [next_time] if next_time is not None else []
-        if times:
-            await self._wake_or(min(times))
-        else:
-            await self._woken.wait()
+        self._rests_until = min(times, default=_FOR_EVER)
+        self._activity.note()
+        try:
+            await (self._wake_or(self._rests_until) if times else self._woken.wait())
+        finally:
+            self._rests_until = _NEVER_YET
 
     async def _wake_or(self, when: datetime) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -208,7 +217,7 @@ class Dispatcher:
         while True:
             try:
                 await work()
-            except StorageUnavailable:
+            except Retryable:
                 log.exception("outbox.not_stored", extra={"item": item.id})
                 await self._clock.sleep(STORE_PAUSE)
                 work = partial(self._ask, _Unknown(item, self._clock.now()))
@@ -231,32 +240,35 @@ class Dispatcher:
             until = self._clock.now() + timedelta(seconds=wait)
             await self._put_off(item, until, "")
             return
-        match await self._send(item):
+        match await self._heard(item, self._chats[item.thread.platform].send(item)):
             case Retryable() as error:
                 await self._postpone(item, error)
             case Permanent() as error:
                 await self._end(item, OutboxState.DEAD, str(error))
-            case None:
+            case Ambiguous() | None:
                 now = self._clock.now()
                 await self._ask(_Unknown(item, now, again_after=FIRST_PAUSE))
             case message:
                 await self._arrived(item, message)
 
-    async def _send(self, item: OutboxItem) -> MessageId | Retryable | Permanent | None:
-        """Hand it to the platform, whatever happens there; None where nobody knows what did.
+    async def _heard(
+        self, item: OutboxItem, call: Awaitable[MessageId | None]
+    ) -> MessageId | Retryable | Permanent | Ambiguous | None:
+        """What the platform answers, whatever happens there.
 
         One of the supervision points: the platform's failure is an answer, the store's is not.
         """
         try:
-            return await self._chats[item.thread.platform].send(item)
+            return await call
         except (Retryable, Permanent) as error:
             return error
-        except Ambiguous:
+        except Ambiguous as error:
             log.warning("outbox.ambiguous", extra={"item": item.id})
+            return error
         except Exception:
             reference = self._ids.new()[-8:]
             log.exception("outbox.failed", extra={"item": item.id, "reference": reference})
-        return None
+            return Ambiguous(f"something went wrong on our side, reference {reference}")
 
     async def _ask(self, unknown: _Unknown) -> None:
         """Ask the platform whether it has the message; only if it has not, send it again.
@@ -264,17 +276,17 @@ class Dispatcher:
         A send that broke just now may still be on its way, so the next try waits a moment.
         """
         item = unknown.item
-        try:
-            message = await self._chats[item.thread.platform].find(item)
-        except Retryable as error:
-            await self._ask_later(unknown, error)
-        except Permanent as error:
-            await self._end(item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}")
-        else:
-            if message is None:
+        match await self._heard(item, self._chats[item.thread.platform].find(item)):
+            case Retryable() as error:
+                await self._ask_later(unknown, error)
+            case Ambiguous() as error:
+                await self._ask_later(unknown, Retryable(str(error)))
+            case Permanent() as error:
+                await self._end(item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}")
+            case None:
                 await self._postpone(item, Retryable("not there", after=unknown.again_after))
-                return
-            await self._arrived(item, message)
+            case message:
+                await self._arrived(item, message)
 
     async def _ask_later(self, unknown: _Unknown, error: Retryable) -> None:
         """The platform cannot be asked. Sending instead could make the message twice."""

@@ -11,7 +11,7 @@ from runtime.model.outbox import OutboxItem
 from runtime.ports import ChatLimits
 
 _REMEMBERED = 10_000
-"""Channels whose last place is remembered; older ones are long past it."""
+"""Channels whose last place is remembered, and places that are; older ones are long past."""
 _PLATFORM_SLACK = 0.1
 """Seconds by which messages may run ahead of a platform's own rate, so that few need not wait."""
 
@@ -27,7 +27,7 @@ class Pace:
         self._clock = clock
         self._channels: OrderedDict[ChannelRef, float] = OrderedDict()
         self._platforms: dict[Platform, float] = {}
-        self._places: dict[tuple[OutboxId, _Line], float] = {}
+        self._places: OrderedDict[tuple[OutboxId, _Line], float] = OrderedDict()
 
     def wait(self, item: OutboxItem) -> float:
         """Seconds until the message may go; 0 where it may go now, which uses its places up.
@@ -39,11 +39,17 @@ class Pace:
         for line in (_Line.CHANNEL, _Line.PLATFORM):
             if (item.id, line) not in self._places:
                 self._places[item.id, line] = self._take(item, line, now)
+                self._forget_unclaimed()
             if self._places[item.id, line] > now:
                 return self._places[item.id, line] - now
         for line in _Line:
             del self._places[item.id, line]
         return 0.0
+
+    def _forget_unclaimed(self) -> None:
+        """Let go of places whose messages never came back: others sent them, or nobody may."""
+        if len(self._places) > _REMEMBERED:
+            self._places.popitem(last=False)
 
     def hold(self, item: OutboxItem, seconds: float) -> None:
         """The platform said to wait: nothing goes to that channel before."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -14,8 +14,32 @@ from runtime.model.messages import Content, Reply
 from runtime.model.turn import Turn
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store
+from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.engine")
+
+
+Owed = Callable[[], Awaitable[bool]]
+"""Whether something is still to be done."""
+
+
+def planned(store: Store) -> Owed:
+    """Whether a planned time has begun and not ended."""
+
+    async def owed() -> bool:
+        return bool(await store.schedules.unfinished(limit=1))
+
+    return owed
+
+
+def unanswered(store: Store) -> Owed:
+    """Whether something was accepted and not answered, by whichever process."""
+
+    async def owed() -> bool:
+        waiting = await store.inbox.pending(limit=1)
+        return bool(waiting or await store.turns.open_conversations())
+
+    return owed
 
 
 class ConversationControl:
@@ -111,7 +135,8 @@ class Engine:
         mailboxes: Mailboxes,
         *,
         activity: Activity,
-        drained: Callable[[], Awaitable[bool]],
+        clock: Clock,
+        owed: Sequence[Owed],
     ) -> None:
         """Run.
 
@@ -119,12 +144,14 @@ class Engine:
             store: the database.
             mailboxes: run turns.
             activity: knows what is under way.
-            drained: whether the outbox has nothing to send now.
+            clock: for pauses.
+            owed: what has to be done before this process is quiet, besides what is under way.
         """
         self._store = store
         self._mailboxes = mailboxes
         self._activity = activity
-        self._drained = drained
+        self._clock = clock
+        self._owed = owed
 
     async def recover(self) -> int:
         """Take up the turns that an earlier life of this process left running; returns how many."""
@@ -139,10 +166,16 @@ class Engine:
         """Return once everything accepted was answered, and every answer that could go has gone."""
         while True:
             await self._activity.idle()
-            if await self._store.schedules.unfinished(limit=1) or not await self._drained():
+            if await until_stored(self._owes, clock=self._clock, what="settled"):
                 await self._change()
             elif self._activity.quiet:
                 return
+
+    async def _owes(self) -> bool:
+        for owed in self._owed:
+            if await owed():
+                return True
+        return False
 
     async def _change(self) -> None:
         """Wait for the next change, or a moment: another thread's end is not announced here."""

@@ -9,7 +9,7 @@ SUPERVISION: dict[str, str] = {
     # "package/module.py function": "why anything at all may be caught here, and where it goes",
     "adapters/sql/lane.py _run": "one unit of work: raised where the unit is awaited",
     "bot/program.py supervised": "one command line: kept in the log, a person gets a reference",
-    "gateway/dispatcher.py _send": "one delivery: logged with a reference, then looked for",
+    "gateway/dispatcher.py _heard": "one delivery: logged with a reference, then looked for",
     "gateway/http.py _deliver": "one request: logged with a reference, and the platform retries",
     "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
     "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",

@@ -18,14 +18,15 @@ from bot.parts import Opened
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
 from runtime.errors import Ambiguous, Retryable
-from runtime.ids import MessageId, OutboxId, TimeOrderedIds
-from runtime.model.address import Principal, ThreadRef
+from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds
+from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.outbox import OutboxItem, OutboxState
 from tests.support.build import OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
 from tests.support.desk import passing, running_desk
+from tests.support.faults import failing_times
 from tests.support.ticker import ClockTicker
 
 
@@ -195,6 +196,56 @@ async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sendin
         item = await store.outbox.get(outbox_item().id)
         assert item is not None
         assert (item.state, item.attempts) == (OutboxState.SENT, 1)
+
+
+async def test_a_database_that_goes_away_between_two_questions_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_desk(tmp_path) as desk:
+        await desk.ask("hello")
+        outbox = desk.desk.parts.store.outbox
+        monkeypatch.setattr(outbox, "next_time", failing_times(outbox.next_time, 3))
+        monkeypatch.setattr(outbox, "claim", failing_times(outbox.claim, 2))
+        await desk.say("still there?")
+        async with asyncio.TaskGroup() as tasks:
+            quiet = tasks.create_task(desk.quiet())
+            await passing(desk, 5.0, quiet.done)
+        assert desk.chat.texts == ["Fine.", "Fine."]
+
+
+async def test_a_platform_that_answers_nonsense_is_asked_again(tmp_path: Path) -> None:
+    chat = Forgetful()
+    chat.faults.append(Ambiguous("the line broke"))
+    chat.deaf += [KeyError("messages"), Ambiguous("again")]
+    async with running_desk(tmp_path, chat=chat) as desk:
+        await desk.say("hello")
+        await passing(desk, 1.0, lambda: len(chat.asked) == 3)
+        await desk.quiet()
+        assert chat.texts == ["Fine."]
+
+
+async def test_quiet_does_not_wait_for_a_platform_that_is_not_here(tmp_path: Path) -> None:
+    elsewhere = ThreadRef(ChannelRef(Platform("elsewhere"), "w", "c"))
+    async with running_desk(tmp_path) as desk:
+        outbox = desk.desk.parts.store.outbox
+        await outbox.enqueue([outbox_item("lost?", at=desk.clock.now(), thread=elsewhere)])
+        assert await desk.ask("hello") == "Fine."
+        assert await outbox.count(OutboxState.PENDING) == 1
+
+
+async def test_quiet_does_not_wait_for_what_stands_behind_a_postponed_message(
+    tmp_path: Path,
+) -> None:
+    chat = MemoryChat()
+    chat.faults.append(Retryable("ratelimited", after=600.0))
+    async with running_desk(tmp_path, chat=chat) as desk:
+        for text in ("one", "two"):
+            await desk.say(text)
+        await desk.quiet()
+        assert chat.texts == []
+        await desk.clock.advance(601.0)
+        await desk.quiet()
+        assert chat.texts == ["Fine.", "Fine."]
 
 
 def _more(asked: list[OutboxId], *, than: int) -> bool:
