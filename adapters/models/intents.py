@@ -222,6 +222,11 @@ _REMINDER = re.compile(
     r"\s*(?P<text>.+)",
     re.IGNORECASE | re.DOTALL,
 )
+_COMPOSE = re.compile(
+    r"(?:write|prepare|create|make|compile|share|draft|collect|generate|produce|publish|compose"
+    r"|summari[sz]e|sum up)\s+(?:up\s+)?(?=\S)"
+)
+"""What a briefing can be told to be done with, in the plain words of an instruction."""
 _SAY = re.compile(
     r"(?:say\b|(?:post|send|write|announce|tell\s+(?:us|everyone|the\s+team))\s*"
     rf"(?::|(?=[{_QUOTES}])))\s*(?P<text>.+)",
@@ -248,9 +253,12 @@ def of_instruction(text: str) -> Intent:
     small = _small(words)
     if small in {Small.HELP, Small.MODEL}:
         return small
-    asked = _ask(words)
-    if isinstance(asked, Ask) and words.split()[0] in asked.about:
-        asked = NeedsModel()  # to do something that the desk cannot: "summarise the error log"
+    wanted = _COMPOSE.sub("", words)
+    asked = _ask(wanted)
+    # "Write a report on sales" and "water the errors" name no schedule, whatever theirs is called.
+    foreign = asked.about if isinstance(asked, Ask) else ()
+    if foreign and (wanted != words or words.split()[0] in foreign):
+        asked = NeedsModel()
     said = _SAY.fullmatch(text.strip())
     if said is None or (isinstance(asked, Ask) and not asked.about):
         return asked
