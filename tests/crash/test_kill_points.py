@@ -7,11 +7,10 @@ One life dies at one point, and the next one recovers and then dies at the next 
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -23,13 +22,14 @@ from runtime.ids import AgentName, Platform, ScheduleId, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.schedule import Schedule, When, WhenKind
 from tests.support.crash_points import AFTER, BEFORE, Point
-from tests.support.crash_world import Process, World, channel, world
+from tests.support.crash_process import Process
+from tests.support.crash_world import World, channel, world
 from tests.support.fake_slack import TEAM
 from tests.support.fake_slack_events import ADA
 from tests.support.postgres import PostgresServer
 from tests.support.stores import place
 
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 6
 """Chains of lives at once: most of a life is waiting."""
 
 QUEUE = ("durable.start", "step.work", "work.work")
@@ -46,11 +46,21 @@ ELSEWHERE = {
     "outbox.next_time": "when to look again; it writes nothing",
     "schedules.next_time": "a point of the course of a due schedule",
     "schedules.unfinished": "at the end: whether there is something to wait for",
+    "inbox.pending": "the same; a point of a recovery",
+    "turns.open_conversations": "the same",
     "durable.close": "the end",
     "workers.beat": "a sign of life every three seconds, on every course",
     "workers.silent": "the same",
 }
 """What is called on a course and is no point of it."""
+
+RECOVERIES = (
+    ("inbox.append", AFTER, ("inbox.pending",)),
+    ("model.stream", BEFORE, ("turns.begin", "model.stream")),
+    ("chat.send", BEFORE, ("outbox.unresolved", "outbox.postpone", "outbox.claim")),
+    ("chat.send", AFTER, ("outbox.unresolved", "chat.find", "outbox.sent")),
+)
+"""What a life dies of, and the methods at which the one that recovers from it dies."""
 
 Trigger = Callable[[World, int], Awaitable[object]]
 
@@ -128,7 +138,7 @@ class Places:
     file: bytes
     server: PostgresServer | None = None
     template: str = ""
-    names: "count[int]" = field(default_factory=count)
+    made: list[str] = field(default_factory=list)
 
     def new(self, name: str) -> tuple[Path, str | None]:
         """The folder, and the address of the database; its tables are there."""
@@ -137,10 +147,10 @@ class Places:
         if self.server is None:
             place(folder / DATABASE_FILE, self.file)
             return folder, None
-        name = f"chain_{next(self.names)}"
+        self.made.append(f"{self.template}_{len(self.made)}")
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {self.template}".encode())
-        return folder, self.server.url(name)
+            connection.execute(f"CREATE DATABASE {self.made[-1]} TEMPLATE {self.template}".encode())
+        return folder, self.server.url(self.made[-1])
 
 
 @pytest.fixture(scope="module")
@@ -162,12 +172,16 @@ def ready_database(
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Places]:
     file: bytes = request.getfixturevalue("migrated_sqlite")
     if request.param == "sqlite":
-        return Places(tmp_path, file)
+        yield Places(tmp_path, file)
+        return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    return Places(tmp_path, file, server, request.getfixturevalue("ready_database"))
+    made = Places(tmp_path, file, server, request.getfixturevalue("ready_database"))
+    yield made
+    for database in made.made:
+        server.drop(database)
 
 
 @pytest.mark.timeout(180)
@@ -190,8 +204,7 @@ async def test_killed_while_it_fires_a_due_schedule_fires_once(places: Places) -
         for number, point in enumerate(points):
             await _put(people, [_due(number)])
             process = people.start(point=point)
-            async with asyncio.timeout(20):
-                assert await process.ended() == -signal.SIGKILL, f"{point} killed nothing"
+            await _killed(process, point)
         process = people.start()
         await process.ready()
         await people.quiet()
@@ -200,6 +213,22 @@ async def test_killed_while_it_fires_a_due_schedule_fires_once(places: Places) -
         planned = people.rows("SELECT schedule FROM occurrences")
         assert sorted(planned) == sorted((f"schedule-{n}",) for n in range(len(points)))
         assert people.rows("SELECT DISTINCT state, delivery FROM occurrences") == [("done", "sent")]
+
+
+@pytest.mark.timeout(180)
+async def test_killed_while_it_recovers_each_effect_comes_once(places: Places) -> None:
+    twice = [
+        (Point(first, at), Point(method, phase))
+        for first, at, methods in RECOVERIES
+        for method in methods
+        for phase in (BEFORE, AFTER)
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        chains = [
+            tasks.create_task(_dying_twice(twice[number::SIDE_BY_SIDE], places, f"{number}"))
+            for number in range(SIDE_BY_SIDE)
+        ]
+    assert [wrong for chain in chains for wrong in chain.result()] == []
 
 
 @pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)
@@ -239,12 +268,38 @@ async def _chain(course: Course, points: Sequence[Point], places: Places, name: 
             await _recovered(process, people, delivered)
             arm.touch()
             delivered = tasks.create_task(_triggered(course, people, number))
-            async with asyncio.timeout(20):
-                assert await process.ended() == -signal.SIGKILL, f"{point} killed nothing"
+            await _killed(process, point)
         process = people.start(streams=course.streams)
         await _recovered(process, people, delivered)
         await process.stop()
         return _wrong(people, points, posts=course.posts)
+
+
+async def _dying_twice(
+    twice: Sequence[tuple[Point, Point]], places: Places, name: str
+) -> list[str]:
+    """Live, die at the first point, recover and die at the second, and live; what was wrong."""
+    folder, url = places.new(name)
+    async with AsyncExitStack() as stack:
+        people = await stack.enter_async_context(world(folder, url=url))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        for number, (first, second) in enumerate(twice):
+            arm = folder / f"arm{number}"
+            process = people.start(point=first, armed_by=arm)
+            await process.ready()
+            arm.touch()
+            delivered = tasks.create_task(_triggered(MESSAGE, people, number))
+            await _killed(process, first)
+            await _killed(people.start(point=second), second)
+            process = people.start()
+            await _recovered(process, people, delivered)
+            await process.kill()
+        return _wrong(people, [second for _, second in twice], posts=1)
+
+
+async def _killed(process: Process, point: Point) -> None:
+    async with asyncio.timeout(20):
+        assert await process.ended() == -signal.SIGKILL, f"{point} killed nothing"
 
 
 async def _recovered(

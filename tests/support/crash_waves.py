@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.role import Role
-from tests.support.crash_world import Process, Said, Verdict, World
+from tests.support.crash_process import Process
+from tests.support.crash_world import Said, Verdict, World
 
 ALIVE = (0.09, 0.25)
 """Seconds that a process lives after it became ready."""

@@ -6,18 +6,13 @@ record of what was posted, and the database, by statements of our own.
 """
 
 import asyncio
-import multiprocessing
-import os
 import random
-import signal
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import aiohttp
@@ -25,8 +20,8 @@ import psycopg
 
 from bot.role import Role
 from runtime.ids import derived
-from tests.support import crash_program
 from tests.support.crash_points import Point
+from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan
 from tests.support.fake_slack import TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
@@ -38,9 +33,6 @@ let many people talk at once."""
 DIRECTS = 10
 """The same for direct messages."""
 PATIENCE_SECONDS = 40.0
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.support.crash_warm"])
 
 _HEAD = f"""
 [team]
@@ -110,57 +102,6 @@ class Verdict:
     violations: tuple[str, ...]
 
 
-class Process:
-    """A process of the program."""
-
-    def __init__(self, process: ForkServerProcess, ready: Connection) -> None:
-        self._process = process
-        self._ready = ready
-        self.started = time.monotonic()
-        self._took: float | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs."""
-        return self._process.is_alive()
-
-    async def ready(self) -> float:
-        """Wait until it is ready; the seconds that it took. Fails where it ends before."""
-        if self._took is not None:
-            return self._took
-        await _readable(self._ready.fileno())
-        try:
-            at = float(self._ready.recv())
-        except EOFError:
-            raise AssertionError(f"ended before it was ready: {await self.ended()}") from None
-        self._took = at - self.started
-        return self._took
-
-    async def ended(self) -> int:
-        """Wait until it has ended; its exit code, negative for a signal."""
-        await _readable(self._process.sentinel)
-        self._process.join()
-        code = self._process.exitcode
-        assert code is not None
-        return code
-
-    async def kill(self) -> None:
-        """Kill it as a power cut would."""
-        if self._process.is_alive():
-            self._process.kill()
-        await self.ended()
-        self._ready.close()
-
-    async def stop(self) -> None:
-        """Tell it to stop, and see that it ends in order."""
-        pid = self._process.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGTERM)
-        code = await self.ended()
-        self._ready.close()
-        assert code == 0, f"it ended with {code}"
-
-
 @dataclass
 class World:
     """Everything outside of the program.
@@ -184,6 +125,7 @@ class World:
     said: list[Said] = field(default_factory=list)
     _sender: SlackSender = field(default_factory=lambda: SlackSender(time.time))
     _processes: list[Process] = field(default_factory=list)
+    _server: "psycopg.Connection[tuple[str, ...]] | None" = None
     _count: int = 0
 
     # ---- processes
@@ -228,11 +170,7 @@ class World:
             armed_by=armed_by,
             trace=trace,
         )
-        ours, theirs = _FORKS.Pipe(duplex=False)
-        process = _FORKS.Process(target=crash_program.live_by, args=(plan, theirs), daemon=True)
-        process.start()
-        theirs.close()
-        self._processes.append(Process(process, ours))
+        self._processes.append(start(plan))
         return self._processes[-1]
 
     async def kill_all(self) -> None:
@@ -320,20 +258,18 @@ class World:
         if self.url is None:
             with closing(sqlite3.connect(self.folder / "nightdesk.db", timeout=5)) as file:
                 return file.execute(statement).fetchall()
-        with psycopg.connect(self.url) as server:
-            return server.execute(statement.encode()).fetchall()
+        if self._server is None:
+            self._server = psycopg.connect(self.url, autocommit=True)
+        return self._server.execute(statement.encode()).fetchall()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._server is not None:
+            self._server.close()
 
     def open_work(self) -> list[str]:
         """What the database says is still to be done."""
-        found = [
-            f"inbox {row}" for (row,) in self.rows("SELECT id FROM inbox WHERE state <> 'done'")
-        ]
-        found += [
-            f"outbox {row}"
-            for (row,) in self.rows("SELECT id FROM outbox WHERE state IN ('pending', 'sending')")
-        ]
-        due = self.rows("SELECT run FROM occurrences WHERE state = 'due'")
-        return found + [f"occurrence {row}" for (row,) in due]
+        return [f"{what} {key}" for what, key in self.rows(_OPEN_WORK)]
 
     async def quiet(self, *, within: float = PATIENCE_SECONDS) -> None:
         """Wait until the database has no open work."""
@@ -368,6 +304,11 @@ class World:
         )
 
 
+_OPEN_WORK = (
+    "SELECT 'inbox', id FROM inbox WHERE state <> 'done' "
+    "UNION ALL SELECT 'outbox', id FROM outbox WHERE state IN ('pending', 'sending') "
+    "UNION ALL SELECT 'occurrence', run FROM occurrences WHERE state = 'due'"
+)
 _TURNS = (
     "SELECT inbox.content_key, turns.id FROM inbox JOIN turns ON turns.inbox = inbox.id "
     "WHERE inbox.lane = 'turn'"
@@ -412,14 +353,4 @@ async def world(
             yield made
         finally:
             await made.kill_all()
-
-
-async def _readable(descriptor: int) -> None:
-    """Wait until there is something to read, or the other end is closed."""
-    loop = asyncio.get_running_loop()
-    seen = asyncio.Event()
-    loop.add_reader(descriptor, seen.set)
-    try:
-        await seen.wait()
-    finally:
-        loop.remove_reader(descriptor)
+            made.close()

@@ -1,0 +1,86 @@
+"""Processes of the program under test, forked from a server that has imported it, and killed."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+
+from tests.support import crash_program
+from tests.support.crash_program import Plan
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.support.crash_warm"])
+
+
+class Process:
+    """A process of the program."""
+
+    def __init__(self, process: ForkServerProcess, ready: Connection) -> None:
+        self._process = process
+        self._ready = ready
+        self.started = time.monotonic()
+        self._took: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.is_alive()
+
+    async def ready(self) -> float:
+        """Wait until it is ready; the seconds that it took. Fails where it ends before."""
+        if self._took is not None:
+            return self._took
+        await _readable(self._ready.fileno())
+        try:
+            at = float(self._ready.recv())
+        except EOFError:
+            raise AssertionError(f"ended before it was ready: {await self.ended()}") from None
+        self._took = at - self.started
+        return self._took
+
+    async def ended(self) -> int:
+        """Wait until it has ended; its exit code, negative for a signal."""
+        await _readable(self._process.sentinel)
+        self._process.join()
+        code = self._process.exitcode
+        assert code is not None
+        return code
+
+    async def kill(self) -> None:
+        """Kill it as a power cut would."""
+        if self._process.is_alive():
+            self._process.kill()
+        await self.ended()
+        self._ready.close()
+
+    async def stop(self) -> None:
+        """Tell it to stop, and see that it ends in order."""
+        pid = self._process.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGTERM)
+        code = await self.ended()
+        self._ready.close()
+        assert code == 0, f"it ended with {code}"
+
+
+def start(plan: Plan) -> Process:
+    """Start a process that lives by the plan."""
+    ours, theirs = _FORKS.Pipe(duplex=False)
+    process = _FORKS.Process(target=crash_program.live_by, args=(plan, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    return Process(process, ours)
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until there is something to read, or the other end is closed."""
+    loop = asyncio.get_running_loop()
+    seen = asyncio.Event()
+    loop.add_reader(descriptor, seen.set)
+    try:
+        await seen.wait()
+    finally:
+        loop.remove_reader(descriptor)
