@@ -11,6 +11,8 @@ log = logging.getLogger("nightdesk.duties")
 
 LOOK_EVERY = 30.0
 """Seconds between looks at the schedules, beside the wake-ups at their times."""
+LOOK_EVERY_AMONG_MANY = 1.0
+"""The same where other processes make schedules, of which no wake-up tells this one."""
 BEAT_EVERY = 3.0
 """Seconds between signs of life of a process among many."""
 SILENT_AFTER = timedelta(seconds=9)
@@ -26,6 +28,24 @@ KEPT = timedelta(days=8)
 """How long processed inbox rows are kept: platforms deliver again for minutes, so this is far."""
 
 
+class _Signs:
+    """How steadily this process gave its signs of life, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._gap = float("inf")
+
+    def note(self, now: float) -> None:
+        """One was given now."""
+        self._gap = float("inf") if self._last is None else now - self._last
+        self._last = now
+
+    def steady(self, now: float) -> bool:
+        """Whether the last two were given in time."""
+        longest = SILENT_AFTER.total_seconds()
+        return self._last is not None and max(self._gap, now - self._last) < longest
+
+
 class Duties:
     """Recovers at start, and then keeps time."""
 
@@ -33,6 +53,16 @@ class Duties:
         self._desk = desk
         self._parts = desk.parts
         self._ticker = ticker
+        self._signs = _Signs()
+        self._taken: set[str] = set()
+
+    async def appear(self) -> None:
+        """Give the first sign of life, before this process takes up what its slot left.
+
+        From then on no other process takes that up at the same time.
+        """
+        if not self._parts.alone:
+            await self._beat()
 
     async def recover(self) -> None:
         """Take up what an earlier life of this process left."""
@@ -48,10 +78,12 @@ class Duties:
         if self._desk.fires:
             self._desk.schedules.on_change(self._look_now)
             self._look_now()
-            every(LOOK_EVERY, "schedules.look", self._look)
+            look_every = LOOK_EVERY if self._parts.alone else LOOK_EVERY_AMONG_MANY
+            every(look_every, "schedules.look", self._look)
             every(FORGET_EVERY, "inbox.forget", self._forget)
         if not self._parts.alone:
             every(BEAT_EVERY, "process.beat", self._beat)
+            every(BEAT_EVERY, "process.take_over", self._take_over)
             if self._desk.delivers:
                 every(POLL_OUTBOX, "outbox.poll", self._poll)
                 every(SWEEP_EVERY, "inbox.sweep", self._sweep)
@@ -72,19 +104,43 @@ class Duties:
             self._ticker.wake_at(next_at, "schedules.next", self._look)
 
     async def _beat(self) -> None:
-        """Give a sign of life, and take up the work of a process of this role that gives none."""
+        """Give a sign of life."""
         now = self._parts.clock.now()
-        role = self._parts.role
+        sign = Worker(slot=self._parts.slot, role=self._parts.role, seen_at=now)
+        await self._parts.store.workers.beat(sign)
+        self._signs.note(self._parts.clock.monotonic())
+
+    async def _take_over(self) -> None:
+        """Take up the work of processes of this role that give no sign of life.
+
+        Not where this process itself could give none until just now: then the database was away,
+        or we stood still, and the others may be as alive as we are.
+        """
+        if not self._signs.steady(self._parts.clock.monotonic()):
+            return
         workers = self._parts.store.workers
-        await workers.beat(Worker(slot=self._parts.slot, role=role, seen_at=now))
-        for worker in await workers.silent(since=now - SILENT_AFTER):
-            if worker.role != role or worker.slot == self._parts.slot:
-                continue
-            if await workers.take_over(worker.slot, seen_at=worker.seen_at):
-                runs = await self._parts.durable.take_over(worker.slot)
-                if self._desk.delivers:
-                    await self._desk.dispatcher.reconcile(owner=worker.slot)
-                log.warning("process.taken_over", extra={"slot": worker.slot, "runs": runs})
+        now = self._parts.clock.now()
+        # Everybody but those whose work was taken over and who did not come back since.
+        everybody = await workers.silent(since=now + SILENT_AFTER)
+        self._taken -= {worker.slot for worker in everybody}
+        for worker in everybody:
+            peer = worker.role == self._parts.role and worker.slot != self._parts.slot
+            dead = worker.seen_at < now - SILENT_AFTER
+            if peer and dead and await workers.take_over(worker.slot, seen_at=worker.seen_at):
+                self._taken.add(worker.slot)
+        for slot in sorted(self._taken):
+            await self._go_on_with(slot)
+            # What failed before this is tried again with the next look: nobody else will.
+            self._taken.discard(slot)
+
+    async def _go_on_with(self, slot: str) -> None:
+        """Go on with what a dead process left."""
+        runs = await self._parts.durable.take_over(slot)
+        if self._desk.delivers:
+            await self._desk.dispatcher.reconcile(owner=slot)
+        if self._desk.fires:
+            await self._desk.schedules.recover()
+        log.warning("process.taken_over", extra={"slot": slot, "runs": runs})
 
     async def _poll(self) -> None:
         self._desk.dispatcher.wake()

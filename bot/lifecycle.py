@@ -71,9 +71,10 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
         desk.mailboxes.open(tasks, desk.commands)
         stack.callback(desk.mailboxes.close)
+        duties = Duties(desk, opened.ticker)
+        await duties.appear()
         await desk.parts.durable.open()
         stack.push_async_callback(desk.parts.durable.close)
-        duties = Duties(desk, opened.ticker)
         # First, and alone: whatever is found `SENDING` now, an earlier life was sending.
         await duties.recover()
         stack.callback(tasks.create_task(desk.ingress.run()).cancel)

@@ -111,7 +111,10 @@ class Ingress:
         """Hand over what was accepted (before that time) and not processed; returns how many.
 
         For a start, and among many processes for now and then: handing over twice is harmless.
+        Nothing while what was handed over before still waits, so that it cannot pile up.
         """
+        if not self._accepted.empty():
+            return 0
         count, last = 0, None
         while rows := await self._store.inbox.pending(after=last):
             old = [row for row in rows if before is None or row.received_at < before]

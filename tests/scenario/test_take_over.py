@@ -1,0 +1,175 @@
+"""Several processes over one store: who takes up whose work, and when nobody does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from adapters.memory.durable import MemoryDurable
+from adapters.memory.store import MemoryStore
+from adapters.timing.timetable import CronsimTimetable
+from bot.lifecycle import working
+from bot.parts import Opened
+from bot.role import Role
+from bot.wiring import Desk, Parts, wire
+from runtime.errors import Retryable
+from runtime.ids import AgentName, RunId, TimeOrderedIds
+from runtime.model.schedule import Occurrence, OccurrenceState
+from runtime.ports import Worker
+from runtime.schedules import NewSchedule
+from tests.support.build import ANN, DM, OPS, TERMINAL, team
+from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock
+from tests.support.faults import failing_times
+from tests.support.ticker import ClockTicker
+
+
+class Watched(MemoryDurable):
+    """Notes whose runs were taken over; fails the first so many times."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.asked: list[str] = []
+        self.failures = 0
+
+    async def take_over(self, slot: str) -> int:
+        self.asked.append(slot)
+        if len(self.asked) <= self.failures:
+            raise Retryable("some runs could not be taken over")
+        return 0
+
+
+@dataclass
+class Peer:
+    """One process among several, and the others as it sees them."""
+
+    role: Role = Role.WEB
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(clock=self.clock, ids=TimeOrderedIds(self.clock))
+        self.durable = Watched(self.clock)
+
+    def desk(self) -> Desk:
+        """The process, put together."""
+        return wire(
+            Parts(
+                role=self.role,
+                slot=f"{self.role}-0",
+                team=team,
+                alone=False,
+                clock=self.clock,
+                ids=TimeOrderedIds(self.clock),
+                store=self.store,
+                durable=self.durable,
+                models={},
+                chats={TERMINAL: MemoryChat()},
+                timetable=CronsimTimetable(),
+            )
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Desk]:
+        """Run it."""
+        desk = self.desk()
+        opened = Opened(
+            parts=desk.parts,
+            ticker=ClockTicker(self.clock),
+            serves_http=False,
+            routes=(),
+            listener=None,
+            warm_up=lambda: None,
+        )
+        async with working(desk, opened):
+            yield desk
+
+    async def sign(self, slot: str) -> None:
+        """Let another process of the same role give a sign of life now."""
+        await self.store.workers.beat(Worker(slot=slot, role=self.role, seen_at=self.clock.now()))
+
+
+async def test_the_work_of_a_process_that_gives_no_sign_of_life_is_taken_up_once() -> None:
+    peer = Peer()
+    await peer.sign("web-1")
+    async with peer.running():
+        await peer.clock.advance(8.0)
+        assert peer.durable.asked == []
+        await peer.clock.advance(7.0)
+        assert peer.durable.asked == ["web-1"]
+        await peer.clock.advance(60.0)
+        assert peer.durable.asked == ["web-1"]
+
+
+async def test_after_an_outage_nobody_is_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer()
+    async with peer.running():
+        await peer.clock.advance(6.0)
+        await peer.sign("web-1")
+        workers = peer.store.workers
+        monkeypatch.setattr(workers, "beat", failing_times(workers.beat, 4))
+        await peer.clock.advance(16.0)
+        await peer.sign("web-1")
+        await peer.clock.advance(8.0)
+        assert peer.durable.asked == []
+
+
+async def test_a_take_over_that_failed_is_tried_again() -> None:
+    peer = Peer()
+    peer.durable.failures = 2
+    await peer.sign("web-1")
+    async with peer.running():
+        await peer.clock.advance(30.0)
+        assert peer.durable.asked == ["web-1"] * 3
+
+
+async def test_a_process_that_came_back_takes_up_its_own_work() -> None:
+    peer = Peer()
+    peer.durable.failures = 100
+    await peer.sign("web-1")
+    async with peer.running():
+        await peer.clock.advance(13.0)
+        asked = len(peer.durable.asked)
+        assert asked
+        for _ in range(10):
+            await peer.sign("web-1")
+            await peer.clock.advance(3.0)
+        assert len(peer.durable.asked) == asked
+
+
+async def test_a_process_gives_a_sign_of_life_before_it_takes_up_its_own_work() -> None:
+    peer = Peer()
+    await peer.sign("web-0")
+    await peer.clock.advance(60.0)
+    async with peer.running():
+        silent = await peer.store.workers.silent(since=peer.clock.now() - timedelta(seconds=9))
+        assert silent == []
+
+
+async def test_the_planned_times_that_a_dead_clock_left_are_carried_out_by_another() -> None:
+    peer = Peer(role=Role.CLOCK)
+    async with peer.running() as desk:
+        timetable = desk.parts.timetable
+        made = await desk.schedules.create(
+            NewSchedule(
+                key="k",
+                when=timetable.read("every hour", now=peer.clock.now(), zone="UTC"),
+                instruction="Brief us",
+                agent=AgentName("desk"),
+                target=OPS,
+                made_by=ANN,
+                made_in=DM,
+            )
+        )
+        await peer.clock.advance(1.0)
+        await peer.sign("clock-1")
+        due = Occurrence(
+            schedule=made.id,
+            planned_at=peer.clock.now(),
+            run=RunId("r1"),
+            state=OccurrenceState.DUE,
+        )
+        await peer.store.schedules.add_occurrence(due)
+        await peer.clock.advance(15.0)
+        assert await peer.durable.state(RunId("r1")) is not None
