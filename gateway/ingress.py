@@ -8,7 +8,8 @@ after a crash, from the row.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -40,6 +41,41 @@ class _Drop:
     """An event that starts nothing, and why (a constant for the log)."""
 
     reason: str
+
+
+class _Arriving:
+    """Threads of which an event is on its way to its conversation, which may not be there yet.
+
+    Who follows up on what was accepted a moment ago, or by a life that ended, is heard without
+    mentioning us again.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[ThreadRef, int] = {}
+
+    def __contains__(self, thread: ThreadRef) -> bool:
+        return thread in self._counts
+
+    @contextmanager
+    def holding(self, thread: ThreadRef) -> Iterator[None]:
+        """Count the block as an event on its way."""
+        self.begin(thread)
+        try:
+            yield
+        finally:
+            self.end(thread)
+
+    def begin(self, thread: ThreadRef) -> None:
+        """Count one; the caller ends it."""
+        self._counts[thread] = self._counts.get(thread, 0) + 1
+
+    def end(self, thread: ThreadRef) -> None:
+        """End one."""
+        left = self._counts[thread] - 1
+        if left:
+            self._counts[thread] = left
+        else:
+            del self._counts[thread]
 
 
 class Ingress:
@@ -84,6 +120,7 @@ class Ingress:
         self._wake_outbox = wake_outbox
         self._activity = activity
         self._accepted: asyncio.Queue[Received] = asyncio.Queue()
+        self._arriving = _Arriving()
         self._refused: OrderedDict[Principal, float] = OrderedDict()
 
     async def __call__(self, inbound: Inbound) -> None:
@@ -102,10 +139,11 @@ class Ingress:
             inbound=judged,
             received_at=self._clock.now(),
         )
-        if await self._store.inbox.append(received):
-            self._hand_over(received)
-        else:
-            log.info("ingress.duplicate", extra={"key": inbound.event_key})
+        with self._arriving.holding(inbound.thread):
+            if await self._store.inbox.append(received):
+                self._hand_over(received)
+            else:
+                log.info("ingress.duplicate", extra={"key": inbound.event_key})
 
     async def recover(self, *, before: datetime | None = None) -> int:
         """Hand over what was accepted (before that time) and not processed; returns how many.
@@ -132,10 +170,12 @@ class Ingress:
                     partial(self._deliver, received), clock=self._clock, what=f"row {received.id}"
                 )
             finally:
+                self._arriving.end(received.inbound.thread)
                 self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
         self._activity.begin()
+        self._arriving.begin(received.inbound.thread)
         self._accepted.put_nowait(received)
 
     async def _deliver(self, received: Received) -> None:
@@ -179,7 +219,11 @@ class Ingress:
             case Listen.ALL:
                 return True
             case Listen.MENTIONS:
-                return body.mentioned or await self._bindings.is_bound(inbound.thread)
+                return (
+                    body.mentioned
+                    or inbound.thread in self._arriving
+                    or await self._bindings.is_bound(inbound.thread)
+                )
 
     async def _refuse(self, inbound: Inbound, refused: Refused) -> None:
         """Tell a stranger why nothing happens, at most once in a while."""
