@@ -56,7 +56,7 @@ class CommandLane:
         except Retryable:
             raise
         except NightdeskError as error:
-            log.warning("command.refused", extra={"row": received.id}, exc_info=error)
+            log.warning("command.refused", extra={"row": received.id, "why": str(error)})
             return Content(explain(error)), True
         except Exception:
             # A command is a turn without a model: its supervision point is here.

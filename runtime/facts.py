@@ -67,12 +67,18 @@ class FactsReader:
     def _schedule(self, team: Team, schedule: Schedule) -> ScheduleFact:
         return ScheduleFact(
             number=schedule.number,
-            when=self._timetable.describe(schedule.when),
+            when=self._describe(team, schedule),
             instruction=schedule.instruction,
             channel=place_name(team, schedule.target),
             state=schedule.state,
             next_at=schedule.next_at,
         )
+
+    def _describe(self, team: Team, schedule: Schedule) -> str:
+        """The times in words, with their zone where it is not the team's."""
+        words = self._timetable.describe(schedule.when)
+        zone = schedule.when.zone
+        return words if zone == team.zone or zone in words else f"{words}, {zone}"
 
 
 def place_name(team: Team, thread: ThreadRef) -> str:

@@ -32,6 +32,8 @@ def sqlite(data_dir: Path, clock: Clock) -> sa.Engine:
     its rows in whole seconds on Python 3.11, which loses the order of a partition.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
+    # SQLite gives its journal the mode of the file, so what runs were given stays private.
+    (data_dir / FILE).touch(mode=0o600)
     store = sa.create_engine(f"sqlite:///{data_dir / FILE}", pool_size=_CONNECTIONS)
     stamps = Stamps(clock)
 
