@@ -122,9 +122,8 @@ class SqlConversations:
         fresh = self._row(conversation, agent)
 
         def work(transaction: Transaction) -> None:
-            if transaction.run(_CREATE, fresh) and opening:
-                last = log.advance(transaction, conversation, opening)
-                log.write(transaction, conversation, opening, last or 0)
+            if transaction.run(_CREATE, fresh):
+                log.write(transaction, conversation, opening, last=0)
 
         await self._database.write(work)
 
@@ -166,7 +165,6 @@ class SqlConversations:
             "id": conversation,
             "agent": agent,
             "title": "",
-            "last_seq": 0,
             "summary": 0,
             "covered": 0,
             "created_at": micros(self._clock.now()),

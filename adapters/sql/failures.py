@@ -24,8 +24,14 @@ _POSTGRES: dict[str, type[NightdeskError]] = {
 }
 """By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
-_TRY_AGAIN = {"40001", "40P01"}
-"""Serialisation failure and deadlock: Postgres undid the transaction for another's sake."""
+_TRY_AGAIN = {
+    "40001",  # serialisation failure
+    "40P01",  # deadlock
+    # The same key twice. Whatever may be stored twice says `ON CONFLICT`; the rest are two that
+    # took the same next number of a log in the same moment.
+    "23505",
+}
+"""Postgres undid the transaction for another's sake."""
 
 
 def of_sqlite(error: sqlite3.Error) -> NightdeskError:

@@ -2,44 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, literal_column
 
 from adapters.sql.codec import decoder, encode, plain
-from adapters.sql.schema import conversations, entries, turns
+from adapters.sql.schema import conversations, entries
 from adapters.sql.transaction import Transaction, Value
 from runtime.ids import ConversationId
 from runtime.model.conversation import Entry, Role, latest, since_summary, title_of
 
 _decode = decoder(list[Entry])
 
-_BEHIND = bindparam("behind", type_=sa.BigInteger)
-_ADVANCE = sa.update(conversations).values(
-    last_seq=conversations.c.last_seq + bindparam("entries", type_=sa.BigInteger),
-    covered=sa.func.coalesce(bindparam("covers", type_=sa.BigInteger), conversations.c.covered),
-    summary=sa.func.coalesce(conversations.c.last_seq + _BEHIND, conversations.c.summary),
-    title=sa.case(
-        (conversations.c.title == sa.literal_column("''"), bindparam("words", type_=sa.Text)),
-        else_=conversations.c.title,
-    ),
-)
-
-ADVANCE = _ADVANCE.where(conversations.c.id == bindparam("this")).returning(
-    conversations.c.last_seq
-)
-"""Takes the next numbers of a log. It writes the row that is the conversation's lock."""
-
-ADVANCE_OF_TURN = _ADVANCE.where(
-    conversations.c.id
-    == sa.select(turns.c.conversation).where(turns.c.id == bindparam("turn")).scalar_subquery()
-).returning(conversations.c.last_seq, conversations.c.id)
-"""The same for the conversation of a turn, which it finds and locks in one."""
-
 _INSERT = sa.insert(entries)
 _INSERT = _INSERT.values({column.name: bindparam(column.name) for column in entries.c})
-"""Writes entries under the numbers that were taken for them."""
+"""Writes entries. Of two that take the same number, Postgres lets one run again."""
+
+_ENTITLE = (
+    sa.update(conversations)
+    .where(conversations.c.id == bindparam("this"), conversations.c.title == literal_column("''"))
+    .values(title=bindparam("words"))
+)
+"""Names a conversation after the first words that a person says in it."""
+
+_SUMMARISE = (
+    sa.update(conversations)
+    .where(conversations.c.id == bindparam("this"))
+    .values(summary=bindparam("place"), covered=bindparam("covers"))
+)
+"""Remembers where the latest summary is, and how far it reaches."""
 
 _SINCE = (
     sa.select(entries.c.body)
@@ -69,54 +60,39 @@ _ONE = sa.select(entries.c.body).where(
 """Reads the summary where it is not among them."""
 
 
-class Advance(NamedTuple):
-    """What appending some entries changes in the conversation's own row.
-
-    Attributes:
-        entries: how many there are.
-        covers: what the latest summary among them stands for, or None.
-        behind: the place of that summary among them, counted from 1, or None.
-        words: the first words that a person says in them.
-    """
-
-    entries: int
-    covers: int | None
-    behind: int | None
-    words: str
-
-    @classmethod
-    def of(cls, new: Sequence[Entry]) -> "Advance":
-        """The change that these entries make."""
-        covers = behind = None
-        words = ""
-        for place, entry in enumerate(new, start=1):
-            if entry.role is Role.SUMMARY:
-                covers, behind = entry.covers, place
-            elif entry.role is Role.USER and not words:
-                words = plain(title_of(entry.text))
-        return cls(len(new), covers, behind, words)
-
-
-def advance(
-    transaction: Transaction, conversation: ConversationId, new: Sequence[Entry]
-) -> int | None:
-    """Lock the conversation and take numbers for the entries; the last one, None if it is gone."""
-    row = transaction.one(ADVANCE, {"this": conversation, **Advance.of(new)._asdict()})
-    return None if row is None else int(row[0])
+def last_of(conversation: sa.Column[str]) -> sa.ScalarSelect[int]:
+    """The number of the last entry of the log of a row's conversation, 0 where it is empty."""
+    last = sa.select(sa.func.coalesce(sa.func.max(entries.c.seq), 0))
+    mine = last.where(entries.c.conversation == conversation)
+    # Not for a RETURNING: for SQLite, SQLAlchemy leaves the names of the tables out there.
+    return mine.correlate(conversation.table).scalar_subquery()
 
 
 def write(
-    transaction: Transaction, conversation: ConversationId, new: Sequence[Entry], last: int
-) -> list[Entry]:
-    """Write entries whose numbers end with `last`; returns them with their numbers."""
-    first = last - len(new) + 1
-    numbered = [replace(entry, seq=first + place) for place, entry in enumerate(new)]
-    rows: list[dict[str, Value]] = [
-        {"conversation": conversation, "seq": entry.seq, "body": encode(entry)}
-        for entry in numbered
-    ]
-    transaction.each(_INSERT, rows)
-    return numbered
+    transaction: Transaction,
+    conversation: ConversationId,
+    new: Sequence[Entry],
+    *,
+    last: int,
+    titled: bool = False,
+) -> None:
+    """Append entries to a log whose last number is `last`; `titled` says that it has a title."""
+    numbered = [replace(entry, seq=seq) for seq, entry in enumerate(new, start=last + 1)]
+    this: dict[str, Value] = {"this": conversation}
+    transaction.each(
+        _INSERT,
+        [
+            {"conversation": conversation, "seq": entry.seq, "body": encode(entry)}
+            for entry in numbered
+        ],
+    )
+    for entry in numbered:
+        if entry.role is Role.SUMMARY:
+            extent = {"place": entry.seq, "covers": entry.covers}
+            transaction.run(_SUMMARISE, {**this, **extent})
+        elif entry.role is Role.USER and not titled:
+            transaction.run(_ENTITLE, {**this, "words": plain(title_of(entry.text))})
+            titled = True
 
 
 def read(

@@ -39,10 +39,14 @@ def _thread(*, key: bool = False) -> tuple[sa.Column[str], ...]:
     return tuple(_text(name, key=key) for name in names)
 
 
-def _partial(name: str, *columns: sa.ColumnElement[str] | sa.Column[int], where: str) -> sa.Index:
+def _partial(
+    name: str, *columns: sa.Column[str] | sa.Column[int], where: str, unique: bool = False
+) -> sa.Index:
     """An index over the rows that the words of `where` select, on both databases."""
     condition = sa.text(where)
-    return sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+    return sa.Index(
+        name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition
+    )
 
 
 inbox = sa.Table(
@@ -78,16 +82,13 @@ conversations = sa.Table(
     _text("id", key=True),
     _text("agent"),
     _text("title"),
-    _number("last_seq"),
     _number("summary"),
     _number("covered"),
     _moment("created_at"),
     implicit_returning=False,
 )
-"""Conversations, with the numbers of their last entry, of their latest summary (0 for none) and
-of the last entry that this stands for.
-
-The row is also the conversation's lock: whatever changes its turns or its log writes it first.
+"""Conversations, with the numbers of their latest summary (0 for none) and of the last entry that
+it stands for. On Postgres the row is also the lock under which a turn begins.
 """
 
 entries = sa.Table(
@@ -99,7 +100,9 @@ entries = sa.Table(
     implicit_returning=False,
     sqlite_with_rowid=False,
 )
-"""The logs. Stored in the order of the key, so that a conversation is read in one go."""
+"""The logs. Stored in the order of the key, so that a conversation is read in one go, and its last
+number is found at the end of its key.
+"""
 
 bindings = sa.Table(
     "bindings",
@@ -133,6 +136,7 @@ turns = sa.Table(
     _text("id", key=True),
     _text("conversation", sa.ForeignKey("conversations.id")),
     _maybe("inbox"),
+    _text("run"),
     _text("origin"),
     _text("state"),
     _text("owner"),
@@ -143,9 +147,15 @@ turns = sa.Table(
     _moment("ended_at", nullable=True),
     implicit_returning=False,
 )
-"""Turns. `inbox` is null for a run's turn, which the run takes up again, not the mailbox."""
+"""Turns. `inbox` is the message that began it; a run's turn has none, and its own id as `run`."""
 
-_partial("ix_turns_running", turns.c.conversation, where="state = 'running'")
+_partial(
+    "ix_turns_running",
+    turns.c.conversation,
+    turns.c.run,
+    where="state = 'running'",
+    unique=True,  # at most one that a message began
+)
 
 outbox = sa.Table(
     "outbox",

@@ -45,6 +45,10 @@ class Transaction(Protocol):
         """Run a statement that returns no rows once for each, in order; none where empty."""
         ...
 
+    def lock(self, statement: Statement, params: Params) -> None:
+        """Lock rows with a `SELECT ... FOR UPDATE`, where this is not the only writer."""
+        ...
+
 
 Work = Callable[[Transaction], T]
 """A unit of work. It may be called again after a failure, so it changes nothing but the tables."""
@@ -72,6 +76,10 @@ class CoreTransaction:
         """See `Transaction.each`."""
         if many:
             self._connection.execute(statement, many)
+
+    def lock(self, statement: Statement, params: Params) -> None:
+        """See `Transaction.lock`."""
+        self._connection.execute(statement, params)
 
 
 class DriverTransaction:
@@ -103,6 +111,9 @@ class DriverTransaction:
         """See `Transaction.each`."""
         prepared = prepare(statement)
         self._cursor.executemany(prepared.text, [prepared.values(params) for params in many])
+
+    def lock(self, statement: Statement, params: Params) -> None:
+        """See `Transaction.lock`: SQLite has one writer, and this is it."""
 
     def _execute(self, statement: Statement, params: Params) -> sqlite3.Cursor:
         prepared = prepare(statement)

@@ -10,7 +10,7 @@ from runtime.ids import ConversationId, MessageId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Command, Lane, Message
-from runtime.model.turn import TurnState
+from runtime.model.turn import Turn, TurnState
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows, begun, texts
@@ -186,6 +186,22 @@ async def test_the_log_is_numbered_in_the_order_of_writing(store: Store, rows: R
     assert [(entry.seq, entry.text) for entry in entries] == [
         (number, str(number)) for number in range(1, 6)
     ]
+
+
+async def test_each_log_is_numbered_by_itself(store: Store, rows: Rows) -> None:
+    threads = [ThreadRef(THREAD.channel, str(number)) for number in range(3)]
+    turns: list[Turn] = []
+    for _ in range(2):
+        turns = [(await begun(store, rows.received(thread=thread))).turn for thread in threads]
+        for turn in turns:
+            await store.turns.append(turn.id, turn.fence, [rows.entry("half")])
+        for turn in turns:
+            last = [rows.entry("all")]
+            await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, entries=last)
+
+    for turn in turns:
+        entries = await store.conversations.entries(turn.conversation)
+        assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_turn_begins_with_its_summary_first(store: Store, rows: Rows) -> None:

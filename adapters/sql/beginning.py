@@ -1,0 +1,267 @@
+"""How a turn begins, or is taken up again."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql import log
+from adapters.sql.codec import decoder, encode, micros, moment
+from adapters.sql.constants import word
+from adapters.sql.inbox import BEGUN, PENDING, RECEIVED, received_of
+from adapters.sql.recent import Log
+from adapters.sql.schema import bindings, conversations, inbox, turns
+from adapters.sql.threads import same_thread
+from adapters.sql.transaction import Row, Transaction, Value
+from runtime.errors import NightdeskError
+from runtime.ids import ConversationId, InboxId, MessageId, TurnId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.conversation import Entry, Role
+from runtime.model.events import Lane, Message, Received
+from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
+
+RUNNING = word(TurnState.RUNNING)
+_NO_RUN = sa.literal_column("''", sa.Text)
+
+LOCK = (
+    sa.select(conversations.c.id)
+    .where(conversations.c.id == bindparam("this"))
+    .with_for_update(key_share=True)
+)
+"""Lets one process at a time begin or stop turns of a conversation, on Postgres.
+
+Not a full `FOR UPDATE`: that would wait for, and be waited for by, whoever just adds to the log.
+"""
+
+_open_turn = sa.and_(
+    turns.c.conversation == conversations.c.id, turns.c.state == RUNNING, turns.c.run == _NO_RUN
+)
+_PLACE = sa.select(
+    conversations.c.covered,
+    conversations.c.title,
+    log.last_of(conversations.c.id),
+    sa.exists().where(_open_turn),
+).where(conversations.c.id == bindparam("this"))
+"""Finds, in one, all that the beginning of a turn depends on."""
+
+TURN = (
+    turns.c.id,
+    turns.c.conversation,
+    turns.c.inbox,
+    turns.c.origin,
+    turns.c.attempt,
+    turns.c.fence,
+    turns.c.draft,
+    turns.c.started_at,
+)
+
+_TAKE_UP = (
+    sa.update(turns)
+    .where(
+        turns.c.conversation == bindparam("this"),
+        turns.c.state == RUNNING,
+        turns.c.run == _NO_RUN,
+    )
+    .values(attempt=turns.c.attempt + 1, fence=turns.c.fence + 1, owner=bindparam("by"))
+    .returning(*TURN)
+)
+"""Takes up the open turn that a message began; a run's turn is the run's business."""
+
+_TAKE_UP_RUN = (
+    sa.update(turns)
+    .where(turns.c.id == bindparam("this"), turns.c.state == RUNNING)
+    .values(attempt=turns.c.attempt + 1, fence=turns.c.fence + 1, owner=bindparam("by"))
+    .returning(*TURN)
+)
+"""Takes up a run's turn."""
+
+_KNOWN = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
+"""Tells a run's turn that ended from one that was never begun."""
+
+_OLDEST = (
+    sa.select(*RECEIVED)
+    .select_from(bindings.join(inbox, same_thread(bindings, inbox)))
+    .where(
+        bindings.c.conversation == bindparam("this"),
+        inbox.c.state == PENDING,
+        inbox.c.lane == word(Lane.TURN),
+    )
+    .order_by(inbox.c.id)
+    .limit(1)
+)
+"""Finds the message that the conversation's next turn is for."""
+
+_MARK_BEGUN = (
+    sa.update(inbox)
+    .where(inbox.c.id == bindparam("this"), inbox.c.state == PENDING)
+    .values(state=BEGUN)
+)
+"""Takes the message out of the mailbox; none where another conversation took it just now."""
+
+_INSERT = sa.insert(turns).values({column.name: bindparam(column.name) for column in turns.c})
+"""Begins a turn."""
+
+
+class _Origin(msgspec.Struct, kw_only=True):
+    """Who asked for a turn, and where the answer goes."""
+
+    requester: Principal
+    thread: ThreadRef | None = None
+
+
+_decode = decoder(_Origin)
+
+
+class Place(NamedTuple):
+    """Where a conversation stands.
+
+    Attributes:
+        covered: the number of the last entry that its summary stands for.
+        title: its title, or an empty string.
+        last: the number of its last entry.
+        running: a turn that a message began is running.
+    """
+
+    covered: int
+    title: str
+    last: int
+    running: bool
+
+
+def begin(
+    transaction: Transaction,
+    conversation: ConversationId,
+    known: Log,
+    *,
+    owner: str,
+    now: datetime,
+) -> TurnStart | None:
+    """Take up the conversation's open turn, or begin the next: see `runtime.ports.Turns`."""
+    place = _place(transaction, conversation)
+    if place is None:
+        return None
+    row = None
+    if place.running:
+        row = transaction.one(_TAKE_UP, {"this": conversation, "by": owner})
+    if row is None:
+        received = _next_message(transaction, conversation)
+        if received is None:
+            return None
+        row = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
+    return _start(transaction, row, place.covered, known)
+
+
+def begin_run(
+    transaction: Transaction,
+    conversation: ConversationId,
+    asked: Entry,
+    *,
+    requester: Principal,
+    owner: str,
+) -> TurnStart | None:
+    """Take up the run's turn that `asked` is the first entry of, or begin it."""
+    place = _place(transaction, conversation)
+    if place is None:
+        raise NightdeskError(f"there is no conversation {conversation}")
+    row = transaction.one(_TAKE_UP_RUN, {"this": asked.turn, "by": owner})
+    if row is None:
+        if transaction.one(_KNOWN, {"this": asked.turn}) is not None:
+            return None
+        origin = _Origin(requester=requester)
+        row = _insert(transaction, conversation, asked, origin, place, owner=owner)
+    return _start(transaction, row, place.covered)
+
+
+def turn_of(row: Row) -> Turn:
+    """The turn of a row of `TURN`."""
+    key, conversation, message, origin, attempt, fence, draft, started_at = row
+    asked = _decode(origin)
+    return Turn(
+        id=TurnId(key),
+        conversation=ConversationId(conversation),
+        inbox=None if message is None else InboxId(message),
+        thread=asked.thread,
+        requester=asked.requester,
+        attempt=attempt,
+        fence=fence,
+        draft=None if draft is None else MessageId(draft),
+        started_at=moment(started_at),
+    )
+
+
+def _place(transaction: Transaction, conversation: ConversationId) -> Place | None:
+    this = {"this": conversation}
+    transaction.lock(LOCK, this)
+    row = transaction.one(_PLACE, this)
+    return None if row is None else Place(*row)
+
+
+def _next_message(transaction: Transaction, conversation: ConversationId) -> Received | None:
+    """Take the oldest message out of the mailbox."""
+    while (row := transaction.one(_OLDEST, {"this": conversation})) is not None:
+        received = received_of(row)
+        if transaction.run(_MARK_BEGUN, {"this": received.id}):
+            return received
+    return None
+
+
+def _begin_with(
+    transaction: Transaction,
+    conversation: ConversationId,
+    received: Received,
+    place: Place,
+    *,
+    owner: str,
+    now: datetime,
+) -> Row:
+    inbound = received.inbound
+    if not isinstance(inbound.body, Message):
+        raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
+    asked = Entry(
+        role=Role.USER,
+        text=words_of(inbound.body),
+        at=now,
+        turn=turn_id_of(received.id),
+        sender=inbound.sender,
+    )
+    origin = _Origin(requester=inbound.sender, thread=inbound.thread)
+    return _insert(transaction, conversation, asked, origin, place, owner=owner, row=received.id)
+
+
+def _insert(
+    transaction: Transaction,
+    conversation: ConversationId,
+    asked: Entry,
+    origin: _Origin,
+    place: Place,
+    *,
+    owner: str,
+    row: InboxId | None = None,
+) -> Row:
+    """Begin a turn with what was asked; returns it as `TURN` reads it."""
+    started, body = micros(asked.at), encode(origin)
+    values: dict[str, Value] = {
+        "id": asked.turn,
+        "conversation": conversation,
+        "inbox": row,
+        "run": asked.turn if row is None else "",
+        "origin": body,
+        "state": TurnState.RUNNING.value,
+        "owner": owner,
+        "attempt": 1,
+        "fence": 1,
+        "draft": None,
+        "started_at": started,
+        "ended_at": None,
+    }
+    transaction.run(_INSERT, values)
+    log.write(transaction, conversation, [asked], last=place.last, titled=bool(place.title))
+    return (asked.turn, conversation, row, body, 1, 1, None, started)
+
+
+def _start(transaction: Transaction, row: Row, covered: int, known: Log = ()) -> TurnStart:
+    turn = turn_of(row)
+    entries = log.read(transaction, turn.conversation, covered, known)
+    return TurnStart(turn=turn, entries=tuple(entries))
