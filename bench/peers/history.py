@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from bench.talk import HISTORY, SENTENCE
+from bench.spoken import HISTORY, SENTENCE
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.child import live, obey, say
 from bench.machine import own_usage
-from bench.talk import HISTORY, SENTENCE
+from bench.spoken import HISTORY, SENTENCE
 
 
 def _in_dictionaries(count: int) -> object:

@@ -16,8 +16,8 @@ import msgspec
 from bench.child import live, obey, say
 from bench.machine import SERVER_CORE, own_usage
 from bench.peers import history
+from bench.spoken import AT_ONCE, Turns
 from bench.spread import percentile
-from bench.talk import AT_ONCE, Turns
 
 FILE = "peer.db"
 

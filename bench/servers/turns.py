@@ -9,7 +9,8 @@ from adapters.memory.durable import MemoryDurable
 from bench.child import live, obey, say
 from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
-from bench.talk import People, Turns, store_conversations, thread_of
+from bench.spoken import Turns
+from bench.talk import People, store_conversations, thread_of
 from bot.lifecycle import working
 from bot.wiring import wire
 from runtime.clock import SystemClock

@@ -17,7 +17,8 @@ from bench.rows import fill_schedules
 from bench.servers.common import take_orders
 from bench.servers.scheduler import make_due, wake
 from bench.slack import HOST
-from bench.talk import SENTENCE, People, store_conversations, thread_of
+from bench.spoken import SENTENCE
+from bench.talk import People, store_conversations, thread_of
 from bot.lifecycle import working
 from bot.wiring import Desk, wire
 from gateway.http import build_app, serve
