@@ -302,5 +302,6 @@ def _turn_deps(
         clock=parts.clock,
         ids=parts.ids,
         owner=parts.slot,
+        alone=parts.alone,
         wake_outbox=wake_outbox,
     )

@@ -52,6 +52,7 @@ class TurnDeps:
     clock: Clock
     ids: IdSource
     owner: str
+    alone: bool
     wake_outbox: Callable[[], None]
 
 

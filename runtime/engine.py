@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.ids import AgentName, ConversationId, OutboxId, derived
+from runtime.ids import AgentName, ConversationId, derived
+from runtime.live import closing_word
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
-from runtime.model.messages import Content, Reply
 from runtime.model.turn import Turn
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store
@@ -93,12 +93,7 @@ class ConversationControl:
         """Break off what a stopped turn still does here, close its draft, go on with the next."""
         self._interrupt(turn.conversation)
         if turn.draft is not None and turn.thread is not None:
-            closing = Reply(
-                id=OutboxId(derived("stopped", turn.id)),
-                thread=turn.thread,
-                content=Content("_Stopped._"),
-                draft=turn.draft,
-            )
+            closing = closing_word(turn.id, turn.thread, turn.draft)
             now = self._clock.now()
             await self._store.outbox.enqueue(compose(closing, split=self._split, now=now))
             self._wake_outbox()

@@ -1,13 +1,23 @@
 """What a person sees while a turn runs: a status line, then the answer as it grows."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 
 from runtime.clock import Clock
-from runtime.ids import MessageId
+from runtime.errors import Conflict, Retryable
+from runtime.ids import MessageId, OutboxId, TurnId, derived
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.messages import Content, Reply
 from runtime.ports import ChatPort
+
+log = logging.getLogger("nightdesk.live")
+
+Troubles = tuple[BaseException | None]
+"""What one piece of work raised, or None."""
+Aside = Callable[[Coroutine[None, None, Troubles]], asyncio.Task[Troubles]]
+"""Does work in a task of its own, which never raises."""
 
 STATUS_AFTER = 0.4
 """Seconds before the status line: a quick answer needs none."""
@@ -17,8 +27,18 @@ GROW_EVERY = 1.0
 """Seconds between two updates of the growing answer."""
 
 
+def closing_word(turn: TurnId, thread: ThreadRef, draft: MessageId) -> Reply:
+    """What a growing answer becomes whose turn was stopped; the same whoever closes it."""
+    return Reply(
+        id=OutboxId(derived("stopped", turn)),
+        thread=thread,
+        content=Content("_Stopped._"),
+        draft=draft,
+    )
+
+
 class LiveAnswer:
-    """Shows one turn's answer while it grows. Nothing it does can fail the turn."""
+    """Shows one turn's answer while it grows. Nothing that goes wrong with it fails the turn."""
 
     def __init__(
         self,
@@ -26,8 +46,10 @@ class LiveAnswer:
         thread: ThreadRef,
         requester: Principal,
         *,
+        aside: Aside,
         clock: Clock,
         keep: Callable[[MessageId], Awaitable[None]],
+        abandon: Callable[[MessageId], Awaitable[None]],
         draft: MessageId | None,
     ) -> None:
         """Show the answer in `thread`.
@@ -36,29 +58,44 @@ class LiveAnswer:
             chat: where.
             thread: the thread.
             requester: who asked; platforms stream to that person.
+            aside: begins a task that outlives the turn.
             clock: for the pace.
-            keep: stores a new draft's id, so that a crash reuses it.
+            keep: stores the draft's id, so that a crash reuses it; raises `Conflict` where the
+                turn is no longer ours, and nothing more of it may be shown.
+            abandon: closes a draft that the turn lost while it was begun.
             draft: the draft of an earlier try, or None.
         """
         self._chat = chat
         self._thread = thread
         self._requester = requester
+        self._aside = aside
         self._clock = clock
         self._keep = keep
+        self._abandon = abandon
         self.draft = draft
         self._text = ""
         self._due = clock.monotonic() + STREAM_AFTER
         self._refused = False
 
     async def add(self, text: str) -> None:
-        """Take the next piece of the answer, and show it when it is time."""
+        """Take the next piece of the answer, and show it when it is time.
+
+        Raises:
+            Conflict: the turn is no longer ours.
+        """
         self._text += text
         if self._refused or self._clock.monotonic() < self._due or not self._text.strip():
             return
         self._due = self._clock.monotonic() + GROW_EVERY
-        if self.draft is not None:
+        if self.draft is None:
+            # Begun to its end even if the turn is stopped meanwhile: the draft is to be closed.
+            (trouble,) = await asyncio.shield(self._aside(_told(self._begin())))
+            if trouble is not None:
+                raise trouble
+        elif await self._kept(self.draft):
             await self._chat.grow_draft(self._thread, self.draft, self._text)
-            return
+
+    async def _begin(self) -> None:
         draft = await self._chat.begin_draft(
             self._thread, requester=self._requester, text=self._text
         )
@@ -66,11 +103,28 @@ class LiveAnswer:
             self._refused = True
             return
         self.draft = draft
-        await self._keep(draft)
+        try:
+            await self._kept(draft)
+        except Conflict:
+            # Whoever stopped the turn did not know of it; the turn hears of that at its next word.
+            await self._abandon(draft)
+
+    async def _kept(self, draft: MessageId) -> bool:
+        try:
+            await self._keep(draft)
+        except Retryable as error:
+            log.warning("draft.not_stored", extra={"why": str(error)})
+            return False
+        return True
 
     def restart(self) -> None:
         """Forget the text so far: the model is asked anew."""
         self._text = ""
+
+
+async def _told(work: Awaitable[None]) -> Troubles:
+    """What the work raised, handed on as a value: it is the turn's trouble, and no other's."""
+    return await asyncio.gather(work, return_exceptions=True)
 
 
 @contextmanager

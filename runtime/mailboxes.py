@@ -77,6 +77,7 @@ class Mailboxes:
         """Cancel what is under way; it is taken up again from the log at the next start."""
         for task in self._running:
             task.cancel()
+        self._turns.close()
 
     @property
     def turning(self) -> int:

@@ -6,25 +6,31 @@ turn that died is taken up again from its log, by the same process or by another
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from runtime.course import Course, TurnDeps
-from runtime.errors import Conflict, NightdeskError, Refused, StorageUnavailable
-from runtime.ids import ConversationId, OutboxId, derived
-from runtime.live import LiveAnswer, thinking
+from runtime.errors import Conflict, NightdeskError, Refused, Retryable
+from runtime.ids import ConversationId, MessageId, OutboxId, TurnId, derived
+from runtime.live import LiveAnswer, Troubles, closing_word, thinking
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
-from runtime.model.team import Agent
-from runtime.model.turn import TurnEvent, TurnStart, TurnState, after
+from runtime.model.team import Agent, Team
+from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
 from runtime.outbox import compose
+from runtime.storing import until_stored
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.turns")
 
 MAX_ATTEMPTS = 3
 """Begun this often without an end, a turn is given up: its message is what kills it."""
+WATCH_EVERY = 1.0
+"""Seconds between looks whether a turn was stopped by another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,22 @@ class TurnRunner:
     def __init__(self, deps: TurnDeps) -> None:
         self._deps = deps
         self._tasks: asyncio.TaskGroup | None = None
+        self._asides: set[asyncio.Task[Troubles]] = set()
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Show status lines from tasks of that group from now on."""
         self._tasks = tasks
 
+    def close(self) -> None:
+        """Cancel what turns left to be done beside them."""
+        for task in self._asides:
+            task.cancel()
+
     async def work(self, conversation: ConversationId) -> bool:
-        """Run the conversation's next turn, or take up its open one; False where there is none.
+        """Run the conversation's next turn, or take up its open one.
+
+        Returns False where there is none, and where the turn was stopped or taken up by another
+        owner meanwhile: what comes next is then for whoever did that.
 
         Raises:
             StorageUnavailable: nothing could be stored; call again later.
@@ -62,9 +77,7 @@ class TurnRunner:
             return False
         live = await self._live(start)
         outcome = await self._attempt(start, live)
-        if outcome is not None:
-            await self._finish(start, outcome, live)
-        return True
+        return outcome is not None and await self._finish(start, outcome, live)
 
     async def carry_out(self, start: TurnStart) -> Outcome | None:
         """Run a run's turn; the run delivers what comes of it. None where another owner has it.
@@ -73,8 +86,8 @@ class TurnRunner:
             StorageUnavailable: nothing could be stored; call again later.
         """
         outcome = await self._attempt(start, None)
-        if outcome is not None:
-            await self._finish(start, outcome, None)
+        if outcome is None or not await self._finish(start, outcome, None):
+            return None
         return outcome
 
     async def _attempt(self, start: TurnStart, live: LiveAnswer | None) -> Outcome | None:
@@ -83,12 +96,11 @@ class TurnRunner:
         try:
             _refuse_after_too_many(turn.attempt)
             with self._shown(start):
-                agent = await self._agent_of(start)
-                text = await Course(self._deps, start, agent, live=live).answer()
+                text = await self._while_ours(turn, self._answer(start, live))
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return None
-        except StorageUnavailable:
+        except Retryable:
             raise
         except NightdeskError as error:
             log.warning("turn.refused", extra={"turn": turn.id}, exc_info=error)
@@ -99,6 +111,45 @@ class TurnRunner:
             text = f"Something went wrong on our side. Reference: {reference}"
             return Outcome(text, failed=True)
         return Outcome(text)
+
+    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> str:
+        _refuse_strangers(self._deps.team(), start.turn.requester)
+        agent = await self._agent_of(start)
+        return await Course(self._deps, start, agent, live=live).answer()
+
+    async def _while_ours(self, turn: Turn, work: Awaitable[str]) -> str:
+        """Do the work, broken off where another process stopped the turn or took it up.
+
+        In a process that is alone whoever stops a turn cancels its task, and nobody takes it up.
+
+        Raises:
+            Conflict: it was broken off.
+        """
+        if self._deps.alone or self._tasks is None:
+            return await work
+        patience = asyncio.timeout(None)
+        watch = self._tasks.create_task(self._watch(turn, patience))
+        try:
+            async with patience:
+                return await work
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise Conflict("the turn was stopped or taken up by another process") from None
+        finally:
+            watch.cancel()
+
+    async def _watch(self, turn: Turn, patience: asyncio.Timeout) -> None:
+        """End the patience once the turn is no longer ours."""
+        while True:
+            await self._deps.clock.sleep(WATCH_EVERY)
+            try:
+                await self._deps.store.turns.append(turn.id, turn.fence, [])
+            except Conflict:
+                patience.reschedule(asyncio.get_running_loop().time())
+                return
+            except NightdeskError as error:
+                log.warning("turn.not_watched", extra={"turn": turn.id, "why": str(error)})
 
     async def _agent_of(self, start: TurnStart) -> Agent:
         """The conversation's agent, or the default one where that has left the configuration."""
@@ -113,7 +164,7 @@ class TurnRunner:
     async def _live(self, start: TurnStart) -> LiveAnswer | None:
         turn = start.turn
         chat = self._deps.chats.get(turn.thread.platform) if turn.thread else None
-        if chat is None or turn.thread is None:
+        if chat is None or turn.thread is None or self._tasks is None:
             return None
         draft = turn.draft
         if draft is None and turn.attempt > 1:
@@ -123,10 +174,32 @@ class TurnRunner:
             chat,
             turn.thread,
             turn.requester,
+            aside=partial(self._aside, self._tasks),
             clock=self._deps.clock,
             keep=lambda draft: self._deps.store.turns.set_draft(turn.id, turn.fence, draft),
+            abandon=partial(self._abandon, turn.id, turn.thread),
             draft=draft,
         )
+
+    def _aside(
+        self, tasks: asyncio.TaskGroup, work: Coroutine[None, None, Troubles]
+    ) -> asyncio.Task[Troubles]:
+        task = tasks.create_task(work)
+        self._asides.add(task)
+        task.add_done_callback(self._asides.discard)
+        return task
+
+    async def _abandon(self, turn: TurnId, thread: ThreadRef, draft: MessageId) -> None:
+        """Close a draft of which whoever stopped the turn did not know."""
+        word = closing_word(turn, thread, draft)
+        now = self._deps.clock.now()
+        rows = compose(word, split=self._deps.split, now=now)
+        await until_stored(
+            partial(self._deps.store.outbox.enqueue, rows),
+            clock=self._deps.clock,
+            what=f"closing word of {turn}",
+        )
+        self._deps.wake_outbox()
 
     def _shown(self, start: TurnStart) -> AbstractContextManager[None]:
         thread = start.turn.thread
@@ -135,7 +208,8 @@ class TurnRunner:
             return nullcontext()
         return thinking(self._tasks, chat, thread, self._deps.clock)
 
-    async def _finish(self, start: TurnStart, outcome: Outcome, live: LiveAnswer | None) -> None:
+    async def _finish(self, start: TurnStart, outcome: Outcome, live: LiveAnswer | None) -> bool:
+        """End the turn with its outcome; False where it was no longer ours."""
         turn = start.turn
         event = TurnEvent.GAVE_UP if outcome.failed else TurnEvent.ANSWERED
         state = after(TurnState.RUNNING, event)
@@ -159,8 +233,15 @@ class TurnRunner:
             )
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
-        else:
-            self._deps.wake_outbox()
+            return False
+        self._deps.wake_outbox()
+        return True
+
+
+def _refuse_strangers(team: Team, who: Principal) -> None:
+    """The list may have changed since the message was accepted."""
+    if team.role_of(who) is None:
+        raise Refused(f"You are no longer a member of {team.name}, so I did not answer this.")
 
 
 def _refuse_after_too_many(attempt: int) -> None:

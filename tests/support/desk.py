@@ -104,8 +104,12 @@ async def running_desk(
     clock: ManualClock | None = None,
     model: ModelPort | None = None,
     members: Team | None = None,
+    alone: bool = True,
 ) -> AsyncIterator[DeskUnderTest]:
-    """Live once: a second call with the same folder is the next life."""
+    """Live once: a second call with the same folder is the next life.
+
+    Not `alone` it works as one process among many: the durable engine's queue hands out its work.
+    """
     clock = clock or ManualClock()
     chat = chat or MemoryChat()
     ids = TimeOrderedIds(clock)
@@ -116,7 +120,7 @@ async def running_desk(
             role=Role.ALL,
             slot="all-0",
             team=lambda: under_test[0].team,
-            alone=True,
+            alone=alone,
             clock=clock,
             ids=ids,
             store=store,
