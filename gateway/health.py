@@ -1,12 +1,15 @@
 """Whether the program is of use, which is more than being alive."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.http import Check
 from runtime.clock import Clock
-from runtime.errors import NightdeskError
+from runtime.errors import NightdeskError, StorageUnavailable
 from runtime.ports import Store
+
+log = logging.getLogger("nightdesk.health")
 
 OUTBOX_OLD = timedelta(minutes=5)
 """A message that waits longer than this says that a platform does not take them."""
@@ -50,14 +53,14 @@ class Readiness:
         try:
             await self._store.check()
         except (NightdeskError, OSError) as error:
-            return Check(name="database", ok=False, detail=str(error))
+            return _failed("database", error)
         return Check(name="database", ok=True, age_seconds=0.0, detail="answers")
 
     async def _outbox(self) -> Check:
         try:
             oldest = await self._store.outbox.oldest_pending()
         except (NightdeskError, OSError) as error:
-            return Check(name="outbox", ok=False, detail=str(error))
+            return _failed("outbox", error)
         if oldest is None:
             return Check(name="outbox", ok=True, detail="nothing waits")
         age = self._clock.now() - oldest
@@ -78,3 +81,13 @@ class Readiness:
             age_seconds=age.total_seconds(),
             detail="last look at the schedules",
         )
+
+
+def _failed(name: str, error: NightdeskError | OSError) -> Check:
+    """The failed check, which anybody on the network may read and `/status` shows in a chat.
+
+    It says what kind of trouble it is; addresses, users and paths stay in the log.
+    """
+    log.warning("health.failed", extra={"check": name}, exc_info=error)
+    kind = type(error) if isinstance(error, NightdeskError) else StorageUnavailable
+    return Check(name=name, ok=False, detail=str(kind()))
