@@ -218,7 +218,7 @@ def _register_workflows(
         activity=activity,
     )
     parts.durable.register(FIRING, firings.workflow)
-    worker = QueueWorker(parts.store, mailboxes, QueueDispatch(parts.durable))
+    worker = QueueWorker(parts.store, mailboxes, QueueDispatch(parts.durable), clock=parts.clock)
     parts.durable.register(MAILBOX, worker.workflow)
 
 

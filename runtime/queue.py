@@ -4,11 +4,16 @@ One partition for each lane of each conversation: its rows are worked one at a t
 whichever worker is free, and a dead worker's row is worked again by a live one.
 """
 
+from functools import partial
+
+from runtime.clock import Clock
+from runtime.errors import NightdeskError
 from runtime.ids import ConversationId, InboxId, RunId, derived
 from runtime.mailboxes import Mailboxes
 from runtime.model.events import Lane, Received
 from runtime.model.tools import Json
 from runtime.ports import Durable, RunContext, Store
+from runtime.storing import until_stored
 
 WORKFLOW = "mailbox"
 """The name under which the workflow is registered."""
@@ -34,11 +39,14 @@ class QueueDispatch:
 class QueueWorker:
     """Works rows from the queue."""
 
-    def __init__(self, store: Store, mailboxes: Mailboxes, queue: QueueDispatch) -> None:
+    def __init__(
+        self, store: Store, mailboxes: Mailboxes, queue: QueueDispatch, *, clock: Clock
+    ) -> None:
         """Work rows of `store` with `mailboxes`; hand on to `queue` what has moved."""
         self._store = store
         self._mailboxes = mailboxes
         self._queue = queue
+        self._clock = clock
 
     async def workflow(self, context: RunContext, payload: Json) -> Json:
         """The workflow; its payload names the conversation, the row and the lane."""
@@ -47,7 +55,14 @@ class QueueWorker:
         conversation = ConversationId(str(payload["conversation"]))
         row = InboxId(str(payload["row"]))
         lane = Lane(str(payload["lane"]))
-        return await context.step("work", lambda: self._work(conversation, row, lane))
+        work = partial(self._work, conversation, row, lane)
+        # A run that failed is never started again, and its row would wait for ever.
+        return await context.step(
+            "work",
+            lambda: until_stored(
+                work, clock=self._clock, what=f"row {row}", trouble=NightdeskError
+            ),
+        )
 
     async def _work(self, conversation: ConversationId, row: InboxId, lane: Lane) -> Json:
         if lane is Lane.TURN:

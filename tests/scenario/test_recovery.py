@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from adapters.models.scripted import Pause, Step, ToolCalls
 from adapters.sql.store import open_store
-from runtime.errors import Ambiguous
+from runtime.errors import Ambiguous, NightdeskError
 from runtime.ids import TimeOrderedIds
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
@@ -13,6 +15,7 @@ from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import passing, running_desk
 from tests.support.eventually import eventually
+from tests.support.faults import failing_times
 
 
 async def test_a_turn_that_died_at_the_model_is_answered_by_the_next_life(tmp_path: Path) -> None:
@@ -169,3 +172,16 @@ async def test_a_growing_answer_of_a_life_that_ended_becomes_the_answer_of_the_n
     async with running_desk(tmp_path, lambda _: "A whole one.", chat=chat, clock=clock) as desk:
         await desk.quiet()
         assert [(shown.text, shown.message) for shown in chat.shown] == [("A whole one.", "d1")]
+
+
+async def test_among_many_processes_a_row_that_met_a_database_error_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_desk(tmp_path, alone=False) as desk:
+        turns = desk.desk.parts.store.turns
+        begin = failing_times(turns.begin, 2, NightdeskError)
+        monkeypatch.setattr(turns, "begin", begin)
+        await desk.say("hello")
+        await passing(desk, 5.0, lambda: desk.chat.shown)
+        await desk.quiet()
+        assert desk.chat.texts == ["Fine."]

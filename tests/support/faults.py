@@ -14,15 +14,17 @@ def failing_once(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]
     return failing_times(method, 1)
 
 
-def failing_times(method: Callable[P, Awaitable[T]], times: int) -> Callable[P, Awaitable[T]]:
-    """The same for the first so many calls."""
+def failing_times(
+    method: Callable[P, Awaitable[T]], times: int, error: type[Exception] = StorageUnavailable
+) -> Callable[P, Awaitable[T]]:
+    """The same for the first so many calls, and any error."""
     left = times
 
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
         nonlocal left
         if left:
             left -= 1
-            raise StorageUnavailable
+            raise error
         return await method(*args, **kwargs)
 
     return call
