@@ -22,29 +22,33 @@ class Bindings:
         self._conversations = conversations
         self._alone = alone
         self._known: OrderedDict[ThreadRef, ConversationId] = OrderedDict()
+        self._forgotten = 0
 
     async def conversation(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
         """The thread's conversation, made now with that agent if it has none."""
         known = self._recall(thread)
         if known is not None:
             return known
+        forgotten = self._forgotten
         found = await self._conversations.bind(thread, agent)
-        self._remember(thread, found)
+        self._remember(thread, found, forgotten)
         return found
 
     async def is_bound(self, thread: ThreadRef) -> bool:
         """Whether the thread has a conversation."""
         if self._recall(thread) is not None:
             return True
+        forgotten = self._forgotten
         found = await self._conversations.bound(thread)
         if found is None:
             return False
-        self._remember(thread, found)
+        self._remember(thread, found, forgotten)
         return True
 
     def forget(self, thread: ThreadRef) -> None:
         """The thread was bound to another conversation."""
         self._known.pop(thread, None)
+        self._forgotten += 1
 
     def _recall(self, thread: ThreadRef) -> ConversationId | None:
         known = self._known.get(thread)
@@ -52,8 +56,9 @@ class Bindings:
             self._known.move_to_end(thread)
         return known
 
-    def _remember(self, thread: ThreadRef, conversation: ConversationId) -> None:
-        if not self._alone:
+    def _remember(self, thread: ThreadRef, conversation: ConversationId, forgotten: int) -> None:
+        # What was read while a thread was bound anew may be of before that.
+        if not self._alone or forgotten != self._forgotten:
             return
         self._known[thread] = conversation
         if len(self._known) > _REMEMBERED:
