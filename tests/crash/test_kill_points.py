@@ -46,6 +46,7 @@ ELSEWHERE = {
     "outbox.next_time": "when to look again; it writes nothing",
     "schedules.next_time": "a point of the course of a due schedule",
     "schedules.unfinished": "at the end: whether there is something to wait for",
+    "durable.state": "a look at a run that was started before; it writes nothing",
     "inbox.pending": "the same; a point of a recovery",
     "turns.open_conversations": "the same",
     "durable.close": "the end",
