@@ -19,7 +19,8 @@ EVENTS = "/slack/events"
 COMMANDS = "/slack/commands"
 
 _THREADS = 997
-"""Threads that the messages are spread over; a prime, so that no two cycles meet."""
+"""Threads that the messages are spread over, the same in every window: an ordinary message belongs
+to a conversation that there is already. A prime, so that no two cycles meet."""
 
 
 def events(count: int, *, first: int) -> Iterator[bytes]:
@@ -37,7 +38,7 @@ def events(count: int, *, first: int) -> Iterator[bytes]:
         text = (
             body.replace("@EVENT@", key)
             .replace("@TS@", f"{now}.{number % 1_000_000:06d}")
-            .replace("@ROOT@", f"{now - 3600}.{number % _THREADS:06d}")
+            .replace("@ROOT@", f"1796000000.{number % _THREADS:06d}")
         )
         yield _signed(EVENTS, text.encode(), "application/json", now)
 
