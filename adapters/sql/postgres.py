@@ -11,7 +11,7 @@ from adapters.sql import failures
 from adapters.sql.constants import SIGN
 from adapters.sql.migrate import bring_up_to_date
 from adapters.sql.transaction import CoreTransaction, Work
-from runtime.errors import Retryable
+from runtime.errors import StorageUnavailable
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class PostgresDatabase:
                 if not undone or tries == TRIES:
                     raise failures.of_postgres(error) from error
             except sa.exc.TimeoutError as error:
-                raise Retryable("every connection to the database is busy") from error
+                raise StorageUnavailable("every connection to the database is busy") from error
 
 
 @asynccontextmanager
@@ -78,7 +78,7 @@ async def open_postgres(url: sa.URL) -> AsyncIterator[PostgresDatabase]:
 
     Raises:
         DatabaseTooNew: a newer Nightdesk wrote it.
-        Retryable: it cannot be reached.
+        StorageUnavailable: it cannot be reached.
     """
     engine = create_async_engine(
         url, pool_size=POOL, max_overflow=POOL_MORE, pool_timeout=POOL_WAIT

@@ -87,7 +87,7 @@ async def open_store(
         DataFolderInUse: another process owns the SQLite file's folder.
         DatabaseTooNew: a newer Nightdesk wrote it.
         StorageDamaged: the SQLite file is damaged.
-        Retryable: Postgres cannot be reached.
+        StorageUnavailable: Postgres cannot be reached.
     """
     async with _database(url, data_dir=data_dir, clock=clock, role=role) as database:
         yield SqlStore(database, clock=clock, ids=ids)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from adapters.sql.postgres import POOL, POOL_MORE, PostgresDatabase, open_postgres
 from adapters.sql.store import open_store
 from adapters.sql.transaction import CoreTransaction, Transaction
-from runtime.errors import ConfigurationError, NightdeskError, Retryable, StorageFull
+from runtime.errors import ConfigurationError, NightdeskError, StorageFull, StorageUnavailable
 from runtime.ids import TimeOrderedIds
 from tests.support.clock import ManualClock
 
@@ -93,7 +93,7 @@ async def test_a_server_that_goes_away_for_good_is_said(database: PostgresDataba
         [[pid]] = transaction.all(PID)
         transaction.one(sa.select(sa.func.pg_terminate_backend(pid)))
 
-    with pytest.raises(Retryable):
+    with pytest.raises(StorageUnavailable):
         await database.write(work)
 
 
@@ -146,7 +146,7 @@ async def test_an_address_of_nothing_we_know_is_refused_without_repeating_it(
 async def test_a_server_that_is_not_there_is_said(tmp_path: Path, clock: ManualClock) -> None:
     url = f"postgresql://me:secret@/desk?host={tmp_path}"
 
-    with pytest.raises(Retryable) as refused:
+    with pytest.raises(StorageUnavailable) as refused:
         async with open_store(url, data_dir=tmp_path, clock=clock, ids=TimeOrderedIds(clock)):
             pass
 
