@@ -1,6 +1,7 @@
 """A process from start to end: open, recover, work, drain, close."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -22,6 +23,9 @@ log = logging.getLogger("nightdesk.lifecycle")
 
 WARM_UP_AFTER = 2.0
 """Seconds after the start at which there is time to load what may be needed later."""
+
+YOUNG_AT_ONCE = 20_000
+"""Allocations between two looks for garbage cycles among young objects; Python's own is 700."""
 
 Opening = Callable[[Settings, Role], AbstractAsyncContextManager[Opened]]
 
@@ -51,6 +55,7 @@ async def _live(settings: Settings, role: Role, opening: Opening) -> None:
         async with opening(settings, role) as opened:
             desk = wire(opened.parts)
             async with working(desk, opened):
+                _spare_the_collector()
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
                     await stop.wait()
@@ -109,6 +114,17 @@ async def _warm_up(desk: Desk, opened: Opened) -> None:
     """Load, once the start is over, what the first use would otherwise wait for."""
     await desk.parts.clock.sleep(WARM_UP_AFTER)
     await asyncio.to_thread(opened.warm_up)
+
+
+def _spare_the_collector() -> None:
+    """Take what the start left out of garbage collection, and collect the young less often.
+
+    Code, tables and statements stay to the end, and a request leaves hardly any cycle; looking
+    for some after each 700 allocations cost a fifth of the time of a turn.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_AT_ONCE)
 
 
 @asynccontextmanager
