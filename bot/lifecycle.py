@@ -55,7 +55,6 @@ async def _live(settings: Settings, role: Role, opening: Opening) -> None:
         async with opening(settings, role) as opened:
             desk = wire(opened.parts)
             async with working(desk, opened):
-                _spare_the_collector()
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
                     await stop.wait()
@@ -107,6 +106,7 @@ async def _doors(
             listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
             await stack.enter_async_context(_alongside(_until_left(listener, stop)))
         await stack.enter_async_context(_alongside(_warm_up(desk, opened)))
+        _spare_the_collector()
         yield
 
 
