@@ -341,7 +341,10 @@ class Schedules(Protocol):
         delivery: str = "",
         error: str = "",
     ) -> None:
-        """Write how a planned time ended. Writing it again changes nothing."""
+        """Write how a planned time ended. Writing it again changes nothing.
+
+        A delivery that was noted before stays: its message can be sent before its run has ended.
+        """
         ...
 
     async def note_delivery(self, run: RunId, delivery: str) -> None:

@@ -92,7 +92,12 @@ class MemorySchedules:
         known = self._tables.occurrences.get(run)
         if known is not None and known.state is OccurrenceState.DUE:
             self._tables.occurrences[run] = replace(
-                known, state=state, finished_at=now, result=result, delivery=delivery, error=error
+                known,
+                state=state,
+                finished_at=now,
+                result=result,
+                delivery=known.delivery or delivery,
+                error=error,
             )
 
     async def note_delivery(self, run: RunId, delivery: str) -> None:

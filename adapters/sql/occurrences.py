@@ -39,11 +39,13 @@ _END = (
         state=bindparam("becomes"),
         finished_at=bindparam("at"),
         result=bindparam("said"),
-        delivery=bindparam("delivered"),
+        delivery=sa.case(
+            (occurrences.c.delivery == "", bindparam("delivered")), else_=occurrences.c.delivery
+        ),
         error=bindparam("because"),
     )
 )
-"""Ends a planned time, once."""
+"""Ends a planned time, once; a delivery that was noted before is the later knowledge."""
 
 _NOTE = (
     sa.update(occurrences)

@@ -376,6 +376,22 @@ async def test_what_became_of_a_result_is_noted(
     assert (noted.delivery, noted.state) == ("sent", OccurrenceState.DONE)
 
 
+async def test_a_delivery_noted_before_the_end_is_kept(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    schedule = await store.schedules.add(rows.schedule())
+    [due] = await store.schedules.claim([rows.claim(schedule)])
+    await store.schedules.note_delivery(due.run, "sent")
+
+    await store.schedules.end_occurrence(
+        due.run, state=OccurrenceState.DONE, now=clock.now(), delivery="on its way"
+    )
+
+    ended = await store.schedules.occurrence(due.run)
+    assert ended is not None
+    assert (ended.delivery, ended.state) == ("sent", OccurrenceState.DONE)
+
+
 async def test_the_history_comes_latest_first(store: Store, rows: Rows, clock: ManualClock) -> None:
     one = await store.schedules.add(rows.schedule())
     other = await store.schedules.add(rows.schedule())
