@@ -48,6 +48,8 @@ def decoder(kind: type[T]) -> Callable[[str], T]:
 
 def plain(text: str) -> str:
     """Text as a column of either database can hold it: no NUL, no half of a surrogate pair."""
+    if text.isascii() and "\0" not in text:
+        return text
     return _whole(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

@@ -12,6 +12,8 @@ _EACH = 500
 
 Log = tuple[Entry, ...]
 
+_NOTHING: tuple[int, Log] = (0, ())
+
 
 class RecentLogs:
     """Keeps logs, so that the next turn of a conversation reads only what came since.
@@ -24,19 +26,20 @@ class RecentLogs:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._size = 0
-        self._logs: OrderedDict[ConversationId, Log] = OrderedDict()
+        self._logs: OrderedDict[ConversationId, tuple[int, Log]] = OrderedDict()
 
     def get(self, conversation: ConversationId) -> Log:
         """What is known of a log; empty where nothing is."""
-        return self._logs.get(conversation, ())
+        return self._logs.get(conversation, _NOTHING)[1]
 
     def keep(self, conversation: ConversationId, log: Log) -> None:
         """Remember what a log says, and forget the ones not asked for the longest."""
-        self._size += _size(log) - _size(self._logs.pop(conversation, ()))
-        self._logs[conversation] = log
+        size = _size(log)
+        self._size += size - self._logs.pop(conversation, _NOTHING)[0]
+        self._logs[conversation] = size, log
         while self._size > self._most:
-            _, forgotten = self._logs.popitem(last=False)
-            self._size -= _size(forgotten)
+            _, (forgotten, _log) = self._logs.popitem(last=False)
+            self._size -= forgotten
 
 
 def _size(log: Log) -> int:
