@@ -16,7 +16,9 @@ from bench.desk import opened
 from bench.machine import SERVER_CORE
 from bench.servers.common import take_orders
 from bench.slack import HOST
+from bot.lifecycle import working
 from bot.parts import Opened
+from bot.wiring import wire
 from gateway.bindings import Bindings
 from gateway.commands.grammar import looks_like_command
 from gateway.http import Check, build_app, serve
@@ -82,7 +84,12 @@ async def serving(folder: Path) -> AsyncIterator[tuple[int, Store]]:
         ingress = _ingress(own)
         routes = [make(ingress) for make in own.routes]
         app = build_app(routes, _NobodyAsks(), clock=own.parts.clock)
-        async with asyncio.TaskGroup() as tasks, serve(app, HOST, 0) as port:
+        # The desk works as ever beside it, and has nothing to do.
+        async with (
+            working(wire(own.parts), own),
+            asyncio.TaskGroup() as tasks,
+            serve(app, HOST, 0) as port,
+        ):
             handing_over = tasks.create_task(ingress.run())
             yield port, own.parts.store
             handing_over.cancel()
