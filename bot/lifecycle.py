@@ -10,6 +10,7 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
+    suppress,
 )
 
 from bot.duties import Duties
@@ -18,9 +19,12 @@ from bot.role import Role
 from bot.settings import Settings
 from bot.wiring import Desk, wire
 from gateway.http import build_app, serve
+from runtime.errors import StorageUnavailable
 
 log = logging.getLogger("nightdesk.lifecycle")
 
+LOOK_AT_STORE_EVERY = 5.0
+"""Seconds between two looks whether the database was found damaged."""
 WARM_UP_AFTER = 2.0
 """Seconds after the start at which there is time to load what may be needed later."""
 
@@ -87,7 +91,22 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
             stack.callback(tasks.create_task(desk.dispatcher.run()).cancel)
         duties.start()
         stack.push_async_callback(duties.stop)
+        stack.callback(tasks.create_task(_until_damaged(desk)).cancel)
         yield
+
+
+async def _until_damaged(desk: Desk) -> None:
+    """End the process where its database is damaged, even if all it does is to refuse requests.
+
+    A life that begins examines the file, and knows whether one can go on with it.
+
+    Raises:
+        StorageDamaged: it is.
+    """
+    while True:
+        await desk.parts.clock.sleep(LOOK_AT_STORE_EVERY)
+        with suppress(StorageUnavailable):
+            await desk.parts.store.check()
 
 
 @asynccontextmanager

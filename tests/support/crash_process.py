@@ -25,6 +25,12 @@ class Process:
         self._took: float | None = None
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process.is_alive()
@@ -58,9 +64,7 @@ class Process:
 
     async def stop(self) -> None:
         """Tell it to stop, and see that it ends in order."""
-        pid = self._process.pid
-        assert pid is not None
-        os.kill(pid, signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         code = await self.ended()
         self._ready.close()
         assert code == 0, f"it ended with {code}"

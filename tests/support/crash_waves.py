@@ -13,6 +13,8 @@ ALIVE = (0.09, 0.25)
 """Seconds that a process lives after it became ready."""
 UNBORN = 0.2
 """How many of the kills hit a process that is still starting."""
+WIND_DOWN_SECONDS = 120.0
+"""What is still to be sent goes out at the pace that Slack allows, and the machine may be busy."""
 AT_ONCE = 40
 """Messages that are on their way to the program at the most."""
 
@@ -26,12 +28,14 @@ class Result:
     Attributes:
         kills: how many processes were killed.
         verdict: what became of the messages.
+        requests: how many requests Slack got, each of which it examined.
         ready: how long each start took that was waited for, in seconds.
         seconds: how long it took in all.
     """
 
     kills: int
     verdict: Verdict
+    requests: int
     ready: tuple[float, ...]
     seconds: float
 
@@ -56,7 +60,7 @@ async def survive(
     kills: int,
     *,
     starters: Sequence[Starter],
-    pause: tuple[float, float] = (0.02, 0.06),
+    pause: tuple[float, float] = (0.04, 0.12),
 ) -> Result:
     """Kill that many processes while people write; then let all become quiet, and judge.
 
@@ -83,13 +87,14 @@ async def survive(
             await running[place].kill()
             running[place] = starters[place]()
         enough.set()
-    await world.quiet()
+    await world.quiet(within=WIND_DOWN_SECONDS)
     await asyncio.sleep(0.3)  # for what comes twice, and late
     for process in running:
         await process.ready()
     for process in running:
         await process.stop()
-    return Result(kills, world.verdict(), tuple(ready), time.monotonic() - began)
+    took = time.monotonic() - began
+    return Result(kills, world.verdict(), len(world.slack.calls), tuple(ready), took)
 
 
 async def _talk(

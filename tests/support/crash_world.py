@@ -34,6 +34,18 @@ DIRECTS = 10
 """The same for direct messages."""
 PATIENCE_SECONDS = 40.0
 
+_TEMPTATIONS = (
+    "<!channel> and <!here>",
+    "@everyone, @channel!",
+    "<@U0EVE> look",
+    "![a picture](https://evil.example/p.png)",
+    "[a link](https://evil.example/?leak=1)",
+    "https://evil.example/preview",
+    "<https://evil.example|a link>",
+    "`<!channel>` *bold* _and_ ~so~ on",
+)
+"""What a model may come to say that would ping people, show a picture or hide an address."""
+
 _HEAD = f"""
 [team]
 name = "Night shift"
@@ -128,6 +140,10 @@ class World:
     _server: "psycopg.Connection[tuple[str, ...]] | None" = None
     _count: int = 0
 
+    def now(self) -> float:
+        """The time, in seconds."""
+        return self._sender.now()
+
     # ---- processes
 
     def environment(self, slot: str = "", *, port: int | None = None) -> dict[str, str]:
@@ -185,7 +201,7 @@ class World:
         """Somebody mentions the bot, in any channel. Slack tells of it in two events."""
         place = place or channel(self.chance.randrange(CHANNELS))
         mark = self._mark()
-        text = f"<@U0BOT> {MARK}{mark}"
+        text = f"<@U0BOT> {MARK}{mark} {self._temptation()}"
         ts = self.slack.say(text, channel=place).ts
         events = [self._sender.signed_event(text, channel=place, ts=ts, kind="app_mention")]
         if twice:
@@ -196,7 +212,7 @@ class World:
     async def reply(self, to: Said) -> Said:
         """Somebody writes on in a thread, without a mention."""
         mark = self._mark()
-        text = f"and {MARK}{mark}"
+        text = f"and {MARK}{mark} {self._temptation()}"
         ts = self.slack.say(text, channel=to.channel, thread_ts=to.thread).ts
         event = self._sender.signed_event(text, channel=to.channel, ts=ts, thread_ts=to.thread)
         return await self._deliver(Said(mark, to.channel, ts, to.thread), [event])
@@ -204,7 +220,7 @@ class World:
     async def direct(self) -> Said:
         """Somebody writes to the bot alone."""
         mark = self._mark()
-        text = f"psst, {MARK}{mark}"
+        text = f"psst, {MARK}{mark} {self._temptation()}"
         place = direct(self.chance.randrange(DIRECTS))
         ts = self.slack.say(text, channel=place).ts
         event = self._sender.signed_event(text, channel=place, ts=ts)
@@ -215,9 +231,16 @@ class World:
         reply_url = self.slack.response_url(f"r{self._mark()}")
         await self.post(self._sender.command(text, reply_url=reply_url, channel=place))
 
+    async def attempt(self) -> int:
+        """Somebody mentions the bot and Slack tries once; the status of the answer."""
+        text = f"<@U0BOT> {MARK}{self._mark()}"
+        signed = self._sender.signed_event(text, channel=channel(0), kind="app_mention")
+        status, _ = await signed.post(f"http://127.0.0.1:{self.port}", self.session)
+        return status
+
     async def post(self, signed: Signed) -> None:
         """Post until it is acknowledged, as Slack does, but faster."""
-        deadline, tries = time.monotonic() + PATIENCE_SECONDS, 0
+        deadline, tries, status = time.monotonic() + PATIENCE_SECONDS, 0, 0
         while True:
             try:
                 status, _ = await (signed.again(tries) if tries else signed).post(
@@ -228,8 +251,8 @@ class World:
             except aiohttp.ClientError:
                 pass
             tries += 1
-            assert time.monotonic() < deadline, "nobody takes the event"
-            await asyncio.sleep(self.chance.uniform(0.01, 0.03))
+            assert time.monotonic() < deadline, f"it is answered {status}: {signed.body!r}"
+            await asyncio.sleep(self.chance.uniform(0.01, 0.03) * min(tries, 5))
 
     async def _deliver(self, said: Said, events: Sequence[Signed]) -> Said:
         """Deliver each event until it is acknowledged, and three in ten once more later."""
@@ -246,6 +269,9 @@ class World:
     def _mark(self) -> str:
         self._count += 1
         return f"m{self._count:05d}e"
+
+    def _temptation(self) -> str:
+        return self.chance.choice(_TEMPTATIONS)
 
     # ---- what became of it
 
