@@ -159,10 +159,12 @@ def _answer(asked: ModelRequest, plan: Plan) -> Sequence[Step]:
 
 
 def _main() -> None:
-    """Run with this process's own environment, in this folder."""
+    """Run in this process's own environment: `[role [seconds that the model thinks]]`."""
     role = Role(sys.argv[1]) if len(sys.argv) > 1 else Role.ALL
-    plan = Plan(environment=dict(os.environ), folder=Path.cwd(), role=role)
-    settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
+    thinks = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    folder = Path.cwd()
+    plan = Plan(environment=dict(os.environ), folder=folder, role=role, thinks=thinks)
+    settings = replace(load_settings(plan.environment, cwd=folder), terminal=False)
     sys.exit(complete(run(settings, role, opening=_opening(plan))))
 
 
