@@ -135,7 +135,7 @@ def _opening(plan: Plan) -> Opening:
     async def opening(settings: Settings, role: Role) -> AsyncIterator[Opened]:
         async with open_parts(settings, role) as opened:
             parts = opened.parts
-            model = ScriptedModel(lambda asked: _answer(asked, plan), name=OFFLINE)
+            model = _Echo(plan)
             parts = replace(
                 parts,
                 store=watched_store(parts.store, fuse),
@@ -148,14 +148,20 @@ def _opening(plan: Plan) -> Opening:
     return opening
 
 
-def _answer(asked: ModelRequest, plan: Plan) -> Sequence[Step]:
-    """Say again what was said last, with its mark at the end."""
-    said = [entry.text for entry in asked.entries if entry.role is Speaker.USER]
-    pieces = ["I ", "think ", "that you said: "] if plan.streams else []
-    pauses: list[Step] = []
-    for piece in pieces:
-        pauses += [piece, Pause(0.05)]
-    return [*pauses, Pause(plan.thinks), said[-1]]
+class _Echo(ScriptedModel):
+    """Says again what was said last; it remembers no request, however long it lives."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(self._echo, name=OFFLINE)
+        self._plan = plan
+
+    def _echo(self, asked: ModelRequest) -> Sequence[Step]:
+        self.requests.clear()
+        said = [entry.text for entry in asked.entries if entry.role is Speaker.USER]
+        steps: list[Step] = []
+        for piece in ("I ", "think ", "that you said: ") if self._plan.streams else ():
+            steps += [piece, Pause(0.05)]
+        return [*steps, Pause(self._plan.thinks), said[-1]]
 
 
 def _main() -> None:
