@@ -10,22 +10,17 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from adapters.sql.store import DATABASE_FILE, open_store
-from runtime.clock import SystemClock
-from runtime.ids import AgentName, Platform, ScheduleId, TimeOrderedIds
-from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.schedule import Schedule, When, WhenKind
+from adapters.sql.store import DATABASE_FILE
+from runtime.model.schedule import Schedule
 from tests.support.crash_points import AFTER, BEFORE, Point
 from tests.support.crash_process import Process
+from tests.support.crash_schedules import due, far, put
 from tests.support.crash_world import World, channel, world
-from tests.support.fake_slack import TEAM
-from tests.support.fake_slack_events import ADA
 from tests.support.postgres import PostgresServer
 from tests.support.stores import place
 
@@ -203,7 +198,7 @@ async def test_killed_while_it_fires_a_due_schedule_fires_once(places: Places) -
     folder, url = places.new("due")
     async with world(folder, url=url) as people:
         for number, point in enumerate(points):
-            await _put(people, [_due(number)])
+            await _put(people, [due(number, channel(number))])
             process = people.start(point=point)
             await _killed(process, point)
         process = people.start()
@@ -239,7 +234,7 @@ async def test_every_call_of_a_port_on_a_course_is_a_fault_point(
     folder, url = places.new("traced")
     async with world(folder, url=url) as people:
         if course.prepared:
-            await _put(people, [_yearly(0)])
+            await _put(people, [far(0, channel(0))])
         arm, trace = folder / "arm", folder / "trace"
         process = people.start(armed_by=arm, trace=trace, streams=course.streams)
         await process.ready()
@@ -261,7 +256,7 @@ async def _chain(course: Course, points: Sequence[Point], places: Places, name: 
         people = await stack.enter_async_context(world(folder, url=url))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         if course.prepared:
-            await _put(people, [_yearly(number) for number in range(len(points))])
+            await _put(people, [far(n, channel(n)) for n in range(len(points))])
         delivered: asyncio.Task[object] | None = None
         for number, point in enumerate(points):
             arm = folder / f"arm{number}"
@@ -331,35 +326,4 @@ def _wrong(people: World, points: Sequence[Point], *, posts: int) -> list[str]:
 
 
 async def _put(people: World, schedules: Sequence[Schedule]) -> None:
-    """Put schedules into the database while nobody else has it."""
-    clock = SystemClock()
-    ids = TimeOrderedIds(clock)
-    async with open_store(people.url, data_dir=people.folder, clock=clock, ids=ids) as store:
-        for schedule in schedules:
-            await store.schedules.add(schedule)
-
-
-def _due(number: int) -> Schedule:
-    """A schedule of one time, which has come."""
-    return _schedule(number, SystemClock().now() - timedelta(seconds=1))
-
-
-def _yearly(number: int) -> Schedule:
-    """A schedule whose time does not come."""
-    return _schedule(number, SystemClock().now() + timedelta(days=300))
-
-
-def _schedule(number: int, at: datetime) -> Schedule:
-    slack = Platform("slack")
-    place = ThreadRef(ChannelRef(slack, TEAM, channel(number)))
-    return Schedule(
-        id=ScheduleId(f"schedule-{number}"),
-        when=When(kind=WhenKind.ONCE, at=at, zone="Europe/Berlin", said="once"),
-        instruction=f"say {number}",
-        agent=AgentName("desk"),
-        target=place,
-        made_by=Principal(slack, TEAM, ADA),
-        made_in=place,
-        next_at=at,
-        created_at=at,
-    )
+    await put(schedules, url=people.url, folder=people.folder)

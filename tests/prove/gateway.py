@@ -171,7 +171,7 @@ async def _send_all(
 
     async def work() -> None:
         for path, request in requests:
-            status = await _send(people.port, next(sources), path, request)
+            status = await _send(people.ports[0], next(sources), path, request)
             routes.statuses[status] += 1
             routes.forged += forged
             routes.accepted += forged and 200 <= status < 300

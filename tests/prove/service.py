@@ -37,6 +37,8 @@ SOAK_RATE = 15.0
 SOAK = 3_600
 THREADS = 300
 """Conversations that the messages are spread over."""
+FILLER = " and so on" * 250
+"""Makes messages long, so that what is kept of the latest ones (some MB) is full before the soak."""
 
 T = TypeVar("T")
 
@@ -128,6 +130,7 @@ async def _recovered(folder: Path) -> float:
 async def _soaked(folder: Path) -> _Soak:
     soak = _Soak()
     async with world(folder) as people:
+        people.filler = FILLER
         with _running(people, (*ECHOING, "0.01")) as process:
             await _until_ready(people)
             threads: list[Said] = []
@@ -186,7 +189,7 @@ def _running(people: World, command: Sequence[str]) -> Iterator["subprocess.Pope
 
 async def _until_ready(people: World) -> None:
     """Ask until it says that it is ready."""
-    url = f"http://127.0.0.1:{people.port}/readyz"
+    url = f"http://127.0.0.1:{people.ports[0]}/readyz"
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from bot.role import Role
 from tests.support.crash_process import Process
-from tests.support.crash_world import Said, Verdict, World
+from tests.support.crash_schedules import far, put
+from tests.support.crash_world import CHANNELS, Verdict, World, channel
+from tests.support.program import free_port
 
 ALIVE = (0.09, 0.25)
 """Seconds that a process lives after it became ready."""
@@ -15,6 +17,8 @@ UNBORN = 0.2
 """How many of the kills hit a process that is still starting."""
 WIND_DOWN_SECONDS = 120.0
 """What is still to be sent goes out at the pace that Slack allows, and the machine may be busy."""
+SCHEDULES = 8
+"""Schedules that people ask to run now."""
 AT_ONCE = 40
 """Messages that are on their way to the program at the most."""
 
@@ -46,9 +50,11 @@ def alone(world: World) -> list[Starter]:
 
 
 def split(world: World) -> list[Starter]:
-    """The roles of the Procfile, with two workers; only `web` listens where Slack posts to."""
+    """The roles of the Procfile, two of `web` and of `worker`; Slack's events come to any `web`."""
+    world.ports.append(free_port())
     return [
-        lambda: world.start(Role.WEB, slot="web-0"),
+        lambda: world.start(Role.WEB, slot="web-0", port=world.ports[0]),
+        lambda: world.start(Role.WEB, slot="web-1", port=world.ports[1]),
         lambda: world.start(Role.WORKER, slot="worker-0", port=0),
         lambda: world.start(Role.WORKER, slot="worker-1", port=0),
         lambda: world.start(Role.CLOCK, slot="clock-0", port=0),
@@ -73,6 +79,8 @@ async def survive(
     began = time.monotonic()
     enough = asyncio.Event()
     ready: list[float] = []
+    schedules = [far(number, channel(number)) for number in range(SCHEDULES)]
+    await put(schedules, url=world.url, folder=world.folder)
     running = [start() for start in starters]
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_talk(world, tasks, enough, pause))
@@ -109,11 +117,15 @@ async def _talk(
         await asyncio.sleep(world.chance.uniform(*pause))
 
 
-async def _say(world: World) -> Said:
+async def _say(world: World) -> None:
     kind = world.chance.random()
     answered = [said for said in world.said[-50:] if said.thread and world.answers(said)]
     if kind < 0.35 and answered:
-        return await world.reply(world.chance.choice(answered))
-    if kind < 0.45:
-        return await world.direct()
-    return await world.mention(twice=kind < 0.85)
+        await world.reply(world.chance.choice(answered))
+    elif kind < 0.45:
+        await world.direct()
+    elif kind < 0.52:
+        number = world.chance.randrange(SCHEDULES)
+        await world.command(f"schedule run {number + 1}", place=channel(CHANNELS - 1 - number))
+    else:
+        await world.mention(twice=kind < 0.85)

@@ -124,8 +124,10 @@ class World:
         slack: what the program posts to.
         session: posts to the program.
         chance: decides what is by chance.
-        port: where the program listens.
+        ports: where the program listens; Slack's events come to any of them.
+        filler: what every message says besides.
         said: what was acknowledged.
+        runs: how many runs of a schedule were asked for, and acknowledged.
     """
 
     folder: Path
@@ -133,12 +135,19 @@ class World:
     slack: FakeSlack
     session: aiohttp.ClientSession
     chance: random.Random
-    port: int = field(default_factory=free_port)
+    ports: list[int] = field(default_factory=lambda: [free_port()])
+    filler: str = ""
     said: list[Said] = field(default_factory=list)
+    runs: int = 0
     _sender: SlackSender = field(default_factory=lambda: SlackSender(time.time))
     _processes: list[Process] = field(default_factory=list)
     _server: "psycopg.Connection[tuple[str, ...]] | None" = None
     _count: int = 0
+
+    @property
+    def base(self) -> str:
+        """Where the next request goes, as by the choice of a load balancer."""
+        return f"http://127.0.0.1:{self.chance.choice(self.ports)}"
 
     def now(self) -> float:
         """The time, in seconds."""
@@ -151,7 +160,7 @@ class World:
         environment = {
             "HOME": str(self.folder),
             "NIGHTDESK_DATA_DIR": str(self.folder),
-            "NIGHTDESK_HTTP__PORT": str(self.port if port is None else port),
+            "NIGHTDESK_HTTP__PORT": str(self.ports[0] if port is None else port),
             "NIGHTDESK_SLACK__SIGNING_SECRET": SECRET,
             "NIGHTDESK_SLACK__BOT_TOKEN": TOKEN,
             "NIGHTDESK_SLACK__BASE_URL": self.slack.url,
@@ -230,12 +239,13 @@ class World:
         """Somebody types `/nightdesk` and the text, until it works."""
         reply_url = self.slack.response_url(f"r{self._mark()}")
         await self.post(self._sender.command(text, reply_url=reply_url, channel=place))
+        self.runs += text.startswith("schedule run")
 
     async def attempt(self) -> int:
         """Somebody mentions the bot and Slack tries once; the status of the answer."""
         text = f"<@U0BOT> {MARK}{self._mark()}"
         signed = self._sender.signed_event(text, channel=channel(0), kind="app_mention")
-        status, _ = await signed.post(f"http://127.0.0.1:{self.port}", self.session)
+        status, _ = await signed.post(self.base, self.session)
         return status
 
     async def post(self, signed: Signed) -> None:
@@ -243,9 +253,8 @@ class World:
         deadline, tries, status = time.monotonic() + PATIENCE_SECONDS, 0, 0
         while True:
             try:
-                status, _ = await (signed.again(tries) if tries else signed).post(
-                    f"http://127.0.0.1:{self.port}", self.session
-                )
+                delivery = signed.again(tries) if tries else signed
+                status, _ = await delivery.post(self.base, self.session)
                 if status == 200:
                     return
             except aiohttp.ClientError:
@@ -271,7 +280,7 @@ class World:
         return f"m{self._count:05d}e"
 
     def _temptation(self) -> str:
-        return self.chance.choice(_TEMPTATIONS)
+        return self.chance.choice(_TEMPTATIONS) + self.filler
 
     # ---- what became of it
 
@@ -318,6 +327,11 @@ class World:
             if len(mine) > 1 or any(logged[turn] > 1 for turn in mine):
                 twice.append(said.mark)
             given_up += bool(answered) and not self.answers(said)
+        done = self.rows("SELECT run, manual FROM occurrences WHERE state = 'done'")
+        ended = [run for run, manual in done if manual]
+        lost += [run for run in ended if not posts[derived("briefing", run)]]
+        lost += ["a run"] * (self.runs - len(ended))
+        twice += ["a run"] * (len(ended) - self.runs)
         shown = [said.mark for said in self.said if len(self.answers(said)) > 1]
         orphans = [post.ts for post in self.slack.visible() if not post.id and not post.only_for]
         return Verdict(
