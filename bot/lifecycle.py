@@ -15,11 +15,13 @@ from contextlib import (
 
 from bot.duties import Duties
 from bot.parts import Listener, Opened, open_parts
+from bot.platforms import Hear
 from bot.role import Role
 from bot.settings import Settings
 from bot.wiring import Desk, wire
 from gateway.http import build_app, serve
 from runtime.errors import StorageUnavailable
+from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.lifecycle")
 
@@ -121,12 +123,18 @@ async def _doors(
             http = settings.http
             port = await stack.enter_async_context(serve(app, http.host, http.port))
             log.info("http.listening", extra={"host": http.host, "port": port})
+        for hear in opened.hears:
+            await stack.enter_async_context(_alongside(_hear(hear, desk.ingress)))
         if opened.listener is not None:
             listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
             await stack.enter_async_context(_alongside(_until_left(listener, stop)))
         await stack.enter_async_context(_alongside(_warm_up(desk, opened)))
         _spare_the_collector()
         yield
+
+
+async def _hear(hear: Hear, accept: Accept) -> None:
+    await hear(accept)
 
 
 async def _warm_up(desk: Desk, opened: Opened) -> None:

@@ -15,17 +15,17 @@ from adapters.terminal.terminal import Terminal, open_terminal
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
 from bot.ondemand import OnDemandDurable
+from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.role import Role
 from bot.settings import OFFLINE, Settings
 from bot.slack import open_slack
 from bot.wiring import Parts
 from gateway.commands.forms import FORMS
-from gateway.http import Check, WebhookRoute
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from runtime.ids import IdSource, ModelName, Platform, TimeOrderedIds
 from runtime.model.team import Team
-from runtime.ports import Accept, ChatPort, Durable, ModelPort, Store, Ticker
+from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
 
 log = logging.getLogger("nightdesk.parts")
 
@@ -41,7 +41,6 @@ class Listener(Protocol):
 
 
 MakeListener = Callable[[Accept, Callable[[], Awaitable[None]], Store], Listener]
-MakeRoute = Callable[[Accept], WebhookRoute]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +52,8 @@ class Opened:
         ticker: calls the process's duties.
         serves_http: there is something to serve.
         routes: the webhooks, once there is somebody to accept their events.
+        hears: the listeners of platforms that need no public address, in a process that
+            takes events in.
         listener: the terminal, where there is one.
         warm_up: loads what the first use would wait for; for a thread, once the process is ready.
     """
@@ -61,6 +62,7 @@ class Opened:
     ticker: Ticker
     serves_http: bool
     routes: Sequence[MakeRoute]
+    hears: Sequence[Hear] = ()
     listener: MakeListener | None
     warm_up: Callable[[], None]
 
@@ -86,13 +88,9 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 role=role,
             )
         )
-        chats: dict[Platform, ChatPort] = {}
-        routes: Sequence[MakeRoute] = ()
-        looks: Sequence[Callable[[], Awaitable[Check]]] = ()
-        if settings.slack is not None:
-            slack = await stack.enter_async_context(open_slack(settings.slack, clock))
-            chats[slack.chat.platform] = slack.chat
-            routes, looks = slack.routes, (slack.look,)
+        platforms = await _open_platforms(settings, clock, stack)
+        chats = {platform.chat.platform: platform.chat for platform in platforms}
+        routes = [route for platform in platforms for route in platform.routes]
         terminal = _terminal(settings, role, ids)
         if terminal is not None:
             chats[TERMINAL] = terminal.chat
@@ -109,14 +107,27 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 models=_models(settings, clock, stack),
                 chats=chats,
                 timetable=timetable,
-                looks=looks,
+                looks=[platform.look for platform in platforms],
             ),
             ticker=ApschedulerTicker(clock),
             serves_http=role in (Role.ALL, Role.WEB) and bool(routes or terminal is None),
             routes=routes,
+            hears=[hear for platform in platforms for hear in platform.hears]
+            if role in (Role.ALL, Role.WEB)
+            else (),
             listener=_listener(settings, terminal, ids, clock),
             warm_up=timetable.warm_up,
         )
+
+
+async def _open_platforms(
+    settings: Settings, clock: Clock, stack: AsyncExitStack
+) -> list[OpenPlatform]:
+    """Connect to every platform that is configured."""
+    platforms: list[OpenPlatform] = []
+    if settings.slack is not None:
+        platforms.append(await stack.enter_async_context(open_slack(settings.slack, clock)))
+    return platforms
 
 
 def _refuse_split_roles_on_sqlite(settings: Settings, role: Role) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from adapters.slack.inbound import SlackInbound
 from adapters.slack.outbound import SlackChat
+from bot.platforms import MakeRoute, OpenPlatform
 from bot.settings import SlackSettings
 from gateway.http import Check, WebhookRoute
 from gateway.verify.slack import SlackVerifier
@@ -23,18 +24,12 @@ LONGEST_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Slack:
-    """Slack, as the lifecycle needs it.
-
-    Attributes:
-        chat: the outbound side; not connected while Slack cannot be reached.
-        routes: the webhooks, once there is somebody to accept their events.
-    """
+class _Look:
+    """Looks at the connection."""
 
     chat: SlackChat
-    routes: Sequence[Callable[[Accept], WebhookRoute]]
 
-    async def look(self) -> Check:
+    async def __call__(self) -> Check:
         """Whether Slack knows us."""
         if not self.chat.bot_user_id:
             return Check(name="slack", ok=False, detail="not reached yet; trying again")
@@ -43,7 +38,7 @@ class Slack:
 
 
 @asynccontextmanager
-async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[Slack]:
+async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[OpenPlatform]:
     """Connect while the block runs; where Slack cannot be reached, go on trying beside it.
 
     Raises:
@@ -61,14 +56,14 @@ async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[Sla
         if not await _connected(chat):
             connecting = tasks.create_task(_connect(chat, clock))
         try:
-            yield Slack(chat, routes)
+            yield OpenPlatform(chat=chat, look=_Look(chat), routes=routes)
         finally:
             if connecting is not None:
                 connecting.cancel()
             await chat.close()
 
 
-def _routes(settings: SlackSettings, clock: Clock) -> Sequence[Callable[[Accept], WebhookRoute]]:
+def _routes(settings: SlackSettings, clock: Clock) -> Sequence[MakeRoute]:
     secrets = [settings.signing_secret.get_secret_value()]
     if settings.previous_signing_secret is not None:
         secrets.append(settings.previous_signing_secret.get_secret_value())

@@ -203,7 +203,7 @@ class _Webhook:
             parsed = self._route.parse(verified)
             if isinstance(parsed, Inbound):
                 await self._route.accept(parsed)
-                return None
+                return _said(parsed.acknowledgement) if parsed.acknowledgement else None
         except Malformed as error:
             log.warning("http.malformed", extra={"path": self._route.path, "why": str(error)})
             return _answer(400)
@@ -220,7 +220,7 @@ class _Webhook:
     def _without_event(self, parsed: Ignored | Challenge) -> web.Response:
         """The answer to a request that nothing is stored of."""
         if isinstance(parsed, Challenge):
-            return web.Response(text=parsed.answer)
+            return _said(parsed.answer, parsed.media_type)
         log.debug("http.ignored", extra={"path": self._route.path, "reason": parsed.reason})
         return _answer(200)
 
@@ -348,6 +348,10 @@ def _protocol_log() -> logging.Logger:
     if not logger.filters:
         logger.addFilter(_NoStrangers())
     return logger
+
+
+def _said(answer: str, media_type: str = "application/json") -> web.Response:
+    return web.Response(text=answer, content_type=media_type)
 
 
 def _answer(status: int, headers: Mapping[str, str] | None = None) -> web.Response:

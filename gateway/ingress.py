@@ -21,7 +21,15 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, OutboxId, derived
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
+from runtime.model.events import (
+    Command,
+    Inbound,
+    Lane,
+    Message,
+    Received,
+    Told,
+    reply_url_of,
+)
 from runtime.model.messages import Content, Reply
 from runtime.model.team import Listen, Team
 from runtime.outbox import Splitter, compose
@@ -194,6 +202,8 @@ class Ingress:
 
     async def _judge(self, inbound: Inbound) -> Inbound | _Drop:
         """The event as it is to be stored, or why it is not."""
+        if isinstance(inbound.body, Told):
+            return inbound
         addressed = await self._addressed(inbound)
         if not addressed:
             return _Drop("not_addressed")
@@ -210,7 +220,7 @@ class Ingress:
     async def _addressed(self, inbound: Inbound) -> bool:
         """Whether the event is meant for the desk at all."""
         body = inbound.body
-        if isinstance(body, Command | ButtonPress) or body.direct:
+        if not isinstance(body, Message) or body.direct:
             return True
         rule = self._team().rule_of(inbound.thread.channel)
         match rule.listen if rule else Listen.OFF:
@@ -235,13 +245,12 @@ class Ingress:
         self._refused.move_to_end(inbound.sender)
         if len(self._refused) > _STRANGERS:
             self._refused.popitem(last=False)
-        body = inbound.body
         reply = Reply(
             id=OutboxId(derived("refusal", inbound.event_key)),
             thread=inbound.thread,
             content=Content(explain(refused)),
             only_for=inbound.sender,
-            reply_url="" if isinstance(body, Message) else body.reply_url,
+            reply_url=reply_url_of(inbound.body),
         )
         rows = compose(reply, split=self._split, now=self._clock.now())
         await self._store.outbox.enqueue(rows)

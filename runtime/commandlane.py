@@ -6,11 +6,11 @@ from collections.abc import Callable
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Retryable
 from runtime.ids import IdSource, OutboxId, derived
-from runtime.model.events import Message, Received
+from runtime.model.events import ButtonPress, Received, reply_url_of
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.outbox import Splitter, compose
-from runtime.ports import Commands, Inbox
+from runtime.ports import Answered, Commands, Inbox
 from runtime.storing import until_stored
 from runtime.words import explain
 
@@ -41,37 +41,50 @@ class CommandLane:
     async def __call__(self, received: Received) -> None:
         """Carry out one row, whatever happens in it."""
         what = f"command {received.id}"
-        content, private = await until_stored(
-            lambda: self._answer(received), clock=self._clock, what=what
-        )
-        rows = self._rows(received, content, private)
+        answered = await until_stored(lambda: self._answer(received), clock=self._clock, what=what)
+        rows = self._rows(received, answered) if answered else []
         await until_stored(
             lambda: self._inbox.finish(received.id, rows), clock=self._clock, what=what
         )
         self._wake_outbox()
 
-    async def _answer(self, received: Received) -> tuple[Content, bool]:
+    async def _answer(self, received: Received) -> Answered | None:
         try:
             return await self._commands.answer(received)
         except Retryable:
             raise
         except NightdeskError as error:
             log.warning("command.refused", extra={"row": received.id, "why": str(error)})
-            return Content(explain(error)), True
+            return Answered(Content(explain(error)))
         except Exception:
             # A command is a turn without a model: its supervision point is here.
             reference = self._ids.new()[-8:]
             log.exception("command.failed", extra={"row": received.id, "reference": reference})
-            return Content(f"Something went wrong on our side. Reference: {reference}"), True
+            return Answered(Content(f"Something went wrong on our side. Reference: {reference}"))
 
-    def _rows(self, received: Received, content: Content, private: bool) -> list[OutboxItem]:  # noqa: FBT001 - what the port returns
+    def _rows(self, received: Received, answered: Answered) -> list[OutboxItem]:
+        """What the pressed message becomes, and what is answered."""
         inbound = received.inbound
         body = inbound.body
-        reply = Reply(
-            id=OutboxId(derived("command", received.id)),
-            thread=inbound.thread,
-            content=content,
-            only_for=inbound.sender if private else None,
-            reply_url="" if isinstance(body, Message) or not private else body.reply_url,
-        )
-        return compose(reply, split=self._split, now=self._clock.now())
+        said: list[Reply] = []
+        if answered.updates is not None and isinstance(body, ButtonPress):
+            said.append(
+                Reply(
+                    id=OutboxId(derived("card", received.id)),
+                    thread=inbound.thread,
+                    content=answered.updates,
+                    draft=body.message_id,
+                )
+            )
+        if answered.content is not None:
+            said.append(
+                Reply(
+                    id=OutboxId(derived("command", received.id)),
+                    thread=inbound.thread,
+                    content=answered.content,
+                    only_for=inbound.sender if answered.private else None,
+                    reply_url=reply_url_of(body) if answered.private else "",
+                )
+            )
+        now = self._clock.now()
+        return [row for reply in said for row in compose(reply, split=self._split, now=now)]

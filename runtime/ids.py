@@ -19,6 +19,8 @@ RunId = NewType("RunId", str)
 AgentName = NewType("AgentName", str)
 ModelName = NewType("ModelName", str)
 ToolCallId = NewType("ToolCallId", str)
+FileId = NewType("FileId", str)
+ReminderId = NewType("ReminderId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)

@@ -778,11 +778,26 @@ class Accept(Protocol):
         ...
 
 
-class Commands(Protocol):
-    """Answers commands and button presses; `gateway.commands` implements it."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a command, a press or a form is answered with.
 
-    async def answer(self, received: Received) -> tuple[Content, bool]:
-        """Carry out the command and return the answer, and whether only the sender sees it.
+    Attributes:
+        content: the answer; None for none.
+        private: only the sender sees it, where the platform can do that.
+        updates: what the message with the pressed button becomes; None to leave it as it is.
+    """
+
+    content: Content | None
+    private: bool = True
+    updates: Content | None = None
+
+
+class Commands(Protocol):
+    """Answers commands, button presses and forms; `gateway.commands` implements it."""
+
+    async def answer(self, received: Received) -> Answered | None:
+        """Carry out the command and return the answer; None where nothing is to be said.
 
         Carried out twice for the same row it has the effect of once. Never raises for what the
         person did wrong: that is an answer too.

@@ -19,7 +19,18 @@ from adapters.sql.threads import thread_of, thread_values
 from adapters.sql.transaction import Row, Transaction, Value
 from runtime.ids import InboxId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import ButtonPress, Command, Inbound, Lane, Message, Received
+from runtime.model.events import (
+    ButtonPress,
+    ChannelChanged,
+    Command,
+    FormSubmit,
+    HomeOpened,
+    Inbound,
+    Lane,
+    Message,
+    Received,
+    Unknown,
+)
 from runtime.model.outbox import OutboxItem
 
 
@@ -92,13 +103,17 @@ _FORGET_AT_ONCE = 200
 
 
 class _Said(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What of an event has no column of its own. One of the last three is set."""
+    """What of an event has no column of its own. One of the last seven is set."""
 
     sender: Principal
     sent_at: datetime
     message: Message | None = None
     command: Command | None = None
     press: ButtonPress | None = None
+    form: FormSubmit | None = None
+    home: HomeOpened | None = None
+    changed: ChannelChanged | None = None
+    unknown: Unknown | None = None
 
 
 _decode = decoder(_Said)
@@ -159,6 +174,14 @@ def _row(received: Received) -> dict[str, Value]:
             said.command = command
         case ButtonPress() as press:
             said.press = press
+        case FormSubmit() as form:
+            said.form = form
+        case HomeOpened() as home:
+            said.home = home
+        case ChannelChanged() as changed:
+            said.changed = changed
+        case Unknown() as unknown:
+            said.unknown = unknown
     return {
         "id": received.id,
         **thread_values(inbound.thread),
@@ -175,7 +198,15 @@ def received_of(row: Row) -> Received:
     """The event of a row of `RECEIVED`."""
     key, lane, event_key, content_key, platform, workspace, channel, root, body, at = row
     said = _decode(body)
-    spoken = said.message or said.command or said.press
+    spoken = (
+        said.message
+        or said.command
+        or said.press
+        or said.form
+        or said.home
+        or said.changed
+        or said.unknown
+    )
     if spoken is None:
         raise ValueError(f"inbox row {key} says nothing")
     thread: ThreadRef = thread_of(platform, workspace, channel, root)

@@ -1,12 +1,14 @@
 """The desk that takes commands: reads them, hands each to its noun, words what went wrong."""
 
+import logging
 from collections.abc import Callable, Mapping
+from typing import assert_never
 
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.help import help_command
 from gateway.commands.model import ModelCommand
-from gateway.commands.ports import Answer, Control, Noun, Request
+from gateway.commands.ports import Answer, Control, Noun, Press, Request, Submit
 from gateway.commands.schedules import ScheduleCommands
 from gateway.commands.status import StatusCommand
 from gateway.http import Health
@@ -14,11 +16,22 @@ from runtime import words
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import ModelName
-from runtime.model.events import ButtonPress, Received
+from runtime.model.events import (
+    ButtonPress,
+    ChannelChanged,
+    Command,
+    FormSubmit,
+    HomeOpened,
+    Message,
+    Received,
+    Unknown,
+)
 from runtime.model.messages import Content
 from runtime.model.team import Team
-from runtime.ports import ModelPort, Store, Timetable
+from runtime.ports import Answered, ModelPort, Store, Timetable
 from runtime.schedules import ScheduleService
+
+log = logging.getLogger("nightdesk.commands")
 
 
 class CommandDesk:
@@ -60,20 +73,32 @@ class CommandDesk:
             "status": StatusCommand(health, store.schedules, team=team, clock=clock),
             "help": help_command,
         }
+        self._presses: dict[str, Press] = {}
+        self._submits: dict[str, Submit] = {}
+        self._unknown: set[str] = set()
 
-    async def answer(self, received: Received) -> tuple[Content, bool]:
+    async def answer(self, received: Received) -> Answered | None:
         """See `runtime.ports.Commands`."""
-        body = received.inbound.body
-        if isinstance(body, ButtonPress):
-            return Content("This button no longer does anything."), True
         request = Request(
             id=received.id,
             thread=received.inbound.thread,
             sender=received.inbound.sender,
             at=received.received_at,
         )
-        answer = await self._carry_out(body.text, request)
-        return Content(answer.text), answer.private
+        match received.inbound.body:
+            case Command(text=text) | Message(text=text):
+                return _answered(await self._carry_out(text, request))
+            case ButtonPress() as press:
+                return _answered(await self._pressed(press, request))
+            case FormSubmit() as form:
+                return _answered(await self._submitted(form, request))
+            case Unknown(kind=kind):
+                self._note_unknown(f"{request.thread.platform} {kind}")
+                return None
+            case HomeOpened() | ChannelChanged():
+                return None
+            case _ as never:
+                assert_never(never)
 
     async def _carry_out(self, text: str, request: Request) -> Answer:
         command = parse(text)
@@ -83,3 +108,32 @@ class CommandDesk:
             return await self._nouns[command.noun](command, request)
         except Refused as refused:
             return Answer(words.explain(refused))
+
+    async def _pressed(self, press: ButtonPress, request: Request) -> Answer:
+        act = self._presses.get(press.action)
+        if act is None:
+            return Answer("This button no longer does anything.")
+        try:
+            return await act(press, request)
+        except Refused as refused:
+            return Answer(words.explain(refused))
+
+    async def _submitted(self, form: FormSubmit, request: Request) -> Answer:
+        act = self._submits.get(form.action)
+        if act is None:
+            return Answer("This form no longer does anything.")
+        try:
+            return await act(form, request)
+        except Refused as refused:
+            return Answer(words.explain(refused))
+
+    def _note_unknown(self, kind: str) -> None:
+        """Log a kind of event that this version does not know, once."""
+        if kind not in self._unknown:
+            self._unknown.add(kind)
+            log.warning("event.unknown_kind", extra={"kind": kind})
+
+
+def _answered(answer: Answer) -> Answered:
+    content = Content(answer.text, answer.buttons, answer.files) if answer.text else None
+    return Answered(content, private=answer.private, updates=answer.updates)

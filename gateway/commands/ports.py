@@ -8,6 +8,9 @@ from gateway.commands.grammar import ParsedCommand
 from runtime.ids import AgentName, ConversationId, InboxId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Conversation
+from runtime.model.events import ButtonPress, FormSubmit
+from runtime.model.files import OutFile
+from runtime.model.messages import Button, Content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +38,32 @@ class Answer:
         text: CommonMark.
         private: only the sender sees it, where the platform can do that. What changes something
             is for everybody in the thread; what only shows something is for who asked.
+        buttons: under the text.
+        files: sent with the text.
+        updates: what the message with the pressed button becomes; None to leave it as it is.
     """
 
     text: str
     private: bool = True
+    buttons: tuple[Button, ...] = ()
+    files: tuple[OutFile, ...] = ()
+    updates: Content | None = None
+
+
+class Press(Protocol):
+    """What the buttons of one action do."""
+
+    async def __call__(self, press: ButtonPress, request: Request, /) -> Answer:
+        """As for `Noun`."""
+        ...
+
+
+class Submit(Protocol):
+    """What the forms of one action do."""
+
+    async def __call__(self, form: FormSubmit, request: Request, /) -> Answer:
+        """As for `Noun`."""
+        ...
 
 
 class Noun(Protocol):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from runtime.ids import InboxId, MessageId
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.files import FileRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Message:
         direct: it was a direct message to the bot.
         mentioned: it addressed the bot by name.
         quoted: text in it that the sender did not type (shared, forwarded, attached): untrusted.
+        files: what came with it: untrusted.
     """
 
     text: str
@@ -25,6 +27,7 @@ class Message:
     direct: bool = False
     mentioned: bool = False
     quoted: tuple[str, ...] = ()
+    files: tuple[FileRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +38,13 @@ class Command:
         text: the command without its prefix: `schedule list`.
         reply_url: where the platform takes the answer to this very command, or empty.
             It is a secret: never logged.
+        trigger: what the platform wants to see for a form (modal) in answer to this very command,
+            good for seconds, or empty where it has none. A secret.
     """
 
     text: str
     reply_url: str = ""
+    trigger: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +56,87 @@ class ButtonPress:
         value: what the button carries: an opaque id.
         message_id: the message that the button is on.
         reply_url: where the platform takes the answer to this press, or empty. A secret.
+        trigger: as for a command.
     """
 
     action: str
     value: str
     message_id: MessageId
     reply_url: str = ""
+    trigger: str = ""
 
 
-Body = Message | Command | ButtonPress
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormSubmit:
+    """A form (modal) that a person filled in.
+
+    Attributes:
+        action: the `FormSpec.action` of the form.
+        value: the opaque id that the form was opened with, or empty.
+        answers: the fields' names and what was written there, empty where nothing was.
+        reply_url: where the platform takes the answer to this, or empty. A secret.
+    """
+
+    action: str
+    value: str
+    answers: tuple[tuple[str, str], ...]
+    reply_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeOpened:
+    """A person opened the app's own page (Slack's App Home), which is drawn for them now."""
+
+
+class ChannelChange(StrEnum):
+    """What can happen to a channel that changes how far it can be trusted or reached."""
+
+    SHARED = "shared"
+    """People of another organisation can read it from now on."""
+    UNSHARED = "unshared"
+    RENAMED = "renamed"
+    ARCHIVED = "archived"
+    """Nothing can be posted there; deleted ones too."""
+    UNARCHIVED = "unarchived"
+    MOVED = "moved"
+    """It has another id from now on (Telegram: a group became a supergroup)."""
+    BOT_ADDED = "bot_added"
+    BOT_REMOVED = "bot_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelChanged:
+    """Something happened to the channel of the event.
+
+    Attributes:
+        change: what.
+        detail: the new name or id, for people to read; empty where there is none.
+    """
+
+    change: ChannelChange
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A signed event of a kind that this version does not know: stored, logged once, ignored.
+
+    Attributes:
+        kind: the platform's name of the kind.
+    """
+
+    kind: str
+
+
+Body = Message | Command | ButtonPress | FormSubmit | HomeOpened | ChannelChanged | Unknown
+
+Told = ChannelChanged | Unknown
+"""What the platform itself tells: nobody said it, so nobody is judged and nobody is answered."""
+
+
+def reply_url_of(body: Body) -> str:
+    """Where the platform takes the answer to this very event, or empty. A secret."""
+    return body.reply_url if isinstance(body, Command | ButtonPress | FormSubmit) else ""
 
 
 class Lane(StrEnum):
@@ -79,9 +157,12 @@ class Inbound:
         content_key: the id of what was said, where several deliveries can carry it (Slack sends
             a mention as `app_mention` and as `message`); empty where there is only `event_key`.
         thread: where it was said; an answer goes there.
-        sender: who said it.
+        sender: who said it. Of an event that nobody said, such as `ChannelChanged`, `user` may be
+            empty: that is nobody, who may do nothing.
         body: what was said.
         sent_at: when, by the platform's clock.
+        acknowledgement: the JSON that the platform wants to hear at once when the event is stored
+            (Discord: that the answer comes later); empty for an empty answer. It is not stored.
     """
 
     event_key: str
@@ -90,13 +171,22 @@ class Inbound:
     sender: Principal
     body: Body
     sent_at: datetime
+    acknowledgement: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """A handshake to be answered with `answer`, as plain text. Nothing is stored."""
+    """A request to be answered with `answer` at once; it has no effect and nothing is stored.
+
+    A handshake, or a form that is only to be shown.
+
+    Attributes:
+        answer: the body of the answer.
+        media_type: its type.
+    """
 
     answer: str
+    media_type: str = "text/plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

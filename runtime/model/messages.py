@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from runtime.ids import ConversationId, MessageId, OutboxId
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.files import OutFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class Content:
         text: CommonMark. It may come from a model: each platform renders it without pings,
             previews or images.
         buttons: under the text, in order.
+        files: sent with the text, in order; an image is shown where the platform shows images.
     """
 
     text: str
     buttons: tuple[Button, ...] = ()
+    files: tuple[OutFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

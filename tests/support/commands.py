@@ -83,8 +83,11 @@ class CommandBench:
             inbound=inbound(thread=thread, sender=sender, body=body or Command(text=text)),
             received_at=self.clock.now(),
         )
-        content, private = await self.desk.answer(row)
-        return f"({content.text})" if private else content.text
+        answered = await self.desk.answer(row)
+        if answered is None or answered.content is None:
+            return ""
+        text = answered.content.text
+        return f"({text})" if answered.private else text
 
 
 def command_bench(

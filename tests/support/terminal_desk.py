@@ -119,6 +119,8 @@ class Desk:
                 await self._talk(
                     inbound, f"You said: {text}\nin **{inbound.thread.root or 'the room'}**"
                 )
+            case _:
+                raise AssertionError(f"the terminal does not say {inbound.body!r}")
 
     async def _talk(self, inbound: Inbound, text: str) -> None:
         if self._stream:
