@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql
 
 from adapters.sql import log
 from adapters.sql.codec import micros, moment
@@ -12,13 +11,14 @@ from adapters.sql.database import Database
 from adapters.sql.schema import bindings, conversations, past_bindings
 from adapters.sql.threads import is_thread, thread_values
 from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.upsert import insert
 from runtime.clock import Clock
 from runtime.ids import AgentName, ConversationId, IdSource
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation, Entry
 
 _CREATE = (
-    postgresql.insert(conversations)
+    insert(conversations)
     .values({column.name: bindparam(column.name) for column in conversations.c})
     .on_conflict_do_nothing()
 )
@@ -31,7 +31,7 @@ _BOUND = sa.select(bindings.c.conversation).where(is_thread(bindings))
 """Finds the conversation of a thread: asked for every message."""
 
 _BIND = (
-    postgresql.insert(bindings)
+    insert(bindings)
     .values({column.name: bindparam(column.name) for column in bindings.c})
     .on_conflict_do_nothing()
 )
@@ -47,7 +47,7 @@ _MOVE = (
 )
 """Binds a thread to another conversation."""
 
-_REMEMBER = postgresql.insert(past_bindings).values(
+_REMEMBER = insert(past_bindings).values(
     {
         **{column.name: bindparam(column.name) for column in bindings.c},
         "place": sa.select(sa.func.coalesce(sa.func.max(past_bindings.c.place), 0) + 1)

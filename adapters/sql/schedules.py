@@ -6,7 +6,6 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql
 
 from adapters.sql import occurrences
 from adapters.sql.codec import decoder, encode, maybe_micros, maybe_moment, micros, moment
@@ -14,6 +13,7 @@ from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import counters, schedules
 from adapters.sql.transaction import Row, Statement, Transaction, Value
+from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import AgentName, RunId, ScheduleId
 from runtime.model.address import Principal, ThreadRef
@@ -32,14 +32,14 @@ _DELETED = word(ScheduleState.DELETED)
 _COLUMNS = tuple(schedules.c)
 
 _INSERT = (
-    postgresql.insert(schedules)
+    insert(schedules)
     .values({column.name: bindparam(column.name) for column in schedules.c})
     .on_conflict_do_nothing(index_elements=[schedules.c.id])
 )
 """Stores a schedule, unless another process stored the same one in this moment."""
 
 _NUMBER = (
-    postgresql.insert(counters)
+    insert(counters)
     .values(name="schedule", value=1)
     .on_conflict_do_update(index_elements=[counters.c.name], set_={"value": counters.c.value + 1})
     .returning(counters.c.value)

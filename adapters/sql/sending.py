@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql
 
 from adapters.sql.codec import encode, micros, plain
 from adapters.sql.schema import outbox
 from adapters.sql.threads import thread_values
 from adapters.sql.transaction import Transaction, Value
+from adapters.sql.upsert import insert
 from runtime.ids import MessageId, TurnId
 from runtime.model.address import Principal
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 
 _ENQUEUE = (
-    postgresql.insert(outbox)
+    insert(outbox)
     .values({column.name: bindparam(column.name) for column in outbox.c if not column.identity})
     .on_conflict_do_nothing(index_elements=[outbox.c.id])
 )

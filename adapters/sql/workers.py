@@ -4,15 +4,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql
 
 from adapters.sql.codec import micros, moment
 from adapters.sql.database import Database
 from adapters.sql.schema import workers
 from adapters.sql.transaction import Value
+from adapters.sql.upsert import insert
 from runtime.ports import Worker
 
-_BEAT = postgresql.insert(workers).values(
+_BEAT = insert(workers).values(
     slot=bindparam("slot"), role=bindparam("role"), seen_at=bindparam("seen_at")
 )
 _BEAT = _BEAT.on_conflict_do_update(
