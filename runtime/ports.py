@@ -14,6 +14,7 @@ from typing import Protocol
 from runtime.ids import (
     AgentName,
     ConversationId,
+    FileId,
     InboxId,
     MessageId,
     OutboxId,
@@ -26,6 +27,7 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
 from runtime.model.events import Inbound, Received
+from runtime.model.files import FileRef, OutFile
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.run import RunState
@@ -520,6 +522,56 @@ class ChatPort(Protocol):
         For a process that died between beginning one and remembering it: no other draft may grow
         in the thread meanwhile. Best effort, never raises.
         """
+        ...
+
+
+class FetchesFiles(Protocol):
+    """A chat platform that people send files on. Every `ChatPort` that has files is one, too."""
+
+    def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
+        """The bytes of a file that came with a message, in pieces.
+
+        Args:
+            file: as the message named it.
+            most: bytes to take at most.
+
+        Raises:
+            Refused: it has more bytes than that, or its address is not the platform's own.
+            Retryable: the platform could not be asked.
+            Permanent: it is gone, or we may not have it.
+        """
+        ...
+
+
+class Files(Protocol):
+    """Bytes that came in or are to go out, apart from every agent's workspace."""
+
+    async def keep(
+        self,
+        file: FileId,
+        pieces: AsyncIterator[bytes],
+        *,
+        name: str,
+        media_type: str,
+        most: int,
+    ) -> OutFile:
+        """Store a file under that id; a whole one that is there already is left as it is.
+
+        Raises:
+            Refused: it has more bytes than `most`; nothing of it is kept.
+        """
+        ...
+
+    async def read(self, file: FileId) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            Permanent: it is not there, or not any more.
+        """
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete files stored before that time; returns how many."""
         ...
 
 
