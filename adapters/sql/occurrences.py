@@ -5,12 +5,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from adapters.sql import upsert
 from adapters.sql.codec import maybe_micros, maybe_moment, micros, moment, plain
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import occurrences
 from adapters.sql.transaction import Row, Transaction, Value
-from adapters.sql.upsert import insert
 from runtime.ids import RunId, ScheduleId
 from runtime.model.schedule import Occurrence, OccurrenceState
 
@@ -18,7 +18,7 @@ _DUE = word(OccurrenceState.DUE)
 _COLUMNS = tuple(occurrences.c)
 
 _INSERT = (
-    insert(occurrences)
+    upsert.insert(occurrences)
     .values({column.name: bindparam(column.name) for column in occurrences.c})
     .on_conflict_do_nothing()
 )

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpda
 
 
 class _DoNothing(OnConflictDoNothing):
-    inherit_cache: bool | None = True
+    inherit_cache: bool = True
     constraint_target = None
     """Postgres could name a constraint here, and its compiler looks."""
 
@@ -25,7 +25,7 @@ class _DoUpdate(OnConflictDoUpdate):
 class Insert(sqlite.Insert):
     """An `INSERT` that says what happens where the row is there already."""
 
-    inherit_cache: bool | None = True
+    inherit_cache: bool = True
 
     def on_conflict_do_nothing(self, index_elements: Any = None, index_where: Any = None) -> Self:
         """Leave the row that is there as it is."""
