@@ -1,15 +1,20 @@
-"""SQLite: one file, one owning process, one writer thread with group commit."""
+"""SQLite: one file, one owning process, one writer thread with group commit.
 
+Everything that waits for the file waits in a thread. SQLAlchemy's asynchronous engine does the
+same, and brings its ORM with it: 9 MB that nothing here needs.
+"""
+
+import asyncio
 import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.sql import failures
 from adapters.sql.constants import SIGN
@@ -36,6 +41,9 @@ _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
 )
 _READ_ONLY = "PRAGMA query_only = ON"
+
+_SCANS = 2
+"""Long reads at the same time."""
 
 _OLDEST = (3, 35, 0)
 _OLDEST_FOR_THE_ENGINE = (3, 42, 0)
@@ -65,9 +73,10 @@ def check_version(sqlite: tuple[int, ...], python: tuple[int, ...]) -> None:
 class SqliteDatabase:
     """A SQLite file that this process owns."""
 
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
+    def __init__(self, path: Path, engine: sa.Engine) -> None:
         self._path = path
         self._engine = engine
+        self._scans = ThreadPoolExecutor(max_workers=_SCANS, thread_name_prefix="sqlite-scan")
         self._damage: str | None = None
         self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS)
         self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY)
@@ -82,10 +91,13 @@ class SqliteDatabase:
         return await self._reader.submit(work)
 
     async def scan(self, work: Work[T]) -> T:
-        """Run the unit on a connection of its own, through aiosqlite: see `Database`."""
+        """Run the unit on a connection and in a thread of its own: see `Database`."""
+        return await asyncio.get_running_loop().run_in_executor(self._scans, self._scan, work)
+
+    def _scan(self, work: Work[T]) -> T:
         try:
-            async with self._engine.connect() as connection:
-                return await connection.run_sync(lambda c: work(CoreTransaction(c)))
+            with self._engine.connect() as connection:
+                return work(CoreTransaction(connection))
         except sa.exc.DBAPIError as error:
             raise self._translate(_driver_error(error)) from error
 
@@ -99,7 +111,9 @@ class SqliteDatabase:
         """Commit what was submitted and close every connection."""
         await self._reader.close()
         await self._writer.close()
-        await self._engine.dispose()
+        # A long read that is under way ends first; the loop does not wait for it.
+        await asyncio.to_thread(self._scans.shutdown)
+        self._engine.dispose()
 
     def _refuse_if_damaged(self) -> None:
         if self._damage is not None:
@@ -135,10 +149,10 @@ async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[S
         _make(path)
         engine = _engine(path)
         try:
-            await _examine(engine, path)
+            await asyncio.to_thread(_examine, engine, path)
             database = SqliteDatabase(path, engine)
         except BaseException:
-            await engine.dispose()
+            engine.dispose()
             raise
         try:
             yield database
@@ -146,15 +160,15 @@ async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[S
             await database.close()
 
 
-async def _examine(engine: AsyncEngine, path: Path) -> None:
+def _examine(engine: sa.Engine, path: Path) -> None:
     """Look for damage, then bring the tables up to date."""
     try:
-        async with engine.connect() as connection:
-            found = (await connection.exec_driver_sql("PRAGMA quick_check(1)")).scalar_one()
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise StorageDamaged(_damaged(path, str(found)))
-        async with engine.begin() as connection:
-            await connection.run_sync(bring_up_to_date)
+        with engine.begin() as connection:
+            bring_up_to_date(connection)
     except sa.exc.DBAPIError as error:
         ours = failures.of_sqlite(_driver_error(error))
         if isinstance(ours, StorageDamaged):
@@ -179,13 +193,11 @@ def _make(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _engine(path: Path) -> AsyncEngine:
+def _engine(path: Path) -> sa.Engine:
     """The engine for long reads and for the tables themselves."""
-    engine = create_async_engine(
-        sa.URL.create("sqlite+aiosqlite", database=str(path)), pool_size=2, max_overflow=2
-    )
-    sa.event.listen(engine.sync_engine, "connect", _prepare)
-    sa.event.listen(engine.sync_engine, "begin", _begin)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), pool_size=_SCANS)
+    sa.event.listen(engine, "connect", _prepare)
+    sa.event.listen(engine, "begin", _begin)
     return engine
 
 
