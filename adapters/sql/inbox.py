@@ -8,7 +8,6 @@ from functools import partial
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql
 
 from adapters.sql import sending
 from adapters.sql.codec import decoder, encode, micros, moment
@@ -17,6 +16,7 @@ from adapters.sql.database import Database
 from adapters.sql.schema import inbox
 from adapters.sql.threads import thread_of, thread_values
 from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.upsert import insert
 from runtime.ids import InboxId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import (
@@ -47,9 +47,8 @@ PENDING = word(_State.PENDING)
 BEGUN = word(_State.BEGUN)
 DONE = word(_State.DONE)
 
-# The construct of Postgres; SQLite took the syntax over, and SQLAlchemy compiles it for both.
 _APPEND = (
-    postgresql.insert(inbox)
+    insert(inbox)
     .values({column.name: bindparam(column.name) for column in inbox.c})
     .on_conflict_do_nothing()
 )
