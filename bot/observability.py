@@ -1,4 +1,4 @@
-"""The log: one line for each event, standard-library logging rendered by structlog, no secrets.
+"""The log: one line for each event, in JSON or, for a person, by structlog, and no secrets.
 
 Modules log constants with identifiers: `log.info("outbox.sent", extra={"item": item.id})`. What is
 rendered passes the redactor last, tracebacks and the lines of libraries included, so that no line
@@ -17,9 +17,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
-
-import structlog
-from structlog.typing import EventDict, WrappedLogger
 
 from bot.redaction import redactor
 
@@ -42,7 +39,14 @@ _QUIET = (
 )
 """Libraries whose lines below a warning say nothing to an operator, whatever level is asked for."""
 
-_FIRST = ("timestamp", "level", "event")
+_Event = dict[str, object]
+_Render = Callable[[_Event], str]
+
+_OF_EVERY_RECORD = frozenset(
+    # The last two are what the standard library's own formatters leave on a record.
+    (*vars(logging.makeLogRecord({})), "message", "asctime")
+)
+"""What is no field that somebody gave."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LARGEST_FILE = 10_000_000
 _OLDER_FILES = 3
@@ -111,84 +115,60 @@ def formatter(
 
     Without `traces`, a line says in `why` what went wrong and not where.
     """
-    return _Redacting(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.stdlib.ExtraAdder(),
-            _drop_leftovers,
-            _add_time,
-            _on_one_line,
-            # As text: a traceback as a structure would hold the values of local variables.
-            structlog.processors.format_exc_info if traces else _cause_alone,
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _renderer(look, colours=colours),
-        ],
-        redact=redact,
-    )
+    return _Redacting(_renderer(look, colours=colours), redact=redact, traces=traces)
 
 
-class _Redacting(structlog.stdlib.ProcessorFormatter):
-    def __init__(
-        self,
-        *,
-        redact: Callable[[str], str],
-        foreign_pre_chain: list[structlog.typing.Processor],
-        processors: list[structlog.typing.Processor],
-    ) -> None:
-        super().__init__(processors=processors, foreign_pre_chain=foreign_pre_chain)
+class _Redacting(logging.Formatter):
+    def __init__(self, render: _Render, *, redact: Callable[[str], str], traces: bool) -> None:
+        super().__init__()
+        self._render = render
         self._redact = redact
+        self._traces = traces
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as a line without secrets."""
-        return self._redact(super().format(record))
+        return self._redact(self._render(self._event(record)))
+
+    def _event(self, record: logging.LogRecord) -> _Event:
+        # Library lines may hold what somebody wrote in a chat, so control characters are spelled.
+        said = record.getMessage().rstrip("\n")
+        # From the record: the log reads no clock.
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        event: _Event = {
+            "timestamp": moment.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": _CONTROL.sub(lambda match: repr(match.group())[1:-1], said),
+            "logger": record.name,
+        }
+        event |= {key: value for key, value in vars(record).items() if key not in _OF_EVERY_RECORD}
+        if record.exc_info and record.exc_info[1] is not None:
+            # As text: a traceback as a structure would hold the values of local variables.
+            error = record.exc_info[1]
+            if self._traces:
+                event["exception"] = self.formatException(record.exc_info)
+            else:
+                event["why"] = _CONTROL.sub(" ", str(error)) or type(error).__name__
+        if record.stack_info:
+            event["stack"] = record.stack_info
+        return event
 
 
-def _drop_leftovers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Drop what the standard library's own formatters leave on a record; it is no field."""
-    for key in ("message", "asctime"):
-        event.pop(key, None)
-    return event
-
-
-def _cause_alone(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The words of the exception instead of its traceback."""
-    _kind, error, _trace = event.pop("exc_info", None) or (None, None, None)
-    if error is not None:
-        event["why"] = _CONTROL.sub(" ", str(error)) or type(error).__name__
-    return event
-
-
-def _add_time(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The time at which the line was written, from the record: the log reads no clock."""
-    record: logging.LogRecord = event["_record"]
-    moment = datetime.fromtimestamp(record.created, UTC)
-    event["timestamp"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return event
-
-
-def _renderer(look: Look, *, colours: bool) -> structlog.typing.Processor:
+def _renderer(look: Look, *, colours: bool) -> _Render:
     match look:
         case Look.JSON:
-            return structlog.processors.JSONRenderer(_json)
+            return _json
         case Look.TEXT:
+            # Where somebody watches; a service does without the 6 MB that it brings along.
+            import structlog.dev  # noqa: PLC0415
+
             # Its default shows the values of local variables with each traceback.
             plain = structlog.dev.plain_traceback
-            return structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+            console = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+            return lambda event: str(console(None, "", event))
 
 
-def _json(event: EventDict, **_: object) -> str:
-    first = {key: event[key] for key in _FIRST if key in event}
-    return json.dumps({**first, **event}, default=str, ensure_ascii=False)
-
-
-def _on_one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Spell control characters out: a library's line may hold what somebody wrote in a chat."""
-    said = str(event["event"]).rstrip("\n")
-    event["event"] = _CONTROL.sub(lambda match: repr(match.group())[1:-1], said)
-    return event
+def _json(event: _Event) -> str:
+    return json.dumps(event, default=str, ensure_ascii=False)
 
 
 def _handlers(
