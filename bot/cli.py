@@ -1,163 +1,32 @@
-"""`nightdesk`: the command line.
+"""Where `nightdesk` begins.
 
-What a command needs is imported inside it, so that `nightdesk --help` answers at once.
+A process that works goes straight to its work: what reads a command line, and explains it, would
+stay in its memory to the end.
 """
 
-# ruff: noqa: PLC0415 - imports inside commands are the point of this module
-from pathlib import Path
-from typing import Annotated
-
-import typer
+# ruff: noqa: PLC0415 - imports inside functions are the point of this module
+import sys
 
 from bot.role import Role
-
-app = typer.Typer(
-    name="nightdesk",
-    help="Talk to your team's autonomous agents, and oversee them.",
-    epilog="Nothing has to be set up first: try `nightdesk run`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-slack = typer.Typer(help="Connect Slack.", no_args_is_help=True)
-
-_WORK = "Work"
-_LOOK = "Look and set up"
-
-app.add_typer(slack, name="slack", rich_help_panel=_LOOK)
-
-
-_EXAMPLE_URL = "https://nightdesk.example.com"
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 
 
 def main() -> None:
     """Run the program; ends the process."""
-    app()
+    match sys.argv[1:]:
+        case ["run"]:
+            work(Role.ALL, terminal=True)
+        case ["run", "--no-terminal"]:
+            work(Role.ALL)
+        case ["web" | "worker" | "clock" as role]:
+            work(Role(role))
+        case _:
+            from bot.commandline import app
+
+            app()
 
 
-@app.command(rich_help_panel=_WORK)
-def run(
-    no_terminal: Annotated[
-        bool, typer.Option("--no-terminal", help="Without the terminal chat, as a service.")
-    ] = False,
-) -> None:
-    """Do everything in one process, with the terminal chat. The first start needs no set-up."""
-    _work(Role.ALL, terminal=not no_terminal)
-
-
-@app.command(rich_help_panel=_WORK)
-def web() -> None:
-    """Receive events and deliver messages; one of several processes over Postgres."""
-    _work(Role.WEB)
-
-
-@app.command(rich_help_panel=_WORK)
-def worker() -> None:
-    """Run turns and scheduled work; one of several processes over Postgres."""
-    _work(Role.WORKER)
-
-
-@app.command(rich_help_panel=_WORK)
-def clock() -> None:
-    """Fire schedules; one of several processes over Postgres."""
-    _work(Role.CLOCK)
-
-
-@app.command(rich_help_panel=_LOOK)
-def init(
-    here: Annotated[
-        bool, typer.Option("--here", help="In this folder; else where it is looked for.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace one that is there; a copy is kept.")
-    ] = False,
-) -> None:
-    """Write a commented nightdesk.toml to begin with."""
-    from bot.program import supervised
-    from bot.settings import FILE_NAME, find_config, write_first_config
-
-    with supervised():
-        path = Path.cwd() / FILE_NAME if here else find_config()
-        copy = write_first_config(path, replace=force)
-        if copy is not None:
-            typer.echo(f"The earlier file is now {copy}.")
-        typer.echo(f"Wrote {path}. Edit it, then check it with `nightdesk doctor`.")
-
-
-@app.command(rich_help_panel=_LOOK)
-def doctor(as_json: AsJson = False) -> None:
-    """Check everything from the ground up, and say the one thing to do about each."""
-    from bot.doctor import examine, healthy, in_words, to_json
-    from bot.program import complete, supervised
-
-    with supervised():
-        findings = complete(examine())
-        typer.echo(to_json(findings) if as_json else in_words(findings))
-        raise SystemExit(0 if healthy(findings) else 1)
-
-
-@app.command(rich_help_panel=_LOOK)
-def status(as_json: AsJson = False) -> None:
-    """Show what runs, what comes next and what waits."""
-    from bot.program import complete, supervised
-    from bot.status import in_words, read_status, to_json
-
-    with supervised() as program:
-        found = complete(read_status(program.load()))
-        typer.echo(to_json(found) if as_json else in_words(found))
-
-
-@app.command(rich_help_panel=_LOOK)
-def migrate() -> None:
-    """Bring the database up to date."""
-    from bot.program import complete, supervised
-
-    with supervised() as program:
-        from adapters.sql.store import migrate as bring_up_to_date
-        from runtime.clock import SystemClock
-
-        settings = program.load()
-        complete(
-            bring_up_to_date(settings.database_url, data_dir=settings.data_dir, clock=SystemClock())
-        )
-        typer.echo("The database is up to date.")
-
-
-@app.command(rich_help_panel=_LOOK)
-def version() -> None:
-    """Show the version, and what it runs on."""
-    import platform
-    import sqlite3
-    from importlib.metadata import version as version_of
-
-    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    typer.echo(f"nightdesk {version_of('nightdesk')} ({python})")
-
-
-@slack.command()
-def manifest(
-    url: Annotated[
-        str, typer.Option(help="Where Slack reaches this Nightdesk from outside.")
-    ] = _EXAMPLE_URL,
-) -> None:
-    """Print the manifest to create the Slack app from, in JSON."""
-    import json
-
-    from bot.program import say, supervised
-
-    with supervised():
-        from adapters.slack.manifest import manifest as manifest_of
-
-        typer.echo(json.dumps(manifest_of(url), indent=2))
-        if url == _EXAMPLE_URL:
-            say(f"Put your own address in the place of {_EXAMPLE_URL}, or call this with --url.")
-
-
-def _work(role: Role, *, terminal: bool = False) -> None:
-    """Run a process in that role until it is told to stop."""
+def work(role: Role, *, terminal: bool = False) -> None:
+    """Run a process in that role until it is told to stop; ends the process."""
     from bot.program import complete, supervised
 
     with supervised() as program:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot import program
-from bot.cli import app
+from bot.commandline import app
 from bot.observability import Destination
 from bot.role import Role
 from bot.settings import Settings, load_settings
@@ -364,7 +364,7 @@ def test_an_unknown_command_names_the_nearest(home: Path) -> None:
 
 def test_help_answers_without_loading_what_commands_need() -> None:
     code = (
-        "import sys\nfrom bot.cli import app\n"
+        "import sys\nfrom bot.commandline import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'pydantic', 'structlog', 'sqlalchemy', 'aiohttp', 'asyncio', 'bot.settings'}\n"
