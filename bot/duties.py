@@ -68,6 +68,8 @@ class Duties:
         """Take up what an earlier life of this process left."""
         if self._parts.alone:
             await self._desk.engine.recover()
+        else:
+            await self._inherit(self._parts.slot)
         if self._desk.delivers:
             await self._desk.dispatcher.reconcile(owner=self._parts.slot)
             await self._desk.ingress.recover()
@@ -126,20 +128,33 @@ class Duties:
         for worker in everybody:
             peer = worker.role == self._parts.role and worker.slot != self._parts.slot
             dead = worker.seen_at < now - SILENT_AFTER
-            if peer and dead and await workers.take_over(worker.slot, seen_at=worker.seen_at):
+            if peer and dead and await self._claimed(worker):
                 self._taken.add(worker.slot)
-        for slot in sorted(self._taken):
+        while self._taken:
+            slot = min(self._taken)
             await self._go_on_with(slot)
             # What failed before this is tried again with the next look: nobody else will.
             self._taken.discard(slot)
 
+    async def _claimed(self, worker: Worker) -> bool:
+        """Whether this process is the one that takes that worker's work up."""
+        by, seen_at = self._parts.slot, worker.seen_at
+        return await self._parts.store.workers.take_over(worker.slot, seen_at=seen_at, by=by)
+
+    async def _inherit(self, slot: str) -> None:
+        """See through what that worker was taking over."""
+        left = await self._parts.store.workers.inherit(slot, by=self._parts.slot)
+        self._taken.update(left)
+
     async def _go_on_with(self, slot: str) -> None:
-        """Go on with what a dead process left."""
+        """Go on with what a dead process left, its own take-overs first."""
+        await self._inherit(slot)
         runs = await self._parts.durable.take_over(slot)
         if self._desk.delivers:
             await self._desk.dispatcher.reconcile(owner=slot)
         if self._desk.fires:
             await self._desk.schedules.recover()
+        await self._parts.store.workers.taken_up(slot, by=self._parts.slot)
         log.warning("process.taken_over", extra={"slot": slot, "runs": runs})
 
     async def _poll(self) -> None:

@@ -184,6 +184,7 @@ def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
         clock=parts.clock,
         ids=parts.ids,
         owner=parts.slot,
+        alone=parts.alone,
         activity=activity,
         settled=Aftermath(
             parts.store, parts.chats, team=parts.team, split=_splitter(parts), clock=parts.clock

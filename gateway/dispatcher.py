@@ -3,6 +3,10 @@
 A message is `SENDING` on disk before the platform hears of it. Found so at the next start it is
 ambiguous: the platform is asked whether it has it before it is sent again, and until the platform
 has said so it stays `SENDING`, however long that takes and however often we start.
+
+Among many processes one may stand still so long that another takes it for dead and takes its
+messages on. What it does when it goes on is refused by the claim's fence: it looks whether its
+claim holds right before it sends, and can write nothing about the message afterwards.
 """
 
 import asyncio
@@ -65,7 +69,7 @@ class _Unknown:
 class Dispatcher:
     """Sends what the outbox holds."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one port or service each
         self,
         outbox: Outbox,
         chats: Mapping[Platform, ChatPort],
@@ -74,6 +78,7 @@ class Dispatcher:
         clock: Clock,
         ids: IdSource,
         owner: str,
+        alone: bool,
         activity: Activity,
         settled: Settled,
     ) -> None:
@@ -86,6 +91,7 @@ class Dispatcher:
             clock: the clock.
             ids: makes references for the log.
             owner: names this process in the rows it claims.
+            alone: no other process sends what this outbox holds.
             activity: is told what is under way.
             settled: is told how each message ended.
         """
@@ -95,6 +101,7 @@ class Dispatcher:
         self._clock = clock
         self._ids = ids
         self._owner = owner
+        self._alone = alone
         self._activity = activity
         self._settled = settled
         self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
@@ -116,8 +123,7 @@ class Dispatcher:
         For what an earlier life of this process left, call it before `run` begins: afterwards a
         row of ours that is `SENDING` is being sent.
         """
-        rows = await self._outbox.unresolved(owner=owner)
-        mine = [item for item in rows if item.thread.platform in self._chats]
+        mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=list(self._chats))
         now = self._clock.now()
         self._unknown += [_Unknown(item, now) for item in mine]
         self.wake()
@@ -240,6 +246,7 @@ class Dispatcher:
             until = self._clock.now() + timedelta(seconds=wait)
             await self._put_off(item, until, "")
             return
+        await self._require_claim(item)
         match await self._heard(item, self._chats[item.thread.platform].send(item)):
             case Retryable() as error:
                 await self._postpone(item, error)
@@ -250,6 +257,15 @@ class Dispatcher:
                 await self._ask(_Unknown(item, now, again_after=FIRST_PAUSE))
             case message:
                 await self._arrived(item, message)
+
+    async def _require_claim(self, item: OutboxItem) -> None:
+        """Look whether the message is still this process's.
+
+        Raises:
+            Conflict: another process took it on.
+        """
+        if not (self._alone or await self._outbox.holds(item.id, item.attempts)):
+            raise Conflict("another process took the message on")
 
     async def _heard(
         self, item: OutboxItem, call: Awaitable[MessageId | None]
@@ -309,7 +325,7 @@ class Dispatcher:
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
         """What follows from the end comes before the end itself: it is not lost in between."""
         await self._settled(item, OutboxState.SENT, "")
-        await self._outbox.sent(item.id, message)
+        await self._outbox.sent(item.id, item.attempts, message)
         log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})
 
     async def _postpone(self, item: OutboxItem, error: Retryable) -> None:
@@ -325,11 +341,12 @@ class Dispatcher:
         await self._put_off(item, now + timedelta(seconds=wait), str(error))
 
     async def _put_off(self, item: OutboxItem, until: datetime, error: str) -> None:
-        await self._outbox.postpone(item.id, until=until, error=error)
+        await self._outbox.postpone(item.id, item.attempts, until=until, error=error)
         self.wake()
 
     async def _end(self, item: OutboxItem, state: OutboxState, error: str) -> None:
+        await self._require_claim(item)
         await self._settled(item, state, error)
-        await self._outbox.settle(item.id, state, error=error)
+        await self._outbox.settle(item.id, item.attempts, state, error=error)
         self.wake()
         log.error("outbox.ended", extra={"item": item.id, "state": state, "why": error})

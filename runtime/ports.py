@@ -208,38 +208,52 @@ class Outbox(Protocol):
         At most one of each thread, and none of a thread whose earlier message is not final, so
         that a thread's messages go out in order. The rows are `SENDING` when this returns, with
         `attempts` one higher. Two processes never claim the same row.
+
+        `attempts` is the claim's fence: whoever claimed a row says with which, and is refused
+        where the row was claimed or taken on since.
         """
         ...
 
-    async def sent(self, item: OutboxId, message: MessageId) -> None:
+    async def take_on(
+        self, *, owner: str, by: str, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Claim for `by` what `owner`, which is gone, left `SENDING`: ambiguous, to be reconciled.
+
+        The rows stay `SENDING`, with `attempts` one higher: should `by` be gone too, a third
+        takes them on from it. `owner` may be `by` itself, in an earlier life.
+        """
+        ...
+
+    async def holds(self, item: OutboxId, attempt: int) -> bool:
+        """Whether the message is `SENDING` under that claim still."""
+        ...
+
+    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
         """Mark a message as sent and, where it `binds`, bind the thread under it, at once.
 
         The thread under a message that was sent into a thread is that thread itself. Said
-        again, it changes nothing.
+        again under the same claim, it changes nothing.
 
         Raises:
-            Conflict: the message is not `SENDING`.
+            Conflict: the message is not `SENDING` under that claim.
         """
         ...
 
-    async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
+    async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back, to be tried again at that time.
 
         Raises:
-            Conflict: the message is not `SENDING`.
+            Conflict: the message is not `SENDING` under that claim.
         """
         ...
 
-    async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
+    async def settle(self, item: OutboxId, attempt: int, state: OutboxState, *, error: str) -> None:
         """End a message as `DEAD` or `WITHHELD`, with the reason; again changes nothing.
 
         Raises:
-            Conflict: it has ended otherwise, or is to be `DEAD` and is not `SENDING`.
+            Conflict: it has ended otherwise, was claimed since, or is to be `DEAD` and is not
+                `SENDING`.
         """
-        ...
-
-    async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
-        """Messages found `SENDING`, of that owner or of all: ambiguous, to be reconciled."""
         ...
 
     async def get(self, item: OutboxId) -> OutboxItem | None:
@@ -390,8 +404,23 @@ class Workers(Protocol):
         """Workers whose last sign of life is older, not yet taken over."""
         ...
 
-    async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
-        """Claim a silent worker's work: True for exactly one caller for that `seen_at`."""
+    async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:
+        """Claim a silent worker's work: True for exactly one caller for that `seen_at`.
+
+        The take-over is under way until `by` calls `taken_up`.
+        """
+        ...
+
+    async def inherit(self, slot: str, *, by: str) -> list[str]:
+        """Claim the take-overs that the worker `slot`, which is gone, left under way.
+
+        Returns the slots whose work they are about; not those that came back to life since.
+        `slot` may be `by` itself, in an earlier life.
+        """
+        ...
+
+    async def taken_up(self, slot: str, *, by: str) -> None:
+        """Say that the take-over is complete: nothing of that worker's work is left to claim."""
         ...
 
 

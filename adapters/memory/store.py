@@ -28,13 +28,30 @@ class MemoryWorkers:
         silent = [row.worker for row in rows if row.worker.seen_at < since and not _is_taken(row)]
         return sorted(silent, key=lambda worker: (worker.seen_at, worker.slot))
 
-    async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
+    async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:
         """Claim a silent worker's work: see the port."""
         row = self._tables.workers.get(slot)
         if row is None or row.worker.seen_at != seen_at or _is_taken(row):
             return False
-        row.taken_at = seen_at
+        row.taken_at, row.taken_by = seen_at, by
         return True
+
+    async def inherit(self, slot: str, *, by: str) -> list[str]:
+        """Claim the take-overs that a worker left under way: see the port."""
+        left = [
+            (name, row)
+            for name, row in self._tables.workers.items()
+            if row.taken_by == slot and _is_taken(row)
+        ]
+        for _, row in left:
+            row.taken_by = by
+        return sorted(name for name, _ in left)
+
+    async def taken_up(self, slot: str, *, by: str) -> None:
+        """End a take-over: see the port."""
+        row = self._tables.workers.get(slot)
+        if row is not None and row.taken_by == by:
+            row.taken_by = None
 
 
 class MemoryStore:

@@ -46,35 +46,46 @@ class MemoryOutbox:
                 claimed.append(row.item)
         return claimed
 
-    async def sent(self, item: OutboxId, message: MessageId) -> None:
+    async def take_on(
+        self, *, owner: str, by: str, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Claim what a process that is gone was sending: see the port."""
+        taken: list[OutboxItem] = []
+        for row in self._tables.outbox.values():
+            sending = row.item.state is OutboxState.SENDING and row.owner == owner
+            if sending and row.item.thread.platform in platforms:
+                row.owner = by
+                row.item = replace(row.item, attempts=row.item.attempts + 1)
+                taken.append(row.item)
+        return taken
+
+    async def holds(self, item: OutboxId, attempt: int) -> bool:
+        """Whether the claim still holds: see the port."""
+        row = self._tables.outbox.get(item)
+        mine = row is not None and row.item.attempts == attempt
+        return mine and row is not None and row.item.state is OutboxState.SENDING
+
+    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
         """Mark the message as sent and bind the thread under it: see the port."""
-        row = self._move(item, OutboxEvent.ACCEPTED, OutboxState.SENT)
+        row = self._move(item, attempt, OutboxEvent.ACCEPTED, OutboxState.SENT)
         if row is None:
             return
         row.item = replace(row.item, message_id=message)
         if row.item.binds is not None:
             self._tables.bind(thread_under(row.item.thread, message), row.item.binds)
 
-    async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
+    async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back: see the port."""
-        row = self._move(item, OutboxEvent.POSTPONED, None)
+        row = self._move(item, attempt, OutboxEvent.POSTPONED, None)
         if row is not None:
             row.owner = None
             row.item = replace(row.item, not_before=until, error=error)
 
-    async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
+    async def settle(self, item: OutboxId, attempt: int, state: OutboxState, *, error: str) -> None:
         """End the message as dead or withheld: see the port."""
-        row = self._move(item, _BAD_ENDS[state], state)
+        row = self._move(item, attempt, _BAD_ENDS[state], state)
         if row is not None:
             row.item = replace(row.item, error=error)
-
-    async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
-        """Messages found `SENDING`: see the port."""
-        return [
-            row.item
-            for row in self._tables.outbox.values()
-            if row.item.state is OutboxState.SENDING and owner in (None, row.owner)
-        ]
 
     async def get(self, item: OutboxId) -> OutboxItem | None:
         """The message, or None: see the port."""
@@ -107,12 +118,14 @@ class MemoryOutbox:
                 yield row
 
     def _move(
-        self, item: OutboxId, event: OutboxEvent, said: OutboxState | None
+        self, item: OutboxId, attempt: int, event: OutboxEvent, said: OutboxState | None
     ) -> OutboxRow | None:
         """Let the event happen to the message; None where it had come to this end before."""
         row = self._tables.outbox.get(item)
         if row is None:
             raise Conflict(f"there is no outbox row {item}")
+        if row.item.attempts != attempt:
+            raise Conflict(f"outbox row was claimed again since attempt {attempt}")
         if row.item.state is said:
             return None
         row.item = replace(row.item, state=after(row.item.state, event))

@@ -54,10 +54,11 @@ class OutboxRow:
 
 @dataclass(slots=True)
 class WorkerRow:
-    """A process slot, and the sign of life after which it was taken over."""
+    """A process slot, the sign of life after which it was taken over, and who is still at it."""
 
     worker: Worker
     taken_at: datetime | None = None
+    taken_by: str | None = None
 
 
 @dataclass(slots=True)

@@ -78,9 +78,36 @@ def claiming(platforms: int) -> Statement:
     )
 
 
+@lru_cache(maxsize=16)
+def taking_on(platforms: int) -> Statement:
+    """Claims what a process that is gone was sending; a third finds it by its new owner."""
+    return (
+        sa.update(outbox)
+        .where(
+            outbox.c.state == _SENDING,
+            # Follows from the first condition; it is what the partial index is named by.
+            outbox.c.state.in_(_OPEN),
+            outbox.c.owner == bindparam("of"),
+            outbox.c.platform.in_([bindparam(f"platform{n}") for n in range(platforms)]),
+        )
+        .values(attempts=outbox.c.attempts + 1, owner=bindparam("by"))
+        .returning(*_ITEM)
+    )
+
+
+_claimed = sa.and_(
+    outbox.c.id == bindparam("this"),
+    outbox.c.state == _SENDING,
+    outbox.c.attempts == bindparam("attempt", type_=sa.BigInteger),
+)
+"""The message is being sent under the caller's claim."""
+
+_HOLDS = sa.select(outbox.c.id).where(_claimed)
+"""Tells whoever is about to send whether nobody else took the message on."""
+
 _SENT = (
     sa.update(outbox)
-    .where(outbox.c.id == bindparam("this"), outbox.c.state == _SENDING)
+    .where(_claimed)
     .values(state=word(OutboxState.SENT), message_id=bindparam("message"))
     .returning(outbox.c.binds, *thread_columns(outbox))
 )
@@ -88,7 +115,7 @@ _SENT = (
 
 _POSTPONE = (
     sa.update(outbox)
-    .where(outbox.c.id == bindparam("this"), outbox.c.state == _SENDING)
+    .where(_claimed)
     .values(state=_PENDING, not_before=bindparam("until"), error=bindparam("because"), owner=None)
 )
 """Hands a claimed message back."""
@@ -97,6 +124,7 @@ _SETTLE = (
     sa.update(outbox)
     .where(
         outbox.c.id == bindparam("this"),
+        outbox.c.attempts == bindparam("attempt", type_=sa.BigInteger),
         sa.or_(outbox.c.state == _SENDING, outbox.c.state == bindparam("also")),
     )
     .values(state=bindparam("becomes"), error=bindparam("because"))
@@ -105,17 +133,6 @@ _SETTLE = (
 
 _GET = sa.select(*_ITEM).where(outbox.c.id == bindparam("this"))
 """Reads a message, for people and for the refusal of an impossible change."""
-
-_UNRESOLVED = (
-    sa.select(*_ITEM)
-    # The second condition follows from the first; it is what the partial index is named by.
-    .where(outbox.c.state == _SENDING, outbox.c.state.in_(_OPEN))
-    .order_by(_IN_ORDER)
-)
-"""Finds what was handed to a platform by a process that did not live to hear the answer."""
-
-_UNRESOLVED_OF = _UNRESOLVED.where(outbox.c.owner == bindparam("by"))
-"""The same for one process."""
 
 _NEXT_TIME = sa.select(sa.func.min(outbox.c.not_before)).where(outbox.c.state == _PENDING)
 """Finds how long the dispatcher may sleep."""
@@ -164,19 +181,33 @@ class SqlOutbox:
         if not platforms:
             return []
         statement = claiming(len(platforms))
-        names: dict[str, Value] = {f"platform{n}": name for n, name in enumerate(platforms)}
-        page: dict[str, Value] = {"now": micros(now), "by": owner, "limit": limit, **names}
-        rows = await self._database.write(lambda t: t.all(statement, page))
-        # A RETURNING has no order of its own; the position is the last column.
-        return [_item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
+        page: dict[str, Value] = {"now": micros(now), "by": owner, "limit": limit}
+        page |= _names(platforms)
+        return _in_order(await self._database.write(lambda t: t.all(statement, page)))
 
-    async def sent(self, item: OutboxId, message: MessageId) -> None:
+    async def take_on(
+        self, *, owner: str, by: str, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Claim what a process that is gone was sending: see the port."""
+        if not platforms:
+            return []
+        statement = taking_on(len(platforms))
+        given: dict[str, Value] = {"of": owner, "by": by, **_names(platforms)}
+        return _in_order(await self._database.write(lambda t: t.all(statement, given)))
+
+    async def holds(self, item: OutboxId, attempt: int) -> bool:
+        """Whether the claim still holds: see the port."""
+        mine: dict[str, Value] = {"this": item, "attempt": attempt}
+        return await self._database.read(lambda t: t.one(_HOLDS, mine)) is not None
+
+    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
         """Mark the message as sent and bind the thread under it: see the port."""
+        mine: dict[str, Value] = {"this": item, "attempt": attempt, "message": message}
 
         def work(transaction: Transaction) -> None:
-            row = transaction.one(_SENT, {"this": item, "message": message})
+            row = transaction.one(_SENT, mine)
             if row is None:
-                _explain(transaction, item, OutboxEvent.ACCEPTED, OutboxState.SENT)
+                _explain(transaction, item, attempt, OutboxEvent.ACCEPTED, OutboxState.SENT)
                 return
             binds, *thread = row
             if binds is not None:
@@ -185,33 +216,28 @@ class SqlOutbox:
 
         await self._database.write(work)
 
-    async def postpone(self, item: OutboxId, *, until: datetime, error: str) -> None:
+    async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back: see the port."""
-        later: dict[str, Value] = {"until": micros(until), "because": plain(error), "this": item}
+        mine: dict[str, Value] = {"this": item, "attempt": attempt}
+        later: dict[str, Value] = {"until": micros(until), "because": plain(error)}
 
         def work(transaction: Transaction) -> None:
-            if not transaction.run(_POSTPONE, later):
-                _explain(transaction, item, OutboxEvent.POSTPONED, None)
+            if not transaction.run(_POSTPONE, {**mine, **later}):
+                _explain(transaction, item, attempt, OutboxEvent.POSTPONED, None)
 
         await self._database.write(work)
 
-    async def settle(self, item: OutboxId, state: OutboxState, *, error: str) -> None:
+    async def settle(self, item: OutboxId, attempt: int, state: OutboxState, *, error: str) -> None:
         """End the message as dead or withheld: see the port."""
         event, also = _ENDS[state]
+        mine: dict[str, Value] = {"this": item, "attempt": attempt}
         end: dict[str, Value] = {"becomes": state.value, "also": also.value}
 
         def work(transaction: Transaction) -> None:
-            if not transaction.run(_SETTLE, {"this": item, "because": plain(error), **end}):
-                _explain(transaction, item, event, state)
+            if not transaction.run(_SETTLE, {**mine, "because": plain(error), **end}):
+                _explain(transaction, item, attempt, event, state)
 
         await self._database.write(work)
-
-    async def unresolved(self, *, owner: str | None = None) -> list[OutboxItem]:
-        """Messages found `SENDING`: see the port."""
-        statement = _UNRESOLVED if owner is None else _UNRESOLVED_OF
-        given: dict[str, Value] = {} if owner is None else {"by": owner}
-        rows = await self._database.scan(lambda t: t.all(statement, given))
-        return [_item_of(row) for row in rows]
 
     async def get(self, item: OutboxId) -> OutboxItem | None:
         """The message, or None: see the port."""
@@ -236,16 +262,31 @@ class SqlOutbox:
         return None if row is None or row[0] is None else int(row[0])
 
 
+def _names(platforms: Sequence[Platform]) -> dict[str, Value]:
+    return {f"platform{n}": name for n, name in enumerate(platforms)}
+
+
+def _in_order(rows: Sequence[Row]) -> list[OutboxItem]:
+    """The messages, oldest first: a RETURNING has no order; the position is the last column."""
+    return [_item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
+
+
 def _explain(
-    transaction: Transaction, item: OutboxId, event: OutboxEvent, said: OutboxState | None
+    transaction: Transaction,
+    item: OutboxId,
+    attempt: int,
+    event: OutboxEvent,
+    said: OutboxState | None,
 ) -> None:
     """Why a change did not apply: nothing to say where it was made before, else a `Conflict`."""
     row = transaction.one(_GET, {"this": item})
     if row is None:
         raise Conflict(f"there is no outbox row {item}")
-    state = _item_of(row).state
-    if state is not said:
-        after(state, event)
+    now = _item_of(row)
+    if now.attempts != attempt:
+        raise Conflict(f"outbox row was claimed again since attempt {attempt}")
+    if now.state is not said:
+        after(now.state, event)
 
 
 def _item_of(row: Row) -> OutboxItem:

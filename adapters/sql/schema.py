@@ -239,9 +239,12 @@ workers = sa.Table(
     _text("role"),
     _moment("seen_at"),
     _moment("taken_at", nullable=True),
+    _maybe("taken_by"),
     implicit_returning=False,
 )
-"""Process slots. `taken_at` is the sign of life after which somebody took the work over."""
+"""Process slots. `taken_at` is the sign of life after which somebody took the work over, `taken_by`
+who is still at it.
+"""
 
 counters = sa.Table(
     "counters",

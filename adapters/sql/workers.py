@@ -33,9 +33,24 @@ _SILENT = (
 _TAKE_OVER = (
     sa.update(workers)
     .where(workers.c.slot == bindparam("this"), workers.c.seen_at == bindparam("at"), _NOT_TAKEN)
-    .values(taken_at=workers.c.seen_at)
+    .values(taken_at=workers.c.seen_at, taken_by=bindparam("by"))
 )
 """Lets one process take over, if the silent one has not come back since."""
+
+_INHERIT = (
+    sa.update(workers)
+    .where(workers.c.taken_by == bindparam("of"), workers.c.taken_at == workers.c.seen_at)
+    .values(taken_by=bindparam("by"))
+    .returning(workers.c.slot)
+)
+"""Hands on what a process was taking over when it was gone itself."""
+
+_TAKEN_UP = (
+    sa.update(workers)
+    .where(workers.c.slot == bindparam("this"), workers.c.taken_by == bindparam("by"))
+    .values(taken_by=None)
+)
+"""Ends a take-over."""
 
 
 class SqlWorkers:
@@ -58,7 +73,18 @@ class SqlWorkers:
         rows = await self._database.read(lambda t: t.all(_SILENT, {"since": micros(since)}))
         return [Worker(slot=slot, role=role, seen_at=moment(at)) for slot, role, at in rows]
 
-    async def take_over(self, slot: str, *, seen_at: datetime) -> bool:
+    async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:
         """Claim a silent worker's work: see the port."""
-        claim: dict[str, Value] = {"this": slot, "at": micros(seen_at)}
+        claim: dict[str, Value] = {"this": slot, "at": micros(seen_at), "by": by}
         return await self._database.write(lambda t: t.run(_TAKE_OVER, claim)) == 1
+
+    async def inherit(self, slot: str, *, by: str) -> list[str]:
+        """Claim the take-overs that a worker left under way: see the port."""
+        claim: dict[str, Value] = {"of": slot, "by": by}
+        rows = await self._database.write(lambda t: t.all(_INHERIT, claim))
+        return sorted(str(row[0]) for row in rows)
+
+    async def taken_up(self, slot: str, *, by: str) -> None:
+        """End a take-over: see the port."""
+        mine: dict[str, Value] = {"this": slot, "by": by}
+        await self._database.write(lambda t: t.run(_TAKEN_UP, mine))

@@ -117,9 +117,9 @@ async def test_one_message_of_a_thread_goes_at_a_time_and_in_order(
 
     assert ids(await claim(store, clock)) == ids([one, elsewhere])
     assert await claim(store, clock) == []
-    await store.outbox.sent(one.id, MessageId("17.1"))
+    await store.outbox.sent(one.id, 1, MessageId("17.1"))
     assert ids(await claim(store, clock)) == [two.id]
-    await store.outbox.settle(two.id, OutboxState.DEAD, error="too long")
+    await store.outbox.settle(two.id, 1, OutboxState.DEAD, error="too long")
     assert ids(await claim(store, clock)) == [three.id]
 
 
@@ -130,7 +130,7 @@ async def test_a_postponed_message_holds_its_thread_back(
     await store.outbox.enqueue([one, two])
     await claim(store, clock)
 
-    await store.outbox.postpone(one.id, until=clock.now() + 5 * SECOND, error="slow down")
+    await store.outbox.postpone(one.id, 1, until=clock.now() + 5 * SECOND, error="slow down")
 
     assert await claim(store, clock) == []
     await clock.advance(5 * SECOND)
@@ -185,7 +185,7 @@ async def test_two_processes_never_claim_the_same_message(
             claimed = await claim(store, clock, owner=owner, limit=3)
             for item in claimed:
                 order.setdefault(item.thread, []).append(item.id)
-                await store.outbox.sent(item.id, MessageId(f"sent-{item.id}"))
+                await store.outbox.sent(item.id, 1, MessageId(f"sent-{item.id}"))
             if not claimed and await store.outbox.count(OutboxState.SENT) == len(items):
                 return
 
@@ -202,7 +202,7 @@ async def test_a_sent_message_knows_the_platforms_id(
     await store.outbox.enqueue([item])
     await claim(store, clock)
 
-    await store.outbox.sent(item.id, MessageId("17.1"))
+    await store.outbox.sent(item.id, 1, MessageId("17.1"))
 
     stored = await store.outbox.get(item.id)
     assert stored is not None
@@ -218,7 +218,7 @@ async def test_the_thread_under_a_message_is_bound_when_it_is_sent(
     await store.outbox.enqueue([item])
     await claim(store, clock)
 
-    await store.outbox.sent(item.id, MessageId("17.9"))
+    await store.outbox.sent(item.id, 1, MessageId("17.9"))
 
     assert await store.conversations.bound(thread("17.9")) == briefing
     assert await store.conversations.bound(ThreadRef(CHANNEL)) is None
@@ -234,7 +234,7 @@ async def test_a_message_sent_into_a_thread_binds_that_thread(
     await store.outbox.enqueue([item])
     await claim(store, clock)
 
-    await store.outbox.sent(item.id, MessageId("17.9"))
+    await store.outbox.sent(item.id, 1, MessageId("17.9"))
 
     assert await store.conversations.bound(THREAD) == briefing
     earlier = await store.conversations.earlier(THREAD)
@@ -248,9 +248,9 @@ async def test_saying_again_that_it_was_sent_changes_nothing(
     item = rows.item()
     await store.outbox.enqueue([item])
     await claim(store, clock)
-    await store.outbox.sent(item.id, MessageId("17.1"))
+    await store.outbox.sent(item.id, 1, MessageId("17.1"))
 
-    await store.outbox.sent(item.id, MessageId("17.2"))
+    await store.outbox.sent(item.id, 1, MessageId("17.2"))
 
     stored = await store.outbox.get(item.id)
     assert stored is not None
@@ -265,11 +265,11 @@ async def test_what_was_not_claimed_cannot_be_sent_or_postponed(
 
     for key in (item.id, OutboxId("none")):
         with pytest.raises(Conflict):
-            await store.outbox.sent(key, MessageId("17.1"))
+            await store.outbox.sent(key, 0, MessageId("17.1"))
         with pytest.raises(Conflict):
-            await store.outbox.postpone(key, until=clock.now(), error="")
+            await store.outbox.postpone(key, 0, until=clock.now(), error="")
         with pytest.raises(Conflict):
-            await store.outbox.settle(key, OutboxState.DEAD, error="")
+            await store.outbox.settle(key, 0, OutboxState.DEAD, error="")
 
     assert await store.outbox.get(item.id) == item
 
@@ -281,14 +281,14 @@ async def test_a_dead_message_keeps_the_reason(
     await store.outbox.enqueue([item])
     await claim(store, clock)
 
-    await store.outbox.settle(item.id, OutboxState.DEAD, error="channel_not_found")
-    await store.outbox.settle(item.id, OutboxState.DEAD, error="said again")
+    await store.outbox.settle(item.id, 1, OutboxState.DEAD, error="channel_not_found")
+    await store.outbox.settle(item.id, 1, OutboxState.DEAD, error="said again")
 
     stored = await store.outbox.get(item.id)
     assert stored is not None
     assert (stored.state, stored.error) == (OutboxState.DEAD, "channel_not_found")
     with pytest.raises(Conflict):
-        await store.outbox.sent(item.id, MessageId("17.1"))
+        await store.outbox.sent(item.id, 1, MessageId("17.1"))
 
 
 @pytest.mark.parametrize("claimed", [True, False], ids=["claimed", "pending"])
@@ -300,14 +300,21 @@ async def test_a_message_may_be_withheld_before_and_after_it_was_claimed(
     if claimed:
         await claim(store, clock)
 
-    await store.outbox.settle(item.id, OutboxState.WITHHELD, error="not on the list")
+    attempt = 1 if claimed else 0
+    await store.outbox.settle(item.id, attempt, OutboxState.WITHHELD, error="not on the list")
 
     stored = await store.outbox.get(item.id)
     assert stored is not None
     assert (stored.state, stored.error) == (OutboxState.WITHHELD, "not on the list")
 
 
-async def test_what_a_process_left_being_sent_is_found(
+async def take_on(
+    store: Store, owner: str, by: str, platforms: tuple[Platform, ...] = (SLACK,)
+) -> list[OutboxItem]:
+    return await store.outbox.take_on(owner=owner, by=by, platforms=platforms)
+
+
+async def test_what_a_process_left_being_sent_is_taken_on(
     open_again: Opener, rows: Rows, clock: ManualClock
 ) -> None:
     items = [rows.item(thread=thread(str(number))) for number in range(3)]
@@ -317,8 +324,81 @@ async def test_what_a_process_left_being_sent_is_found(
         await claim(store, clock, owner="there", limit=1)
 
     async with open_again() as store:
-        assert ids(await store.outbox.unresolved(owner="here")) == [items[0].id]
-        assert ids(await store.outbox.unresolved()) == [items[0].id, items[1].id]
+        [mine] = await take_on(store, "here", "here")
+        assert (mine.id, mine.state, mine.attempts) == (items[0].id, OutboxState.SENDING, 2)
+        assert await store.outbox.get(mine.id) == mine
+        assert ids(await take_on(store, "there", "here")) == [items[1].id]
+        assert await take_on(store, "there", "here") == []
+
+
+async def test_what_its_taker_left_is_taken_on_by_a_third(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    item = rows.item()
+    await store.outbox.enqueue([item])
+    await claim(store, clock, owner="first")
+    await take_on(store, "first", "second")
+
+    [third] = await take_on(store, "second", "third")
+
+    assert (third.id, third.attempts) == (item.id, 3)
+
+
+async def test_only_messages_of_its_platforms_are_taken_on(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    items = [rows.item(), rows.item(thread=ThreadRef(ChannelRef(TERMINAL, "", "#ops")))]
+    await store.outbox.enqueue(items)
+    await claim(store, clock, owner="first", platforms=(SLACK, TERMINAL))
+
+    assert await take_on(store, "first", "second", ()) == []
+    assert ids(await take_on(store, "first", "second", (TERMINAL,))) == [items[1].id]
+    assert ids(await take_on(store, "first", "second", (SLACK, TERMINAL))) == [items[0].id]
+
+
+async def test_who_was_taken_for_dead_can_write_nothing_about_its_messages(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    item = rows.item()
+    await store.outbox.enqueue([item])
+    [late] = await claim(store, clock, owner="stale")
+    assert await store.outbox.holds(item.id, late.attempts)
+    [taken] = await take_on(store, "stale", "taker")
+
+    assert not await store.outbox.holds(item.id, late.attempts)
+    with pytest.raises(Conflict):
+        await store.outbox.sent(item.id, late.attempts, MessageId("17.1"))
+    with pytest.raises(Conflict):
+        await store.outbox.postpone(item.id, late.attempts, until=clock.now(), error="late")
+    for state in (OutboxState.DEAD, OutboxState.WITHHELD):
+        with pytest.raises(Conflict):
+            await store.outbox.settle(item.id, late.attempts, state, error="late")
+
+    assert await store.outbox.get(item.id) == taken
+    assert await store.outbox.holds(item.id, taken.attempts)
+    await store.outbox.sent(item.id, taken.attempts, MessageId("17.2"))
+    with pytest.raises(Conflict):
+        await store.outbox.sent(item.id, late.attempts, MessageId("17.1"))
+    stored = await store.outbox.get(item.id)
+    assert stored is not None
+    assert (stored.state, stored.message_id) == (OutboxState.SENT, "17.2")
+
+
+async def test_a_claim_ends_with_a_message_that_was_handed_back(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    item = rows.item()
+    await store.outbox.enqueue([item])
+    [first] = await claim(store, clock, owner="stale")
+    await store.outbox.postpone(item.id, first.attempts, until=clock.now(), error="")
+    assert not await store.outbox.holds(item.id, first.attempts)
+    [second] = await claim(store, clock, owner="other")
+
+    with pytest.raises(Conflict):
+        await store.outbox.sent(item.id, first.attempts, MessageId("17.1"))
+
+    assert await store.outbox.get(item.id) == second
+    assert not await store.outbox.holds(OutboxId("none"), 1)
 
 
 async def test_the_next_time_is_the_earliest_of_what_is_pending(
@@ -344,9 +424,9 @@ async def test_messages_are_counted_by_state(store: Store, rows: Rows, clock: Ma
     items = [rows.item(thread=thread(str(number))) for number in range(6)]
     await store.outbox.enqueue(items)
     await claim(store, clock, limit=4)
-    await store.outbox.sent(items[0].id, MessageId("1"))
-    await store.outbox.settle(items[1].id, OutboxState.DEAD, error="")
-    await store.outbox.settle(items[2].id, OutboxState.WITHHELD, error="")
+    await store.outbox.sent(items[0].id, 1, MessageId("1"))
+    await store.outbox.settle(items[1].id, 1, OutboxState.DEAD, error="")
+    await store.outbox.settle(items[2].id, 1, OutboxState.WITHHELD, error="")
 
     counts = {state: await store.outbox.count(state) for state in OutboxState}
 
@@ -371,8 +451,8 @@ async def test_the_oldest_message_that_is_not_final_says_since_when(
     await claim(store, clock)
     assert await store.outbox.oldest_pending() == began
 
-    await store.outbox.sent(first.id, MessageId("1"))
+    await store.outbox.sent(first.id, 1, MessageId("1"))
     assert await store.outbox.oldest_pending() == began + SECOND
 
-    await store.outbox.sent(second.id, MessageId("2"))
+    await store.outbox.sent(second.id, 1, MessageId("2"))
     assert await store.outbox.oldest_pending() is None

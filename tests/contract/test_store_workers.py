@@ -52,7 +52,7 @@ async def test_exactly_one_takes_a_silent_workers_work_over(
     worker = await beat(store, clock)
 
     won = await asyncio.gather(
-        *(store.workers.take_over("a", seen_at=worker.seen_at) for _ in range(8))
+        *(store.workers.take_over("a", seen_at=worker.seen_at, by="b") for _ in range(8))
     )
 
     assert sum(won) == 1
@@ -64,20 +64,46 @@ async def test_a_worker_that_came_back_is_not_taken_over(store: Store, clock: Ma
     await clock.advance(MINUTE)
     await beat(store, clock)
 
-    assert not await store.workers.take_over("a", seen_at=silent.seen_at)
-    assert not await store.workers.take_over("none", seen_at=silent.seen_at)
+    assert not await store.workers.take_over("a", seen_at=silent.seen_at, by="b")
+    assert not await store.workers.take_over("none", seen_at=silent.seen_at, by="b")
 
 
 async def test_a_worker_that_falls_silent_again_can_be_taken_over_again(
     store: Store, clock: ManualClock
 ) -> None:
     first = await beat(store, clock)
-    assert await store.workers.take_over("a", seen_at=first.seen_at)
+    assert await store.workers.take_over("a", seen_at=first.seen_at, by="b")
     await clock.advance(MINUTE)
     second = await beat(store, clock)
 
     assert await store.workers.silent(since=clock.now() + MINUTE) == [second]
-    assert await store.workers.take_over("a", seen_at=second.seen_at)
+    assert await store.workers.take_over("a", seen_at=second.seen_at, by="b")
+
+
+async def test_a_take_over_whose_taker_is_gone_is_inherited(
+    store: Store, clock: ManualClock
+) -> None:
+    for slot in ("a", "b", "c"):
+        silent = await beat(store, clock, slot)
+        assert await store.workers.take_over(slot, seen_at=silent.seen_at, by="taker")
+    await store.workers.taken_up("b", by="taker")
+
+    assert await store.workers.inherit("taker", by="third") == ["a", "c"]
+    assert await store.workers.inherit("taker", by="fourth") == []
+    await store.workers.taken_up("a", by="taker")
+    await store.workers.taken_up("c", by="third")
+    assert await store.workers.inherit("third", by="third") == ["a"]
+
+
+async def test_a_worker_that_came_back_takes_its_own_work_up(
+    store: Store, clock: ManualClock
+) -> None:
+    silent = await beat(store, clock)
+    await store.workers.take_over("a", seen_at=silent.seen_at, by="taker")
+    await clock.advance(MINUTE)
+    await beat(store, clock)
+
+    assert await store.workers.inherit("taker", by="third") == []
 
 
 async def test_signs_of_life_are_there_after_a_restart(

@@ -53,8 +53,8 @@ ELSEWHERE = {
 RECOVERIES = (
     ("inbox.append", AFTER, ("inbox.pending",)),
     ("model.stream", BEFORE, ("turns.begin", "model.stream")),
-    ("chat.send", BEFORE, ("outbox.unresolved", "outbox.postpone", "outbox.claim")),
-    ("chat.send", AFTER, ("outbox.unresolved", "chat.find", "outbox.sent")),
+    ("chat.send", BEFORE, ("outbox.take_on", "outbox.postpone", "outbox.claim")),
+    ("chat.send", AFTER, ("outbox.take_on", "chat.find", "outbox.sent")),
 )
 """What a life dies of, and the methods at which the one that recovers from it dies."""
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -135,11 +136,53 @@ async def test_a_message_that_another_process_took_on_stops_nothing(tmp_path: Pa
         outbox = desk.desk.parts.store.outbox
 
         async def taken_over(item: OutboxItem) -> None:
-            await outbox.postpone(item.id, until=desk.clock.now(), error="taken over")
+            await outbox.take_on(owner="all-0", by="other", platforms=[TERMINAL])
+            await outbox.postpone(
+                item.id, item.attempts + 1, until=desk.clock.now(), error="taken over"
+            )
 
         chat.meanwhile = taken_over
         assert await desk.ask("hello") == "Fine."
         assert await desk.ask("still there?") == "Fine."
+
+
+async def test_who_stood_still_between_claim_and_send_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for dead meanwhile, and the other has the message now."""
+    chat = MemoryChat()
+    async with running_desk(tmp_path, chat=chat, alone=False) as desk:
+        outbox = desk.desk.parts.store.outbox
+        claim = outbox.claim
+
+        async def slowly(
+            *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+        ) -> list[OutboxItem]:
+            claimed = await claim(now=now, owner=owner, limit=limit, platforms=platforms)
+            await outbox.take_on(owner=owner, by="taker", platforms=platforms)
+            return claimed
+
+        monkeypatch.setattr(outbox, "claim", slowly)
+        await desk.say("hello")
+        await desk.quiet()
+        assert chat.texts == []
+        assert await outbox.count(OutboxState.SENDING) == 1
+
+
+async def test_what_stood_still_while_it_sent_ends_as_its_taker_says(tmp_path: Path) -> None:
+    chat = Forgetful()
+    async with running_desk(tmp_path, chat=chat, alone=False) as desk:
+        outbox = desk.desk.parts.store.outbox
+
+        async def taken_and_found(item: OutboxItem) -> None:
+            [taken] = await outbox.take_on(owner="all-0", by="taker", platforms=[TERMINAL])
+            await outbox.sent(item.id, taken.attempts, MessageId("theirs"))
+
+        chat.meanwhile = taken_and_found
+        await desk.ask("hello")
+        stored = await outbox.get(chat.shown[0].item.id)
+        assert stored is not None
+        assert (stored.state, stored.message_id) == (OutboxState.SENT, "theirs")
 
 
 async def test_a_growing_answer_that_was_not_written_down_becomes_the_answer(
@@ -166,11 +209,11 @@ async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sendin
     clock, chat, looked = ManualClock(), Forgetful(), asyncio.Event()
     store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
     await store.outbox.enqueue([outbox_item("once", at=clock.now())])
-    unresolved = store.outbox.unresolved
+    take_on = store.outbox.take_on
 
-    async def slowly(*, owner: str | None = None) -> list[OutboxItem]:
+    async def slowly(*, owner: str, by: str, platforms: Sequence[Platform]) -> list[OutboxItem]:
         await settle()
-        found = await unresolved(owner=owner)
+        found = await take_on(owner=owner, by=by, platforms=platforms)
         looked.set()
         return found
 
@@ -179,7 +222,7 @@ async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sendin
 
     chat.meanwhile = looked_first
 
-    monkeypatch.setattr(store.outbox, "unresolved", slowly)
+    monkeypatch.setattr(store.outbox, "take_on", slowly)
     desk = _desk(store, chat, clock)
     opened = Opened(
         parts=desk.parts,

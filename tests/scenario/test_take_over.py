@@ -16,10 +16,11 @@ from bot.role import Role
 from bot.wiring import Desk, Parts, wire
 from runtime.errors import Retryable
 from runtime.ids import AgentName, RunId, TimeOrderedIds
+from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import Worker
 from runtime.schedules import NewSchedule
-from tests.support.build import ANN, DM, OPS, TERMINAL, team
+from tests.support.build import ANN, DM, OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.faults import failing_times
@@ -51,6 +52,7 @@ class Peer:
     def __post_init__(self) -> None:
         self.store = MemoryStore(clock=self.clock, ids=TimeOrderedIds(self.clock))
         self.durable = Watched(self.clock)
+        self.chat = MemoryChat()
 
     def desk(self) -> Desk:
         """The process, put together."""
@@ -65,7 +67,7 @@ class Peer:
                 store=self.store,
                 durable=self.durable,
                 models={},
-                chats={TERMINAL: MemoryChat()},
+                chats={TERMINAL: self.chat},
                 timetable=CronsimTimetable(),
             )
         )
@@ -145,6 +147,38 @@ async def test_a_process_gives_a_sign_of_life_before_it_takes_up_its_own_work() 
     async with peer.running():
         silent = await peer.store.workers.silent(since=peer.clock.now() - timedelta(seconds=9))
         assert silent == []
+
+
+async def test_a_message_whose_sender_and_whose_taker_are_dead_is_sent_by_a_third() -> None:
+    for reconciled in (False, True):
+        peer = Peer()
+        outbox, workers = peer.store.outbox, peer.store.workers
+        await outbox.enqueue([outbox_item("lost?", at=peer.clock.now())])
+        await peer.sign("web-2")
+        await outbox.claim(now=peer.clock.now(), owner="web-2", platforms=[TERMINAL])
+        await peer.clock.advance(20.0)
+        await peer.sign("web-1")
+        dead = (await workers.silent(since=peer.clock.now()))[0]
+        assert await workers.take_over("web-2", seen_at=dead.seen_at, by="web-1")
+        if reconciled:
+            await outbox.take_on(owner="web-2", by="web-1", platforms=[TERMINAL])
+        async with peer.running():
+            await peer.clock.advance(15.0)
+            assert peer.chat.texts == ["lost?"]
+            assert sorted(peer.durable.asked) == ["web-1", "web-2"]
+            await peer.clock.advance(60.0)
+            assert sorted(peer.durable.asked) == ["web-1", "web-2"]
+        assert await outbox.count(OutboxState.SENT) == 1
+
+
+async def test_a_take_over_that_an_earlier_life_began_is_seen_through() -> None:
+    peer = Peer()
+    await peer.sign("web-1")
+    [dead] = await peer.store.workers.silent(since=peer.clock.now() + timedelta(seconds=1))
+    assert await peer.store.workers.take_over("web-1", seen_at=dead.seen_at, by="web-0")
+    async with peer.running():
+        await peer.clock.advance(10.0)
+        assert peer.durable.asked == ["web-1"]
 
 
 async def test_the_planned_times_that_a_dead_clock_left_are_carried_out_by_another() -> None:

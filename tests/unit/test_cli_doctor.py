@@ -150,7 +150,7 @@ async def test_messages_that_were_set_aside_are_wrong(machine: Machine) -> None:
         item = Rows(clock).item()
         await store.outbox.enqueue([item])
         await store.outbox.claim(now=clock.now(), owner="x", platforms=[item.thread.platform])
-        await store.outbox.settle(item.id, OutboxState.DEAD, error="channel_not_found")
+        await store.outbox.settle(item.id, 1, OutboxState.DEAD, error="channel_not_found")
     found = (await machine.look())["outbox"]
     assert (found.state, found.found) == (State.WRONG, "0 waiting, 1 undeliverable, 0 withheld")
 
@@ -184,7 +184,7 @@ async def test_a_postgres_database_is_read_and_left_as_it_is(
     ids = TimeOrderedIds(clock)
     assert sqlite_file(settings.database_url, machine.data) is None
     async with open_store(settings.database_url, data_dir=machine.data, clock=clock, ids=ids):
-        assert (await machine.look())["database"].found == "up to date (version 0001)"
+        assert (await machine.look())["database"].found == "up to date (version 0002)"
     async with glance(settings.database_url, data_dir=machine.data, clock=clock, ids=ids) as found:
         assert found is not None
         assert (await read_outbox(found.store)).waiting == 0

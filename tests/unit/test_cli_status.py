@@ -73,7 +73,7 @@ async def fill(store: SqlStore, clock: ManualClock) -> None:
     [claimed, *_] = await store.outbox.claim(
         now=clock.now(), owner="all-0", platforms=[OPS.platform]
     )
-    await store.outbox.settle(claimed.id, OutboxState.DEAD, error="channel_not_found")
+    await store.outbox.settle(claimed.id, 1, OutboxState.DEAD, error="channel_not_found")
 
 
 def message(key: str, thread: ThreadRef, clock: ManualClock) -> OutboxItem:
@@ -99,7 +99,7 @@ async def test_beside_a_running_process(settings: Settings, clock: ManualClock) 
         status = await read_status(settings, clock)
     assert in_words(status).splitlines() == [
         f"Running    process {os.getpid()} (all) since Mon 05 Jan 2026 09:00",
-        "Database   up to date (version 0001)",
+        "Database   up to date (version 0002)",
         "Outbox     1 waiting, the oldest since Mon 05 Jan 2026 09:00, 1 undeliverable",
         f"Schedules  #1 every day at 8:30 -> #ops, next Mon 05 Jan 2026 09:30: {SHORTENED}",
         "Last runs  #1 Sun 04 Jan 2026 09:00: failed, the model did not answer",

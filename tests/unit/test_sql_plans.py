@@ -47,6 +47,7 @@ MAY_SCAN = {
     "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
     "outbox._COUNT": "counts what was sent, which nobody does on a hot path",
     "schedules._ALL": "reads all schedules, because all are asked for",
+    "workers._INHERIT": "a handful of rows",
     "workers._SILENT": "a handful of rows",
 }
 
@@ -72,6 +73,7 @@ def _statements(module: ModuleType) -> Iterator[tuple[str, Statement]]:
 STATEMENTS = {
     **{name: statement for module in MODULES for name, statement in _statements(module)},
     "outbox.claiming": outbox.claiming(3),
+    "outbox.taking_on": outbox.taking_on(3),
 }
 
 
