@@ -424,6 +424,38 @@ class Workers(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Bytes that came in or are to go out, apart from every agent's workspace."""
+
+    async def keep(
+        self,
+        file: FileId,
+        pieces: AsyncIterator[bytes],
+        *,
+        name: str,
+        media_type: str,
+        most: int,
+    ) -> OutFile:
+        """Store a file under that id; a whole one that is there already is left as it is.
+
+        Raises:
+            Refused: it has more bytes than `most`; nothing of it is kept.
+        """
+        ...
+
+    async def read(self, file: FileId) -> bytes:
+        """The bytes of a file.
+
+        Raises:
+            Permanent: it is not there, or not any more.
+        """
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete files stored before that time; returns how many."""
+        ...
+
+
 class Store(Protocol):
     """The database. Each part is a port of its own; some transactions span parts, and say so."""
 
@@ -455,6 +487,11 @@ class Store(Protocol):
     @property
     def workers(self) -> Workers:
         """Processes."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """Files that came in or are to go out."""
         ...
 
     async def check(self) -> None:
@@ -569,38 +606,6 @@ class FetchesFiles(Protocol):
             Retryable: the platform could not be asked.
             Permanent: it is gone, or we may not have it.
         """
-        ...
-
-
-class Files(Protocol):
-    """Bytes that came in or are to go out, apart from every agent's workspace."""
-
-    async def keep(
-        self,
-        file: FileId,
-        pieces: AsyncIterator[bytes],
-        *,
-        name: str,
-        media_type: str,
-        most: int,
-    ) -> OutFile:
-        """Store a file under that id; a whole one that is there already is left as it is.
-
-        Raises:
-            Refused: it has more bytes than `most`; nothing of it is kept.
-        """
-        ...
-
-    async def read(self, file: FileId) -> bytes:
-        """The bytes of a file.
-
-        Raises:
-            Permanent: it is not there, or not any more.
-        """
-        ...
-
-    async def forget(self, *, before: datetime) -> int:
-        """Delete files stored before that time; returns how many."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
 from adapters.memory.store_outbox import MemoryOutbox
 from adapters.memory.store_schedules import MemorySchedules
@@ -65,6 +66,7 @@ class MemoryStore:
         self._outbox = MemoryOutbox(tables)
         self._schedules = MemorySchedules(tables)
         self._workers = MemoryWorkers(tables)
+        self._files = MemoryFiles(clock)
 
     @property
     def inbox(self) -> MemoryInbox:
@@ -95,6 +97,11 @@ class MemoryStore:
     def workers(self) -> MemoryWorkers:
         """Processes."""
         return self._workers
+
+    @property
+    def files(self) -> MemoryFiles:
+        """Files that came in or are to go out."""
+        return self._files
 
     async def check(self) -> None:
         """Memory always answers."""

@@ -1,9 +1,10 @@
 """The tables, once, for SQLite and for Postgres.
 
-Columns hold only text and integers, so that a statement needs no conversion on either database:
-times are microseconds since 1970 in UTC, states are their words, and whatever is only ever read
-as a whole is JSON in a `body`. The indexes on the keys of the hot questions are partial: they
-hold the few rows that are still to be worked on, however long the history grows.
+Columns hold only text and integers (and pieces of files, bytes), so that a statement needs no
+conversion on either database: times are microseconds since 1970 in UTC, states are their words,
+and whatever is only ever read as a whole is JSON in a `body`. The indexes on the keys of the hot
+questions are partial: they hold the few rows that are still to be worked on, however long the
+history grows.
 """
 
 import sqlalchemy as sa
@@ -254,3 +255,28 @@ counters = sa.Table(
     implicit_returning=False,
 )
 """Numbers that people use, given out without gaps. The row is the lock."""
+
+files = sa.Table(
+    "files",
+    metadata,
+    _text("id", key=True),
+    _text("name"),
+    _text("media_type"),
+    _number("size"),
+    _moment("kept_at"),
+    implicit_returning=False,
+)
+"""Whole files: what came in with messages, and what goes out with them."""
+
+file_pieces = sa.Table(
+    "file_pieces",
+    metadata,
+    _text("file", key=True),
+    _number("number", key=True),
+    sa.Column("bytes", sa.LargeBinary, nullable=False),
+    _moment("kept_at"),
+    implicit_returning=False,
+)
+"""The bytes of files, in order; those of a file that has no row in `files` never became whole."""
+
+sa.Index("ix_file_pieces_kept_at", file_pieces.c.kept_at)

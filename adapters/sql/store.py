@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapters.sql.conversations import SqlConversations
 from adapters.sql.database import Database
+from adapters.sql.files import SqlFiles
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.outbox import SqlOutbox
 from adapters.sql.schedules import SqlSchedules
@@ -32,6 +33,7 @@ class SqlStore:
         self._outbox = SqlOutbox(database)
         self._schedules = SqlSchedules(database)
         self._workers = SqlWorkers(database)
+        self._files = SqlFiles(database, clock=clock)
 
     @property
     def inbox(self) -> SqlInbox:
@@ -62,6 +64,11 @@ class SqlStore:
     def workers(self) -> SqlWorkers:
         """Processes."""
         return self._workers
+
+    @property
+    def files(self) -> SqlFiles:
+        """Files that came in or are to go out."""
+        return self._files
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""

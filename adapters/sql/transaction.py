@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
-Value = str | int | None
+Value = str | int | bytes | None
 """What a column can hold: see `adapters.sql.schema`."""
 Params = Mapping[str, Value]
 Row = Sequence[Any]

@@ -25,7 +25,7 @@ class FileRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutFile:
-    """A file that goes out with a message; its bytes are in the file store under its id.
+    """A file in the file store, where its bytes are under its id; it may go out with a message.
 
     Attributes:
         id: its id in the file store.
@@ -38,3 +38,8 @@ class OutFile:
     name: str
     media_type: str
     size: int
+
+
+def too_large(name: str, most: int) -> str:
+    """Why a file is not taken, for people; `most` is in bytes."""
+    return f"{name or 'The file'} has more than {most / 1_000_000:g} MB, which is the most I take."
