@@ -5,6 +5,7 @@ stay in its memory to the end.
 """
 
 # ruff: noqa: PLC0415 - imports inside functions are the point of this module
+import importlib
 import sys
 
 from bot.role import Role
@@ -30,8 +31,12 @@ def work(role: Role, *, terminal: bool = False) -> None:
     from bot.program import complete, supervised
 
     with supervised() as program:
-        settings = program.load_to_run(role, terminal=terminal)
+        settings = program.load_to_run(role, terminal=terminal, meanwhile=_import_the_rest)
         with program.logging(role):
             from bot.lifecycle import run as live
 
             raise SystemExit(complete(live(settings, role)))
+
+
+def _import_the_rest() -> None:
+    importlib.import_module("bot.lifecycle")

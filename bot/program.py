@@ -12,13 +12,14 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from typing import TypeVar
 
+from bot.apart import apart
 from bot.observability import Destination, Look, logging_to
 from bot.redaction import redactor
 from bot.role import Role
@@ -84,15 +85,22 @@ class Program:
         self.settings = load_settings()
         return self.settings
 
-    def load_to_run(self, role: Role, *, terminal: bool) -> Settings:
+    def load_to_run(
+        self, role: Role, *, terminal: bool, meanwhile: Callable[[], object] | None = None
+    ) -> Settings:
         """Load the settings for a process that works, and make its data folder.
 
-        The first start of all writes the team's file; every other role expects it.
+        The first start of all writes the team's file; every other role expects it. The settings
+        are read in a child, because what reads them would stay in memory to the end; what can be
+        done beside that is done `meanwhile`.
 
         Raises:
             ConfigurationError: they cannot be used, or there is no file for this role.
         """
-        settings = self.load()
+        reading = apart(load_settings)
+        if meanwhile is not None:
+            meanwhile()
+        self.settings = settings = reading()
         if not settings.config_found:
             if role is not Role.ALL:
                 raise ConfigurationError(
@@ -101,7 +109,7 @@ class Program:
                 )
             write_first_config(settings.config_path)
             say(f"Wrote {settings.config_path}: your team, channels and agents.")
-            settings = self.load()
+            settings = apart(load_settings)()
         _make_folder(settings.data_dir)
         self.settings = replace(settings, terminal=terminal)
         return self.settings

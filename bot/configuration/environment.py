@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from bot.configuration.entries import is_url, web_address
 from bot.configuration.problems import Problems, did_you_mean, listed, nearest, shown
+from bot.configuration.values import LogFormat, LogLevel
 
 PREFIX = "NIGHTDESK_"
 
@@ -35,24 +36,6 @@ _OF_THE_TESTS = {"NIGHTDESK_SPECS"}
 _MODEL_KEY = re.compile(r"NIGHTDESK_MODELS__[A-Z0-9]+(_[A-Z0-9]+)*__API_KEY")
 _LONGEST_DRAIN = 600
 _LAST_PORT = 65_535
-
-
-class LogLevel(StrEnum):
-    """The least important line that is logged."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    """How a log line looks."""
-
-    AUTO = "auto"
-    """Text on a terminal, else JSON."""
-    JSON = "json"
-    TEXT = "text"
 
 
 def _whole(low: int, high: int) -> BeforeValidator:

@@ -21,11 +21,9 @@ from bot.configuration.entries import (
     short_name,
 )
 from bot.configuration.problems import Place, did_you_mean, listed, spell
+from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName
 from runtime.model.team import Agent, ChannelRule, Member, Team
-
-OFFLINE = ModelName("offline")
-"""The model that is always there and needs no configuration."""
 
 DEFAULT_INSTRUCTIONS = (
     "You are a member of this team. Answer briefly and to the point. "

@@ -6,7 +6,8 @@ import pytest
 
 from bot.configuration.document import parse_document
 from bot.configuration.problems import Problems
-from bot.configuration.team import DEFAULT_INSTRUCTIONS, OFFLINE, FileConfiguration, read_team
+from bot.configuration.team import DEFAULT_INSTRUCTIONS, FileConfiguration, read_team
+from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.team import Listen, MemberRole
