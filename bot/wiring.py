@@ -127,7 +127,6 @@ def wire(parts: Parts) -> Desk:
         parts.store,
         interrupt=mailboxes.interrupt,
         drain=mailboxes.drain if parts.alone else _left_to_the_queue,
-        split=_splitter(parts),
         clock=parts.clock,
         forget_binding=bindings.forget,
         wake_outbox=dispatcher.wake,

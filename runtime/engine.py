@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -12,7 +13,6 @@ from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
 from runtime.model.turn import Turn
-from runtime.outbox import Splitter, compose
 from runtime.ports import Store
 from runtime.storing import until_stored
 
@@ -51,7 +51,6 @@ class ConversationControl:
         *,
         interrupt: Callable[[ConversationId], object],
         drain: Callable[[ConversationId], None],
-        split: Splitter,
         clock: Clock,
         forget_binding: Callable[[ThreadRef], None],
         wake_outbox: Callable[[], None],
@@ -62,7 +61,6 @@ class ConversationControl:
             store: the database.
             interrupt: cancels the conversation's turn where it is under way in this process.
             drain: has what waits in the conversation worked.
-            split: cuts a closing word into messages.
             clock: the clock.
             forget_binding: is told that a thread was bound anew.
             wake_outbox: says that there is something to send.
@@ -70,7 +68,6 @@ class ConversationControl:
         self._store = store
         self._interrupt = interrupt
         self._drain = drain
-        self._split = split
         self._clock = clock
         self._forget_binding = forget_binding
         self._wake_outbox = wake_outbox
@@ -80,23 +77,21 @@ class ConversationControl:
 
         A turn that was begun before the thread was bound to another conversation counts too:
         whoever asks sees one thread. The mark on disk comes first: whatever the turn still does,
-        nothing of it is sent.
+        nothing of it is sent. The word that closes its growing answer
+        is on disk with the mark.
         """
         for conversation in await self._store.conversations.earlier(thread):
-            turn = await self._store.turns.stop(conversation.id)
+            closing = partial(closing_word, now=self._clock.now())
+            turn = await self._store.turns.stop(conversation.id, closing=closing)
             if turn is not None:
-                await self._stopped(turn)
+                self._stopped(turn)
                 return True
         return False
 
-    async def _stopped(self, turn: Turn) -> None:
-        """Break off what a stopped turn still does here, close its draft, go on with the next."""
+    def _stopped(self, turn: Turn) -> None:
+        """Break off what a stopped turn still does here, and go on with the next."""
         self._interrupt(turn.conversation)
-        if turn.draft is not None and turn.thread is not None:
-            closing = closing_word(turn.id, turn.thread, turn.draft)
-            now = self._clock.now()
-            await self._store.outbox.enqueue(compose(closing, split=self._split, now=now))
-            self._wake_outbox()
+        self._wake_outbox()
         self._drain(turn.conversation)
 
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:

@@ -4,12 +4,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from runtime.clock import Clock
 from runtime.errors import Conflict, Retryable
-from runtime.ids import MessageId, OutboxId, TurnId, derived
+from runtime.ids import MessageId, OutboxId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content, Reply
+from runtime.model.outbox import OutboxItem
+from runtime.model.turn import Turn
+from runtime.outbox import compose, whole
 from runtime.ports import ChatPort
 
 log = logging.getLogger("nightdesk.live")
@@ -27,14 +31,20 @@ GROW_EVERY = 1.0
 """Seconds between two updates of the growing answer."""
 
 
-def closing_word(turn: TurnId, thread: ThreadRef, draft: MessageId) -> Reply:
-    """What a growing answer becomes whose turn was stopped; the same whoever closes it."""
-    return Reply(
-        id=OutboxId(derived("stopped", turn)),
-        thread=thread,
+def closing_word(turn: Turn, *, now: datetime) -> list[OutboxItem]:
+    """What the growing answer of a stopped turn becomes; the same whoever closes it.
+
+    Nothing where none grows.
+    """
+    if turn.draft is None or turn.thread is None:
+        return []
+    word = Reply(
+        id=OutboxId(derived("stopped", turn.id)),
+        thread=turn.thread,
         content=Content("_Stopped._"),
-        draft=draft,
+        draft=turn.draft,
     )
+    return compose(word, split=whole, now=now)
 
 
 class LiveAnswer:

@@ -11,6 +11,11 @@ Splitter = Callable[[Platform, Content], tuple[Content, ...]]
 """Cuts content into pieces that fit one message of the platform each."""
 
 
+def whole(platform: Platform, content: Content) -> tuple[Content, ...]:  # noqa: ARG001 - a `Splitter`
+    """The splitter for a few words of ours, which fit one message of any platform."""
+    return (content,)
+
+
 def compose(
     message: Reply | Cleared, *, split: Splitter, now: datetime, turn: TurnId | None = None
 ) -> list[OutboxItem]:

@@ -180,11 +180,14 @@ class Turns(Protocol):
         """
         ...
 
-    async def stop(self, conversation: ConversationId) -> Turn | None:
+    async def stop(
+        self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
+    ) -> Turn | None:
         """Mark the conversation's running turn as stopped, whoever owns it; returns it, or None.
 
         The owner's next write raises `Conflict`, so that nothing of it is sent. The message that
-        began it is processed with that. A run's turn is stopped too.
+        began it is processed with that, and what `closing` makes of the turn, which is a pure
+        function, is enqueued with that. A run's turn is stopped too.
         """
         ...
 

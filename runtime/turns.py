@@ -8,14 +8,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
-from runtime.ids import ConversationId, MessageId, OutboxId, TurnId, derived
+from runtime.ids import ConversationId, MessageId, OutboxId, derived
 from runtime.live import LiveAnswer, Troubles, closing_word, thinking
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
@@ -177,7 +177,7 @@ class TurnRunner:
             aside=partial(self._aside, self._tasks),
             clock=self._deps.clock,
             keep=lambda draft: self._deps.store.turns.set_draft(turn.id, turn.fence, draft),
-            abandon=partial(self._abandon, turn.id, turn.thread),
+            abandon=partial(self._abandon, turn),
             draft=draft,
         )
 
@@ -189,15 +189,13 @@ class TurnRunner:
         task.add_done_callback(self._asides.discard)
         return task
 
-    async def _abandon(self, turn: TurnId, thread: ThreadRef, draft: MessageId) -> None:
+    async def _abandon(self, turn: Turn, draft: MessageId) -> None:
         """Close a draft of which whoever stopped the turn did not know."""
-        word = closing_word(turn, thread, draft)
-        now = self._deps.clock.now()
-        rows = compose(word, split=self._deps.split, now=now)
+        rows = closing_word(replace(turn, draft=draft), now=self._deps.clock.now())
         await until_stored(
             partial(self._deps.store.outbox.enqueue, rows),
             clock=self._deps.clock,
-            what=f"closing word of {turn}",
+            what=f"closing word of {turn.id}",
         )
         self._deps.wake_outbox()
 

@@ -1,6 +1,6 @@
 """Turns, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from adapters.memory.store_tables import Progress, Tables, TurnRow
@@ -84,9 +84,14 @@ class MemoryTurns:
         self._tables.enqueue(replies)
         self._end(row, state)
 
-    async def stop(self, conversation: ConversationId) -> Turn | None:
+    async def stop(
+        self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
+    ) -> Turn | None:
         """Stop what runs in the conversation: see the port."""
         running = sorted(self._running(conversation), key=lambda row: row.turn.inbox is None)
+        replies = [reply for row in running for reply in closing(row.turn)]
+        self._tables.check_outbox(replies)
+        self._tables.enqueue(replies)
         for row in running:
             self._end(row, TurnState.STOPPED)
         return running[0].turn if running else None

@@ -1,6 +1,6 @@
 """Turns: `runtime.ports.Turns`. The conversation's log is their journal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -131,7 +131,9 @@ class SqlTurns:
 
         await self._database.write(work)
 
-    async def stop(self, conversation: ConversationId) -> Turn | None:
+    async def stop(
+        self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
+    ) -> Turn | None:
         """Stop what runs in the conversation: see the port."""
         this: dict[str, Value] = {"this": conversation}
         now: dict[str, Value] = {"at": micros(self._clock.now())}
@@ -141,6 +143,7 @@ class SqlTurns:
             stopped = [beginning.turn_of(row) for row in transaction.all(_STOP, {**this, **now})]
             begun = [turn.inbox for turn in stopped if turn.inbox is not None]
             transaction.each(FINISH, [{"this": row} for row in begun])
+            sending.enqueue(transaction, [row for turn in stopped for row in closing(turn)])
             # A message's turn before a run's: it is the one that somebody watches.
             return min(stopped, key=lambda turn: turn.inbox is None, default=None)
 

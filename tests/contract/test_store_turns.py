@@ -10,10 +10,16 @@ from runtime.ids import ConversationId, MessageId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Command, Lane, Message
+from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnState
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows, begun, texts
+
+
+def nothing(_: Turn) -> list[OutboxItem]:
+    return []
+
 
 RUN = TurnId("run-1")
 RUNS = ConversationId("conversation-of-run-1")
@@ -293,7 +299,7 @@ async def test_a_stopped_turn_takes_nothing_more_and_its_message_is_processed(
 ) -> None:
     turn = (await begun(store, rows.received("first"))).turn
 
-    stopped = await store.turns.stop(turn.conversation)
+    stopped = await store.turns.stop(turn.conversation, closing=nothing)
 
     assert stopped is not None
     assert stopped == turn
@@ -302,12 +308,42 @@ async def test_a_stopped_turn_takes_nothing_more_and_its_message_is_processed(
     assert await store.turns.begin(turn.conversation, owner="here") is None
 
 
+async def test_the_last_word_of_a_stopped_turn_is_stored_with_the_stop(
+    store: Store, rows: Rows
+) -> None:
+    turn = (await begun(store, rows.received("first"))).turn
+    await store.turns.set_draft(turn.id, turn.fence, MessageId("draft"))
+    word = rows.item("Stopped.")
+    seen: list[Turn] = []
+
+    def closing(stopped: Turn) -> list[OutboxItem]:
+        seen.append(stopped)
+        return [replace(word, draft=stopped.draft)]
+
+    stopped = await store.turns.stop(turn.conversation, closing=closing)
+
+    assert seen[-1] == stopped == replace(turn, draft=MessageId("draft"))
+    assert await store.outbox.get(word.id) == replace(word, draft=MessageId("draft"))
+
+
+async def test_a_stop_whose_last_word_cannot_be_stored_stops_nothing(
+    store: Store, rows: Rows
+) -> None:
+    turn = (await begun(store, rows.received("first"))).turn
+    impossible = rows.item(binds=ConversationId("nowhere"))
+
+    with pytest.raises(NightdeskError):
+        await store.turns.stop(turn.conversation, closing=lambda _: [impossible])
+
+    await store.turns.append(turn.id, turn.fence, [rows.entry("still mine")])
+
+
 async def test_nothing_to_stop_is_nothing(store: Store, rows: Rows) -> None:
-    assert await store.turns.stop(ConversationId("none")) is None
+    assert await store.turns.stop(ConversationId("none"), closing=nothing) is None
     turn = (await begun(store, rows.received("first"))).turn
     await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE)
 
-    assert await store.turns.stop(turn.conversation) is None
+    assert await store.turns.stop(turn.conversation, closing=nothing) is None
 
 
 async def test_conversations_with_something_to_do_are_found(store: Store, rows: Rows) -> None:
@@ -384,7 +420,7 @@ async def test_a_runs_turn_can_be_stopped(store: Store, rows: Rows) -> None:
     await store.conversations.create(RUNS, DESK)
     await store.turns.begin_run(RUN, RUNS, requester=ADA, instruction="Say.", owner="here")
 
-    stopped = await store.turns.stop(RUNS)
+    stopped = await store.turns.stop(RUNS, closing=nothing)
 
     assert stopped is not None
     assert stopped.id == RUN

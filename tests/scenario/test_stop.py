@@ -1,12 +1,14 @@
 """Stopping a turn: what is stopped, what is said of it, and what goes on."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from adapters.models.scripted import Pause, Step
+from runtime.errors import StorageUnavailable
 from runtime.ids import MessageId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import ModelRequest
@@ -14,9 +16,10 @@ from runtime.model.events import Command
 from runtime.model.turn import TurnState
 from tests.support.build import DM, team
 from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, passing, running_desk
 from tests.support.eventually import eventually
-from tests.support.faults import failing_once
+from tests.support.faults import failing_once, failing_times
 
 NEVER = 3600.0
 
@@ -86,6 +89,27 @@ async def test_a_draft_that_was_being_begun_when_its_turn_was_stopped_is_closed(
         assert await desk.desk.control.stop(DM)
         chat.lets.set()
         await eventually(lambda: chat.shown)
+        assert [(shown.text, shown.message) for shown in chat.shown] == [("_Stopped._", "d1")]
+
+
+async def test_a_draft_is_closed_by_the_next_life_where_this_one_ends_right_after_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, clock = MemoryChat(takes_drafts=True), ManualClock()
+    script: list[Step] = ["It ", Pause(1.5), "grows ", Pause(1.5), "and ", Pause(NEVER)]
+    async with running_desk(tmp_path, lambda _: script, chat=chat, clock=clock) as desk:
+        await desk.say("hello")
+        await passing(desk, 0.5, lambda: len(chat.drafts) >= 2)
+        store = desk.desk.parts.store
+        # Nothing that comes after the mark reaches the disk any more.
+        for part, method in ((store.outbox, "enqueue"), (store.outbox, "claim")):
+            monkeypatch.setattr(part, method, failing_times(getattr(part, method), 1000))
+        conversation = await store.conversations.bound(DM)
+        assert conversation is not None
+        with suppress(StorageUnavailable):
+            await desk.desk.control.stop(DM)
+    async with running_desk(tmp_path, chat=chat, clock=clock) as desk:
+        await desk.quiet()
         assert [(shown.text, shown.message) for shown in chat.shown] == [("_Stopped._", "d1")]
 
 
