@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from bot.wiring import Desk
+from runtime.claims import AHEAD
 from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker, Worker
 
@@ -99,11 +100,14 @@ class Duties:
         self._ticker.wake_at(self._parts.clock.now(), "schedules.next", self._look)
 
     async def _look(self) -> None:
-        """Fire what is due, and wake up for what comes next."""
+        """Fire what is due, and wake up for what comes next: before its time, and then at it."""
         next_at = await self._desk.schedules.tick()
-        self._desk.passes.note(self._parts.clock.now())
+        now = self._parts.clock.now()
+        self._desk.passes.note(now)
         if next_at is not None:
-            self._ticker.wake_at(next_at, "schedules.next", self._look)
+            before = next_at - AHEAD
+            when = before if before > now else next_at
+            self._ticker.wake_at(when, "schedules.next", self._look)
 
     async def _beat(self) -> None:
         """Give a sign of life."""

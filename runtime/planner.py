@@ -3,10 +3,11 @@
 from collections import deque
 from datetime import datetime, timedelta
 
+from runtime.ids import ScheduleId
 from runtime.model.schedule import (
+    Due,
     Occurrence,
     OccurrenceState,
-    Schedule,
     When,
     WhenKind,
     run_id_of,
@@ -21,26 +22,28 @@ MISSED = "Nightdesk was not running at that time"
 
 
 class Planner:
-    """Plans the claims of one instant; schedules with the same times share the computation."""
+    """Plans claims; schedules with the same times share the computation."""
 
-    def __init__(self, timetable: Timetable, now: datetime) -> None:
-        """Plan for `now` with the times of `timetable`."""
+    def __init__(self, timetable: Timetable) -> None:
+        """Plan with the times of `timetable`."""
         self._timetable = timetable
-        self._now = now
         self._known: dict[tuple[str, str, datetime], datetime | None] = {}
         self._computed = 0
 
-    def claim(self, schedule: Schedule) -> Claim:
-        """What to write: the latest time up to now is `DUE`, the earlier ones were `MISSED`."""
-        first = schedule.next_at or self._now
-        *missed, due = self._passed(schedule.when, first)
-        occurrences = [self._missed(schedule, at) for at in missed]
+    def claim(self, due: Due, now: datetime) -> Claim:
+        """What to write at `now`: the latest time up to then is `DUE`, earlier ones `MISSED`."""
+        first = due.next_at
+        next_at = self._next(due.when, first)
+        if next_at is None or next_at > now:
+            only = _occurrence(due.schedule, first, OccurrenceState.DUE)
+            return Claim(due=due, occurrences=(only,), next_at=next_at)
+        *missed, latest = self._passed(due.when, first, now)
+        occurrences = [_missed(due.schedule, at, now) for at in missed]
         if missed and missed[0] != first:
             since = f"{MISSED}, nor at any since {first:%Y-%m-%d %H:%M} UTC"
-            occurrences[0] = self._missed(schedule, missed[0], since)
-        occurrences.append(_occurrence(schedule, due, OccurrenceState.DUE))
-        next_at = self._next(schedule.when, self._now)
-        return Claim(schedule=schedule, occurrences=tuple(occurrences), next_at=next_at)
+            occurrences[0] = _missed(due.schedule, missed[0], now, since)
+        occurrences.append(_occurrence(due.schedule, latest, OccurrenceState.DUE))
+        return Claim(due=due, occurrences=tuple(occurrences), next_at=self._next(due.when, now))
 
     def wants_break(self) -> bool:
         """Whether enough was computed since it last said so to let others have the loop."""
@@ -49,23 +52,25 @@ class Planner:
         self._computed = 0
         return True
 
-    def _passed(self, when: When, first: datetime) -> list[datetime]:
+    def _passed(self, when: When, first: datetime, now: datetime) -> list[datetime]:
         """The planned times from the first up to now, oldest first; of many only the latest."""
         times, at = [first], self._next(when, first)
-        while at is not None and at <= self._now:
+        while at is not None and at <= now:
             times.append(at)
             if len(times) > MISSED_KEPT + 1:
-                return self._latest(when, first, span=at - first)
+                return self._latest(when, first, now, span=at - first)
             at = self._next(when, at)
         return times
 
-    def _latest(self, when: When, first: datetime, span: timedelta) -> list[datetime]:
+    def _latest(
+        self, when: When, first: datetime, now: datetime, span: timedelta
+    ) -> list[datetime]:
         """The latest of very many: look back, and twice as far until there are enough."""
         while True:
-            start = max(first, self._now - span)
+            start = max(first, now - span)
             times: deque[datetime] = deque(maxlen=MISSED_KEPT + 1)
             at = self._next(when, start)
-            while at is not None and at <= self._now:
+            while at is not None and at <= now:
                 times.append(at)
                 at = self._next(when, at)
             if len(times) > MISSED_KEPT or start == first:
@@ -81,12 +86,13 @@ class Planner:
             self._known[key] = self._timetable.next_after(when, after)
         return self._known[key]
 
-    def _missed(self, schedule: Schedule, at: datetime, why: str = MISSED) -> Occurrence:
-        return _occurrence(schedule, at, OccurrenceState.MISSED, finished_at=self._now, error=why)
+
+def _missed(schedule: ScheduleId, at: datetime, now: datetime, why: str = MISSED) -> Occurrence:
+    return _occurrence(schedule, at, OccurrenceState.MISSED, finished_at=now, error=why)
 
 
 def _occurrence(
-    schedule: Schedule,
+    schedule: ScheduleId,
     at: datetime,
     state: OccurrenceState,
     *,
@@ -94,9 +100,9 @@ def _occurrence(
     error: str = "",
 ) -> Occurrence:
     return Occurrence(
-        schedule=schedule.id,
+        schedule=schedule,
         planned_at=at,
-        run=run_id_of(schedule.id, at),
+        run=run_id_of(schedule, at),
         state=state,
         finished_at=finished_at,
         error=error,

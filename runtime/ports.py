@@ -32,6 +32,7 @@ from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.run import RunState
 from runtime.model.schedule import (
+    Due,
     Occurrence,
     OccurrenceState,
     Schedule,
@@ -281,12 +282,12 @@ class Claim:
     """What to write for one due schedule.
 
     Attributes:
-        schedule: the schedule, as it was read.
+        due: the schedule, as it was read.
         occurrences: the planned times up to now: earlier ones `MISSED`, the latest `DUE`.
         next_at: the planned time after now, or None where there is none.
     """
 
-    schedule: Schedule
+    due: Due
     occurrences: tuple[Occurrence, ...]
     next_at: datetime | None
 
@@ -325,8 +326,11 @@ class Schedules(Protocol):
         """
         ...
 
-    async def due(self, *, now: datetime, limit: int = 200) -> list[Schedule]:
-        """Active schedules whose next time has come, earliest first."""
+    async def due(self, *, now: datetime, limit: int = 200, skip: int = 0) -> list[Due]:
+        """Active schedules whose next time has come, earliest first, after the first `skip`.
+
+        Where the table changes between two pages, the second may repeat or lack some.
+        """
         ...
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from runtime.claims import Claims
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
 from runtime.firings import WORKFLOW
@@ -27,15 +28,10 @@ from runtime.model.schedule import (
     after,
     manual_run_id,
 )
-from runtime.planner import Planner
-from runtime.ports import Claim, Durable, Store, Timetable
+from runtime.ports import Durable, Store, Timetable
 
 log = logging.getLogger("nightdesk.schedules")
 
-BATCH = 200
-"""Due schedules that one transaction claims."""
-MOST_BATCHES = 50
-"""Batches that one tick claims before their runs start; the rest is for the next tick, at once."""
 BROKEN = "Its run broke off. The log says why."
 _MOST_UNFINISHED = 10_000
 _TRIES = 5
@@ -79,6 +75,7 @@ class ScheduleService:
         """Serve the schedules of `store`; `changed` as for `on_change`."""
         self._schedules = store.schedules
         self._timetable = timetable
+        self._claims = Claims(store.schedules, timetable, clock=clock)
         self._durable = durable
         self._clock = clock
         self._listeners = [changed] if changed else []
@@ -258,13 +255,22 @@ class ScheduleService:
             if self._runs_owed:
                 await self.recover()
             now = self._clock.now()
-            next_at = await self._schedules.next_time()
-            if next_at is None or next_at > now:
-                return next_at
+            if not self._claims.waiting(now):
+                next_at = await self._schedules.next_time()
+                if next_at is None or next_at > now:
+                    await self._prepare(next_at, now)
+                    return next_at
             self._runs_owed = True
-            await self._start(await self._claim_due(now))
+            await self._start(await self._claims.claim(now))
             self._runs_owed = False
-            return await self._schedules.next_time()
+            next_at = await self._schedules.next_time()
+            await self._prepare(next_at, now)
+            return next_at
+
+    async def _prepare(self, next_at: datetime | None, now: datetime) -> None:
+        """Read and plan what comes next, if it comes so soon that this may be its last chance."""
+        if next_at is not None:
+            await self._claims.prepare(next_at, now)
 
     async def recover(self) -> int:
         """Start the runs of planned times that are still `DUE`; returns how many there are.
@@ -288,28 +294,6 @@ class ScheduleService:
                 now=self._clock.now(),
                 error=BROKEN,
             )
-
-    async def _claim_due(self, now: datetime) -> list[Occurrence]:
-        """Write the planned times of everything that is due, batch after batch."""
-        claimed: list[Occurrence] = []
-        planner = Planner(self._timetable, now)
-        for _ in range(MOST_BATCHES):
-            due = await self._schedules.due(now=now, limit=BATCH)
-            if not due:
-                break
-            claimed += await self._schedules.claim(await self._plan(due, planner))
-            if len(due) < BATCH:
-                break
-        return claimed
-
-    async def _plan(self, due: Sequence[Schedule], planner: Planner) -> list[Claim]:
-        """What to write for each, letting others have the loop now and then."""
-        claims = []
-        for schedule in due:
-            claims.append(planner.claim(schedule))
-            if planner.wants_break():
-                await self._clock.sleep(0)
-        return claims
 
     async def _start(self, occurrences: Sequence[Occurrence]) -> None:
         """Start the run of each planned time; one that was started before is left as it is."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from adapters.memory.store_tables import Tables
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import RunId, ScheduleId
-from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
+from runtime.model.schedule import Due, Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.ports import Claim
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -53,10 +53,11 @@ class MemorySchedules:
             raise Conflict(f"the schedule is no longer {was}")
         self._tables.schedules[schedule] = replace(known, state=becomes, next_at=next_at)
 
-    async def due(self, *, now: datetime, limit: int = 200) -> list[Schedule]:
+    async def due(self, *, now: datetime, limit: int = 200, skip: int = 0) -> list[Due]:
         """Schedules whose time has come: see the port."""
-        due = [s for s in self._active() if s.next_at is not None and s.next_at <= now]
-        return sorted(due, key=_by_next_time)[:limit]
+        timed = [Due(s.id, s.when, s.next_at) for s in self._active() if s.next_at is not None]
+        come = [due for due in timed if due.next_at <= now]
+        return sorted(come, key=lambda due: due.next_at)[skip : skip + limit]
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
         """Write planned times and next times: see the port."""
@@ -128,8 +129,8 @@ class MemorySchedules:
         return [schedule for schedule in every if schedule.state is ScheduleState.ACTIVE]
 
     def _claim(self, claim: Claim) -> list[Occurrence]:
-        known = self._tables.schedules.get(claim.schedule.id)
-        seen = claim.schedule.next_at
+        known = self._tables.schedules.get(claim.due.schedule)
+        seen = claim.due.next_at
         if known is None or known.state is not ScheduleState.ACTIVE or known.next_at != seen:
             return []
         state = ScheduleState.FINISHED if claim.next_at is None else ScheduleState.ACTIVE

@@ -1,5 +1,6 @@
 """Planned times: the half of `runtime.ports.Schedules` that is about single firings."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from adapters.sql.codec import maybe_micros, maybe_moment, micros, moment, plain
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import occurrences
-from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.transaction import Params, Row, Transaction, Value
 from runtime.ids import RunId, ScheduleId
 from runtime.model.schedule import Occurrence, OccurrenceState
 
@@ -74,7 +75,12 @@ _BEGINNING = -(2**62)
 
 def insert(transaction: Transaction, occurrence: Occurrence) -> bool:
     """Write a planned time; False where it is there already."""
-    return transaction.run(_INSERT, _row(occurrence)) == 1
+    return transaction.run(_INSERT, row(occurrence)) == 1
+
+
+def insert_all(transaction: Transaction, rows: Sequence[Params]) -> int:
+    """Write planned times that are not there already, given by `row`; returns how many."""
+    return transaction.each(_INSERT, rows)
 
 
 class SqlOccurrences:
@@ -135,7 +141,8 @@ class SqlOccurrences:
         return [_occurrence_of(row) for row in rows]
 
 
-def _row(occurrence: Occurrence) -> dict[str, Value]:
+def row(occurrence: Occurrence) -> dict[str, Value]:
+    """The columns of a planned time."""
     return {
         "run": occurrence.run,
         "schedule": occurrence.schedule,

@@ -12,12 +12,13 @@ from adapters.sql.codec import decoder, encode, maybe_micros, maybe_moment, micr
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import counters, schedules
-from adapters.sql.transaction import Row, Statement, Transaction, Value
+from adapters.sql.transaction import Row, Statement, Transaction, Value, Work
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import AgentName, RunId, ScheduleId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.schedule import (
+    Due,
     Occurrence,
     OccurrenceState,
     Schedule,
@@ -67,12 +68,14 @@ _CHANGE = (
 """Changes the state, if it is still what the caller saw."""
 
 _DUE = (
-    sa.select(*_COLUMNS)
+    sa.select(schedules.c.id, schedules.c.next_at, schedules.c.body)
     .where(
         schedules.c.state == _ACTIVE, schedules.c.next_at <= bindparam("now", type_=sa.BigInteger)
     )
-    .order_by(schedules.c.next_at, schedules.c.number)
+    # The index's own order: sorting those of the same moment would read all of them for a page.
+    .order_by(schedules.c.next_at)
     .limit(bindparam("limit", type_=sa.BigInteger))
+    .offset(bindparam("skip", type_=sa.BigInteger))
 )
 """Finds what a tick has to fire."""
 
@@ -102,7 +105,18 @@ class _Terms(msgspec.Struct, kw_only=True):
     made_in: ThreadRef
 
 
+class _Times(msgspec.Struct):
+    """The part of the terms that planning takes; reading the others would take three times it."""
+
+    when: When
+
+
 _decode = decoder(_Terms)
+_decode_times = decoder(_Times)
+
+
+class _Raced(Exception):
+    """Some of the claims were somebody else's, so that all of them have to be looked at singly."""
 
 
 class SqlSchedules(occurrences.SqlOccurrences):
@@ -155,25 +169,26 @@ class SqlSchedules(occurrences.SqlOccurrences):
         if not await self._database.write(lambda t: t.run(_CHANGE, change)):
             raise Conflict(f"the schedule is no longer {was}")
 
-    async def due(self, *, now: datetime, limit: int = 200) -> list[Schedule]:
+    async def due(self, *, now: datetime, limit: int = 200, skip: int = 0) -> list[Due]:
         """Schedules whose time has come: see the port."""
-        page: dict[str, Value] = {"now": micros(now), "limit": limit}
-        return await self._database.read(lambda t: [_schedule_of(row) for row in t.all(_DUE, page)])
+        page: dict[str, Value] = {"now": micros(now), "limit": limit, "skip": skip}
+        return await self._database.read(lambda t: [_due_of(row) for row in t.all(_DUE, page)])
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
         """Write planned times and next times: see the port."""
         # In the order of the ids, so that two processes that claim the same never deadlock.
-        ordered = sorted(claims, key=lambda claim: claim.schedule.id)
-
-        def work(transaction: Transaction) -> set[RunId]:
-            return {run for claim in ordered for run in _claim(transaction, claim)}
-
-        written = await self._database.write(work)
+        ordered = sorted(claims, key=lambda claim: claim.due.schedule)
+        written: set[RunId] | None = None
+        try:
+            await self._database.write(_claiming_all(ordered))
+        except _Raced:
+            written = await self._database.write(_claiming_each(ordered))
         return [
             occurrence
             for claim in claims
             for occurrence in claim.occurrences
-            if occurrence.run in written and occurrence.state is OccurrenceState.DUE
+            if occurrence.state is OccurrenceState.DUE
+            and (written is None or occurrence.run in written)
         ]
 
     async def next_time(self) -> datetime | None:
@@ -186,24 +201,48 @@ class SqlSchedules(occurrences.SqlOccurrences):
         return None if row is None else _schedule_of(row)
 
 
-def _claim(transaction: Transaction, claim: Claim) -> list[RunId]:
-    """Move one schedule on; the runs of the planned times that this wrote."""
-    planned = claim.schedule.next_at
-    if planned is None:
-        return []
+def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
+    """Moves all of them on in two statements, or raises `_Raced` and moves none."""
+    moves = [_move(claim) for claim in claims]
+    rows = [occurrences.row(one) for claim in claims for one in claim.occurrences]
+
+    def work(transaction: Transaction) -> None:
+        moved = transaction.each(_CLAIM, moves)
+        if moved != len(moves) or occurrences.insert_all(transaction, rows) != len(rows):
+            raise _Raced
+
+    return work
+
+
+def _claiming_each(claims: Sequence[Claim]) -> Work[set[RunId]]:
+    """Moves on those that nobody else did; the runs of the planned times that this wrote."""
+
+    def work(transaction: Transaction) -> set[RunId]:
+        return {
+            occurrence.run
+            for claim in claims
+            if transaction.run(_CLAIM, _move(claim))
+            for occurrence in claim.occurrences
+            if occurrences.insert(transaction, occurrence)
+        }
+
+    return work
+
+
+def _move(claim: Claim) -> dict[str, Value]:
+    """The parameters of `_CLAIM`."""
     ends = claim.next_at is None
-    moved = transaction.run(
-        _CLAIM,
-        {
-            "this": claim.schedule.id,
-            "planned": micros(planned),
-            "becomes": (ScheduleState.FINISHED if ends else ScheduleState.ACTIVE).value,
-            "at": maybe_micros(claim.next_at),
-        },
-    )
-    if not moved:
-        return []
-    return [o.run for o in claim.occurrences if occurrences.insert(transaction, o)]
+    return {
+        "this": claim.due.schedule,
+        "planned": micros(claim.due.next_at),
+        "becomes": (ScheduleState.FINISHED if ends else ScheduleState.ACTIVE).value,
+        "at": maybe_micros(claim.next_at),
+    }
+
+
+def _due_of(row: Row) -> Due:
+    key, next_at, body = row
+    return Due(ScheduleId(key), _decode_times(body).when, moment(next_at))
 
 
 def _row(schedule: Schedule, number: int) -> dict[str, Value]:

@@ -42,8 +42,11 @@ class Transaction(Protocol):
         """Run a statement that returns no rows; how many it changed."""
         ...
 
-    def each(self, statement: Statement, many: Sequence[Params]) -> None:
-        """Run a statement that returns no rows once for each, in order; none where empty."""
+    def each(self, statement: Statement, many: Sequence[Params]) -> int:
+        """Run a statement that returns no rows once for each, in order; how many rows it changed.
+
+        Nothing is run where `many` is empty.
+        """
         ...
 
     def lock(self, statement: Statement, params: Params) -> None:
@@ -73,10 +76,11 @@ class CoreTransaction:
         """See `Transaction.run`."""
         return self._connection.execute(statement, params, execution_options=_COUNTED).rowcount
 
-    def each(self, statement: Statement, many: Sequence[Params]) -> None:
+    def each(self, statement: Statement, many: Sequence[Params]) -> int:
         """See `Transaction.each`."""
-        if many:
-            self._connection.execute(statement, many)
+        if not many:
+            return 0
+        return self._connection.execute(statement, many, execution_options=_COUNTED).rowcount
 
     def lock(self, statement: Statement, params: Params) -> None:
         """See `Transaction.lock`."""
@@ -108,10 +112,13 @@ class DriverTransaction:
         """See `Transaction.run`."""
         return self._execute(statement, params).rowcount
 
-    def each(self, statement: Statement, many: Sequence[Params]) -> None:
+    def each(self, statement: Statement, many: Sequence[Params]) -> int:
         """See `Transaction.each`."""
+        if not many:
+            return 0
         prepared = prepare(statement)
-        self._cursor.executemany(prepared.text, [prepared.values(params) for params in many])
+        values = [prepared.values(params) for params in many]
+        return self._cursor.executemany(prepared.text, values).rowcount
 
     def lock(self, statement: Statement, params: Params) -> None:
         """See `Transaction.lock`: SQLite has one writer, and this is it."""

@@ -79,6 +79,21 @@ class Schedule:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A schedule at its next time: all that planning it takes.
+
+    Attributes:
+        schedule: the schedule.
+        when: its times.
+        next_at: the next planned time, as it was read.
+    """
+
+    schedule: ScheduleId
+    when: When
+    next_at: datetime
+
+
 class ScheduleEvent(StrEnum):
     """What can happen to a schedule."""
 

@@ -19,7 +19,7 @@ from runtime.model.schedule import (
 )
 from runtime.ports import Claim, Store
 from tests.support.clock import ManualClock
-from tests.support.stores import Opener, Rows
+from tests.support.stores import Opener, Rows, due_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -159,8 +159,11 @@ async def test_schedules_whose_time_has_come_are_due_earliest_first(
 
     assert await store.schedules.due(now=clock.now()) == []
     await clock.advance(2 * HOUR)
-    assert await store.schedules.due(now=clock.now()) == [sooner, later]
-    assert await store.schedules.due(now=clock.now(), limit=1) == [sooner]
+    both = [due_of(sooner), due_of(later)]
+    assert await store.schedules.due(now=clock.now()) == both
+    assert await store.schedules.due(now=clock.now(), limit=1) == both[:1]
+    assert await store.schedules.due(now=clock.now(), skip=1) == both[1:]
+    assert await store.schedules.due(now=clock.now(), limit=1, skip=2) == []
 
 
 async def test_the_next_time_is_that_of_an_active_schedule(

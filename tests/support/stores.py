@@ -34,7 +34,15 @@ from runtime.model.conversation import Entry, Role
 from runtime.model.events import Body, Inbound, Lane, Message, Received
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
-from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind, run_id_of
+from runtime.model.schedule import (
+    Due,
+    Occurrence,
+    OccurrenceState,
+    Schedule,
+    When,
+    WhenKind,
+    run_id_of,
+)
 from runtime.model.turn import TurnStart
 from runtime.ports import Claim, Store
 from tests.support.clock import ManualClock
@@ -230,10 +238,16 @@ class Rows:
     def claim(self, schedule: Schedule, *, next_in: timedelta | None = timedelta(days=1)) -> Claim:
         """The claim of a due schedule."""
         return Claim(
-            schedule=schedule,
+            due=due_of(schedule),
             occurrences=(self.occurrence(schedule),),
             next_at=None if next_in is None else self._clock.now() + next_in,
         )
+
+
+def due_of(schedule: Schedule) -> Due:
+    """The schedule as a tick reads it."""
+    assert schedule.next_at is not None
+    return Due(schedule.id, schedule.when, schedule.next_at)
 
 
 async def begun(store: Store, received: Received) -> TurnStart:

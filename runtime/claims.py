@@ -1,0 +1,92 @@
+"""Claiming what is due: read and planned shortly before its time, written when that has come.
+
+What is known ahead is only a saving of time. The claim itself is written after the planned time,
+and the store passes over every schedule that is no longer as it was read: one that was paused,
+deleted or claimed by another process in between.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from runtime.clock import Clock
+from runtime.model.schedule import Due, Occurrence
+from runtime.planner import Planner
+from runtime.ports import Claim, Schedules, Timetable
+
+AHEAD = timedelta(seconds=2)
+"""How long before their time schedules are read and planned."""
+MOST_AHEAD = 5_000
+"""Schedules that are known ahead; those beyond are read when they are due. Some 1.5 kB each."""
+PAGE = 200
+"""Schedules that are read and planned at once."""
+BATCH = 1_000
+"""Claims in one transaction. A larger one costs less for each and keeps other writers longer."""
+MOST_PAGES = 50
+"""Pages that one tick claims unprepared; the rest is for the next tick, at once."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Claims:
+    """Claims planned times, of this process; one call at a time."""
+
+    def __init__(self, schedules: Schedules, timetable: Timetable, *, clock: Clock) -> None:
+        """Claim the schedules of `schedules`, whose next times come from `timetable`."""
+        self._schedules = schedules
+        self._timetable = timetable
+        self._clock = clock
+        self._ahead: list[Claim] = []
+        self._until = _LONG_AGO
+
+    def waiting(self, now: datetime) -> bool:
+        """Whether something that was prepared has become due."""
+        return bool(self._ahead) and self._ahead[0].due.next_at <= now
+
+    async def prepare(self, next_at: datetime, now: datetime) -> None:
+        """Read and plan what is due shortly, if `next_at` is."""
+        until = now + AHEAD
+        # Once for the same stretch of time, unless the clock was set back since.
+        if next_at > until or next_at <= self._until <= until:
+            return
+        planner = Planner(self._timetable)
+        ahead: list[Claim] = []
+        while len(ahead) < MOST_AHEAD:
+            due = await self._schedules.due(now=until, limit=PAGE, skip=len(ahead))
+            ahead += await self._plan(due, planner)
+            if len(due) < PAGE:
+                break
+        self._ahead, self._until = ahead, until
+
+    async def claim(self, now: datetime) -> list[Occurrence]:
+        """Write the planned times of everything that is due; returns those to be run."""
+        claimed: list[Occurrence] = []
+        ready = self._ready(now)
+        for start in range(0, len(ready), BATCH):
+            claimed += await self._schedules.claim(ready[start : start + BATCH])
+        planner = Planner(self._timetable)
+        for _ in range(MOST_PAGES):
+            due = await self._schedules.due(now=now, limit=PAGE)
+            if due:
+                claimed += await self._schedules.claim(await self._plan(due, planner, now))
+            if len(due) < PAGE:
+                break
+        return claimed
+
+    def _ready(self, now: datetime) -> list[Claim]:
+        """What was prepared and has become due; not what a later time has overtaken since."""
+        come = next(
+            (n for n, claim in enumerate(self._ahead) if claim.due.next_at > now), len(self._ahead)
+        )
+        ready, self._ahead = self._ahead[:come], self._ahead[come:]
+        return [claim for claim in ready if claim.next_at is None or claim.next_at > now]
+
+    async def _plan(
+        self, due: Sequence[Due], planner: Planner, now: datetime | None = None
+    ) -> list[Claim]:
+        """What to write for each, at its time or at `now`; others get the loop now and then."""
+        claims = []
+        for one in due:
+            claims.append(planner.claim(one, now or one.next_at))
+            if planner.wants_break():
+                await self._clock.sleep(0)
+        return claims
