@@ -21,7 +21,7 @@ from gateway.sources import DEFAULT_LIMITS, Limits, SourceLimit, source_of
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, Malformed, Retryable
 from runtime.ids import derived
-from runtime.model.events import Challenge, Ignored, Inbound, Parsed
+from runtime.model.events import Challenge, Ignored, Inbound, Parsed, Wanted
 from runtime.model.wire import RawRequest, VerifiedRequest
 from runtime.ports import Accept
 
@@ -29,6 +29,10 @@ log = logging.getLogger("nightdesk.http")
 
 Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Answers a request."""
+
+
+Suggest = Callable[[Wanted], Awaitable[str]]
+"""Makes the body of the answer to what a person wants to choose from."""
 
 
 class Verify(Protocol):
@@ -57,12 +61,14 @@ class WebhookRoute:
         verify: vouches for the request.
         parse: reads it; raises `Malformed`.
         accept: stores it; when it returns, the event may be acknowledged.
+        suggest: makes the answer to a challenge that wants something looked up.
     """
 
     path: str
     verify: Verify
     parse: Callable[[VerifiedRequest], Parsed]
     accept: Accept
+    suggest: Suggest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +210,8 @@ class _Webhook:
             if isinstance(parsed, Inbound):
                 await self._route.accept(parsed)
                 return _said(parsed.acknowledgement) if parsed.acknowledgement else None
+            if isinstance(parsed, Challenge) and parsed.wants and self._route.suggest:
+                return _said(await self._route.suggest(parsed.wants), parsed.media_type)
         except Malformed as error:
             log.warning("http.malformed", extra={"path": self._route.path, "why": str(error)})
             return _answer(400)

@@ -73,6 +73,7 @@ class CommandLane:
                     id=OutboxId(derived("card", received.id)),
                     thread=inbound.thread,
                     content=answered.updates,
+                    reply_url=reply_url_of(body),
                     draft=body.message_id,
                 )
             )
@@ -83,7 +84,7 @@ class CommandLane:
                     thread=inbound.thread,
                     content=answered.content,
                     only_for=inbound.sender if answered.private else None,
-                    reply_url=reply_url_of(body) if answered.private else "",
+                    reply_url=reply_url_of(body),
                 )
             )
         now = self._clock.now()

@@ -175,18 +175,37 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a person who is typing a command wants to choose from (Discord's autocomplete).
+
+    Attributes:
+        sender: who types.
+        command: the command so far, without arguments: `schedule show`.
+        argument: the argument that is being typed: `number`.
+        typed: what of it is there already.
+    """
+
+    sender: Principal
+    command: str
+    argument: str
+    typed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
     """A request to be answered with `answer` at once; it has no effect and nothing is stored.
 
     A handshake, or a form that is only to be shown.
 
     Attributes:
-        answer: the body of the answer.
+        answer: the body of the answer; where something is wanted, the answer that has nothing.
         media_type: its type.
+        wants: what is to be looked up for the answer, or None.
     """
 
     answer: str
     media_type: str = "text/plain"
+    wants: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
