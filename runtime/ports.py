@@ -181,6 +181,14 @@ class Turns(Protocol):
         """
         ...
 
+    async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
+        """Take so many from the turn's `attempt`: they were no tries of its own.
+
+        For a process that ends in order, and will take it up in its next life. Nothing where the
+        turn has ended, or another owner took it up since.
+        """
+        ...
+
     async def stop(
         self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
     ) -> Turn | None:

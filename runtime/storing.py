@@ -21,6 +21,7 @@ async def until_stored(
     clock: Clock,
     what: str,
     trouble: type[NightdeskError] = Retryable,
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> T:
     """Do the work, from its start again for as long as the database takes nothing.
 
@@ -30,10 +31,13 @@ async def until_stored(
         what: names the work in the log.
         trouble: what to wait out; by default the database is away, full, or has no connection
             free.
+        meanwhile: is called after each try in vain.
     """
     while True:
         try:
             return await work()
         except trouble:
             log.exception("store.unavailable", extra={"what": what})
+            if meanwhile is not None:
+                await meanwhile()
             await clock.sleep(STORE_PAUSE)

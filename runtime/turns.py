@@ -6,13 +6,14 @@ turn that died is taken up again from its log, by the same process or by another
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
+from runtime.hitches import Hitches
 from runtime.ids import ConversationId, MessageId, OutboxId, derived
 from runtime.live import LiveAnswer, Troubles, closing_word, thinking
 from runtime.model.address import Principal
@@ -21,14 +22,17 @@ from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
-from runtime.outbox import compose
+from runtime.outbox import Splitter, compose, whole
 from runtime.storing import until_stored
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.turns")
 
 MAX_ATTEMPTS = 3
-"""Begun this often without an end, a turn is given up: its message is what kills it."""
+"""Begun this often without an end, a turn is given up: its message is what kills it.
+
+Neither an orderly end of the process counts nor a database that took nothing.
+"""
 WATCH_EVERY = 1.0
 """Seconds between looks whether a turn was stopped by another process."""
 
@@ -40,10 +44,12 @@ class Outcome:
     Attributes:
         text: the answer, or in words for a person why there is none.
         failed: there is none.
+        replies: the same as messages, where somebody waits for it.
     """
 
     text: str
     failed: bool = False
+    replies: tuple[OutboxItem, ...] = ()
 
 
 class TurnRunner:
@@ -53,6 +59,7 @@ class TurnRunner:
         self._deps = deps
         self._tasks: asyncio.TaskGroup | None = None
         self._asides: set[asyncio.Task[Troubles]] = set()
+        self._hitches = Hitches(deps.chats, deps.clock)
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Show status lines from tasks of that group from now on."""
@@ -72,12 +79,17 @@ class TurnRunner:
         Raises:
             StorageUnavailable: nothing could be stored; call again later.
         """
-        start = await self._deps.store.turns.begin(conversation, owner=self._deps.owner)
+        try:
+            start = await self._deps.store.turns.begin(conversation, owner=self._deps.owner)
+        except Retryable:
+            await self._hitches.goes_on(conversation)
+            raise
         if start is None:
             return False
-        live = await self._live(start)
-        outcome = await self._attempt(start, live)
-        return outcome is not None and await self._finish(start, outcome, live)
+        async with self._counted(start.turn):
+            live = await self._live(start)
+            outcome = await self._attempt(start, live)
+            return outcome is not None and await self._finish(start.turn, outcome)
 
     async def carry_out(self, start: TurnStart) -> Outcome | None:
         """Run a run's turn; the run delivers what comes of it. None where another owner has it.
@@ -85,18 +97,42 @@ class TurnRunner:
         Raises:
             StorageUnavailable: nothing could be stored; call again later.
         """
-        outcome = await self._attempt(start, None)
-        if outcome is None or not await self._finish(start, outcome, None):
-            return None
-        return outcome
+        async with self._counted(start.turn):
+            outcome = await self._attempt(start, None)
+            if outcome is None or not await self._finish(start.turn, outcome):
+                return None
+            return outcome
+
+    @asynccontextmanager
+    async def _counted(self, turn: Turn) -> AsyncIterator[None]:
+        """Count the block as a try of the turn only where it comes to an end, or a crash does."""
+        try:
+            yield
+        except Retryable:
+            await self._hitches.met(turn, tries=1)
+            raise
+        except asyncio.CancelledError:
+            await self._hand_back(turn)
+            raise
+        self._hitches.over(turn.id)
+
+    async def _hand_back(self, turn: Turn) -> None:
+        """The process ends in order, or the turn was stopped, which makes this nothing."""
+        tries = 1 + self._hitches.excused(turn.id)
+        self._hitches.over(turn.id)
+        try:
+            await self._deps.store.turns.hand_back(turn.id, turn.fence, tries=tries)
+        except NightdeskError as error:
+            log.warning("turn.not_handed_back", extra={"turn": turn.id, "why": str(error)})
 
     async def _attempt(self, start: TurnStart, live: LiveAnswer | None) -> Outcome | None:
         """Run a turn to its end whatever happens in it. One of the two supervision points."""
         turn = start.turn
         try:
-            _refuse_after_too_many(turn.attempt)
+            _refuse_after_too_many(turn.attempt - self._hitches.excused(turn.id))
             with self._shown(start):
                 text = await self._while_ours(turn, self._answer(start, live))
+            return Outcome(text, replies=self._replies(turn, live, text, self._deps.split))
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return None
@@ -104,13 +140,27 @@ class TurnRunner:
             raise
         except NightdeskError as error:
             log.warning("turn.refused", extra={"turn": turn.id}, exc_info=error)
-            return Outcome(explain(error), failed=True)
+            text = explain(error)
         except Exception:
             reference = self._deps.ids.new()[-8:]
             log.exception("turn.failed", extra={"turn": turn.id, "reference": reference})
             text = f"Something went wrong on our side. Reference: {reference}"
-            return Outcome(text, failed=True)
-        return Outcome(text)
+        # A few words of ours, which go out even where it is the cutting that failed.
+        return Outcome(text, failed=True, replies=self._replies(turn, live, text, whole))
+
+    def _replies(
+        self, turn: Turn, live: LiveAnswer | None, text: str, split: Splitter
+    ) -> tuple[OutboxItem, ...]:
+        if turn.thread is None:
+            return ()
+        reply = Reply(
+            id=OutboxId(derived("answer", turn.id)),
+            thread=turn.thread,
+            content=Content(text),
+            draft=live.draft if live else turn.draft,
+        )
+        now = self._deps.clock.now()
+        return tuple(compose(reply, split=split, now=now, turn=turn.id))
 
     async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> str:
         _refuse_strangers(self._deps.team(), start.turn.requester)
@@ -167,8 +217,8 @@ class TurnRunner:
         if chat is None or turn.thread is None or self._tasks is None:
             return None
         draft = turn.draft
-        if draft is None and turn.attempt > 1:
-            # The earlier try may have died between beginning one and writing that down.
+        if draft is None and turn.fence > 1:
+            # The earlier owner may have died between beginning one and writing that down.
             draft = await chat.find_draft(turn.thread, since=turn.started_at)
         return LiveAnswer(
             chat,
@@ -206,28 +256,30 @@ class TurnRunner:
             return nullcontext()
         return thinking(self._tasks, chat, thread, self._deps.clock)
 
-    async def _finish(self, start: TurnStart, outcome: Outcome, live: LiveAnswer | None) -> bool:
-        """End the turn with its outcome; False where it was no longer ours."""
-        turn = start.turn
+    async def _finish(self, turn: Turn, outcome: Outcome) -> bool:
+        """End the turn with its outcome, once the database lets it; False where it was not ours.
+
+        Not by a try of its own: the model would be asked, and paid, again for each.
+        """
         event = TurnEvent.GAVE_UP if outcome.failed else TurnEvent.ANSWERED
         state = after(TurnState.RUNNING, event)
-        now = self._deps.clock.now()
-        replies: list[OutboxItem] = []
-        if turn.thread is not None:
-            reply = Reply(
-                id=OutboxId(derived("answer", turn.id)),
-                thread=turn.thread,
-                content=Content(outcome.text),
-                draft=live.draft if live else turn.draft,
-            )
-            replies = compose(reply, split=self._deps.split, now=now, turn=turn.id)
-        try:
+
+        async def end() -> None:
+            now = self._deps.clock.now()
             await self._deps.store.turns.finish(
                 turn.id,
                 turn.fence,
                 state=state,
                 entries=[Entry(role=Role.ASSISTANT, text=outcome.text, at=now, turn=turn.id)],
-                replies=replies,
+                replies=[*self._hitches.apology(turn, now=now), *outcome.replies],
+            )
+
+        try:
+            await until_stored(
+                end,
+                clock=self._deps.clock,
+                what=f"end of {turn.id}",
+                meanwhile=partial(self._hitches.met, turn),
             )
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})

@@ -84,6 +84,12 @@ class MemoryTurns:
         self._tables.enqueue(replies)
         self._end(row, state)
 
+    async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
+        """Forget tries of the turn: see the port."""
+        row = self._tables.turns.get(turn)
+        if row is not None and row.state is TurnState.RUNNING and row.turn.fence == fence:
+            row.turn = replace(row.turn, attempt=row.turn.attempt - tries)
+
     async def stop(
         self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
     ) -> Turn | None:

@@ -40,6 +40,13 @@ _OWNED = (
 _SET_DRAFT = sa.update(turns).where(_is_owners).values(draft=bindparam("message"))
 """Remembers the draft, if the turn is the caller's."""
 
+_HAND_BACK = (
+    sa.update(turns)
+    .where(_is_owners)
+    .values(attempt=turns.c.attempt - bindparam("tries", type_=sa.BigInteger))
+)
+"""Forgets tries of a turn that were none of its own, if it is the caller's."""
+
 _END = (
     sa.update(turns)
     .where(turns.c.id == bindparam("turn"))
@@ -130,6 +137,11 @@ class SqlTurns:
             sending.enqueue(transaction, replies)
 
         await self._database.write(work)
+
+    async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
+        """Forget tries of the turn: see the port."""
+        mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "tries": tries}
+        await self._database.write(lambda t: t.run(_HAND_BACK, mine))
 
     async def stop(
         self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]

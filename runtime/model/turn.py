@@ -62,7 +62,8 @@ class Turn:
         inbox: the inbox row that began it; None for a run's turn, which has no row.
         thread: where the answer goes; None for a run's turn, which delivers by itself.
         requester: who asked; for a schedule, who made the schedule.
-        attempt: how many times it was begun, from 1; counted before the work.
+        attempt: how many times it was begun, from 1, but for those that were handed back;
+            counted before the work.
         fence: grows with each owner; a write with an older one is refused.
         draft: the platform's id of a message that shows the answer while it grows, or None.
         started_at: when it was first begun.

@@ -133,6 +133,25 @@ async def test_a_running_turn_is_taken_up_again(store: Store, rows: Rows) -> Non
     assert texts(again.entries) == ["first", "half"]
 
 
+async def test_a_try_that_was_handed_back_does_not_count(store: Store, rows: Rows) -> None:
+    turn = (await begun(store, rows.received("first"))).turn
+    for _ in range(2):
+        again = await store.turns.begin(turn.conversation, owner="here")
+        assert again is not None
+        turn = again.turn
+    assert (turn.attempt, turn.fence) == (3, 3)
+    await store.turns.hand_back(turn.id, turn.fence - 1, tries=1)  # an owner that was overtaken
+    await store.turns.hand_back(turn.id, turn.fence, tries=2)
+
+    again = await store.turns.begin(turn.conversation, owner="here")
+
+    assert again is not None
+    assert (again.turn.attempt, again.turn.fence) == (2, 4)
+    await store.turns.finish(turn.id, again.turn.fence, state=TurnState.DONE)
+    await store.turns.hand_back(turn.id, again.turn.fence, tries=1)
+    await store.turns.hand_back(TurnId("none"), 1, tries=1)
+
+
 async def test_a_turn_is_taken_up_after_a_restart(open_again: Opener, rows: Rows) -> None:
     async with open_again() as store:
         start = await begun(store, rows.received("first"))

@@ -13,7 +13,7 @@ from runtime.model.conversation import Role
 from tests.support.build import DM, TERMINAL, outbox_item
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-from tests.support.desk import passing, running_desk
+from tests.support.desk import DeskUnderTest, passing, running_desk
 from tests.support.eventually import eventually
 from tests.support.faults import failing_times
 
@@ -74,7 +74,9 @@ async def test_a_message_accepted_by_a_life_that_ended_is_answered(tmp_path: Pat
         assert chat.texts == ["one", "two", "three"]
 
 
-async def test_a_message_that_kills_its_turn_three_times_is_given_up(tmp_path: Path) -> None:
+async def test_a_message_that_kills_its_turn_three_times_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock, chat = ManualClock(), MemoryChat()
     for life in range(3):
         asked: list[ModelRequest] = []
@@ -87,10 +89,33 @@ async def test_a_message_that_kills_its_turn_three_times_is_given_up(tmp_path: P
             if life == 0:
                 await desk.say("poison")
             await eventually(asked.__len__)
+            _cut_the_power(desk, monkeypatch)
     async with running_desk(tmp_path, lambda _: "Fine.", chat=chat, clock=clock) as desk:
         await desk.quiet()
         assert "tried this 3 times" in chat.texts[0]
         assert await desk.ask("hello") == "Fine."
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among many"])
+async def test_an_orderly_end_of_the_process_is_no_try_of_the_turn(
+    tmp_path: Path, alone: bool
+) -> None:
+    clock, chat = ManualClock(), MemoryChat()
+    for life in range(5):
+        asked: list[ModelRequest] = []
+
+        def slow(request: ModelRequest, asked: list[ModelRequest] = asked) -> list[Step]:
+            asked.append(request)
+            return [Pause(3600.0)]
+
+        async with running_desk(tmp_path, slow, chat=chat, clock=clock, alone=alone) as desk:
+            if life == 0:
+                await desk.say("hello")
+            await eventually(asked.__len__)
+    async with running_desk(tmp_path, chat=chat, clock=clock, alone=alone) as desk:
+        await eventually(lambda: chat.shown)
+        await desk.quiet()
+        assert chat.texts == ["Fine."]
 
 
 async def test_a_send_that_may_have_arrived_is_looked_up_and_not_repeated(tmp_path: Path) -> None:
@@ -185,3 +210,9 @@ async def test_among_many_processes_a_row_that_met_a_database_error_does_not_wai
         await passing(desk, 5.0, lambda: desk.chat.shown)
         await desk.quiet()
         assert desk.chat.texts == ["Fine."]
+
+
+def _cut_the_power(desk: DeskUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the life end as by a crash: what it would still write at its end is lost."""
+    turns = desk.desk.parts.store.turns
+    monkeypatch.setattr(turns, "hand_back", failing_times(turns.hand_back, 99))
