@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from runtime.ids import (
     AgentName,
@@ -19,17 +19,22 @@ from runtime.ids import (
     MessageId,
     OutboxId,
     Platform,
+    ReminderId,
     RunId,
     ScheduleId,
     TurnId,
 )
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
 from runtime.model.events import Inbound, Received
 from runtime.model.files import FileRef, OutFile
+from runtime.model.forms import FormSpec
+from runtime.model.home import HomePage
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.reminder import Reminder, ReminderState
+from runtime.model.probe import Finding
 from runtime.model.run import RunState
 from runtime.model.schedule import (
     Due,
@@ -471,6 +476,103 @@ class Files(Protocol):
         ...
 
 
+class Reminders(Protocol):
+    """Reminders. This table is the truth; tickers only look at it."""
+
+    async def add(self, reminder: Reminder) -> Reminder:
+        """Store a reminder and give it the next number; one that is there already is returned."""
+        ...
+
+    async def get(self, number: int) -> Reminder | None:
+        """The reminder of that number, or None."""
+        ...
+
+    async def by_id(self, reminder: ReminderId) -> Reminder | None:
+        """The reminder of that id, or None."""
+        ...
+
+    async def open_of(self, people: Sequence[Principal], *, limit: int = 50) -> list[Reminder]:
+        """The people's reminders that are not done: those that wait first, by their time."""
+        ...
+
+    async def due(self, *, now: datetime, limit: int = 200) -> list[Reminder]:
+        """Waiting reminders whose time has come, earliest first."""
+        ...
+
+    async def remind(
+        self,
+        reminder: Reminder,
+        *,
+        becomes: ReminderState,
+        next_at: datetime | None,
+        rows: Sequence[OutboxItem],
+    ) -> bool:
+        """Move a due reminder on and enqueue its message, in one transaction.
+
+        False, and nothing is written, where its state or its time is no longer as it was read.
+        """
+        ...
+
+    async def change(
+        self,
+        reminder: ReminderId,
+        *,
+        was: ReminderState,
+        becomes: ReminderState,
+        next_at: datetime | None,
+    ) -> None:
+        """Change the state and the next time.
+
+        Raises:
+            Conflict: the state is no longer `was`.
+        """
+        ...
+
+    async def next_time(self) -> datetime | None:
+        """The earliest time of a waiting reminder, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Who somebody is on a further platform, as a one-time code showed.
+
+    Attributes:
+        who: the person there.
+        anchor: the same person as the team's configuration names them.
+        linked_at: since when.
+    """
+
+    who: Principal
+    anchor: Principal
+    linked_at: datetime
+
+
+class People(Protocol):
+    """Who is who over the platforms, beside what the configuration says."""
+
+    async def links(self) -> list[Link]:
+        """Every link, oldest first."""
+        ...
+
+    async def offer(
+        self, code: str, anchor: Principal, *, now: datetime, expires_at: datetime
+    ) -> None:
+        """Remember the hash of a one-time code of that person; their earlier ones end."""
+        ...
+
+    async def redeem(self, code: str, who: Principal, *, now: datetime) -> Principal | None:
+        """Use the code of that hash up, and link `who` to the person it was given to.
+
+        None, and no link, where there is none, where it was used or where it is too old.
+        """
+        ...
+
+    async def unlink(self, who: Principal) -> bool:
+        """Forget the link of `who`; False where there is none."""
+        ...
+
+
 class Store(Protocol):
     """The database. Each part is a port of its own; some transactions span parts, and say so."""
 
@@ -507,6 +609,16 @@ class Store(Protocol):
     @property
     def files(self) -> Files:
         """Files that came in or are to go out."""
+        ...
+
+    @property
+    def reminders(self) -> Reminders:
+        """What people want to be told."""
+        ...
+
+    @property
+    def people(self) -> People:
+        """Who is who over the platforms."""
         ...
 
     async def check(self) -> None:
@@ -602,6 +714,53 @@ class ChatPort(Protocol):
 
         For a process that died between beginning one and remembering it: no other draft may grow
         in the thread meanwhile. Best effort, never raises.
+        """
+        ...
+
+    async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
+        """Test the connection by a real round trip, for `nightdesk doctor` and `/channel test`.
+
+        Every adapter has its own: it asks the platform who we are, and names each permission
+        (scope), intent or admission that is missing. With a channel it looks at that channel too:
+        whether we are in it, may post there, and whether others than the team can read it.
+        Changes nothing and posts nothing. Never raises: what fails is a finding. Never empty.
+        """
+        ...
+
+
+@runtime_checkable
+class OpensForms(Protocol):
+    """A chat platform that opens a form after a command or a press was acknowledged."""
+
+    async def open_form(
+        self, form: FormSpec, *, trigger: str, value: str, thread: ThreadRef
+    ) -> None:
+        """Show the form to whoever the trigger belongs to.
+
+        What comes back is a `FormSubmit` of the same action and value, said in `thread`.
+
+        Raises:
+            Retryable: it was perhaps not shown, and the trigger may be used up.
+            Permanent: it cannot be shown; the trigger is too old, say.
+        """
+        ...
+
+
+@runtime_checkable
+class ShowsHome(Protocol):
+    """A chat platform on which the app has a page of its own for each person."""
+
+    async def show_home(self, page: HomePage, *, who: Principal, thread: ThreadRef) -> None:
+        """Draw the person's page anew, and offer its prompts in their direct conversation.
+
+        Args:
+            page: what it shows.
+            who: whose page it is.
+            thread: the person's direct conversation.
+
+        Raises:
+            Retryable: the platform could not be asked.
+            Permanent: it cannot be drawn.
         """
         ...
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
 from adapters.memory.store_outbox import MemoryOutbox
+from adapters.memory.store_people import MemoryPeople
+from adapters.memory.store_reminders import MemoryReminders
 from adapters.memory.store_schedules import MemorySchedules
 from adapters.memory.store_tables import Tables, WorkerRow
 from adapters.memory.store_turns import MemoryTurns
@@ -67,6 +69,8 @@ class MemoryStore:
         self._schedules = MemorySchedules(tables)
         self._workers = MemoryWorkers(tables)
         self._files = MemoryFiles(clock)
+        self._reminders = MemoryReminders(self._outbox)
+        self._people = MemoryPeople()
 
     @property
     def inbox(self) -> MemoryInbox:
@@ -102,6 +106,16 @@ class MemoryStore:
     def files(self) -> MemoryFiles:
         """Files that came in or are to go out."""
         return self._files
+
+    @property
+    def reminders(self) -> MemoryReminders:
+        """What people want to be told."""
+        return self._reminders
+
+    @property
+    def people(self) -> MemoryPeople:
+        """Who is who over the platforms."""
+        return self._people
 
     async def check(self) -> None:
         """Memory always answers."""

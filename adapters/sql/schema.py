@@ -40,6 +40,10 @@ def _thread(*, key: bool = False) -> tuple[sa.Column[str], ...]:
     return tuple(_text(name, key=key) for name in names)
 
 
+def _person(prefix: str = "", *, key: bool = False) -> tuple[sa.Column[str], ...]:
+    return tuple(_text(prefix + name, key=key) for name in ("platform", "workspace", "user"))
+
+
 def _partial(
     name: str, *columns: sa.Column[str] | sa.Column[int], where: str, unique: bool = False
 ) -> None:
@@ -284,3 +288,41 @@ file_pieces = sa.Table(
 """The bytes of files, in order; those of a file that has no row in `files` never became whole."""
 
 sa.Index("ix_file_pieces_kept_at", file_pieces.c.kept_at)
+
+reminders = sa.Table(
+    "reminders",
+    metadata,
+    _text("id", key=True),
+    _number("number"),
+    *_person(),
+    _text("state"),
+    _moment("next_at", nullable=True),
+    _moment("created_at"),
+    _text("body"),
+    sa.UniqueConstraint("number"),
+    implicit_returning=False,
+)
+"""What people want to be told. The person is who is reminded."""
+
+sa.Index("ix_reminders_person", reminders.c.platform, reminders.c.workspace, reminders.c.user)
+_partial("ix_reminders_next_at", reminders.c.next_at, where="state = 'waiting'")
+
+links = sa.Table(
+    "links",
+    metadata,
+    *_person(key=True),
+    *_person("anchor_"),
+    _moment("linked_at"),
+    implicit_returning=False,
+)
+"""Who somebody is on a further platform: the anchor is named in the configuration."""
+
+link_codes = sa.Table(
+    "link_codes",
+    metadata,
+    _text("code", key=True),
+    *_person("anchor_"),
+    _moment("expires_at"),
+    implicit_returning=False,
+)
+"""One-time codes that were not used yet, as their hashes."""

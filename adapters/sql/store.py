@@ -11,6 +11,8 @@ from adapters.sql.database import Database
 from adapters.sql.files import SqlFiles
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.outbox import SqlOutbox
+from adapters.sql.people import SqlPeople
+from adapters.sql.reminders import SqlReminders
 from adapters.sql.schedules import SqlSchedules
 from adapters.sql.sqlite import open_sqlite
 from adapters.sql.turns import SqlTurns
@@ -34,6 +36,8 @@ class SqlStore:
         self._schedules = SqlSchedules(database)
         self._workers = SqlWorkers(database)
         self._files = SqlFiles(database, clock=clock)
+        self._reminders = SqlReminders(database)
+        self._people = SqlPeople(database)
 
     @property
     def inbox(self) -> SqlInbox:
@@ -69,6 +73,16 @@ class SqlStore:
     def files(self) -> SqlFiles:
         """Files that came in or are to go out."""
         return self._files
+
+    @property
+    def reminders(self) -> SqlReminders:
+        """What people want to be told."""
+        return self._reminders
+
+    @property
+    def people(self) -> SqlPeople:
+        """Who is who over the platforms."""
+        return self._people
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""
