@@ -27,8 +27,6 @@ log = logging.getLogger("nightdesk.lifecycle")
 
 LOOK_AT_STORE_EVERY = 5.0
 """Seconds between two looks whether the database was found damaged."""
-WARM_UP_AFTER = 2.0
-"""Seconds after the start at which there is time to load what may be needed later."""
 
 YOUNG_AT_ONCE = 20_000
 """Allocations between two looks for garbage cycles among young objects; Python's own is 700."""
@@ -128,19 +126,12 @@ async def _doors(
         if opened.listener is not None:
             listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
             await stack.enter_async_context(_alongside(_until_left(listener, stop)))
-        await stack.enter_async_context(_alongside(_warm_up(desk, opened)))
         _spare_the_collector()
         yield
 
 
 async def _hear(hear: Hear, accept: Accept) -> None:
     await hear(accept)
-
-
-async def _warm_up(desk: Desk, opened: Opened) -> None:
-    """Load, once the start is over, what the first use would otherwise wait for."""
-    await desk.parts.clock.sleep(WARM_UP_AFTER)
-    await asyncio.to_thread(opened.warm_up)
 
 
 def _spare_the_collector() -> None:

@@ -55,7 +55,6 @@ class Opened:
         hears: the listeners of platforms that need no public address, in a process that
             takes events in.
         listener: the terminal, where there is one.
-        warm_up: loads what the first use would wait for; for a thread, once the process is ready.
     """
 
     parts: Parts
@@ -64,7 +63,6 @@ class Opened:
     routes: Sequence[MakeRoute]
     hears: Sequence[Hear] = ()
     listener: MakeListener | None
-    warm_up: Callable[[], None]
 
 
 @asynccontextmanager
@@ -116,7 +114,6 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
             if role in (Role.ALL, Role.WEB)
             else (),
             listener=_listener(settings, terminal, ids, clock),
-            warm_up=timetable.warm_up,
         )
 
 

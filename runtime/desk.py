@@ -1,5 +1,6 @@
 """The desk's own tools: what an agent can see of Nightdesk, and the schedules it can make."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -112,7 +113,10 @@ class DeskTools:
         if context.thread is None:
             raise Refused("A schedule is made for a person who asks, and here nobody asks.")
         wish = _read_wish(call.arguments)
-        when = self._timetable.read(wish.when, now=self._clock.now(), zone=team.zone)
+        # Not on the loop: the first time that is read brings in what reads it.
+        when = await asyncio.to_thread(
+            self._timetable.read, wish.when, now=self._clock.now(), zone=team.zone
+        )
         target = default_target(team, context.thread)
         schedule = await self._schedules.create(
             NewSchedule(

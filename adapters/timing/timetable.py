@@ -1,7 +1,7 @@
 """The timetable: what people write, as times; and the next of them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from adapters.timing import cron, moments, phrases, wording
@@ -19,7 +19,6 @@ _FORMS = (
     "Write for example: every weekday at 8:30, every 15 minutes, in 2 hours, tomorrow at 9am, "
     "2026-12-01 14:00, or cron: 30 8 * * 1-5."
 )
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
 
@@ -61,12 +60,6 @@ class CronsimTimetable:
     def check_zone(self, zone: str) -> str:
         """See `runtime.ports.Timetable`."""
         return proper_zone(zone)
-
-    def warm_up(self) -> None:
-        """Load what the first question would have to wait for; for a thread, after the start."""
-        proper_zone("UTC")
-        cron.checked("0 0 * * *")
-        moments.read("in 1 hour", now=_LONG_AGO, zone=ZoneInfo("UTC"))
 
 
 def _read(said: str, now: datetime, place: str) -> When:

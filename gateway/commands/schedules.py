@@ -1,5 +1,6 @@
 """`/schedule`: create, list, show, pause, resume, delete, run."""
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -63,7 +64,8 @@ class ScheduleCommands:
         team = self._team()
         zone = self._timetable.check_zone(command.options.get("tz", team.zone))
         target = self._target(command, request, team)
-        asked = self._read(command.tail, request, zone)
+        # Not on the loop: the first time that is read brings in what reads it, 0.15 s and 9 MB.
+        asked = await asyncio.to_thread(self._read, command.tail, request, zone)
         if not asked.instruction:
             return Answer(_missing_instruction())
         rule = team.rule_of(request.thread.channel)

@@ -230,7 +230,6 @@ async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sendin
         serves_http=False,
         routes=(),
         listener=None,
-        warm_up=lambda: None,
     )
     async with working(desk, opened):
         await settle()

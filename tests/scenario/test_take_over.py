@@ -82,7 +82,6 @@ class Peer:
             serves_http=False,
             routes=(),
             listener=None,
-            warm_up=lambda: None,
         )
         async with working(desk, opened):
             yield desk

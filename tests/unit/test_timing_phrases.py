@@ -326,12 +326,16 @@ def test_a_wrong_zone_is_refused_with_the_nearest_right_ones(wrong: str, near: s
 def test_the_libraries_are_loaded_when_first_asked_and_not_before() -> None:
     program = (
         "import sys\n"
+        "from datetime import UTC, datetime\n"
         "from adapters.timing.timetable import CronsimTimetable\n"
         "from adapters.timing.ticker import ApschedulerTicker\n"
         "late = {'dateparser', 'cronsim', 'apscheduler'}\n"
         "assert not late & set(sys.modules), late & set(sys.modules)\n"
-        "CronsimTimetable().warm_up()\n"
-        "assert {'dateparser', 'cronsim'} <= set(sys.modules)\n"
+        "read, now = CronsimTimetable().read, datetime(2026, 1, 1, tzinfo=UTC)\n"
+        "read('0 8 * * *', now=now, zone='UTC')\n"
+        "assert late & set(sys.modules) == {'cronsim'}\n"
+        "read('in 3 hours', now=now, zone='UTC')\n"
+        "assert late & set(sys.modules) == {'cronsim', 'dateparser'}\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
