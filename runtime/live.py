@@ -25,10 +25,8 @@ Aside = Callable[[Coroutine[None, None, Troubles]], asyncio.Task[Troubles]]
 
 STATUS_AFTER = 0.4
 """Seconds before the status line: a quick answer needs none."""
-STREAM_AFTER = 1.0
-"""Seconds before the growing answer: each costs calls against the platform's rate limit."""
-GROW_EVERY = 1.0
-"""Seconds between two updates of the growing answer."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether the turn whose answer grows is still ours."""
 
 
 def closing_word(turn: Turn, *, now: datetime) -> list[OutboxItem]:
@@ -84,7 +82,8 @@ class LiveAnswer:
         self._abandon = abandon
         self.draft = draft
         self._text = ""
-        self._due = clock.monotonic() + STREAM_AFTER
+        self._due = clock.monotonic() + chat.limits.draft_after
+        self._ours_until = 0.0
         self._refused = False
 
     async def add(self, text: str) -> None:
@@ -94,15 +93,16 @@ class LiveAnswer:
             Conflict: the turn is no longer ours.
         """
         self._text += text
-        if self._refused or self._clock.monotonic() < self._due or not self._text.strip():
+        now = self._clock.monotonic()
+        if self._refused or now < self._due or not self._text.strip():
             return
-        self._due = self._clock.monotonic() + GROW_EVERY
+        self._due = now + self._chat.limits.draft_every
         if self.draft is None:
             # Begun to its end even if the turn is stopped meanwhile: the draft is to be closed.
             (trouble,) = await asyncio.shield(self._aside(_told(self._begin())))
             if trouble is not None:
                 raise trouble
-        elif await self._kept(self.draft):
+        elif now < self._ours_until or await self._kept(self.draft):
             await self._chat.grow_draft(self._thread, self.draft, self._text)
 
     async def _begin(self) -> None:
@@ -125,6 +125,7 @@ class LiveAnswer:
         except Retryable as error:
             log.warning("draft.not_stored", extra={"why": str(error)})
             return False
+        self._ours_until = self._clock.monotonic() + LOOK_EVERY
         return True
 
     def restart(self) -> None:

@@ -637,11 +637,16 @@ class ChatLimits:
         per_channel: messages a second in one channel.
         overall: messages a second in all.
         burst: how many may go at once before `per_channel` holds.
+        draft_after: seconds before an answer is shown while it grows: where each costs calls
+            against the rate limit, a quick one is not worth it.
+        draft_every: seconds between two updates of an answer that grows.
     """
 
     per_channel: float
     overall: float
     burst: int = 1
+    draft_after: float = 1.0
+    draft_every: float = 1.0
 
 
 class ChatPort(Protocol):

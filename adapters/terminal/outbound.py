@@ -44,8 +44,10 @@ class TerminalChat:
 
     @property
     def limits(self) -> ChatLimits:
-        """As fast as anybody could want to read."""
-        return ChatLimits(per_channel=1000.0, overall=1000.0, burst=1000)
+        """As fast as anybody could want to read; an answer grows as smoothly as the eye sees."""
+        return ChatLimits(
+            per_channel=1000.0, overall=1000.0, burst=1000, draft_after=0.05, draft_every=0.05
+        )
 
     def split(self, content: Content) -> tuple[Content, ...]:
         """One piece: a terminal takes a message of any length."""

@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, cast
 
 from adapters.models.scripted import Pause, ScriptedModel, Step
 from bot.lifecycle import Opening, run
@@ -31,6 +32,7 @@ from runtime import live
 from runtime.ids import ModelName
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role as Speaker
+from runtime.ports import ChatPort
 from tests.support.crash_points import (
     Fuse,
     Point,
@@ -97,7 +99,7 @@ def live_by(plan: Plan, ready: Connection) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
     if plan.streams:
-        live.STREAM_AFTER = live.GROW_EVERY = live.STATUS_AFTER = 0.01
+        live.STATUS_AFTER = 0.01
     log = plan.folder / f"{settings.slot_for(plan.role)}.log"
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(errors, sys.stderr.fileno())
@@ -141,11 +143,28 @@ def _opening(plan: Plan) -> Opening:
                 store=watched_store(parts.store, fuse),
                 durable=watched_durable(parts.durable, fuse),
                 models={ModelName(OFFLINE): watched_model(model, fuse)},
-                chats={name: watched_chat(chat, fuse) for name, chat in parts.chats.items()},
+                chats={
+                    name: watched_chat(_eager(chat) if plan.streams else chat, fuse)
+                    for name, chat in parts.chats.items()
+                },
             )
             yield replace(opened, parts=parts)
 
     return opening
+
+
+def _eager(chat: ChatPort) -> ChatPort:
+    """The platform, on which an answer is shown from its first word on."""
+    return cast("ChatPort", _Eager(chat))
+
+
+class _Eager:
+    def __init__(self, inner: ChatPort) -> None:
+        self._inner = inner
+        self.limits = replace(inner.limits, draft_after=0.01, draft_every=0.01)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
 
 class _Echo(ScriptedModel):

@@ -148,6 +148,11 @@ async def test_a_message_shown_again_after_a_crash_keeps_its_id() -> None:
     )
 
 
+def test_an_answer_may_grow_every_50_milliseconds_from_its_first_words_on() -> None:
+    limits = Desk().chat.limits
+    assert (limits.draft_after, limits.draft_every) == (0.05, 0.05)
+
+
 async def test_a_draft_becomes_the_message() -> None:
     message = await Desk().chat.send(replace(item("done"), draft=MessageId("d1")))
     assert message == "d1"
