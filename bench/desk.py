@@ -28,6 +28,7 @@ from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import ModelRequest, TextDelta
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
+from runtime.model.probe import Finding
 from runtime.ports import ChatLimits, Durable
 
 ANN: Final = Principal(SLACK, slack.TEAM_ID, slack.PERSON)
@@ -103,6 +104,10 @@ class InstantChat:
 
     async def status(self, thread: ThreadRef, text: str) -> None:
         """Show nothing."""
+
+    async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:  # noqa: ARG002
+        """All is well."""
+        return [Finding(ok=True, what="there")]
 
     async def begin_draft(
         self,

@@ -33,8 +33,8 @@ from runtime.model.forms import FormSpec
 from runtime.model.home import HomePage
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
-from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.probe import Finding
+from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.run import RunState
 from runtime.model.schedule import (
     Due,

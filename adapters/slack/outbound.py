@@ -5,7 +5,7 @@ was written, and the message would be there twice. The dispatcher asks first (`f
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack import render
+from adapters.slack import probe, render
 from adapters.slack.drafts import Drafts
 from adapters.slack.faults import Refusal, by_status, network, read, written
 from adapters.slack.inbound import SLACK
@@ -24,6 +24,7 @@ from runtime.ids import MessageId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
+from runtime.model.probe import Finding
 from runtime.ports import ChatLimits
 
 log = logging.getLogger("nightdesk.slack")
@@ -48,7 +49,13 @@ class SlackChat:
     """The `ChatPort` of Slack."""
 
     def __init__(
-        self, token: str, *, base_url: str = SLACK_API, clock: Clock, team: str | None = None
+        self,
+        token: str,
+        *,
+        base_url: str = SLACK_API,
+        clock: Clock,
+        team: str | None = None,
+        app_token: str = "",
     ) -> None:
         """Connect to one workspace.
 
@@ -57,11 +64,13 @@ class SlackChat:
             base_url: where the Web API is; another only for tests and proxies.
             clock: times edits, and how long a command's own address is good for.
             team: the id of the workspace that the token must belong to; None for any.
+            app_token: the app-level token of Socket Mode, which `probe` looks at too; or empty.
         """
         self._token = token
         self._base_url = base_url
         self._clock = clock
         self._team = team
+        self._app_token = app_token
         self._session: aiohttp.ClientSession | None = None
         self._opened: tuple[AsyncWebClient, Drafts] | None = None
         self._direct: dict[str, str] = {}
@@ -194,6 +203,12 @@ class SlackChat:
         except (Retryable, Permanent) as error:
             log.warning("slack.draft_not_looked_for", extra={"why": str(error)})
         return None
+
+    async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
+        """Ask Slack about the tokens, the permissions and the channel; see `ChatPort.probe`."""
+        if self._opened is None:
+            return [Finding(ok=False, what="Slack: not reached yet", todo=probe.REACH)]
+        return [f async for f in probe.findings(self._client, channel, self._app_token)]
 
     @property
     def _client(self) -> AsyncWebClient:

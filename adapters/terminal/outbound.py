@@ -11,9 +11,10 @@ from adapters.terminal.screen import Said, Screen
 from adapters.terminal.text import one_line
 from runtime.errors import Permanent
 from runtime.ids import IdSource, MessageId, OutboxId, Platform, derived
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
+from runtime.model.probe import Finding
 from runtime.ports import ChatLimits
 
 _TITLE = 60
@@ -113,6 +114,24 @@ class TerminalChat:
     ) -> MessageId | None:
         """None: what grew on the screen went with the process that showed it."""
         return None
+
+    async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
+        """The terminal itself, and whether the channel is one of its rooms."""
+        how = "with a person at it" if self.screen.live else "reading from a pipe or a file"
+        found = [Finding(ok=True, what=f"the terminal: attached, {how}")]
+        if channel is not None:
+            known = channel.channel in {room.id for room in self.board.rooms}
+            found.append(
+                Finding(ok=True, what=f"the channel {channel.channel}: shown here")
+                if known
+                else Finding(
+                    ok=False,
+                    what=f"the channel {channel.channel}: no channel of this terminal",
+                    missing="configuration",
+                    todo='List it in nightdesk.toml under [[channels]] with platform = "terminal".',
+                )
+            )
+        return found
 
     async def thread_begun(self, thread: ThreadRef, *, title: str) -> None:
         """Number the thread that a person began."""

@@ -1,6 +1,7 @@
 """A chat platform in memory: what was sent, in order, and faults on demand."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from runtime.ids import MessageId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
+from runtime.model.probe import Finding
 from runtime.ports import ChatLimits
 from tests.support.build import TERMINAL
 
@@ -47,6 +49,7 @@ class MemoryChat:
         drafts: every state of every growing answer, in order.
         takes_drafts: growing answers are shown at all.
         limits: how fast it may be sent to.
+        found_in: what a test of a channel finds, where it is not that all is well.
     """
 
     platform: Platform = TERMINAL
@@ -56,6 +59,7 @@ class MemoryChat:
     drafts: list[tuple[MessageId, str]] = field(default_factory=list)
     takes_drafts: bool = False
     longest: int = 4000
+    found_in: dict[ChannelRef, Finding] = field(default_factory=dict)
     limits: ChatLimits = field(
         default_factory=lambda: ChatLimits(per_channel=1e6, overall=1e6, burst=1000)
     )
@@ -113,3 +117,9 @@ class MemoryChat:
     async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
         sent = {shown.message for shown in self.shown}
         return next((draft for draft, _ in self.drafts if draft not in sent), None)
+
+    async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
+        found = [Finding(ok=True, what=f"{self.platform} in memory: there")]
+        if channel is not None:
+            found.append(self.found_in.get(channel) or Finding(ok=True, what="the channel: there"))
+        return found

@@ -1,0 +1,46 @@
+"""The app's own page for one person (Slack's App Home), in plain words for any platform."""
+
+from dataclasses import dataclass
+
+from runtime.model.messages import Button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        title: its heading, plain text.
+        text: CommonMark.
+        buttons: under the text, in order; a press of one comes from no message.
+    """
+
+    title: str
+    text: str
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """Something that a person could ask, offered to them.
+
+    Attributes:
+        title: what they see, some words.
+        message: what is asked when they choose it.
+    """
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePage:
+    """The page.
+
+    Attributes:
+        sections: its parts, in order.
+        prompts: offered where the person writes to the bot; four at the most are shown.
+    """
+
+    sections: tuple[Section, ...]
+    prompts: tuple[Prompt, ...] = ()
