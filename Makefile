@@ -88,4 +88,5 @@ $(PROVE_STAMP): $(DEV_STAMP)
 $(PROJECT_STAMP): $(VENV)/.created | $(RUN_STAMP)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input \
 	 --no-deps --no-build-isolation --editable . </dev/null >&2
+	@$(PY) -m compileall -q bot adapters gateway runtime </dev/null >&2
 	@rm -f $(VENV)/.installed-project-* && touch $@

@@ -52,7 +52,7 @@ class Usage:
     """What a process has used so far.
 
     Attributes:
-        cpu: seconds of CPU, all its threads together.
+        cpu: seconds of CPU, all its threads together, with the children that it has waited for.
         rss: megabytes (of 1,000,000 bytes) of memory in use now.
         peak: the most of them at any time.
     """
@@ -68,7 +68,7 @@ def usage_of(process: int) -> Usage:
     # The command's name, in brackets, may hold blanks; everything after it is fixed.
     fields = (folder / "stat").read_text().rpartition(")")[2].split()
     return Usage(
-        cpu=(int(fields[11]) + int(fields[12])) / _TICKS,
+        cpu=sum(map(int, fields[11:15])) / _TICKS,
         rss=_kilobytes(folder, "VmRSS") * 1024 / _MEGABYTE,
         peak=_kilobytes(folder, "VmHWM") * 1024 / _MEGABYTE,
     )

@@ -183,7 +183,8 @@ def _report(rounds: _Rounds, loaded: Loaded, answers: Answers) -> Report:
     )
     notes = (
         "`nightdesk run --no-terminal` with Slack connected, from its start until /readyz says "
-        + "that it is ready; Telegram and Discord are not built yet",
+        + "that it is ready; Telegram and Discord are not built yet. The settings are read in a "
+        + "child, whose CPU is counted and whose memory is gone by then",
         f"LiteLLM took {loaded.seconds:.1f} s to come in, while {answers.count} events were "
         + f"acknowledged, the slowest after {answers.longest:.0f} ms",
     )
