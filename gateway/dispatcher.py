@@ -2,7 +2,9 @@
 
 A message is `SENDING` on disk before the platform hears of it. Found so at the next start it is
 ambiguous: the platform is asked whether it has it before it is sent again, and until the platform
-has said so it stays `SENDING`, however long that takes and however often we start.
+has said so it stays `SENDING`, however long that takes and however often we start. Where the
+platform can never tell, what only one person sees is sent once more, at least once; anything else
+is set aside.
 
 Among many processes one may stand still so long that another takes it for dead and takes its
 messages on. What it does when it goes on is refused by the claim's fence: it looks whether its
@@ -37,6 +39,8 @@ LONGEST_PAUSE = 300.0
 """Seconds between tries at the most."""
 BEHIND_PAUSE = 1.0
 """Seconds between looks at a message that stands behind a postponed one of its thread."""
+SENT_AGAIN = "sent once more: whether it was shown, the platform cannot tell"
+"""The mark of a message that its one reader may see twice, and that is not sent a third time."""
 CLAIM_AT_ONCE = 50
 """Messages handed to the platforms in one go."""
 
@@ -244,7 +248,7 @@ class Dispatcher:
         wait = self._pace.wait(item)
         if wait > 0:
             until = self._clock.now() + timedelta(seconds=wait)
-            await self._put_off(item, until, "")
+            await self._put_off(item, until, item.error)
             return
         await self._require_claim(item)
         match await self._heard(item, self._chats[item.thread.platform].send(item)):
@@ -297,6 +301,10 @@ class Dispatcher:
                 await self._ask_later(unknown, error)
             case Ambiguous() as error:
                 await self._ask_later(unknown, Retryable(str(error)))
+            case Permanent() as error if item.only_for is not None and item.error != SENT_AGAIN:
+                log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
+                again = self._clock.now() + timedelta(seconds=unknown.again_after)
+                await self._put_off(item, again, SENT_AGAIN)
             case Permanent() as error:
                 await self._end(item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}")
             case None:
@@ -338,7 +346,9 @@ class Dispatcher:
         if error.after:
             self._pace.hold(item, error.after)
         log.warning("outbox.postponed", extra={"item": item.id, "wait": wait, "why": str(error)})
-        await self._put_off(item, now + timedelta(seconds=wait), str(error))
+        # The mark of a second sending outlives the reasons for which that waits.
+        why = SENT_AGAIN if item.error == SENT_AGAIN else str(error)
+        await self._put_off(item, now + timedelta(seconds=wait), why)
 
     async def _put_off(self, item: OutboxItem, until: datetime, error: str) -> None:
         await self._outbox.postpone(item.id, item.attempts, until=until, error=error)

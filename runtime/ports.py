@@ -687,7 +687,8 @@ class ChatPort(Protocol):
 
         Raises:
             Retryable: the platform could not be asked.
-            Permanent: the platform cannot tell, and will never be able to.
+            Permanent: the platform cannot tell, and will never be able to. A message that only
+                one person sees is then sent once more: twice is better than never for it.
         """
         ...
 

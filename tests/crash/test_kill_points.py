@@ -39,6 +39,7 @@ FIRING = (
 )
 ELSEWHERE = {
     "outbox.next_time": "when to look again; it writes nothing",
+    "outbox.holds": "a look right before the send; it writes nothing",
     "schedules.next_time": "a point of the course of a due schedule",
     "schedules.unfinished": "at the end: whether there is something to wait for",
     "durable.state": "a look at a run that was started before; it writes nothing",

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,17 +18,20 @@ from bot.lifecycle import working
 from bot.parts import Opened
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
-from runtime.errors import Ambiguous, Retryable
+from runtime.errors import Ambiguous, Permanent, Retryable
 from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.outbox import OutboxItem, OutboxState
-from tests.support.build import OPS, TERMINAL, outbox_item, team
+from runtime.ports import ChatLimits
+from tests.support.build import ANN, OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
 from tests.support.desk import passing, running_desk
 from tests.support.faults import failing_times
 from tests.support.ticker import ClockTicker
+
+TWO_A_SECOND = ChatLimits(per_channel=2.0, overall=2.0)
 
 
 @dataclass(slots=True)
@@ -146,6 +149,46 @@ async def test_a_message_that_another_process_took_on_stops_nothing(tmp_path: Pa
         assert await desk.ask("still there?") == "Fine."
 
 
+@pytest.mark.parametrize("second", ["arrives", "is unknown too"])
+async def test_a_private_answer_of_which_the_platform_cannot_tell_is_sent_once_more(
+    second: str,
+) -> None:
+    """Its one reader may see it twice; a channel would be told nothing at all, and the owner is."""
+    chat, clock = Forgetful(limits=TWO_A_SECOND), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    private = replace(outbox_item("for you", at=clock.now()), only_for=ANN)
+    await store.outbox.enqueue([private])
+    await store.outbox.claim(now=clock.now(), owner="all-0", platforms=[TERMINAL])
+    chat.deaf += [Permanent("not to be asked")] * 2
+    chat.faults += [Retryable("slow down", after=3.0)]
+    chat.faults += [Ambiguous("broke")] if second == "is unknown too" else []
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
+        await clock.advance(10.0)
+        await settle()
+        await desk.engine.settled()
+    stored = await store.outbox.get(private.id)
+    assert stored is not None
+    if second == "arrives":
+        assert (chat.texts, stored.state) == (["for you"], OutboxState.SENT)
+    else:
+        assert stored.state is OutboxState.DEAD
+        assert "nobody can tell" in stored.error
+        assert [text for text in chat.texts if text == "for you"] == ["for you"]
+
+
+async def test_a_message_for_all_of_which_the_platform_cannot_tell_is_set_aside() -> None:
+    chat, clock = Forgetful(), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    await store.outbox.enqueue([outbox_item("for all", at=clock.now())])
+    await store.outbox.claim(now=clock.now(), owner="all-0", platforms=[TERMINAL])
+    chat.deaf += [Permanent("not to be asked")]
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
+        await settle()
+        await desk.engine.settled()
+    assert await store.outbox.count(OutboxState.DEAD) == 1
+    assert "for all" not in chat.texts
+
+
 async def test_who_stood_still_between_claim_and_send_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,15 +266,7 @@ async def test_what_we_send_now_is_not_taken_for_what_an_earlier_life_was_sendin
     chat.meanwhile = looked_first
 
     monkeypatch.setattr(store.outbox, "take_on", slowly)
-    desk = _desk(store, chat, clock)
-    opened = Opened(
-        parts=desk.parts,
-        ticker=ClockTicker(clock),
-        serves_http=False,
-        routes=(),
-        listener=None,
-    )
-    async with working(desk, opened):
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
         await settle()
         await desk.engine.settled()
         assert chat.texts == ["once"]
@@ -292,6 +327,16 @@ async def test_quiet_does_not_wait_for_what_stands_behind_a_postponed_message(
 
 def _more(asked: list[OutboxId], *, than: int) -> bool:
     return len(asked) > than
+
+
+def _opened(desk: Desk) -> Opened:
+    return Opened(
+        parts=desk.parts,
+        ticker=ClockTicker(desk.parts.clock),
+        serves_http=False,
+        routes=(),
+        listener=None,
+    )
 
 
 def _desk(store: MemoryStore, chat: MemoryChat, clock: ManualClock) -> Desk:
