@@ -140,6 +140,8 @@ class Ingress:
         judged = await self._judge(inbound)
         if isinstance(judged, _Drop):
             log.info("ingress.dropped", extra={"reason": judged.reason, "key": inbound.event_key})
+            if inbound.cursor is not None:
+                await self._store.inbox.move(inbound.cursor)
             return
         received = Received(
             id=InboxId(self._ids.new()),

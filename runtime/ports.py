@@ -27,7 +27,7 @@ from runtime.ids import (
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
-from runtime.model.events import Inbound, Received
+from runtime.model.events import Cursor, Inbound, Received
 from runtime.model.files import FileRef, OutFile
 from runtime.model.forms import FormSpec
 from runtime.model.home import HomePage
@@ -58,10 +58,19 @@ class Inbox(Protocol):
 
         Returns False, and stores nothing, where a row with the same `event_key`, or the same
         non-empty `content_key`, is there already. Many appends of one loop tick share a commit.
+        The event's cursor is moved in the same transaction, for a duplicate too.
 
         Raises:
             StorageFull: there is no room; nothing was stored.
         """
+        ...
+
+    async def move(self, cursor: Cursor) -> None:
+        """Remember where a stream goes on, behind events of which nothing is stored."""
+        ...
+
+    async def position(self, name: str) -> int | None:
+        """Where the stream of that name goes on, or None where it was never read."""
         ...
 
     async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:

@@ -1,6 +1,7 @@
 """Accepted events and conversations, in memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.memory.store_tables import InboxRow, Progress, Tables
@@ -8,7 +9,7 @@ from runtime.clock import Clock
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, Platform
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation, Entry, latest, since_summary
-from runtime.model.events import Received
+from runtime.model.events import Cursor, Received
 from runtime.model.outbox import OutboxItem
 
 
@@ -18,15 +19,27 @@ class MemoryInbox:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._keys: set[tuple[Platform, str, str]] = set()
+        self._positions: dict[str, int] = {}
 
     async def append(self, received: Received) -> bool:
         """Store the event unless it is there: see the port."""
+        if received.inbound.cursor is not None:
+            await self.move(received.inbound.cursor)
         keys = _keys(received)
         if keys & self._keys or received.id in self._tables.inbox:
             return False
         self._keys |= keys
-        self._tables.inbox[received.id] = InboxRow(received)
+        stored = replace(received.inbound, acknowledgement="", cursor=None)
+        self._tables.inbox[received.id] = InboxRow(replace(received, inbound=stored))
         return True
+
+    async def move(self, cursor: Cursor) -> None:
+        """Remember where the stream goes on: see the port."""
+        self._positions[cursor.name] = cursor.value
+
+    async def position(self, name: str) -> int | None:
+        """Where the stream goes on: see the port."""
+        return self._positions.get(name)
 
     async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:
         """Rows still to be processed: see the port."""

@@ -13,7 +13,7 @@ from adapters.sql import sending
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
-from adapters.sql.schema import inbox
+from adapters.sql.schema import counters, inbox
 from adapters.sql.threads import thread_of, thread_values
 from adapters.sql.transaction import Row, Transaction, Value
 from adapters.sql.upsert import insert
@@ -23,6 +23,7 @@ from runtime.model.events import (
     ButtonPress,
     ChannelChanged,
     Command,
+    Cursor,
     FormSubmit,
     HomeOpened,
     Inbound,
@@ -53,6 +54,20 @@ _APPEND = (
     .on_conflict_do_nothing()
 )
 """Stores an event unless one of its two keys is there: one statement, so that a retry costs one."""
+
+_MOVED = insert(counters).values(
+    name=bindparam("name", type_=sa.Text), value=bindparam("value", type_=sa.BigInteger)
+)
+_MOVE = _MOVED.on_conflict_do_update(
+    index_elements=[counters.c.name], set_={"value": _MOVED.excluded.value}
+)
+"""Writes where a stream goes on; back as well, for a platform may begin to count anew."""
+
+_POSITION = sa.select(counters.c.value).where(counters.c.name == bindparam("name", type_=sa.Text))
+"""Reads that, at the start of a listener."""
+
+_CURSOR = "cursor:"
+"""Before the name of a stream, apart from the names of other counters."""
 
 RECEIVED = (
     inbox.c.id,
@@ -127,7 +142,24 @@ class SqlInbox:
     async def append(self, received: Received) -> bool:
         """Store the event unless it is there: see the port."""
         row = _row(received)
-        return await self._database.write(lambda t: t.run(_APPEND, row)) == 1
+        cursor = received.inbound.cursor
+        if cursor is None:
+            return await self._database.write(lambda t: t.run(_APPEND, row)) == 1
+
+        def work(transaction: Transaction) -> bool:
+            transaction.run(_MOVE, _position_of(cursor))
+            return transaction.run(_APPEND, row) == 1
+
+        return await self._database.write(work)
+
+    async def move(self, cursor: Cursor) -> None:
+        """Remember where the stream goes on: see the port."""
+        await self._database.write(lambda t: t.run(_MOVE, _position_of(cursor)))
+
+    async def position(self, name: str) -> int | None:
+        """Where the stream goes on: see the port."""
+        found = await self._database.read(lambda t: t.one(_POSITION, {"name": _CURSOR + name}))
+        return None if found is None else int(found[0])
 
     async def pending(self, *, after: InboxId | None = None, limit: int = 500) -> list[Received]:
         """Rows still to be processed: see the port."""
@@ -161,6 +193,10 @@ class SqlInbox:
 
 def _delete(rows: Sequence[Row], transaction: Transaction) -> None:
     transaction.each(_DELETE, [{"this": row[0]} for row in rows])
+
+
+def _position_of(cursor: Cursor) -> dict[str, Value]:
+    return {"name": _CURSOR + cursor.name, "value": cursor.value}
 
 
 def _row(received: Received) -> dict[str, Value]:

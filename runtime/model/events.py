@@ -149,6 +149,19 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far we have read a stream that a platform keeps for us, and forgets up to there.
+
+    Attributes:
+        name: which stream: the platform, and whose stream it is there.
+        value: where to go on.
+    """
+
+    name: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
     """What an adapter's parser makes of a verified request.
 
@@ -163,6 +176,8 @@ class Inbound:
         sent_at: when, by the platform's clock.
         acknowledgement: the JSON that the platform wants to hear at once when the event is stored
             (Discord: that the answer comes later); empty for an empty answer. It is not stored.
+        cursor: where its stream goes on behind it: stored with the event, in one transaction, so
+            that the platform never forgets what we do not have. None where there is no stream.
     """
 
     event_key: str
@@ -172,6 +187,7 @@ class Inbound:
     body: Body
     sent_at: datetime
     acknowledgement: str = ""
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """The promises of `runtime.ports.Inbox`, on every implementation."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from runtime.ids import InboxId, MessageId, Platform
 from runtime.model.address import ChannelRef, ThreadRef
-from runtime.model.events import Body, ButtonPress, Command, Lane, Message
+from runtime.model.events import Body, ButtonPress, Command, Cursor, Lane, Message
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.stores import Opener, Rows, begun
@@ -61,6 +62,38 @@ async def test_the_same_content_in_another_delivery_is_not_stored(store: Store, 
     assert not await store.inbox.append(rows.received(event_key="Ev2", content_key="C1:17.1"))
 
     assert await store.inbox.pending() == [first]
+
+
+async def test_the_place_in_a_stream_is_stored_with_its_event(store: Store, rows: Rows) -> None:
+    at = Cursor(name="telegram:7", value=12)
+    received = rows.received(event_key="7:11", cursor=at)
+    assert await store.inbox.position("telegram:7") is None
+
+    assert await store.inbox.append(received)
+
+    assert await store.inbox.position("telegram:7") == 12
+    assert await store.inbox.position("telegram:8") is None
+    [stored] = await store.inbox.pending()
+    assert stored.inbound == replace(received.inbound, cursor=None)
+
+
+async def test_the_place_in_a_stream_moves_past_a_duplicate_and_past_what_is_not_stored(
+    store: Store, rows: Rows
+) -> None:
+    await store.inbox.append(rows.received(event_key="7:11"))
+
+    again = rows.received(event_key="7:11", cursor=Cursor(name="telegram:7", value=12))
+    assert not await store.inbox.append(again)
+    assert await store.inbox.position("telegram:7") == 12
+
+    await store.inbox.move(Cursor(name="telegram:7", value=20))
+    assert await store.inbox.position("telegram:7") == 20
+
+
+async def test_the_place_in_a_stream_can_go_back(store: Store) -> None:
+    await store.inbox.move(Cursor(name="telegram:7", value=2**40))
+    await store.inbox.move(Cursor(name="telegram:7", value=3))
+    assert await store.inbox.position("telegram:7") == 3
 
 
 async def test_events_without_a_content_key_are_no_duplicates(store: Store, rows: Rows) -> None:

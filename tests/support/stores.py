@@ -31,7 +31,7 @@ from runtime.ids import (
 )
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
-from runtime.model.events import Body, Inbound, Lane, Message, Received
+from runtime.model.events import Body, Cursor, Inbound, Lane, Message, Received
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.schedule import (
@@ -164,6 +164,7 @@ class Rows:
         lane: Lane = Lane.TURN,
         event_key: str | None = None,
         content_key: str = "",
+        cursor: Cursor | None = None,
     ) -> Received:
         """An accepted event."""
         number = next(self._count)
@@ -174,6 +175,7 @@ class Rows:
             sender=ADA,
             body=body or Message(text=text, message_id=MessageId(f"17.{number}")),
             sent_at=self._clock.now() - timedelta(seconds=1),
+            cursor=cursor,
         )
         return Received(
             id=InboxId(self._ids.new()),
