@@ -18,11 +18,9 @@ from adapters.slack.inbound import SLACK
 from adapters.slack.render import pieces
 from bench import slack
 from bench.servers.common import listening
-from bot.lifecycle import _spare_the_collector, working
 from bot.parts import Opened, open_parts
 from bot.role import Role
 from bot.settings import Settings, load_settings
-from bot.wiring import Desk
 from runtime.ids import MessageId, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import ModelRequest, TextDelta
@@ -197,14 +195,6 @@ async def opened(
             durable=durable or own.parts.durable,
         )
         yield replace(own, parts=parts)
-
-
-@asynccontextmanager
-async def at_work(desk: Desk, own: Opened) -> AsyncIterator[None]:
-    """Work while the block runs, with the garbage collector as the program leaves it when ready."""
-    async with working(desk, own):
-        _spare_the_collector()
-        yield
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """A process from start to end: open, recover, work, drain, close."""
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -13,6 +12,7 @@ from contextlib import (
     suppress,
 )
 
+from bot.collector import collector_spared
 from bot.duties import Duties
 from bot.parts import Listener, Opened, open_parts
 from bot.platforms import Hear
@@ -27,9 +27,6 @@ log = logging.getLogger("nightdesk.lifecycle")
 
 LOOK_AT_STORE_EVERY = 5.0
 """Seconds between two looks whether the database was found damaged."""
-
-YOUNG_AT_ONCE = 20_000
-"""Allocations between two looks for garbage cycles among young objects; Python's own is 700."""
 
 Opening = Callable[[Settings, Role], AbstractAsyncContextManager[Opened]]
 
@@ -92,6 +89,7 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         duties.start()
         stack.push_async_callback(duties.stop)
         stack.callback(tasks.create_task(_until_damaged(desk)).cancel)
+        stack.enter_context(collector_spared())
         yield
 
 
@@ -126,23 +124,11 @@ async def _doors(
         if opened.listener is not None:
             listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
             await stack.enter_async_context(_alongside(_until_left(listener, stop)))
-        _spare_the_collector()
         yield
 
 
 async def _hear(hear: Hear, accept: Accept) -> None:
     await hear(accept)
-
-
-def _spare_the_collector() -> None:
-    """Take what the start left out of garbage collection, and collect the young less often.
-
-    Code, tables and statements stay to the end, and a request leaves hardly any cycle; looking
-    for some after each 700 allocations cost a fifth of the time of a turn.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_AT_ONCE)
 
 
 @asynccontextmanager

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from bench.child import live
-from bench.desk import at_work, opened
+from bench.desk import opened
 from bench.machine import SERVER_CORE
 from bench.servers.common import take_orders
 from bench.slack import HOST
+from bot.lifecycle import working
 from bot.parts import Opened
 from bot.wiring import wire
 from gateway.bindings import Bindings
@@ -85,7 +86,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[int, Store]]:
         app = build_app(routes, _NobodyAsks(), clock=own.parts.clock)
         # The desk works as ever beside it, and has nothing to do.
         async with (
-            at_work(wire(own.parts), own),
+            working(wire(own.parts), own),
             asyncio.TaskGroup() as tasks,
             serve(app, HOST, 0) as port,
         ):

@@ -8,9 +8,10 @@ import msgspec
 
 from adapters.memory.durable import MemoryDurable
 from bench.child import live, obey, say
-from bench.desk import InstantChat, at_work, opened
+from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
 from bench.talk import People, store_conversations, thread_of
+from bot.lifecycle import working
 from bot.wiring import wire
 from runtime.clock import SystemClock
 
@@ -23,7 +24,7 @@ async def _live(arguments: Sequence[str]) -> None:
     chat, durable = InstantChat(), MemoryDurable(SystemClock())
     async with opened(folder, chat=chat, durable=durable) as own:
         desk = wire(own.parts)
-        async with at_work(desk, own):
+        async with working(desk, own):
             people = People(desk, chat)
             say(_memory())
             await store_conversations(desk, WARM_UP + idle)

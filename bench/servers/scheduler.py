@@ -15,10 +15,11 @@ import msgspec
 from adapters.memory.durable import MemoryDurable
 from bench.burst import DUE, LEAD, Burst, burst
 from bench.child import live, obey, say
-from bench.desk import ANN, OPS, at_work, opened
+from bench.desk import ANN, OPS, opened
 from bench.machine import SERVER_CORE, own_usage
 from bench.rows import fill_schedules
 from bench.stall import StallProbe
+from bot.lifecycle import working
 from bot.wiring import Desk, wire
 from runtime.clock import Clock, SystemClock
 from runtime.ids import AgentName, RunId, ScheduleId
@@ -126,7 +127,7 @@ async def _live(arguments: Sequence[str]) -> None:
     async with opened(folder, durable=durable) as own:
         desk = wire(own.parts)
         ids = await fill_schedules(own.parts.store.schedules, folder, count=count)
-        async with at_work(desk, own):
+        async with working(desk, own):
             scheduler = Scheduler(desk, durable, _spread(ids))
             say(len(ids))
             await obey({"idle": scheduler.idle, "burst": scheduler.burst, "usage": usage})

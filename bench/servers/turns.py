@@ -7,10 +7,11 @@ import msgspec
 
 from adapters.memory.durable import MemoryDurable
 from bench.child import live, obey, say
-from bench.desk import InstantChat, at_work, opened
+from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
 from bench.spoken import Turns
 from bench.talk import People, store_conversations, thread_of
+from bot.lifecycle import working
 from bot.wiring import wire
 from runtime.clock import SystemClock
 
@@ -20,7 +21,7 @@ async def _live(arguments: Sequence[str]) -> None:
     chat, durable = InstantChat(), MemoryDurable(SystemClock())
     async with opened(folder, chat=chat, durable=durable) as own:
         desk = wire(own.parts)
-        async with at_work(desk, own):
+        async with working(desk, own):
             await store_conversations(desk, conversations)
             people = People(desk, chat)
             threads = [thread_of(number) for number in range(conversations)]

@@ -11,7 +11,7 @@ import msgspec
 
 from bench.burst import DUE
 from bench.child import live
-from bench.desk import SLOWLY, InstantChat, at_work, opened
+from bench.desk import SLOWLY, InstantChat, opened
 from bench.machine import SERVER_CORE
 from bench.rows import fill_schedules
 from bench.servers.common import take_orders
@@ -19,6 +19,7 @@ from bench.servers.scheduler import make_due, wake
 from bench.slack import HOST
 from bench.spoken import SENTENCE
 from bench.talk import People, store_conversations, thread_of
+from bot.lifecycle import working
 from bot.wiring import Desk, wire
 from gateway.http import build_app, serve
 from runtime.ids import ScheduleId
@@ -92,7 +93,7 @@ async def _serving(folder: Path) -> AsyncIterator[tuple[int, Load]]:
         desk = wire(own.parts)
         await store_conversations(desk, TALKING)
         ids = await fill_schedules(own.parts.store.schedules, folder, count=_SCHEDULES)
-        async with at_work(desk, own), asyncio.TaskGroup() as tasks:
+        async with working(desk, own), asyncio.TaskGroup() as tasks:
             load = Load(desk, People(desk, chat), ids, tasks)
             await load.begin(_WARM_UP)  # the durable engine is loaded when it is first needed
             await asyncio.sleep(_LEAD)

@@ -1,0 +1,22 @@
+"""What Python's garbage collector is told, and that it is told the contrary again."""
+
+import gc
+
+from bot.collector import YOUNG_AT_ONCE, collector_spared, keep
+
+
+def test_what_is_there_is_left_out_of_collection_while_the_process_works() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with collector_spared():
+        assert gc.get_freeze_count() > frozen
+        assert gc.get_threshold()[0] == YOUNG_AT_ONCE
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_came_since_can_be_left_out_too() -> None:
+    with collector_spared():
+        frozen = gc.get_freeze_count()
+        came = [[number] for number in range(1_000)]
+        keep()
+        assert gc.get_freeze_count() >= frozen + len(came)
