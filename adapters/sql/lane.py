@@ -14,6 +14,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from adapters.sql.checkpoints import QUIET, Checkpoints
 from adapters.sql.transaction import DriverTransaction, Transaction, Work
 from runtime.errors import NightdeskError, StorageDamaged, StorageFull
 
@@ -56,7 +57,13 @@ class Lane:
     """Runs units of work in a thread of its own, in order, many to a transaction."""
 
     def __init__(
-        self, name: str, connection: sqlite3.Connection, *, begin: str, translate: Translate
+        self,
+        name: str,
+        connection: sqlite3.Connection,
+        *,
+        begin: str,
+        translate: Translate,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """Start the thread.
 
@@ -65,6 +72,7 @@ class Lane:
             connection: used by the thread alone from now on, and closed by it.
             begin: how a transaction begins.
             translate: what a driver's error means to the caller.
+            checkpoints: of the connection, where it writes.
         """
         self._loop = asyncio.get_running_loop()
         self._connection = connection
@@ -72,6 +80,7 @@ class Lane:
         self._transaction = DriverTransaction(self._cursor)
         self._begin = begin
         self._translate = translate
+        self._checkpoints = checkpoints
         self._tick: list[_Unit[object]] = []
         self._queue: SimpleQueue[_Units | None] = SimpleQueue()
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -131,13 +140,23 @@ class Lane:
     def _collect(self) -> tuple[list[_Unit[object]], bool]:
         """Everything that waits, at least one tick's worth; True where it is the last."""
         units: list[_Unit[object]] = []
-        tick = self._queue.get()
+        tick = self._next()
         with suppress(Empty):
             while tick is not None:
                 units.extend(tick)
                 tick = self._queue.get_nowait()
             return units, True
         return units, False
+
+    def _next(self) -> _Units | None:
+        """The next tick's worth; the journal is copied while there is none, if that is owed."""
+        checkpoints = self._checkpoints
+        if checkpoints is not None and checkpoints.owed:
+            if not checkpoints.pressing:
+                with suppress(Empty):
+                    return self._queue.get(timeout=QUIET)
+            checkpoints.copy()
+        return self._queue.get()
 
     def _transact(self, units: _Units) -> None:
         """Run the units in one transaction; where that fails as a whole, all of them failed.

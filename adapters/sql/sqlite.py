@@ -17,6 +17,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from adapters.sql import failures
+from adapters.sql.checkpoints import Checkpoints
 from adapters.sql.constants import SIGN
 from adapters.sql.lane import Lane
 from adapters.sql.migrate import bring_up_to_date
@@ -131,7 +132,13 @@ class SqliteDatabase:
         )
         for pragma in pragmas:
             connection.execute(pragma)
-        return Lane(f"sqlite-{name}", connection, begin=begin, translate=self._translate)
+        return Lane(
+            f"sqlite-{name}",
+            connection,
+            begin=begin,
+            translate=self._translate,
+            checkpoints=None if _READ_ONLY in pragmas else Checkpoints(connection),
+        )
 
 
 @asynccontextmanager

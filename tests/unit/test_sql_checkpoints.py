@@ -1,0 +1,143 @@
+"""The journal is copied into the database when nobody waits, and never keeps who waits."""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql import checkpoints, failures
+from adapters.sql.checkpoints import OWED, PRESSING, Checkpoints
+from adapters.sql.lane import Lane
+from adapters.sql.transaction import Transaction, Work
+from tests.support.eventually import eventually
+
+TABLE = sa.table("numbers", sa.column("n", sa.Integer))
+ADD = sa.insert(TABLE).values(n=bindparam("number"))
+COUNT = sa.select(sa.func.count()).select_from(TABLE)
+COPY = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class Held(Checkpoints):
+    """Copies nothing before it is let."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.copying = threading.Event()
+        self.let = threading.Event()
+
+    def copy(self) -> None:
+        self.copying.set()
+        assert self.let.wait(10)
+        super().copy()
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        tmp_path / "numbers.db", isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+    return connection
+
+
+@pytest.fixture
+def written(connection: sqlite3.Connection) -> list[str]:
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    return statements
+
+
+@pytest.fixture
+def held(connection: sqlite3.Connection) -> Held:
+    return Held(connection)
+
+
+@pytest.fixture
+async def writer(connection: sqlite3.Connection, held: Held) -> AsyncIterator[Lane]:
+    writer = Lane(
+        "writer",
+        connection,
+        begin="BEGIN IMMEDIATE",
+        translate=failures.of_sqlite,
+        checkpoints=held,
+    )
+    yield writer
+    held.let.set()
+    await writer.close()
+
+
+def add(first: int, count: int) -> Work[int]:
+    def work(transaction: Transaction) -> int:
+        return transaction.each(ADD, [{"number": first + number} for number in range(count)])
+
+    return work
+
+
+async def test_whoever_waits_for_a_commit_does_not_wait_for_the_copy(
+    writer: Lane, held: Held
+) -> None:
+    assert await writer.submit(add(0, PRESSING)) == PRESSING
+    await eventually(held.copying.is_set, "the copy")
+    assert not held.let.is_set()
+
+
+async def test_a_quiet_moment_is_used_once_enough_is_owed(
+    writer: Lane, held: Held, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.sql.lane.QUIET", 0.001)
+    held.let.set()
+    await writer.submit(add(0, OWED - 1))
+    await writer.submit(lambda transaction: transaction.one(COUNT))
+    assert COPY not in written
+    await writer.submit(add(OWED, 1))
+    await eventually(lambda: written.count(COPY) == 1, "the copy")
+
+
+async def test_a_busy_writer_copies_only_what_presses(
+    writer: Lane, held: Held, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.sql.lane.QUIET", 10)
+    held.let.set()
+    step = PRESSING // 4
+    for number in range(3):
+        await writer.submit(add(number * step, step))
+    assert COPY not in written
+    await writer.submit(add(3 * step, step))
+    await writer.submit(lambda transaction: transaction.one(COUNT))
+    assert written.count(COPY) == 1
+
+
+async def test_the_copy_brings_the_rows_into_the_database_itself(
+    writer: Lane, held: Held, tmp_path: Path
+) -> None:
+    await writer.submit(add(0, PRESSING))
+    before = (tmp_path / "numbers.db").stat().st_size
+    held.let.set()
+    await writer.submit(lambda transaction: transaction.one(COUNT))
+    assert (tmp_path / "numbers.db").stat().st_size > before
+
+
+async def test_a_copy_that_fails_is_logged_and_loses_nothing(
+    writer: Lane,
+    held: Held,
+    connection: sqlite3.Connection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def deny(action: int, argument: str | None, *_: str | None) -> int:
+        refused = (action, argument) == (sqlite3.SQLITE_PRAGMA, "wal_checkpoint")
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    connection.set_authorizer(deny)
+    held.let.set()
+    with caplog.at_level(logging.WARNING, checkpoints.log.name):
+        await writer.submit(add(0, PRESSING))
+        row = await writer.submit(lambda transaction: transaction.one(COUNT))
+    assert row is not None
+    assert row[0] == PRESSING
+    assert [record.message for record in caplog.records] == ["sqlite.checkpoint_failed"]
