@@ -28,6 +28,7 @@ from runtime.model.schedule import (
     after,
     manual_run_id,
 )
+from runtime.model.tools import Json
 from runtime.ports import Durable, Store, Timetable
 
 log = logging.getLogger("nightdesk.schedules")
@@ -297,16 +298,14 @@ class ScheduleService:
 
     async def _start(self, occurrences: Sequence[Occurrence]) -> None:
         """Start the run of each planned time; one that was started before is left as it is."""
-        for occurrence in occurrences:
-            await self._durable.start(
-                WORKFLOW,
-                occurrence.run,
-                {
-                    "schedule": occurrence.schedule,
-                    "planned_at": occurrence.planned_at.isoformat(),
-                },
-            )
-            log.info(
-                "schedule.fired",
-                extra={"schedule": occurrence.schedule, "run": occurrence.run},
-            )
+        started = 0
+        try:
+            for one in occurrences:
+                planned = one.planned_at.isoformat()
+                payload: Json = {"schedule": one.schedule, "planned_at": planned}
+                await self._durable.start(WORKFLOW, one.run, payload)
+                started += 1
+        finally:
+            # Afterwards, because a line of the log can take longer than all that went before.
+            for one in occurrences[:started]:
+                log.info("schedule.fired", extra={"schedule": one.schedule, "run": one.run})

@@ -25,6 +25,23 @@ _INSERT = (
 )
 """Writes a planned time, unless it is there: this is what makes a firing happen once."""
 
+_INSERT_DUE = (
+    upsert.insert(occurrences)
+    .values(
+        run=bindparam("run"),
+        schedule=bindparam("schedule"),
+        planned_at=bindparam("planned_at"),
+        manual=sa.literal_column("''", sa.Text),
+        state=_DUE,
+        finished_at=sa.null(),
+        result=sa.literal_column("''", sa.Text),
+        delivery=sa.literal_column("''", sa.Text),
+        error=sa.literal_column("''", sa.Text),
+    )
+    .on_conflict_do_nothing()
+)
+"""The same for one that has just come due: a thousand may at once, and this takes a third."""
+
 _UNFINISHED = (
     sa.select(*_COLUMNS)
     .where(occurrences.c.state == _DUE)
@@ -78,8 +95,13 @@ def insert(transaction: Transaction, occurrence: Occurrence) -> bool:
     return transaction.run(_INSERT, row(occurrence)) == 1
 
 
+def insert_due(transaction: Transaction, rows: Sequence[Params]) -> int:
+    """Write planned times that have come due: `run`, `schedule`, `planned_at`; returns how many."""
+    return transaction.each(_INSERT_DUE, rows)
+
+
 def insert_all(transaction: Transaction, rows: Sequence[Params]) -> int:
-    """Write planned times that are not there already, given by `row`; returns how many."""
+    """Write planned times, given by `row`, that are not there already; returns how many."""
     return transaction.each(_INSERT, rows)
 
 

@@ -30,6 +30,9 @@ from runtime.ports import Claim
 _ACTIVE = word(ScheduleState.ACTIVE)
 _DELETED = word(ScheduleState.DELETED)
 
+_GOES_ON = ScheduleState.ACTIVE.value
+_ENDS = ScheduleState.FINISHED.value
+
 _COLUMNS = tuple(schedules.c)
 
 _INSERT = (
@@ -204,11 +207,22 @@ class SqlSchedules(occurrences.SqlOccurrences):
 def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
     """Moves all of them on in two statements, or raises `_Raced` and moves none."""
     moves = [_move(claim) for claim in claims]
-    rows = [occurrences.row(one) for claim in claims for one in claim.occurrences]
+    due: list[dict[str, Value]] = []
+    missed: list[dict[str, Value]] = []
+    for claim in claims:
+        for one in claim.occurrences:
+            if one.state is OccurrenceState.DUE:
+                planned = micros(one.planned_at)
+                due.append({"run": one.run, "schedule": one.schedule, "planned_at": planned})
+            else:
+                missed.append(occurrences.row(one))
 
     def work(transaction: Transaction) -> None:
-        moved = transaction.each(_CLAIM, moves)
-        if moved != len(moves) or occurrences.insert_all(transaction, rows) != len(rows):
+        if (
+            transaction.each(_CLAIM, moves) != len(moves)
+            or occurrences.insert_all(transaction, missed) != len(missed)
+            or occurrences.insert_due(transaction, due) != len(due)
+        ):
             raise _Raced
 
     return work
@@ -231,12 +245,12 @@ def _claiming_each(claims: Sequence[Claim]) -> Work[set[RunId]]:
 
 def _move(claim: Claim) -> dict[str, Value]:
     """The parameters of `_CLAIM`."""
-    ends = claim.next_at is None
+    next_at = claim.next_at
     return {
         "this": claim.due.schedule,
         "planned": micros(claim.due.next_at),
-        "becomes": (ScheduleState.FINISHED if ends else ScheduleState.ACTIVE).value,
-        "at": maybe_micros(claim.next_at),
+        "becomes": _GOES_ON if next_at is not None else _ENDS,
+        "at": maybe_micros(next_at),
     }
 
 
