@@ -27,7 +27,7 @@ from runtime.ids import (
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
-from runtime.model.events import Cursor, Inbound, Received
+from runtime.model.events import ChannelChange, Cursor, Inbound, Received
 from runtime.model.files import FileRef, OutFile
 from runtime.model.forms import FormSpec
 from runtime.model.home import HomePage
@@ -45,6 +45,7 @@ from runtime.model.schedule import (
     When,
 )
 from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
+from runtime.model.trust import ChannelState
 from runtime.model.turn import Turn, TurnStart, TurnState
 
 # ---------------------------------------------------------------------------------- stores
@@ -296,6 +297,10 @@ class Outbox(Protocol):
 
     async def oldest_pending(self) -> datetime | None:
         """When the oldest message that is not final was written, for readiness."""
+        ...
+
+    async def last_sent(self) -> dict[ChannelRef, datetime]:
+        """For each channel, when the latest message that was sent there was written."""
         ...
 
 
@@ -582,6 +587,39 @@ class People(Protocol):
         ...
 
 
+class ChannelTrust(Protocol):
+    """What became known of channels, and whether they are still trusted with what nobody asked."""
+
+    async def of(self, channel: ChannelRef) -> ChannelState | None:
+        """What is known of the channel, or None where nothing became known."""
+        ...
+
+    async def all(self) -> list[ChannelState]:
+        """Every channel of which something became known."""
+        ...
+
+    async def distrust(
+        self, channel: ChannelRef, change: ChannelChange, *, detail: str, now: datetime
+    ) -> ChannelState:
+        """Trust the channel no more because of the change; returns what holds from now on.
+
+        A channel that is distrusted already keeps its first reason and its time; one that is only
+        `ARCHIVED` takes the new one.
+        """
+        ...
+
+    async def trust(self, channel: ChannelRef, *, only: ChannelChange | None = None) -> bool:
+        """Trust the channel again; with `only`, where that is the reason why it is not trusted.
+
+        False where it was not distrusted so.
+        """
+        ...
+
+    async def rename(self, channel: ChannelRef, name: str) -> None:
+        """Remember the channel's name by now."""
+        ...
+
+
 class Store(Protocol):
     """The database. Each part is a port of its own; some transactions span parts, and say so."""
 
@@ -628,6 +666,11 @@ class Store(Protocol):
     @property
     def people(self) -> People:
         """Who is who over the platforms."""
+        ...
+
+    @property
+    def trust(self) -> ChannelTrust:
+        """What became known of channels."""
         ...
 
     async def check(self) -> None:

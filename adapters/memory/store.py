@@ -9,6 +9,7 @@ from adapters.memory.store_people import MemoryPeople
 from adapters.memory.store_reminders import MemoryReminders
 from adapters.memory.store_schedules import MemorySchedules
 from adapters.memory.store_tables import Tables, WorkerRow
+from adapters.memory.store_trust import MemoryChannelTrust
 from adapters.memory.store_turns import MemoryTurns
 from runtime.clock import Clock
 from runtime.ids import IdSource
@@ -71,6 +72,7 @@ class MemoryStore:
         self._files = MemoryFiles(clock)
         self._reminders = MemoryReminders(self._outbox)
         self._people = MemoryPeople()
+        self._trust = MemoryChannelTrust()
 
     @property
     def inbox(self) -> MemoryInbox:
@@ -116,6 +118,11 @@ class MemoryStore:
     def people(self) -> MemoryPeople:
         """Who is who over the platforms."""
         return self._people
+
+    @property
+    def trust(self) -> MemoryChannelTrust:
+        """What became known of channels."""
+        return self._trust
 
     async def check(self) -> None:
         """Memory always answers."""

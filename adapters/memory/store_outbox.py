@@ -7,7 +7,7 @@ from datetime import datetime
 from adapters.memory.store_tables import OutboxRow, Tables
 from runtime.errors import Conflict
 from runtime.ids import MessageId, OutboxId, Platform
-from runtime.model.address import ThreadRef
+from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.outbox import (
     OutboxEvent,
     OutboxItem,
@@ -105,6 +105,15 @@ class MemoryOutbox:
         """Since when something waits: see the port."""
         waiting = self._where(lambda item: not is_final(item.state))
         return min((item.created_at for item in waiting), default=None)
+
+    async def last_sent(self) -> dict[ChannelRef, datetime]:
+        """For each channel, when the latest message sent there was written: see the port."""
+        latest: dict[ChannelRef, datetime] = {}
+        for row in self._tables.outbox.values():
+            if row.item.state is OutboxState.SENT:
+                channel = row.item.thread.channel
+                latest[channel] = max(row.item.created_at, latest.get(channel, row.item.created_at))
+        return latest
 
     def _where(self, holds: Callable[[OutboxItem], bool]) -> list[OutboxItem]:
         return [row.item for row in self._tables.outbox.values() if holds(row.item)]

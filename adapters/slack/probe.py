@@ -17,7 +17,7 @@ _AGAIN = (
     "install the app again."
 )
 _INVITE = "Invite the bot there: /invite @nightdesk"
-_NEW_APP_TOKEN = (  # noqa: S105 - advice, no token
+_SOCKETS = (
     "Make an app-level token with the permission connections:write (Basic Information) and set "
     "NIGHTDESK_SLACK__APP_TOKEN."
 )
@@ -67,7 +67,7 @@ async def _app(client: AsyncWebClient, token: str) -> Finding:
     except Refusal as error:
         missing = error.needed or ("connections:write" if error.code == "missing_scope" else "")
         what = f"the app-level token: {error}"
-        return Finding(ok=False, what=what, missing=missing, todo=_NEW_APP_TOKEN)
+        return Finding(ok=False, what=what, missing=missing, todo=_SOCKETS)
     except Retryable as error:
         return _failed("the app-level token", error)
     return Finding(ok=True, what="the app-level token: good, Socket Mode is on")

@@ -17,11 +17,19 @@ from adapters.sql.threads import same_thread, thread_columns, thread_of
 from adapters.sql.transaction import Row, Statement, Transaction, Value
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, OutboxId, Platform
+from runtime.model.address import ChannelRef
 from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after, thread_under
 
 _PENDING = word(OutboxState.PENDING)
 _SENDING = word(OutboxState.SENDING)
 _OPEN = (_PENDING, _SENDING)
+_PLACE = (outbox.c.platform, outbox.c.workspace, outbox.c.channel)
+_LAST_SENT = (
+    sa.select(*_PLACE, sa.func.max(outbox.c.created_at))
+    .where(outbox.c.state == word(OutboxState.SENT))
+    .group_by(*_PLACE)
+)
+"""When something was last sent to each channel. Reads the whole table: for people who ask."""
 _ASIDE = (word(OutboxState.DEAD), word(OutboxState.WITHHELD))
 
 _ITEM = (
@@ -256,6 +264,11 @@ class SqlOutbox:
     async def oldest_pending(self) -> datetime | None:
         """Since when something waits: see the port."""
         return maybe_moment(await self._number(_OLDEST))
+
+    async def last_sent(self) -> dict[ChannelRef, datetime]:
+        """For each channel, when the latest message sent there was written: see the port."""
+        rows = await self._database.scan(lambda t: t.all(_LAST_SENT))
+        return {ChannelRef(Platform(row[0]), row[1], row[2]): moment(row[3]) for row in rows}
 
     async def _number(self, statement: Statement) -> int | None:
         row = await self._database.read(lambda t: t.one(statement))

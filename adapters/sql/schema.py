@@ -326,3 +326,15 @@ link_codes = sa.Table(
     implicit_returning=False,
 )
 """One-time codes that were not used yet, as their hashes."""
+
+channel_states = sa.Table(
+    "channel_states",
+    metadata,
+    *(_text(name, key=True) for name in ("platform", "workspace", "channel")),
+    _text("name"),
+    _text("change"),
+    _text("detail"),
+    _moment("since", nullable=True),
+    implicit_returning=False,
+)
+"""What platforms told of channels. `change` is empty where the channel is trusted."""

@@ -15,6 +15,7 @@ from adapters.sql.people import SqlPeople
 from adapters.sql.reminders import SqlReminders
 from adapters.sql.schedules import SqlSchedules
 from adapters.sql.sqlite import open_sqlite
+from adapters.sql.trust import SqlChannelTrust
 from adapters.sql.turns import SqlTurns
 from adapters.sql.workers import SqlWorkers
 from runtime.clock import Clock
@@ -38,6 +39,7 @@ class SqlStore:
         self._files = SqlFiles(database, clock=clock)
         self._reminders = SqlReminders(database)
         self._people = SqlPeople(database)
+        self._trust = SqlChannelTrust(database)
 
     @property
     def inbox(self) -> SqlInbox:
@@ -83,6 +85,11 @@ class SqlStore:
     def people(self) -> SqlPeople:
         """Who is who over the platforms."""
         return self._people
+
+    @property
+    def trust(self) -> SqlChannelTrust:
+        """What became known of channels."""
+        return self._trust
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""

@@ -45,6 +45,7 @@ PARTIAL = {
 
 MAY_SCAN = {
     "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
+    "outbox._LAST_SENT": "for people who ask for a list of channels; at length, in a thread",
     "outbox._COUNT": "counts what was sent, which nobody does on a hot path",
     "schedules._ALL": "reads all schedules, because all are asked for",
     "workers._INHERIT": "a handful of rows",
