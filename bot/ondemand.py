@@ -5,6 +5,8 @@ without it until it has a run to start, or to go on with.
 """
 
 import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 from runtime.ids import RunId
 from runtime.model.run import RunState
@@ -12,12 +14,21 @@ from runtime.model.tools import Json
 from runtime.ports import Durable, Workflow
 
 
+class Closed(Durable, Protocol):
+    """A `runtime.ports.Durable` that says whether it is worth opening."""
+
+    async def unfinished(self) -> bool:
+        """Whether there may be runs to go on with."""
+        ...
+
+
 class OnDemandDurable:
     """A `runtime.ports.Durable` in front of another."""
 
-    def __init__(self, inner: Durable) -> None:
-        """Stand in front of `inner`."""
+    def __init__(self, inner: Closed, *, opened: Callable[[], None]) -> None:
+        """Stand in front of `inner`; `opened` is called once it is open."""
         self._inner = inner
+        self._was_opened = opened
         self._opening = asyncio.Lock()
         self._opened = False
 
@@ -26,7 +37,9 @@ class OnDemandDurable:
         self._inner.register(name, workflow)
 
     async def open(self) -> None:
-        """Nothing yet: whoever has a run to go on with starts it again, and that opens it."""
+        """Open the engine where an earlier life left runs; else it waits for the first one."""
+        if await self._inner.unfinished():
+            await self._ready()
 
     async def close(self) -> None:
         """Close the engine where it was opened."""
@@ -64,4 +77,5 @@ class OnDemandDurable:
             if not self._opened:
                 await self._inner.open()
                 self._opened = True
+                self._was_opened()
         return self._inner

@@ -14,6 +14,7 @@ from adapters.terminal.listener import TerminalListener
 from adapters.terminal.terminal import Terminal, open_terminal
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
+from bot import collector
 from bot.ondemand import OnDemandDurable
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.role import Role
@@ -148,7 +149,7 @@ def _durable(settings: Settings, role: Role, clock: Clock) -> Durable:
         clock=clock,
         takes_work=role in (Role.ALL, Role.WORKER),
     )
-    return OnDemandDurable(durable) if settings.on_sqlite else durable
+    return OnDemandDurable(durable, opened=collector.keep) if settings.on_sqlite else durable
 
 
 def _models(

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,6 +14,9 @@ from runtime.clock import Clock
 FILE = "dbos.db"
 SCHEMA = "dbos"
 
+_UNFINISHED = """
+SELECT 1 FROM workflow_status WHERE status IN ('PENDING', 'ENQUEUED', 'DELAYED') LIMIT 1
+"""
 _BUSY_MS = 30_000
 _CONNECTIONS = 10
 _IDLE_IN_TRANSACTION_MS = 60_000
@@ -23,6 +27,21 @@ def engine(settings: Settings) -> sa.Engine:
     if settings.url is None:
         return sqlite(settings.data_dir, settings.clock)
     return postgres(settings.url, settings.slot)
+
+
+def unfinished(data_dir: Path) -> bool:
+    """Whether the file has runs that have not ended; blocks.
+
+    DBOS need not be loaded for that. A file that cannot be read is for DBOS to complain of.
+    """
+    file = data_dir / FILE
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            return connection.execute(_UNFINISHED).fetchone() is not None
+    except sqlite3.Error:
+        return True
 
 
 def sqlite(data_dir: Path, clock: Clock) -> sa.Engine:

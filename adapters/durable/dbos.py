@@ -93,6 +93,17 @@ class DbosDurable:
             raise ConfigurationError(f"workflow {name!r} is registered twice, or after `open`")
         self._workflows[name] = workflow
 
+    async def unfinished(self) -> bool:
+        """Whether there may be runs to go on with; asked before `open`, and without loading DBOS.
+
+        On Postgres always: whoever shares the database may start one at any time.
+        """
+        if self._settings.url is not None:
+            return True
+        from adapters.durable import database  # noqa: PLC0415 - SQLAlchemy, where it is needed
+
+        return await asyncio.to_thread(database.unfinished, self._settings.data_dir)
+
     async def open(self) -> None:
         """Launch DBOS and go on with the unfinished runs of this slot.
 
