@@ -42,6 +42,11 @@ def overflow(entries: Sequence[Entry], *, room: int) -> Overflow | None:
     The cut never parts the turn that is under way, nor any turn's tool calls from their results:
     it lies before an entry that a person wrote.
     """
+    # Exact sums only near the limit: this is asked in every turn, of the whole conversation.
+    length = sum([len(entry.text) for entry in entries])
+    calls = [entry for entry in entries if entry.tool_calls]
+    if not calls and len(entries) * _TOKENS_PER_ENTRY + length // _CHARACTERS_PER_TOKEN <= room:
+        return None
     costs = [tokens_of(entry) for entry in entries]
     if sum(costs) <= room:
         return None

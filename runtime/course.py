@@ -150,7 +150,7 @@ class Course:
     def _request(self, entries: list[Entry]) -> ModelRequest:
         return ModelRequest(
             instructions=self._agent.instructions,
-            entries=tuple(entry for entry in entries if entry.role is not Role.EXECUTING),
+            entries=tuple([entry for entry in entries if entry.role is not Role.EXECUTING]),
             tools=self._specs,
             max_tokens=ANSWER_TOKENS,
         )
@@ -199,10 +199,14 @@ class Course:
 
     async def _settle_open_calls(self) -> None:
         """After a crash: run the calls that had not begun, and ask about the one that had."""
-        mine = [entry for entry in self._entries if entry.turn == self._turn.id]
+        turn = self._turn.id
+        mine = [entry for entry in self._entries if entry.turn == turn]
+        calls = [call for entry in mine for call in entry.tool_calls]
+        if not calls:
+            return
         answered = {entry.call for entry in mine if entry.role is Role.TOOL}
         begun = {entry.call for entry in mine if entry.role is Role.EXECUTING}
-        for call in [call for entry in mine for call in entry.tool_calls]:
+        for call in calls:
             if call.id in answered:
                 continue
             spec = self._spec(call)

@@ -62,6 +62,21 @@ def derived(*parts: str) -> str:
     return _spell(int.from_bytes(hashlib.sha256(text).digest()[:16], "big"))
 
 
+_LENGTH = 26
+_MOMENT = 14
+"""Characters of an identifier that hold its moment and its counter."""
+
+
+def following(kind: str, source: str) -> str:
+    """Like `derived`, but it sorts where `source` does, among others of its kind.
+
+    Rows that follow from rows made one after the other so lie side by side in an index, which a
+    commit then writes a page or two of, instead of a page for each.
+    """
+    part = hashlib.sha256(f"{kind}\x1f{source}".encode()).hexdigest()
+    return source[:_MOMENT] + part[: _LENGTH - _MOMENT]
+
+
 def _spell(number: int) -> str:
     """128 bits in 26 characters of Crockford's base 32: text order is number order."""
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])

@@ -14,7 +14,7 @@ from functools import partial
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.hitches import Hitches
-from runtime.ids import ConversationId, MessageId, OutboxId, derived
+from runtime.ids import ConversationId, MessageId, OutboxId, following
 from runtime.live import LiveAnswer, Troubles, closing_word, thinking
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
@@ -154,7 +154,7 @@ class TurnRunner:
         if turn.thread is None:
             return ()
         reply = Reply(
-            id=OutboxId(derived("answer", turn.id)),
+            id=OutboxId(following("answer", turn.id)),
             thread=turn.thread,
             content=Content(text),
             draft=live.draft if live else turn.draft,
@@ -164,7 +164,7 @@ class TurnRunner:
 
     async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> str:
         _refuse_strangers(self._deps.team(), start.turn.requester)
-        agent = await self._agent_of(start)
+        agent = self._agent_of(start)
         return await Course(self._deps, start, agent, live=live).answer()
 
     async def _while_ours(self, turn: Turn, work: Awaitable[str]) -> str:
@@ -201,11 +201,10 @@ class TurnRunner:
             except NightdeskError as error:
                 log.warning("turn.not_watched", extra={"turn": turn.id, "why": str(error)})
 
-    async def _agent_of(self, start: TurnStart) -> Agent:
+    def _agent_of(self, start: TurnStart) -> Agent:
         """The conversation's agent, or the default one where that has left the configuration."""
-        conversation = await self._deps.store.conversations.get(start.turn.conversation)
         team = self._deps.team()
-        agent = team.agent(conversation.agent) if conversation else None
+        agent = team.agent(start.agent)
         if agent is None:
             log.info("turn.default_agent", extra={"turn": start.turn.id})
             return team.agents[0]

@@ -158,7 +158,8 @@ class MemoryTurns:
 
     def _with_log(self, turn: Turn) -> TurnStart:
         log = since_summary(self._tables.logs[turn.conversation])
-        return TurnStart(turn=turn, entries=tuple(log))
+        agent = self._tables.conversations[turn.conversation].agent
+        return TurnStart(turn=turn, agent=agent, entries=tuple(log))
 
     def _owned(self, turn: TurnId, fence: int) -> TurnRow:
         row = self._tables.turns.get(turn)

@@ -10,13 +10,13 @@ from sqlalchemy import bindparam
 from adapters.sql import log
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
-from adapters.sql.inbox import BEGUN, PENDING, RECEIVED, received_of
+from adapters.sql.inbox import FINISH, PENDING, RECEIVED, received_of
 from adapters.sql.recent import Log
 from adapters.sql.schema import bindings, conversations, inbox, turns
 from adapters.sql.threads import same_thread
 from adapters.sql.transaction import Row, Transaction, Value
 from runtime.errors import NightdeskError
-from runtime.ids import ConversationId, InboxId, MessageId, TurnId
+from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Lane, Message, Received
@@ -39,6 +39,7 @@ _open_turn = sa.and_(
     turns.c.conversation == conversations.c.id, turns.c.state == RUNNING, turns.c.run == _NO_RUN
 )
 _PLACE = sa.select(
+    conversations.c.agent,
     conversations.c.covered,
     conversations.c.title,
     log.last_of(conversations.c.id),
@@ -93,13 +94,6 @@ _OLDEST = (
 )
 """Finds the message that the conversation's next turn is for."""
 
-_MARK_BEGUN = (
-    sa.update(inbox)
-    .where(inbox.c.id == bindparam("this"), inbox.c.state == PENDING)
-    .values(state=BEGUN)
-)
-"""Takes the message out of the mailbox; none where another conversation took it just now."""
-
 _INSERT = sa.insert(turns).values({column.name: bindparam(column.name) for column in turns.c})
 """Begins a turn."""
 
@@ -118,12 +112,14 @@ class Place(NamedTuple):
     """Where a conversation stands.
 
     Attributes:
+        agent: who answers in it.
         covered: the number of the last entry that its summary stands for.
         title: its title, or an empty string.
         last: the number of its last entry.
         running: a turn that a message began is running.
     """
 
+    agent: AgentName
     covered: int
     title: str
     last: int
@@ -142,15 +138,15 @@ def begin(
     place = _place(transaction, conversation)
     if place is None:
         return None
-    row = None
     if place.running:
         row = transaction.one(_TAKE_UP, {"this": conversation, "by": owner})
-    if row is None:
-        received = _next_message(transaction, conversation)
-        if received is None:
-            return None
-        row = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
-    return _start(transaction, row, place.covered, known)
+        if row is not None:
+            return _start(transaction, turn_of(row), place, known)
+    received = _next_message(transaction, conversation)
+    if received is None:
+        return None
+    turn = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
+    return _start(transaction, turn, place, known)
 
 
 def begin_run(
@@ -166,12 +162,13 @@ def begin_run(
     if place is None:
         raise NightdeskError(f"there is no conversation {conversation}")
     row = transaction.one(_TAKE_UP_RUN, {"this": asked.turn, "by": owner})
-    if row is None:
-        if transaction.one(_KNOWN, {"this": asked.turn}) is not None:
-            return None
-        origin = _Origin(requester=requester)
-        row = _insert(transaction, conversation, asked, origin, place, owner=owner)
-    return _start(transaction, row, place.covered)
+    if row is not None:
+        return _start(transaction, turn_of(row), place)
+    if transaction.one(_KNOWN, {"this": asked.turn}) is not None:
+        return None
+    origin = _Origin(requester=requester)
+    turn = _insert(transaction, conversation, asked, origin, place, owner=owner)
+    return _start(transaction, turn, place)
 
 
 def turn_of(row: Row) -> Turn:
@@ -202,8 +199,8 @@ def _next_message(transaction: Transaction, conversation: ConversationId) -> Rec
     """Take the oldest message out of the mailbox."""
     while (row := transaction.one(_OLDEST, {"this": conversation})) is not None:
         received = received_of(row)
-        if transaction.run(_MARK_BEGUN, {"this": received.id}):
-            return received
+        if transaction.run(FINISH, {"this": received.id}):
+            return received  # no other conversation took it just now
     return None
 
 
@@ -215,7 +212,7 @@ def _begin_with(
     *,
     owner: str,
     now: datetime,
-) -> Row:
+) -> Turn:
     inbound = received.inbound
     if not isinstance(inbound.body, Message):
         raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
@@ -239,29 +236,37 @@ def _insert(
     *,
     owner: str,
     row: InboxId | None = None,
-) -> Row:
-    """Begin a turn with what was asked; returns it as `TURN` reads it."""
-    started, body = micros(asked.at), encode(origin)
+) -> Turn:
+    """Begin a turn with what was asked."""
     values: dict[str, Value] = {
         "id": asked.turn,
         "conversation": conversation,
         "inbox": row,
         "run": asked.turn if row is None else "",
-        "origin": body,
+        "origin": encode(origin),
         "state": TurnState.RUNNING.value,
         "owner": owner,
         "attempt": 1,
         "fence": 1,
         "draft": None,
-        "started_at": started,
+        "started_at": micros(asked.at),
         "ended_at": None,
     }
     transaction.run(_INSERT, values)
     log.write(transaction, conversation, [asked], last=place.last, titled=bool(place.title))
-    return (asked.turn, conversation, row, body, 1, 1, None, started)
+    return Turn(
+        id=asked.turn,
+        conversation=conversation,
+        inbox=row,
+        thread=origin.thread,
+        requester=origin.requester,
+        attempt=1,
+        fence=1,
+        draft=None,
+        started_at=asked.at,
+    )
 
 
-def _start(transaction: Transaction, row: Row, covered: int, known: Log = ()) -> TurnStart:
-    turn = turn_of(row)
-    entries = log.read(transaction, turn.conversation, covered, known)
-    return TurnStart(turn=turn, entries=tuple(entries))
+def _start(transaction: Transaction, turn: Turn, place: Place, known: Log = ()) -> TurnStart:
+    entries = log.read(transaction, turn.conversation, place.covered, known)
+    return TurnStart(turn=turn, agent=place.agent, entries=tuple(entries))

@@ -39,13 +39,11 @@ class _State(StrEnum):
     """Where an accepted event is."""
 
     PENDING = "pending"
-    BEGUN = "begun"
-    """A turn has it; the turn's state says the rest."""
     DONE = "done"
+    """A command was carried out, or a turn has it; the turn's state says the rest."""
 
 
 PENDING = word(_State.PENDING)
-BEGUN = word(_State.BEGUN)
 DONE = word(_State.DONE)
 
 _APPEND = (
@@ -99,7 +97,7 @@ FINISH = (
     .where(inbox.c.id == bindparam("this"), inbox.c.state != DONE)
     .values(state=DONE)
 )
-"""Marks a row as processed, by its command or by its turn; changes none if it was."""
+"""Takes a row out of its mailbox, for its command or its turn; changes none if it was."""
 
 _OLD = (
     sa.select(inbox.c.id)

@@ -43,4 +43,4 @@ class RecentLogs:
 
 
 def _size(log: Log) -> int:
-    return sum([len(entry.text) + _EACH for entry in log])
+    return len(log) * _EACH + sum([len(entry.text) for entry in log])

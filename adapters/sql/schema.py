@@ -73,7 +73,7 @@ inbox = sa.Table(
     sa.UniqueConstraint("platform", "content_key"),
     implicit_returning=False,
 )
-"""Accepted events. `state` is `pending`, `begun` (a turn has it) or `done`."""
+"""Accepted events. `state` is `pending`, or `done` once a command ended or a turn has it."""
 
 _partial("ix_inbox_pending", inbox.c.id, where="state = 'pending'")
 _partial(

@@ -10,7 +10,7 @@ from adapters.sql.beginning import LOCK, RUNNING, TURN
 from adapters.sql.codec import micros
 from adapters.sql.constants import word
 from adapters.sql.database import Database
-from adapters.sql.inbox import FINISH, PENDING
+from adapters.sql.inbox import PENDING
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import bindings, inbox, turns
 from adapters.sql.threads import same_thread
@@ -31,7 +31,7 @@ _is_owners = sa.and_(
 )
 
 _OWNED = (
-    sa.select(turns.c.conversation, turns.c.inbox, log.last_of(turns.c.conversation))
+    sa.select(turns.c.conversation, log.last_of(turns.c.conversation))
     .where(_is_owners)
     .with_for_update(key_share=True, of=turns)
 )
@@ -48,11 +48,12 @@ _HAND_BACK = (
 """Forgets tries of a turn that were none of its own, if it is the caller's."""
 
 _END = (
-    sa.update(turns)
-    .where(turns.c.id == bindparam("turn"))
-    .values(state=bindparam("becomes"), ended_at=bindparam("at"))
+    sa.update(turns).where(_is_owners).values(state=bindparam("becomes"), ended_at=bindparam("at"))
 )
-"""Ends a turn that was found to be the caller's."""
+"""Ends a turn, if it is the caller's."""
+
+_CONVERSATION = sa.select(turns.c.conversation).where(turns.c.id == bindparam("turn"))
+"""Finds the conversation of a turn that this process did not begin."""
 
 _STOP = (
     sa.update(turns)
@@ -70,6 +71,9 @@ _OPEN = sa.union(
 )
 """Finds what an earlier life left to be done."""
 
+_MOST_ENDS = 1_000
+"""Turns of which it is noted where the log ended when they began."""
+
 _LOST = "the turn has ended, or another owner took it up since"
 
 
@@ -80,6 +84,7 @@ class SqlTurns:
         self._database = database
         self._clock = clock
         self._recent = RecentLogs()
+        self._ends: dict[TurnId, tuple[ConversationId, int]] = {}
 
     async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
         """Take up the open turn or begin the next: see the port."""
@@ -90,6 +95,7 @@ class SqlTurns:
         )
         if start is not None:
             self._recent.keep(conversation, start.entries)
+            self._note_end(start)
         return start
 
     async def begin_run(
@@ -103,9 +109,12 @@ class SqlTurns:
     ) -> TurnStart | None:
         """Take up or begin a run's turn: see the port."""
         asked = Entry(role=Role.USER, text=instruction, at=self._clock.now(), turn=turn)
-        return await self._database.write(
+        start = await self._database.write(
             lambda t: beginning.begin_run(t, conversation, asked, requester=requester, owner=owner)
         )
+        if start is not None:
+            self._note_end(start)
+        return start
 
     async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
         """Append to the log: see the port."""
@@ -129,11 +138,14 @@ class SqlTurns:
         """End the turn with everything that follows from it: see the port."""
         now = micros(self._clock.now())
 
+        mine: dict[str, Value] = {"turn": turn, "with_fence": fence}
+        known = self._ends.pop(turn, None)
+
         def work(transaction: Transaction) -> None:
-            message = _append(transaction, turn, fence, entries)
-            transaction.run(_END, {"turn": turn, "becomes": state.value, "at": now})
-            if message is not None:
-                transaction.run(FINISH, {"this": message})
+            if not transaction.run(_END, {**mine, "becomes": state.value, "at": now}):
+                raise Conflict(_LOST)
+            conversation, last = known or (_conversation_of(transaction, turn), 0)
+            log.write_after(transaction, conversation, entries, last=last)
             sending.enqueue(transaction, replies)
 
         await self._database.write(work)
@@ -153,13 +165,20 @@ class SqlTurns:
         def work(transaction: Transaction) -> Turn | None:
             transaction.lock(LOCK, this)
             stopped = [beginning.turn_of(row) for row in transaction.all(_STOP, {**this, **now})]
-            begun = [turn.inbox for turn in stopped if turn.inbox is not None]
-            transaction.each(FINISH, [{"this": row} for row in begun])
             sending.enqueue(transaction, [row for turn in stopped for row in closing(turn)])
             # A message's turn before a run's: it is the one that somebody watches.
             return min(stopped, key=lambda turn: turn.inbox is None, default=None)
 
         return await self._database.write(work)
+
+    def _note_end(self, start: TurnStart) -> None:
+        """Note where a log ended when a turn began: most often it ends there when the turn does.
+
+        Only a guess, so that it may be forgotten, as it is of turns that never end here.
+        """
+        self._ends[start.turn.id] = start.turn.conversation, start.entries[-1].seq
+        if len(self._ends) > _MOST_ENDS:
+            del self._ends[next(iter(self._ends))]
 
     async def open_conversations(self) -> list[ConversationId]:
         """Conversations with something to be done: see the port."""
@@ -167,13 +186,15 @@ class SqlTurns:
         return [ConversationId(row[0]) for row in rows]
 
 
-def _append(
-    transaction: Transaction, turn: TurnId, fence: int, entries: Sequence[Entry]
-) -> str | None:
-    """Append to the log of the turn, if it is the caller's; the inbox row that began it."""
+def _append(transaction: Transaction, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
+    """Append to the log of the turn, if it is the caller's."""
     owned = transaction.one(_OWNED, {"turn": turn, "with_fence": fence})
     if owned is None:
         raise Conflict(_LOST)
-    conversation, message, last = owned
+    conversation, last = owned
     log.write(transaction, conversation, entries, last=last)
-    return None if message is None else str(message)
+
+
+def _conversation_of(transaction: Transaction, turn: TurnId) -> ConversationId:
+    [conversation] = transaction.one(_CONVERSATION, {"turn": turn}) or ("",)
+    return ConversationId(conversation)

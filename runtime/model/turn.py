@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, InboxId, MessageId, TurnId, derived
+from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId, following
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
 from runtime.model.events import Message
@@ -86,11 +86,13 @@ class TurnStart:
 
     Attributes:
         turn: the turn.
+        agent: who answers in the conversation.
         entries: the conversation since its latest summary, oldest first, that summary first,
             the turn's own entries last.
     """
 
     turn: Turn
+    agent: AgentName
     entries: tuple[Entry, ...]
 
 
@@ -100,7 +102,7 @@ QUOTED = "[quoted, not typed by the sender]"
 
 def turn_id_of(row: InboxId) -> TurnId:
     """The turn that a message begins: the same however often it is begun."""
-    return TurnId(derived("turn", row))
+    return TurnId(following("turn", row))
 
 
 def words_of(message: Message) -> str:

@@ -213,6 +213,25 @@ async def test_the_log_is_numbered_in_the_order_of_writing(store: Store, rows: R
     ]
 
 
+async def test_an_answer_follows_what_others_wrote_during_its_turn(
+    store: Store, rows: Rows
+) -> None:
+    turn = (await begun(store, rows.received("1"))).turn
+    other = await store.turns.begin_run(
+        RUN, turn.conversation, requester=ADA, instruction="2", owner="here"
+    )
+    assert other is not None
+    await store.turns.append(RUN, other.turn.fence, [rows.entry("3", role=Role.ASSISTANT)])
+
+    answer = rows.entry("4", role=Role.ASSISTANT)
+    await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, entries=[answer])
+
+    entries = await store.conversations.entries(turn.conversation)
+    assert [(entry.seq, entry.text) for entry in entries] == [
+        (number, str(number)) for number in range(1, 5)
+    ]
+
+
 async def test_each_log_is_numbered_by_itself(store: Store, rows: Rows) -> None:
     threads = [ThreadRef(THREAD.channel, str(number)) for number in range(3)]
     turns: list[Turn] = []

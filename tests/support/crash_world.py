@@ -346,6 +346,7 @@ class World:
 
 _OPEN_WORK = (
     "SELECT 'inbox', id FROM inbox WHERE state <> 'done' "
+    "UNION ALL SELECT 'turn', id FROM turns WHERE state = 'running' "
     "UNION ALL SELECT 'outbox', id FROM outbox WHERE state IN ('pending', 'sending') "
     "UNION ALL SELECT 'occurrence', run FROM occurrences WHERE state = 'due'"
 )
