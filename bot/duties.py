@@ -19,6 +19,8 @@ BEAT_EVERY = 3.0
 SILENT_AFTER = timedelta(seconds=9)
 """Without a sign of life for this long a process is dead, and one of its role takes its work up:
 with `BEAT_EVERY` and the time that takes, within 15 s."""
+REFRESH_PEOPLE_EVERY = 5.0
+"""Seconds between looks who was linked, or is no longer, by another process."""
 POLL_OUTBOX = 0.25
 """Seconds between looks at an outbox that other processes write to."""
 SWEEP_EVERY = 10.0
@@ -67,6 +69,7 @@ class Duties:
 
     async def recover(self) -> None:
         """Take up what an earlier life of this process left."""
+        await self._desk.roster.refresh()
         if self._parts.alone:
             await self._desk.engine.recover()
         else:
@@ -83,8 +86,12 @@ class Duties:
             self._look_now()
             look_every = LOOK_EVERY if self._parts.alone else LOOK_EVERY_AMONG_MANY
             every(look_every, "schedules.look", self._look)
+            self._desk.reminders.on_change(self._remind_now)
+            self._remind_now()
+            every(look_every, "reminders.look", self._remind)
             every(FORGET_EVERY, "inbox.forget", self._forget)
         if not self._parts.alone:
+            every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.roster.refresh)
             every(BEAT_EVERY, "process.beat", self._beat)
             every(BEAT_EVERY, "process.take_over", self._take_over)
             if self._desk.delivers:
@@ -108,6 +115,15 @@ class Duties:
             before = next_at - AHEAD
             when = before if before > now else next_at
             self._ticker.wake_at(when, "schedules.next", self._look)
+
+    def _remind_now(self) -> None:
+        self._ticker.wake_at(self._parts.clock.now(), "reminders.next", self._remind)
+
+    async def _remind(self) -> None:
+        """Send the reminders that are due, and wake up for the next."""
+        next_at = await self._desk.reminders.tick()
+        if next_at is not None:
+            self._ticker.wake_at(next_at, "reminders.next", self._remind)
 
     async def _beat(self) -> None:
         """Give a sign of life."""

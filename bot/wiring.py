@@ -1,14 +1,14 @@
 """Each port meets its implementation here, and each service its ports. No decisions."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.role import Role
 from gateway.access import authorize
 from gateway.aftermath import Aftermath
 from gateway.bindings import Bindings
-from gateway.commands.desk import CommandDesk
+from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.grammar import looks_like_command
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
@@ -27,10 +27,12 @@ from runtime.ids import ConversationId, IdSource, ModelName, Platform
 from runtime.mailboxes import Mailboxes
 from runtime.model.messages import Content
 from runtime.model.team import Team
+from runtime.people import Roster
 from runtime.ports import ChatPort, Durable, ModelPort, Store, Timetable
 from runtime.queue import WORKFLOW as MAILBOX
 from runtime.queue import QueueDispatch, QueueWorker
 from runtime.queued import QueuedNotice
+from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.seams import InnerToolsOnly, Unlimited
 from runtime.turns import TurnRunner
@@ -95,6 +97,8 @@ class Desk:
     mailboxes: Mailboxes
     commands: CommandLane
     schedules: ScheduleService
+    reminders: ReminderService
+    roster: Roster
     engine: Engine
     control: ConversationControl
 
@@ -114,11 +118,14 @@ class Desk:
 
 def wire(parts: Parts) -> Desk:
     """Put a process together."""
+    roster = Roster(parts.team, parts.store.people, clock=parts.clock)
+    parts = replace(parts, team=roster.team)
     activity, passes = Activity(), Passes()
     dispatcher = _dispatcher(parts, activity)
     schedules = ScheduleService(
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
+    reminders = _reminders(parts, dispatcher.wake)
     turns = TurnRunner(_turn_deps(parts, dispatcher.wake, schedules))
     mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake)
     _register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
@@ -131,22 +138,34 @@ def wire(parts: Parts) -> Desk:
         forget_binding=bindings.forget,
         wake_outbox=dispatcher.wake,
     )
-    health = Readiness(
-        parts.store,
-        clock=parts.clock,
-        last_tick=passes.last if parts.role in (Role.ALL, Role.CLOCK) else None,
-        platforms=parts.looks,
-    )
+    health = _health(parts, passes)
     return Desk(
         parts=parts,
         activity=activity,
         ingress=_ingress(parts, bindings, mailboxes, activity, dispatcher.wake),
         dispatcher=dispatcher,
         mailboxes=mailboxes,
-        commands=_commands(parts, control, schedules, health, dispatcher.wake),
+        commands=_commands(
+            parts,
+            Services(
+                store=parts.store,
+                schedules=schedules,
+                reminders=reminders,
+                roster=roster,
+                timetable=parts.timetable,
+                control=control,
+                models=parts.models,
+                health=health,
+                team=parts.team,
+                clock=parts.clock,
+            ),
+            dispatcher.wake,
+        ),
         health=health,
         passes=passes,
         schedules=schedules,
+        reminders=reminders,
+        roster=roster,
         engine=Engine(
             parts.store,
             mailboxes,
@@ -155,6 +174,15 @@ def wire(parts: Parts) -> Desk:
             owed=_owed(parts, dispatcher),
         ),
         control=control,
+    )
+
+
+def _health(parts: Parts, passes: Passes) -> Readiness:
+    return Readiness(
+        parts.store,
+        clock=parts.clock,
+        last_tick=passes.last if parts.role in (Role.ALL, Role.CLOCK) else None,
+        platforms=parts.looks,
     )
 
 
@@ -243,26 +271,22 @@ def _ingress(
     )
 
 
-def _commands(
-    parts: Parts,
-    control: ConversationControl,
-    schedules: ScheduleService,
-    health: Readiness,
-    wake_outbox: Callable[[], None],
-) -> CommandLane:
-    desk = CommandDesk(
+def _reminders(parts: Parts, wake_outbox: Callable[[], None]) -> ReminderService:
+    return ReminderService(
         parts.store,
-        schedules,
         parts.timetable,
-        control,
-        parts.models,
-        health,
+        parts.chats,
         team=parts.team,
+        split=_splitter(parts),
         clock=parts.clock,
+        wake_outbox=wake_outbox,
     )
+
+
+def _commands(parts: Parts, services: Services, wake_outbox: Callable[[], None]) -> CommandLane:
     return CommandLane(
         parts.store.inbox,
-        desk,
+        CommandDesk(services),
         split=_splitter(parts),
         clock=parts.clock,
         ids=parts.ids,

@@ -15,6 +15,8 @@ _LEAST: dict[Action, MemberRole] = {
     Action.SCHEDULE_WRITE: MemberRole.OPERATOR,
     # Stopping errs towards yes: whoever may start something may stop it.
     Action.STOP: MemberRole.GUEST,
+    Action.REMIND: MemberRole.GUEST,
+    Action.LINK: MemberRole.GUEST,
     Action.STATUS: MemberRole.MEMBER,
 }
 

@@ -40,6 +40,16 @@ def clear_owner_notice(message: Proactive, team: Team, owner: Principal) -> Clea
     return Cleared(message, listed=False)
 
 
+def clear_personal(message: Proactive, team: Team, person: Principal) -> Cleared | Withheld:
+    """Let through what a person asked to be told, to that person's own direct conversation.
+
+    The caller has taken `message.thread` from `ChatPort.direct(person)`.
+    """
+    if team.role_of(person) is None:
+        return Withheld("the person is no member of the team any more")
+    return Cleared(message, listed=False)
+
+
 def objection_now(item: OutboxItem, team: Team) -> str:
     """Why a waiting message may not be sent now; empty where it may."""
     return _objection(item.thread.channel, team) if item.proactive else ""

@@ -2,19 +2,23 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.help import help_command
 from gateway.commands.model import ModelCommand
+from gateway.commands.people import PeopleCommands
 from gateway.commands.ports import Answer, Control, Noun, Press, Request, Submit
+from gateway.commands.reminders import ReminderCommands
 from gateway.commands.schedules import ScheduleCommands
 from gateway.commands.status import StatusCommand
 from gateway.http import Health
 from runtime import words
 from runtime.clock import Clock
 from runtime.errors import Refused
+from runtime.forms import REMINDER_CREATE, REMINDER_SNOOZE
 from runtime.ids import ModelName
 from runtime.model.events import (
     ButtonPress,
@@ -28,53 +32,81 @@ from runtime.model.events import (
 )
 from runtime.model.messages import Content
 from runtime.model.team import Team
+from runtime.people import Roster
 from runtime.ports import Answered, ModelPort, Store, Timetable
+from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
 from runtime.schedules import ScheduleService
 
 log = logging.getLogger("nightdesk.commands")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What commands act through.
+
+    Attributes:
+        store: the database, to show what is in it.
+        schedules: makes and changes schedules.
+        reminders: makes and changes reminders.
+        roster: who is who.
+        timetable: reads times.
+        control: acts on conversations.
+        models: the models by name.
+        health: looks at everything.
+        team: the configuration as it is now.
+        clock: for what is shown relative to now.
+    """
+
+    store: Store
+    schedules: ScheduleService
+    reminders: ReminderService
+    roster: Roster
+    timetable: Timetable
+    control: Control
+    models: Mapping[ModelName, ModelPort]
+    health: Health
+    team: Callable[[], Team]
+    clock: Clock
+
+
 class CommandDesk:
     """Answers commands and button presses. Implements `runtime.ports.Commands`."""
 
-    def __init__(
-        self,
-        store: Store,
-        schedules: ScheduleService,
-        timetable: Timetable,
-        control: Control,
-        models: Mapping[ModelName, ModelPort],
-        health: Health,
-        *,
-        team: Callable[[], Team],
-        clock: Clock,
-    ) -> None:
-        """Take commands.
-
-        Args:
-            store: the database, to show what is in it.
-            schedules: makes and changes schedules.
-            timetable: reads times.
-            control: acts on conversations.
-            models: the models by name.
-            health: looks at everything.
-            team: the configuration as it is now.
-            clock: for what is shown relative to now.
-        """
-        conversations = ConversationCommands(control, team=team, clock=clock)
+    def __init__(self, services: Services) -> None:
+        """Take commands, and let the services carry them out."""
+        team, clock = services.team, services.clock
+        conversations = ConversationCommands(services.control, team=team, clock=clock)
+        people = PeopleCommands(services.roster)
+        reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         self._nouns: dict[str, Noun] = {
             "schedule": ScheduleCommands(
-                schedules, store.schedules, timetable, team=team, clock=clock
+                services.schedules,
+                services.store.schedules,
+                services.timetable,
+                team=team,
+                clock=clock,
             ),
+            "remind": reminders,
+            "link": people.link,
+            "unlink": people.unlink,
             "new": conversations.new,
             "resume": conversations.resume,
             "stop": conversations.stop,
-            "model": ModelCommand(models, team=team),
-            "status": StatusCommand(health, store.schedules, team=team, clock=clock),
+            "model": ModelCommand(services.models, team=team),
+            "status": StatusCommand(
+                services.health, services.store.schedules, team=team, clock=clock
+            ),
             "help": help_command,
         }
-        self._presses: dict[str, Press] = {}
-        self._submits: dict[str, Submit] = {}
+        self._presses: dict[str, Press] = {
+            DONE: reminders.done,
+            SNOOZE: reminders.snooze,
+            SNOOZE_UNTIL: reminders.snooze_until,
+        }
+        self._submits: dict[str, Submit] = {
+            REMINDER_CREATE: reminders.make_form,
+            REMINDER_SNOOZE: reminders.snooze_form,
+        }
         self._unknown: set[str] = set()
 
     async def answer(self, received: Received) -> Answered | None:

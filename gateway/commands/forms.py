@@ -37,6 +37,8 @@ class Form:
         options: its named arguments.
         about: what it does, a sentence.
         example: a whole command that works.
+        implied: it is meant where the second word is no verb at all: `/remind in 2 hours to …`.
+        also: other words for the verb, for this noun alone.
     """
 
     noun: str
@@ -48,6 +50,8 @@ class Form:
     options: tuple[Option, ...] = ()
     about: str
     example: str = ""
+    implied: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def usage(self) -> str:
@@ -55,6 +59,14 @@ class Form:
         words = [f"/{self.noun}", self.verb, self.arguments]
         words += [f"[--{option.name} {option.value}]" for option in self.options]
         return " ".join(word for word in words if word)
+
+
+_ZONE = Option(
+    name="tz",
+    value="Area/City",
+    about="the time zone that the times are in",
+    also=("timezone", "zone"),
+)
 
 
 def _of_one(verb: str, about: str) -> Form:
@@ -69,12 +81,7 @@ FORMS = (
         tail=True,
         options=(
             Option(name="channel", value="#name", about="where the results go"),
-            Option(
-                name="tz",
-                value="Area/City",
-                about="the time zone that the times are in",
-                also=("timezone", "zone"),
-            ),
+            _ZONE,
         ),
         about="Let an agent work by itself at certain times.",
         example="/schedule create every weekday at 8:30 Write the morning briefing --channel #ops",
@@ -85,6 +92,50 @@ FORMS = (
     _of_one("resume", "Go on with a paused schedule at its next time."),
     _of_one("delete", "Delete a schedule."),
     _of_one("run", "Carry a schedule out now, besides its times."),
+    Form(
+        noun="remind",
+        verb="me",
+        arguments="<when> to <what>",
+        tail=True,
+        options=(_ZONE,),
+        about="Get a direct message at a time, or again and again.",
+        example="/remind me in 2 hours to call Bob",
+        implied=True,
+    ),
+    Form(noun="remind", verb="list", about="Show your reminders."),
+    Form(
+        noun="remind",
+        verb="snooze",
+        arguments="<number> <when>",
+        least=2,
+        most=12,
+        about="Be reminded again later.",
+        example="/remind snooze 3 tomorrow at 9am",
+    ),
+    Form(
+        noun="remind",
+        verb="done",
+        arguments="<number>",
+        least=1,
+        most=1,
+        about="Say that it is done.",
+    ),
+    Form(
+        noun="remind",
+        verb="cancel",
+        arguments="<number>",
+        least=1,
+        most=1,
+        about="Take a reminder back.",
+        also=("delete", "remove", "rm", "del", "stop"),
+    ),
+    Form(
+        noun="link",
+        arguments="[code]",
+        most=3,
+        about="Be the same person on another platform: get a code here, say it there.",
+    ),
+    Form(noun="unlink", about="Undo that for the account you write from."),
     Form(noun="new", about="Begin a fresh conversation in this thread."),
     Form(
         noun="resume",
@@ -102,6 +153,8 @@ NOUNS = tuple(dict.fromkeys(form.noun for form in FORMS))
 
 NOUN_ALIASES = {
     "schedules": "schedule",
+    "reminder": "remind",
+    "reminders": "remind",
     "sched": "schedule",
     "models": "model",
     "health": "status",
@@ -144,5 +197,8 @@ def forms_of(noun: str) -> tuple[Form, ...]:
 def form_of(noun: str, verb: str) -> Form | None:
     """The form of a noun with that verb, or with what the verb is another word for."""
     folded = verb.casefold()
+    own = next((form for form in forms_of(noun) if folded in form.also), None)
+    if own is not None:
+        return own
     meant = VERB_ALIASES.get(folded, folded)
     return next((form for form in forms_of(noun) if form.verb == meant), None)

@@ -21,6 +21,8 @@ LONGEST = 4_000
 """Characters of a command, its instruction included."""
 # Somebody who writes "stop!" means it; and in groups Telegram adds the bot: /status@nightdesk_bot.
 _FIRST_WORD = re.compile(r"(?P<word>[A-Za-z][A-Za-z-]*)(?:@\w+)?[.!?]?")
+# Twelve characters in three groups, one of them at least a digit where the dashes are left out.
+_LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
 _OURSELVES = "nightdesk"
 _NEAR = 0.7
 _NOUNS = (*NOUNS, *NOUN_ALIASES)
@@ -126,6 +128,8 @@ def _stands_alone(noun: str, others: Sequence[str]) -> bool:
             return noun_of(other) is not None
         case "help", [other, verb]:
             return form_of(noun_of(other) or "", verb) is not None
+        case "link", _:
+            return _LINK_CODE.fullmatch("".join(others)) is not None
         case "resume", [number]:
             return number.isdecimal()
         case _:
@@ -168,6 +172,9 @@ def _parse_noun(noun: str, body: str, words: Sequence[Word]) -> ParsedCommand | 
         return _parse_form(form, body, words[1:])
     verbs = [form.verb for form in forms_of(noun)]
     near = _near(words[0].text, [*verbs, *VERB_ALIASES])
+    implied = next((form for form in forms_of(noun) if form.implied), None)
+    if implied is not None and not near:
+        return _parse_form(implied, body, words)
     meant = form_of(noun, near[0]) if near else None
     return UsageError(
         problem=f"“{noun}” has no “{words[0].text[:40]}”.",

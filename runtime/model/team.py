@@ -34,11 +34,13 @@ class Member:
         name: for showing only; it carries no authority.
         role: what they may do.
         principals: who they are on each platform, by platform id.
+        zone: the IANA name of their own time zone; empty for the team's.
     """
 
     name: str
     role: MemberRole
     principals: tuple[Principal, ...]
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Team:
     members: tuple[Member, ...]
     channels: tuple[ChannelRule, ...]
     agents: tuple[Agent, ...]
-    _roles: dict[Principal, MemberRole] = field(
+    _members: dict[Principal, Member] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
     _rules: dict[ChannelRef, ChannelRule] = field(
@@ -101,12 +103,22 @@ class Team:
 
     def __post_init__(self) -> None:
         """Index the members and channels, which are asked for with every event."""
-        self._roles.update({who: m.role for m in self.members for who in m.principals})
+        self._members.update({who: m for m in self.members for who in m.principals})
         self._rules.update({rule.ref: rule for rule in self.channels})
 
     def role_of(self, who: Principal) -> MemberRole | None:
         """The role of the person, or None for a stranger."""
-        return self._roles.get(who)
+        member = self._members.get(who)
+        return member.role if member else None
+
+    def member_of(self, who: Principal) -> Member | None:
+        """The member that the person is, or None for a stranger."""
+        return self._members.get(who)
+
+    def zone_of(self, who: Principal) -> str:
+        """The IANA name of the person's time zone: their own, or else the team's."""
+        member = self._members.get(who)
+        return (member.zone if member else "") or self.zone
 
     def rule_of(self, channel: ChannelRef) -> ChannelRule | None:
         """The rule of the channel, or None where the team does not use it."""

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import ScriptedModel
 from adapters.timing.timetable import CronsimTimetable
-from gateway.commands.desk import CommandDesk
+from gateway.commands.desk import CommandDesk, Services
 from gateway.http import Check
 from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Conversation
 from runtime.model.events import Body, Command, Lane, Received
 from runtime.model.team import Team
+from runtime.people import Roster
 from runtime.ports import ModelPort
+from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from tests.support.build import ANN, DM, T0, inbound, team
+from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.runs import RecordingDurable
 
@@ -60,6 +63,10 @@ class CommandBench:
     clock: ManualClock
     store: MemoryStore
     schedules: ScheduleService
+    reminders: ReminderService
+    roster: Roster
+    chat: MemoryChat
+    teams: list[Team]
     control: FakeControl
     health: FakeHealth
     durable: RecordingDurable
@@ -101,20 +108,39 @@ def command_bench(
     control, health = FakeControl(), FakeHealth()
     model = model or ScriptedModel(lambda _: "Fine.")
     teams = [configured or team(model=model.info.name)]
-    desk = CommandDesk(
+    roster = Roster(lambda: teams[-1], store.people, clock=clock, new_code=lambda: "ABCD2345WXYZ")
+    chat = MemoryChat()
+    reminders = ReminderService(
         store,
-        schedules,
         timetable,
-        control,
-        {model.info.name: model},
-        health,
-        team=lambda: teams[-1],
+        {chat.platform: chat},
+        team=roster.team,
+        split=lambda _platform, content: (content,),
         clock=clock,
+        wake_outbox=lambda: None,
+    )
+    desk = CommandDesk(
+        Services(
+            store=store,
+            schedules=schedules,
+            reminders=reminders,
+            roster=roster,
+            timetable=timetable,
+            control=control,
+            models={model.info.name: model},
+            health=health,
+            team=roster.team,
+            clock=clock,
+        )
     )
     return CommandBench(
         clock=clock,
         store=store,
         schedules=schedules,
+        reminders=reminders,
+        roster=roster,
+        chat=chat,
+        teams=teams,
         durable=durable,
         control=control,
         health=health,

@@ -1,0 +1,353 @@
+"""Reminders: made in words, sent once by direct message, done or snoozed by the person.
+
+The table is the truth. A tick reads what is due, asks the platform for the person's direct
+conversation, and then writes the next state and the message in one transaction: whoever is first
+sends it, so any number of processes may tick.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runtime.asking import split_sentence
+from runtime.clock import Clock
+from runtime.egress import Withheld, clear_personal
+from runtime.errors import Conflict, NotATime, Permanent, Refused, Retryable
+from runtime.ids import OutboxId, Platform, ReminderId, derived
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.localtime import show_time
+from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
+from runtime.model.reminder import Reminder, ReminderEvent, ReminderState, after
+from runtime.model.schedule import When, WhenKind
+from runtime.model.team import Team
+from runtime.outbox import Splitter, compose
+from runtime.ports import ChatPort, Store, Timetable
+
+log = logging.getLogger("nightdesk.reminders")
+
+DONE = "reminder.done"
+SNOOZE = "reminder.snooze"
+SNOOZE_UNTIL = "reminder.snooze_until"
+SNOOZES: Mapping[str, tuple[str, timedelta]] = {
+    "10m": ("In 10 min", timedelta(minutes=10)),
+    "1h": ("In 1 hour", timedelta(hours=1)),
+    "1d": ("In 1 day", timedelta(days=1)),
+}
+"""The snooze buttons: what each carries, says and means."""
+
+TRY_AGAIN = timedelta(seconds=30)
+"""How long until a reminder is tried again whose person could not be reached."""
+LATE = timedelta(minutes=5)
+"""From this lateness on the message says when it was planned for."""
+MOST_OPEN = 100
+"""Reminders that a person may have waiting."""
+_AT_ONCE = 200
+_END_WORDS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReminder:
+    """A reminder as a person asks for it.
+
+    Attributes:
+        key: names the asking: the inbox row. The same key makes one reminder.
+        person: who is to be reminded.
+        text: of what.
+        when: the times, as the timetable read them.
+        made_in: where they asked.
+    """
+
+    key: str
+    person: Principal
+    text: str
+    when: When
+    made_in: ThreadRef
+
+
+def read_sentence(
+    sentence: str, timetable: Timetable, *, now: datetime, zone: str
+) -> tuple[When, str]:
+    """Take the time off either end: `in 2 hours to call Bob`, `to call Bob tomorrow at 9am`.
+
+    Raises:
+        Refused: no end of it is a time, or the one that is cannot be kept.
+    """
+    try:
+        asked = split_sentence(sentence, timetable, now=now, zone=zone)
+    except NotATime:
+        found = _time_at_end(sentence, timetable, now=now, zone=zone)
+        if found is None:
+            raise
+        when, rest = found
+    else:
+        when, rest = asked.when, asked.instruction
+    for word in ("to ", "that ", "about ", "of "):
+        if rest.casefold().startswith(word):
+            rest = rest[len(word) :].lstrip()
+            break
+    return when, rest.strip().strip(":,").strip()
+
+
+def _time_at_end(
+    sentence: str, timetable: Timetable, *, now: datetime, zone: str
+) -> tuple[When, str] | None:
+    words = sentence.split()
+    for start in range(max(1, len(words) - _END_WORDS), len(words)):
+        tail = " ".join(words[start:])
+        try:
+            when = timetable.read(tail, now=now, zone=zone)
+        except NotATime:
+            continue
+        return when, sentence[: sentence.rfind(words[start])] if start == len(words) - 1 else (
+            " ".join(words[:start])
+        )
+    return None
+
+
+class ReminderService:
+    """Makes, changes and sends reminders."""
+
+    def __init__(
+        self,
+        store: Store,
+        timetable: Timetable,
+        chats: Mapping[Platform, ChatPort],
+        *,
+        team: Callable[[], Team],
+        split: Splitter,
+        clock: Clock,
+        wake_outbox: Callable[[], None],
+    ) -> None:
+        """Serve the reminders of `store` to the people of `team`, over `chats`."""
+        self._reminders = store.reminders
+        self._timetable = timetable
+        self._chats = chats
+        self._team = team
+        self._split = split
+        self._clock = clock
+        self._wake_outbox = wake_outbox
+        self._listeners: list[Callable[[], None]] = []
+        self._not_before: dict[ReminderId, datetime] = {}
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call the listener whenever a reminder was given a time, to wake the ticker early."""
+        self._listeners.append(listener)
+
+    # ---- making and changing
+
+    async def create(self, new: NewReminder) -> Reminder:
+        """Store a reminder; for a key that made one before, that one.
+
+        Raises:
+            Refused: its time never comes, it says nothing, or the person has too many.
+        """
+        made = ReminderId(derived("reminder", new.key))
+        if known := await self._reminders.by_id(made):
+            return known
+        if not new.text:
+            raise Refused(
+                "Of what am I to remind you?",
+                hint="For example: /remind me in 2 hours to call Bob.",
+            )
+        open_now = await self._reminders.open_of(self._also(new.person), limit=MOST_OPEN + 1)
+        waiting = sum(one.state is ReminderState.WAITING for one in open_now)
+        if waiting >= MOST_OPEN:
+            raise Refused(
+                f"You have {MOST_OPEN} reminders waiting, which is the most.",
+                hint="/remind list shows them, /remind cancel <number> takes one away.",
+            )
+        now = self._clock.now()
+        reminder = await self._reminders.add(
+            Reminder(
+                id=made,
+                person=new.person,
+                text=new.text,
+                when=new.when,
+                made_in=new.made_in,
+                next_at=self._first(new.when, now),
+                created_at=now,
+            )
+        )
+        log.info("reminder.made", extra={"reminder": reminder.id, "next": str(reminder.next_at)})
+        self._announce()
+        return reminder
+
+    async def open_of(self, person: Principal) -> list[Reminder]:
+        """The person's reminders that are not done, those that come first at the top."""
+        return await self._reminders.open_of(self._also(person))
+
+    async def find(self, number: int, person: Principal) -> Reminder:
+        """The person's reminder of that number.
+
+        Raises:
+            Refused: there is none; those of others are none.
+        """
+        reminder = await self._reminders.get(number)
+        if reminder is None or reminder.person not in self._also(person):
+            raise Refused(
+                f"You have no reminder {number}.", hint="/remind list shows those you have."
+            )
+        return reminder
+
+    async def pressed(self, value: str, person: Principal) -> Reminder:
+        """The reminder whose id a button carries.
+
+        Raises:
+            Refused: it is somebody else's, or is there no more.
+        """
+        reminder = await self._reminders.by_id(ReminderId(value))
+        if reminder is None:
+            raise Refused("This reminder is not there any more.", hint="/remind list shows yours.")
+        if reminder.person not in self._also(person):
+            raise Refused("This reminder is somebody else's.", hint="/remind list shows yours.")
+        return reminder
+
+    async def done(self, reminder: Reminder) -> Reminder:
+        """Note that it is done; one that comes again and again comes again.
+
+        Raises:
+            Refused: it was cancelled.
+        """
+        if reminder.when.kind is WhenKind.CRON and reminder.state is ReminderState.WAITING:
+            return reminder
+        return await self._change(reminder, ReminderEvent.DONE, None)
+
+    async def cancel(self, reminder: Reminder) -> Reminder:
+        """Cancel it.
+
+        Raises:
+            Refused: it is done.
+        """
+        return await self._change(reminder, ReminderEvent.CANCELLED, None)
+
+    async def snooze(self, reminder: Reminder, until: datetime, *, key: str) -> Reminder:
+        """Remind again at that time; one that comes again and again keeps its own times too.
+
+        Raises:
+            Refused: it was cancelled, or the time has passed.
+        """
+        zone = self._team().zone_of(reminder.person)
+        if until <= self._clock.now():
+            raise Refused(f"{show_time(until, zone, now=self._clock.now())} has passed.")
+        if reminder.when.kind is WhenKind.CRON:
+            said = f"again, {reminder.when.said}"
+            when = When(kind=WhenKind.ONCE, at=until, zone=zone, said=said)
+            return await self.create(
+                NewReminder(
+                    key=f"snooze {key}",
+                    person=reminder.person,
+                    text=reminder.text,
+                    when=when,
+                    made_in=reminder.made_in,
+                )
+            )
+        return await self._change(reminder, ReminderEvent.SNOOZED, until)
+
+    # ---- sending
+
+    async def tick(self) -> datetime | None:
+        """Send what is due; returns when to look again, or None where nothing waits."""
+        now = self._clock.now()
+        due = await self._reminders.due(now=now, limit=_AT_ONCE)
+        ready = [one for one in due if self._not_before.get(one.id, now) <= now]
+        for reminder in ready:
+            await self._remind(reminder, now)
+        if len(due) == _AT_ONCE and ready:
+            return now
+        put_off = [self._not_before[one.id] for one in due if one.id in self._not_before]
+        if put_off:
+            return min(put_off)
+        return await self._reminders.next_time()
+
+    async def _remind(self, reminder: Reminder, now: datetime) -> None:
+        rows = []
+        try:
+            message = await self._message(reminder, now)
+        except Retryable as error:
+            self._not_before[reminder.id] = now + TRY_AGAIN
+            log.warning("reminder.put_off", extra={"reminder": reminder.id, "why": str(error)})
+            return
+        self._not_before.pop(reminder.id, None)
+        becomes, next_at = after(reminder.state, ReminderEvent.REMINDED), None
+        if isinstance(message, Withheld):
+            becomes = ReminderState.CANCELLED
+            log.error("reminder.withheld", extra={"reminder": reminder.id, "why": message.reason})
+        else:
+            rows = compose(message, split=self._split, now=now)
+            next_at = self._again(reminder.when, now)
+            becomes = ReminderState.WAITING if next_at else becomes
+        if await self._reminders.remind(reminder, becomes=becomes, next_at=next_at, rows=rows):
+            log.info("reminder.due", extra={"reminder": reminder.id, "planned": reminder.next_at})
+            self._wake_outbox()
+
+    async def _message(self, reminder: Reminder, now: datetime) -> Reply | Cleared | Withheld:
+        """The message: to the person's direct conversation, or else where they asked.
+
+        Raises:
+            Retryable: the platform could not be asked where that is.
+        """
+        planned = reminder.next_at or now
+        content = self.card(reminder, planned, now=now)
+        this = OutboxId(derived("reminder", reminder.id, planned.isoformat()))
+        chat = self._chats.get(reminder.person.platform)
+        if chat is None:
+            raise Retryable(f"{reminder.person.platform} is not connected")
+        try:
+            thread = await chat.direct(reminder.person)
+        except Permanent as error:
+            log.warning("reminder.no_direct", extra={"reminder": reminder.id, "why": str(error)})
+            if self._team().role_of(reminder.person) is None:
+                return Withheld("the person is no member of the team any more")
+            return Reply(
+                id=this, thread=reminder.made_in, content=content, only_for=reminder.person
+            )
+        message = Proactive(id=this, thread=thread, content=content)
+        return clear_personal(message, self._team(), reminder.person)
+
+    def card(self, reminder: Reminder, planned: datetime, *, now: datetime) -> Content:
+        """What the person sees, with buttons to say that it is done, or when to say it again."""
+        late = now - planned >= LATE
+        zone = reminder.when.zone
+        was = f"\n_It was for {show_time(planned, zone, now=now)}._" if late else ""
+        buttons = [Button("Done", DONE, reminder.id)]
+        buttons += [
+            Button(label, SNOOZE, f"{reminder.id}:{key}") for key, (label, _) in SNOOZES.items()
+        ]
+        buttons.append(Button("Another time…", SNOOZE_UNTIL, reminder.id))
+        return Content(f"**Reminder:** {reminder.text}{was}", tuple(buttons))
+
+    # ---- within
+
+    async def _change(
+        self, reminder: Reminder, event: ReminderEvent, next_at: datetime | None
+    ) -> Reminder:
+        try:
+            becomes = after(reminder.state, event)
+        except Conflict:
+            raise Refused(f"Reminder {reminder.number} is {reminder.state} already.") from None
+        if becomes is not reminder.state or next_at != reminder.next_at:
+            await self._reminders.change(
+                reminder.id, was=reminder.state, becomes=becomes, next_at=next_at
+            )
+            self._announce()
+        found = await self._reminders.by_id(reminder.id)
+        return found or reminder
+
+    def _also(self, person: Principal) -> tuple[Principal, ...]:
+        """The person, on every platform where they are known."""
+        member = self._team().member_of(person)
+        return member.principals if member else (person,)
+
+    def _first(self, when: When, now: datetime) -> datetime:
+        first = self._timetable.next_after(when, now)
+        if first is None:
+            raise Refused("That time has passed, or never comes.")
+        return first
+
+    def _again(self, when: When, now: datetime) -> datetime | None:
+        return self._timetable.next_after(when, now) if when.kind is WhenKind.CRON else None
+
+    def _announce(self) -> None:
+        for listener in self._listeners:
+            listener()

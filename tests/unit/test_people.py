@@ -1,0 +1,120 @@
+"""One person on several platforms: by configuration, and by a one-time code."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from runtime.ids import Platform
+from runtime.model.address import Principal
+from runtime.model.team import MemberRole
+from runtime.people import ALPHABET, CODE_LENGTH, Roster
+from tests.support.build import ANN, STRANGER, team
+from tests.support.commands import CommandBench, command_bench
+
+ELSEWHERE = Principal(Platform("telegram"), "", "42")
+OTHER = Principal(Platform("discord"), "", "7")
+CODE = "ABCD-2345-WXYZ"
+
+
+@pytest.fixture
+def give() -> CommandBench:
+    return command_bench()
+
+
+async def test_a_code_makes_the_other_account_the_same_person(give: CommandBench) -> None:
+    answer = await give("/link")
+    assert CODE in answer
+
+    answer = await give(f"link {CODE}", sender=ELSEWHERE)
+
+    assert "you are Ann" in answer
+    assert give.roster.team().role_of(ELSEWHERE) is MemberRole.OWNER
+    assert "There are no schedules yet" in await give("/schedule list", sender=ELSEWHERE)
+
+
+@pytest.mark.parametrize("said", ["abcd2345wxyz", "ABCD 2345 WXYZ", "abcd-2345-wxyz"])
+async def test_a_code_may_be_typed_as_people_type(give: CommandBench, said: str) -> None:
+    await give("/link")
+    assert "you are Ann" in await give(f"/link {said}", sender=ELSEWHERE)
+
+
+async def test_a_code_works_once_and_for_ten_minutes(give: CommandBench) -> None:
+    await give("/link")
+    await give(f"/link {CODE}", sender=ELSEWHERE)
+    assert "That code is not good" in await give(f"/link {CODE}", sender=OTHER)
+
+    await give("/link")
+    await give.clock.advance(timedelta(minutes=10))
+    assert "That code is not good" in await give(f"/link {CODE}", sender=OTHER)
+    assert give.roster.team().role_of(OTHER) is None
+
+
+async def test_wrong_codes_are_counted(give: CommandBench) -> None:
+    await give("/link")
+    for _ in range(5):
+        assert "not good" in await give("/link WRON-GWRO-NG11", sender=ELSEWHERE)
+    assert "too many wrong codes" in await give(f"/link {CODE}", sender=ELSEWHERE)
+    assert "you are Ann" in await give(f"/link {CODE}", sender=OTHER)
+    await give.clock.advance(timedelta(hours=1))
+    await give("/link")
+    assert "you are Ann" in await give(f"/link {CODE}", sender=ELSEWHERE)
+
+
+async def test_a_stranger_gets_no_code(give: CommandBench) -> None:
+    assert "not a member" in await give("/link", sender=STRANGER)
+
+
+async def test_somebody_configured_is_not_linked_to_another(give: CommandBench) -> None:
+    await give("/link")
+    assert "in the team's configuration already" in await give(f"/link {CODE}")
+
+
+async def test_a_linked_account_can_offer_a_code_and_be_unlinked(give: CommandBench) -> None:
+    await give("/link")
+    await give(f"/link {CODE}", sender=ELSEWHERE)
+    await give("/link", sender=ELSEWHERE)
+    assert "you are Ann" in await give(f"/link {CODE}", sender=OTHER)
+
+    assert "no longer linked" in await give("/unlink", sender=ELSEWHERE)
+
+    assert give.roster.team().role_of(ELSEWHERE) is None
+    assert give.roster.team().role_of(OTHER) is MemberRole.OWNER
+    assert "nothing to undo" in await give("/unlink")
+
+
+async def test_the_link_ends_with_the_membership_and_follows_the_role(give: CommandBench) -> None:
+    await give("/link")
+    await give(f"/link {CODE}", sender=ELSEWHERE)
+
+    give.teams.append(team(role=MemberRole.GUEST))
+    assert give.roster.team().role_of(ELSEWHERE) is MemberRole.GUEST
+    give.teams.append(replace(team(), members=()))
+    assert give.roster.team().role_of(ELSEWHERE) is None
+
+
+async def test_reminders_are_the_persons_on_every_platform(give: CommandBench) -> None:
+    await give("/link")
+    await give(f"/link {CODE}", sender=ELSEWHERE)
+    await give("/remind me in 2 hours to call Bob", sender=ELSEWHERE)
+
+    assert "call Bob" in await give("/remind list", sender=ANN)
+
+
+async def test_another_process_learns_of_a_link(give: CommandBench) -> None:
+    other = Roster(lambda: give.teams[-1], give.store.people, clock=give.clock)
+    await give("/link")
+    await give(f"/link {CODE}", sender=ELSEWHERE)
+    assert other.team().role_of(ELSEWHERE) is None
+
+    await other.refresh()
+
+    assert other.team().role_of(ELSEWHERE) is MemberRole.OWNER
+
+
+async def test_codes_are_drawn_by_chance(give: CommandBench) -> None:
+    roster = Roster(lambda: give.teams[-1], give.store.people, clock=give.clock)
+    codes = {(await roster.offer(ANN)).replace("-", "") for _ in range(50)}
+
+    assert len(codes) == 50
+    assert all(len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) for code in codes)
