@@ -1,0 +1,1 @@
+"""Discord: HTTP interactions and the gateway in; the REST API out."""

@@ -1,0 +1,352 @@
+"""Discord, outbound: everything that is said there goes through this one client.
+
+What makes a message go out once: a plain message carries a nonce made of its outbox id, and
+Discord, which remembers nonces for some minutes, answers a second one with the first. After that
+the channel is read back. The reply to an interaction is an edit, which can be made again.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from adapters.discord import render, replies, wire
+from adapters.discord.drafts import Drafts, edit_of, post_to
+from adapters.discord.faults import (
+    MISSING_ACCESS,
+    MISSING_PERMISSIONS,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_MESSAGE,
+    Refusal,
+    told,
+)
+from adapters.discord.places import DISCORD, Places
+from adapters.discord.rest import DISCORD_API, DiscordRest, Route, Upload
+from adapters.discord.threads import Spot, Threads
+from runtime.clock import Clock
+from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
+from runtime.ids import FileId, MessageId, Platform
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.files import FileRef, OutFile
+from runtime.model.messages import Content
+from runtime.model.outbox import OutboxItem
+from runtime.ports import ChatLimits
+
+log = logging.getLogger("nightdesk.discord")
+
+CONTENT_INTENT = 1 << 18 | 1 << 19
+"""Flags of an application that may read what is said without its name being called."""
+
+_NONCE_HOLDS = timedelta(seconds=60)
+"""How long a nonce surely keeps a message from being made twice. Discord says some minutes."""
+_DISCORD_EARLIER = timedelta(seconds=30)
+"""By how much Discord's clock may be behind ours."""
+_ELSEWHERE = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
+_FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
+_PIECE = 64 * 1024
+_PAGE = 100
+_PAGES = 20
+_UNSAFE_NAME = re.compile(r"[^\w .()+-]")
+
+ReadFile = Callable[[FileId], Awaitable[bytes]]
+"""The bytes of a file that goes out."""
+
+
+class DiscordChat:
+    """The `ChatPort` of Discord."""
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        clock: Clock,
+        places: Places,
+        base_url: str = DISCORD_API,
+        application_id: str | None = None,
+        read: ReadFile | None = None,
+    ) -> None:
+        """Speak as one bot.
+
+        Args:
+            token: the bot's token.
+            clock: keeps the rate limits, and how long an interaction takes answers.
+            places: what is known of Discord's places; who we are is written there.
+            base_url: where the REST API is; another only for tests and proxies.
+            application_id: the application that the token must belong to; None for any.
+            read: the bytes of a file that goes out; without it, no files do.
+        """
+        self.rest = DiscordRest(token, base_url=base_url, clock=clock)
+        self.application = wire.Application()
+        self._clock = clock
+        self._places = places
+        self._expected = application_id
+        self._read = read
+        self._threads = Threads(self.rest, places)
+        self._drafts = Drafts(self.rest, clock)
+        self._replies = replies.Replies(self.rest)
+        self._direct: dict[str, str] = {}
+
+    @property
+    def platform(self) -> Platform:
+        """Discord."""
+        return DISCORD
+
+    @property
+    def limits(self) -> ChatLimits:
+        """Five messages in five seconds in a channel; just under the 50 requests a second."""
+        return ChatLimits(per_channel=1.0, overall=48.0, burst=5)
+
+    @property
+    def hears_everything(self) -> bool:
+        """Whether Discord tells us what is said in channels without our name being called."""
+        return bool((self.application.flags or 0) & CONTENT_INTENT)
+
+    async def open(self) -> None:
+        """Connect, and ask Discord who we are.
+
+        Raises:
+            ConfigurationError: the token is not good, or not for this application.
+            Retryable: Discord cannot be asked.
+        """
+        self.rest.open()
+        try:
+            user = await self.rest.read(wire.User, Route("GET", "/users/@me"))
+            found = await self.rest.read(wire.Application, Route("GET", "/applications/@me"))
+        except Refusal as refusal:
+            raise ConfigurationError(f"Discord: {refusal}") from refusal
+        if self._expected is not None and found.id != self._expected:
+            raise ConfigurationError(
+                f"the Discord token belongs to application {found.id}, and "
+                f"NIGHTDESK_DISCORD__APPLICATION_ID is {self._expected}: use the token of that "
+                "application, or change the id"
+            )
+        self.application = found
+        self._places.user_id, self._places.application_id = user.id or "", found.id or ""
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self.rest.close()
+
+    def split(self, content: Content) -> tuple[Content, ...]:
+        """Cut the content into messages of at most 2,000 characters as they are shown."""
+        return render.pieces(content)
+
+    async def send(self, item: OutboxItem) -> MessageId:
+        """Send one message; see `ChatPort.send`."""
+        reply = replies.usable(item, now=self._clock.now())
+        if reply is not None and reply.answers == "within" and item.draft is not None:
+            return await self._replies.update(reply, await self._message(item, private=True))
+        if reply is not None and item.only_for is not None and item.draft is None:
+            body, uploads = await self._message(item, private=True)
+            sent = await self._replies.privately(reply, item.id, (body, uploads))
+            if sent is not None:
+                return sent
+        try:
+            sent = await self._posted(item)
+        except Refusal as refusal:
+            # A command can be typed where the bot cannot post; its own reply is good there too.
+            if reply is None or refusal.code not in _ELSEWHERE:
+                raise
+            return await self._replies.follow_up(reply, await self._message(item))
+        if reply is not None and reply.answers == "answer":
+            await self._replies.take_back(reply)
+        return sent
+
+    async def find(self, item: OutboxItem) -> MessageId | None:
+        """Look for the message: at its interaction, as the draft it was, in its channel."""
+        reply = replies.usable(item, now=self._clock.now())
+        body, _ = await self._message(item, files=False)
+        if reply is not None and item.only_for is not None and item.draft is None:
+            return await self._replies.find(reply, item.id, str(body["content"]))
+        spot = await self._spot(item.thread)
+        if item.draft is not None:
+            there = await self._at(spot.channel, item.draft)
+            if there is not None:
+                return item.draft if there.content == body["content"] else None
+        tried = max(item.created_at, item.not_before)
+        old = self._clock.now() - tried > _NONCE_HOLDS
+        async for message in self._messages(spot.channel, since=tried - _DISCORD_EARLIER):
+            # While the nonce holds, sending again is the surest way to find the message.
+            alike = old and message.nonce is None and message.content == body["content"]
+            if str(message.nonce) == nonce(item) or alike:
+                return MessageId(message.id or "")
+        return None
+
+    async def direct(self, who: Principal) -> ThreadRef:
+        """The direct conversation with that person; opened if it is not open."""
+        channel = self._direct.get(who.user)
+        if channel is None:
+            route = Route("POST", "/users/@me/channels")
+            try:
+                made = await self.rest.told(wire.Channel, route, {"recipient_id": who.user})
+            except Ambiguous as error:
+                raise Retryable(str(error)) from error  # opening it twice opens one
+            channel = made.id or ""
+            self._direct[who.user] = channel
+        return ThreadRef(ChannelRef(DISCORD, "", channel))
+
+    async def status(self, thread: ThreadRef, text: str) -> None:
+        """Show that the bot is typing; Discord stops showing it by itself."""
+        if not text:
+            return
+        try:
+            spot = await self._spot(thread)
+        except (Retryable, Permanent) as error:
+            log.debug("discord.no_typing", extra={"why": str(error)})
+            return
+        await self._drafts.typing(spot.channel)
+
+    async def begin_draft(
+        self, thread: ThreadRef, *, requester: Principal, text: str
+    ) -> MessageId | None:
+        """Begin a message that is edited while the answer grows."""
+        try:
+            spot = await self._spot(thread)
+        except (Retryable, Permanent) as error:
+            log.info("discord.no_draft", extra={"why": str(error)})
+            return None
+        return await self._drafts.begin(spot.channel, requester, text)
+
+    async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
+        """Show the answer so far, at most every one and a half seconds."""
+        try:
+            spot = await self._spot(thread)
+        except (Retryable, Permanent) as error:
+            log.debug("discord.draft_stuck", extra={"why": str(error)})
+            return
+        await self._drafts.grow(spot.channel, draft, text)
+        await self._drafts.typing(spot.channel)
+
+    async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
+        """Look for a message of ours that still has the mark of a draft."""
+        try:
+            spot = await self._spot(thread)
+            async for message in self._messages(spot.channel, since=since - _DISCORD_EARLIER):
+                if render.is_growing(message.content or ""):
+                    return MessageId(message.id or "")
+        except (Retryable, Permanent) as error:
+            log.warning("discord.draft_not_looked_for", extra={"why": str(error)})
+        return None
+
+    async def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
+        """The bytes of a file that came with a message; see `FetchesFiles.fetch`."""
+        parts = urlsplit(file.handle)
+        own = parts.scheme == "https" and parts.hostname in _FILE_HOSTS and parts.port is None
+        if not own and not self.rest.is_own_host(file.handle):
+            raise Refused("The address of that file is not Discord's own.")
+        taken = 0
+        try:
+            async with self.rest.download(file.handle) as response:
+                error = told(response.status, response.headers, b"")
+                if error is not None:
+                    raise error
+                async for piece in response.content.iter_chunked(_PIECE):
+                    taken += len(piece)
+                    if taken > most:
+                        raise Refused(f"{file.name or 'The file'} has more than {most} bytes.")
+                    yield piece
+        except Ambiguous as error:
+            raise Retryable(str(error)) from error
+
+    async def acknowledge(self, interaction: str, token: str, answer: bytes) -> None:
+        """Answer an interaction that came over the gateway.
+
+        Raises:
+            Retryable, Ambiguous, Refusal: as of every request.
+        """
+        await self._replies.acknowledge(interaction, token, answer)
+
+    # --------------------------------------------------------------------------- messages
+
+    async def _posted(self, item: OutboxItem) -> MessageId:
+        """The message as everybody sees it: the draft that becomes it, or a new one."""
+        spot = await self._spot(item.thread)
+        body, uploads = await self._message(item)
+        if item.draft is not None and await self._edited(spot, item.draft, body, uploads):
+            return item.draft
+        if spot.answers:
+            body["message_reference"] = {"message_id": spot.answers, "fail_if_not_exists": False}
+        body |= {"nonce": nonce(item), "enforce_nonce": True}
+        try:
+            made = await self.rest.told(wire.Message, post_to(spot.channel), body, uploads=uploads)
+        except Refusal as refusal:
+            if refusal.code != UNKNOWN_CHANNEL or spot.channel != item.thread.root:
+                raise
+            self._places.forget(spot.channel)  # the thread was deleted: another one is opened
+            raise Retryable(str(refusal), after=0.1) from refusal
+        if not made.id:
+            raise Ambiguous("Discord did not say which message it made")
+        return MessageId(made.id)
+
+    async def _edited(
+        self, spot: Spot, draft: str, body: dict[str, object], uploads: Sequence[Upload]
+    ) -> bool:
+        """Make the draft the message; False where it is no longer there."""
+        try:
+            await self.rest.write(edit_of(spot.channel, draft), body, uploads=uploads)
+        except Refusal as refusal:
+            if refusal.code != UNKNOWN_MESSAGE:
+                raise
+            return False
+        self._drafts.finished(spot.channel, draft)
+        return True
+
+    async def _message(
+        self, item: OutboxItem, *, private: bool = False, files: bool = True
+    ) -> tuple[dict[str, object], list[Upload]]:
+        body = render.message(item.content, mention=item.only_for, private=private)
+        uploads = [await self._upload(file) for file in item.content.files] if files else []
+        if uploads:
+            body["attachments"] = [
+                {"id": str(number), "filename": upload.name}
+                for number, upload in enumerate(uploads)
+            ]
+        return body, uploads
+
+    async def _upload(self, file: OutFile) -> Upload:
+        if self._read is None:
+            raise Permanent("no files can be sent: there is nowhere to read them from")
+        name = _UNSAFE_NAME.sub("_", file.name)[:200] or "file"
+        return Upload(name, file.media_type, await self._read(file.id))
+
+    async def _spot(self, thread: ThreadRef) -> Spot:
+        try:
+            return await self._threads.spot(thread)
+        except Ambiguous as error:
+            raise Retryable(str(error)) from error  # opening a thread twice opens one
+
+    async def _at(self, channel: str, message: str) -> wire.Message | None:
+        route = Route("GET", "/channels/{}/messages/{}", (channel, message))
+        try:
+            return await self.rest.read(wire.Message, route)
+        except Refusal as refusal:
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def _messages(self, channel: str, *, since: datetime) -> AsyncIterator[wire.Message]:
+        """Our messages in the channel since then, oldest first.
+
+        Raises:
+            Permanent: there are too many to look through.
+        """
+        after = wire.snowflake_at(since)
+        path = f"/channels/{{}}/messages?after={{}}&limit={_PAGE}"
+        for _ in range(_PAGES):
+            page = await self.rest.read(list[wire.Message], Route("GET", path, (channel, after)))
+            page.sort(key=lambda message: int(message.id or 0))
+            for message in page:
+                if (message.author or wire.User()).id == self._places.user_id:
+                    yield message
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id or after
+        raise Permanent(f"there are more than {_PAGES * _PAGE} messages to look through")
+
+
+def nonce(item: OutboxItem) -> str:
+    """The idempotency key: the outbox id in the 25 characters that Discord has room for."""
+    return hashlib.sha256(item.id.encode()).hexdigest()[:25]
