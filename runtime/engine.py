@@ -37,7 +37,7 @@ def unanswered(store: Store) -> Owed:
 
     async def owed() -> bool:
         waiting = await store.inbox.pending(limit=1)
-        return bool(waiting or await store.turns.open_conversations())
+        return bool(waiting or await store.turns.open_conversations(limit=1))
 
     return owed
 
@@ -144,13 +144,18 @@ class Engine:
         self._owed = owed
 
     async def recover(self) -> int:
-        """Take up the turns that an earlier life of this process left running; returns how many."""
-        conversations = await self._store.turns.open_conversations()
-        for conversation in conversations:
-            self._mailboxes.drain(conversation)
-        if conversations:
-            log.info("engine.recovered", extra={"conversations": len(conversations)})
-        return len(conversations)
+        """Take up the turns that an earlier life of this process left running; returns how many.
+
+        What was accepted and not begun is the ingress's to hand over again.
+        """
+        count, last = 0, None
+        while page := await self._store.turns.open_conversations(after=last):
+            for conversation in page:
+                self._mailboxes.drain(conversation)
+            count, last = count + len(page), page[-1]
+        if count:
+            log.info("engine.recovered", extra={"conversations": count})
+        return count
 
     async def settled(self) -> None:
         """Return once everything accepted was answered, and every answer that could go has gone."""

@@ -59,6 +59,9 @@ class Mailboxes:
         self._activity = activity
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
         self._turning: dict[ConversationId, _Turning] = {}
+        # In the order of their waking. Only ids: there may be very many after a long outage.
+        self._waiting: dict[ConversationId, None] = {}
+        self._closed = False
         # How often each conversation was woken and not worked since: once for each row, so that
         # a conversation whose rows are worked need not ask the database whether there are more.
         self._due: Counter[ConversationId] = Counter()
@@ -75,6 +78,8 @@ class Mailboxes:
 
     def close(self) -> None:
         """Cancel what is under way; it is taken up again from the log at the next start."""
+        self._closed = True
+        self._waiting.clear()
         for task in self._running:
             task.cancel()
         self._turns.close()
@@ -105,8 +110,18 @@ class Mailboxes:
 
     def _wake(self, conversation: ConversationId, turns: int) -> None:
         self._due[conversation] += turns
-        if conversation in self._turning:
-            return
+        if conversation not in self._turning and not self._closed:
+            self._waiting[conversation] = None
+            self._fill()
+
+    def _fill(self) -> None:
+        """Give free places to the conversations that wait for one, the longest waiting first."""
+        while self._waiting and len(self._turning) < TURNS_AT_ONCE:
+            conversation = next(iter(self._waiting))
+            del self._waiting[conversation]
+            self._seat(conversation)
+
+    def _seat(self, conversation: ConversationId) -> None:
         task = self._spawn(self._take_turns(conversation))
         self._turning[conversation] = _Turning(task, self._clock.monotonic())
         # A task that is cancelled before its first step does not run its own clean-up.
@@ -157,9 +172,16 @@ class Mailboxes:
                 worked = await self._turn(conversation)
                 # Rows that were due before the look were on disk before it: none is none of them.
                 self._due[conversation] -= 1 if worked else due
-            del self._due[conversation]
+                if self._waiting:
+                    break  # others wait for a place: on with this one when its turn comes again
         finally:
             self._left(conversation, task)
+        # Not where the task was cancelled: who did that says what comes next.
+        if self._due[conversation]:
+            self._wake(conversation, 0)
+        else:
+            del self._due[conversation]
+            self._fill()
 
     async def _turn(self, conversation: ConversationId) -> bool:
         async with self._places:

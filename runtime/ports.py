@@ -215,8 +215,13 @@ class Turns(Protocol):
         """
         ...
 
-    async def open_conversations(self) -> list[ConversationId]:
-        """Conversations for whose mailbox `begin` has something to do, for recovery."""
+    async def open_conversations(
+        self, *, after: ConversationId | None = None, limit: int = 500
+    ) -> list[ConversationId]:
+        """Conversations of which a turn that a message began is running, by id, beyond `after`.
+
+        For recovery. What waits to be begun is in the inbox (`Inbox.pending`).
+        """
         ...
 
 

@@ -102,13 +102,17 @@ class MemoryTurns:
             self._end(row, TurnState.STOPPED)
         return running[0].turn if running else None
 
-    async def open_conversations(self) -> list[ConversationId]:
-        """Conversations with something to be done: see the port."""
-        return [
-            conversation
-            for conversation in self._tables.conversations
-            if any(row.turn.inbox is not None for row in self._running(conversation))
-            or self._next_message(conversation) is not None
+    async def open_conversations(
+        self, *, after: ConversationId | None = None, limit: int = 500
+    ) -> list[ConversationId]:
+        """Conversations of which a turn is running: see the port."""
+        running = {
+            row.turn.conversation
+            for row in self._tables.turns.values()
+            if row.state is TurnState.RUNNING and row.turn.inbox is not None
+        }
+        return [conversation for conversation in sorted(running) if conversation > (after or "")][
+            :limit
         ]
 
     def _running(self, conversation: ConversationId) -> list[TurnRow]:

@@ -23,7 +23,7 @@ from runtime.model.events import Lane, Message, Received
 from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
 
 RUNNING = word(TurnState.RUNNING)
-_NO_RUN = sa.literal_column("''", sa.Text)
+NO_RUN = sa.literal_column("''", sa.Text)
 
 LOCK = (
     sa.select(conversations.c.id)
@@ -36,7 +36,7 @@ Not a full `FOR UPDATE`: that would wait for, and be waited for by, whoever just
 """
 
 _open_turn = sa.and_(
-    turns.c.conversation == conversations.c.id, turns.c.state == RUNNING, turns.c.run == _NO_RUN
+    turns.c.conversation == conversations.c.id, turns.c.state == RUNNING, turns.c.run == NO_RUN
 )
 _PLACE = sa.select(
     conversations.c.agent,
@@ -63,7 +63,7 @@ _TAKE_UP = (
     .where(
         turns.c.conversation == bindparam("this"),
         turns.c.state == RUNNING,
-        turns.c.run == _NO_RUN,
+        turns.c.run == NO_RUN,
     )
     .values(attempt=turns.c.attempt + 1, fence=turns.c.fence + 1, owner=bindparam("by"))
     .returning(*TURN)

@@ -6,21 +6,18 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import beginning, log, sending
-from adapters.sql.beginning import LOCK, RUNNING, TURN
+from adapters.sql.beginning import LOCK, NO_RUN, RUNNING, TURN
 from adapters.sql.codec import micros
 from adapters.sql.constants import word
 from adapters.sql.database import Database
-from adapters.sql.inbox import PENDING
 from adapters.sql.recent import RecentLogs
-from adapters.sql.schema import bindings, inbox, turns
-from adapters.sql.threads import same_thread
+from adapters.sql.schema import turns
 from adapters.sql.transaction import Transaction, Value
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, TurnId
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
-from runtime.model.events import Lane
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnStart, TurnState
 
@@ -63,13 +60,17 @@ _STOP = (
 )
 """Ends what runs in a conversation, whoever owns it."""
 
-_OPEN = sa.union(
-    sa.select(turns.c.conversation).where(turns.c.state == RUNNING, turns.c.inbox.is_not(None)),
-    sa.select(bindings.c.conversation)
-    .select_from(bindings.join(inbox, same_thread(bindings, inbox)))
-    .where(inbox.c.state == PENDING, inbox.c.lane == word(Lane.TURN)),
+_OPEN = (
+    sa.select(turns.c.conversation)
+    .where(
+        turns.c.state == RUNNING,
+        turns.c.run == NO_RUN,
+        turns.c.conversation > bindparam("after", type_=sa.Text),
+    )
+    .order_by(turns.c.conversation)
+    .limit(bindparam("limit", type_=sa.BigInteger))
 )
-"""Finds what an earlier life left to be done."""
+"""Pages through what an earlier life left running."""
 
 _MOST_ENDS = 1_000
 """Turns of which it is noted where the log ended when they began."""
@@ -180,9 +181,12 @@ class SqlTurns:
         if len(self._ends) > _MOST_ENDS:
             del self._ends[next(iter(self._ends))]
 
-    async def open_conversations(self) -> list[ConversationId]:
-        """Conversations with something to be done: see the port."""
-        rows = await self._database.scan(lambda t: t.all(_OPEN))
+    async def open_conversations(
+        self, *, after: ConversationId | None = None, limit: int = 500
+    ) -> list[ConversationId]:
+        """Conversations of which a turn is running: see the port."""
+        page: dict[str, Value] = {"after": after or "", "limit": limit}
+        rows = await self._database.scan(lambda t: t.all(_OPEN, page))
         return [ConversationId(row[0]) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 
@@ -384,7 +385,7 @@ async def test_nothing_to_stop_is_nothing(store: Store, rows: Rows) -> None:
     assert await store.turns.stop(turn.conversation, closing=nothing) is None
 
 
-async def test_conversations_with_something_to_do_are_found(store: Store, rows: Rows) -> None:
+async def test_conversations_with_a_running_turn_are_found(store: Store, rows: Rows) -> None:
     threads = [ThreadRef(THREAD.channel, str(number)) for number in range(4)]
     running, waiting, done, commanded = [
         await store.conversations.bind(thread, DESK) for thread in threads
@@ -398,8 +399,23 @@ async def test_conversations_with_something_to_do_are_found(store: Store, rows: 
         rows.received(thread=threads[3], body=Command(text="help"), lane=Lane.COMMAND)
     )
 
-    assert sorted(await store.turns.open_conversations()) == sorted([running, waiting])
-    assert {done, commanded}.isdisjoint(await store.turns.open_conversations())
+    assert await store.turns.open_conversations() == [running]
+    assert len({running, waiting, done, commanded}) == 4
+
+
+async def test_conversations_with_a_running_turn_come_in_pages(store: Store, rows: Rows) -> None:
+    every = [
+        (await begun(store, rows.received(thread=ThreadRef(THREAD.channel, str(number))))).turn
+        for number in range(5)
+    ]
+    pages: list[list[ConversationId]] = []
+    last = None
+    while page := await store.turns.open_conversations(after=last, limit=2):
+        pages.append(page)
+        last = page[-1]
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert list(chain.from_iterable(pages)) == sorted(turn.conversation for turn in every)
 
 
 async def test_a_runs_turn_begins_with_the_instruction(store: Store, clock: ManualClock) -> None:
