@@ -20,13 +20,13 @@ class Bindings:
     def __init__(self, conversations: Conversations, *, alone: bool) -> None:
         """Answer from `conversations`; `alone` says that no other process writes there."""
         self._conversations = conversations
-        self._alone = alone
+        self.alone = alone
         self._known: OrderedDict[ThreadRef, ConversationId] = OrderedDict()
         self._forgotten = 0
 
     async def conversation(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
         """The thread's conversation, made now with that agent if it has none."""
-        known = self._recall(thread)
+        known = self.recall(thread)
         if known is not None:
             return known
         forgotten = self._forgotten
@@ -36,7 +36,7 @@ class Bindings:
 
     async def is_bound(self, thread: ThreadRef) -> bool:
         """Whether the thread has a conversation."""
-        if self._recall(thread) is not None:
+        if self.recall(thread) is not None:
             return True
         forgotten = self._forgotten
         found = await self._conversations.bound(thread)
@@ -45,12 +45,17 @@ class Bindings:
         self._remember(thread, found, forgotten)
         return True
 
+    def recalls(self, thread: ThreadRef) -> bool:
+        """Whether the thread is known, without asking, to have a conversation."""
+        return thread in self._known
+
     def forget(self, thread: ThreadRef) -> None:
         """The thread was bound to another conversation."""
         self._known.pop(thread, None)
         self._forgotten += 1
 
-    def _recall(self, thread: ThreadRef) -> ConversationId | None:
+    def recall(self, thread: ThreadRef) -> ConversationId | None:
+        """The thread's conversation, where it is remembered."""
         known = self._known.get(thread)
         if known is not None:
             self._known.move_to_end(thread)
@@ -58,7 +63,7 @@ class Bindings:
 
     def _remember(self, thread: ThreadRef, conversation: ConversationId, forgotten: int) -> None:
         # What was read while a thread was bound anew may be of before that.
-        if not self._alone or forgotten != self._forgotten:
+        if not self.alone or forgotten != self._forgotten:
             return
         self._known[thread] = conversation
         if len(self._known) > _REMEMBERED:

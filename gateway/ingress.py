@@ -7,9 +7,8 @@ after a crash, from the row.
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import OrderedDict, deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -46,9 +45,15 @@ _STRANGERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Drop:
-    """An event that starts nothing, and why (a constant for the log)."""
+    """An event that starts nothing, and why (a constant for the log, and words for a stranger)."""
 
     reason: str
+    refused: Refused | None = None
+
+
+_NOT_ADDRESSED = _Drop("not_addressed")
+_ASK = _Drop("ask")
+"""No verdict: it depends on whether the thread has a conversation, which the database knows."""
 
 
 class _Arriving:
@@ -63,15 +68,6 @@ class _Arriving:
 
     def __contains__(self, thread: ThreadRef) -> bool:
         return thread in self._counts
-
-    @contextmanager
-    def holding(self, thread: ThreadRef) -> Iterator[None]:
-        """Count the block as an event on its way."""
-        self.begin(thread)
-        try:
-            yield
-        finally:
-            self.end(thread)
 
     def begin(self, thread: ThreadRef) -> None:
         """Count one; the caller ends it."""
@@ -127,9 +123,12 @@ class Ingress:
         self._ids = ids
         self._wake_outbox = wake_outbox
         self._activity = activity
-        self._accepted: asyncio.Queue[Received] = asyncio.Queue()
+        self._accepted: deque[Received] = deque()
+        self._something = asyncio.Event()
         self._arriving = _Arriving()
         self._refused: OrderedDict[Principal, float] = OrderedDict()
+        # The database stores without being waited for, until it shows that it does not.
+        self._at_once = True
 
     async def __call__(self, inbound: Inbound) -> None:
         """Judge and store the event; durable, or dropped for a logged reason, when this returns.
@@ -137,23 +136,69 @@ class Ingress:
         Raises:
             StorageUnavailable: it was not stored.
         """
-        judged = await self._judge(inbound)
+        judged = self._judge(inbound)
+        if judged is _ASK:
+            judged = self._judge(inbound, bound=await self._bindings.is_bound(inbound.thread))
         if isinstance(judged, _Drop):
             log.info("ingress.dropped", extra={"reason": judged.reason, "key": inbound.event_key})
+            if judged.refused is not None:
+                await self._refuse(inbound, judged.refused)
             if inbound.cursor is not None:
                 await self._store.inbox.move(inbound.cursor)
             return
-        received = Received(
+        received = self._received(judged)
+        self._arriving.begin(inbound.thread)
+        new = False
+        try:
+            new = await self._store.inbox.append(received)
+        finally:
+            self._settle(received, new=new)
+
+    def offer(self, inbound: Inbound, stored: Callable[[bool], None]) -> bool:
+        """Accept an ordinary event without waiting, and so without a task: see `gateway.http`.
+
+        False, and nothing was done, for what is to be dropped, for what the database must be asked
+        about, and where the database stores nothing without being waited for.
+
+        Raises:
+            NightdeskError: nothing is stored any more.
+        """
+        judged = self._judge(inbound)
+        if isinstance(judged, _Drop) or not self._at_once:
+            return False
+        received = self._received(judged)
+        storing = self._store.inbox.append(received)
+        if not isinstance(storing, asyncio.Future):
+            self._at_once = False
+            if isinstance(storing, Coroutine):
+                storing.close()
+            return False
+        self._arriving.begin(inbound.thread)
+        storing.add_done_callback(partial(self._offered, received, stored))
+        return True
+
+    def _offered(
+        self, received: Received, stored: Callable[[bool], None], storing: asyncio.Future[bool]
+    ) -> None:
+        good = not storing.cancelled() and storing.exception() is None
+        self._settle(received, new=good and storing.result())
+        stored(good)
+
+    def _received(self, judged: Inbound) -> Received:
+        return Received(
             id=InboxId(self._ids.new()),
             lane=Lane.TURN if isinstance(judged.body, Message) else Lane.COMMAND,
             inbound=judged,
             received_at=self._clock.now(),
         )
-        with self._arriving.holding(inbound.thread):
-            if await self._store.inbox.append(received):
-                self._hand_over(received)
-            else:
-                log.info("ingress.duplicate", extra={"key": inbound.event_key})
+
+    def _settle(self, received: Received, *, new: bool) -> None:
+        """What was arriving is stored, and goes on its way; or it was not, and is forgotten."""
+        if new:
+            self._hand_over(received)
+            return
+        self._arriving.end(received.inbound.thread)
+        log.info("ingress.not_new", extra={"key": received.inbound.event_key})
 
     async def recover(self, *, before: datetime | None = None) -> int:
         """Hand over what was accepted (before that time) and not processed; returns how many.
@@ -161,12 +206,13 @@ class Ingress:
         For a start, and among many processes for now and then: handing over twice is harmless.
         Nothing while what was handed over before still waits, so that it cannot pile up.
         """
-        if not self._accepted.empty():
+        if self._accepted:
             return 0
         count, last = 0, None
         while rows := await self._store.inbox.pending(after=last):
             old = [row for row in rows if before is None or row.received_at < before]
             for received in old:
+                self._arriving.begin(received.inbound.thread)
                 self._hand_over(received)
             count, last = count + len(old), rows[-1].id
         return count
@@ -174,26 +220,48 @@ class Ingress:
     async def run(self) -> None:
         """Hand accepted events to their mailboxes until cancelled."""
         while True:
-            received = await self._accepted.get()
-            try:
-                await until_stored(
-                    partial(self._deliver, received), clock=self._clock, what=f"row {received.id}"
-                )
-            finally:
-                self._arriving.end(received.inbound.thread)
-                self._activity.end()
+            if not self._accepted:
+                self._something.clear()
+                await self._something.wait()
+            await self._bind_new()
+            for _ in range(len(self._accepted)):
+                received = self._accepted[0]
+                try:
+                    await until_stored(
+                        partial(self._deliver, received), clock=self._clock, what=received.id
+                    )
+                finally:
+                    self._accepted.popleft()
+                    self._arriving.end(received.inbound.thread)
+                    self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
         self._activity.begin()
-        self._arriving.begin(received.inbound.thread)
-        self._accepted.put_nowait(received)
+        self._accepted.append(received)
+        self._something.set()
+
+    async def _bind_new(self) -> None:
+        """Bind the threads that are new side by side, so that they share a commit.
+
+        It binds them for the deliveries that follow, in order: it is remembered.
+        """
+        if not self._bindings.alone:
+            return
+        waiting = (row.inbound.thread for row in self._accepted)
+        new = {thread for thread in waiting if not self._bindings.recalls(thread)}
+        binding = [
+            until_stored(partial(self._conversation, thread), clock=self._clock, what="a thread")
+            for thread in new
+        ]
+        await asyncio.gather(*binding)
 
     async def _deliver(self, received: Received) -> None:
         conversation = await self._conversation(received.inbound.thread)
         await self._dispatch.post(conversation, received)
 
     async def _conversation(self, thread: ThreadRef) -> ConversationId:
-        return await self._bindings.conversation(thread, self._agent(thread))
+        known = self._bindings.recall(thread)
+        return known or await self._bindings.conversation(thread, self._agent(thread))
 
     def _agent(self, thread: ThreadRef) -> AgentName:
         team = self._team()
@@ -202,40 +270,42 @@ class Ingress:
 
     # ---- judging
 
-    async def _judge(self, inbound: Inbound) -> Inbound | _Drop:
-        """The event as it is to be stored, or why it is not."""
-        if isinstance(inbound.body, Told):
-            return inbound
-        addressed = await self._addressed(inbound)
-        if not addressed:
-            return _Drop("not_addressed")
-        try:
-            authorize(self._team(), inbound.sender, Action.CONVERSE)
-        except Refused as refused:
-            await self._refuse(inbound, refused)
-            return _Drop("stranger")
+    def _judge(self, inbound: Inbound, *, bound: bool | None = None) -> Inbound | _Drop:
+        """The event as it is to be stored, or why it is not; `_ASK` where that is not known.
+
+        Args:
+            inbound: the event.
+            bound: whether the thread has a conversation; None where nobody has asked.
+        """
         body = inbound.body
+        if isinstance(body, Told):
+            return inbound
+        team = self._team()
+        if isinstance(body, Message) and not body.direct:
+            addressed = self._addressed(team, inbound.thread, body)
+            if addressed is None and bound is None:
+                return _ASK
+            if not (addressed or bound):
+                return _NOT_ADDRESSED
+        try:
+            authorize(team, inbound.sender, Action.CONVERSE)
+        except Refused as refused:
+            return _Drop("stranger", refused)
         if isinstance(body, Message) and self._is_command(body.text):
             return replace(inbound, body=Command(text=body.text))
         return inbound
 
-    async def _addressed(self, inbound: Inbound) -> bool:
-        """Whether the event is meant for the desk at all."""
-        body = inbound.body
-        if not isinstance(body, Message) or body.direct:
-            return True
-        rule = self._team().rule_of(inbound.thread.channel)
+    def _addressed(self, team: Team, thread: ThreadRef, body: Message) -> bool | None:
+        """Whether words in a channel are meant for us; None where that is so in a bound thread."""
+        rule = team.rule_of(thread.channel)
         match rule.listen if rule else Listen.OFF:
             case Listen.OFF:
                 return False
             case Listen.ALL:
                 return True
             case Listen.MENTIONS:
-                return (
-                    body.mentioned
-                    or inbound.thread in self._arriving
-                    or await self._bindings.is_bound(inbound.thread)
-                )
+                near = body.mentioned or thread in self._arriving or self._bindings.recalls(thread)
+                return near or None
 
     async def _refuse(self, inbound: Inbound, refused: Refused) -> None:
         """Tell a stranger why nothing happens, at most once in a while."""

@@ -10,7 +10,7 @@ class Activity:
 
     def __init__(self) -> None:
         self._under_way = 0
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -32,8 +32,9 @@ class Activity:
 
     def note(self) -> None:
         """Say that something changed, to whoever waits for quiet."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        if self._changed is not None:  # most changes nobody waits for
+            self._changed.set()
+            self._changed = None
 
     @property
     def quiet(self) -> bool:
@@ -42,6 +43,8 @@ class Activity:
 
     async def change(self) -> None:
         """Return at the next change."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
         await self._changed.wait()
 
     async def idle(self) -> None:

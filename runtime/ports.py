@@ -54,10 +54,11 @@ from runtime.model.turn import Turn, TurnStart, TurnState
 class Inbox(Protocol):
     """Accepted events, each stored once and processed once."""
 
-    async def append(self, received: Received) -> bool:
-        """Store the event; durable when this returns, so that it may be acknowledged.
+    def append(self, received: Received) -> Awaitable[bool]:
+        """Store the event; durable when this was awaited, so that it may be acknowledged.
 
-        Returns False, and stores nothing, where a row with the same `event_key`, or the same
+        A future where the database is at work on it already and nobody need wait in a task. The
+        answer is False, and nothing is stored, where a row with the same `event_key`, or the same
         non-empty `content_key`, is there already. Many appends of one loop tick share a commit.
         The event's cursor is moved in the same transaction, for a duplicate too.
 

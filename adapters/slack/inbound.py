@@ -118,7 +118,9 @@ def action_name(action_id: str) -> str:
 
 def _spelt(match: re.Match[str]) -> str:
     target, _, label = match[1].partition("|")
-    match target[0]:
+    match target[:1]:
+        case "":
+            return label
         case "@":
             return f"<{target}>"
         case "#":
@@ -156,8 +158,9 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
     text = event.text or ""
     mention = _mention(bot) if bot and f"<@{bot}" in text else None
     return Inbound(
-        event_key=_key(envelope.api_app_id, team, envelope.event_id),
-        content_key=_key(channel, ts),
+        # Not the event's own id: Slack sends a mention twice, as `app_mention` and as `message`, and
+        # both have to be one. It also grows with time, which an index likes better than chance.
+        event_key=f"{channel}:{ts}",
         thread=ThreadRef(
             _channel(_installed(envelope) or team, channel),
             event.thread_ts or ("" if direct else ts),

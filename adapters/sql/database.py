@@ -1,5 +1,6 @@
 """The seam to the database: units of work go in, what they return comes out, durable."""
 
+from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 from adapters.sql.transaction import Work
@@ -13,8 +14,8 @@ class Database(Protocol):
     Every method raises the errors that `adapters.sql.failures` names; then nothing was stored.
     """
 
-    async def write(self, work: Work[T]) -> T:
-        """Run the unit in a transaction that is on disk when this returns.
+    def write(self, work: Work[T]) -> Awaitable[T]:
+        """Run the unit in a transaction that is on disk when this was awaited.
 
         What the unit raises undoes the unit, and is raised here.
         """

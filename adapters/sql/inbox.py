@@ -1,6 +1,6 @@
 """Accepted events: `runtime.ports.Inbox`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -137,18 +137,18 @@ class SqlInbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, received: Received) -> bool:
+    def append(self, received: Received) -> Awaitable[bool]:
         """Store the event unless it is there: see the port."""
         row = _row(received)
         cursor = received.inbound.cursor
         if cursor is None:
-            return await self._database.write(lambda t: t.run(_APPEND, row)) == 1
+            return self._database.write(lambda t: t.run(_APPEND, row) == 1)
 
         def work(transaction: Transaction) -> bool:
             transaction.run(_MOVE, _position_of(cursor))
             return transaction.run(_APPEND, row) == 1
 
-        return await self._database.write(work)
+        return self._database.write(work)
 
     async def move(self, cursor: Cursor) -> None:
         """Remember where the stream goes on: see the port."""

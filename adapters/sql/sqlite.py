@@ -82,10 +82,10 @@ class SqliteDatabase:
         self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS)
         self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY)
 
-    async def write(self, work: Work[T]) -> T:
+    def write(self, work: Work[T]) -> asyncio.Future[T]:
         """Run the unit in the writer's next commit: see `Database`."""
         self._refuse_if_damaged()
-        return await self._writer.submit(work)
+        return self._writer.submit(work)
 
     async def read(self, work: Work[T]) -> T:
         """Run the unit in the reader's next snapshot: see `Database`."""

@@ -19,6 +19,10 @@ class ChannelRef:
     workspace: str
     channel: str
 
+    def __hash__(self) -> int:
+        """Of the part that tells channels apart: they are looked up all the time."""
+        return hash(self.channel)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ThreadRef:
@@ -32,6 +36,10 @@ class ThreadRef:
 
     channel: ChannelRef
     root: str = ""
+
+    def __hash__(self) -> int:
+        """Of the parts that tell threads apart."""
+        return hash((self.root, self.channel.channel))
 
     @property
     def platform(self) -> Platform:
@@ -56,3 +64,7 @@ class Principal:
     platform: Platform
     workspace: str
     user: str
+
+    def __hash__(self) -> int:
+        """Of the part that tells people apart."""
+        return hash(self.user)

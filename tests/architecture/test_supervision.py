@@ -10,7 +10,8 @@ SUPERVISION: dict[str, str] = {
     "adapters/sql/lane.py _run": "one unit of work: raised where the unit is awaited",
     "bot/program.py supervised": "one command line: kept in the log, a person gets a reference",
     "gateway/dispatcher.py _heard": "one delivery: logged with a reference, then looked for",
-    "gateway/http.py _deliver": "one request: logged with a reference, and the platform retries",
+    "gateway/webhook.py _deliver": "one request: logged with a reference, and the platform retries",
+    "gateway/webhook.py take": "the same on its short way: done again by `_deliver`",
     "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
     "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",
 }

@@ -351,7 +351,7 @@ _OPEN_WORK = (
     "UNION ALL SELECT 'occurrence', run FROM occurrences WHERE state = 'due'"
 )
 _TURNS = (
-    "SELECT inbox.content_key, turns.id FROM inbox JOIN turns ON turns.inbox = inbox.id "
+    "SELECT inbox.event_key, turns.id FROM inbox JOIN turns ON turns.inbox = inbox.id "
     "WHERE inbox.lane = 'turn'"
 )
 

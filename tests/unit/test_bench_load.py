@@ -29,7 +29,6 @@ def test_its_events_pass_the_real_verifier_and_parser_and_are_all_different() ->
     parsed = [SlackInbound().parse_event(_vouched(r)) for r in slack.events(500, first=10**6)]
     said = [event for event in parsed if isinstance(event, Inbound)]
     assert len({event.event_key for event in said}) == 500
-    assert len({event.content_key for event in said}) == 500
     assert all(isinstance(event.body, Message) and event.body.mentioned for event in said)
 
 

@@ -1,0 +1,273 @@
+"""One address that a platform posts to, in the order that keeps strangers cheap.
+
+Method and path; rate limit by source; length; encoding; header grammar; raw bytes; signature; and
+only then parse, store, 200. Nothing before the store may be slow, and every refusal is an empty
+answer that tells its reason by its status alone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Protocol, runtime_checkable
+
+from aiohttp import HttpVersion11, web
+from aiohttp.http import RawRequestMessage
+
+from gateway.express import Done
+from gateway.sources import Limits, SourceLimit, source_of
+from runtime.clock import Clock
+from runtime.errors import Malformed, Retryable
+from runtime.ids import derived
+from runtime.model.events import Challenge, Ignored, Inbound, Parsed, Wanted
+from runtime.model.wire import RawRequest, VerifiedRequest
+from runtime.ports import Accept
+
+log = logging.getLogger("nightdesk.http")
+
+Suggest = Callable[[Wanted], Awaitable[str]]
+"""Makes the body of the answer to what a person wants to choose from."""
+
+
+@runtime_checkable
+class Offered(Protocol):
+    """A `runtime.ports.Accept` that can also accept without being waited for."""
+
+    def offer(self, inbound: Inbound, stored: Callable[[bool], None], /) -> bool:
+        """Accept the event and call `stored` later with whether it is on disk.
+
+        Returns False, having done nothing, where accepting this one takes more.
+        """
+        ...
+
+
+class Verify(Protocol):
+    """Vouches for a request, or does not. Never raises."""
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The names, in lower case, of the headers it reads; no others are copied for it."""
+        ...
+
+    def plausible(self, headers: Mapping[str, str]) -> bool:
+        """Whether the headers have the right form; asked before the body is read."""
+        ...
+
+    def __call__(self, request: RawRequest) -> VerifiedRequest | None:
+        """The request, vouched for, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRoute:
+    """One address that a platform posts to. A platform without its secret has none.
+
+    Attributes:
+        path: the path, `/slack/events`.
+        verify: vouches for the request.
+        parse: reads it; raises `Malformed`.
+        accept: stores it; when it returns, the event may be acknowledged.
+        suggest: makes the answer to a challenge that wants something looked up.
+    """
+
+    path: str
+    verify: Verify
+    parse: Callable[[VerifiedRequest], Parsed]
+    accept: Accept
+    suggest: Suggest | None = None
+
+
+class _Headers(Protocol):
+    """The headers of a request."""
+
+    def getall(self, name: str, default: Sequence[str], /) -> Sequence[str]:
+        """Every value of that name."""
+        ...
+
+
+class Acknowledgement(web.StreamResponse):
+    """The answer to every event that was stored: 200 and nothing else, on a line that stays open.
+
+    It is the same for all of them but for the time of day, so it is put together once a second.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._second = 0
+        self._whole = b""
+
+    @property
+    def keep_alive(self) -> bool:
+        """The line stays open."""
+        return True
+
+    def now(self) -> bytes:
+        """The whole of it, as it is this second."""
+        second = int(self._clock.now().timestamp())
+        if second != self._second:
+            date = formatdate(second, usegmt=True)
+            self._whole = f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n".encode()
+            self._second = second
+        return self._whole
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write it, in one piece."""
+        await request.writer.write(self.now())
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """It was written."""
+
+
+class Webhook:
+    """The handler of one route."""
+
+    def __init__(
+        self,
+        route: WebhookRoute,
+        limits: Limits,
+        sources: SourceLimit,
+        acknowledgement: Acknowledgement,
+    ) -> None:
+        self._route = route
+        self._offered = route.accept if isinstance(route.accept, Offered) else None
+        self._limits = limits
+        self._sources = sources
+        self._acknowledgement = acknowledgement
+
+    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Refuse the request as early as it shows what it is, or process it."""
+        source = source_of(request.remote)
+        if not self._sources.take(source):
+            return _answer(429, {"Retry-After": "1"})
+        verify = self._route.verify
+        headers = _chosen(request.headers, verify.headers)
+        status = self._objection(request) or (0 if verify.plausible(headers) else 401)
+        if status:
+            return _answer(status)
+        try:
+            body = await self._body(request)
+        except TimeoutError:
+            return _closing(408)
+        except web.RequestPayloadError:
+            return _closing(400)
+        if body is None:
+            return _closing(413)
+        verified = verify(RawRequest(headers, body))
+        if verified is None:
+            return _answer(401)
+        self._sources.give_back(source)
+        refused = await self._deliver(verified)
+        return self._acknowledge(request) if refused is None else refused
+
+    def take(self, message: RawRequestMessage, body: bytes, remote: str | None, done: Done) -> bool:
+        """Process a request that came whole without waiting: see `gateway.express.Take`.
+
+        The same steps as `receive`, which also gets whatever fails here, and says why.
+        """
+        accept = self._offered
+        if accept is None or len(body) > self._limits.body_bytes:
+            return False
+        source = source_of(remote)
+        if not self._sources.take(source):
+            return False
+        self._sources.give_back(source)  # `receive` charges for what is not genuine
+        verified = self._route.verify(
+            RawRequest(_chosen(message.headers, self._route.verify.headers), body)
+        )
+        if verified is None or "Content-Encoding" in message.headers:
+            return False
+        try:
+            parsed = self._route.parse(verified)
+            if not isinstance(parsed, Inbound) or parsed.acknowledgement:
+                return False
+            return accept.offer(
+                parsed, lambda stored: done(self._acknowledgement.now() if stored else None)
+            )
+        except Exception:  # noqa: BLE001 - `_deliver` does it again, and logs it
+            return False
+
+    def _acknowledge(self, request: web.BaseRequest) -> web.StreamResponse:
+        kept_open = request.keep_alive and request.version == HttpVersion11
+        return self._acknowledgement if kept_open else web.Response()
+
+    def _objection(self, request: web.BaseRequest) -> int:
+        """The status that the request line and the common headers deserve; 0 for none."""
+        if (request.content_length or 0) > self._limits.body_bytes:
+            return 413
+        encoding = request.headers.get("Content-Encoding")
+        return 415 if encoding and encoding.strip().lower() != "identity" else 0
+
+    async def _body(self, request: web.BaseRequest) -> bytes | None:
+        """The raw body; None where it is too long.
+
+        Raises:
+            TimeoutError: it did not come in time.
+            RequestPayloadError: its framing is broken.
+        """
+        content, longest = request.content, self._limits.body_bytes
+        if content.is_eof():  # the common case: it came with the head, so no timer is needed
+            body = content.read_nowait()
+            return body if len(body) <= longest else None
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # that was no part of the answer
+        body = b""
+        async with asyncio.timeout(self._limits.body_seconds):
+            while not content.at_eof():
+                body += await content.readany()
+                if len(body) > longest:
+                    return None
+        return body
+
+    async def _deliver(self, verified: VerifiedRequest) -> web.Response | None:
+        """Process one delivery whatever happens; None where it was stored.
+
+        A supervision point: nothing is swallowed.
+        """
+        try:
+            parsed = self._route.parse(verified)
+            if isinstance(parsed, Inbound):
+                await self._route.accept(parsed)
+                return _said(parsed.acknowledgement) if parsed.acknowledgement else None
+            if isinstance(parsed, Challenge) and parsed.wants and self._route.suggest:
+                return _said(await self._route.suggest(parsed.wants), parsed.media_type)
+        except Malformed as error:
+            log.warning("http.malformed", extra={"path": self._route.path, "why": str(error)})
+            return _answer(400)
+        except Retryable as error:
+            log.error("http.not_stored", extra={"path": self._route.path, "why": str(error)})  # noqa: TRY400 - the cause is known and the trace says nothing
+            return _answer(503, {"Retry-After": "30"})
+        except Exception:
+            # The same delivery has the same reference, however often the platform repeats it.
+            reference = derived(self._route.path, verified.body.decode("latin-1"))[-8:]
+            log.exception("http.failed", extra={"path": self._route.path, "reference": reference})
+            return _answer(500)
+        return self._without_event(parsed)
+
+    def _without_event(self, parsed: Ignored | Challenge) -> web.Response:
+        """The answer to a request that nothing is stored of."""
+        if isinstance(parsed, Challenge):
+            return _said(parsed.answer, parsed.media_type)
+        log.debug("http.ignored", extra={"path": self._route.path, "reason": parsed.reason})
+        return _answer(200)
+
+
+def _said(answer: str, media_type: str = "application/json") -> web.Response:
+    return web.Response(text=answer, content_type=media_type)
+
+
+def _answer(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, headers=headers)
+
+
+def _closing(status: int) -> web.Response:
+    """An answer after which the line is cut, because the rest of the body is not wanted."""
+    response = web.Response(status=status)
+    response.force_close()
+    return response
+
+
+def _chosen(headers: _Headers, names: Sequence[str]) -> dict[str, str]:
+    return {name: ",".join(found) for name in names if (found := headers.getall(name, ()))}
