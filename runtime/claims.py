@@ -5,11 +5,10 @@ and the store passes over every schedule that is no longer as it was read: one t
 deleted or claimed by another process in between.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from runtime.clock import Clock
-from runtime.model.schedule import Due, Occurrence
+from runtime.model.schedule import Occurrence
 from runtime.planner import Planner
 from runtime.ports import Claim, Schedules, Timetable
 
@@ -21,8 +20,8 @@ PAGE = 200
 """Schedules that are read and planned at once."""
 BATCH = 1_000
 """Claims in one transaction. A larger one costs less for each and keeps other writers longer."""
-MOST_PAGES = 50
-"""Pages that one tick claims unprepared; the rest is for the next tick, at once."""
+MOST_BATCHES = 10
+"""Batches that one tick claims unprepared; the rest is for the next tick, at once."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -49,13 +48,8 @@ class Claims:
         if next_at > until or next_at <= self._until <= until:
             return
         planner = Planner(self._timetable)
-        ahead: list[Claim] = []
-        while len(ahead) < MOST_AHEAD:
-            due = await self._schedules.due(now=until, limit=PAGE, skip=len(ahead))
-            ahead += await self._plan(due, planner)
-            if len(due) < PAGE:
-                break
-        self._ahead, self._until = ahead, until
+        self._ahead = await self._read(until, planner, most=MOST_AHEAD)
+        self._until = until
 
     async def claim(self, now: datetime) -> list[Occurrence]:
         """Write the planned times of everything that is due; returns those to be run."""
@@ -64,11 +58,11 @@ class Claims:
         for start in range(0, len(ready), BATCH):
             claimed += await self._schedules.claim(ready[start : start + BATCH])
         planner = Planner(self._timetable)
-        for _ in range(MOST_PAGES):
-            due = await self._schedules.due(now=now, limit=PAGE)
-            if due:
-                claimed += await self._schedules.claim(await self._plan(due, planner, now))
-            if len(due) < PAGE:
+        for _ in range(MOST_BATCHES):
+            batch = await self._read(now, planner, most=BATCH, late=True)
+            if batch:
+                claimed += await self._schedules.claim(batch)
+            if len(batch) < BATCH:
                 break
         return claimed
 
@@ -80,13 +74,20 @@ class Claims:
         ready, self._ahead = self._ahead[:come], self._ahead[come:]
         return [claim for claim in ready if claim.next_at is None or claim.next_at > now]
 
-    async def _plan(
-        self, due: Sequence[Due], planner: Planner, now: datetime | None = None
+    async def _read(
+        self, until: datetime, planner: Planner, *, most: int, late: bool = False
     ) -> list[Claim]:
-        """What to write for each, at its time or at `now`; others get the loop now and then."""
-        claims = []
-        for one in due:
-            claims.append(planner.claim(one, now or one.next_at))
-            if planner.wants_break():
-                await self._clock.sleep(0)
+        """What to write for each of the first that are due up to then: each at its time, or late.
+
+        Others get the loop now and then.
+        """
+        claims: list[Claim] = []
+        while len(claims) < most:
+            due = await self._schedules.due(now=until, limit=PAGE, skip=len(claims))
+            for one in due:
+                claims.append(planner.claim(one, until if late else one.next_at))
+                if planner.wants_break():
+                    await self._clock.sleep(0)
+            if len(due) < PAGE:
+                break
         return claims

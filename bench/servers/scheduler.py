@@ -84,6 +84,18 @@ class Scheduler:
         await self._durable.all_of.wait()
         return burst(self._durable.started, due, stall=probe.stop(), cpu=cpu)
 
+    async def unforeseen(self, _: msgspec.Raw) -> Burst:
+        """The same where nothing could be read ahead, as after a standstill."""
+        self._durable.started.clear()
+        self._durable.all_of.clear()
+        due = datetime.now(UTC) + timedelta(seconds=LEAD)
+        await make_due(self._desk, [next(self._ids) for _ in range(DUE)], due)
+        await asyncio.sleep(due.timestamp() - time.time())
+        probe, cpu = StallProbe(), time.process_time()
+        probe.start()
+        await self._desk.schedules.tick()
+        return burst(self._durable.started, due, stall=probe.stop(), cpu=cpu)
+
 
 async def make_due(desk: Desk, ids: Sequence[ScheduleId], due: datetime) -> None:
     """Give these schedules that next time."""
@@ -130,7 +142,14 @@ async def _live(arguments: Sequence[str]) -> None:
         async with working(desk, own):
             scheduler = Scheduler(desk, durable, _spread(ids))
             say(len(ids))
-            await obey({"idle": scheduler.idle, "burst": scheduler.burst, "usage": usage})
+            await obey(
+                {
+                    "idle": scheduler.idle,
+                    "burst": scheduler.burst,
+                    "unforeseen": scheduler.unforeseen,
+                    "usage": usage,
+                }
+            )
 
 
 if __name__ == "__main__":
