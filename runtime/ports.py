@@ -426,18 +426,36 @@ class Worker:
         slot: its stable name: the same after a restart of the same process.
         role: what it does: `all`, `web`, `worker`, `clock`.
         seen_at: its last sign of life.
+        life: which life of the process that is: another after a restart; empty for none, where
+            the process has let go of the slot.
     """
 
     slot: str
     role: str
     seen_at: datetime
+    life: str = ""
 
 
 class Workers(Protocol):
     """Which processes are alive."""
 
-    async def beat(self, worker: Worker) -> None:
-        """Write a sign of life."""
+    async def beat(self, worker: Worker) -> bool:
+        """Write a sign of life, and hold the slot with it.
+
+        False, and nothing is written, where another life holds the slot.
+        """
+        ...
+
+    async def get(self, slot: str) -> Worker | None:
+        """The worker of that slot, or None."""
+        ...
+
+    async def let_go(self, worker: Worker) -> bool:
+        """End that life's hold on its slot: of its own accord, or because it is dead.
+
+        False, and nothing is changed, where it gave a sign of life after `seen_at`, or no longer
+        holds the slot.
+        """
         ...
 
     async def silent(self, *, since: datetime) -> list[Worker]:

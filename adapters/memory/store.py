@@ -1,5 +1,6 @@
 """The store in memory: a twin of the one in a database, for tests and for trying things out."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.memory.store_files import MemoryFiles
@@ -22,9 +23,26 @@ class MemoryWorkers:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def beat(self, worker: Worker) -> None:
+    async def beat(self, worker: Worker) -> bool:
         """Write a sign of life: see the port."""
-        self._tables.workers.setdefault(worker.slot, WorkerRow(worker)).worker = worker
+        row = self._tables.workers.setdefault(worker.slot, WorkerRow(worker))
+        if row.worker.life not in ("", worker.life):
+            return False
+        row.worker = worker
+        return True
+
+    async def get(self, slot: str) -> Worker | None:
+        """The worker of that slot: see the port."""
+        row = self._tables.workers.get(slot)
+        return None if row is None else row.worker
+
+    async def let_go(self, worker: Worker) -> bool:
+        """End a life's hold on its slot: see the port."""
+        row = self._tables.workers.get(worker.slot)
+        if row is None or row.worker != worker or not worker.life:
+            return False
+        row.worker = replace(worker, life="")
+        return True
 
     async def silent(self, *, since: datetime) -> list[Worker]:
         """Workers not heard of since: see the port."""

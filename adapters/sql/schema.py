@@ -249,10 +249,11 @@ workers = sa.Table(
     _moment("seen_at"),
     _moment("taken_at", nullable=True),
     _maybe("taken_by"),
+    _maybe("life"),
     implicit_returning=False,
 )
 """Process slots. `taken_at` is the sign of life after which somebody took the work over, `taken_by`
-who is still at it.
+who is still at it. `life` is the life of the process that holds the slot.
 """
 
 counters = sa.Table(

@@ -8,23 +8,47 @@ from sqlalchemy import bindparam
 from adapters.sql.codec import micros, moment
 from adapters.sql.database import Database
 from adapters.sql.schema import workers
-from adapters.sql.transaction import Value
+from adapters.sql.transaction import Row, Value
 from adapters.sql.upsert import insert
 from runtime.ports import Worker
 
 _BEAT = insert(workers).values(
-    slot=bindparam("slot"), role=bindparam("role"), seen_at=bindparam("seen_at")
+    slot=bindparam("slot"),
+    role=bindparam("role"),
+    seen_at=bindparam("seen_at"),
+    life=bindparam("life"),
 )
 _BEAT = _BEAT.on_conflict_do_update(
     index_elements=[workers.c.slot],
-    set_={"role": _BEAT.excluded.role, "seen_at": _BEAT.excluded.seen_at},
+    set_={
+        "role": _BEAT.excluded.role,
+        "seen_at": _BEAT.excluded.seen_at,
+        "life": _BEAT.excluded.life,
+    },
+    where=sa.or_(workers.c.life.is_(None), workers.c.life == _BEAT.excluded.life),
 )
-"""Writes a sign of life."""
+"""Writes a sign of life, unless another life has the slot."""
+
+_WORKER = (workers.c.slot, workers.c.role, workers.c.seen_at, workers.c.life)
+
+_GET = sa.select(*_WORKER).where(workers.c.slot == bindparam("this"))
+"""Reads who has a slot."""
+
+_LET_GO = (
+    sa.update(workers)
+    .where(
+        workers.c.slot == bindparam("this"),
+        workers.c.life == bindparam("was"),
+        workers.c.seen_at == bindparam("at"),
+    )
+    .values(life=None)
+)
+"""Frees a slot, unless its life gave a sign since."""
 
 _NOT_TAKEN = sa.or_(workers.c.taken_at.is_(None), workers.c.taken_at != workers.c.seen_at)
 
 _SILENT = (
-    sa.select(workers.c.slot, workers.c.role, workers.c.seen_at)
+    sa.select(*_WORKER)
     .where(workers.c.seen_at < bindparam("since", type_=sa.BigInteger), _NOT_TAKEN)
     .order_by(workers.c.seen_at, workers.c.slot)
 )
@@ -59,19 +83,31 @@ class SqlWorkers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def beat(self, worker: Worker) -> None:
+    async def beat(self, worker: Worker) -> bool:
         """Write a sign of life: see the port."""
         sign: dict[str, Value] = {
             "slot": worker.slot,
             "role": worker.role,
             "seen_at": micros(worker.seen_at),
+            "life": worker.life or None,
         }
-        await self._database.write(lambda t: t.run(_BEAT, sign))
+        return await self._database.write(lambda t: t.run(_BEAT, sign)) == 1
+
+    async def get(self, slot: str) -> Worker | None:
+        """The worker of that slot: see the port."""
+        row = await self._database.read(lambda t: t.one(_GET, {"this": slot}))
+        return None if row is None else _worker(row)
+
+    async def let_go(self, worker: Worker) -> bool:
+        """End a life's hold on its slot: see the port."""
+        seen_at = micros(worker.seen_at)
+        hold: dict[str, Value] = {"this": worker.slot, "was": worker.life, "at": seen_at}
+        return await self._database.write(lambda t: t.run(_LET_GO, hold)) == 1
 
     async def silent(self, *, since: datetime) -> list[Worker]:
         """Workers not heard of since: see the port."""
         rows = await self._database.read(lambda t: t.all(_SILENT, {"since": micros(since)}))
-        return [Worker(slot=slot, role=role, seen_at=moment(at)) for slot, role, at in rows]
+        return [_worker(row) for row in rows]
 
     async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:
         """Claim a silent worker's work: see the port."""
@@ -88,3 +124,8 @@ class SqlWorkers:
         """End a take-over: see the port."""
         mine: dict[str, Value] = {"this": slot, "by": by}
         await self._database.write(lambda t: t.run(_TAKEN_UP, mine))
+
+
+def _worker(row: Row) -> Worker:
+    slot, role, seen_at, life = row
+    return Worker(slot=slot, role=role, seen_at=moment(seen_at), life=life or "")

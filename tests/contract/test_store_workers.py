@@ -1,6 +1,7 @@
 """The promises of `runtime.ports.Workers` and of `Store.check`, on every implementation."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from runtime.ports import Store, Worker
@@ -114,3 +115,51 @@ async def test_signs_of_life_are_there_after_a_restart(
 
     async with open_again() as store:
         assert await store.workers.silent(since=clock.now() + MINUTE) == [worker]
+
+
+async def test_a_slot_that_a_life_holds_is_no_others(store: Store, clock: ManualClock) -> None:
+    first = Worker(slot="a", role="worker", seen_at=clock.now(), life="one")
+    assert await store.workers.beat(first)
+    await clock.advance(MINUTE)
+
+    second = replace(first, seen_at=clock.now(), life="two")
+    assert not await store.workers.beat(second)
+    assert await store.workers.get("a") == first
+    assert await store.workers.beat(replace(first, seen_at=clock.now()))
+    assert await store.workers.get("none") is None
+
+
+async def test_a_slot_that_was_let_go_is_free(store: Store, clock: ManualClock) -> None:
+    first = Worker(slot="a", role="worker", seen_at=clock.now(), life="one")
+    await store.workers.beat(first)
+    second = replace(first, seen_at=clock.now() + MINUTE, life="two")
+
+    assert await store.workers.let_go(first)
+    assert await store.workers.get("a") == replace(first, life="")
+    assert not await store.workers.let_go(first)
+    assert await store.workers.beat(second)
+    assert not await store.workers.beat(first)
+    assert await store.workers.get("a") == second
+
+
+async def test_a_life_that_gave_a_sign_since_keeps_its_slot(
+    store: Store, clock: ManualClock
+) -> None:
+    seen = Worker(slot="a", role="worker", seen_at=clock.now(), life="one")
+    await store.workers.beat(seen)
+    alive = replace(seen, seen_at=clock.now() + MINUTE)
+    await store.workers.beat(alive)
+
+    assert not await store.workers.let_go(seen)
+    assert not await store.workers.let_go(replace(alive, life="two"))
+    assert not await store.workers.let_go(replace(alive, slot="none"))
+    assert await store.workers.get("a") == alive
+
+
+async def test_of_many_lives_at_once_one_gets_the_slot(store: Store, clock: ManualClock) -> None:
+    lives = [Worker(slot="a", role="worker", seen_at=clock.now(), life=str(n)) for n in range(8)]
+
+    got = await asyncio.gather(*(store.workers.beat(life) for life in lives))
+
+    assert sum(got) == 1
+    assert await store.workers.get("a") == lives[got.index(True)]

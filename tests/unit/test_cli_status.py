@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sql.glance import glance, holder_of
+from adapters.sql.migrate import revisions
 from adapters.sql.store import SqlStore, open_store
 from bot.settings import Settings, load_settings
 from bot.status import in_words, read_status, to_json
@@ -99,7 +100,7 @@ async def test_beside_a_running_process(settings: Settings, clock: ManualClock) 
         status = await read_status(settings, clock)
     assert in_words(status).splitlines() == [
         f"Running    process {os.getpid()} (all) since Mon 05 Jan 2026 09:00",
-        "Database   up to date (version 0002)",
+        f"Database   up to date (version {revisions()[-1]})",
         "Outbox     1 waiting, the oldest since Mon 05 Jan 2026 09:00, 1 undeliverable",
         f"Schedules  #1 every day at 8:30 -> #ops, next Mon 05 Jan 2026 09:30: {SHORTENED}",
         "Last runs  #1 Sun 04 Jan 2026 09:00: failed, the model did not answer",
