@@ -81,7 +81,7 @@ class DiscordChat:
         self.rest = DiscordRest(token, base_url=base_url, clock=clock)
         self.application = wire.Application()
         self._clock = clock
-        self._places = places
+        self.places = places
         self._expected = application_id
         self._read = read
         self._threads = Threads(self.rest, places)
@@ -124,7 +124,7 @@ class DiscordChat:
                 "application, or change the id"
             )
         self.application = found
-        self._places.user_id, self._places.application_id = user.id or "", found.id or ""
+        self.places.user_id, self.places.application_id = user.id or "", found.id or ""
 
     async def close(self) -> None:
         """Disconnect."""
@@ -275,7 +275,7 @@ class DiscordChat:
         except Refusal as refusal:
             if refusal.code != UNKNOWN_CHANNEL or spot.channel != item.thread.root:
                 raise
-            self._places.forget(spot.channel)  # the thread was deleted: another one is opened
+            self.places.forget(spot.channel)  # the thread was deleted: another one is opened
             raise Retryable(str(refusal), after=0.1) from refusal
         if not made.id:
             raise Ambiguous("Discord did not say which message it made")
@@ -339,7 +339,7 @@ class DiscordChat:
             page = await self.rest.read(list[wire.Message], Route("GET", path, (channel, after)))
             page.sort(key=lambda message: int(message.id or 0))
             for message in page:
-                if (message.author or wire.User()).id == self._places.user_id:
+                if (message.author or wire.User()).id == self.places.user_id:
                     yield message
             if len(page) < _PAGE:
                 return

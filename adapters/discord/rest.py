@@ -95,7 +95,7 @@ class DiscordRest:
             clock: keeps the rate limits.
         """
         self._token = token
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
         self._buckets = Buckets(clock)
 
@@ -133,7 +133,7 @@ class DiscordRest:
         with network():
             async with self._opened.request(
                 route.method,
-                self._base_url + route.path.format(*route.ids),
+                self.base_url + route.path.format(*route.ids),
                 data=data,
                 headers=headers,
                 allow_redirects=False,
@@ -171,7 +171,7 @@ class DiscordRest:
 
     def is_own_host(self, url: str) -> bool:
         """Whether the address is on the host of the API itself."""
-        parts, ours = urlsplit(url), urlsplit(self._base_url)
+        parts, ours = urlsplit(url), urlsplit(self.base_url)
         return (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc)
 
     @property
