@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack import render
+from bot.selftest.slack import rules
 from runtime.model.messages import Button, Content
-from tests.support import fake_slack_rules as rules
 
 Z = "\u200b"
 
@@ -82,7 +82,7 @@ def test_buttons_are_unique_and_within_limits() -> None:
     blocks = render.blocks(Content("Sure?", row))
     assert [block["type"] for block in blocks] == ["markdown", "actions", "actions"]
     assert list(rules.breaches("chat.postMessage", {"blocks": blocks}, form=False))[:0] == []
-    assert list(rules._blocks(blocks)) == []
+    assert list(rules.blocks(blocks)) == []
 
 
 def test_long_content_is_cut_and_its_buttons_stand_at_the_end() -> None:
@@ -121,7 +121,7 @@ def test_what_was_made_harmless_stays_as_it_is(text: str) -> None:
 def test_a_growing_answer_never_shows_more_than_it_has(text: str, cuts: list[int]) -> None:
     for cut in sorted(cuts):
         shown = render.growing(text[:cut])
-        assert list(rules._markdown(shown)) == []
+        assert list(rules.markdown(shown)) == []
         assert len(shown.replace(Z, "")) <= 2 * len(text[:cut]) + 5
 
 
