@@ -223,17 +223,20 @@ class Ingress:
             if not self._accepted:
                 self._something.clear()
                 await self._something.wait()
-            await self._bind_new()
-            for _ in range(len(self._accepted)):
-                received = self._accepted[0]
-                try:
-                    await until_stored(
-                        partial(self._deliver, received), clock=self._clock, what=received.id
-                    )
-                finally:
-                    self._accepted.popleft()
-                    self._arriving.end(received.inbound.thread)
-                    self._activity.end()
+            await self._hand_on(self._accepted[0])
+
+    async def _hand_on(self, received: Received) -> None:
+        thread = received.inbound.thread
+        try:
+            conversation = self._bindings.recall(thread)
+            if conversation is None:
+                await self._bind_new()
+            work = partial(self._deliver, received, conversation)
+            await until_stored(work, clock=self._clock, what=received.id)
+        finally:
+            self._accepted.popleft()
+            self._arriving.end(thread)
+            self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
         self._activity.begin()
@@ -255,13 +258,12 @@ class Ingress:
         ]
         await asyncio.gather(*binding)
 
-    async def _deliver(self, received: Received) -> None:
-        conversation = await self._conversation(received.inbound.thread)
+    async def _deliver(self, received: Received, known: ConversationId | None) -> None:
+        conversation = known or await self._conversation(received.inbound.thread)
         await self._dispatch.post(conversation, received)
 
     async def _conversation(self, thread: ThreadRef) -> ConversationId:
-        known = self._bindings.recall(thread)
-        return known or await self._bindings.conversation(thread, self._agent(thread))
+        return await self._bindings.conversation(thread, self._agent(thread))
 
     def _agent(self, thread: ThreadRef) -> AgentName:
         team = self._team()

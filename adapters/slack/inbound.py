@@ -158,8 +158,8 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
     text = event.text or ""
     mention = _mention(bot) if bot and f"<@{bot}" in text else None
     return Inbound(
-        # Not the event's own id: Slack sends a mention twice, as `app_mention` and as `message`, and
-        # both have to be one. It also grows with time, which an index likes better than chance.
+        # Not the event's own id: Slack sends a mention as `app_mention` and as `message`, and both
+        # have to be one. It also grows with time, which an index likes better than chance.
         event_key=f"{channel}:{ts}",
         thread=ThreadRef(
             _channel(_installed(envelope) or team, channel),
@@ -167,7 +167,7 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
         ),
         sender=_person(user_team, event.user or ""),
         body=Message(
-            text=readable(mention.sub(" ", text) if mention else text).strip(),
+            text=readable(_without(mention, text) if mention else text).strip(),
             message_id=MessageId(ts),
             direct=direct,
             mentioned=mention is not None or event.type == "app_mention",
@@ -255,7 +255,12 @@ def _person(team: str, user: str) -> Principal:
 
 @lru_cache(maxsize=64)
 def _mention(bot: str) -> re.Pattern[str]:
-    return re.compile(rf"[ \t]*<@{re.escape(bot)}(?:\|[^<>]*)?>[:,]?[ \t]*")
+    return re.compile(rf"<@{re.escape(bot)}(?:\|[^<>]*)?>[:,]?")
+
+
+def _without(mention: re.Pattern[str], text: str) -> str:
+    """The text with one space for each mention and the spaces around it."""
+    return " ".join([part.strip(" \t") for part in mention.split(text)])
 
 
 def _given(value: str | None, name: str) -> str:

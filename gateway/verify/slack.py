@@ -47,9 +47,11 @@ def verify(request: RawRequest, *, now: datetime, secrets: Sequence[str]) -> Ver
     if not plausible(headers):
         return None
     timestamp = headers[TIMESTAMP]
-    if abs(now.timestamp() - int(timestamp)) > FRESH_SECONDS:
+    signed_at = int(timestamp)
+    if abs(now.timestamp() - signed_at) > FRESH_SECONDS:
         return None
-    signed = b"v0:%b:%b" % (timestamp.encode(), request.body)
+    body = request.body
+    signed = b"v0:%d:%b" % (signed_at, body)
     claimed = bytes.fromhex(headers[SIGNATURE][3:])
     matched = False
     for secret in secrets:
@@ -59,9 +61,14 @@ def verify(request: RawRequest, *, now: datetime, secrets: Sequence[str]) -> Ver
         matched |= same and not _blank(secret)
     if not matched:
         return None
-    content_type = headers.get(CONTENT_TYPE, "").partition(";")[0].strip().lower()
-    signed_at = datetime.fromtimestamp(int(timestamp), UTC)
-    return VerifiedRequest("slack", request.body, content_type, signed_at)
+    content_type = _media_type(headers.get(CONTENT_TYPE, ""))
+    return VerifiedRequest("slack", body, content_type, datetime.fromtimestamp(signed_at, UTC))
+
+
+@lru_cache(maxsize=8)
+def _media_type(header: str) -> str:
+    """The type without its parameters. Slack has two of them."""
+    return header.partition(";")[0].strip().lower()
 
 
 @lru_cache(maxsize=8)
