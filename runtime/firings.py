@@ -7,16 +7,20 @@ stored, and each has the effect of once: the turn goes on from its log, the mess
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
 from runtime.ids import ConversationId, OutboxId, RunId, ScheduleId, TurnId, derived
+from runtime.model.conversation import Role
 from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
+from runtime.model.turn import TurnState
 from runtime.outbox import Splitter, compose
 from runtime.ports import RunContext, Store
 from runtime.storing import until_stored
@@ -27,6 +31,13 @@ log = logging.getLogger("nightdesk.firings")
 WORKFLOW = "firing"
 """The name under which the workflow is registered."""
 GONE = "the schedule was deleted before its time came"
+STOPPED = "Somebody stopped it."
+LOOK_EVERY = 1.0
+"""Seconds between looks whether a turn ended that another process carries out."""
+
+_RUNNING = TurnState.RUNNING
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +122,43 @@ class Firings:
         await self._store.conversations.create(conversation, schedule.agent)
         if self._team().role_of(schedule.made_by) is None:
             return _Outcome("", "Who made the schedule is no longer a member.").as_json()
+        turn = TurnId(run)
         start = await self._store.turns.begin_run(
-            TurnId(run),
+            turn,
             conversation,
             requester=schedule.made_by,
             instruction=schedule.instruction,
             owner=self._owner,
         )
-        if start is None:
-            entries = await self._store.conversations.entries(conversation)
-            return _Outcome(entries[-1].text, "").as_json()
-        outcome = await self._turns.carry_out(start)
-        if outcome is None:
-            raise NightdeskError("another process took this run's turn up")
-        if outcome.failed:
-            return _Outcome("", outcome.text).as_json()
-        return _Outcome(outcome.text, "").as_json()
+        ours = None if start is None else await self._turns.carry_out(start)
+        if ours is not None:
+            return _outcome(ours.text, failed=ours.failed).as_json()
+        return (await self._ended(turn, conversation)).as_json()
+
+    async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome:
+        """How a turn ended that is not ours to carry out, once it has.
+
+        It ended before a crash, or somebody stopped it, or it was taken up by another process,
+        which took this one for dead. Taking it back would only go on to and fro.
+        """
+        what = f"end of {turn}"
+        while (state := await self._kept(what, lambda: self._store.turns.state(turn))) is _RUNNING:
+            await self._clock.sleep(LOOK_EVERY)
+        if state is TurnState.STOPPED:
+            return _Outcome("", STOPPED)
+        log_of = partial(self._store.conversations.entries, conversation)
+        said = [
+            entry.text
+            for entry in await self._kept(what, log_of)
+            if entry.turn == turn and entry.role is Role.ASSISTANT
+        ]
+        if state is None or not said:
+            raise NightdeskError(f"the run's turn {turn} has no end")
+        return _outcome(said[-1], failed=state is TurnState.FAILED)
+
+    async def _kept(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
+        """What the database says, once it says anything."""
+        return await until_stored(read, clock=self._clock, what=what)
 
     async def _deliver(self, run: RunId, number: ScheduleId, outcome: _Outcome) -> Json:
         """Send the result to the schedule's channel if the list has it; else keep it."""
@@ -152,6 +184,8 @@ class Firings:
     ) -> str:
         if schedule.state is ScheduleState.DELETED and not outcome.text:
             return f"not sent: {GONE}"
+        if outcome.error == STOPPED:
+            return f"not sent: {STOPPED}"
         message = Proactive(
             id=OutboxId(derived("briefing", run)),
             thread=schedule.target,
@@ -176,6 +210,10 @@ class Firings:
 def conversation_of(run: RunId) -> ConversationId:
     """The conversation of a run: its thread is bound to it when its message is sent."""
     return ConversationId(derived("conversation", run))
+
+
+def _outcome(text: str, *, failed: bool) -> _Outcome:
+    return _Outcome("", text) if failed else _Outcome(text, "")
 
 
 def _failure(schedule: Schedule, error: str) -> str:

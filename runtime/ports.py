@@ -161,8 +161,12 @@ class Turns(Protocol):
     ) -> TurnStart | None:
         """The same for a run's turn, whose id the run fixes and whose message is an instruction.
 
-        None where that turn has ended already; the log holds what it answered.
+        None where that turn has ended already: `state` says how, and the log what it answered.
         """
+        ...
+
+    async def state(self, turn: TurnId) -> TurnState | None:
+        """Where the turn is, whoever owns it; None where it never began."""
         ...
 
     async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:

@@ -58,6 +58,11 @@ class MemoryTurns:
         )
         return self._start(fresh, instruction, sender=None)
 
+    async def state(self, turn: TurnId) -> TurnState | None:
+        """Where the turn is: see the port."""
+        known = self._tables.turns.get(turn)
+        return None if known is None else known.state
+
     async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
         """Append to the log: see the port."""
         row = self._owned(turn, fence)

@@ -72,6 +72,9 @@ _OPEN = (
 )
 """Pages through what an earlier life left running."""
 
+_STATE = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
+"""Tells a run how its turn ended that another process carried out."""
+
 _MOST_ENDS = 1_000
 """Turns of which it is noted where the log ended when they began."""
 
@@ -116,6 +119,11 @@ class SqlTurns:
         if start is not None:
             self._note_end(start)
         return start
+
+    async def state(self, turn: TurnId) -> TurnState | None:
+        """Where the turn is: see the port."""
+        row = await self._database.read(lambda t: t.one(_STATE, {"this": turn}))
+        return None if row is None else TurnState(row[0])
 
     async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
         """Append to the log: see the port."""

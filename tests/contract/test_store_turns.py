@@ -450,6 +450,18 @@ async def test_a_runs_turn_is_taken_up_again_until_it_ends(store: Store, rows: R
     assert texts(await store.conversations.entries(RUNS)) == ["Say.", "Said."]
 
 
+@pytest.mark.parametrize("state", [TurnState.DONE, TurnState.FAILED])
+async def test_it_is_known_where_a_turn_is(store: Store, rows: Rows, state: TurnState) -> None:
+    assert await store.turns.state(RUN) is None
+    await store.conversations.create(RUNS, DESK)
+    await store.turns.begin_run(RUN, RUNS, requester=ADA, instruction="Say.", owner="here")
+    assert await store.turns.state(RUN) is TurnState.RUNNING
+
+    await store.turns.finish(RUN, 1, state=state, entries=[rows.entry("Said.")])
+
+    assert await store.turns.state(RUN) is state
+
+
 async def test_a_runs_turn_needs_its_conversation(store: Store) -> None:
     with pytest.raises(NightdeskError):
         await store.turns.begin_run(RUN, RUNS, requester=ADA, instruction="Say.", owner="here")
