@@ -1,0 +1,1 @@
+"""E-mail, outbound: one SMTP server."""

@@ -1,0 +1,1 @@
+"""Webhooks, outbound: signed requests to addresses that the team lists."""
