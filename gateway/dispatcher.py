@@ -3,8 +3,8 @@
 A message is `SENDING` on disk before the platform hears of it. Found so at the next start it is
 ambiguous: the platform is asked whether it has it before it is sent again, and until the platform
 has said so it stays `SENDING`, however long that takes and however often we start. Where the
-platform can never tell, what only one person sees is sent once more, at least once; anything else
-is set aside.
+platform can never tell, what only one person sees is sent once more, and everything where the
+platform has no way to tell (`ChatLimits.may_repeat`); anything else is set aside.
 
 Among many processes one may stand still so long that another takes it for dead and takes its
 messages on. What it does when it goes on is refused by the claim's fence: it looks whether its
@@ -301,7 +301,7 @@ class Dispatcher:
                 await self._ask_later(unknown, error)
             case Ambiguous() as error:
                 await self._ask_later(unknown, Retryable(str(error)))
-            case Permanent() as error if item.only_for is not None and item.error != SENT_AGAIN:
+            case Permanent() as error if self._may_repeat(item):
                 log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
                 again = self._clock.now() + timedelta(seconds=unknown.again_after)
                 await self._put_off(item, again, SENT_AGAIN)
@@ -311,6 +311,11 @@ class Dispatcher:
                 await self._postpone(item, Retryable("not there", after=unknown.again_after))
             case message:
                 await self._arrived(item, message)
+
+    def _may_repeat(self, item: OutboxItem) -> bool:
+        """Whether a message that is perhaps there may be sent once more."""
+        twice_is_better = self._chats[item.thread.platform].limits.may_repeat
+        return (item.only_for is not None or twice_is_better) and item.error != SENT_AGAIN
 
     async def _ask_later(self, unknown: _Unknown, error: Retryable) -> None:
         """The platform cannot be asked. Sending instead could make the message twice."""

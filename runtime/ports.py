@@ -720,6 +720,8 @@ class ChatLimits:
         draft_after: seconds before an answer is shown while it grows: where each costs calls
             against the rate limit, a quick one is not worth it.
         draft_every: seconds between two updates of an answer that grows.
+        may_repeat: the platform can never tell whether an ambiguous send arrived, and a message
+            that is there twice is better there than one that is not: it is sent once more.
     """
 
     per_channel: float
@@ -727,6 +729,7 @@ class ChatLimits:
     burst: int = 1
     draft_after: float = 1.0
     draft_every: float = 1.0
+    may_repeat: bool = False
 
 
 class ChatPort(Protocol):

@@ -189,6 +189,27 @@ async def test_a_message_for_all_of_which_the_platform_cannot_tell_is_set_aside(
     assert "for all" not in chat.texts
 
 
+@pytest.mark.parametrize("second", ["arrives", "is unknown too"])
+async def test_where_no_platform_key_tells_a_message_is_sent_once_more_and_not_twice(
+    second: str,
+) -> None:
+    chat, clock = Forgetful(limits=replace(TWO_A_SECOND, may_repeat=True)), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    item = outbox_item("for all", at=clock.now())
+    await store.outbox.enqueue([item])
+    await store.outbox.claim(now=clock.now(), owner="all-0", platforms=[TERMINAL])
+    chat.deaf += [Permanent("it keeps no key")] * 2
+    chat.faults += [Ambiguous("broke")] if second == "is unknown too" else []
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
+        await clock.advance(10.0)
+        await settle()
+        await desk.engine.settled()
+    stored = await store.outbox.get(item.id)
+    assert stored is not None
+    assert [text for text in chat.texts if text == "for all"] == ["for all"]
+    assert stored.state is (OutboxState.SENT if second == "arrives" else OutboxState.DEAD)
+
+
 async def test_who_stood_still_between_claim_and_send_sends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

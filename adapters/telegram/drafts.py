@@ -1,0 +1,172 @@
+"""Answers that grow while the model writes: drafts in private chats, edits elsewhere.
+
+A draft of a private chat is a preview of 30 seconds under a number of ours (Bot API,
+"sendMessageDraft"): the answer is a message of its own, and nothing is left of the draft. Elsewhere
+the growing answer is a message, which is edited and becomes the answer.
+"""
+
+import logging
+from collections import OrderedDict
+
+from adapters.telegram import message, render
+from adapters.telegram.api import BotApi
+from adapters.telegram.faults import Refusal
+from adapters.telegram.pace import Pace
+from adapters.telegram.places import Chains, chat_of, is_private, topic_of
+from runtime.clock import Clock
+from runtime.errors import Ambiguous, Retryable
+from runtime.ids import MessageId
+from runtime.model.address import ThreadRef
+from runtime.model.messages import Content
+
+log = logging.getLogger("nightdesk.telegram")
+
+PREVIEW = "draft-"
+"""Begins the id of a preview, which is no message."""
+
+_REMEMBERED = 1_000
+_NUMBERS = 2**31 - 1
+
+
+class Drafts:
+    """The growing answers of one bot."""
+
+    def __init__(self, api: BotApi, pace: Pace, chains: Chains, clock: Clock) -> None:
+        self._api = api
+        self._pace = pace
+        self._chains = chains
+        self._clock = clock
+        self._shown: OrderedDict[tuple[int, str], str] = OrderedDict()
+        self._no_previews = False
+
+    async def begin(self, thread: ThreadRef, text: str) -> MessageId | None:
+        """Begin a draft; None where Telegram takes none here or now."""
+        chat, shown = chat_of(thread), render.growing(text)
+        if not chat or not self._pace.may_progress(chat):
+            return None
+        try:
+            draft = await self._preview_of(thread, shown) or await self._post(thread, shown)
+        except (Retryable, Ambiguous, Refusal) as error:
+            self._heed(chat, error)
+            log.info("telegram.no_draft", extra={"chat": chat, "why": str(error)})
+            return None
+        self._remember(chat, draft, shown.text)
+        return draft
+
+    async def grow(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
+        """Show the answer so far. Too soon after the last time it does nothing."""
+        chat, shown = chat_of(thread), render.growing(text)
+        if shown.text == self._shown.get((chat, draft)) or not self._pace.may_progress(chat):
+            return
+        try:
+            if draft.startswith(PREVIEW):
+                await self._preview(thread, draft, shown)
+            else:
+                await self._edit(chat, draft, message.said(shown))
+        except (Retryable, Ambiguous, Refusal) as error:
+            self._heed(chat, error)
+            log.info("telegram.draft_stuck", extra={"chat": chat, "why": str(error)})
+        else:
+            self._remember(chat, draft, shown.text)
+
+    async def finish(self, thread: ThreadRef, draft: MessageId, content: Content) -> bool:
+        """Make the message what it is to be; False where it must be a message of its own.
+
+        It can be done again after any failure.
+
+        Raises:
+            Retryable: try again.
+            Ambiguous: it may be done.
+            Refusal: Telegram does not let it be done.
+        """
+        chat = chat_of(thread)
+        if content.files or not draft.isdecimal():
+            return False
+        shown = render.shown(content.text)
+        fields = message.said(shown) | {"reply_markup": message.keyboard(content.buttons)}
+        try:
+            await self._edit(chat, draft, fields)
+        except Refusal as error:
+            if "no text in the message" in error.said:  # it is a file with a caption
+                await self._caption(chat, draft, content)
+            elif error.gone:
+                return False
+            else:
+                raise
+        self._shown.pop((chat, draft), None)
+        return True
+
+    async def _preview_of(self, thread: ThreadRef, shown: render.Shown) -> MessageId | None:
+        """Begin a preview; None where there can be none."""
+        if self._no_previews or not is_private(chat_of(thread)):
+            return None
+        number = int(self._clock.now().timestamp() * 1000) % _NUMBERS + 1
+        draft = MessageId(f"{PREVIEW}{number}")
+        try:
+            await self._preview(thread, draft, shown)
+        except Refusal as error:
+            log.info("telegram.no_previews", extra={"why": str(error)})
+            self._no_previews = not error.no_topic
+            return None
+        return draft
+
+    async def _preview(self, thread: ThreadRef, draft: str, shown: render.Shown) -> None:
+        fields = {
+            "chat_id": chat_of(thread),
+            "message_thread_id": topic_of(thread),
+            "draft_id": int(draft.removeprefix(PREVIEW)),
+            "text": shown.text,
+            "entities": message.entities(shown),
+        }
+        await self._api.call("sendMessageDraft", fields)
+
+    async def _post(self, thread: ThreadRef, shown: render.Shown) -> MessageId:
+        fields = message.place(thread) | message.said(shown) | {"disable_notification": True}
+        posted = message_id(await self._api.call("sendMessage", fields))
+        self._chains.note(chat_of(thread), int(posted), thread.root or posted)
+        return posted
+
+    async def _edit(self, chat: int, draft: str, fields: message.Fields) -> None:
+        try:
+            await self._api.call(
+                "editMessageText", {"chat_id": chat, "message_id": int(draft), **fields}
+            )
+        except Refusal as error:
+            if not error.unchanged:
+                raise
+
+    async def _caption(self, chat: int, draft: str, content: Content) -> None:
+        shown = render.shown(content.text)
+        fields = {
+            "chat_id": chat,
+            "message_id": int(draft),
+            "caption": shown.text,
+            "caption_entities": message.entities(shown),
+            "reply_markup": message.keyboard(content.buttons),
+        }
+        try:
+            await self._api.call("editMessageCaption", fields)
+        except Refusal as error:
+            if not error.unchanged:
+                raise
+
+    def _heed(self, chat: int, error: Exception) -> None:
+        if isinstance(error, Retryable) and error.after:
+            self._pace.ban(chat, error.after)
+
+    def _remember(self, chat: int, draft: str, text: str) -> None:
+        self._shown[chat, draft] = text
+        if len(self._shown) > _REMEMBERED:
+            self._shown.popitem(last=False)
+
+
+def message_id(sent: object) -> MessageId:
+    """The id of the message that a call made.
+
+    Raises:
+        Ambiguous: Telegram does not say.
+    """
+    number = sent.get("message_id") if isinstance(sent, dict) else None
+    if not isinstance(number, int):
+        raise Ambiguous("Telegram does not say which message it made")
+    return MessageId(str(number))

@@ -1,0 +1,101 @@
+"""A test of the connection to Telegram by real calls that change nothing."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from adapters.telegram.api import BotApi
+from adapters.telegram.faults import Refusal
+from runtime.errors import Retryable
+from runtime.model.address import ChannelRef
+from runtime.model.probe import Finding
+
+REACH = "Check that this machine reaches Telegram (https://api.telegram.org)."
+TOKEN = "Copy the token again from @BotFather into NIGHTDESK_TELEGRAM__BOT_TOKEN."  # noqa: S105 - it says what to do with one
+PRIVACY = (
+    "privacy mode is on: in groups the bot hears commands, mentions and answers to its own "
+    "messages, and nothing else"
+)
+_ADD = "Add the bot to the group, or correct the id in nightdesk.toml."
+_ALLOW = "Let an admin of the group give the bot the right to send messages."
+_MANY = 100
+
+_Fields = Mapping[str, Any]
+
+
+async def findings(api: BotApi, channel: ChannelRef | None) -> AsyncIterator[Finding]:
+    """Every finding, the token's first; nothing further where that is not good."""
+    try:
+        me = _fields(await api.ask("getMe"))
+    except (Retryable, Refusal) as error:
+        yield _failed("the bot token", error, TOKEN)
+        return
+    yield Finding(ok=True, what=f"the bot token: good, as @{me.get('username')} ({me.get('id')})")
+    if not me.get("can_read_all_group_messages"):
+        yield Finding(ok=True, what=PRIVACY)
+    yield await _webhook(api)
+    if channel is not None:
+        async for finding in _channel(api, channel.channel, me.get("id")):
+            yield finding
+
+
+async def _webhook(api: BotApi) -> Finding:
+    """How updates come; the address is a secret of nobody, the path of it perhaps is."""
+    try:
+        info = _fields(await api.ask("getWebhookInfo"))
+    except (Retryable, Refusal) as error:
+        return _failed("the updates", error, REACH)
+    how = "by webhook" if info.get("url") else "by polling"
+    waiting = int(info.get("pending_update_count") or 0)
+    trouble = str(info.get("last_error_message") or "")
+    if info.get("url") and trouble and waiting:
+        return Finding(
+            ok=False,
+            what=f"the updates: {how}, {waiting} wait; Telegram's last try failed: {trouble}",
+            todo="Check that Telegram reaches NIGHTDESK_TELEGRAM__WEBHOOK_URL from outside.",
+        )
+    return Finding(ok=waiting < _MANY, what=f"the updates: {how}, {waiting} wait")
+
+
+async def _channel(api: BotApi, chat: str, bot: object) -> AsyncIterator[Finding]:
+    shown = f"the chat {chat}"
+    try:
+        found = _fields(await api.ask("getChat", {"chat_id": int(chat)}))
+        shown += f" ({found['title']})" if found.get("title") else ""
+        if found.get("type") == "private":
+            yield Finding(ok=True, what=f"{shown}: a private chat, which the person has opened")
+            return
+        member = _fields(await api.ask("getChatMember", {"chat_id": int(chat), "user_id": bot}))
+    except (Retryable, Refusal) as error:
+        yield _failed(shown, error, _ADD)
+        return
+    yield _rights(shown, found, member)
+    if found.get("username"):
+        what = f"{shown}: public as @{found['username']}, so anybody can read it"
+        yield Finding(ok=True, what=what)
+
+
+def _rights(shown: str, chat: _Fields, member: _Fields) -> Finding:
+    """Whether the bot may write in the group."""
+    status = str(member.get("status") or "")
+    if status in {"left", "kicked"} or (status == "restricted" and not member.get("is_member")):
+        what = f"{shown}: the bot is not in it"
+        return Finding(ok=False, what=what, missing="membership", todo=_ADD)
+    may = {
+        "administrator": True,
+        "creator": True,
+        "restricted": bool(member.get("can_send_messages")),
+    }.get(status, bool(_fields(chat.get("permissions")).get("can_send_messages", True)))
+    if not may:
+        what = f"{shown}: the bot is in it and may not write"
+        return Finding(ok=False, what=what, missing="can_send_messages", todo=_ALLOW)
+    return Finding(ok=True, what=f"{shown}: the bot is in it as {status or 'member'}")
+
+
+def _failed(what: str, error: Retryable | Refusal, todo: str) -> Finding:
+    if isinstance(error, Retryable):
+        return Finding(ok=False, what=f"{what}: {error}", todo=REACH)
+    return Finding(ok=False, what=f"{what}: {error}", todo=todo)
+
+
+def _fields(found: object) -> _Fields:
+    return found if isinstance(found, Mapping) else {}
