@@ -8,6 +8,8 @@ from runtime.ports import Conversations
 
 _REMEMBERED = 10_000
 """Threads remembered at once, about 3 MB; the least recently used is forgotten."""
+_PLENTY = _REMEMBERED // 2
+"""While fewer are remembered, nobody keeps account of who was used lately."""
 
 
 class Bindings:
@@ -57,7 +59,7 @@ class Bindings:
     def recall(self, thread: ThreadRef) -> ConversationId | None:
         """The thread's conversation, where it is remembered."""
         known = self._known.get(thread)
-        if known is not None:
+        if known is not None and len(self._known) > _PLENTY:
             self._known.move_to_end(thread)
         return known
 

@@ -77,6 +77,11 @@ class _Parser:
                 return self._try(message, payload)
         return fed
 
+    @property
+    def under_way(self) -> bool:
+        """A request is on the short way."""
+        return self._under_way is not None
+
     async def quiet(self) -> None:
         """Return once no request is under way here."""
         if self._under_way is not None:
@@ -144,6 +149,11 @@ class _Connection(web.RequestHandler):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.remote = str(peer[0]) if isinstance(peer, tuple) and peer else None
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
+        """See aiohttp: called for each body that was read. Nothing is to be parsed meanwhile."""
+        if self._reading_paused or not self._short.under_way:
+            super().resume_reading(resume_parser)
 
     def answer(self, whole: bytes) -> None:
         """Send the answer, if there is still somebody to hear it."""

@@ -74,10 +74,12 @@ class _Arriving:
         self._counts[thread] = self._counts.get(thread, 0) + 1
 
     def end(self, thread: ThreadRef) -> None:
-        """End one."""
-        left = self._counts[thread] - 1
-        if left:
-            self._counts[thread] = left
+        """End one, if one is counted."""
+        count = self._counts.get(thread)
+        if count is None:
+            return
+        if count > 1:
+            self._counts[thread] = count - 1
         else:
             del self._counts[thread]
 
@@ -147,7 +149,7 @@ class Ingress:
                 await self._store.inbox.move(inbound.cursor)
             return
         received = self._received(judged)
-        self._arriving.begin(inbound.thread)
+        self._begin(inbound.thread)
         new = False
         try:
             new = await self._store.inbox.append(received)
@@ -173,7 +175,7 @@ class Ingress:
             if isinstance(storing, Coroutine):
                 storing.close()
             return False
-        self._arriving.begin(inbound.thread)
+        self._begin(inbound.thread)
         storing.add_done_callback(partial(self._offered, received, stored))
         return True
 
@@ -191,6 +193,11 @@ class Ingress:
             inbound=judged,
             received_at=self._clock.now(),
         )
+
+    def _begin(self, thread: ThreadRef) -> None:
+        """Count an event of a thread that is not known yet; of others it need not be known."""
+        if not self._bindings.recalls(thread):
+            self._arriving.begin(thread)
 
     def _settle(self, received: Received, *, new: bool) -> None:
         """What was arriving is stored, and goes on its way; or it was not, and is forgotten."""
@@ -212,7 +219,7 @@ class Ingress:
         while rows := await self._store.inbox.pending(after=last):
             old = [row for row in rows if before is None or row.received_at < before]
             for received in old:
-                self._arriving.begin(received.inbound.thread)
+                self._begin(received.inbound.thread)
                 self._hand_over(received)
             count, last = count + len(old), rows[-1].id
         return count

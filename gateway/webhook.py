@@ -95,7 +95,7 @@ class Acknowledgement(web.StreamResponse):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._second = 0
+        self._until = float("-inf")
         self._whole = b""
 
     @property
@@ -105,11 +105,11 @@ class Acknowledgement(web.StreamResponse):
 
     def now(self) -> bytes:
         """The whole of it, as it is this second."""
-        second = int(self._clock.now().timestamp())
-        if second != self._second:
-            date = formatdate(second, usegmt=True)
+        now = self._clock.monotonic()
+        if now >= self._until:
+            date = formatdate(self._clock.now().timestamp(), usegmt=True)
             self._whole = f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n".encode()
-            self._second = second
+            self._until = now + 1.0
         return self._whole
 
     async def prepare(self, request: web.BaseRequest) -> None:

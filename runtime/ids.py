@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import struct
 from typing import NewType, Protocol
 
 from runtime.clock import Clock
@@ -24,7 +23,10 @@ FileId = NewType("FileId", str)
 ReminderId = NewType("ReminderId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_FIFTY_BITS = (1 << 50) - 1
+_SIXTY_BITS = (1 << 60) - 1
+_CHARACTERS = (_ALPHABET * 8).encode()
+"""A character for each byte: eight bytes for each of the 32, so that all are as likely."""
+_FOUR_BITS = {character: number & 15 for number, character in enumerate(_ALPHABET)}
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 """Two characters for each ten bits: every event gets an id, and this halves what that costs."""
 
@@ -46,17 +48,26 @@ class TimeOrderedIds:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = 0
-        self._random: list[int] = []
+        self._high = -1
+        self._beginning = ""
+        self._random = ""
+        self._used = 0
 
     def new(self) -> str:
         """A fresh identifier; later ones sort after earlier ones even within a millisecond."""
         moment = int(self._clock.now().timestamp() * 1000) << 16
-        last = self._last + 1
-        self._last = last = max(moment, last)
-        if not self._random:
+        self._last = last = max(self._last + 1, moment)
+        high, low = last >> 6, last & 63
+        if high != self._high:  # shared by what is made within a millisecond
+            self._high, self._beginning = high, _pairs(high)
+        used = self._used
+        if used == len(self._random):
             # Many at once: asking the kernel lets go of the interpreter, and waits to get it back.
-            self._random = list(struct.unpack("=256Q", secrets.token_bytes(256 * 8)))
-        return _spell((last << 64) | self._random.pop())
+            self._random = secrets.token_bytes(13 * 256).translate(_CHARACTERS).decode()
+            used = 0
+        self._used = end = used + 13
+        middle = _PAIRS[low << 4 | _FOUR_BITS[self._random[used]]]
+        return self._beginning + middle + self._random[used + 1 : end]
 
 
 def derived(*parts: str) -> str:
@@ -86,20 +97,17 @@ def following(kind: str, source: str) -> str:
 
 def _spell(number: int) -> str:
     """128 bits in 26 characters of Crockford's base 32: text order is number order."""
-    # Written out, and in pieces that fit a machine word: every event and every row gets an id.
-    pairs, high, low = _PAIRS, number >> 70, number >> 20 & _FIFTY_BITS
+    return _pairs(number >> 70) + _pairs(number >> 10 & _SIXTY_BITS) + _PAIRS[number & 1023]
+
+
+def _pairs(number: int) -> str:
+    """60 bits in 12 characters. Written out, for every event and every row gets an id."""
+    pairs = _PAIRS
     return (
-        pairs[high >> 50]
-        + pairs[high >> 40 & 1023]
-        + pairs[high >> 30 & 1023]
-        + pairs[high >> 20 & 1023]
-        + pairs[high >> 10 & 1023]
-        + pairs[high & 1023]
-        + pairs[low >> 40]
-        + pairs[low >> 30 & 1023]
-        + pairs[low >> 20 & 1023]
-        + pairs[low >> 10 & 1023]
-        + pairs[low & 1023]
+        pairs[number >> 50]
+        + pairs[number >> 40 & 1023]
+        + pairs[number >> 30 & 1023]
+        + pairs[number >> 20 & 1023]
         + pairs[number >> 10 & 1023]
         + pairs[number & 1023]
     )

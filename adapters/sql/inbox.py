@@ -14,7 +14,7 @@ from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import counters, inbox
-from adapters.sql.threads import thread_of, thread_values
+from adapters.sql.threads import thread_of
 from adapters.sql.transaction import Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import InboxId
@@ -197,8 +197,14 @@ def _position_of(cursor: Cursor) -> dict[str, Value]:
     return {"name": _CURSOR + cursor.name, "value": cursor.value}
 
 
+_PENDING_WORD = _State.PENDING.value
+_LANES = {lane: lane.value for lane in Lane}
+"""A member's `value` is looked up by Python code, and this is done for each event."""
+
+
 def _row(received: Received) -> dict[str, Value]:
     inbound = received.inbound
+    channel = inbound.thread.channel
     said = _Said(sender=inbound.sender, sent_at=inbound.sent_at)
     match inbound.body:
         case Message() as message:
@@ -217,11 +223,14 @@ def _row(received: Received) -> dict[str, Value]:
             said.unknown = unknown
     return {
         "id": received.id,
-        **thread_values(inbound.thread),
+        "platform": channel.platform,
+        "workspace": channel.workspace,
+        "channel": channel.channel,
+        "root": inbound.thread.root,
         "event_key": inbound.event_key,
         "content_key": inbound.content_key or None,
-        "lane": received.lane.value,
-        "state": _State.PENDING.value,
+        "lane": _LANES[received.lane],
+        "state": _PENDING_WORD,
         "body": encode(said),
         "received_at": micros(received.received_at),
     }
