@@ -1,8 +1,10 @@
 """What a process does again and again: schedules, signs of life, take-overs, retention."""
 
+import asyncio
 import logging
 from datetime import timedelta
 
+from bot.slot import SILENT_AFTER, Slot
 from bot.wiring import Desk
 from runtime.claims import AHEAD
 from runtime.errors import StorageUnavailable
@@ -15,10 +17,8 @@ LOOK_EVERY = 30.0
 LOOK_EVERY_AMONG_MANY = 1.0
 """The same where other processes make schedules, of which no wake-up tells this one."""
 BEAT_EVERY = 3.0
-"""Seconds between signs of life of a process among many."""
-SILENT_AFTER = timedelta(seconds=9)
-"""Without a sign of life for this long a process is dead, and one of its role takes its work up:
-with `BEAT_EVERY` and the time that takes, within 15 s."""
+"""Seconds between signs of life of a process among many. One of the role of a process that gives
+none for `SILENT_AFTER` takes its work up: with the time that takes, within 15 s."""
 REFRESH_PEOPLE_EVERY = 5.0
 """Seconds between looks who was linked, or is no longer, by another process."""
 POLL_OUTBOX = 0.25
@@ -58,14 +58,44 @@ class Duties:
         self._ticker = ticker
         self._signs = _Signs()
         self._taken: set[str] = set()
+        self._slot = Slot(
+            self._parts.slot,
+            self._parts.role,
+            workers=self._parts.store.workers,
+            clock=self._parts.clock,
+            ids=self._parts.ids,
+        )
+        self._lost = asyncio.Event()
 
     async def appear(self) -> None:
-        """Give the first sign of life, before this process takes up what its slot left.
+        """Take the slot, and give signs of life, before this process takes up what its slot left.
 
         From then on no other process takes that up at the same time.
+
+        Raises:
+            ConfigurationError: a living process has the slot.
         """
         if not self._parts.alone:
-            await self._beat()
+            await self._slot.take()
+            self._signs.note(self._parts.clock.monotonic())
+            self._ticker.every(BEAT_EVERY, "process.beat", self._beat)
+        self._ticker.start()
+
+    async def leave(self) -> None:
+        """Let go of the slot, as the last thing that is done."""
+        try:
+            await self._slot.leave()
+        except StorageUnavailable as error:
+            log.warning("slot.not_left", extra={"why": str(error)})
+
+    async def until_lost(self) -> None:
+        """Wait, most often for ever, until another process has the slot.
+
+        Raises:
+            ConfigurationError: it has.
+        """
+        await self._lost.wait()
+        raise await self._slot.lost()
 
     async def recover(self) -> None:
         """Take up what an earlier life of this process left."""
@@ -92,12 +122,10 @@ class Duties:
             every(FORGET_EVERY, "inbox.forget", self._forget)
         if not self._parts.alone:
             every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.roster.refresh)
-            every(BEAT_EVERY, "process.beat", self._beat)
             every(BEAT_EVERY, "process.take_over", self._take_over)
             if self._desk.delivers:
                 every(POLL_OUTBOX, "outbox.poll", self._poll)
                 every(SWEEP_EVERY, "inbox.sweep", self._sweep)
-        self._ticker.start()
 
     async def stop(self) -> None:
         """Keep time no more."""
@@ -127,10 +155,10 @@ class Duties:
 
     async def _beat(self) -> None:
         """Give a sign of life."""
-        now = self._parts.clock.now()
-        sign = Worker(slot=self._parts.slot, role=self._parts.role, seen_at=now)
-        await self._parts.store.workers.beat(sign)
-        self._signs.note(self._parts.clock.monotonic())
+        if await self._slot.beat():
+            self._signs.note(self._parts.clock.monotonic())
+        else:
+            self._lost.set()
 
     async def _take_over(self) -> None:
         """Take up the work of processes of this role that give no sign of life.

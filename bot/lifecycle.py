@@ -78,6 +78,9 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         stack.callback(desk.mailboxes.close)
         duties = Duties(desk, opened.ticker)
         await duties.appear()
+        stack.push_async_callback(duties.leave)
+        stack.push_async_callback(duties.stop)
+        stack.callback(tasks.create_task(duties.until_lost()).cancel)
         await desk.parts.durable.open()
         stack.push_async_callback(desk.parts.durable.close)
         # First, and alone: whatever is found `SENDING` now, an earlier life was sending.

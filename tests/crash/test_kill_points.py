@@ -48,6 +48,7 @@ ELSEWHERE = {
     "durable.close": "the end",
     "workers.beat": "a sign of life every three seconds, on every course",
     "workers.silent": "the same",
+    "workers.let_go": "the end",
 }
 """What is called on a course and is no point of it."""
 

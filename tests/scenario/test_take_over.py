@@ -1,8 +1,9 @@
 """Several processes over one store: who takes up whose work, and when nobody does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from bot.lifecycle import working
 from bot.parts import Opened
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
-from runtime.errors import Retryable
+from runtime.errors import ConfigurationError, Retryable
 from runtime.ids import AgentName, RunId, TimeOrderedIds
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState
@@ -206,3 +207,58 @@ async def test_the_planned_times_that_a_dead_clock_left_are_carried_out_by_anoth
         await peer.store.schedules.add_occurrence(due)
         await peer.clock.advance(15.0)
         assert await peer.durable.state(RunId("r1")) is not None
+
+
+async def test_a_second_process_of_the_same_name_is_refused_and_the_first_works_on() -> None:
+    first = Peer()
+    second = Peer(clock=first.clock)
+    second.store = first.store
+
+    async def start() -> BaseException | None:
+        try:
+            async with second.running():
+                return None
+        except ExceptionGroup as group:
+            [error] = group.exceptions
+            return error
+
+    async with first.running(), asyncio.TaskGroup() as tasks:
+        starting = tasks.create_task(start())
+        await first.clock.advance(5.0)
+        assert starting.done()
+        await first.clock.advance(20.0)
+    error = starting.result()
+    assert isinstance(error, ConfigurationError)
+    assert "the name web-0 is in use" in str(error)
+    assert second.durable.asked == []
+
+
+async def test_a_process_whose_name_another_has_ends() -> None:
+    peer = Peer()
+
+    async def live() -> None:
+        async with peer.running():
+            held = await peer.store.workers.get("web-0")
+            assert held is not None
+            await peer.store.workers.let_go(held)
+            await peer.store.workers.beat(replace(held, life="another"))
+            await peer.clock.advance(60.0)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        await live()
+    [error] = ended.value.exceptions
+    assert isinstance(error, ConfigurationError)
+    assert "It ends, so that nothing is done twice" in str(error)
+    now = await peer.store.workers.get("web-0")
+    assert now is not None
+    assert now.life == "another"
+
+
+async def test_a_process_that_ended_in_order_can_be_started_again_at_once() -> None:
+    peer = Peer()
+    async with peer.running():
+        pass
+    again = Peer(clock=peer.clock)
+    again.store = peer.store
+    async with again.running():
+        pass
