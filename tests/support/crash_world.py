@@ -19,7 +19,7 @@ import aiohttp
 import psycopg
 
 from bot.role import Role
-from runtime.ids import derived
+from runtime.ids import derived, following
 from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan
@@ -321,7 +321,7 @@ class World:
         lost, twice, given_up = [], [], 0
         for said in self.said:
             mine = turns.get((said.channel, said.ts), [])
-            answered = [turn for turn in mine if posts[derived("answer", turn)]]
+            answered = [turn for turn in mine if posts[following("answer", turn)]]
             if not answered:
                 lost.append(said.mark)
             if len(mine) > 1 or any(logged[turn] > 1 for turn in mine):
