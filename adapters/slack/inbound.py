@@ -1,13 +1,15 @@
 """What a signed request of Slack means. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from adapters.slack import wire
+from adapters.slack.forms import submitted
+from adapters.slack.happenings import SLACK, happened
 from runtime.errors import Malformed
-from runtime.ids import MessageId, Platform
+from runtime.ids import MessageId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import (
     ButtonPress,
@@ -18,9 +20,10 @@ from runtime.model.events import (
     Message,
     Parsed,
 )
+from runtime.model.files import FileRef
 from runtime.model.wire import VerifiedRequest
 
-SLACK = Platform("slack")
+__all__ = ["SLACK", "SlackInbound", "action_name", "readable"]
 
 BOT = "bot"
 EDIT = "edit"
@@ -34,6 +37,8 @@ _TYPED = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 _EDITS = frozenset({"message_changed", "message_deleted", "message_replied"})
 _BOTS = frozenset({"bot_message"})
 _SLACKBOT = "USLACKBOT"
+_GONE = frozenset({"tombstone", "hidden_by_limit"})
+"""Modes of files of which nothing is left to fetch."""
 _LONGEST_QUOTE = 8_000
 
 _BRACKETED = re.compile(r"<([^<>]+)>")
@@ -56,41 +61,56 @@ class SlackInbound:
 
     def parse_event(self, request: VerifiedRequest) -> Parsed:
         """A request to `/slack/events`."""
-        envelope = wire.envelope(request.body, _KINDS)
+        return self.event(request.body, request.signed_at)
+
+    def event(self, body: bytes, at: datetime | None) -> Parsed:
+        """An event that was signed, or that came over our own socket, sent at about that time."""
+        envelope = wire.envelope(body, _KINDS)
         if envelope.type == "url_verification":
-            return Challenge(answer=_given(envelope.challenge, "challenge"))
+            return Challenge(answer=wire.given(envelope.challenge, "challenge"))
         event = envelope.event
         if envelope.type != "event_callback" or event is None or event.type not in _KINDS:
-            return Ignored(reason=UNKNOWN_KIND)
-        bot = _bot_of(envelope) or self._bot or next(iter(envelope.authed_users or ()), None)
+            return happened(body, bot=self._bot, at=at)
+        authed = next(iter(envelope.authed_users or ()), None)
+        bot = wire.bot_of(envelope.authorizations) or self._bot or authed
         reason = _why_ignored(event, bot)
         return Ignored(reason=reason) if reason else _said(envelope, event, bot)
 
     def parse_command(self, request: VerifiedRequest) -> Parsed:
         """A request to `/slack/commands`: the words behind `/nightdesk`."""
-        fields = wire.form(request.body)
+        return self.command(wire.form(request.body), request.signed_at)
+
+    def command(self, fields: Mapping[str, str], at: datetime | None) -> Parsed:
+        """A command by its fields, typed at about that time."""
         if "ssl_check" in fields:
             return Ignored(reason=SSL_CHECK)
-        team = _given(fields.get("team_id"), "team_id")
-        channel = _given(fields.get("channel_id"), "channel_id")
-        if request.signed_at is None:
+        team = wire.given(fields.get("team_id"), "team_id")
+        channel = wire.given(fields.get("channel_id"), "channel_id")
+        if at is None:
             raise Malformed("the request has no time")
         return Inbound(
-            event_key=_key("command", fields.get("trigger_id")),
+            event_key=wire.key("command", fields.get("trigger_id")),
             # Slack does not take slash commands in threads: the channel itself is the place.
             thread=ThreadRef(ChannelRef(SLACK, team, channel)),
-            sender=Principal(SLACK, team, _given(fields.get("user_id"), "user_id")),
+            sender=Principal(SLACK, team, wire.given(fields.get("user_id"), "user_id")),
             body=Command(
                 text=readable(fields.get("text", "")).strip(),
                 reply_url=fields.get("response_url", ""),
+                trigger=fields.get("trigger_id", ""),
             ),
-            sent_at=request.signed_at,
+            sent_at=at,
         )
 
     def parse_interaction(self, request: VerifiedRequest) -> Parsed:
-        """A request to `/slack/interactivity`: a button of ours."""
-        payload = _given(wire.form(request.body).get("payload"), "payload")
-        pressed = wire.interaction(payload.encode("utf-8", "surrogatepass"))
+        """A request to `/slack/interactivity`: a button of ours, or a form."""
+        payload = wire.given(wire.form(request.body).get("payload"), "payload")
+        return self.interaction(payload.encode("utf-8", "surrogatepass"), request.signed_at)
+
+    def interaction(self, body: bytes, at: datetime | None) -> Parsed:
+        """A press or a form, at about that time."""
+        pressed = wire.interaction(body)
+        if pressed.type == "view_submission" and at is not None:
+            return submitted(pressed, at=at)
         if pressed.type != "block_actions":
             return Ignored(reason=UNKNOWN_KIND)
         action = pressed.actions[0] if pressed.actions else None
@@ -151,9 +171,9 @@ def _why_ignored(event: wire.Event, bot: str | None) -> str:
 
 def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inbound:
     """What a person typed."""
-    channel, ts = _given(event.channel, "channel"), _given(event.ts, "ts")
+    channel, ts = wire.given(event.channel, "channel"), wire.given(event.ts, "ts")
     direct = event.channel_type == "im" or channel.startswith("D")
-    team = _given(envelope.team_id, "team_id")
+    team = wire.given(envelope.team_id, "team_id")
     user_team = event.user_team or event.source_team or event.team or team
     text = event.text or ""
     mention = _mention(bot) if bot and f"<@{bot}" in text else None
@@ -162,7 +182,7 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
         # have to be one. It also grows with time, which an index likes better than chance.
         event_key=f"{channel}:{ts}",
         thread=ThreadRef(
-            _channel(_installed(envelope) or team, channel),
+            _channel(wire.installed(envelope.authorizations) or team, channel),
             event.thread_ts or ("" if direct else ts),
         ),
         sender=_person(user_team, event.user or ""),
@@ -172,6 +192,7 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
             direct=direct,
             mentioned=mention is not None or event.type == "app_mention",
             quoted=tuple(_quoted(event)) if event.attachments or event.files else (),
+            files=tuple(_files(event.files)) if event.files else (),
         ),
         sent_at=_time(ts),
     )
@@ -184,41 +205,27 @@ def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
     message_ts = container.message_ts or message.ts
     if not channel or not message_ts:
         return Ignored(reason=UNKNOWN_KIND)  # on the home tab or in a dialog, where we have none
-    team = _given((pressed.team or wire.Team()).id, "team")
+    team = wire.given((pressed.team or wire.Team()).id, "team")
     user = pressed.user or wire.User()
-    user_id = _given(user.id, "user")
+    user_id = wire.given(user.id, "user")
     # A private message is in nobody's history, so nothing can hang from it.
     own_root = "" if container.is_ephemeral or channel.startswith("D") else message_ts
-    action_ts = _given(action.action_ts, "action_ts")
+    action_ts = wire.given(action.action_ts, "action_ts")
     return Inbound(
-        event_key=_key(team, user_id, message_ts, action.action_id, action_ts),
+        event_key=wire.key(team, user_id, message_ts, action.action_id, action_ts),
         thread=ThreadRef(
             ChannelRef(SLACK, team, channel), container.thread_ts or message.thread_ts or own_root
         ),
         sender=Principal(SLACK, user.team_id or team, user_id),
         body=ButtonPress(
-            action=action_name(_given(action.action_id, "action_id")),
+            action=action_name(wire.given(action.action_id, "action_id")),
             value=action.value or "",
             message_id=MessageId(message_ts),
             reply_url=pressed.response_url or "",
+            trigger=pressed.trigger_id or "",
         ),
         sent_at=_time(action_ts),
     )
-
-
-def _bot_of(envelope: wire.Envelope) -> str | None:
-    """Our bot's user, as the event names it; never the person who installed the app."""
-    for authorization in envelope.authorizations or ():
-        if authorization.user_id and authorization.is_bot is not False:
-            return authorization.user_id
-    return None
-
-
-def _installed(envelope: wire.Envelope) -> str | None:
-    """The workspace that installed the app: in a shared channel the sender's may be another."""
-    for authorization in envelope.authorizations or ():
-        return authorization.team_id
-    return None
 
 
 def _quoted(event: wire.Event) -> Iterator[str]:
@@ -242,6 +249,21 @@ def _quoted(event: wire.Event) -> Iterator[str]:
             yield f"file: {readable(name)}"[:_LONGEST_QUOTE]
 
 
+def _files(files: Sequence[wire.File]) -> Iterator[FileRef]:
+    """The files, but for those that Slack deleted or hides."""
+    for file in files:
+        handle = file.url_private_download or file.url_private or file.id
+        if handle and file.mode not in _GONE:
+            name = readable(file.name or file.title or "").replace("\\", "/")
+            size = file.size if file.size is not None and file.size >= 0 else None
+            yield FileRef(
+                handle=handle,
+                name=name.rpartition("/")[2],
+                media_type=file.mimetype or "",
+                size=size,
+            )
+
+
 @lru_cache(maxsize=4096)
 def _channel(team: str, channel: str) -> ChannelRef:
     """The channel. Few of them are spoken in often, and this is on the way of every message."""
@@ -261,20 +283,6 @@ def _mention(bot: str) -> re.Pattern[str]:
 def _without(mention: re.Pattern[str], text: str) -> str:
     """The text with one space for each mention and the spaces around it."""
     return " ".join([part.strip(" \t") for part in mention.split(text)])
-
-
-def _given(value: str | None, name: str) -> str:
-    if not value or "\0" in value:
-        raise Malformed(f"the request has no {name}")
-    return value
-
-
-def _key(*parts: str | None) -> str:
-    present = [part for part in parts if part]
-    key = ":".join(present)
-    if len(present) < len(parts) or "\0" in key:
-        raise Malformed("the request lacks an id")
-    return key
 
 
 def _time(ts: str) -> datetime:

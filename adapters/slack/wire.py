@@ -9,6 +9,7 @@ there is no second reader whom it could deceive.
 """
 
 import re
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
@@ -25,11 +26,11 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 T = TypeVar("T")
 
 
-class _Shape(msgspec.Struct, frozen=True, gc=False):
+class Shape(msgspec.Struct, frozen=True, gc=False):
     """A part of a request."""
 
 
-class Authorization(_Shape, frozen=True):
+class Authorization(Shape, frozen=True):
     """For whom the event was delivered: our bot user, and the workspace that installed it."""
 
     team_id: str | None = None
@@ -37,14 +38,14 @@ class Authorization(_Shape, frozen=True):
     is_bot: bool | None = None
 
 
-class Field(_Shape, frozen=True):
+class Field(Shape, frozen=True):
     """A line of an attachment."""
 
     title: str | None = None
     value: str | None = None
 
 
-class Attachment(_Shape, frozen=True):
+class Attachment(Shape, frozen=True):
     """What hangs under a message and was not typed: a shared message, a preview."""
 
     pretext: str | None = None
@@ -56,20 +57,26 @@ class Attachment(_Shape, frozen=True):
     fields: list[Field] | None = None
 
 
-class File(_Shape, frozen=True):
-    """A file that was sent along."""
+class File(Shape, frozen=True):
+    """A file that was sent along. Of one from another organisation there is only the id."""
 
+    id: str | None = None
     name: str | None = None
     title: str | None = None
+    mimetype: str | None = None
+    size: int | None = None
+    mode: str | None = None
+    url_private_download: str | None = None
+    url_private: str | None = None
 
 
-class Edited(_Shape, frozen=True):
+class Edited(Shape, frozen=True):
     """Present where the message is not as it was first sent."""
 
     ts: str | None = None
 
 
-class Event(_Shape, frozen=True):
+class Event(Shape, frozen=True):
     """What happened: `app_mention`, `message` and its subtypes, or something else."""
 
     type: str = ""
@@ -90,13 +97,13 @@ class Event(_Shape, frozen=True):
     files: list[File] | None = None
 
 
-class _Kind(_Shape, frozen=True):
+class Kind(Shape, frozen=True):
     """Only what kind of event it is: the others have fields of the same names and other types."""
 
     type: str = ""
 
 
-class Envelope(_Shape, frozen=True):
+class Envelope(Shape, frozen=True):
     """A request of the Events API."""
 
     type: str
@@ -109,33 +116,33 @@ class Envelope(_Shape, frozen=True):
     event: Event | None = None
 
 
-class _OtherEnvelope(_Shape, frozen=True):
+class _OtherEnvelope(Shape, frozen=True):
     """A request of the Events API whose event is of another shape."""
 
     type: str
-    event: _Kind
+    event: Kind
 
 
-class Team(_Shape, frozen=True):
+class Team(Shape, frozen=True):
     """The workspace in which a button was pressed."""
 
     id: str | None = None
 
 
-class User(_Shape, frozen=True):
+class User(Shape, frozen=True):
     """Who pressed it."""
 
     id: str | None = None
     team_id: str | None = None
 
 
-class Channel(_Shape, frozen=True):
+class Channel(Shape, frozen=True):
     """Where."""
 
     id: str | None = None
 
 
-class Container(_Shape, frozen=True):
+class Container(Shape, frozen=True):
     """What the button is on."""
 
     type: str | None = None
@@ -145,14 +152,14 @@ class Container(_Shape, frozen=True):
     is_ephemeral: bool | None = None
 
 
-class PressedOn(_Shape, frozen=True):
+class PressedOn(Shape, frozen=True):
     """The message that the button is on; absent for a private one."""
 
     ts: str | None = None
     thread_ts: str | None = None
 
 
-class Action(_Shape, frozen=True):
+class Action(Shape, frozen=True):
     """The button."""
 
     type: str | None = None
@@ -161,10 +168,34 @@ class Action(_Shape, frozen=True):
     action_ts: str | None = None
 
 
-class Interaction(_Shape, frozen=True):
+class FormAnswer(Shape, frozen=True):
+    """What was written in one field."""
+
+    value: str | None = None
+
+
+class ViewState(Shape, frozen=True):
+    """What was written in a form: by the block's id, then by the field's."""
+
+    values: dict[str, dict[str, FormAnswer]] | None = None
+
+
+class View(Shape, frozen=True):
+    """A form that was filled in."""
+
+    id: str | None = None
+    hash: str | None = None
+    callback_id: str | None = None
+    private_metadata: str | None = None
+    state: ViewState | None = None
+
+
+class Interaction(Shape, frozen=True):
     """A request of interactivity, as its form field `payload` holds it."""
 
     type: str
+    trigger_id: str | None = None
+    view: View | None = None
     team: Team | None = None
     user: User | None = None
     channel: Channel | None = None
@@ -177,6 +208,7 @@ class Interaction(_Shape, frozen=True):
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _OTHER = msgspec.json.Decoder(_OtherEnvelope)
 _INTERACTION = msgspec.json.Decoder(Interaction)
+_FIELDS = msgspec.json.Decoder(dict[str, str | bool | int | float | None])
 
 
 def envelope(body: bytes, kinds: frozenset[str]) -> Envelope:
@@ -189,12 +221,61 @@ def envelope(body: bytes, kinds: frozenset[str]) -> Envelope:
     try:
         return _ENVELOPE.decode(body)
     except msgspec.ValidationError as error:
-        other = _decode(_OTHER, body)
+        other = decode(_OTHER, body)
         if other.event.type in kinds:
             raise Malformed(f"the event cannot be read: {error}") from error
         return Envelope(other.type)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
+
+
+def fields_of(body: bytes) -> dict[str, str]:
+    """Read a command as Socket Mode delivers it: the fields of the form as JSON.
+
+    Raises:
+        Malformed: it is none.
+    """
+    refuse_loose(body)
+    return {name: v for name, v in decode(_FIELDS, body).items() if isinstance(v, str)}
+
+
+def bot_of(authorizations: Sequence[Authorization] | None) -> str | None:
+    """Our bot's user, as the event names it; never the person who installed the app."""
+    for authorization in authorizations or ():
+        if authorization.user_id and authorization.is_bot is not False:
+            return authorization.user_id
+    return None
+
+
+def installed(authorizations: Sequence[Authorization] | None) -> str | None:
+    """The workspace that installed the app: in a shared channel the sender's may be another."""
+    for authorization in authorizations or ():
+        return authorization.team_id
+    return None
+
+
+def given(value: str | None, name: str) -> str:
+    """The value of a field that must be there.
+
+    Raises:
+        Malformed: it is not.
+    """
+    if not value or "\0" in value:
+        raise Malformed(f"the request has no {name}")
+    return value
+
+
+def key(*parts: str | None) -> str:
+    """The key of a delivery, from ids that must all be there.
+
+    Raises:
+        Malformed: one is not.
+    """
+    present = [part for part in parts if part]
+    joined = ":".join(present)
+    if len(present) < len(parts) or "\0" in joined:
+        raise Malformed("the request lacks an id")
+    return joined
 
 
 def interaction(body: bytes) -> Interaction:
@@ -204,7 +285,7 @@ def interaction(body: bytes) -> Interaction:
         Malformed: it is none.
     """
     refuse_loose(body)
-    return _decode(_INTERACTION, body)
+    return decode(_INTERACTION, body)
 
 
 def form(body: bytes) -> dict[str, str]:
@@ -253,12 +334,18 @@ def _plain(value: str) -> str:
     return unquote_plus(value, errors="strict") if "%" in value or "+" in value else value
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    """Decode a body that `refuse_loose` has let through.
+
+    Raises:
+        Malformed: it is not of that shape.
+    """
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
-def _unreadable(error: Exception) -> Malformed:
+def unreadable(error: Exception) -> Malformed:
+    """The error of a body that cannot be read."""
     return Malformed(f"the body cannot be read: {error}")
