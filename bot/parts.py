@@ -25,12 +25,15 @@ from gateway.commands.forms import FORMS
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
 from runtime.ids import IdSource, ModelName, Platform, TimeOrderedIds
+from runtime.model.files import OutFile
 from runtime.model.team import Team
 from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
 
 log = logging.getLogger("nightdesk.parts")
 
 TERMINAL = Platform("terminal")
+ONE_WAY = (Platform("email"), Platform("webhook"), Platform("file"))
+"""Channels of these only take messages."""
 
 
 class Listener(Protocol):
@@ -87,7 +90,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 role=role,
             )
         )
-        platforms = await _open_platforms(settings, clock, stack)
+        platforms = await _open_platforms(settings, clock, stack, store)
         chats = {platform.chat.platform: platform.chat for platform in platforms}
         routes = [route for platform in platforms for route in platform.routes]
         terminal = _terminal(settings, role, ids)
@@ -119,12 +122,26 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
 
 
 async def _open_platforms(
-    settings: Settings, clock: Clock, stack: AsyncExitStack
+    settings: Settings, clock: Clock, stack: AsyncExitStack, store: Store
 ) -> list[OpenPlatform]:
-    """Connect to every platform that is configured."""
+    """Connect to every platform that is configured; what is not used is not loaded."""
+
+    async def read(file: OutFile) -> bytes:
+        return await store.files.read(file.id)
+
     platforms: list[OpenPlatform] = []
     if settings.slack is not None:
         platforms.append(await stack.enter_async_context(open_slack(settings.slack, clock)))
+    used = {rule.ref.platform for rule in settings.team.channels}
+    if used & set(ONE_WAY):
+        from bot import oneway  # noqa: PLC0415 - what is not used is not loaded
+
+        if settings.email is not None:
+            platforms.append(oneway.open_email(settings.email, clock, read))
+        if settings.webhook is not None:
+            webhook = oneway.open_webhook(settings.webhook, clock, read)
+            platforms.append(await stack.enter_async_context(webhook))
+        platforms.append(oneway.open_file(settings.data_dir, clock, read))
     return platforms
 
 

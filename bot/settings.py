@@ -22,6 +22,7 @@ from runtime.model.team import Team
 
 __all__ = [
     "OFFLINE",
+    "EmailSettings",
     "HttpSettings",
     "LogFormat",
     "LogLevel",
@@ -29,6 +30,7 @@ __all__ = [
     "Secret",
     "Settings",
     "SlackSettings",
+    "WebhookSettings",
     "find_config",
     "load_settings",
     "write_first_config",
@@ -76,6 +78,40 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmailSettings:
+    """Where mail is handed in.
+
+    Attributes:
+        host: the server's name.
+        port: its port.
+        tls: how the line is encrypted: `implicit` from the start, `starttls`, or `none`.
+        user: the account, or empty for none.
+        password: its password; None for none.
+        sender: the address that messages come from.
+    """
+
+    host: str
+    port: int
+    tls: str
+    user: str
+    password: Secret | None
+    sender: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """How to call what the team lists.
+
+    Attributes:
+        secret: signs every request.
+        allow_private: addresses of private networks may be called too.
+    """
+
+    secret: Secret
+    allow_private: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """A language model.
 
@@ -104,6 +140,8 @@ class Settings:
         team: what the team decides; each agent's model is a key of `models` or `OFFLINE`.
         models: the language models by name.
         slack: how to talk with Slack; None where it is not connected.
+        email: where mail is handed in; None where there are no e-mail channels.
+        webhook: how webhooks are called; None where there are none.
         http: where the HTTP listener is.
         data_dir: the data folder, absolute; it may not exist yet.
         database_url: SQLAlchemy's address of the database; None for SQLite in the data folder.
@@ -120,6 +158,8 @@ class Settings:
     team: Team
     models: Mapping[ModelName, ModelSettings]
     slack: SlackSettings | None
+    email: EmailSettings | None
+    webhook: WebhookSettings | None
     http: HttpSettings
     data_dir: Path
     database_url: str | None = field(repr=False)  # it may hold a password
@@ -150,7 +190,8 @@ class Settings:
         """The value of every secret, for whoever keeps them out of the log."""
         url = urlsplit(self.database_url or "")
         passwords = [unquote(url.password or ""), *parse_qs(url.query).get("password", ())]
-        inside = (*_secrets_in(self.slack), *_secrets_in(self.models))
+        parts = (self.slack, self.email, self.webhook, self.models)
+        inside = [secret for part in parts for secret in _secrets_in(part)]
         return frozenset(secret for secret in (*passwords, *inside) if secret)
 
 

@@ -86,6 +86,13 @@ def _listen(value: object) -> Listen:
     return _LISTEN[value]
 
 
+def _heard(value: Listen, info: ValidationInfo) -> Listen:
+    platform: Platform | None = info.data.get("platform")
+    if platform in ids.ONE_WAY and value is not Listen.OFF:
+        raise ValueError(f"nobody writes to us from {platform}: leave it out")
+    return value
+
+
 def is_model(text: str) -> bool:
     """Whether it is written as provider/model."""
     return _MODEL.fullmatch(text) is not None
@@ -202,6 +209,7 @@ class MemberEntry(Entry):
     role: Annotated[MemberRole, BeforeValidator(_role), BeforeValidator(_text)] = MemberRole.MEMBER
     slack: Annotated[tuple[Principal, ...], BeforeValidator(_slack_people)] = ()
     terminal: Annotated[tuple[Principal, ...], BeforeValidator(_terminal_people)] = ()
+    timezone: Annotated[Text, AfterValidator(_zone)] | None = None
 
 
 class ChannelEntry(Entry):
@@ -210,7 +218,7 @@ class ChannelEntry(Entry):
     platform: Annotated[Platform, AfterValidator(_platform), BeforeValidator(_text)]
     id: Annotated[ChannelRef, BeforeValidator(_channel), BeforeValidator(_text)]
     name: Text = ""
-    listen: Annotated[Listen, BeforeValidator(_listen)] = Listen.OFF
+    listen: Annotated[Listen, AfterValidator(_heard), BeforeValidator(_listen)] = Listen.OFF
     proactive: Switch = False
     agent: Text = ""
 

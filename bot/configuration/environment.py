@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -80,6 +81,37 @@ def _signing_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _smtp_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    parts = urlsplit(text if is_url(text) else "")
+    if parts.scheme not in SMTP_PORTS or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(
+            'write "smtps://user:password@host" (encrypted from the start) or '
+            '"smtp://user:password@host:587" (STARTTLS); "smtp+plain://host:25" does not encrypt'
+        )
+    if parts.password and parts.scheme == "smtp+plain" and parts.hostname not in _HERE:
+        raise ValueError("a password is not sent over a line that is not encrypted: use smtps://")
+    return value
+
+
+def _sender(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,;]{1,64}@[A-Za-z0-9.-]{1,253}", value):
+        raise ValueError('write an address alone, such as "nightdesk@example.org"')
+    return value
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _LEAST_SECRET:
+        raise ValueError(f"write at least {_LEAST_SECRET} characters that nobody can guess")
+    return value
+
+
+SMTP_PORTS = {"smtps": 465, "smtp": 587, "smtp+plain": 25}
+"""How the line is encrypted, and the port where none is given."""
+_HERE = {"localhost", "127.0.0.1", "::1"}
+_LEAST_SECRET = 20
+
+
 def _host(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", value):
         raise ValueError("write an address alone, such as 127.0.0.1, 0.0.0.0 or ::1")
@@ -126,6 +158,20 @@ class SlackPart(_Part):
     base_url: Address = "https://slack.com/api"
 
 
+class EmailPart(_Part):
+    """`NIGHTDESK_EMAIL__…`."""
+
+    smtp_url: Annotated[SecretStr, AfterValidator(_smtp_url)] | None = None
+    sender: Annotated[str, AfterValidator(_sender)] | None = None
+
+
+class WebhookPart(_Part):
+    """`NIGHTDESK_WEBHOOK__…`."""
+
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    allow_private: Annotated[bool, BeforeValidator(_yes_or_no)] = False
+
+
 class HttpPart(_Part):
     """`NIGHTDESK_HTTP__…`."""
 
@@ -156,6 +202,8 @@ class Environment(BaseSettings):
     config: Path | None = None
     http: HttpPart = HttpPart()
     slack: SlackPart = SlackPart()
+    email: EmailPart = EmailPart()
+    webhook: WebhookPart = WebhookPart()
     model: str | None = None
     model_api_key: SecretStr | None = None
     model_base_url: Address | None = None
@@ -183,6 +231,8 @@ _SECRETS = (
     "NIGHTDESK_SLACK__SIGNING_SECRET",
     "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
     "NIGHTDESK_SLACK__BOT_TOKEN",
+    "NIGHTDESK_EMAIL__SMTP_URL",
+    "NIGHTDESK_WEBHOOK__SECRET",
     "NIGHTDESK_MODEL_API_KEY",
     "NIGHTDESK_DATABASE_URL",
 )

@@ -5,6 +5,7 @@ types"); their length is not promised.
 """
 
 import re
+from urllib.parse import urlsplit
 
 from adapters.terminal import rooms
 from runtime.ids import Platform
@@ -12,7 +13,12 @@ from runtime.model.address import ChannelRef, Principal
 
 SLACK = Platform("slack")
 TERMINAL = rooms.PLATFORM
-PLATFORMS = (SLACK, TERMINAL)
+EMAIL = Platform("email")
+WEBHOOK = Platform("webhook")
+FILE = Platform("file")
+ONE_WAY = (EMAIL, WEBHOOK, FILE)
+"""Channels of these only take messages: nobody writes to us from there."""
+PLATFORMS = (SLACK, TERMINAL, *ONE_WAY)
 
 _SLACK_CHANNEL = (
     'a channel is named by its id here, such as "C0123ABCD" (Slack: channel details, at the bottom)'
@@ -33,6 +39,14 @@ _TERMINAL_USER = 'a person at the terminal is a short lower-case word, such as "
 _TERMINAL_CHANNEL = 'a terminal channel is a short lower-case word without "#", such as "ops"'
 _TERMINAL_DIRECT = "that is the direct message, which is always there: choose another id"
 
+_EMAIL_CHANNEL = 'an e-mail channel is an address alone, such as "ops@example.org"'
+_FILE_CHANNEL = (
+    'a file is a short lower-case word, such as "night", for the file night.md in the data folder'
+)
+_WEBHOOK_CHANNEL = 'a webhook is a web address, such as "https://ci.example.org/nightdesk"'
+
+# One mailbox (RFC 5321, section 4.1.2) in its common form: no quotes, no comments, no list.
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -67,6 +81,8 @@ def channel(platform: Platform, text: str, *, slack_workspace_id: str) -> Channe
     Raises:
         ValueError: it names none there; the message says what would.
     """
+    if platform in ONE_WAY:
+        return ChannelRef(platform, "", _one_way(platform, text))
     if platform == TERMINAL:
         if not _WORD.fullmatch(text):
             raise ValueError(_TERMINAL_CHANNEL)
@@ -75,6 +91,30 @@ def channel(platform: Platform, text: str, *, slack_workspace_id: str) -> Channe
         return ChannelRef(TERMINAL, rooms.WORKSPACE, text)
     workspace, here = _slack(text, "CGD", _SLACK_CHANNEL, slack_workspace_id)
     return ChannelRef(SLACK, workspace, here)
+
+
+def _one_way(platform: Platform, text: str) -> str:
+    if platform == EMAIL:
+        if not _MAIL_ADDRESS.fullmatch(text):
+            raise ValueError(_EMAIL_CHANNEL)
+        return text
+    if platform == FILE:
+        if not _WORD.fullmatch(text):
+            raise ValueError(_FILE_CHANNEL)
+        return text
+    if not _is_web_address(text):
+        raise ValueError(_WEBHOOK_CHANNEL)
+    return text
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    good = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+    return good and "@" not in parts.netloc
 
 
 def _slack(text: str, kinds: str, otherwise: str, default_workspace: str) -> tuple[str, str]:

@@ -48,6 +48,9 @@ _ELSEWHERE: Mapping[str, str] = {
     "slack.signing_secret": "NIGHTDESK_SLACK__SIGNING_SECRET",
     "slack.previous_signing_secret": "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
     "slack.base_url": "NIGHTDESK_SLACK__BASE_URL",
+    "email.smtp_url": "NIGHTDESK_EMAIL__SMTP_URL",
+    "email.sender": "NIGHTDESK_EMAIL__SENDER",
+    "webhook.secret": "NIGHTDESK_WEBHOOK__SECRET",
     "http": "NIGHTDESK_HTTP__HOST and NIGHTDESK_HTTP__PORT",
     "data_dir": "NIGHTDESK_DATA_DIR",
     "database_url": "NIGHTDESK_DATABASE_URL",
@@ -140,7 +143,14 @@ class _Reader:
                 for who in getattr(entry, platform):
                     self._once(seen, who, here, f"{who.user} is the same person as in")
             principals = (*entry.slack, *entry.terminal)
-            members.append(Member(name=entry.name, role=entry.role, principals=principals))
+            members.append(
+                Member(
+                    name=entry.name,
+                    role=entry.role,
+                    principals=principals,
+                    zone=entry.timezone or "",
+                )
+            )
         return tuple(members)
 
     def _channels(self, agents: Sequence[Agent]) -> tuple[ChannelRule, ...]:
