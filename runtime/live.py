@@ -1,9 +1,8 @@
-"""What a person sees while a turn runs: a status line, then the answer as it grows."""
+"""What a person sees while a turn runs: the answer as it grows."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 
 from runtime.clock import Clock
@@ -23,8 +22,6 @@ Troubles = tuple[BaseException | None]
 Aside = Callable[[Coroutine[None, None, Troubles]], asyncio.Task[Troubles]]
 """Does work in a task of its own, which never raises."""
 
-STATUS_AFTER = 0.4
-"""Seconds before the status line: a quick answer needs none."""
 LOOK_EVERY = 1.0
 """Seconds between two looks whether the turn whose answer grows is still ours."""
 
@@ -136,24 +133,3 @@ class LiveAnswer:
 async def _told(work: Awaitable[None]) -> Troubles:
     """What the work raised, handed on as a value: it is the turn's trouble, and no other's."""
     return await asyncio.gather(work, return_exceptions=True)
-
-
-@contextmanager
-def thinking(
-    tasks: asyncio.TaskGroup, chat: ChatPort, thread: ThreadRef, clock: Clock
-) -> Iterator[None]:
-    """Show a status line in the thread while the block runs, unless it is quick.
-
-    The task belongs to `tasks`, a group that outlives the block, so that what the block raises is
-    not wrapped into a group of errors.
-    """
-
-    async def show() -> None:
-        await clock.sleep(STATUS_AFTER)
-        await chat.status(thread, "is thinking…")
-
-    task = tasks.create_task(show())
-    try:
-        yield
-    finally:
-        task.cancel()

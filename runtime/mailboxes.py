@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -57,6 +58,7 @@ class Mailboxes:
         self._queued = queued
         self._clock = clock
         self._activity = activity
+        # For a queue's workers; here a conversation has a place while it is in `_turning`.
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
         self._turning: dict[ConversationId, _Turning] = {}
         # In the order of their waking. Only ids: there may be very many after a long outage.
@@ -130,8 +132,10 @@ class Mailboxes:
     async def work(self, conversation: ConversationId) -> None:
         """Work the conversation's turns here and now, for a queue that keeps the order itself."""
         with self._activity.busy():
-            while await self._turn(conversation):
-                pass
+            worked = True
+            while worked:
+                async with self._places:
+                    worked = await self._turn(conversation)
 
     async def command(self, received: Received) -> None:
         """Carry out one row of the command lane here and now, for such a queue."""
@@ -184,12 +188,11 @@ class Mailboxes:
             self._fill()
 
     async def _turn(self, conversation: ConversationId) -> bool:
-        async with self._places:
-            return await until_stored(
-                lambda: self._turns.work(conversation),
-                clock=self._clock,
-                what=f"turn in {conversation}",
-            )
+        return await until_stored(
+            partial(self._turns.work, conversation),
+            clock=self._clock,
+            what=f"turn in {conversation}",
+        )
 
     def _line_up(self, conversation: ConversationId, received: Received) -> None:
         line = self._commands.get(conversation)

@@ -6,8 +6,8 @@ turn that died is taken up again from its log, by the same process or by another
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Coroutine
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,7 +15,7 @@ from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.hitches import Hitches
 from runtime.ids import ConversationId, MessageId, OutboxId, following
-from runtime.live import LiveAnswer, Troubles, closing_word, thinking
+from runtime.live import LiveAnswer, Troubles, closing_word
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
 from runtime.model.messages import Content, Reply
@@ -24,6 +24,7 @@ from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
 from runtime.outbox import Splitter, compose, whole
 from runtime.storing import until_stored
+from runtime.thinking import Thinking
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.turns")
@@ -58,12 +59,14 @@ class TurnRunner:
     def __init__(self, deps: TurnDeps) -> None:
         self._deps = deps
         self._tasks: asyncio.TaskGroup | None = None
+        self._thinking: Thinking | None = None
         self._asides: set[asyncio.Task[Troubles]] = set()
         self._hitches = Hitches(deps.chats, deps.clock)
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Show status lines from tasks of that group from now on."""
         self._tasks = tasks
+        self._thinking = Thinking(tasks, self._deps.clock)
 
     def close(self) -> None:
         """Cancel what turns left to be done beside them."""
@@ -86,10 +89,7 @@ class TurnRunner:
             raise
         if start is None:
             return False
-        async with self._counted(start.turn):
-            live = await self._live(start)
-            outcome = await self._attempt(start, live)
-            return outcome is not None and await self._finish(start.turn, outcome)
+        return await self._counted(start.turn, self._tried(start, shown=True)) is not None
 
     async def carry_out(self, start: TurnStart) -> Outcome | None:
         """Run a run's turn; the run delivers what comes of it. None where another owner has it.
@@ -97,17 +97,19 @@ class TurnRunner:
         Raises:
             StorageUnavailable: nothing could be stored; call again later.
         """
-        async with self._counted(start.turn):
-            outcome = await self._attempt(start, None)
-            if outcome is None or not await self._finish(start.turn, outcome):
-                return None
-            return outcome
+        return await self._counted(start.turn, self._tried(start, shown=False))
 
-    @asynccontextmanager
-    async def _counted(self, turn: Turn) -> AsyncIterator[None]:
-        """Count the block as a try of the turn only where it comes to an end, or a crash does."""
+    async def _tried(self, start: TurnStart, *, shown: bool) -> Outcome | None:
+        live = await self._live(start) if shown else None
+        outcome = await self._attempt(start, live)
+        if outcome is None or not await self._finish(start.turn, outcome):
+            return None
+        return outcome
+
+    async def _counted(self, turn: Turn, work: Awaitable[Outcome | None]) -> Outcome | None:
+        """Count the work as a try of the turn only where it comes to an end, or a crash does."""
         try:
-            yield
+            outcome = await work
         except Retryable:
             await self._hitches.met(turn, tries=1)
             raise
@@ -115,6 +117,7 @@ class TurnRunner:
             await self._hand_back(turn)
             raise
         self._hitches.over(turn.id)
+        return outcome
 
     async def _hand_back(self, turn: Turn) -> None:
         """The process ends in order, or the turn was stopped, which makes this nothing."""
@@ -251,9 +254,9 @@ class TurnRunner:
     def _shown(self, start: TurnStart) -> AbstractContextManager[None]:
         thread = start.turn.thread
         chat = self._deps.chats.get(thread.platform) if thread else None
-        if chat is None or thread is None or self._tasks is None:
+        if chat is None or thread is None or self._thinking is None:
             return nullcontext()
-        return thinking(self._tasks, chat, thread, self._deps.clock)
+        return self._thinking.during(chat, thread)
 
     async def _finish(self, turn: Turn, outcome: Outcome) -> bool:
         """End the turn with its outcome, once the database lets it; False where it was not ours.

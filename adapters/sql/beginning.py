@@ -14,7 +14,7 @@ from adapters.sql.inbox import FINISH, PENDING, RECEIVED, received_of
 from adapters.sql.recent import Log
 from adapters.sql.schema import bindings, conversations, inbox, turns
 from adapters.sql.threads import same_thread
-from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.transaction import Params, Row, Transaction, Value
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
 from runtime.model.address import Principal, ThreadRef
@@ -38,14 +38,31 @@ Not a full `FOR UPDATE`: that would wait for, and be waited for by, whoever just
 _open_turn = sa.and_(
     turns.c.conversation == conversations.c.id, turns.c.state == RUNNING, turns.c.run == NO_RUN
 )
-_PLACE = sa.select(
+_place = (
     conversations.c.agent,
     conversations.c.covered,
     conversations.c.title,
     log.last_of(conversations.c.id),
     sa.exists().where(_open_turn),
-).where(conversations.c.id == bindparam("this"))
-"""Finds, in one, all that the beginning of a turn depends on."""
+)
+_PLACE = sa.select(*_place).where(conversations.c.id == bindparam("this"))
+"""Finds where a conversation stands."""
+
+_waits = sa.and_(
+    same_thread(bindings, inbox), inbox.c.state == PENDING, inbox.c.lane == word(Lane.TURN)
+)
+_NEXT = (
+    sa.select(*_place, *RECEIVED)
+    .select_from(
+        conversations.outerjoin(bindings, bindings.c.conversation == conversations.c.id).outerjoin(
+            inbox, _waits
+        )
+    )
+    .where(conversations.c.id == bindparam("this"))
+    .order_by(inbox.c.id.nulls_last())
+    .limit(1)
+)
+"""Finds, in one, where a conversation stands and the message that its next turn is for."""
 
 TURN = (
     turns.c.id,
@@ -81,19 +98,6 @@ _TAKE_UP_RUN = (
 _KNOWN = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
 """Tells a run's turn that ended from one that was never begun."""
 
-_OLDEST = (
-    sa.select(*RECEIVED)
-    .select_from(bindings.join(inbox, same_thread(bindings, inbox)))
-    .where(
-        bindings.c.conversation == bindparam("this"),
-        inbox.c.state == PENDING,
-        inbox.c.lane == word(Lane.TURN),
-    )
-    .order_by(inbox.c.id)
-    .limit(1)
-)
-"""Finds the message that the conversation's next turn is for."""
-
 _INSERT = sa.insert(turns).values({column.name: bindparam(column.name) for column in turns.c})
 """Begins a turn."""
 
@@ -126,6 +130,9 @@ class Place(NamedTuple):
     running: bool
 
 
+_PLACES = len(Place._fields)
+
+
 def begin(
     transaction: Transaction,
     conversation: ConversationId,
@@ -135,18 +142,21 @@ def begin(
     now: datetime,
 ) -> TurnStart | None:
     """Take up the conversation's open turn, or begin the next: see `runtime.ports.Turns`."""
-    place = _place(transaction, conversation)
-    if place is None:
-        return None
-    if place.running:
-        row = transaction.one(_TAKE_UP, {"this": conversation, "by": owner})
-        if row is not None:
-            return _start(transaction, turn_of(row), place, known)
-    received = _next_message(transaction, conversation)
-    if received is None:
-        return None
-    turn = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
-    return _start(transaction, turn, place, known)
+    this: Params = {"this": conversation}
+    transaction.lock(LOCK, this)
+    while (row := transaction.one(_NEXT, this)) is not None:
+        place, waiting = Place(*row[:_PLACES]), row[_PLACES:]
+        if place.running:
+            taken_up = transaction.one(_TAKE_UP, {**this, "by": owner})
+            if taken_up is not None:
+                return _start(transaction, turn_of(taken_up), place, known)
+        if waiting[0] is None:
+            return None
+        received = received_of(waiting)
+        if transaction.run(FINISH, {"this": received.id}):
+            turn = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
+            return _start(transaction, turn, place, known)
+    return None
 
 
 def begin_run(
@@ -158,9 +168,12 @@ def begin_run(
     owner: str,
 ) -> TurnStart | None:
     """Take up the run's turn that `asked` is the first entry of, or begin it."""
-    place = _place(transaction, conversation)
-    if place is None:
+    this: Params = {"this": conversation}
+    transaction.lock(LOCK, this)
+    row = transaction.one(_PLACE, this)
+    if row is None:
         raise NightdeskError(f"there is no conversation {conversation}")
+    place = Place(*row)
     row = transaction.one(_TAKE_UP_RUN, {"this": asked.turn, "by": owner})
     if row is not None:
         return _start(transaction, turn_of(row), place)
@@ -186,22 +199,6 @@ def turn_of(row: Row) -> Turn:
         draft=None if draft is None else MessageId(draft),
         started_at=moment(started_at),
     )
-
-
-def _place(transaction: Transaction, conversation: ConversationId) -> Place | None:
-    this = {"this": conversation}
-    transaction.lock(LOCK, this)
-    row = transaction.one(_PLACE, this)
-    return None if row is None else Place(*row)
-
-
-def _next_message(transaction: Transaction, conversation: ConversationId) -> Received | None:
-    """Take the oldest message out of the mailbox."""
-    while (row := transaction.one(_OLDEST, {"this": conversation})) is not None:
-        received = received_of(row)
-        if transaction.run(FINISH, {"this": received.id}):
-            return received  # no other conversation took it just now
-    return None
 
 
 def _begin_with(

@@ -28,7 +28,7 @@ from bot.parts import Opened, open_parts
 from bot.program import complete
 from bot.role import Role
 from bot.settings import OFFLINE, Settings, load_settings
-from runtime import live
+from runtime import thinking
 from runtime.ids import ModelName
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role as Speaker
@@ -99,7 +99,7 @@ def live_by(plan: Plan, ready: Connection) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
     if plan.streams:
-        live.STATUS_AFTER = 0.01
+        thinking.STATUS_AFTER = 0.01
     log = plan.folder / f"{settings.slot_for(plan.role)}.log"
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(errors, sys.stderr.fileno())
