@@ -30,7 +30,7 @@ SIDE_BY_SIDE = 6
 QUEUE = ("durable.start", "step.work", "work.work")
 """On Postgres a queue stands between the inbox and the mailboxes."""
 DELIVERY = ("outbox.claim", "chat.send", "outbox.sent")
-TURN = ("conversations.get", "model.stream", "model.piece", "turns.finish")
+TURN = ("model.stream", "model.piece", "turns.finish")
 DRAFT = ("chat.status", "chat.begin_draft", "turns.set_draft", "chat.grow_draft")
 FIRING = (
     *("step.turn", "work.turn", "schedules.by_id", "conversations.create", "turns.begin_run"),
