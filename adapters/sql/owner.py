@@ -1,5 +1,6 @@
 """One owner for each data folder: a lock that the kernel lets go of when its holder dies."""
 
+import errno
 import fcntl
 import os
 import socket
@@ -10,9 +11,11 @@ from pathlib import Path
 import msgspec
 
 from runtime.clock import Clock
-from runtime.errors import DataFolderInUse
+from runtime.errors import ConfigurationError, DataFolderInUse, StorageFull
 
 LOCK_FILE = "nightdesk.lock"
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Holder(msgspec.Struct, kw_only=True):
@@ -37,9 +40,12 @@ def own(folder: Path, *, clock: Clock, role: str) -> Iterator[None]:
 
     Raises:
         DataFolderInUse: another process holds it; says which and what to do.
+        StorageFull: there is no room to say who holds it.
+        ConfigurationError: it cannot be made or written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _explained(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +57,8 @@ def own(folder: Path, *, clock: Clock, role: str) -> Iterator[None]:
             since=clock.now().isoformat(timespec="seconds"),
             role=role,
         )
-        _write(lock, msgspec.json.encode(holder))
+        with _explained(folder):
+            _write(lock, msgspec.json.encode(holder))
         yield
         _write(lock, b"")
     finally:
@@ -59,8 +66,25 @@ def own(folder: Path, *, clock: Clock, role: str) -> Iterator[None]:
 
 
 def _write(lock: int, text: bytes) -> None:
-    os.truncate(lock, 0)
     os.pwrite(lock, text, 0)
+    os.truncate(lock, len(text))
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say what a file system's refusal means, and what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageFull(
+                f"the disk is full: nothing can be written to the data folder {folder}. Make room, "
+                "then start again."
+            ) from error
+        raise ConfigurationError(
+            f"the data folder {folder} cannot be used: {error.strerror}. Let this user write to "
+            "it, or give this one a folder of its own with NIGHTDESK_DATA_DIR."
+        ) from error
 
 
 def _refusal(folder: Path, lock: int) -> str:
