@@ -8,7 +8,7 @@ that an odd event is an event we do not understand and not the end of the connec
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 import discord
@@ -21,7 +21,7 @@ from adapters.discord import wire
 from adapters.discord.changes import Changes, unknown
 from adapters.discord.faults import ALREADY_ACKNOWLEDGED, Refusal
 from adapters.discord.inbound import OTHER_GUILD, DiscordInbound
-from adapters.discord.outbound import DiscordChat
+from adapters.discord.outbound import NO_CONTENTS, DiscordChat
 from adapters.discord.places import Place
 from adapters.discord.rest import Route
 from runtime.clock import Clock
@@ -41,12 +41,6 @@ STORE_PAUSE = 1.0
 """Seconds before an event that could not be stored is tried again: Discord sends it only once."""
 HEARTBEAT_TIMEOUT = 60.0
 """Seconds of silence after which the connection is taken for dead."""
-
-NO_CONTENTS: Final = (
-    "the application has no message content intent: replies in threads reach the bot only when "
-    'they mention it, and `listen = "all"` hears only mentions; switch it on in the developer '
-    "portal, Bot, Privileged Gateway Intents"
-)
 
 _DISPATCH, _HELLO, _ACK = 0, 10, 11
 _TOKEN_REFUSED = 4004

@@ -28,7 +28,7 @@ from adapters.discord.rest import DISCORD_API, DiscordRest, Route, Upload
 from adapters.discord.threads import Spot, Threads
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
-from runtime.ids import FileId, MessageId, Platform
+from runtime.ids import MessageId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.files import FileRef, OutFile
 from runtime.model.messages import Content
@@ -51,7 +51,13 @@ _PAGE = 100
 _PAGES = 20
 _UNSAFE_NAME = re.compile(r"[^\w .()+-]")
 
-ReadFile = Callable[[FileId], Awaitable[bytes]]
+NO_CONTENTS = (
+    "the application has no message content intent: replies in threads reach the bot only when "
+    'they mention it, and `listen = "all"` hears only mentions; switch it on in the developer '
+    "portal, Bot, Privileged Gateway Intents"
+)
+
+ReadFile = Callable[[OutFile], Awaitable[bytes]]
 """The bytes of a file that goes out."""
 
 
@@ -310,7 +316,7 @@ class DiscordChat:
         if self._read is None:
             raise Permanent("no files can be sent: there is nowhere to read them from")
         name = _UNSAFE_NAME.sub("_", file.name)[:200] or "file"
-        return Upload(name, file.media_type, await self._read(file.id))
+        return Upload(name, file.media_type, await self._read(file))
 
     async def _spot(self, thread: ThreadRef) -> Spot:
         try:

@@ -1,0 +1,119 @@
+"""The verifier of Discord's signature: what it lets through, and that it never raises."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.selftest.discord.names import PRIVATE_KEY, PUBLIC_KEY
+from bot.selftest.discord.sender import public_key, signature
+from gateway.verify.discord import FRESH_SECONDS, DiscordVerifier, plausible, verify
+from runtime.errors import ConfigurationError
+from runtime.model.wire import RawRequest
+from tests.support.clock import ManualClock
+
+SIGNED_AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+OTHER = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"
+
+
+def request(
+    body: bytes = b'{"type":1}', at: datetime = SIGNED_AT, key: str = PRIVATE_KEY
+) -> RawRequest:
+    stamp = str(int(at.timestamp()))
+    headers = {
+        "x-signature-timestamp": stamp,
+        "x-signature-ed25519": signature(body, stamp, key),
+        "content-type": "Application/JSON; charset=utf-8",
+    }
+    return RawRequest(headers, body)
+
+
+def test_the_keys_of_the_fake_belong_together() -> None:
+    assert public_key() == PUBLIC_KEY
+
+
+def test_what_discord_signed_is_vouched_for_byte_for_byte() -> None:
+    verified = verify(request(b"\xff\x00 {"), now=SIGNED_AT, keys=[PUBLIC_KEY])
+    assert verified is not None
+    assert verified.body == b"\xff\x00 {"
+    assert (verified.platform, verified.content_type) == ("discord", "application/json")
+    assert verified.signed_at == SIGNED_AT
+
+
+@pytest.mark.parametrize("late", [-FRESH_SECONDS, 0, 299, FRESH_SECONDS])
+def test_within_five_minutes_it_is_fresh(late: int) -> None:
+    now = SIGNED_AT + timedelta(seconds=late)
+    assert verify(request(), now=now, keys=[PUBLIC_KEY]) is not None
+
+
+@pytest.mark.parametrize("late", [-FRESH_SECONDS - 1, FRESH_SECONDS + 1, 86_400, -86_400])
+def test_outside_of_five_minutes_it_is_a_replay(late: int) -> None:
+    now = SIGNED_AT + timedelta(seconds=late)
+    assert verify(request(), now=now, keys=[PUBLIC_KEY]) is None
+
+
+def test_a_changed_body_is_refused() -> None:
+    genuine = request(b'{"type":1}')
+    for body in (b'{"type":2}', b'{"type":1} ', b"", b'{"type": 1}'):
+        assert verify(RawRequest(genuine.headers, body), now=SIGNED_AT, keys=[PUBLIC_KEY]) is None
+
+
+def test_the_time_is_signed_too() -> None:
+    genuine = request()
+    later = str(int(SIGNED_AT.timestamp()) + 1)
+    moved = RawRequest({**genuine.headers, "x-signature-timestamp": later}, genuine.body)
+    assert verify(moved, now=SIGNED_AT, keys=[PUBLIC_KEY]) is None
+
+
+def test_the_key_before_is_good_beside_the_present_one_and_a_third_is_not() -> None:
+    keys = [public_key(OTHER), PUBLIC_KEY]
+    assert verify(request(), now=SIGNED_AT, keys=keys) is not None
+    assert verify(request(key=OTHER), now=SIGNED_AT, keys=keys) is not None
+    assert verify(request(key="11" * 32), now=SIGNED_AT, keys=keys) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("x-signature-timestamp", "176760000"),
+        ("x-signature-timestamp", "17676000000"),
+        ("x-signature-timestamp", "1767600_00"),
+        ("x-signature-timestamp", "١٧٦٧٦٠٠٠٠٠"),
+        ("x-signature-timestamp", "-767600000"),
+        ("x-signature-timestamp", ""),
+        ("x-signature-ed25519", ""),
+        ("x-signature-ed25519", "zz" * 64),
+        ("x-signature-ed25519", "AB" * 64),
+        ("x-signature-ed25519", "ab" * 63),
+        ("x-signature-ed25519", "ab" * 65),
+        ("x-signature-ed25519", "ab" * 64 + "\n"),
+    ],
+)
+def test_headers_of_another_form_are_refused_before_the_body_is_read(
+    header: str, value: str
+) -> None:
+    odd = RawRequest({**request().headers, header: value}, b"")
+    assert not plausible(odd.headers)
+    assert verify(odd, now=SIGNED_AT, keys=[PUBLIC_KEY]) is None
+
+
+def test_a_key_that_is_none_fits_nothing() -> None:
+    for key in ("", " ", "zz" * 32, "0" * 64, PUBLIC_KEY[:-1], "\ud800" * 64):
+        assert verify(request(), now=SIGNED_AT, keys=[key]) is None
+
+
+def test_nothing_verifies_without_a_key() -> None:
+    assert verify(request(), now=SIGNED_AT, keys=[]) is None
+
+
+@pytest.mark.parametrize("keys", [[], [""], [" "], ["abc"], ["0" * 64], [PUBLIC_KEY, "${KEY}"]])
+def test_without_a_good_key_there_is_no_verifier(keys: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match="NIGHTDESK_DISCORD__PUBLIC_KEY"):
+        DiscordVerifier(keys, ManualClock())
+
+
+def test_the_verifier_has_its_own_clock() -> None:
+    clock = ManualClock(SIGNED_AT)
+    verifier = DiscordVerifier([f" {PUBLIC_KEY.upper()} "], clock)
+    assert verifier.plausible(request().headers)
+    assert verifier(request()) is not None
+    assert verifier(request(at=SIGNED_AT - timedelta(seconds=301))) is None
