@@ -32,9 +32,9 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, clock: ManualClock
 
 def test_a_lock_that_is_no_file_is_said(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / LOCK_FILE).mkdir()
-    with pytest.raises(ConfigurationError, match="Is a directory"):
-        with own(tmp_path, clock=clock, role="all"):
-            pass
+    refused = pytest.raises(ConfigurationError, match="Is a directory")
+    with refused, own(tmp_path, clock=clock, role="all"):
+        pass
 
 
 def test_the_holder_s_name_is_gone_with_it(tmp_path: Path, clock: ManualClock) -> None:
