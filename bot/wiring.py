@@ -9,7 +9,7 @@ from gateway.access import authorize
 from gateway.aftermath import Aftermath
 from gateway.bindings import Bindings
 from gateway.commands.desk import CommandDesk, Services
-from gateway.commands.grammar import looks_like_command
+from gateway.commands.grammar import looks_like_command, says_link_code
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.http import Check
@@ -25,6 +25,7 @@ from runtime.firings import WORKFLOW as FIRING
 from runtime.firings import Firings
 from runtime.ids import ConversationId, IdSource, ModelName, Platform
 from runtime.mailboxes import Mailboxes
+from runtime.model.address import Principal
 from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.people import Roster
@@ -142,7 +143,7 @@ def wire(parts: Parts) -> Desk:
     return Desk(
         parts=parts,
         activity=activity,
-        ingress=_ingress(parts, bindings, mailboxes, activity, dispatcher.wake),
+        ingress=_ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster),
         dispatcher=dispatcher,
         mailboxes=mailboxes,
         commands=_commands(
@@ -256,7 +257,11 @@ def _ingress(
     mailboxes: Mailboxes,
     activity: Activity,
     wake_outbox: Callable[[], None],
+    roster: Roster,
 ) -> Ingress:
+    def introduces(who: Principal, words: str) -> bool:
+        return says_link_code(words) and roster.may_try(who)
+
     return Ingress(
         parts.store,
         bindings,
@@ -268,6 +273,7 @@ def _ingress(
         ids=parts.ids,
         wake_outbox=wake_outbox,
         activity=activity,
+        introduces=introduces,
     )
 
 

@@ -56,6 +56,10 @@ _ASK = _Drop("ask")
 """No verdict: it depends on whether the thread has a conversation, which the database knows."""
 
 
+def _nobody(_who: Principal, _words: str) -> bool:
+    return False
+
+
 class _Arriving:
     """Threads of which an event is on its way to its conversation, which may not be there yet.
 
@@ -100,6 +104,7 @@ class Ingress:
         ids: IdSource,
         wake_outbox: Callable[[], None],
         activity: Activity,
+        introduces: Callable[[Principal, str], bool] = _nobody,
     ) -> None:
         """Accept events.
 
@@ -114,6 +119,8 @@ class Ingress:
             ids: makes inbox ids, in the order of arrival.
             wake_outbox: says that there is something to send.
             activity: is told what is under way.
+            introduces: whether a stranger's direct message is to be heard all the same, because
+                it says who they are: a one-time code.
         """
         self._store = store
         self._bindings = bindings
@@ -125,6 +132,7 @@ class Ingress:
         self._ids = ids
         self._wake_outbox = wake_outbox
         self._activity = activity
+        self._introduces = introduces
         self._accepted: deque[Received] = deque()
         self._something = asyncio.Event()
         self._arriving = _Arriving()
@@ -299,6 +307,9 @@ class Ingress:
         try:
             authorize(team, inbound.sender, Action.CONVERSE)
         except Refused as refused:
+            spoken = isinstance(body, Message) and body.direct
+            if spoken and self._introduces(inbound.sender, body.text):
+                return replace(inbound, body=Command(text=body.text))
             return _Drop("stranger", refused)
         if isinstance(body, Message) and self._is_command(body.text):
             return replace(inbound, body=Command(text=body.text))

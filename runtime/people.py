@@ -112,6 +112,11 @@ class Roster:
         log.info("people.linked", extra={"platform": who.platform, "user": who.user})
         return member
 
+    def may_try(self, who: Principal) -> bool:
+        """Whether the person has tries of a code left, so that it is worth hearing them."""
+        began, count = self._tries.get(who, (0.0, 0))
+        return count < TRIES or self._clock.monotonic() - began >= TRIES_WITHIN
+
     async def unlink(self, who: Principal) -> None:
         """Forget the link of this account.
 

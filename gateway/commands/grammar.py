@@ -96,6 +96,16 @@ def looks_like_command(text: str) -> bool:
     return _stands_alone(noun, words[1:]) and isinstance(parse(text), ParsedCommand)
 
 
+def says_link_code(text: str) -> bool:
+    """Whether the words are `link` with a code, which a stranger may say in a direct message."""
+    command = parse(text)
+    return (
+        isinstance(command, ParsedCommand)
+        and command.noun == "link"
+        and _LINK_CODE.fullmatch("".join(command.args)) is not None
+    )
+
+
 def explain(error: UsageError) -> str:
     """A usage error in words: the problem, then the nearest right forms."""
     if not error.forms:

@@ -62,9 +62,16 @@ class DeskUnderTest:
         await self.say(thread=thread, sender=sender, body=Command(text=text))
         await self.quiet()
 
-    async def ask(self, text: str, *, thread: ThreadRef = DM, mentioned: bool = False) -> str:
-        """Let Ann ask, wait until everything is answered, and return the last answer."""
-        await self.say(text, thread=thread, mentioned=mentioned)
+    async def ask(
+        self,
+        text: str,
+        *,
+        thread: ThreadRef = DM,
+        sender: Principal = ANN,
+        mentioned: bool = False,
+    ) -> str:
+        """Let somebody ask, wait until everything is answered, and return the last answer."""
+        await self.say(text, thread=thread, sender=sender, mentioned=mentioned)
         await self.quiet()
         return self.chat.texts[-1]
 
@@ -76,6 +83,7 @@ class DeskUnderTest:
     async def fire(self) -> None:
         """Fire what is due now, and wait until it is delivered."""
         await self.desk.schedules.tick()
+        await self.desk.reminders.tick()
         await self.quiet()
 
 
