@@ -22,6 +22,7 @@ from runtime.model.team import Team
 
 __all__ = [
     "OFFLINE",
+    "DiscordSettings",
     "EmailSettings",
     "HttpSettings",
     "LogFormat",
@@ -30,6 +31,7 @@ __all__ = [
     "Secret",
     "Settings",
     "SlackSettings",
+    "TelegramSettings",
     "WebhookSettings",
     "find_config",
     "load_settings",
@@ -78,6 +80,29 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscordSettings:
+    """How to talk with Discord.
+
+    Attributes:
+        bot_token: what the bot signs in with.
+        public_key: what Discord signs interactions with; None where none come by webhook.
+        previous_public_key: the one before, while it is being replaced.
+        application_id: the application that the token must belong to; None for any.
+        base_url: where the REST API is.
+        guilds: the servers that are heard; all others are not.
+        gateway: hear messages over the gateway too.
+    """
+
+    bot_token: Secret
+    public_key: str | None
+    previous_public_key: str | None
+    application_id: str | None
+    base_url: str
+    guilds: tuple[str, ...]
+    gateway: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmailSettings:
     """Where mail is handed in.
 
@@ -112,6 +137,25 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TelegramSettings:
+    """How to talk with Telegram.
+
+    Attributes:
+        bot_token: what the bot signs in with.
+        webhook_secret: what Telegram sends along with each update; None where we poll.
+        previous_webhook_secret: the one before, while it is being replaced.
+        webhook_url: the public address that Telegram calls, its path included; None to poll.
+        base_url: where the Bot API is.
+    """
+
+    bot_token: Secret
+    webhook_secret: Secret | None
+    previous_webhook_secret: Secret | None
+    webhook_url: str | None
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSettings:
     """A language model.
 
@@ -140,6 +184,8 @@ class Settings:
         team: what the team decides; each agent's model is a key of `models` or `OFFLINE`.
         models: the language models by name.
         slack: how to talk with Slack; None where it is not connected.
+        telegram: how to talk with Telegram; None where it is not connected.
+        discord: how to talk with Discord; None where it is not connected.
         email: where mail is handed in; None where there are no e-mail channels.
         webhook: how webhooks are called; None where there are none.
         http: where the HTTP listener is.
@@ -158,6 +204,8 @@ class Settings:
     team: Team
     models: Mapping[ModelName, ModelSettings]
     slack: SlackSettings | None
+    telegram: TelegramSettings | None = None
+    discord: DiscordSettings | None = None
     email: EmailSettings | None
     webhook: WebhookSettings | None
     http: HttpSettings
@@ -190,7 +238,7 @@ class Settings:
         """The value of every secret, for whoever keeps them out of the log."""
         url = urlsplit(self.database_url or "")
         passwords = [unquote(url.password or ""), *parse_qs(url.query).get("password", ())]
-        parts = (self.slack, self.email, self.webhook, self.models)
+        parts = (self.slack, self.telegram, self.discord, self.email, self.webhook, self.models)
         inside = [secret for part in parts for secret in _secrets_in(part)]
         return frozenset(secret for secret in (*passwords, *inside) if secret)
 
