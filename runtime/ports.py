@@ -44,6 +44,7 @@ from runtime.model.schedule import (
     ScheduleState,
     When,
 )
+from runtime.model.step import Step
 from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
 from runtime.model.trust import ChannelState
 from runtime.model.turn import Turn, TurnStart, TurnState
@@ -822,11 +823,12 @@ class OpensForms(Protocol):
     """A chat platform that opens a form after a command or a press was acknowledged."""
 
     async def open_form(
-        self, form: FormSpec, *, trigger: str, value: str, thread: ThreadRef
+        self, form: FormSpec, *, trigger: str, value: str, thread: ThreadRef, reply_url: str = ""
     ) -> None:
         """Show the form to whoever the trigger belongs to.
 
-        What comes back is a `FormSubmit` of the same action and value, said in `thread`.
+        What comes back is a `FormSubmit` of the same action, value and `reply_url`, said in
+        `thread`.
 
         Raises:
             Retryable: it was perhaps not shown, and the trigger may be used up.
@@ -851,6 +853,15 @@ class ShowsHome(Protocol):
             Retryable: the platform could not be asked.
             Permanent: it cannot be drawn.
         """
+        ...
+
+
+@runtime_checkable
+class ShowsSteps(Protocol):
+    """A chat platform that shows what an agent does on the way to its answer."""
+
+    async def show_step(self, thread: ThreadRef, draft: MessageId, step: Step) -> None:
+        """Show how far a step is, in the growing answer. Best effort, never raises."""
         ...
 
 

@@ -18,6 +18,7 @@ from runtime.errors import Ambiguous, Retryable
 from runtime.ids import MessageId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
+from runtime.model.step import Step, StepState
 
 log = logging.getLogger("nightdesk.slack")
 
@@ -44,6 +45,13 @@ _STREAM_OVER: Final = "message_not_in_streaming_state"
 _GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """Refusals of an edit that hold for ever: the answer must become a message of its own."""
 _REMEMBERED = 1_000
+_LONGEST_STEP = 150
+_STEP_STATUS: Final = {
+    StepState.RUNNING: "in_progress",
+    StepState.DONE: "complete",
+    StepState.FAILED: "error",
+}
+"""Slack's words for the states of a task card."""
 
 
 @dataclass(slots=True)
@@ -109,6 +117,26 @@ class Drafts:
             draft.shown = None
         except Refusal as error:
             log.info("slack.draft_stuck", extra={"channel": channel, "why": str(error)})
+
+    async def show_step(self, thread: ThreadRef, ts: MessageId, step: Step) -> None:
+        """Show a step as a task card, where the draft is a stream that runs; else nothing."""
+        channel = thread.channel.channel
+        draft = self._drafts.get((channel, ts))
+        if draft is None or not draft.streams:
+            return
+        chunk = {
+            "type": "task_update",
+            "id": step.id,
+            "title": render.quiet(step.title)[:_LONGEST_STEP],
+            "status": _STEP_STATUS[step.state],
+        }
+        try:
+            await written(self._client.chat_appendStream(channel=channel, ts=ts, chunks=[chunk]))
+        except Refusal as error:
+            draft.streams = error.code != _STREAM_OVER
+            log.info("slack.no_step", extra={"channel": channel, "why": str(error)})
+        except (Retryable, Ambiguous) as error:
+            log.info("slack.no_step", extra={"channel": channel, "why": str(error)})
 
     async def finish(
         self, channel: str, ts: str, content: Content, metadata: dict[str, object]
@@ -211,6 +239,7 @@ class Drafts:
                     markdown_text=answer[len(shown or "") :] or None,
                     blocks=render.buttons(content.buttons) or None,
                     metadata=metadata,
+                    session_status="active",
                 )
             )
         except Refusal as error:

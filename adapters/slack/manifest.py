@@ -14,16 +14,45 @@ SCOPES = {
     "app_mentions:read": "hear its name in channels",
     "assistant:write": "show that it is working",
     "channels:history": "hear replies in its threads; find a message whose sending broke off",
+    "channels:read": "learn that a channel was shared, renamed or archived",
     "chat:write": "answer",
     "commands": "be called with /nightdesk",
+    "files:read": "read a file that somebody sent to it",
+    "files:write": "send reports and charts",
     "groups:history": "the same as channels:history in private channels",
+    "groups:read": "the same as channels:read of private channels",
     "im:history": "hear direct messages",
     "im:write": "tell an owner what went wrong",
     "mpim:history": "the same in group messages",
 }
 """The permissions of the bot, and what each is for."""
 
-EVENTS = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
+EVENTS = (
+    "agent_session_stopped",
+    "app_home_opened",
+    "app_mention",
+    "app_uninstalled",
+    "channel_archive",
+    "channel_deleted",
+    "channel_id_changed",
+    "channel_left",
+    "channel_rename",
+    "channel_shared",
+    "channel_unarchive",
+    "channel_unshared",
+    "group_archive",
+    "group_deleted",
+    "group_left",
+    "group_rename",
+    "group_unarchive",
+    "member_joined_channel",
+    "member_left_channel",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "tokens_revoked",
+)
 """What the app is told. It reacts to what the team's configuration lists, and drops the rest."""
 
 PATHS = {
@@ -90,7 +119,7 @@ def manifest(base_url: str, transport: Literal["http", "socket"] = "http") -> Ma
 def _features(command: Manifest) -> Manifest:
     return {
         "app_home": {
-            "home_tab_enabled": False,
+            "home_tab_enabled": True,
             "messages_tab_enabled": True,
             "messages_tab_read_only_enabled": False,
         },

@@ -5,26 +5,34 @@ was written, and the message would be there twice. The dispatcher asks first (`f
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack import probe, render
+from adapters.slack import pages, probe, render
 from adapters.slack.drafts import Drafts
 from adapters.slack.faults import Refusal, by_status, network, read, written
+from adapters.slack.files import ReadFile, SlackFiles
+from adapters.slack.forms import view as modal
+from adapters.slack.history import messages, ts_of
 from adapters.slack.inbound import SLACK
+from adapters.slack.sessions import Sessions
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
 from runtime.ids import MessageId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.files import FileRef, OutFile
+from runtime.model.forms import FormSpec
+from runtime.model.home import HomePage
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
+from runtime.model.step import Step
 from runtime.ports import ChatLimits
 
 log = logging.getLogger("nightdesk.slack")
@@ -41,8 +49,16 @@ _ELSEWHERE = frozenset({"channel_not_found", "not_in_channel"})
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
 _SLACK_EARLIER = timedelta(seconds=60)
 """By how much Slack's clock may be behind ours."""
-_PAGES = 25
-_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What there is while the connection is open."""
+
+    client: AsyncWebClient
+    drafts: Drafts
+    sessions: Sessions
+    files: SlackFiles
 
 
 class SlackChat:
@@ -56,6 +72,7 @@ class SlackChat:
         clock: Clock,
         team: str | None = None,
         app_token: str = "",
+        read_file: ReadFile | None = None,
     ) -> None:
         """Connect to one workspace.
 
@@ -65,6 +82,7 @@ class SlackChat:
             clock: times edits, and how long a command's own address is good for.
             team: the id of the workspace that the token must belong to; None for any.
             app_token: the app-level token of Socket Mode, which `probe` looks at too; or empty.
+            read_file: the bytes of a file that goes out; None where none ever does.
         """
         self._token = token
         self._base_url = base_url
@@ -72,9 +90,9 @@ class SlackChat:
         self._team = team
         self._app_token = app_token
         self._session: aiohttp.ClientSession | None = None
-        self._opened: tuple[AsyncWebClient, Drafts] | None = None
+        self._read_file = read_file
+        self._opened: _Parts | None = None
         self._direct: dict[str, str] = {}
-        self._status_refused = False
         self.bot_user_id = ""
         self.team_id = ""
 
@@ -112,7 +130,18 @@ class SlackChat:
         except BaseException:
             await self.close()
             raise
-        self._opened = client, Drafts(client, self._clock)
+        self._opened = _Parts(
+            client,
+            Drafts(client, self._clock),
+            Sessions(client),
+            SlackFiles(
+                client,
+                self._session,
+                token=self._token,
+                base_url=self._base_url,
+                read_file=self._read_file or _no_file,
+            ),
+        )
 
     async def close(self) -> None:
         """Disconnect."""
@@ -126,7 +155,22 @@ class SlackChat:
         return render.pieces(content)
 
     async def send(self, item: OutboxItem) -> MessageId:
-        """Send one message; see `ChatPort.send`."""
+        """Send one message; see `ChatPort.send`.
+
+        Its files go first, as a message of their own, which carries no id of ours: where it breaks
+        off in between, they are there twice, and the text once. What only one person may see
+        goes to their direct conversation: Slack has no private files elsewhere.
+        """
+        if item.content.files:
+            alone = item.only_for is not None and not _is_direct(item)
+            place = await self.direct(item.only_for) if alone and item.only_for else item.thread
+            await self._open_parts().files.share(item.content.files, place)
+        sent = await self._send(item)
+        if item.only_for is None:
+            await self._open_parts().sessions.done(item.thread)
+        return sent
+
+    async def _send(self, item: OutboxItem) -> MessageId:
         if item.only_for is not None and (item.reply_url or not _is_direct(item)):
             return await self._send_privately(item, item.only_for)
         channel = item.thread.channel.channel
@@ -147,12 +191,12 @@ class SlackChat:
         if item.only_for is not None and (item.reply_url or not _is_direct(item)):
             raise Permanent("Slack cannot say whether a person was shown a private answer")
         if item.draft is not None:
-            drafts = self._messages(item.thread, oldest=item.draft, latest=item.draft)
+            drafts = messages(self._client, item.thread, oldest=item.draft, latest=item.draft)
             async for message in drafts:
                 if _is(message, item):
                     return MessageId(str(message["ts"]))
-        oldest = _ts(item.created_at - _SLACK_EARLIER)
-        async for message in self._messages(item.thread, oldest=oldest, latest=None):
+        oldest = ts_of(item.created_at - _SLACK_EARLIER)
+        async for message in messages(self._client, item.thread, oldest=oldest, latest=None):
             if _is(message, item):
                 return MessageId(str(message["ts"]))
         return None
@@ -167,22 +211,9 @@ class SlackChat:
         return ThreadRef(ChannelRef(SLACK, self.team_id, channel))
 
     async def status(self, thread: ThreadRef, text: str) -> None:
-        """Show "Nightdesk is ..." under the thread. Slack takes a status in threads only."""
-        if not thread.root or self._status_refused:
-            return
-        try:
-            await written(
-                self._client.assistant_threads_setStatus(
-                    channel_id=thread.channel.channel,
-                    thread_ts=thread.root,
-                    status=render.quiet(text)[:100],
-                )
-            )
-        except Refusal as error:
-            self._status_refused = error.code in {"unknown_method", "missing_scope"}
-            log.info("slack.no_status", extra={"why": str(error)})
-        except (Retryable, Ambiguous) as error:
-            log.debug("slack.no_status", extra={"why": str(error)})
+        """Show "Nightdesk is ..." under the thread, with Slack's stop button."""
+        if self._opened is not None:
+            await self._opened.sessions.status(thread, text)
 
     async def begin_draft(
         self, thread: ThreadRef, *, requester: Principal, text: str
@@ -197,7 +228,7 @@ class SlackChat:
     async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
         """Look for a message of ours without an id: an answer gets its id when it is finished."""
         try:
-            async for message in self._messages(thread, oldest=_ts(since), latest=None):
+            async for message in messages(self._client, thread, oldest=ts_of(since), latest=None):
                 if message.get("user") == self.bot_user_id and not message.get("metadata"):
                     return MessageId(str(message["ts"]))
         except (Retryable, Permanent) as error:
@@ -210,15 +241,38 @@ class SlackChat:
             return [Finding(ok=False, what="Slack: not reached yet", todo=probe.REACH)]
         return [f async for f in probe.findings(self._client, channel, self._app_token)]
 
+    async def show_step(self, thread: ThreadRef, draft: MessageId, step: Step) -> None:
+        """Show what the agent does as a task card in its growing answer, where that streams."""
+        await self._drafts.show_step(thread, draft, step)
+
+    async def open_form(
+        self, form: FormSpec, *, trigger: str, value: str, thread: ThreadRef, reply_url: str = ""
+    ) -> None:
+        """Open a modal; see `runtime.ports.OpensForms`."""
+        view = modal(form, value=value, thread=thread, reply_url=reply_url)
+        try:
+            await written(self._client.views_open(trigger_id=trigger, view=view))
+        except Ambiguous as error:
+            raise Retryable(str(error)) from error
+
+    async def show_home(self, page: HomePage, *, who: Principal, thread: ThreadRef) -> None:
+        """Draw the person's App Home; see `runtime.ports.ShowsHome`."""
+        channel = thread.channel.channel
+        await pages.publish(self._client, page, user=who.user, channel=channel)
+
+    def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
+        """The bytes of a file that came with a message; see `runtime.ports.FetchesFiles`."""
+        return self._open_parts().files.fetch(file, most=most)
+
     @property
     def _client(self) -> AsyncWebClient:
-        return self._open_parts()[0]
+        return self._open_parts().client
 
     @property
     def _drafts(self) -> Drafts:
-        return self._open_parts()[1]
+        return self._open_parts().drafts
 
-    def _open_parts(self) -> tuple[AsyncWebClient, Drafts]:
+    def _open_parts(self) -> "_Parts":
         if self._opened is None:
             raise Retryable("the connection to Slack is not open")
         return self._opened
@@ -307,54 +361,14 @@ class SlackChat:
         host = parts.hostname or ""
         return parts.scheme == "https" and f".{host}".endswith(_ANSWER_HOSTS)
 
-    async def _messages(
-        self, thread: ThreadRef, *, oldest: str, latest: str | None
-    ) -> AsyncIterator[dict[str, object]]:
-        """Messages of the thread, or of the channel, between two times."""
-        cursor: str | None = None
-        for _ in range(_PAGES):
-            answer = await read(self._page(thread, oldest, latest, cursor))
-            for message in answer["messages"] or ():
-                yield message
-            cursor = (answer["response_metadata"] or {}).get("next_cursor") or None
-            if cursor is None:
-                return
-        raise Permanent(f"there are more than {_PAGES * _PAGE} messages to look through")
 
-    def _page(
-        self, thread: ThreadRef, oldest: str, latest: str | None, cursor: str | None
-    ) -> Awaitable[AsyncSlackResponse]:
-        channel = thread.channel.channel
-        if thread.root:
-            return self._client.conversations_replies(
-                channel=channel,
-                ts=thread.root,
-                oldest=oldest,
-                latest=latest,
-                inclusive=True,
-                include_all_metadata=True,
-                limit=_PAGE,
-                cursor=cursor,
-            )
-        return self._client.conversations_history(
-            channel=channel,
-            oldest=oldest,
-            latest=latest,
-            inclusive=True,
-            include_all_metadata=True,
-            limit=_PAGE,
-            cursor=cursor,
-        )
+async def _no_file(file: OutFile) -> bytes:
+    raise Permanent(f"{file.name} cannot be read here")
 
 
 def _unnamed(item: OutboxItem) -> MessageId:
     """What stands for a message of which Slack does not say which it is; nobody can edit it."""
     return MessageId(f"unnamed-{item.id}")
-
-
-def _ts(moment: datetime) -> str:
-    """The time as Slack writes it."""
-    return f"{moment.timestamp():.6f}"
 
 
 def _is_direct(item: OutboxItem) -> bool:

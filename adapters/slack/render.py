@@ -87,7 +87,7 @@ def escape(text: str) -> str:
 def pieces(content: Content) -> tuple[Content, ...]:
     """The content in messages; the buttons under the last."""
     *first, last = split(content.text, MARKDOWN_LIMIT, measure=_shown_length)
-    return (*(Content(text) for text in first), Content(last, content.buttons))
+    return (*(Content(text) for text in first), Content(last, content.buttons, content.files))
 
 
 def growing(text: str) -> str:

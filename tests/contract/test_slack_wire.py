@@ -242,7 +242,7 @@ async def test_the_commands_own_address_fails_like_slack_does(
 async def test_too_many_messages_to_look_through_is_no_guess(
     slack: FakeSlack, chat: SlackChat, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.slack.outbound._PAGE", 1)
+    monkeypatch.setattr("adapters.slack.history._PAGE", 1)
     for number in range(26):
         slack.say(f"message {number}")
     with pytest.raises(Permanent, match="look through"):
@@ -382,18 +382,21 @@ async def test_a_status_is_best_effort(
 ) -> None:
     await chat.status(OPS, "is thinking…")  # Slack takes one in threads only
     for kind in ("rate", "lost_request", "status"):
-        slack.faults.append(Fault(kind))
+        slack.faults.append(Fault(kind, "agents.sessions.setStatus"))
+        slack.faults.append(Fault(kind, "assistant.threads.setStatus"))
         await chat.status(thread, "is thinking…")
-    assert slack.statuses == {}
+    assert slack.statuses == slack.sessions == {}
 
 
 async def test_where_a_status_is_not_permitted_it_is_not_tried_again(
     slack: FakeSlack, chat: SlackChat, thread: ThreadRef
 ) -> None:
-    slack.faults.append(Fault("error", error="missing_scope"))
+    for method in ("agents.sessions.setStatus", "assistant.threads.setStatus"):
+        slack.faults.append(Fault("error", method, error="missing_scope"))
     await chat.status(thread, "is thinking…")
     await chat.status(thread, "is thinking…")
     assert len(slack.called("assistant.threads.setStatus")) == 1
+    assert len(slack.called("agents.sessions.setStatus")) == 1
 
 
 async def test_an_owner_is_told_in_a_direct_message(

@@ -81,6 +81,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     },
     "views.open": {"trigger_id": "string!", "view": "object!"},
     "views.publish": {"user_id": "string!", "view": "object!", "hash": "string"},
+    "files.info": {"file": "string!"},
     "files.getUploadURLExternal": {
         "filename": "string!",
         "length": "integer!",

@@ -107,6 +107,7 @@ class Workspace:
             "agents.sessions.setStatus": self._set_session,
             "views.open": self._open_view,
             "views.publish": self._publish_view,
+            "files.info": self._file_info,
             "files.getUploadURLExternal": self._upload_url,
             "files.completeUploadExternal": self._complete_upload,
         }
@@ -283,6 +284,13 @@ class Workspace:
         return {"view": args["view"]}
 
     # ---- files
+
+    def _file_info(self, args: Args) -> Answer:
+        file = args["file"]
+        if file not in self.files:
+            raise SlackSays("file_not_found")
+        address = f"{self.base}/files/{file}"
+        return {"file": {"id": file, "name": self.files[file].name, "url_private": address}}
 
     def _upload_url(self, args: Args) -> Answer:
         file = f"F{next(self._numbers):08d}"
