@@ -4,12 +4,12 @@ Two things are replaced, both behind their ports: the model answers at once, and
 every message at once. Everything between them is the code that runs in production.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from aiohttp import web
 
@@ -23,7 +23,7 @@ from bot.role import Role
 from bot.settings import Settings, load_settings
 from runtime.ids import MessageId, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.completion import ModelRequest, TextDelta
+from runtime.model.completion import Chunk, Finished, ModelInfo, ModelRequest, TextDelta, Usage
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
@@ -63,6 +63,9 @@ _ANSWER = (
     "The deploy of the billing service went out at 02:14 and is healthy. Two migrations ran, both "
     "in under a minute. Nothing is left to do before the morning; the next one is at 22:00."
 )
+
+_MODEL = ModelInfo(name=ModelName("offline"), context_tokens=128_000, local=True)
+_CHUNKS: Sequence[Chunk] = (TextDelta(_ANSWER), Finished(text=_ANSWER, usage=Usage(0, 0)))
 
 
 @dataclass(slots=True)
@@ -130,21 +133,45 @@ class InstantChat:
         return None
 
 
-class InstantModel(ScriptedModel):
-    """The scripted model with one answer, which takes no time; it remembers no request.
+class InstantModel:
+    """A `runtime.ports.ModelPort` with one answer, which takes no time, ours neither.
 
     To whoever asks it to take its time it gives the answer in pieces, over two seconds.
     """
 
     def __init__(self) -> None:
-        super().__init__(self._answer, name="offline", context_tokens=128_000)
+        self._slow = ScriptedModel(self._slowly)
 
-    def _answer(self, request: ModelRequest) -> Sequence[Step]:
-        self.requests.clear()
+    @property
+    def info(self) -> ModelInfo:
+        """A local model with room for every conversation here."""
+        return _MODEL
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        """Answer, whatever was asked."""
         if request.entries[-1].text.startswith(SLOWLY):
-            piece: list[Step] = [Pause(_PIECE), TextDelta(_ANSWER)]
-            return piece * _PIECES
-        return [TextDelta(_ANSWER)]
+            return self._slow.stream(request)
+        return _AtOnce(iter(_CHUNKS))
+
+    def _slowly(self, _: ModelRequest) -> Sequence[Step]:
+        self._slow.requests.clear()
+        piece: list[Step] = [Pause(_PIECE), TextDelta(_ANSWER)]
+        return piece * _PIECES
+
+
+@dataclass(slots=True)
+class _AtOnce:
+    """Chunks that are there already."""
+
+    chunks: Iterator[Chunk]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        for chunk in self.chunks:
+            return chunk
+        raise StopAsyncIteration
 
 
 def settings_in(folder: Path, *, slack_url: str, level: str = "warning") -> Settings:

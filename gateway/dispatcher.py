@@ -41,7 +41,7 @@ BEHIND_PAUSE = 1.0
 """Seconds between looks at a message that stands behind a postponed one of its thread."""
 SENT_AGAIN = "sent once more: whether it was shown, the platform cannot tell"
 """The mark of a message that its one reader may see twice, and that is not sent a third time."""
-CLAIM_AT_ONCE = 50
+CLAIM_AT_ONCE = 100
 """Messages handed to the platforms in one go."""
 
 _NEVER_YET = datetime.min.replace(tzinfo=UTC)
