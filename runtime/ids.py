@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from datetime import datetime
 from typing import NewType, Protocol
 
 from runtime.clock import Clock
@@ -93,6 +94,18 @@ def following(kind: str, source: str) -> str:
     """
     part = hashlib.sha256(f"{kind}\x1f{source}".encode()).hexdigest()
     return source[:_MOMENT] + part[: _LENGTH - _MOMENT]
+
+
+def derived_at(moment: datetime, *parts: str) -> str:
+    """Like `derived`, but it sorts by the moment, among others of its kind.
+
+    What falls due at the same moment so lies side by side in an index. 70 bits tell the parts
+    apart that have one millisecond in common.
+    """
+    text = "\x1f".join(parts).encode()
+    part = int.from_bytes(hashlib.sha256(text).digest()[:9], "big")
+    beginning = _pairs(int(moment.timestamp() * 1000) << 10)
+    return beginning + _pairs(part & _SIXTY_BITS) + _PAIRS[part >> 60 & 1023]
 
 
 def _spell(number: int) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, InboxId, RunId, ScheduleId, derived
+from runtime.ids import AgentName, InboxId, RunId, ScheduleId, derived, derived_at
 from runtime.model.address import Principal, ThreadRef
 
 
@@ -169,7 +169,7 @@ class Occurrence:
 
 def run_id_of(schedule: ScheduleId, planned_at: datetime) -> RunId:
     """The run of a planned time: the same in every process that claims it."""
-    return RunId(derived("occurrence", schedule, planned_at.isoformat()))
+    return RunId(derived_at(planned_at, "occurrence", schedule, planned_at.isoformat()))
 
 
 def manual_run_id(schedule: ScheduleId, asked_by: InboxId) -> RunId:
