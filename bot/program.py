@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import secrets
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from bot.apart import apart
 from bot.observability import Destination, Look, logging_to
@@ -111,7 +112,7 @@ class Program:
             say(f"Wrote {settings.config_path}: your team, channels and agents.")
             settings = apart(load_settings)()
         _make_folder(settings.data_dir)
-        self.settings = replace(settings, terminal=terminal)
+        self.settings = replace(settings, terminal=terminal and _chats(settings))
         return self.settings
 
     @contextmanager
@@ -221,10 +222,46 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
+def _chats(settings: Settings) -> bool:
+    """Whether somebody can chat at this terminal; what runs without a chat is a service.
+
+    Raises:
+        ConfigurationError: there is input to read, and it is nobody's.
+    """
+    if sys.stdin is None:  # closed
+        return False
+    if _has_terminal_member(settings):
+        return True
+    found = f"no member of {settings.config_path} has a name at the terminal"
+    todo = 'To chat here, write terminal = "you" under one of the [[members]]'
+    if _is_input(sys.stdin):
+        raise ConfigurationError(
+            f"standard input is to be read as messages, but {found}, so they would be nobody's. "
+            f"{todo}. To run as a service, which reads no input: `nightdesk run --no-terminal`."
+        )
+    say(
+        f"There is no chat here, for {found}: this runs as a service.",
+        f"{todo}; `nightdesk run --no-terminal` says that a service is meant.",
+    )
+    return False
+
+
+def _is_input(stream: TextIO) -> bool:
+    """Whether somebody prepared what is to be read: a pipe, a socket or a file, not a device."""
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError):  # none that the system knows
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+
+def _has_terminal_member(settings: Settings) -> bool:
+    return any(who.platform == _TERMINAL for m in settings.team.members for who in m.principals)
+
+
 def destination(settings: Settings, role: Role) -> Destination:
     """Where the log goes: the screen belongs to the terminal chat where there is one."""
-    somebody = any(who.platform == _TERMINAL for m in settings.team.members for who in m.principals)
-    if role is not Role.ALL or not settings.terminal or not somebody:
+    if role is not Role.ALL or not settings.terminal or not _has_terminal_member(settings):
         return Destination.STDERR
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     return Destination.FILE if interactive else Destination.FILE_AND_WARNINGS

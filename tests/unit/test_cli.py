@@ -27,6 +27,7 @@ from runtime.errors import (
 )
 
 CANARY = "xoxb-1-canary"
+ANN = '[[members]]\nname = "Ann"\nrole = "owner"\nterminal = "you"'
 Live = Callable[[Settings, Role], Awaitable[int]]
 
 
@@ -93,7 +94,7 @@ def test_each_command_runs_its_role_and_ends_as_it_does(
         return 3
 
     lives(live)
-    (home / "nightdesk.toml").write_text("")
+    (home / "nightdesk.toml").write_text(ANN)
     assert call(*arguments).exit_code == 3
     assert lived == [(role, terminal)]
 
@@ -144,7 +145,7 @@ def test_the_log_keeps_off_the_screen_of_the_terminal_chat(
     destination: Destination,
 ) -> None:
     (home / "nightdesk.toml").write_text(f'[[members]]\nname = "Ana"\n{members}\n')
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: stdin))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: stdin, fileno=lambda: -1))
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
     this = program.Program()
     settings = this.load_to_run(role, terminal=terminal)

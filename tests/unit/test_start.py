@@ -1,11 +1,19 @@
-"""What a process that works loads, and the child that reads its settings."""
+"""What a process that works loads, the child that reads its settings, and who may chat."""
 
+import os
 import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
+
+import pytest
 
 from bot.apart import apart
+from bot.program import Program
+from bot.role import Role
+
+ROOT = Path(__file__).parents[2]
 
 
 def program(text: str) -> str:
@@ -118,3 +126,59 @@ def test_beside_other_threads_work_is_done_here() -> None:
     finally:
         stop.set()
         other.join()
+
+
+def test_input_that_nobody_says_is_refused_and_not_left_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nightdesk.toml").write_text("")
+    monkeypatch.setenv("NIGHTDESK_CONFIG", str(tmp_path / "nightdesk.toml"))
+    monkeypatch.setenv("NIGHTDESK_DATA_DIR", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "run"],
+        input="hello\n",
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"nightdesk: standard input is to be read as messages, but no member of "
+        f"{tmp_path}/nightdesk.toml has a name at the terminal, so they would be nobody's. To chat "
+        'here, write terminal = "you" under one of the [[members]]. To run as a service, which '
+        "reads no input: `nightdesk run --no-terminal`.\n"
+    )
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_without_input_and_without_a_member_it_is_a_service_and_says_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    asked: bool,
+) -> None:
+    (tmp_path / "nightdesk.toml").write_text("")
+    monkeypatch.setenv("NIGHTDESK_CONFIG", str(tmp_path / "nightdesk.toml"))
+    monkeypatch.setenv("NIGHTDESK_DATA_DIR", str(tmp_path))
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        settings = Program().load_to_run(Role.ALL, terminal=asked)
+    assert not settings.terminal
+    said = (
+        f"There is no chat here, for no member of {tmp_path}/nightdesk.toml has a name at the "
+        "terminal: this runs as a service.\n"
+        'To chat here, write terminal = "you" under one of the [[members]]; '
+        "`nightdesk run --no-terminal` says that a service is meant.\n"
+    )
+    assert capsys.readouterr().err == (said if asked else "")
+
+
+def test_a_closed_standard_input_is_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", None)
+    assert not Program().load_to_run(Role.ALL, terminal=True).terminal
