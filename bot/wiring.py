@@ -14,6 +14,8 @@ from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.http import Check
 from gateway.ingress import Ingress
+from gateway.notices import OwnerNotices
+from gateway.strangers import Strangers
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.commandlane import CommandLane
@@ -25,7 +27,7 @@ from runtime.firings import WORKFLOW as FIRING
 from runtime.firings import Firings
 from runtime.ids import ConversationId, IdSource, ModelName, Platform
 from runtime.mailboxes import Mailboxes
-from runtime.model.address import Principal
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.people import Roster
@@ -131,19 +133,14 @@ def wire(parts: Parts) -> Desk:
     mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake)
     _register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
-    control = ConversationControl(
-        parts.store,
-        interrupt=mailboxes.interrupt,
-        drain=mailboxes.drain if parts.alone else _left_to_the_queue,
-        clock=parts.clock,
-        forget_binding=bindings.forget,
-        wake_outbox=dispatcher.wake,
-    )
+    control = _control(parts, mailboxes, bindings, dispatcher.wake)
+    ingress = _ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster)
+    _tell_of_bindings(dispatcher, control, ingress)
     health = _health(parts, passes)
     return Desk(
         parts=parts,
         activity=activity,
-        ingress=_ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster),
+        ingress=ingress,
         dispatcher=dispatcher,
         mailboxes=mailboxes,
         commands=_commands(
@@ -187,6 +184,29 @@ def _health(parts: Parts, passes: Passes) -> Readiness:
     )
 
 
+def _control(
+    parts: Parts, mailboxes: Mailboxes, bindings: Bindings, wake_outbox: Callable[[], None]
+) -> ConversationControl:
+    return ConversationControl(
+        parts.store,
+        interrupt=mailboxes.interrupt,
+        drain=mailboxes.drain if parts.alone else _left_to_the_queue,
+        clock=parts.clock,
+        forget_binding=bindings.forget,
+        wake_outbox=wake_outbox,
+    )
+
+
+def _tell_of_bindings(
+    dispatcher: Dispatcher, control: ConversationControl, ingress: Ingress
+) -> None:
+    def bound(thread: ThreadRef, conversation: ConversationId) -> None:
+        control.bound(thread, conversation)
+        ingress.look()
+
+    dispatcher.on_bound(bound)
+
+
 def _left_to_the_queue(conversation: ConversationId) -> None:
     """Do nothing: among many processes the queue hands out what waits, and nobody else may."""
 
@@ -214,9 +234,17 @@ def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
         owner=parts.slot,
         alone=parts.alone,
         activity=activity,
-        settled=Aftermath(
-            parts.store, parts.chats, team=parts.team, split=_splitter(parts), clock=parts.clock
-        ),
+        settled=Aftermath(parts.store.schedules, _notices(parts)),
+    )
+
+
+def _notices(parts: Parts) -> OwnerNotices:
+    return OwnerNotices(
+        parts.store.outbox,
+        parts.chats,
+        team=parts.team,
+        split=_splitter(parts),
+        clock=parts.clock,
     )
 
 
@@ -268,10 +296,16 @@ def _ingress(
         mailboxes if parts.alone else QueueDispatch(parts.durable),
         team=parts.team,
         is_command=looks_like_command,
-        split=_splitter(parts),
+        strangers=Strangers(
+            parts.store.outbox,
+            _notices(parts),
+            team=parts.team,
+            split=_splitter(parts),
+            clock=parts.clock,
+            wake_outbox=wake_outbox,
+        ),
         clock=parts.clock,
         ids=parts.ids,
-        wake_outbox=wake_outbox,
         activity=activity,
         introduces=introduces,
     )

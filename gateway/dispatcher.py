@@ -23,8 +23,9 @@ from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
-from runtime.ids import IdSource, MessageId, Platform
-from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.ids import ConversationId, IdSource, MessageId, Platform
+from runtime.model.address import ThreadRef
+from runtime.model.outbox import OutboxItem, OutboxState, thread_under
 from runtime.model.team import Team
 from runtime.ports import ChatPort, Outbox
 from runtime.storing import STORE_PAUSE, until_stored
@@ -51,6 +52,9 @@ _Work = Callable[[], Awaitable[None]]
 
 Settled = Callable[[OutboxItem, OutboxState, str], Awaitable[None]]
 """Is told how a message ended: the message, its state and why."""
+
+
+Bound = Callable[[ThreadRef, ConversationId], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Dispatcher:
         self._activity = activity
         self._settled = settled
         self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
+        self._bound: Bound | None = None
         self._unknown: list[_Unknown] = []
         self._woken = asyncio.Event()
         self._flying = 0
@@ -116,6 +121,10 @@ class Dispatcher:
         self._behind = False
         self._looked_at = _NEVER_YET
         self._rests_until = _NEVER_YET
+
+    def on_bound(self, call: Bound) -> None:
+        """Call with each thread that a sent message bound, and its conversation."""
+        self._bound = call
 
     def wake(self) -> None:
         """Say that there may be something to send."""
@@ -339,6 +348,8 @@ class Dispatcher:
         """What follows from the end comes before the end itself: it is not lost in between."""
         await self._settled(item, OutboxState.SENT, "")
         await self._outbox.sent(item.id, item.attempts, message)
+        if item.binds is not None and self._bound is not None:
+            self._bound(thread_under(item.thread, message), item.binds)
         log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})
 
     async def _postpone(self, item: OutboxItem, error: Retryable) -> None:

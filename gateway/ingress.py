@@ -7,40 +7,28 @@ after a crash, from the row.
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from gateway.access import Action, authorize
+from gateway.arriving import Arriving
 from gateway.bindings import Bindings
+from gateway.early import EarlyReplies
+from gateway.strangers import Strangers, spoken_to_us
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.ids import AgentName, ConversationId, IdSource, InboxId, OutboxId, derived
+from runtime.ids import AgentName, ConversationId, IdSource, InboxId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import (
-    Command,
-    Inbound,
-    Lane,
-    Message,
-    Received,
-    Told,
-    reply_url_of,
-)
-from runtime.model.messages import Content, Reply
+from runtime.model.events import Command, Inbound, Lane, Message, Received, Told
 from runtime.model.team import Listen, Team
-from runtime.outbox import Splitter, compose
 from runtime.ports import Dispatch, Store
 from runtime.storing import until_stored
-from runtime.words import explain
 
 log = logging.getLogger("nightdesk.ingress")
-
-REFUSE_EVERY = 3600.0
-"""Seconds between two refusals to the same stranger; further events are dropped in silence."""
-_STRANGERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +48,22 @@ def _nobody(_who: Principal, _words: str) -> bool:
     return False
 
 
-class _Arriving:
-    """Threads of which an event is on its way to its conversation, which may not be there yet.
+@dataclass(slots=True)
+class _Backlog:
+    """What was accepted before and not processed, handed over page by page.
 
-    Who follows up on what was accepted a moment ago, or by a life that ended, is heard without
-    mentioning us again.
+    Attributes:
+        before: a time; what was received later is passed over. None at a start, when what comes
+            in meanwhile keeps behind the backlog.
+        after: the last row of the page before.
+        since: what came in meanwhile, which is handed over anyway.
+        behind: that of it which keeps behind.
     """
 
-    def __init__(self) -> None:
-        self._counts: dict[ThreadRef, int] = {}
-
-    def __contains__(self, thread: ThreadRef) -> bool:
-        return thread in self._counts
-
-    def begin(self, thread: ThreadRef) -> None:
-        """Count one; the caller ends it."""
-        self._counts[thread] = self._counts.get(thread, 0) + 1
-
-    def end(self, thread: ThreadRef) -> None:
-        """End one, if one is counted."""
-        count = self._counts.get(thread)
-        if count is None:
-            return
-        if count > 1:
-            self._counts[thread] = count - 1
-        else:
-            del self._counts[thread]
+    before: datetime | None
+    after: InboxId | None = None
+    since: set[InboxId] = field(default_factory=set)
+    behind: list[Received] = field(default_factory=list)
 
 
 class Ingress:
@@ -99,10 +77,9 @@ class Ingress:
         *,
         team: Callable[[], Team],
         is_command: Callable[[str], bool],
-        split: Splitter,
+        strangers: Strangers,
         clock: Clock,
         ids: IdSource,
-        wake_outbox: Callable[[], None],
         activity: Activity,
         introduces: Callable[[Principal, str], bool] = _nobody,
     ) -> None:
@@ -114,10 +91,9 @@ class Ingress:
             dispatch: where a conversation's mailbox is worked.
             team: the configuration as it is now.
             is_command: whether words to the bot are a command.
-            split: cuts a refusal into messages.
+            strangers: is told of events of people who are not in the team.
             clock: the clock.
             ids: makes inbox ids, in the order of arrival.
-            wake_outbox: says that there is something to send.
             activity: is told what is under way.
             introduces: whether a stranger's direct message is to be heard all the same, because
                 it says who they are: a one-time code.
@@ -127,16 +103,16 @@ class Ingress:
         self._dispatch = dispatch
         self._team = team
         self._is_command = is_command
-        self._split = split
+        self._strangers = strangers
         self._clock = clock
         self._ids = ids
-        self._wake_outbox = wake_outbox
         self._activity = activity
         self._introduces = introduces
+        self._early = EarlyReplies(bindings, store.outbox, clock=clock)
         self._accepted: deque[Received] = deque()
+        self._backlog: _Backlog | None = None
         self._something = asyncio.Event()
-        self._arriving = _Arriving()
-        self._refused: OrderedDict[Principal, float] = OrderedDict()
+        self._arriving = Arriving()
         # The database stores without being waited for, until it shows that it does not.
         self._at_once = True
 
@@ -148,11 +124,11 @@ class Ingress:
         """
         judged = self._judge(inbound)
         if judged is _ASK:
-            judged = self._judge(inbound, bound=await self._bindings.is_bound(inbound.thread))
+            judged = self._judge(inbound, bound=await self._may_be_ours(inbound))
         if isinstance(judged, _Drop):
             log.info("ingress.dropped", extra={"reason": judged.reason, "key": inbound.event_key})
             if judged.refused is not None:
-                await self._refuse(inbound, judged.refused)
+                await self._strangers.met(inbound, judged.refused)
             if inbound.cursor is not None:
                 await self._store.inbox.move(inbound.cursor)
             return
@@ -195,8 +171,11 @@ class Ingress:
         stored(good)
 
     def _received(self, judged: Inbound) -> Received:
+        key = InboxId(self._ids.new())
+        if self._backlog is not None:
+            self._backlog.since.add(key)
         return Received(
-            id=InboxId(self._ids.new()),
+            id=key,
             lane=Lane.TURN if isinstance(judged.body, Message) else Lane.COMMAND,
             inbound=judged,
             received_at=self._clock.now(),
@@ -210,7 +189,11 @@ class Ingress:
     def _settle(self, received: Received, *, new: bool) -> None:
         """What was arriving is stored, and goes on its way; or it was not, and is forgotten."""
         if new:
-            self._hand_over(received)
+            self._activity.begin()
+            if self._backlog is not None and self._backlog.before is None:
+                self._backlog.behind.append(received)
+            else:
+                self._hand_over(received)
             return
         self._arriving.end(received.inbound.thread)
         log.info("ingress.not_new", extra={"key": received.inbound.event_key})
@@ -219,26 +202,61 @@ class Ingress:
         """Hand over what was accepted (before that time) and not processed; returns how many.
 
         For a start, and among many processes for now and then: handing over twice is harmless.
-        Nothing while what was handed over before still waits, so that it cannot pile up.
+        Nothing while what was handed over before still waits, so that it cannot pile up. The
+        first page is handed over now, each other one when `run` is through with those before.
         """
-        if self._accepted:
+        if self._accepted or self._backlog is not None:
             return 0
-        count, last = 0, None
-        while rows := await self._store.inbox.pending(after=last):
-            old = [row for row in rows if before is None or row.received_at < before]
-            for received in old:
-                self._begin(received.inbound.thread)
+        rows = await self._store.inbox.pending()
+        if not rows:
+            return 0
+        self._activity.begin()
+        self._backlog = _Backlog(before)
+        return self._take_page(self._backlog, rows)
+
+    async def _next_page(self, backlog: _Backlog) -> None:
+        rows = await self._store.inbox.pending(after=backlog.after)
+        self._take_page(backlog, rows)
+
+    def _take_page(self, backlog: _Backlog, rows: Sequence[Received]) -> int:
+        """Hand a page of the backlog over; an empty one is its end."""
+        if not rows:
+            self._backlog = None
+            for received in backlog.behind:
                 self._hand_over(received)
-            count, last = count + len(old), rows[-1].id
-        return count
+            self._activity.end()
+            return 0
+        backlog.after = rows[-1].id
+        before = backlog.before
+        old = [row for row in rows if before is None or row.received_at < before]
+        old = [row for row in old if row.id not in backlog.since]
+        for received in old:
+            self._activity.begin()
+            self._begin(received.inbound.thread)
+            self._hand_over(received)
+        return len(old)
+
+    def look(self) -> None:
+        """Say that a message was sent and bound its thread: what replied early may go on."""
+        self._early.look()
 
     async def run(self) -> None:
         """Hand accepted events to their mailboxes until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for loop in (self._early.run(self._released), self._strangers.run()):
+                tasks.create_task(loop)
+            await self._serve()
+
+    async def _serve(self) -> None:
         while True:
-            if not self._accepted:
+            while self._backlog is not None and not self._accepted and not self._early.full:
+                page = partial(self._next_page, self._backlog)
+                await until_stored(page, clock=self._clock, what="backlog")
+            if self._accepted:
+                await self._hand_on(self._accepted[0])
+            else:
                 self._something.clear()
                 await self._something.wait()
-            await self._hand_on(self._accepted[0])
 
     async def _hand_on(self, received: Received) -> None:
         thread = received.inbound.thread
@@ -254,8 +272,25 @@ class Ingress:
             self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
-        self._activity.begin()
+        if not self._early.hold(received):
+            self._accept(received)
+
+    def _accept(self, received: Received) -> None:
         self._accepted.append(received)
+        self._something.set()
+
+    async def _released(self, received: Received) -> None:
+        """An early reply is late enough: on its way, or dropped where its thread is not ours."""
+        thread = received.inbound.thread
+        # In this order: what leaves the line has bound its thread before.
+        ours = any(row.inbound.thread == thread for row in self._accepted)
+        if ours or self._calls_us(received.inbound) or await self._bindings.is_bound(thread):
+            self._accept(received)
+            return
+        await self._store.inbox.finish(received.id, ())
+        log.info("ingress.dropped", extra={"reason": "not_ours", "key": received.inbound.event_key})
+        self._arriving.end(thread)
+        self._activity.end()
         self._something.set()
 
     async def _bind_new(self) -> None:
@@ -287,6 +322,21 @@ class Ingress:
 
     # ---- judging
 
+    async def _may_be_ours(self, inbound: Inbound) -> bool:
+        """Whether the thread has a conversation, or may be about to have one."""
+        thread = inbound.thread
+        return await self._bindings.is_bound(thread) or await self._early.possible(
+            thread, inbound.body
+        )
+
+    def _calls_us(self, inbound: Inbound) -> bool:
+        """Whether the event is meant for us whatever its thread is."""
+        body, thread = inbound.body, inbound.thread
+        if spoken_to_us(body):
+            return True
+        rule = self._team().rule_of(thread.channel)
+        return rule is not None and rule.listen is Listen.ALL
+
     def _judge(self, inbound: Inbound, *, bound: bool | None = None) -> Inbound | _Drop:
         """The event as it is to be stored, or why it is not; `_ASK` where that is not known.
 
@@ -307,9 +357,9 @@ class Ingress:
         try:
             authorize(team, inbound.sender, Action.CONVERSE)
         except Refused as refused:
-            spoken = isinstance(body, Message) and body.direct
-            if spoken and self._introduces(inbound.sender, body.text):
-                return replace(inbound, body=Command(text=body.text))
+            words = body.text if isinstance(body, Message) and body.direct else ""
+            if words and self._introduces(inbound.sender, words):
+                return replace(inbound, body=Command(text=words))
             return _Drop("stranger", refused)
         if isinstance(body, Message) and self._is_command(body.text):
             return replace(inbound, body=Command(text=body.text))
@@ -326,24 +376,3 @@ class Ingress:
             case Listen.MENTIONS:
                 near = body.mentioned or thread in self._arriving or self._bindings.recalls(thread)
                 return near or None
-
-    async def _refuse(self, inbound: Inbound, refused: Refused) -> None:
-        """Tell a stranger why nothing happens, at most once in a while."""
-        now = self._clock.monotonic()
-        last = self._refused.get(inbound.sender)
-        if last is not None and now - last < REFUSE_EVERY:
-            return
-        self._refused[inbound.sender] = now
-        self._refused.move_to_end(inbound.sender)
-        if len(self._refused) > _STRANGERS:
-            self._refused.popitem(last=False)
-        reply = Reply(
-            id=OutboxId(derived("refusal", inbound.event_key)),
-            thread=inbound.thread,
-            content=Content(explain(refused)),
-            only_for=inbound.sender,
-            reply_url=reply_url_of(inbound.body),
-        )
-        rows = compose(reply, split=self._split, now=self._clock.now())
-        await self._store.outbox.enqueue(rows)
-        self._wake_outbox()

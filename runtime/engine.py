@@ -111,6 +111,10 @@ class ConversationControl:
 
     async def _bind(self, thread: ThreadRef, conversation: ConversationId) -> None:
         await self._store.conversations.rebind(thread, conversation)
+        self.bound(thread, conversation)
+
+    def bound(self, thread: ThreadRef, conversation: ConversationId) -> None:
+        """The thread was bound to the conversation: what waits in it is that one's now."""
         self._forget_binding(thread)
         # What was written before and not begun belongs to this conversation now.
         self._drain(conversation)

@@ -302,6 +302,14 @@ class Outbox(Protocol):
         """The earliest `not_before` of a pending message, or None."""
         ...
 
+    async def binds_soon(self, channel: ChannelRef) -> bool:
+        """Whether a message that binds a thread of that channel is `SENDING` there.
+
+        Then a thread without conversation may be the one under it: the platform can show it
+        before `sent` has bound it.
+        """
+        ...
+
     async def count(self, state: OutboxState) -> int:
         """How many messages are in that state."""
         ...

@@ -97,6 +97,11 @@ class MemoryOutbox:
         waiting = self._where(lambda item: item.state is OutboxState.PENDING)
         return min((item.not_before for item in waiting), default=None)
 
+    async def binds_soon(self, channel: ChannelRef) -> bool:
+        """Whether a message that binds a thread is being sent there: see the port."""
+        sending = self._where(lambda item: item.state is OutboxState.SENDING)
+        return any(item.binds and item.thread.channel == channel for item in sending)
+
     async def count(self, state: OutboxState) -> int:
         """How many messages are in that state: see the port."""
         return len(self._where(lambda item: item.state is state))

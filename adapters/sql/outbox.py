@@ -145,6 +145,20 @@ _GET = sa.select(*_ITEM).where(outbox.c.id == bindparam("this"))
 _NEXT_TIME = sa.select(sa.func.min(outbox.c.not_before)).where(outbox.c.state == _PENDING)
 """Finds how long the dispatcher may sleep."""
 
+_BINDS_SOON = (
+    sa.select(outbox.c.id)
+    .where(
+        outbox.c.platform == bindparam("platform"),
+        outbox.c.workspace == bindparam("workspace"),
+        outbox.c.channel == bindparam("channel"),
+        outbox.c.state.in_(_OPEN),
+        outbox.c.state == _SENDING,
+        outbox.c.binds.is_not(None),
+    )
+    .limit(1)
+)
+"""Tells whether a thread of a channel may be bound in a moment."""
+
 _COUNT = sa.select(sa.func.count()).where(outbox.c.state == bindparam("is", type_=sa.Text))
 """Counts messages in a state that is not final, or sent ones."""
 
@@ -255,6 +269,15 @@ class SqlOutbox:
     async def next_time(self) -> datetime | None:
         """The earliest time of a pending message: see the port."""
         return maybe_moment(await self._number(_NEXT_TIME))
+
+    async def binds_soon(self, channel: ChannelRef) -> bool:
+        """Whether a message that binds a thread is being sent there: see the port."""
+        place: dict[str, Value] = {
+            "platform": channel.platform,
+            "workspace": channel.workspace,
+            "channel": channel.channel,
+        }
+        return await self._database.read(lambda t: t.one(_BINDS_SOON, place)) is not None
 
     async def count(self, state: OutboxState) -> int:
         """How many messages are in that state: see the port."""

@@ -18,15 +18,17 @@ from bench.servers.common import take_orders
 from bench.slack import HOST
 from bot.lifecycle import working
 from bot.parts import Opened
-from bot.wiring import wire
+from bot.wiring import Parts, wire
 from gateway.bindings import Bindings
 from gateway.commands.grammar import looks_like_command
 from gateway.http import Check, build_app, serve
 from gateway.ingress import Ingress
+from gateway.notices import OwnerNotices
+from gateway.strangers import Strangers
 from runtime.activity import Activity
-from runtime.ids import ConversationId, Platform
+from runtime.ids import ConversationId
 from runtime.model.events import Received
-from runtime.model.messages import Content
+from runtime.outbox import whole
 from runtime.ports import Store
 
 
@@ -45,8 +47,11 @@ class _BeginsNothing:
         """Leave it."""
 
 
-def _whole(_: Platform, content: Content) -> tuple[Content, ...]:
-    return (content,)
+def _strangers(parts: Parts) -> Strangers:
+    """Nobody writes to owners here."""
+    outbox, team, clock = parts.store.outbox, parts.team, parts.clock
+    notices = OwnerNotices(outbox, {}, team=team, split=whole, clock=clock)
+    return Strangers(outbox, notices, team=team, split=whole, clock=clock, wake_outbox=lambda: None)
 
 
 def _ingress(own: Opened) -> Ingress:
@@ -58,10 +63,9 @@ def _ingress(own: Opened) -> Ingress:
         _BeginsNothing(),
         team=parts.team,
         is_command=looks_like_command,
-        split=_whole,
+        strangers=_strangers(parts),
         clock=parts.clock,
         ids=parts.ids,
-        wake_outbox=lambda: None,
         activity=Activity(),
     )
 

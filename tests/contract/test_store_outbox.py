@@ -224,6 +224,24 @@ async def test_the_thread_under_a_message_is_bound_when_it_is_sent(
     assert await store.conversations.bound(ThreadRef(CHANNEL)) is None
 
 
+async def test_what_will_bind_a_thread_is_known_from_its_claim_until_it_is_sent(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    briefing = ConversationId("briefing")
+    await store.conversations.create(briefing, DESK)
+    item = rows.item(thread=ThreadRef(CHANNEL), binds=briefing)
+    await store.outbox.enqueue([item, rows.item("an answer")])
+    assert not await store.outbox.binds_soon(CHANNEL)
+
+    [claimed, _] = await claim(store, clock)
+
+    assert claimed.id == item.id
+    assert await store.outbox.binds_soon(CHANNEL)
+    assert not await store.outbox.binds_soon(replace(CHANNEL, channel="C2"))
+    await store.outbox.sent(item.id, 1, MessageId("17.9"))
+    assert not await store.outbox.binds_soon(CHANNEL)
+
+
 async def test_a_message_sent_into_a_thread_binds_that_thread(
     store: Store, rows: Rows, clock: ManualClock
 ) -> None:

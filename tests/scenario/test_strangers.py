@@ -1,0 +1,101 @@
+"""People who are not in the team: who is refused, who is let be, and what the owners hear."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from runtime.ids import MessageId
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.events import Command
+from tests.support.build import DM, OPS, QUIET, STRANGER, TERMINAL
+from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock, settle
+from tests.support.desk import DeskUnderTest, running_desk
+
+OWNERS = ThreadRef(ChannelRef(TERMINAL, "local", "dm-ann"))
+EVERYTHING = QUIET
+"""A channel with `listen = "all"`."""
+
+
+def refusals(desk: DeskUnderTest) -> list[ThreadRef]:
+    return [shown.thread for shown in desk.chat.shown if "not a member" in shown.text]
+
+
+def notices(desk: DeskUnderTest) -> list[str]:
+    return [shown.text for shown in desk.chat.shown if shown.thread == OWNERS]
+
+
+async def test_who_talks_with_others_in_a_channel_that_is_heard_as_a_whole_is_let_be(
+    tmp_path: Path,
+) -> None:
+    async with running_desk(tmp_path) as desk:
+        for _ in range(3):
+            await desk.say("lunch?", thread=EVERYTHING, sender=STRANGER)
+            await desk.clock.advance(7200.0)
+        await desk.say("and you?", thread=EVERYTHING.under(MessageId("1")), sender=STRANGER)
+        await desk.quiet()
+        assert refusals(desk) == []
+
+
+@pytest.mark.parametrize("how", ["mention", "direct message", "command"])
+async def test_who_speaks_to_us_is_refused_once_an_hour(tmp_path: Path, how: str) -> None:
+    thread = DM if how == "direct message" else EVERYTHING
+    async with running_desk(tmp_path) as desk:
+        for _ in range(3):
+            await desk.say(
+                "hello",
+                thread=thread,
+                sender=STRANGER,
+                mentioned=how == "mention",
+                body=Command(text="status") if how == "command" else None,
+            )
+            await desk.clock.advance(1900.0)
+        await desk.quiet()
+        assert refusals(desk) == [thread, thread]
+
+
+async def test_the_owners_are_told_of_strangers_once_a_day_in_all(tmp_path: Path) -> None:
+    clock, chat = ManualClock(), MemoryChat()
+    others = [Principal(TERMINAL, "local", name) for name in ("mallory", "trudy")]
+    async with running_desk(tmp_path, clock=clock, chat=chat) as desk:
+        for who in (STRANGER, *others, STRANGER):
+            await desk.say("psst", thread=EVERYTHING, sender=who)
+            await desk.say("hello", sender=who)
+            await settle()
+            await desk.quiet()
+        [notice] = notices(desk)
+        assert "terminal: local/eve" in notice
+        assert "#quiet" in notice
+        assert "did not react" in notice
+    async with running_desk(tmp_path, clock=clock, chat=chat) as desk:
+        await desk.say("again", sender=others[0])
+        await settle()
+        await desk.quiet()
+        assert len(notices(desk)) == 1
+        await clock.advance(timedelta(days=1).total_seconds())
+        await desk.say("good morning", sender=others[1])
+        await settle()
+        await desk.quiet()
+        assert len(notices(desk)) == 2
+        assert "trudy" in notices(desk)[1]
+        assert "refused" in notices(desk)[1]
+
+
+async def test_the_platform_of_the_owner_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's event is acknowledged whatever it takes to reach an owner."""
+
+    async def never(who: Principal) -> ThreadRef:
+        await asyncio.Event().wait()
+        raise AssertionError(who)
+
+    chat = MemoryChat()
+    monkeypatch.setattr(MemoryChat, "direct", lambda _, who: never(who))
+    async with running_desk(tmp_path, chat=chat) as desk:
+        await desk.say("hello", sender=STRANGER)
+        await desk.quiet()
+        assert refusals(desk) == [DM]
+        assert await desk.ask("hello", thread=OPS, mentioned=True) == "Fine."
