@@ -132,6 +132,13 @@ async def _open_platforms(
     platforms: list[OpenPlatform] = []
     if settings.slack is not None:
         platforms.append(await stack.enter_async_context(open_slack(settings.slack, clock)))
+    if settings.telegram is not None:
+        from bot.telegram import open_telegram  # noqa: PLC0415 - what is not used is not loaded
+
+        telegram = open_telegram(
+            settings.telegram, clock, team=_team_of(settings), positions=store.inbox, read_file=read
+        )
+        platforms.append(await stack.enter_async_context(telegram))
     used = {rule.ref.platform for rule in settings.team.channels}
     if used & set(ONE_WAY):
         from bot import oneway  # noqa: PLC0415 - what is not used is not loaded

@@ -24,7 +24,7 @@ _SHAPES = re.compile(
     r"|\bxapp-[\w-]+"
     r"|\bsk-[\w-]{8,}"  # OpenAI, Anthropic and who follow them
     r"|https://hooks\.slack\.com/[^\s\"'<>\\]+"  # an address that anybody may post to is a secret
-    r"|\b\d{8,10}:[\w-]{35}\b",  # Telegram bot tokens
+    r"|(?<!\d)\d{8,12}:[\w-]{35}\b",  # Telegram bot tokens, behind "bot" in addresses
     re.IGNORECASE,
 )
 

@@ -5,7 +5,7 @@ from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.team import MemberRole, Team
 
-__all__ = ["Action", "authorize"]
+__all__ = ["Action", "authorize", "may"]
 
 _RANK = {role: rank for rank, role in enumerate(MemberRole)}
 
@@ -31,11 +31,20 @@ def authorize(team: Team, who: Principal, action: Action) -> None:
     if role is None:
         raise Refused(
             f"You are not a member of {team.name}, so I cannot do that for you.",
-            hint=f"An owner can add you by your id, {who.platform}: {who.workspace}/{who.user}.",
+            hint=f"An owner can add you by your id, {who.platform}: {_spelled(who)}.",
         )
-    least = _LEAST[action]
-    if _RANK[role] > _RANK[least]:
+    if not may(role, action):
         raise Refused(
-            f"That needs the role {least}; yours is {role}.",
+            f"That needs the role {_LEAST[action]}; yours is {role}.",
             hint="An owner can change your role in nightdesk.toml.",
         )
+
+
+def may(role: MemberRole, action: Action) -> bool:
+    """Whether a person of that role may do it."""
+    return _RANK[role] <= _RANK[_LEAST[action]]
+
+
+def _spelled(who: Principal) -> str:
+    """The person as the configuration names them."""
+    return f"{who.workspace}/{who.user}" if who.workspace else who.user

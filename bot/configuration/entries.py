@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from bot.configuration import ids, zone
+from bot.configuration import ids, telegram, zone
 from bot.configuration.problems import did_you_mean, listed
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal
@@ -37,6 +37,16 @@ def _text(value: object) -> str:
     if not value.strip():
         raise ValueError("it is empty: write a text, or leave the key out")
     return value.strip()
+
+
+def _id_on(platform: Platform | None, value: object) -> str:
+    """An id in quotes, or the number that it is on Telegram."""
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if number and platform == telegram.TELEGRAM else _text(value)
+
+
+def _id(value: object, info: ValidationInfo) -> str:
+    return _id_on(info.data.get("platform"), value)
 
 
 def _yes_or_no(value: object) -> bool:
@@ -134,6 +144,10 @@ def _slack_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
     return _people(ids.SLACK, value, info)
 
 
+def _telegram_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
+    return _people(telegram.TELEGRAM, value, info)
+
+
 def _terminal_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
     return _people(ids.TERMINAL, value, info)
 
@@ -143,7 +157,8 @@ def _people(platform: Platform, value: object, info: ValidationInfo) -> tuple[Pr
     said = value if isinstance(value, list) else [value]
     workspace = cast("Around", info.context).slack_workspace
     return tuple(
-        ids.principal(platform, _text(each), slack_workspace_id=workspace) for each in said
+        ids.principal(platform, _id_on(platform, each), slack_workspace_id=workspace)
+        for each in said
     )
 
 
@@ -208,6 +223,7 @@ class MemberEntry(Entry):
     name: Text
     role: Annotated[MemberRole, BeforeValidator(_role), BeforeValidator(_text)] = MemberRole.MEMBER
     slack: Annotated[tuple[Principal, ...], BeforeValidator(_slack_people)] = ()
+    telegram: Annotated[tuple[Principal, ...], BeforeValidator(_telegram_people)] = ()
     terminal: Annotated[tuple[Principal, ...], BeforeValidator(_terminal_people)] = ()
     timezone: Annotated[Text, AfterValidator(_zone)] | None = None
 
@@ -216,7 +232,7 @@ class ChannelEntry(Entry):
     """`[[channels]]`. The platform is read first: the form of the id depends on it."""
 
     platform: Annotated[Platform, AfterValidator(_platform), BeforeValidator(_text)]
-    id: Annotated[ChannelRef, BeforeValidator(_channel), BeforeValidator(_text)]
+    id: Annotated[ChannelRef, BeforeValidator(_channel), BeforeValidator(_id)]
     name: Text = ""
     listen: Annotated[Listen, AfterValidator(_heard), BeforeValidator(_listen)] = Listen.OFF
     proactive: Switch = False

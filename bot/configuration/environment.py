@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bot.configuration import telegram
 from bot.configuration.entries import is_url, web_address
 from bot.configuration.problems import Problems, did_you_mean, listed, nearest, shown
 from bot.configuration.values import LogFormat, LogLevel
@@ -158,6 +159,16 @@ class SlackPart(_Part):
     base_url: Address = "https://slack.com/api"
 
 
+class TelegramPart(_Part):
+    """`NIGHTDESK_TELEGRAM__…`."""
+
+    bot_token: telegram.BotToken | None = None
+    webhook_secret: telegram.WebhookSecret | None = None
+    previous_webhook_secret: telegram.WebhookSecret | None = None
+    webhook_url: telegram.WebhookUrl | None = None
+    base_url: Address = telegram.BASE_URL
+
+
 class EmailPart(_Part):
     """`NIGHTDESK_EMAIL__…`."""
 
@@ -202,6 +213,7 @@ class Environment(BaseSettings):
     config: Path | None = None
     http: HttpPart = HttpPart()
     slack: SlackPart = SlackPart()
+    telegram: TelegramPart = TelegramPart()
     email: EmailPart = EmailPart()
     webhook: WebhookPart = WebhookPart()
     model: str | None = None
@@ -231,6 +243,9 @@ _SECRETS = (
     "NIGHTDESK_SLACK__SIGNING_SECRET",
     "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
     "NIGHTDESK_SLACK__BOT_TOKEN",
+    "NIGHTDESK_TELEGRAM__BOT_TOKEN",
+    "NIGHTDESK_TELEGRAM__WEBHOOK_SECRET",
+    "NIGHTDESK_TELEGRAM__PREVIOUS_WEBHOOK_SECRET",
     "NIGHTDESK_EMAIL__SMTP_URL",
     "NIGHTDESK_WEBHOOK__SECRET",
     "NIGHTDESK_MODEL_API_KEY",

@@ -8,6 +8,7 @@ import re
 from urllib.parse import urlsplit
 
 from adapters.terminal import rooms
+from bot.configuration import telegram
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal
 
@@ -18,7 +19,7 @@ WEBHOOK = Platform("webhook")
 FILE = Platform("file")
 ONE_WAY = (EMAIL, WEBHOOK, FILE)
 """Channels of these only take messages: nobody writes to us from there."""
-PLATFORMS = (SLACK, TERMINAL, *ONE_WAY)
+PLATFORMS = (SLACK, telegram.TELEGRAM, TERMINAL, *ONE_WAY)
 
 _SLACK_CHANNEL = (
     'a channel is named by its id here, such as "C0123ABCD" (Slack: channel details, at the bottom)'
@@ -71,6 +72,8 @@ def principal(platform: Platform, text: str, *, slack_workspace_id: str) -> Prin
         if not _WORD.fullmatch(text):
             raise ValueError(_TERMINAL_USER)
         return Principal(TERMINAL, rooms.WORKSPACE, text)
+    if platform == telegram.TELEGRAM:
+        return telegram.principal(text)
     workspace, user = _slack(text, "UW", _SLACK_USER, slack_workspace_id)
     return Principal(SLACK, workspace, user)
 
@@ -83,6 +86,8 @@ def channel(platform: Platform, text: str, *, slack_workspace_id: str) -> Channe
     """
     if platform in ONE_WAY:
         return ChannelRef(platform, "", _one_way(platform, text))
+    if platform == telegram.TELEGRAM:
+        return telegram.channel(text)
     if platform == TERMINAL:
         if not _WORD.fullmatch(text):
             raise ValueError(_TERMINAL_CHANNEL)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bot.configuration import oneway
+from bot.configuration import oneway, telegram
 from bot.configuration.document import Document, parse_document, read_document
 from bot.configuration.entries import MODEL_EXAMPLE, is_model, model_key
 from bot.configuration.environment import Environment, read_environment
@@ -33,6 +33,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     document = _document(config_path, environ, cwd, problems)
     file = read_team(document) if document else None
     slack = _slack(variables, file, problems)
+    on_telegram = telegram.settings_of(variables.telegram, problems)
     email = oneway.email(variables, file.team if file else None, problems)
     webhook = oneway.webhook(variables, file.team if file else None, problems)
     models = _models(variables, file, problems) if file else {}
@@ -43,6 +44,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         team=_instead_of_offline(file.team, shortcut) if shortcut else file.team,
         models=models | {shortcut.name: shortcut} if shortcut else models,
         slack=slack,
+        telegram=on_telegram,
         email=email,
         webhook=webhook,
         http=HttpSettings(host=variables.http.host, port=variables.http.port),

@@ -48,6 +48,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "slack.signing_secret": "NIGHTDESK_SLACK__SIGNING_SECRET",
     "slack.previous_signing_secret": "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
     "slack.base_url": "NIGHTDESK_SLACK__BASE_URL",
+    "telegram": "NIGHTDESK_TELEGRAM__BOT_TOKEN",
     "email.smtp_url": "NIGHTDESK_EMAIL__SMTP_URL",
     "email.sender": "NIGHTDESK_EMAIL__SENDER",
     "webhook.secret": "NIGHTDESK_WEBHOOK__SECRET",
@@ -138,11 +139,11 @@ class _Reader:
         seen = _Seen()
         members = []
         for place, entry in self._entries(MemberEntry, "members"):
-            for platform in ("slack", "terminal"):
+            for platform in ("slack", "telegram", "terminal"):
                 here = (*place, platform)
                 for who in getattr(entry, platform):
                     self._once(seen, who, here, f"{who.user} is the same person as in")
-            principals = (*entry.slack, *entry.terminal)
+            principals = (*entry.slack, *entry.telegram, *entry.terminal)
             members.append(
                 Member(
                     name=entry.name,

@@ -1,0 +1,75 @@
+"""The command menus: what Telegram offers to whoever types a slash.
+
+By scope (Bot API, "BotCommandScope"). They only offer; who may do what is judged when it is done.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.telegram.api import BotApi
+from adapters.telegram.faults import Refusal
+
+log = logging.getLogger("nightdesk.telegram")
+
+ABOUT_LIMIT = 256
+MOST = 100
+
+_NAME = re.compile(r"[a-z0-9_]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """What is offered in one scope.
+
+    Attributes:
+        commands: the first words and what they do, in order.
+        scope: `default`, `all_private_chats`, `all_group_chats`, `all_chat_administrators`, or
+            `chat` for one chat.
+        chat: which, for `chat`.
+    """
+
+    commands: tuple[tuple[str, str], ...]
+    scope: str = "default"
+    chat: int | None = None
+
+    @property
+    def place(self) -> dict[str, object]:
+        """The scope in the fields of the Bot API."""
+        return {"type": self.scope} | ({} if self.chat is None else {"chat_id": self.chat})
+
+
+async def synchronise(api: BotApi, menus: Sequence[Menu]) -> int:
+    """Set each menu that is not as it should be; returns how many were set.
+
+    A person who has not opened a chat with the bot yet has no menu there; they are passed over.
+
+    Raises:
+        Retryable: Telegram could not be asked.
+        Ambiguous: Telegram did not answer; it can be done again.
+        Refusal: Telegram does not take one of the menus.
+    """
+    changed = 0
+    for menu in menus:
+        try:
+            changed += await _set(api, menu)
+        except Refusal as error:
+            if menu.chat is None or not error.unreachable:
+                raise
+            log.debug("telegram.no_menu", extra={"chat": menu.chat, "why": str(error)})
+    if changed:
+        log.info("telegram.menus_set", extra={"count": changed})
+    return changed
+
+
+async def _set(api: BotApi, menu: Menu) -> bool:
+    wanted = [
+        {"command": name, "description": about[:ABOUT_LIMIT]}
+        for name, about in menu.commands
+        if _NAME.fullmatch(name)
+    ][:MOST]
+    if await api.ask("getMyCommands", {"scope": menu.place}) == wanted:
+        return False
+    await api.call("setMyCommands", {"commands": wanted, "scope": menu.place})
+    return True

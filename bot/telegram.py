@@ -1,0 +1,201 @@
+"""Telegram, put together: its outbound side, its webhook or its poll, and whether it is heard."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.telegram.commands import Menu, synchronise
+from adapters.telegram.faults import Refusal
+from adapters.telegram.inbound import TelegramInbound
+from adapters.telegram.listener import (
+    POLL_SECONDS,
+    SILENCE,
+    WEBHOOK_PATH,
+    Hearing,
+    Poll,
+    Positions,
+    Watch,
+)
+from adapters.telegram.outbound import ReadFile, TelegramChat
+from adapters.telegram.places import TELEGRAM, Chains
+from bot.platforms import Hear, MakeRoute, OpenPlatform
+from bot.settings import TelegramSettings
+from gateway.access import Action, may
+from gateway.commands.forms import FORMS, NOUN_ALIASES, NOUNS
+from gateway.http import Check, WebhookRoute
+from gateway.verify.telegram import TelegramVerifier
+from runtime.clock import Clock
+from runtime.errors import Ambiguous, Retryable
+from runtime.model.team import MemberRole, Team
+from runtime.ports import Accept
+
+log = logging.getLogger("nightdesk.telegram")
+
+FIRST_PAUSE = 2.0
+"""Seconds before the second try to reach Telegram; doubled for each further one."""
+LONGEST_PAUSE = 60.0
+
+_NEEDS = {"schedule": Action.SCHEDULE_READ, "status": Action.STATUS}
+"""What a person must be allowed to be offered a command; all others only to be a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Looks at the connection."""
+
+    chat: TelegramChat
+    hearing: Hearing
+    clock: Clock
+
+    async def __call__(self) -> Check:
+        """Whether Telegram knows us, and gives us what people write."""
+        me, hearing = self.chat.me, self.hearing
+        if me is None:
+            return Check(name="telegram", ok=False, detail="not reached yet; trying again")
+        detail = f"connected as @{me.username}"
+        if not hearing.begun:
+            return Check(name="telegram", ok=True, detail=detail)
+        if hearing.heard_at is None:
+            detail = hearing.trouble or "nothing heard yet"
+            return Check(name="telegram", ok=False, detail=detail)
+        age = self.clock.monotonic() - hearing.heard_at
+        silent = "" if age < SILENCE else "no answer to a poll for too long"
+        return Check(
+            name="telegram",
+            ok=not (hearing.trouble or silent),
+            age_seconds=age,
+            detail=hearing.trouble or silent or detail,
+        )
+
+
+@asynccontextmanager
+async def open_telegram(
+    settings: TelegramSettings,
+    clock: Clock,
+    *,
+    team: Callable[[], Team],
+    positions: Positions,
+    read_file: ReadFile,
+    poll_seconds: int = POLL_SECONDS,
+) -> AsyncIterator[OpenPlatform]:
+    """Connect while the block runs; where Telegram cannot be reached, go on trying beside it.
+
+    Raises:
+        ConfigurationError: the token or the secret is not good.
+    """
+    token, chains, hearing = settings.bot_token.get_secret_value(), Chains(), Hearing()
+    chat = TelegramChat(
+        token, base_url=settings.base_url, clock=clock, chains=chains, read_file=read_file
+    )
+    bot = int(token.partition(":")[0])
+    inbound = TelegramInbound(
+        bot,
+        username=lambda: chat.me.username if chat.me else "",
+        nouns=(*NOUNS, *NOUN_ALIASES),
+        chains=chains,
+        clock=clock,
+    )
+    if settings.webhook_url is not None and settings.webhook_secret is not None:
+        routes: Sequence[MakeRoute] = (_route(settings, inbound),)
+        secret = settings.webhook_secret.get_secret_value()
+        hear: Hear = Watch(chat.api, settings.webhook_url, secret, clock, hearing).run
+    else:
+        routes = ()
+        hear = Poll(chat.api, inbound, bot, positions, clock, hearing, poll_seconds).run
+
+    async def listen(accept: Accept) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_offer(chat, menus(team()), clock))
+            await hear(accept)
+
+    async with asyncio.TaskGroup() as tasks:
+        connecting = None
+        if not await _connected(chat):
+            connecting = tasks.create_task(_connect(chat, clock))
+        try:
+            yield OpenPlatform(
+                chat=chat, look=_Look(chat, hearing, clock), routes=routes, hears=(listen,)
+            )
+        finally:
+            if connecting is not None:
+                connecting.cancel()
+            await chat.close()
+
+
+def menus(team: Team) -> list[Menu]:
+    """What Telegram offers: strangers help, groups what a member may do, each member theirs."""
+    people = [
+        (who, member.role)
+        for member in team.members
+        for who in member.principals
+        if who.platform == TELEGRAM
+    ]
+    return [
+        Menu(_offered(None)),
+        Menu(_offered(MemberRole.MEMBER), "all_group_chats"),
+        *(Menu(_offered(role), "chat", int(who.user)) for who, role in people),
+    ]
+
+
+def _offered(role: MemberRole | None) -> tuple[tuple[str, str], ...]:
+    """The first words that a person of that role may use; None for a stranger."""
+    about = {form.noun: form.about for form in reversed(FORMS)}
+    return tuple(
+        (noun, about[noun])
+        for noun in NOUNS
+        if noun == "help" or (role is not None and may(role, _NEEDS.get(noun, Action.CONVERSE)))
+    )
+
+
+def _route(settings: TelegramSettings, inbound: TelegramInbound) -> MakeRoute:
+    secrets = [
+        secret.get_secret_value()
+        for secret in (settings.webhook_secret, settings.previous_webhook_secret)
+        if secret is not None
+    ]
+    verifier = TelegramVerifier(secrets)
+
+    def route(accept: Accept) -> WebhookRoute:
+        return WebhookRoute(path=WEBHOOK_PATH, verify=verifier, parse=inbound.parse, accept=accept)
+
+    return route
+
+
+async def _connected(chat: TelegramChat) -> bool:
+    try:
+        await chat.open()
+    except Retryable as error:
+        log.warning("telegram.unreachable", extra={"why": str(error)})
+        return False
+    me = chat.me
+    if me is not None:
+        log.info("telegram.connected", extra={"bot": me.username, "hears_all": me.hears_all})
+    return True
+
+
+async def _connect(chat: TelegramChat, clock: Clock) -> None:
+    pause = FIRST_PAUSE
+    while True:
+        await clock.sleep(pause)
+        if await _connected(chat):
+            return
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _offer(chat: TelegramChat, wanted: Sequence[Menu], clock: Clock) -> None:
+    """Set the menus once Telegram can be reached."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            await synchronise(chat.api, wanted)
+        except (Retryable, Ambiguous) as error:
+            log.info("telegram.menus_later", extra={"why": str(error)})
+            await clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        except Refusal as error:
+            log.warning("telegram.menus_refused", extra={"why": str(error)})
+            return
+        else:
+            return
