@@ -173,10 +173,12 @@ class Webhook:
         if not self._sources.take(source):
             return False
         self._sources.give_back(source)  # `receive` charges for what is not genuine
-        verified = self._route.verify(
-            RawRequest(_chosen(message.headers, self._route.verify.headers), body)
-        )
-        if verified is None or "Content-Encoding" in message.headers:
+        if "Content-Encoding" in message.headers:
+            return False
+        verify = self._route.verify
+        headers = _chosen(message.headers, verify.headers)
+        verified = verify(RawRequest(headers, body)) if verify.plausible(headers) else None
+        if verified is None:
             return False
         try:
             parsed = self._route.parse(verified)

@@ -23,6 +23,10 @@ T = TypeVar("T")
 MOST_IN_ONE_COMMIT = 500
 """Units in one transaction at the most, so that the first does not wait long for the last."""
 
+
+MOST_TURNS = 2
+"""Turns of the loop that a commit is held back for while each of them brings more."""
+
 Translate = Callable[[sqlite3.Error], NightdeskError]
 
 
@@ -82,6 +86,7 @@ class Lane:
         self._translate = translate
         self._checkpoints = checkpoints
         self._tick: list[_Unit[object]] = []
+        self._seen = self._turns = 0
         self._queue: SimpleQueue[_Units | None] = SimpleQueue()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
@@ -105,7 +110,7 @@ class Lane:
             raise NightdeskError("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._tick:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._hand_over_soon)
         self._tick.append(_Unit(work, future))  # type: ignore[arg-type]
         return future
 
@@ -118,8 +123,22 @@ class Lane:
         await asyncio.shield(self._closed)
         self._thread.join()
 
+    def _hand_over_soon(self) -> None:
+        """Hand over once a turn of the loop brings nothing more, or a few have passed.
+
+        A commit costs as much as ten of its rows, and the thread hardly runs while the loop does.
+        """
+        count = len(self._tick)
+        if self._seen < count and self._turns < MOST_TURNS:
+            self._seen = count
+            self._turns += 1
+            self._loop.call_soon(self._hand_over_soon)
+        else:
+            self._hand_over()
+
     def _hand_over(self) -> None:
-        """Give the thread everything that this tick of the loop collected, and wake it once."""
+        """Give the thread everything that the loop collected, and wake it once."""
+        self._seen = self._turns = 0
         if self._tick:
             self._queue.put(self._tick)
             self._tick = []

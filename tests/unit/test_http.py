@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,6 +62,23 @@ class Gate:
 
 
 @dataclass(slots=True)
+class Offering:
+    """The same gate, for a server that need not wait for it."""
+
+    gate: Gate
+
+    async def __call__(self, inbound: Inbound) -> None:
+        await self.gate.accept(inbound)
+
+    def offer(self, inbound: Inbound, stored: Callable[[bool], None]) -> bool:
+        good = self.gate.accept_error is None
+        if good:
+            self.gate.accepted.append(inbound)
+        asyncio.get_running_loop().call_soon(stored, good)
+        return True
+
+
+@dataclass(slots=True)
 class Fit:
     checks: Sequence[Check] = ()
 
@@ -97,19 +114,21 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    clock: ManualClock, *, health: Fit | None = None, limits: Limits = LIMITS, mounted: bool = True
+    clock: ManualClock, *, health: Fit | None = None, mounted: bool = True, short: bool = False
 ) -> AsyncIterator[Site]:
     gate = Gate()
-    route = WebhookRoute(path="/hook", verify=gate, parse=gate.parse, accept=gate.accept)
-    app = build_app([route] if mounted else [], health or Fit(), clock=clock, limits=limits)
+    accept = Offering(gate) if short else gate.accept
+    route = WebhookRoute(path="/hook", verify=gate, parse=gate.parse, accept=accept)
+    app = build_app([route] if mounted else [], health or Fit(), clock=clock, limits=LIMITS)
     serving = serve(app, "127.0.0.1", 0, linger_seconds=0.05)
     async with serving as port, aiohttp.ClientSession() as session:
         yield Site(gate, port, session)
 
 
-@pytest.fixture
-async def server(clock: ManualClock) -> AsyncIterator[Site]:
-    async with site(clock) as started:
+@pytest.fixture(params=[False, True], ids=["ordinary", "short"])
+async def server(clock: ManualClock, request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    """The server, where events are waited for, and where they need not be: it answers alike."""
+    async with site(clock, short=request.param) as started:
         yield started
 
 
@@ -146,7 +165,7 @@ async def test_a_challenge_is_answered_in_plain_text(server: Site) -> None:
 
 async def test_a_forgery_is_refused_after_its_body_was_judged(server: Site) -> None:
     assert await server.post(headers={"X-Key": "evil"}) == (401, b"")
-    assert len(server.gate.judged) == 1
+    assert {judged.body for judged in server.gate.judged} == {b"hi"}
     assert server.gate.accepted == []
 
 

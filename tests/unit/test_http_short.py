@@ -1,0 +1,230 @@
+"""The short way of a request: its answers in order, none lost, and the ordinary way behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.http import WebhookRoute, build_app, serve
+from runtime.ids import Platform
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.events import Command, Inbound
+from runtime.model.wire import RawRequest, VerifiedRequest
+from tests.support.clock import ManualClock, settle
+
+EVENT = Inbound(
+    event_key="key",
+    thread=ThreadRef(ChannelRef(Platform("test"), "w", "c")),
+    sender=Principal(Platform("test"), "w", "u"),
+    body=Command(text="help"),
+    sent_at=datetime(2026, 1, 5, tzinfo=UTC),
+)
+
+
+@dataclass(slots=True)
+class Desk:
+    """Stores what it is told to when the test says so, and says which way everything came."""
+
+    headers: tuple[str, ...] = ()
+    offered: asyncio.Queue[Callable[[bool], None]] = field(default_factory=asyncio.Queue)
+    waited_for: int = 0
+    declines: bool = False
+
+    def plausible(self, _: Mapping[str, str]) -> bool:
+        return True
+
+    def verify(self, request: RawRequest) -> VerifiedRequest:
+        return VerifiedRequest("test", request.body, "text/plain")
+
+    __call__ = verify
+
+    async def nobody(self) -> tuple[()]:
+        return ()
+
+    readiness = nobody
+
+
+@dataclass(slots=True)
+class Ingress:
+    desk: Desk
+
+    async def __call__(self, inbound: Inbound) -> None:  # noqa: ARG002 - the port's signature
+        self.desk.waited_for += 1
+
+    def offer(self, _: Inbound, stored: Callable[[bool], None]) -> bool:
+        if self.desk.declines:
+            return False
+        self.desk.offered.put_nowait(stored)
+        return True
+
+
+@dataclass(slots=True)
+class Line:
+    """A connection, with what the server said on it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def post(self, body: bytes = b"hi", *, path: str = "/hook", more: str = "") -> None:
+        self.writer.write(request(body, path=path, more=more))
+
+    async def is_silent(self) -> bool:
+        try:
+            async with asyncio.timeout(0.05):
+                return not await self.reader.read(1)
+        except TimeoutError:
+            return True
+
+    async def status(self) -> int:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        lines = head.lower().split(b"\r\n")
+        length = sum(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        await self.reader.readexactly(length)
+        return int(head.split()[1])
+
+
+def request(body: bytes, *, path: str = "/hook", more: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@asynccontextmanager
+async def serving(desk: Desk, clock: ManualClock, drain: float = 5.0) -> AsyncIterator[Line]:
+    route = WebhookRoute(path="/hook", verify=desk, parse=lambda _: EVENT, accept=Ingress(desk))
+    app = build_app([route], desk, clock=clock)
+    async with serve(app, "127.0.0.1", 0, drain_seconds=drain) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield Line(reader, writer)
+        writer.close()
+
+
+@pytest.fixture
+async def line(desk: Desk, clock: ManualClock) -> AsyncIterator[Line]:
+    async with serving(desk, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_it_is_answered_when_it_is_stored_and_not_before(line: Line, desk: Desk) -> None:
+    line.post()
+    stored = await desk.offered.get()
+    assert await line.is_silent()
+    stored(True)
+    assert await line.status() == 200
+    assert desk.waited_for == 0
+
+
+async def test_a_line_takes_one_after_the_other(line: Line, desk: Desk) -> None:
+    for _ in range(3):
+        line.post()
+        stored = await desk.offered.get()
+        stored(True)
+        assert await line.status() == 200
+
+
+async def test_what_comes_early_waits_and_is_answered_in_order(line: Line, desk: Desk) -> None:
+    line.post()
+    stored = await desk.offered.get()
+    line.post(path="/nowhere")
+    line.post()
+    assert await line.is_silent()
+    stored(True)
+    assert await line.status() == 200
+    assert await line.status() == 404
+    assert await line.status() == 200
+
+
+async def test_several_in_one_piece_are_all_answered(line: Line, desk: Desk) -> None:
+    line.writer.write(request(b"1") + request(b"2") + request(b"3"))
+    assert [await line.status() for _ in range(3)] == [200, 200, 200]
+    assert desk.waited_for == 3
+
+
+@pytest.mark.parametrize("cut", [20, -4], ids=["in the head", "in the body"])
+async def test_one_and_a_half_in_one_piece_are_both_answered(
+    line: Line, desk: Desk, cut: int
+) -> None:
+    second = request(b"the second")
+    line.writer.write(request(b"1") + second[:cut])
+    if cut > 0:
+        stored = await desk.offered.get()
+        line.writer.write(second[cut:])
+        assert await line.is_silent()
+        stored(True)
+        assert await line.status() == 200
+        stored = await desk.offered.get()
+        stored(True)
+    else:
+        assert await line.status() == 200
+        line.writer.write(second[cut:])
+    assert await line.status() == 200
+
+
+async def test_much_that_comes_early_is_not_held_in_memory(line: Line, desk: Desk) -> None:
+    line.post()
+    stored = await desk.offered.get()
+    line.writer.write(request(b"x" * 200_000))
+    await settle()
+    stored(True)
+    assert await line.status() == 200
+    assert await line.status() == 200
+
+
+async def test_what_could_not_be_stored_goes_the_ordinary_way(line: Line, desk: Desk) -> None:
+    line.post()
+    stored = await desk.offered.get()
+    stored(False)
+    assert await line.status() == 200
+    assert desk.waited_for == 1
+
+
+async def test_what_is_declined_goes_the_ordinary_way(line: Line, desk: Desk) -> None:
+    desk.declines = True
+    line.post()
+    assert await line.status() == 200
+    assert (desk.offered.qsize(), desk.waited_for) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["Connection: close\r\n", "Expect: 100-continue\r\n", "Content-Encoding: identity\r\n"],
+)
+async def test_what_is_not_simple_goes_the_ordinary_way(line: Line, desk: Desk, more: str) -> None:
+    line.post(more=more)
+    assert await line.status() == 200
+    assert (desk.offered.qsize(), desk.waited_for) == (0, 1)
+
+
+async def test_a_sender_that_left_harms_nobody(line: Line, desk: Desk) -> None:
+    line.post()
+    stored = await desk.offered.get()
+    line.writer.close()
+    await line.writer.wait_closed()
+    await settle()
+    stored(True)
+
+
+async def test_at_the_end_what_is_under_way_is_answered(desk: Desk, clock: ManualClock) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        async with serving(desk, clock) as line:
+            line.post()
+            stored = await desk.offered.get()
+            answered = tasks.create_task(line.status())
+            asyncio.get_running_loop().call_later(0.05, stored, True)
+            line.writer.close = lambda: None  # type: ignore[method-assign]
+        assert await answered == 200
+    line.writer.transport.abort()
+
+
+async def test_the_end_is_not_held_up_for_ever(desk: Desk, clock: ManualClock) -> None:
+    async with serving(desk, clock, drain=0.05) as line:
+        line.post()
+        stored = await desk.offered.get()
+    stored(True)
