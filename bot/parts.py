@@ -139,6 +139,17 @@ async def _open_platforms(
             settings.telegram, clock, team=_team_of(settings), positions=store.inbox, read_file=read
         )
         platforms.append(await stack.enter_async_context(telegram))
+    if settings.discord is not None:
+        from bot.discord import open_discord  # noqa: PLC0415 - the same
+
+        discord = open_discord(
+            settings.discord,
+            clock,
+            team=_team_of(settings),
+            schedules=store.schedules,
+            read=read,
+        )
+        platforms.append(await stack.enter_async_context(discord))
     used = {rule.ref.platform for rule in settings.team.channels}
     if used & set(ONE_WAY):
         from bot import oneway  # noqa: PLC0415 - what is not used is not loaded

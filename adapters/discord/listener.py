@@ -21,8 +21,9 @@ from adapters.discord import wire
 from adapters.discord.changes import Changes, unknown
 from adapters.discord.faults import ALREADY_ACKNOWLEDGED, Refusal
 from adapters.discord.inbound import OTHER_GUILD, DiscordInbound
-from adapters.discord.outbound import NO_CONTENTS, DiscordChat
+from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import Place
+from adapters.discord.probe import NO_CONTENTS
 from adapters.discord.rest import Route
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Malformed, Permanent, Retryable

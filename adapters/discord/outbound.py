@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from adapters.discord import render, replies, wire
+from adapters.discord import probe, render, replies, wire
+from adapters.discord.commands import Json
 from adapters.discord.drafts import Drafts, edit_of, post_to
 from adapters.discord.faults import (
     MISSING_ACCESS,
@@ -33,6 +34,7 @@ from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.files import FileRef, OutFile
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
+from runtime.model.probe import Finding
 from runtime.ports import ChatLimits
 
 log = logging.getLogger("nightdesk.discord")
@@ -51,12 +53,6 @@ _PAGE = 100
 _PAGES = 20
 _UNSAFE_NAME = re.compile(r"[^\w .()+-]")
 
-NO_CONTENTS = (
-    "the application has no message content intent: replies in threads reach the bot only when "
-    'they mention it, and `listen = "all"` hears only mentions; switch it on in the developer '
-    "portal, Bot, Privileged Gateway Intents"
-)
-
 ReadFile = Callable[[OutFile], Awaitable[bytes]]
 """The bytes of a file that goes out."""
 
@@ -73,6 +69,8 @@ class DiscordChat:
         base_url: str = DISCORD_API,
         application_id: str | None = None,
         read: ReadFile | None = None,
+        guilds: Sequence[str] = (),
+        wanted: Sequence[Json] = (),
     ) -> None:
         """Speak as one bot.
 
@@ -83,6 +81,8 @@ class DiscordChat:
             base_url: where the REST API is; another only for tests and proxies.
             application_id: the application that the token must belong to; None for any.
             read: the bytes of a file that goes out; without it, no files do.
+            guilds: the servers of the configuration, for a test of the connection.
+            wanted: the commands that Discord is to have, for the same.
         """
         self.rest = DiscordRest(token, base_url=base_url, clock=clock)
         self.application = wire.Application()
@@ -90,6 +90,8 @@ class DiscordChat:
         self.places = places
         self._expected = application_id
         self._read = read
+        self._guilds = guilds
+        self._wanted = wanted
         self._threads = Threads(self.rest, places)
         self._drafts = Drafts(self.rest, clock)
         self._replies = replies.Replies(self.rest)
@@ -256,6 +258,26 @@ class DiscordChat:
                     yield piece
         except Ambiguous as error:
             raise Retryable(str(error)) from error
+
+    async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
+        """Test the connection: the token, the intent, the servers, the channel, the commands."""
+        found: list[Finding] = []
+        try:
+            await self.open()
+            async for finding in probe.findings(
+                self.rest,
+                self.places,
+                channel.channel if channel else None,
+                contents=self.hears_everything,
+                guilds=self._guilds,
+                wanted=self._wanted,
+            ):
+                found.append(finding)  # noqa: PERF401 - what was found before a failure is kept
+        except (ConfigurationError, Permanent) as error:
+            found.append(Finding(ok=False, what=str(error), todo=probe.REFUSED_TODO))
+        except Retryable as error:
+            found.append(Finding(ok=False, what=str(error), todo=probe.REACH_TODO))
+        return found
 
     async def acknowledge(self, interaction: str, token: str, answer: bytes) -> None:
         """Answer an interaction that came over the gateway.

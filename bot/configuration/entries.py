@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from bot.configuration import ids, telegram, zone
+from bot.configuration import discord, ids, telegram, zone
 from bot.configuration.problems import did_you_mean, listed
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal
@@ -148,6 +148,15 @@ def _telegram_people(value: object, info: ValidationInfo) -> tuple[Principal, ..
     return _people(telegram.TELEGRAM, value, info)
 
 
+def _discord_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
+    return _people(discord.DISCORD, value, info)
+
+
+def _guilds(value: object) -> tuple[str, ...]:
+    said = value if isinstance(value, list) else [value]
+    return tuple(discord.guild(_text(each)) for each in said)
+
+
 def _terminal_people(value: object, info: ValidationInfo) -> tuple[Principal, ...]:
     return _people(ids.TERMINAL, value, info)
 
@@ -217,6 +226,13 @@ class SlackEntry(Entry):
     workspace: Annotated[Text, AfterValidator(ids.slack_workspace)]
 
 
+class DiscordEntry(Entry):
+    """`[discord]`."""
+
+    guilds: Annotated[tuple[str, ...], BeforeValidator(_guilds)] = ()
+    gateway: Switch = True
+
+
 class MemberEntry(Entry):
     """`[[members]]`."""
 
@@ -224,6 +240,7 @@ class MemberEntry(Entry):
     role: Annotated[MemberRole, BeforeValidator(_role), BeforeValidator(_text)] = MemberRole.MEMBER
     slack: Annotated[tuple[Principal, ...], BeforeValidator(_slack_people)] = ()
     telegram: Annotated[tuple[Principal, ...], BeforeValidator(_telegram_people)] = ()
+    discord: Annotated[tuple[Principal, ...], BeforeValidator(_discord_people)] = ()
     terminal: Annotated[tuple[Principal, ...], BeforeValidator(_terminal_people)] = ()
     timezone: Annotated[Text, AfterValidator(_zone)] | None = None
 

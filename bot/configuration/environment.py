@@ -26,7 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from bot.configuration import telegram
+from bot.configuration import discord, telegram
 from bot.configuration.entries import is_url, web_address
 from bot.configuration.problems import Problems, did_you_mean, listed, nearest, shown
 from bot.configuration.values import LogFormat, LogLevel
@@ -159,6 +159,16 @@ class SlackPart(_Part):
     base_url: Address = "https://slack.com/api"
 
 
+class DiscordPart(_Part):
+    """`NIGHTDESK_DISCORD__…`."""
+
+    bot_token: discord.BotToken | None = None
+    public_key: discord.PublicKey | None = None
+    previous_public_key: discord.PublicKey | None = None
+    application_id: discord.ApplicationId | None = None
+    base_url: Address = discord.BASE_URL
+
+
 class TelegramPart(_Part):
     """`NIGHTDESK_TELEGRAM__…`."""
 
@@ -214,6 +224,7 @@ class Environment(BaseSettings):
     http: HttpPart = HttpPart()
     slack: SlackPart = SlackPart()
     telegram: TelegramPart = TelegramPart()
+    discord: DiscordPart = DiscordPart()
     email: EmailPart = EmailPart()
     webhook: WebhookPart = WebhookPart()
     model: str | None = None
@@ -240,6 +251,7 @@ class Environment(BaseSettings):
 
 
 _SECRETS = (
+    discord.TOKEN,
     "NIGHTDESK_SLACK__SIGNING_SECRET",
     "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
     "NIGHTDESK_SLACK__BOT_TOKEN",

@@ -8,7 +8,7 @@ import re
 from urllib.parse import urlsplit
 
 from adapters.terminal import rooms
-from bot.configuration import telegram
+from bot.configuration import discord, telegram
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal
 
@@ -19,7 +19,7 @@ WEBHOOK = Platform("webhook")
 FILE = Platform("file")
 ONE_WAY = (EMAIL, WEBHOOK, FILE)
 """Channels of these only take messages: nobody writes to us from there."""
-PLATFORMS = (SLACK, telegram.TELEGRAM, TERMINAL, *ONE_WAY)
+PLATFORMS = (SLACK, telegram.TELEGRAM, discord.DISCORD, TERMINAL, *ONE_WAY)
 
 _SLACK_CHANNEL = (
     'a channel is named by its id here, such as "C0123ABCD" (Slack: channel details, at the bottom)'
@@ -74,6 +74,8 @@ def principal(platform: Platform, text: str, *, slack_workspace_id: str) -> Prin
         return Principal(TERMINAL, rooms.WORKSPACE, text)
     if platform == telegram.TELEGRAM:
         return telegram.principal(text)
+    if platform == discord.DISCORD:
+        return discord.principal(text)
     workspace, user = _slack(text, "UW", _SLACK_USER, slack_workspace_id)
     return Principal(SLACK, workspace, user)
 
@@ -88,6 +90,8 @@ def channel(platform: Platform, text: str, *, slack_workspace_id: str) -> Channe
         return ChannelRef(platform, "", _one_way(platform, text))
     if platform == telegram.TELEGRAM:
         return telegram.channel(text)
+    if platform == discord.DISCORD:
+        return discord.channel(text)
     if platform == TERMINAL:
         if not _WORD.fullmatch(text):
             raise ValueError(_TERMINAL_CHANNEL)

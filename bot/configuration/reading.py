@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bot.configuration import oneway, telegram
+from bot.configuration import discord, oneway, telegram
 from bot.configuration.document import Document, parse_document, read_document
 from bot.configuration.entries import MODEL_EXAMPLE, is_model, model_key
 from bot.configuration.environment import Environment, read_environment
@@ -34,6 +34,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     file = read_team(document) if document else None
     slack = _slack(variables, file, problems)
     on_telegram = telegram.settings_of(variables.telegram, problems)
+    on_discord = discord.settings_of(variables.discord, file.discord if file else None, problems)
     email = oneway.email(variables, file.team if file else None, problems)
     webhook = oneway.webhook(variables, file.team if file else None, problems)
     models = _models(variables, file, problems) if file else {}
@@ -45,6 +46,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         models=models | {shortcut.name: shortcut} if shortcut else models,
         slack=slack,
         telegram=on_telegram,
+        discord=on_discord,
         email=email,
         webhook=webhook,
         http=HttpSettings(host=variables.http.host, port=variables.http.port),

@@ -12,6 +12,7 @@ from bot.configuration.entries import (
     AgentEntry,
     Around,
     ChannelEntry,
+    DiscordEntry,
     Entry,
     MemberEntry,
     ModelEntry,
@@ -37,6 +38,7 @@ _DEFAULT_AGENT = AgentEntry(name="desk")
 _TABLES: Mapping[str, str] = {
     "team": "[team]",
     "slack": "[slack]",
+    "discord": "[discord]",
     "members": "[[members]]",
     "channels": "[[channels]]",
     "agents": "[[agents]]",
@@ -52,6 +54,10 @@ _ELSEWHERE: Mapping[str, str] = {
     "email.smtp_url": "NIGHTDESK_EMAIL__SMTP_URL",
     "email.sender": "NIGHTDESK_EMAIL__SENDER",
     "webhook.secret": "NIGHTDESK_WEBHOOK__SECRET",
+    "discord.bot_token": "NIGHTDESK_DISCORD__BOT_TOKEN",
+    "discord.public_key": "NIGHTDESK_DISCORD__PUBLIC_KEY",
+    "discord.application_id": "NIGHTDESK_DISCORD__APPLICATION_ID",
+    "discord.base_url": "NIGHTDESK_DISCORD__BASE_URL",
     "http": "NIGHTDESK_HTTP__HOST and NIGHTDESK_HTTP__PORT",
     "data_dir": "NIGHTDESK_DATA_DIR",
     "database_url": "NIGHTDESK_DATABASE_URL",
@@ -72,12 +78,14 @@ class FileConfiguration:
         models: the models by name, without keys.
         model_names: the names of all models, of those that cannot be used as well.
         slack_workspace: the Slack workspace that the file names for all its ids, or None.
+        discord: what the file says of Discord.
     """
 
     team: Team
     models: Mapping[ModelName, ModelEntry]
     model_names: frozenset[str]
     slack_workspace: str | None
+    discord: DiscordEntry
 
 
 def read_team(document: Document) -> FileConfiguration:
@@ -126,6 +134,7 @@ class _Reader:
             models=self._models(),
             model_names=frozenset(self._table("models")),
             slack_workspace=self._around.slack_workspace or None,
+            discord=self._discord(),
         )
 
     # ------------------------------------------------------------------------------ sections
@@ -135,15 +144,28 @@ class _Reader:
             tables = f"the tables here are {listed(_TABLES.values(), 'and')}"
             self._unknown((key,), list(_TABLES), tables)
 
+    def _discord(self) -> DiscordEntry:
+        """What is said of Discord; channels of it need the servers that they are in."""
+        there = "discord" in self._tables
+        entry = self._entry(DiscordEntry, ("discord",)) if there else DiscordEntry()
+        channels = self._tables.get("channels", [])
+        for index, raw in enumerate(channels if isinstance(channels, list) else []):
+            its = isinstance(raw, dict) and raw.get("platform") == "discord"
+            if its and entry is not None and not entry.guilds:
+                said = 'in which server is it? add [discord] with guilds = ["123456789012345678"]'
+                self._problems.at(("channels", index), said)
+                break
+        return entry or DiscordEntry()
+
     def _members(self) -> tuple[Member, ...]:
         seen = _Seen()
         members = []
         for place, entry in self._entries(MemberEntry, "members"):
-            for platform in ("slack", "telegram", "terminal"):
+            for platform in ("slack", "telegram", "discord", "terminal"):
                 here = (*place, platform)
                 for who in getattr(entry, platform):
                     self._once(seen, who, here, f"{who.user} is the same person as in")
-            principals = (*entry.slack, *entry.telegram, *entry.terminal)
+            principals = (*entry.slack, *entry.telegram, *entry.discord, *entry.terminal)
             members.append(
                 Member(
                     name=entry.name,

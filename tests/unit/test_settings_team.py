@@ -184,7 +184,7 @@ MEMBER = '[[members]]\nname = "Ana"\n'
         pytest.param(
             MEMBER + "shoe_size = 47\n",
             "nightdesk.toml:3: members[0].shoe_size: unknown key: "
-            "the keys here are name, role, slack, telegram, terminal and timezone",
+            "the keys here are name, role, slack, telegram, discord, terminal and timezone",
             id="an unknown key",
         ),
         pytest.param(
@@ -247,7 +247,7 @@ MEMBER = '[[members]]\nname = "Ana"\n'
         ),
         pytest.param(
             CHANNEL.replace('slack"\nid', 'pigeon"\nid'),
-            'nightdesk.toml:4: channels[0].platform = "pigeon": it is slack, telegram, terminal, email, webhook or file',
+            'nightdesk.toml:4: channels[0].platform = "pigeon": it is slack, telegram, discord, terminal, email, webhook or file',
             id="a platform",
         ),
         pytest.param(

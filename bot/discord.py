@@ -1,0 +1,306 @@
+"""Discord, put together: its outbound side, its webhook, the gateway, and whether they work."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import available_timezones
+
+from adapters.discord.commands import ApplicationCommands, choices
+from adapters.discord.inbound import DiscordInbound
+from adapters.discord.outbound import DiscordChat, ReadFile
+from adapters.discord.places import DISCORD, Places
+from adapters.discord.probe import NO_CONTENTS, invitation
+from adapters.discord.sync import synchronise
+from bot.platforms import Hear, MakeRoute, OpenPlatform
+from bot.settings import DiscordSettings
+from gateway.access import Action, authorize
+from gateway.commands.forms import FORMS
+from gateway.http import Check, WebhookRoute
+from gateway.verify.discord import DiscordVerifier
+from runtime.clock import Clock
+from runtime.errors import Ambiguous, Refused, Retryable
+from runtime.forms import form_for
+from runtime.model.events import Command, Wanted
+from runtime.model.probe import Finding
+from runtime.model.team import Team
+from runtime.ports import Accept, Schedules
+
+if TYPE_CHECKING:  # what loads discord.py is loaded where it is used
+    from adapters.discord.listener import DiscordListener
+
+log = logging.getLogger("nightdesk.discord")
+
+FIRST_PAUSE = 2.0
+"""Seconds before the second try to reach Discord; doubled for each further one."""
+LONGEST_PAUSE = 60.0
+SILENT_AFTER = 120.0
+"""Seconds without an answered heartbeat after which the gateway counts as not connected."""
+PATH = "/discord/interactions"
+_TYPED = 25
+
+
+def grammar() -> ApplicationCommands:
+    """The commands as Discord has them."""
+    return ApplicationCommands(
+        FORMS, opens_form=lambda text: form_for(Command(text=text)) is not None
+    )
+
+
+class Heard(Protocol):
+    """A listener at the gateway, of which readiness wants to know."""
+
+    @property
+    def heartbeat_age(self) -> float | None:
+        """Seconds since the last answered heartbeat, or None where there was none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Looks at the connection."""
+
+    chat: DiscordChat
+    listeners: Sequence[Heard]
+
+    async def __call__(self) -> Check:
+        """Whether Discord knows us, and whether the gateway lives."""
+        if not self.chat.application.id:
+            return Check(name="discord", ok=False, detail="not reached yet; trying again")
+        detail = f"connected as {self.chat.places.user_id}"
+        if not self.listeners:  # this process takes no events in, or none over the gateway
+            return Check(name="discord", ok=True, detail=detail)
+        if not self.chat.hears_everything:
+            detail = f"{detail}; {NO_CONTENTS}"
+        ages = [listener.heartbeat_age for listener in self.listeners]
+        known = [age for age in ages if age is not None]
+        if not known:
+            return Check(name="discord", ok=False, detail="the gateway is not connected yet")
+        age = max(known)
+        if age > SILENT_AFTER:
+            detail = "the gateway is silent; connecting again"
+        return Check(name="discord", ok=age <= SILENT_AFTER, age_seconds=age, detail=detail)
+
+
+@asynccontextmanager
+async def open_discord(
+    settings: DiscordSettings,
+    clock: Clock,
+    *,
+    team: Callable[[], Team],
+    schedules: Schedules,
+    read: ReadFile,
+) -> AsyncIterator[OpenPlatform]:
+    """Connect while the block runs; where Discord cannot be reached, go on trying beside it.
+
+    Args:
+        settings: how.
+        clock: the clock.
+        team: the configuration as it is now.
+        schedules: what a person can choose from while typing a command.
+        read: the bytes of a file that goes out.
+
+    Raises:
+        ConfigurationError: the token or the key is not good.
+    """
+    chat = _chat(settings, clock, read)
+    guilds = frozenset(settings.guilds)
+    inbound = DiscordInbound(chat.places, guilds=guilds, grammar=grammar(), form_for=form_for)
+    suggest = Suggestions(team, schedules)
+    routes = _routes(settings, clock, inbound, suggest)
+    heard: list[Heard] = []
+    hears: list[Hear] = []
+    if settings.gateway:
+        hears.append(_gateway(settings, chat, inbound, suggest, heard, clock, team))
+    async with asyncio.TaskGroup() as tasks:
+        connecting = None
+        try:
+            if not await _connected(chat):
+                connecting = tasks.create_task(_connect(chat, clock))
+            yield OpenPlatform(chat=chat, look=_Look(chat, heard), routes=routes, hears=hears)
+        finally:
+            if connecting is not None:
+                connecting.cancel()
+            await chat.close()
+
+
+def _chat(settings: DiscordSettings, clock: Clock, read: ReadFile | None = None) -> DiscordChat:
+    return DiscordChat(
+        settings.bot_token.get_secret_value(),
+        clock=clock,
+        places=Places(),
+        base_url=settings.base_url,
+        application_id=settings.application_id,
+        read=read,
+        guilds=settings.guilds,
+        wanted=grammar().wanted(),
+    )
+
+
+def _gateway(
+    settings: DiscordSettings,
+    chat: DiscordChat,
+    inbound: DiscordInbound,
+    suggest: "Suggestions",
+    heard: list[Heard],
+    clock: Clock,
+    team: Callable[[], Team],
+) -> Hear:
+    """Listens at the gateway; its library is loaded by the process that does."""
+
+    async def hear(accept: Accept) -> None:
+        listener_type = await asyncio.to_thread(_listener)
+        channels = [rule.ref.channel for rule in team().channels if rule.ref.platform == DISCORD]
+        listener = listener_type(
+            settings.bot_token.get_secret_value(),
+            chat,
+            inbound,
+            guilds=frozenset(settings.guilds),
+            configured=frozenset(channels),
+            clock=clock,
+            suggest=suggest,
+        )
+        heard.append(listener)
+        await listener.run(accept)
+
+    return hear
+
+
+def _listener() -> "type[DiscordListener]":
+    """The listener, with discord.py, which takes 30 MB and most of a second to load."""
+    from adapters.discord.listener import DiscordListener as Listener  # noqa: PLC0415 - see above
+
+    return Listener
+
+
+def _routes(
+    settings: DiscordSettings, clock: Clock, inbound: DiscordInbound, suggest: "Suggestions"
+) -> Sequence[MakeRoute]:
+    if settings.public_key is None:
+        return ()
+    keys = [settings.public_key]
+    if settings.previous_public_key is not None:
+        keys.append(settings.previous_public_key)
+    verifier = DiscordVerifier(keys, clock)
+
+    def interactions(accept: Accept) -> WebhookRoute:
+        return WebhookRoute(
+            path=PATH,
+            verify=verifier,
+            parse=inbound.parse_interaction,
+            accept=accept,
+            suggest=suggest,
+        )
+
+    return (interactions,)
+
+
+class Suggestions:
+    """What a person can choose from while they type a command, if they may see it."""
+
+    def __init__(self, team: Callable[[], Team], schedules: Schedules) -> None:
+        """Suggest `schedules` to the people of `team`."""
+        self._team = team
+        self._schedules = schedules
+
+    async def __call__(self, wanted: Wanted) -> str:
+        """The body of the answer."""
+        try:
+            authorize(self._team(), wanted.sender, Action.SCHEDULE_READ)
+        except Refused:
+            return choices([])
+        if wanted.argument == "tz":
+            return choices([(zone, zone) for zone in _zones(wanted.typed)])
+        if wanted.argument == "number" and wanted.command.startswith("schedule "):
+            return choices(await self._numbers(wanted.typed))
+        return choices([])
+
+    async def _numbers(self, typed: str) -> list[tuple[str, str | int]]:
+        words = typed.casefold()
+        named: list[tuple[str, str | int]] = [
+            (f"{one.number}: {one.when.said}, {one.instruction}", one.number)
+            for one in await self._schedules.all()
+        ]
+        return [found for found in named if words in found[0].casefold()]
+
+
+def _zones(typed: str) -> list[str]:
+    words = typed.casefold().replace(" ", "_")
+    zones = sorted(available_timezones())
+    # What begins with the words, or has a place that does, comes first.
+    near = [zone for zone in zones if f"/{zone.casefold()}".find(f"/{words}") >= 0]
+    return [*near, *(zone for zone in zones if words in zone.casefold() and zone not in near)][
+        :_TYPED
+    ]
+
+
+async def _connected(chat: DiscordChat) -> bool:
+    try:
+        await chat.open()
+    except Retryable as error:
+        log.warning("discord.unreachable", extra={"why": str(error)})
+        return False
+    log.info("discord.connected", extra={"application": chat.application.id})
+    return True
+
+
+async def _connect(chat: DiscordChat, clock: Clock) -> None:
+    pause = FIRST_PAUSE
+    while True:
+        await clock.sleep(pause)
+        if await _connected(chat):
+            return
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def synchronise_commands(settings: DiscordSettings, clock: Clock, *, check: bool) -> bool:
+    """Give Discord this version's commands where it has others; whether it had.
+
+    Raises:
+        ConfigurationError: the token is not good.
+        Retryable: Discord cannot be asked.
+        Permanent: it refused them.
+    """
+    chat = _chat(settings, clock)
+    try:
+        await chat.open()
+        return await synchronise(chat.rest, chat.places, grammar().wanted(), check=check)
+    except Ambiguous as error:
+        raise Retryable(str(error)) from error  # doing it again does no harm
+    finally:
+        await chat.close()
+
+
+async def address_to_invite(settings: DiscordSettings, clock: Clock) -> str:
+    """The address at which an administrator of a server lets the bot in.
+
+    Raises:
+        ConfigurationError: the token is not good.
+        Retryable: Discord cannot be asked.
+    """
+    chat = _chat(settings, clock)
+    try:
+        await chat.open()
+        return invitation(chat.places.application_id)
+    finally:
+        await chat.close()
+
+
+async def examine(settings: DiscordSettings, team: Team, clock: Clock) -> list[Finding]:
+    """What works on Discord's side and what does not: the bot, and each channel of the team."""
+    chat = _chat(settings, clock)
+    channels = [rule.ref for rule in team.channels if rule.ref.platform == DISCORD]
+    found: dict[str, Finding] = {}
+    try:
+        for channel in [None, *channels]:
+            found |= {finding.what: finding for finding in await chat.probe(channel)}
+    finally:
+        await chat.close()
+    key = chat.application.verify_key
+    if settings.public_key and key not in {None, settings.public_key}:
+        what = "NIGHTDESK_DISCORD__PUBLIC_KEY is another application's"
+        todo = "Copy it from General Information in the developer portal."
+        found[what] = Finding(ok=False, what=what, todo=todo)
+    return list(found.values())
