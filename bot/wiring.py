@@ -20,7 +20,6 @@ from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
-from runtime.desk import DeskTools
 from runtime.engine import ConversationControl, Engine, Owed, planned, unanswered
 from runtime.facts import FactsReader
 from runtime.firings import WORKFLOW as FIRING
@@ -38,6 +37,8 @@ from runtime.queued import QueuedNotice
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.seams import InnerToolsOnly, Unlimited
+from runtime.tools.desk import DeskTools
+from runtime.tools.registry import Toolbox
 from runtime.turns import TurnRunner
 
 
@@ -129,7 +130,7 @@ def wire(parts: Parts) -> Desk:
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
     reminders = _reminders(parts, dispatcher.wake)
-    turns = TurnRunner(_turn_deps(parts, dispatcher.wake, schedules))
+    turns = TurnRunner(_turn_deps(parts, dispatcher.wake, _tools(parts, schedules, reminders)))
     mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake)
     _register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
@@ -343,23 +344,26 @@ def _splitter(parts: Parts) -> Callable[[Platform, Content], tuple[Content, ...]
     return split
 
 
-def _turn_deps(
-    parts: Parts, wake_outbox: Callable[[], None], schedules: ScheduleService
-) -> TurnDeps:
-    facts = FactsReader(parts.store, parts.timetable, parts.clock)
+def _tools(parts: Parts, schedules: ScheduleService, reminders: ReminderService) -> Toolbox:
+    desk = DeskTools(
+        facts=FactsReader(parts.store, parts.timetable, parts.clock),
+        schedules=schedules,
+        reminders=reminders,
+        timetable=parts.timetable,
+        team=parts.team,
+        authorize=authorize,
+        clock=parts.clock,
+    )
+    return Toolbox(desk.tools(), clock=parts.clock, ids=parts.ids)
+
+
+def _turn_deps(parts: Parts, wake_outbox: Callable[[], None], tools: Toolbox) -> TurnDeps:
     return TurnDeps(
         store=parts.store,
         models=parts.models,
         chats=parts.chats,
         team=parts.team,
-        tools=DeskTools(
-            facts,
-            schedules,
-            parts.timetable,
-            team=parts.team,
-            authorize=authorize,
-            clock=parts.clock,
-        ),
+        tools=tools,
         policy=InnerToolsOnly(),
         budget=Unlimited(),
         split=_splitter(parts),

@@ -30,6 +30,11 @@ FACTS_TOOL = "desk.facts"
 SCHEDULE_TOOL = "schedule.create"
 """Takes `when` and `instruction`, both in words; answers with a sentence for the person."""
 
+REMINDER_TOOL = "reminder.create"
+"""Takes `when` and `text`; the person alone is told, by direct message."""
+
+_FOR_ALL = re.compile(r"\b(?:us|everyone|everybody|all|team)\b", re.IGNORECASE)
+_REMINDER = "Reminder: "
 _LONGEST_REASON = 300
 _WHEN = "When should I do that?"
 _UNDERSTOOD = "\nWhat I understood is: "
@@ -186,6 +191,8 @@ class Dialogue:
         return ""
 
     def _make(self, wish: MakeSchedule) -> str | ToolWanted:
+        if REMINDER_TOOL in self.results:
+            return self.results[REMINDER_TOOL]
         if SCHEDULE_TOOL in self.results:
             return self.results[SCHEDULE_TOOL] + self._warning(wish)
         if not wish.instruction:
@@ -195,12 +202,20 @@ class Dialogue:
                 f'{_WHEN} For example: "in 2 hours", "tomorrow at 9am" or "every weekday at 8:30".'
                 f"{_UNDERSTOOD}{wish.instruction}"
             )
+        if self._is_personal(wish) and REMINDER_TOOL in self._tools:
+            text = wish.instruction.removeprefix(_REMINDER)
+            return ToolWanted(REMINDER_TOOL, {"when": wish.when, "text": text})
         if SCHEDULE_TOOL not in self._tools:
             return (
                 "I cannot make schedules here. This command does:\n"
                 f'`/schedule create "{wish.when}" {wish.instruction}`'
             )
         return ToolWanted(SCHEDULE_TOOL, {"when": wish.when, "instruction": wish.instruction})
+
+    def _is_personal(self, wish: MakeSchedule) -> bool:
+        """Whether it is a reminder for the person who asks, and nobody else."""
+        asked = self.asked.text if self.asked is not None else ""
+        return wish.instruction.startswith(_REMINDER) and not _FOR_ALL.search(asked)
 
     def _warning(self, wish: MakeSchedule) -> str:
         if not isinstance(of_instruction(wish.instruction), NeedsModel):

@@ -15,6 +15,7 @@ SUPERVISION: dict[str, str] = {
     "gateway/webhook.py _deliver": "one request: logged with a reference, and the platform retries",
     "gateway/webhook.py take": "the same on its short way: done again by `_deliver`",
     "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
+    "runtime/tools/registry.py run": "one tool call: its failure is a result, with a reference",
     "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",
 }
 """Every place that catches `Exception`. Adding a line here is an architectural decision."""

@@ -1,0 +1,190 @@
+"""The registry: every tool there is, what it can do, and the only place that runs one."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from runtime.clock import Clock
+from runtime.errors import NightdeskError, Refused, Retryable
+from runtime.ids import AgentName, IdSource
+from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
+from runtime.ports import ToolContext
+from runtime.tools.signature import Signature, signature_of
+from runtime.words import explain
+
+log = logging.getLogger("nightdesk.tools")
+
+TIMEOUT = 30.0
+"""Seconds that a tool may take where it declares nothing else."""
+LONGEST_RESULT = 60_000
+"""Characters of a result that a model is shown."""
+
+
+class Effect(StrEnum):
+    """What running a tool leaves behind; undeclared is `OUTSIDE`."""
+
+    NONE = "none"
+    """Nothing: it can be run again and again."""
+    OWN = "own"
+    """A change of Nightdesk's own state under the key of the call: twice is once."""
+    OUTSIDE = "outside"
+    """Something in the world: it is never run again by itself."""
+
+
+class Run(Protocol):
+    """The function of a tool: its keyword-only parameters are the arguments."""
+
+    def __call__(self, context: ToolContext, key: str, /, **arguments: object) -> Awaitable[str]:
+        """Run; `key` is the same for the same call, however often it is run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool.
+
+    Attributes:
+        name: dotted, as policy names it: `schedule.create`.
+        about: what it does and when to use it, for the model.
+        run: the function.
+        risk: what it can do; undeclared is dangerous.
+        effect: what it leaves behind; undeclared is something in the world.
+        timeout: seconds after which it is cancelled.
+    """
+
+    name: str
+    about: str
+    run: Callable[..., Awaitable[str]]
+    risk: Risk = Risk.DANGEROUS
+    effect: Effect = Effect.OUTSIDE
+    timeout: float = TIMEOUT
+    signature: Signature = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the signature once, at start: a mistake in it ends the start."""
+        object.__setattr__(self, "signature", signature_of(self.run))
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What a model is told of it."""
+        return ToolSpec(
+            name=self.name,
+            description=self.about,
+            parameters=self.signature.schema(),
+            risk=self.risk,
+            repeatable=self.effect is not Effect.OUTSIDE,
+        )
+
+
+class Toolbox:
+    """The tools there are. Implements `runtime.ports.Tools`."""
+
+    def __init__(
+        self,
+        tools: Iterable[Tool],
+        *,
+        clock: Clock,
+        ids: IdSource,
+        granted: Callable[[AgentName, str], bool] = lambda _agent, _tool: True,
+    ) -> None:
+        """Offer tools.
+
+        Args:
+            tools: the tools.
+            clock: times them.
+            ids: makes references for the log.
+            granted: whether an agent has the tool of that name.
+
+        Raises:
+            ValueError: two have the same name.
+        """
+        self._tools: Mapping[str, Tool] = _by_name(tools)
+        self._clock = clock
+        self._ids = ids
+        self._granted = granted
+        self._specs: dict[AgentName, tuple[ToolSpec, ...]] = {}
+
+    def specs(self, agent: AgentName) -> tuple[ToolSpec, ...]:
+        """What the agent may call."""
+        if agent not in self._specs:
+            mine = (tool for name, tool in self._tools.items() if self._granted(agent, name))
+            self._specs[agent] = tuple(tool.spec for tool in mine)
+        return self._specs[agent]
+
+    async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
+        """Run it, whatever happens in it. A supervision point: a tool's failure is its result.
+
+        Raises:
+            Retryable: the database took nothing; the turn is taken up again later.
+        """
+        tool = self._tools.get(call.name)
+        if tool is None or not self._granted(context.agent, call.name):
+            return _failed(call, f"There is no tool {call.name[:60]}.")
+        try:
+            arguments = tool.signature.read(call.arguments)
+            work = tool.run(context, f"{context.turn}/{call.id}", **arguments)
+            text = await self._in_time(work, tool)
+        except Retryable:
+            raise
+        except Refused as refused:
+            return _failed(call, explain(refused))
+        except NightdeskError as error:
+            log.warning("tool.refused", extra={"tool": call.name, "why": str(error)})
+            return _failed(call, explain(error))
+        except Exception:
+            reference = self._ids.new()[-8:]
+            log.exception("tool.failed", extra={"tool": call.name, "reference": reference})
+            return _failed(call, f"It failed on our side. Reference: {reference}")
+        return ToolResult(call=call.id, text=_bounded(text))
+
+    async def _in_time(self, work: Awaitable[str], tool: Tool) -> str:
+        """The tool's answer; it is cancelled, and has ended, where its time is over first.
+
+        Raises:
+            Refused: the time was over.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(_awaited(work))
+                timer = group.create_task(self._clock.sleep(tool.timeout))
+                await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
+                in_time = task.done()
+                task.cancel()
+                timer.cancel()
+        except BaseExceptionGroup as errors:
+            # Only the work can fail, so there is exactly one.
+            raise errors.exceptions[0] from None
+        if in_time:
+            return task.result()
+        after = f"{tool.name} was stopped after {tool.timeout:g} seconds."
+        unsure = tool.effect is Effect.OUTSIDE
+        raise Refused(
+            after,
+            hint="It may have taken effect: look before you try again." if unsure else "",
+        )
+
+
+async def _awaited(work: Awaitable[str]) -> str:
+    return await work
+
+
+def _by_name(tools: Iterable[Tool]) -> Mapping[str, Tool]:
+    found: dict[str, Tool] = {}
+    for tool in tools:
+        if tool.name in found:
+            raise ValueError(f"two tools are named {tool.name}")
+        found[tool.name] = tool
+    return found
+
+
+def _failed(call: ToolCall, text: str) -> ToolResult:
+    return ToolResult(call=call.id, text=text, failed=True)
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= LONGEST_RESULT:
+        return text
+    return f"{text[:LONGEST_RESULT]}\n[cut: {len(text) - LONGEST_RESULT} more characters]"
