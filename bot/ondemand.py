@@ -6,6 +6,7 @@ without it until it has a run to start, or to go on with.
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from runtime.ids import RunId
@@ -71,6 +72,10 @@ class OnDemandDurable:
     async def take_over(self, slot: str) -> int:
         """Go on here with the unfinished runs of a dead process."""
         return await (await self._ready()).take_over(slot)
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete runs that ended long ago, where the engine is open: for that alone it is not."""
+        return await self._inner.forget(before=before) if self._opened else 0
 
     async def _ready(self) -> Durable:
         async with self._opening:

@@ -322,6 +322,37 @@ class Outbox(Protocol):
         """For each channel, when the latest message that was sent there was written."""
         ...
 
+    async def forget(self, *, before: datetime) -> int:
+        """Delete sent messages that were written before that time; returns how many.
+
+        Little at once, so that nobody waits for it. Dead and withheld messages stay.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """Messages that could not be delivered, for the people who look after them."""
+
+    async def latest(self, *, limit: int = 10) -> list[OutboxItem]:
+        """The `DEAD` messages that were written last, the latest first."""
+        ...
+
+    async def retry(self, item: OutboxId, *, now: datetime) -> None:
+        """Put a dead message in line again, as if it had been written now.
+
+        Raises:
+            Conflict: it is not dead, or not there.
+        """
+        ...
+
+    async def drop(self, item: OutboxId) -> None:
+        """Delete a dead message for good.
+
+        Raises:
+            Conflict: it is not dead, or not there.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -678,6 +709,11 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Messages on their way out."""
+        ...
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Messages that could not be delivered."""
         ...
 
     @property
@@ -1127,6 +1163,13 @@ class Durable(Protocol):
         """Go on here with the unfinished runs of a dead process; returns how many.
 
         The caller has made sure that it is dead (`Workers.take_over`).
+        """
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete runs that ended before that time, a page of them at most; returns how many.
+
+        A run whose child or parent has not ended stays. What was forgotten can be started anew.
         """
         ...
 

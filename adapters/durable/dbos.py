@@ -6,6 +6,7 @@ Importing this module does not import DBOS; `open` does, in a thread.
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,6 +201,10 @@ class DbosDurable:
             return 0  # not dead: it asks
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(session.thread, session.engine.recover_blocking, slot)
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete runs that ended before that time, with their children; a page at most."""
+        return await self._session.engine.forget(before)
 
     @property
     def _session(self) -> _Session:

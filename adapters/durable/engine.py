@@ -9,6 +9,8 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -53,6 +55,10 @@ _STATES = {
     WorkflowStatusString.MAX_RECOVERY_ATTEMPTS_EXCEEDED.value: RunState.FAILED,
     WorkflowStatusString.CANCELLED.value: RunState.CANCELLED,
 }
+
+_ENDED = frozenset(status for status, state in _STATES.items() if state.ended)
+_PAGE = 50
+"""Runs to delete at once, which keeps everybody else waiting for a few milliseconds."""
 
 _one = threading.Lock()
 """DBOS is one to a process: a second one would silently be the first."""
@@ -164,6 +170,17 @@ class Engine:
         except error.DBOSNonExistentWorkflowError as caught:
             raise Permanent(f"run {run} was never started") from caught
 
+    async def forget(self, before: datetime) -> int:
+        """Delete runs that ended before that time, with their descendants; a page at most."""
+        gone: list[str] = []
+        for run in await self._ended(before):
+            family = await self._family(run)
+            if family is not None:
+                gone += family
+        if gone:
+            await _apart(lambda: DBOS.delete_workflows_async(gone))
+        return len(gone)
+
     # -------------------------------------------------------------- from a run's body
 
     async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
@@ -243,6 +260,37 @@ class Engine:
     async def _begin(self, workflow: str, run: RunId, payload: Json) -> None:
         with SetWorkflowID(run):
             await DBOS.start_workflow_async(self._entry, workflow, payload, None)
+
+    async def _ended(self, before: datetime) -> list[str]:
+        """Runs without a parent that ended before that time: one page, the oldest first."""
+        found = await _apart(
+            lambda: DBOS.list_workflows_async(
+                status=list(_ENDED),
+                completed_before=before.isoformat(),
+                has_parent=False,
+                limit=_PAGE,
+                load_input=False,
+                load_output=False,
+            )
+        )
+        return [status.workflow_id for status in found]
+
+    async def _family(self, run: str) -> list[str] | None:
+        """The run and its descendants; None where one of those has not ended."""
+        family, parents = [run], [run]
+        while parents:
+            children = partial(
+                DBOS.list_workflows_async,
+                parent_workflow_id=parents,
+                load_input=False,
+                load_output=False,
+            )
+            found = await _apart(children)
+            if any(status.status not in _ENDED for status in found):
+                return None
+            parents = [status.workflow_id for status in found]
+            family += parents
+        return family
 
     async def _outcome(self, handle: WorkflowHandleAsync[Json]) -> Json:
         run = handle.get_workflow_id()

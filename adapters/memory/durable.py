@@ -5,6 +5,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from runtime.clock import Clock
 from runtime.errors import (
@@ -32,6 +33,7 @@ class _Record:
         keys: the keys of all signals so far.
         stirred: notified when a signal came or the run was cancelled.
         ended: set once the run has ended and its body has returned.
+        ended_at: when that was.
     """
 
     workflow: str
@@ -45,6 +47,7 @@ class _Record:
     keys: set[str] = field(default_factory=set)
     stirred: asyncio.Condition = field(default_factory=asyncio.Condition)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended_at: datetime | None = None
 
 
 class MemoryDurable:
@@ -143,7 +146,24 @@ class MemoryDurable:
         """Nothing: there is no other process."""
         return 0
 
+    async def forget(self, *, before: datetime) -> int:
+        """Delete runs that ended before that time, with their children; how many."""
+        old = [
+            family
+            for family in map(self._family, self._records)
+            if self._records[family[0]].parent is None
+            and all(self._ended_before(run, before) for run in family)
+        ]
+        gone = [run for family in old for run in family]
+        for run in gone:
+            del self._records[run]
+        return len(gone)
+
     # ---------------------------------------------------------------------- private
+
+    def _ended_before(self, run: RunId, before: datetime) -> bool:
+        ended_at = self._records[run].ended_at
+        return ended_at is not None and ended_at < before
 
     def _started(self, run: RunId) -> _Record:
         try:
@@ -203,6 +223,7 @@ class MemoryDurable:
     def _leave(self, run: RunId, record: _Record) -> None:
         """The run has ended: tell who waits for it, and let the next of its partition begin."""
         record.ended.set()
+        record.ended_at = self._clock.now()
         if record.partition is None:
             return
         line = self._lines[record.partition]

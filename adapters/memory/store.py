@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.store_deadletters import MemoryDeadLetters
 from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
 from adapters.memory.store_outbox import MemoryOutbox
@@ -85,6 +86,7 @@ class MemoryStore:
         self._conversations = MemoryConversations(tables, clock=clock, ids=ids)
         self._turns = MemoryTurns(tables, clock=clock)
         self._outbox = MemoryOutbox(tables)
+        self._dead_letters = MemoryDeadLetters(tables)
         self._schedules = MemorySchedules(tables)
         self._workers = MemoryWorkers(tables)
         self._files = MemoryFiles(clock)
@@ -111,6 +113,11 @@ class MemoryStore:
     def outbox(self) -> MemoryOutbox:
         """Messages on their way out."""
         return self._outbox
+
+    @property
+    def dead_letters(self) -> MemoryDeadLetters:
+        """Messages that could not be delivered."""
+        return self._dead_letters
 
     @property
     def schedules(self) -> MemorySchedules:

@@ -26,6 +26,17 @@ class MemoryOutbox:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
+    async def forget(self, *, before: datetime) -> int:
+        """Delete messages sent long ago: see the port."""
+        old = [
+            key
+            for key, row in self._tables.outbox.items()
+            if row.item.state is OutboxState.SENT and row.item.created_at < before
+        ]
+        for key in old:
+            del self._tables.outbox[key]
+        return len(old)
+
     async def enqueue(self, items: Sequence[OutboxItem]) -> None:
         """Store messages to be sent: see the port."""
         self._tables.check_outbox(items)

@@ -12,6 +12,7 @@ from adapters.sql.codec import decoder, maybe_moment, micros, moment, plain
 from adapters.sql.constants import word
 from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
+from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox
 from adapters.sql.threads import same_thread, thread_columns, thread_of
 from adapters.sql.transaction import Row, Statement, Transaction, Value
@@ -32,7 +33,7 @@ _LAST_SENT = (
 """When something was last sent to each channel. Reads the whole table: for people who ask."""
 _ASIDE = (word(OutboxState.DEAD), word(OutboxState.WITHHELD))
 
-_ITEM = (
+ITEM = (
     outbox.c.id,
     *thread_columns(outbox),
     outbox.c.state,
@@ -82,7 +83,7 @@ def claiming(platforms: int) -> Statement:
         sa.update(outbox)
         .where(outbox.c.position.in_(sa.select(due.c.position)))
         .values(state=_SENDING, attempts=outbox.c.attempts + 1, owner=bindparam("by"))
-        .returning(*_ITEM)
+        .returning(*ITEM)
     )
 
 
@@ -99,7 +100,7 @@ def taking_on(platforms: int) -> Statement:
             outbox.c.platform.in_([bindparam(f"platform{n}") for n in range(platforms)]),
         )
         .values(attempts=outbox.c.attempts + 1, owner=bindparam("by"))
-        .returning(*_ITEM)
+        .returning(*ITEM)
     )
 
 
@@ -139,7 +140,7 @@ _SETTLE = (
 )
 """Ends a message badly."""
 
-_GET = sa.select(*_ITEM).where(outbox.c.id == bindparam("this"))
+_GET = sa.select(*ITEM).where(outbox.c.id == bindparam("this"))
 """Reads a message, for people and for the refusal of an impossible change."""
 
 _NEXT_TIME = sa.select(sa.func.min(outbox.c.not_before)).where(outbox.c.state == _PENDING)
@@ -264,7 +265,7 @@ class SqlOutbox:
     async def get(self, item: OutboxId) -> OutboxItem | None:
         """The message, or None: see the port."""
         row = await self._database.read(lambda t: t.one(_GET, {"this": item}))
-        return None if row is None else _item_of(row)
+        return None if row is None else item_of(row)
 
     async def next_time(self) -> datetime | None:
         """The earliest time of a pending message: see the port."""
@@ -283,6 +284,10 @@ class SqlOutbox:
         """How many messages are in that state: see the port."""
         row = await self._database.scan(lambda t: t.one(_COUNTS[state], {"is": state.value}))
         return 0 if row is None else int(row[0])
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete messages sent long ago: see the port."""
+        return await forget_sent(self._database, before=before)
 
     async def oldest_pending(self) -> datetime | None:
         """Since when something waits: see the port."""
@@ -304,7 +309,7 @@ def _names(platforms: Sequence[Platform]) -> dict[str, Value]:
 
 def _in_order(rows: Sequence[Row]) -> list[OutboxItem]:
     """The messages, oldest first: a RETURNING has no order; the position is the last column."""
-    return [_item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
+    return [item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
 
 
 def _explain(
@@ -318,14 +323,15 @@ def _explain(
     row = transaction.one(_GET, {"this": item})
     if row is None:
         raise Conflict(f"there is no outbox row {item}")
-    now = _item_of(row)
+    now = item_of(row)
     if now.attempts != attempt:
         raise Conflict(f"outbox row was claimed again since attempt {attempt}")
     if now.state is not said:
         after(now.state, event)
 
 
-def _item_of(row: Row) -> OutboxItem:
+def item_of(row: Row) -> OutboxItem:
+    """The message of a row that was read with `ITEM`."""
     key, *thread, state, attempts, not_before, created_at, binds, message, error, body, _ = row
     letter = _decode(body)
     return OutboxItem(

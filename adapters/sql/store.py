@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from adapters.sql.conversations import SqlConversations
 from adapters.sql.database import Database
+from adapters.sql.deadletters import SqlDeadLetters
 from adapters.sql.files import SqlFiles
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.outbox import SqlOutbox
@@ -34,6 +35,7 @@ class SqlStore:
         self._conversations = SqlConversations(database, clock=clock, ids=ids)
         self._turns = SqlTurns(database, clock=clock)
         self._outbox = SqlOutbox(database)
+        self._dead_letters = SqlDeadLetters(database)
         self._schedules = SqlSchedules(database)
         self._workers = SqlWorkers(database)
         self._files = SqlFiles(database, clock=clock)
@@ -60,6 +62,11 @@ class SqlStore:
     def outbox(self) -> SqlOutbox:
         """Messages on their way out."""
         return self._outbox
+
+    @property
+    def dead_letters(self) -> SqlDeadLetters:
+        """Messages that could not be delivered."""
+        return self._dead_letters
 
     @property
     def schedules(self) -> SqlSchedules:

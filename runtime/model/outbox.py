@@ -34,6 +34,10 @@ class OutboxEvent(StrEnum):
     POSTPONED = "postponed"
     REJECTED = "rejected"
     WITHHELD = "withheld"
+    RETRIED = "retried"
+    """A person wants a dead message to be tried again."""
+    DROPPED = "dropped"
+    """A person does not want a dead message any more: it is deleted."""
 
 
 _NEXT: dict[tuple[OutboxState, OutboxEvent], OutboxState] = {
@@ -45,6 +49,7 @@ _NEXT: dict[tuple[OutboxState, OutboxEvent], OutboxState] = {
     (OutboxState.SENDING, OutboxEvent.WITHHELD): OutboxState.WITHHELD,
     # After a restart the ambiguous row is claimed again by whoever reconciles it.
     (OutboxState.SENDING, OutboxEvent.CLAIMED): OutboxState.SENDING,
+    (OutboxState.DEAD, OutboxEvent.RETRIED): OutboxState.PENDING,
 }
 
 
@@ -61,7 +66,7 @@ def after(state: OutboxState, event: OutboxEvent) -> OutboxState:
 
 
 def is_final(state: OutboxState) -> bool:
-    """Whether nothing more will happen to a message in this state."""
+    """Whether nothing more will happen by itself to a message in this state."""
     match state:
         case OutboxState.PENDING | OutboxState.SENDING:
             return False

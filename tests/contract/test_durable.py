@@ -769,3 +769,55 @@ async def test_closing_twice_is_harmless(house: House) -> None:
 
 def _extras(error: NightdeskError) -> dict[str, object]:
     return {name: getattr(error, name, None) for name in ("hint", "after")}
+
+
+# ------------------------------------------------------------------------------- forgetting
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+ONE_DAY = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+async def test_runs_that_ended_before_that_time_are_forgotten(house: House, trace: Trace) -> None:
+    workflows = {"two": two_steps(trace), "wait": waiter(trace)}
+    async with house.opened(workflows) as durable:
+        for run in ("run-1", "run-2", "run-3"):
+            await durable.start("two", RunId(run), None)
+            await durable.result(RunId(run))
+        await durable.start("wait", RunId("waits"), None)
+        await durable.start("wait", RunId("cancelled"), None)
+        await eventually(lambda: trace.waiting == 2, "both to wait")
+        await durable.cancel(RunId("cancelled"))
+        with pytest.raises(RunCancelled):
+            await durable.result(RunId("cancelled"))
+
+        assert await durable.forget(before=LONG_AGO) == 0
+        assert await durable.forget(before=ONE_DAY) == 4
+        assert await durable.forget(before=ONE_DAY) == 0
+
+        assert await durable.state(RUN) is None
+        assert await durable.state(RunId("waits")) is RunState.RUNNING
+        await durable.signal(RunId("waits"), "answer", "yes", key="1")
+        assert await durable.result(RunId("waits")) == "yes"
+        await durable.start("two", RUN, "anew")
+        assert await durable.result(RUN) == [["first", "anew"], "second"]
+
+
+async def test_a_family_is_forgotten_together_and_not_before_the_last_has_ended(
+    house: House, trace: Trace
+) -> None:
+    async def parent(context: RunContext, _payload: Json) -> Json:
+        first = await context.child("two", RunId("first child"), 1)
+        return [first, await context.child("wait", RunId("second child"), None)]
+
+    workflows = {"two": two_steps(trace), "wait": waiter(trace), "parent": parent}
+    async with house.opened(workflows) as durable:
+        await durable.start("parent", RUN, None)
+        await eventually(lambda: trace.waiting == 1, "the second child to wait")
+        assert await durable.forget(before=ONE_DAY) == 0
+        assert await durable.state(RunId("first child")) is RunState.COMPLETED
+
+        await durable.signal(RunId("second child"), "answer", "yes", key="1")
+        await durable.result(RUN)
+        assert await durable.forget(before=ONE_DAY) == 3
+        assert await durable.state(RunId("first child")) is None
+        assert await durable.state(RunId("second child")) is None

@@ -1,5 +1,7 @@
 """A `Durable` that starts nothing and remembers what it was asked to start."""
 
+from datetime import datetime
+
 from runtime.errors import NightdeskError, Retryable
 from runtime.ids import RunId
 from runtime.model.run import RunState
@@ -46,4 +48,7 @@ class RecordingDurable:
         raise NightdeskError("nothing runs here")
 
     async def take_over(self, slot: str) -> int:
+        return 0
+
+    async def forget(self, *, before: datetime) -> int:
         return 0

@@ -1,0 +1,56 @@
+"""Deleting what was settled long ago: little at once, so that nobody waits for it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql.codec import micros
+from adapters.sql.database import Database
+from adapters.sql.schema import outbox
+from adapters.sql.transaction import Row, Transaction, Value
+from runtime.model.outbox import OutboxState
+
+_PAGE = 200
+"""Rows in one unit, which keeps everybody else waiting for a millisecond or two."""
+
+_FROM = (
+    sa.select(outbox.c.position, outbox.c.state, outbox.c.created_at)
+    .where(outbox.c.position > bindparam("beyond", type_=sa.BigInteger))
+    .order_by(outbox.c.position)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Reads the outbox from its beginning, where the oldest messages are, without their bodies."""
+
+_DELETE = sa.delete(outbox).where(outbox.c.position == bindparam("this"))
+"""Deletes a message."""
+
+
+async def forget_sent(database: Database, *, before: datetime) -> int:
+    """Delete the messages that were sent, and written before that time; how many.
+
+    Messages stand in the order in which they were written, but for those that a person had sent
+    again, so the first page on which all are younger is the last that is read.
+    """
+    forgotten, beyond, horizon = 0, 0, micros(before)
+    while True:
+        page: dict[str, Value] = {"beyond": beyond, "limit": _PAGE}
+        rows = await database.scan(partial(_read, page))
+        old = [row for row in rows if row[2] < horizon]
+        gone = [row[0] for row in old if row[1] == OutboxState.SENT]
+        if gone:
+            await database.write(partial(_delete, gone))
+            forgotten += len(gone)
+        if not old:
+            return forgotten
+        beyond = rows[-1][0]
+
+
+def _read(page: dict[str, Value], transaction: Transaction) -> Sequence[Row]:
+    return transaction.all(_FROM, page)
+
+
+def _delete(positions: Sequence[int], transaction: Transaction) -> None:
+    transaction.each(_DELETE, [{"this": position} for position in positions])
