@@ -7,7 +7,8 @@ that are `DUE`, whose runs are started again, under the same ids.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -168,10 +169,9 @@ class ScheduleService:
             state=OccurrenceState.DUE,
             manual=True,
         )
-        # Where its run cannot be started now, the next tick starts it.
-        self._runs_owed = True
-        await self._schedules.add_occurrence(occurrence)
-        await self._start([occurrence])
+        with self._owing():
+            await self._schedules.add_occurrence(occurrence)
+            await self._start([occurrence])
         return schedule
 
     def upcoming(self, when: When, count: int = 3) -> tuple[datetime, ...]:
@@ -261,12 +261,14 @@ class ScheduleService:
                 if next_at is None or next_at > now:
                     await self._prepare(next_at, now)
                     return next_at
-            self._runs_owed = True
-            await self._start(await self._claims.claim(now))
-            self._runs_owed = False
-            next_at = await self._schedules.next_time()
-            await self._prepare(next_at, now)
-            return next_at
+            with self._owing():
+                claimed = await self._claims.claim(now)
+        # A run takes milliseconds to start, and a thousand of them seconds, in which other planned
+        # times come: the next tick need not wait for this one.
+        with self._owing():
+            self._announce()
+            await self._start(claimed)
+        return await self._schedules.next_time()
 
     async def _prepare(self, next_at: datetime | None, now: datetime) -> None:
         """Read and plan what comes next, if it comes so soon that this may be its last chance."""
@@ -278,12 +280,24 @@ class ScheduleService:
 
         Most were started before; a run that was is left as it is, unless it broke.
         """
-        unfinished = await self._schedules.unfinished(limit=_MOST_UNFINISHED)
-        await self._start(unfinished)
-        for occurrence in unfinished:
-            await self._give_up_if_broken(occurrence)
         self._runs_owed = False
-        return len(unfinished)
+        with self._owing():
+            unfinished = await self._schedules.unfinished(limit=_MOST_UNFINISHED)
+            await self._start(unfinished)
+            for occurrence in unfinished:
+                await self._give_up_if_broken(occurrence)
+            return len(unfinished)
+
+    @contextmanager
+    def _owing(self) -> Iterator[None]:
+        """Start runs in the block; where it breaks off, the next tick starts them."""
+        done = False
+        try:
+            yield
+            done = True
+        finally:
+            if not done:
+                self._runs_owed = True
 
     async def _give_up_if_broken(self, occurrence: Occurrence) -> None:
         """Record as failed what no run will end any more; one that ended well has done so."""

@@ -8,10 +8,13 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime import claims
 from runtime.claims import AHEAD, MOST_AHEAD
-from runtime.ids import TimeOrderedIds
-from runtime.model.schedule import Due, ScheduleState
+from runtime.errors import Retryable
+from runtime.ids import RunId, TimeOrderedIds
+from runtime.model.schedule import Due, ScheduleState, run_id_of
+from runtime.model.tools import Json
 from tests.support.build import T0
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
+from tests.support.runs import RecordingDurable
 from tests.unit.test_schedules import DUE, MISSED, Bench, at
 
 ONE_O_CLOCK = at("2026-11-20 13:00")
@@ -166,6 +169,52 @@ async def test_times_within_the_same_moments_are_read_once_and_fire_at_theirs(
         await bench.clock.advance(schedule.next_at - bench.clock.now())
         await bench.service.tick()
         assert len(bench.durable.started) == number + 1
+
+
+async def test_runs_that_take_long_to_start_keep_no_later_time_waiting(bench: Bench) -> None:
+    class Held(RecordingDurable):
+        """An engine that takes its time to start what comes at one o'clock."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.let = asyncio.Event()
+
+        async def start(
+            self, workflow: str, run: RunId, payload: Json, *, partition: str | None = None
+        ) -> None:
+            if run == run_id_of(first.id, ONE_O_CLOCK):
+                await self.let.wait()
+            await super().start(workflow, run, payload, partition=partition)
+
+    bench.durable = held = Held()
+    bench.service = bench.another()
+    first = await bench.make("every hour")
+    second = await bench.make("in 61 minutes", key="later")
+    await bench.service.tick()
+    bench.announced.clear()
+    await bench.clock.advance(HOUR)
+    async with asyncio.TaskGroup() as tasks:
+        one = tasks.create_task(bench.service.tick())
+        await settle()
+        assert bench.announced == ["changed"]  # so that the ticker asks for the next time
+        await bench.clock.advance(timedelta(minutes=1))
+        await bench.service.tick()
+        assert await bench.states(second) == [(ONE_O_CLOCK + timedelta(minutes=1), DUE)]
+        assert not one.done()
+        assert len(held.started) == 1
+        held.let.set()
+    assert len(held.started) == held.asked == 2
+
+
+async def test_a_start_that_fails_late_is_made_up_for_by_the_next_tick(bench: Bench) -> None:
+    await bench.make("every hour")
+    await prepare(bench)
+    bench.durable.failures = 1
+    with pytest.raises(Retryable):
+        await fire(bench)
+    assert bench.durable.started == {}
+    await bench.service.tick()
+    assert len(bench.durable.started) == 1
 
 
 async def test_of_very_many_the_first_are_known_ahead_and_all_fire(
