@@ -5,6 +5,7 @@ before the call is made or just after it returned. Calls are counted from the mo
 fuse is armed, and calls that came back with nothing (an empty claim, no next turn) do not count.
 """
 
+import asyncio
 import inspect
 import os
 import signal
@@ -92,9 +93,11 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if not inspect.iscoroutinefunction(found):
-            return found
-        return _passing(found, f"{self._name}.{name}", self._fuse)
+        if inspect.iscoroutinefunction(found):
+            return _passing(found, f"{self._name}.{name}", self._fuse)
+        if inspect.ismethod(found) and "Awaitable" in str(found.__annotations__.get("return")):
+            return _promising(found, f"{self._name}.{name}", self._fuse)
+        return found
 
 
 class _WatchedStore:
@@ -184,6 +187,32 @@ def watched_model(model: ModelPort, fuse: Fuse) -> ModelPort:
 def watched_durable(durable: Durable, fuse: Fuse) -> Durable:
     """The durable engine behind the fuse."""
     return cast("Durable", _WatchedDurable(durable, "durable", fuse))
+
+
+def _promising(
+    method: Callable[..., Awaitable[object]], name: str, fuse: Fuse
+) -> Callable[..., Awaitable[object]]:
+    """A method that is no coroutine and returns what can be awaited: a future stays one."""
+
+    def passed(done: asyncio.Future[object]) -> None:
+        if not done.cancelled() and done.exception() is None and done.result():
+            fuse.pass_after(name)
+
+    async def awaited(promise: Awaitable[object]) -> object:
+        result = await promise
+        if result:
+            fuse.pass_after(name)
+        return result
+
+    def call(*args: object, **named: object) -> Awaitable[object]:
+        fuse.pass_before(name)
+        promise = method(*args, **named)
+        if isinstance(promise, asyncio.Future):
+            promise.add_done_callback(passed)
+            return promise
+        return awaited(promise)
+
+    return call
 
 
 def _passing(

@@ -235,9 +235,22 @@ class World:
         event = self._sender.signed_event(text, channel=place, ts=ts)
         return await self._deliver(Said(mark, place, ts, ""), [event])
 
-    async def command(self, text: str, *, place: str) -> None:
-        """Somebody types `/nightdesk` and the text, until it works."""
-        reply_url = self.slack.response_url(f"r{self._mark()}")
+    async def ask(self, *, place: str) -> str:
+        """Somebody asks what will not be answered; the root of the thread."""
+        text = "<@U0BOT> take your time"
+        ts = self.slack.say(text, channel=place).ts
+        await self.post(self._sender.signed_event(text, channel=place, ts=ts, kind="app_mention"))
+        return ts
+
+    async def stop(self, *, place: str, root: str) -> None:
+        """Somebody stops what is under way in a thread."""
+        text = "!stop"
+        ts = self.slack.say(text, channel=place, thread_ts=root).ts
+        await self.post(self._sender.signed_event(text, channel=place, ts=ts, thread_ts=root))
+
+    async def command(self, text: str, *, place: str, answered_at: str = "") -> None:
+        """Somebody types `/nightdesk` and the text; the answer comes to the address named."""
+        reply_url = self.slack.response_url(answered_at or f"r{self._mark()}")
         await self.post(self._sender.command(text, reply_url=reply_url, channel=place))
         self.runs += text.startswith("schedule run")
 

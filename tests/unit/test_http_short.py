@@ -51,7 +51,7 @@ class Desk:
 class Ingress:
     desk: Desk
 
-    async def __call__(self, inbound: Inbound) -> None:  # noqa: ARG002 - the port's signature
+    async def __call__(self, inbound: Inbound) -> None:
         self.desk.waited_for += 1
 
     def offer(self, _: Inbound, stored: Callable[[bool], None]) -> bool:
