@@ -136,17 +136,27 @@ def version() -> None:
 @slack.command()
 def manifest(
     url: Annotated[
-        str, typer.Option(help="Where Slack reaches this Nightdesk from outside.")
-    ] = _EXAMPLE_URL,
+        str, typer.Option(help="Where Slack reaches this Nightdesk from outside, for webhooks.")
+    ] = "",
+    socket: Annotated[
+        bool, typer.Option("--socket", help="For Socket Mode, which needs no public address.")
+    ] = False,
 ) -> None:
-    """Print the manifest to create the Slack app from, in JSON."""
+    """Print the manifest to create the Slack app from, in JSON.
+
+    Without an option it is for the transport that is configured; for Socket Mode where none is.
+    """
     import json
 
-    from bot.program import say, supervised
+    from bot.program import say, slack_by_webhook, supervised
 
     with supervised():
         from adapters.slack.manifest import manifest as manifest_of
 
-        typer.echo(json.dumps(manifest_of(url), indent=2))
-        if url == _EXAMPLE_URL:
-            say(f"Put your own address in the place of {_EXAMPLE_URL}, or call this with --url.")
+        if not socket and (url or slack_by_webhook()):
+            typer.echo(json.dumps(manifest_of(url or _EXAMPLE_URL), indent=2))
+            if not url:
+                say(f"Put your own address in the place of {_EXAMPLE_URL}, or use --url.")
+        else:
+            typer.echo(json.dumps(manifest_of("", "socket"), indent=2))
+            say("This is for Socket Mode, which needs no public address; --url is for webhooks.")

@@ -131,7 +131,8 @@ async def _open_platforms(
 
     platforms: list[OpenPlatform] = []
     if settings.slack is not None:
-        platforms.append(await stack.enter_async_context(open_slack(settings.slack, clock)))
+        slack = open_slack(settings.slack, clock, read_file=read)
+        platforms.append(await stack.enter_async_context(slack))
     if settings.telegram is not None:
         from bot.telegram import open_telegram  # noqa: PLC0415 - what is not used is not loaded
 

@@ -65,16 +65,18 @@ class SlackSettings:
     """How to talk with Slack.
 
     Attributes:
-        signing_secret: what Slack signs its requests with.
+        signing_secret: what Slack signs its requests with; None without webhooks.
         previous_signing_secret: the one before, while it is being replaced.
         bot_token: what the bot signs in with.
+        app_token: what opens sockets (Socket Mode); None where none are to be opened.
         base_url: where the Web API is; ends with a slash.
         workspace: the workspace that the file names for all its ids, or None.
     """
 
-    signing_secret: Secret
+    signing_secret: Secret | None
     previous_signing_secret: Secret | None
     bot_token: Secret
+    app_token: Secret | None = None
     base_url: str
     workspace: str | None = None
 

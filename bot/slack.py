@@ -1,4 +1,4 @@
-"""Slack, put together: its outbound side, its webhooks, and whether it is connected."""
+"""Slack, put together: its outbound side, its webhooks or sockets, and whether it is connected."""
 
 import asyncio
 import logging
@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from adapters.slack.files import ReadFile
 from adapters.slack.inbound import SlackInbound
+from adapters.slack.listener import LONGEST_SILENCE, SlackListener
 from adapters.slack.outbound import SlackChat
 from bot.platforms import MakeRoute, OpenPlatform
-from bot.settings import SlackSettings
+from bot.settings import Secret, SlackSettings
 from gateway.http import Check, WebhookRoute
 from gateway.verify.slack import SlackVerifier
 from runtime.clock import Clock
@@ -28,17 +30,31 @@ class _Look:
     """Looks at the connection."""
 
     chat: SlackChat
+    listener: SlackListener | None = None
 
     async def __call__(self) -> Check:
-        """Whether Slack knows us."""
+        """Whether Slack knows us, and hears us where we listen by sockets."""
         if not self.chat.bot_user_id:
             return Check(name="slack", ok=False, detail="not reached yet; trying again")
         detail = f"connected as {self.chat.bot_user_id} in {self.chat.team_id}"
-        return Check(name="slack", ok=True, detail=detail)
+        if self.listener is None or not self.listener.hears:
+            return Check(name="slack", ok=True, detail=detail)
+        silence = self.listener.silence()
+        if silence is None:
+            return Check(name="slack", ok=False, detail=f"{detail}, no socket open; trying again")
+        hears = silence <= LONGEST_SILENCE
+        return Check(
+            name="slack",
+            ok=hears,
+            age_seconds=silence.total_seconds(),
+            detail=f"{detail} by a socket{'' if hears else ' that is silent'}, last ping answered",
+        )
 
 
 @asynccontextmanager
-async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[OpenPlatform]:
+async def open_slack(
+    settings: SlackSettings, clock: Clock, *, read_file: ReadFile | None = None
+) -> AsyncIterator[OpenPlatform]:
     """Connect while the block runs; where Slack cannot be reached, go on trying beside it.
 
     Raises:
@@ -49,26 +65,48 @@ async def open_slack(settings: SlackSettings, clock: Clock) -> AsyncIterator[Ope
         base_url=settings.base_url,
         clock=clock,
         team=settings.workspace,
+        app_token=_value(settings.app_token),
+        read_file=read_file,
     )
-    routes = _routes(settings, clock)
+    inbound = SlackInbound()
+    listener = _listener(settings, inbound, clock)
+    routes = _routes(settings, inbound, clock)
     async with asyncio.TaskGroup() as tasks:
         connecting = None
         if not await _connected(chat):
             connecting = tasks.create_task(_connect(chat, clock))
         try:
-            yield OpenPlatform(chat=chat, look=_Look(chat), routes=routes)
+            yield OpenPlatform(
+                chat=chat,
+                look=_Look(chat, listener),
+                routes=routes,
+                hears=[listener.hear] if listener else (),
+            )
         finally:
             if connecting is not None:
                 connecting.cancel()
             await chat.close()
 
 
-def _routes(settings: SlackSettings, clock: Clock) -> Sequence[MakeRoute]:
-    secrets = [settings.signing_secret.get_secret_value()]
-    if settings.previous_signing_secret is not None:
-        secrets.append(settings.previous_signing_secret.get_secret_value())
+def _value(secret: Secret | None) -> str:
+    return secret.get_secret_value() if secret else ""
+
+
+def _listener(settings: SlackSettings, inbound: SlackInbound, clock: Clock) -> SlackListener | None:
+    """Socket Mode, where there is a token for it."""
+    token = _value(settings.app_token)
+    if not token:
+        return None
+    return SlackListener(token, base_url=settings.base_url, inbound=inbound, clock=clock)
+
+
+def _routes(settings: SlackSettings, inbound: SlackInbound, clock: Clock) -> Sequence[MakeRoute]:
+    """The webhooks; none where there is no secret to check what they are sent."""
+    held = (settings.signing_secret, settings.previous_signing_secret)
+    secrets = [secret.get_secret_value() for secret in held if secret]
+    if settings.signing_secret is None:
+        return ()
     verifier = SlackVerifier(secrets, clock)
-    inbound = SlackInbound()
 
     def events(accept: Accept) -> WebhookRoute:
         return WebhookRoute(

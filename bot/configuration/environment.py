@@ -76,6 +76,12 @@ def _bot_token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _app_token(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith("xapp-"):
+        raise ValueError("an app-level token begins with xapp- (Slack: Basic Information)")
+    return value
+
+
 def _signing_secret(value: SecretStr) -> SecretStr:
     if value.get_secret_value().startswith(("xoxb-", "xapp-")):
         raise ValueError("this is a token; the signing secret is under Basic Information in Slack")
@@ -156,6 +162,7 @@ class SlackPart(_Part):
     signing_secret: SigningSecret | None = None
     previous_signing_secret: SigningSecret | None = None
     bot_token: Annotated[SecretStr, AfterValidator(_bot_token)] | None = None
+    app_token: Annotated[SecretStr, AfterValidator(_app_token)] | None = None
     base_url: Address = "https://slack.com/api"
 
 
@@ -255,6 +262,7 @@ _SECRETS = (
     "NIGHTDESK_SLACK__SIGNING_SECRET",
     "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
     "NIGHTDESK_SLACK__BOT_TOKEN",
+    "NIGHTDESK_SLACK__APP_TOKEN",
     "NIGHTDESK_TELEGRAM__BOT_TOKEN",
     "NIGHTDESK_TELEGRAM__WEBHOOK_SECRET",
     "NIGHTDESK_TELEGRAM__PREVIOUS_WEBHOOK_SECRET",

@@ -118,23 +118,29 @@ def _home(environ: Mapping[str, str]) -> Path:
 def _slack(
     variables: Environment, file: FileConfiguration | None, problems: Problems
 ) -> SlackSettings | None:
-    """Both secrets or neither: with one alone we could hear but not speak, or the reverse."""
+    """A way to hear and the token to speak, or neither: with one alone we could do nothing."""
     slack = variables.slack
-    secret, token = slack.signing_secret, slack.bot_token
-    if secret is not None and token is not None:
+    secret, token, sockets = slack.signing_secret, slack.bot_token, slack.app_token
+    if (secret is not None or sockets is not None) and token is not None:
         return SlackSettings(
-            signing_secret=_ours(secret),
+            signing_secret=_maybe(secret),
+            app_token=_maybe(sockets),
             previous_signing_secret=_maybe(slack.previous_signing_secret),
             bot_token=_ours(token),
             base_url=f"{slack.base_url}/",
             workspace=file.slack_workspace if file else None,
         )
-    if problems.names("NIGHTDESK_SLACK__SIGNING_SECRET", "NIGHTDESK_SLACK__BOT_TOKEN"):
+    named = ("SIGNING_SECRET", "BOT_TOKEN", "APP_TOKEN")
+    if problems.names(*(f"NIGHTDESK_SLACK__{name}" for name in named)):
         return None  # what is there cannot be used, and that was said
-    if secret is None and (token is not None or slack.previous_signing_secret is not None):
-        said = "it is missing, and Slack needs it (Basic Information, Signing Secret)"
+    hears = secret is not None or sockets is not None
+    if not hears and (token is not None or slack.previous_signing_secret is not None):
+        said = (
+            "it is missing, and Slack needs it (Basic Information, Signing Secret); without a "
+            "public address set NIGHTDESK_SLACK__APP_TOKEN instead"
+        )
         problems.variable("NIGHTDESK_SLACK__SIGNING_SECRET", said)
-    if secret is not None:
+    if hears:
         said = "it is missing, and Slack needs it (OAuth & Permissions, begins with xoxb-)"
         problems.variable("NIGHTDESK_SLACK__BOT_TOKEN", said)
     return None

@@ -318,10 +318,27 @@ def test_the_manifest_is_for_the_address_that_is_given(home: Path) -> None:
     assert url == "https://desk.example.org/slack/events"
 
 
-def test_without_an_address_the_manifest_has_an_example_and_says_so(home: Path) -> None:
+def test_without_an_address_the_manifest_is_for_sockets_and_says_so(home: Path) -> None:
+    made = call("slack", "manifest")
+    assert json.loads(made.stdout)["settings"]["socket_mode_enabled"] is True
+    assert "--url is for webhooks" in made.stderr
+    assert call("slack", "manifest", "--socket").stdout == made.stdout
+
+
+def test_the_manifest_is_for_the_transport_that_is_configured(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_SLACK__BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("NIGHTDESK_SLACK__SIGNING_SECRET", "a-signing-secret")
     example = call("slack", "manifest")
-    assert json.loads(example.stdout)["display_information"]["name"] == "Nightdesk"
+    assert json.loads(example.stdout)["settings"]["socket_mode_enabled"] is False
     assert "Put your own address in the place of https://nightdesk.example.com" in example.stderr
+    asked = call("slack", "manifest", "--socket")
+    assert json.loads(asked.stdout)["settings"]["socket_mode_enabled"] is True
+    monkeypatch.delenv("NIGHTDESK_SLACK__SIGNING_SECRET")
+    monkeypatch.setenv("NIGHTDESK_SLACK__APP_TOKEN", "xapp-1")
+    by_socket = call("slack", "manifest")
+    assert json.loads(by_socket.stdout)["settings"]["socket_mode_enabled"] is True
 
 
 def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(home: Path) -> None:

@@ -71,6 +71,7 @@ def test_every_variable_is_read(home: Path) -> None:
         SLACK__SIGNING_SECRET=SECRET,
         SLACK__PREVIOUS_SIGNING_SECRET="before",
         SLACK__BOT_TOKEN=TOKEN,
+        SLACK__APP_TOKEN="xapp-1",
         SLACK__BASE_URL="http://127.0.0.1:9/api",
         MODEL="ollama_chat/llama3.2",
         MODEL_API_KEY="key-1",
@@ -86,7 +87,10 @@ def test_every_variable_is_read(home: Path) -> None:
     assert settings.database_url == "postgresql+psycopg://desk:pw@db/nightdesk"
     assert (settings.http.host, settings.http.port) == ("0.0.0.0", 0)  # noqa: S104
     assert settings.slack is not None
+    assert settings.slack.signing_secret is not None
     assert settings.slack.signing_secret.get_secret_value() == SECRET
+    assert settings.slack.app_token is not None
+    assert settings.slack.app_token.get_secret_value() == "xapp-1"
     assert settings.slack.bot_token.get_secret_value() == TOKEN
     assert settings.slack.base_url == "http://127.0.0.1:9/api/"
     fast = settings.models[ModelName("fast")]
@@ -97,7 +101,7 @@ def test_every_variable_is_read(home: Path) -> None:
     assert (settings.log_level, settings.log_format) == (LogLevel.DEBUG, LogFormat.JSON)
     assert settings.slot_for(Role.WORKER) == "worker-7"
     assert (settings.no_spend, settings.drain_seconds) == (True, 3.0)
-    assert settings.secrets() == {"pw", SECRET, "before", TOKEN, "key-1", "key-2"}
+    assert settings.secrets() == {"pw", SECRET, "before", TOKEN, "xapp-1", "key-1", "key-2"}
 
 
 def test_no_secret_shows_in_the_representation(home: Path) -> None:
@@ -205,6 +209,8 @@ def test_a_variable_that_cannot_be_used_is_named_with_what_would_be_right(
     [
         ({"SLACK__BOT_TOKEN": TOKEN}, "NIGHTDESK_SLACK__SIGNING_SECRET: it is missing"),
         ({"SLACK__SIGNING_SECRET": SECRET}, "NIGHTDESK_SLACK__BOT_TOKEN: it is missing"),
+        ({"SLACK__APP_TOKEN": "xapp-1"}, "NIGHTDESK_SLACK__BOT_TOKEN: it is missing"),
+        ({"SLACK__APP_TOKEN": "xoxb-1"}, "NIGHTDESK_SLACK__APP_TOKEN: an app-level token begins"),
         (
             {"SLACK__PREVIOUS_SIGNING_SECRET": SECRET},
             "NIGHTDESK_SLACK__SIGNING_SECRET: it is missing",
@@ -215,6 +221,13 @@ def test_half_of_slack_is_refused_by_the_name_of_the_other_half(
     home: Path, given: dict[str, str], missing: str
 ) -> None:
     assert refusal(home, **given).startswith(missing)
+
+
+def test_sockets_need_no_signing_secret(home: Path) -> None:
+    settings = load(home, SLACK__BOT_TOKEN=TOKEN, SLACK__APP_TOKEN="xapp-1")
+    assert settings.slack is not None
+    assert settings.slack.signing_secret is None
+    assert settings.secrets() == {TOKEN, "xapp-1"}
 
 
 def test_a_half_of_slack_that_cannot_be_used_is_not_called_missing_as_well(home: Path) -> None:
