@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import failures, lane
-from adapters.sql.lane import Lane
+from adapters.sql.lane import MOST_TURNS, Lane
 from adapters.sql.transaction import Transaction, Work
 from runtime.errors import Conflict, NightdeskError, StorageFull
 from tests.support.clock import settle
@@ -93,6 +93,7 @@ async def test_what_comes_while_a_commit_is_under_way_is_the_next_commit(
     for number in range(10):  # ten ticks of the loop
         waiting.append(writer.submit(add(number)))
         await settle(turns=1)
+    await settle(turns=MOST_TURNS)
     go_on.set()
     await asyncio.gather(first, *waiting)
 
