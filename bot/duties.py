@@ -4,6 +4,8 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from bot import retention
+from bot.retention import Retention
 from bot.slot import SILENT_AFTER, Slot
 from bot.wiring import Desk
 from runtime.claims import AHEAD
@@ -26,9 +28,6 @@ POLL_OUTBOX = 0.25
 SWEEP_EVERY = 10.0
 """Seconds between looks for rows that were stored by a process that died before handing them on."""
 SWEEP_OLDER = timedelta(seconds=10)
-FORGET_EVERY = 3600.0
-KEPT = timedelta(days=8)
-"""How long processed inbox rows are kept: platforms deliver again for minutes, so this is far."""
 
 
 class _Signs:
@@ -66,6 +65,12 @@ class Duties:
             ids=self._parts.ids,
         )
         self._lost = asyncio.Event()
+        self._retention = Retention(
+            self._parts.store,
+            self._parts.durable,
+            clock=self._parts.clock,
+            kept=self._parts.kept,
+        )
 
     async def appear(self) -> None:
         """Take the slot, and give signs of life, before this process takes up what its slot left.
@@ -119,7 +124,9 @@ class Duties:
             self._desk.reminders.on_change(self._remind_now)
             self._remind_now()
             every(look_every, "reminders.look", self._remind)
-            every(FORGET_EVERY, "inbox.forget", self._forget)
+            every(retention.EVERY, "retention.prune", self._retention.prune)
+            soon = self._parts.clock.now() + retention.FIRST_AFTER
+            self._ticker.wake_at(soon, "retention.first", self._retention.prune)
         if not self._parts.alone:
             every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.roster.refresh)
             every(BEAT_EVERY, "process.take_over", self._take_over)
@@ -210,11 +217,3 @@ class Duties:
 
     async def _sweep(self) -> None:
         await self._desk.ingress.recover(before=self._parts.clock.now() - SWEEP_OLDER)
-
-    async def _forget(self) -> None:
-        try:
-            gone = await self._parts.store.inbox.forget(before=self._parts.clock.now() - KEPT)
-        except StorageUnavailable:
-            log.exception("inbox.forget_failed")
-        else:
-            log.info("inbox.forgotten", extra={"rows": gone})

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from adapters.durable.dbos import DbosDurable
@@ -110,6 +111,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 chats=chats,
                 timetable=timetable,
                 looks=[platform.look for platform in platforms],
+                kept=timedelta(days=settings.retention_days),
             ),
             ticker=ApschedulerTicker(clock),
             serves_http=role in (Role.ALL, Role.WEB) and bool(routes or terminal is None),

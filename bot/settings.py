@@ -200,6 +200,7 @@ class Settings:
         slot: the stable name of this process, if one was given; see `slot_for`.
         no_spend: refuse to call any model off this machine.
         drain_seconds: how long work under way may go on after SIGTERM.
+        retention_days: how long what is settled is kept.
         terminal: show the terminal chat in the role `ALL`.
     """
 
@@ -220,6 +221,7 @@ class Settings:
     slot: str | None
     no_spend: bool
     drain_seconds: float
+    retention_days: int = 30
     terminal: bool = True
 
     def slot_for(self, role: Role) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.role import Role
 from gateway.access import authorize
@@ -59,6 +59,7 @@ class Parts:
         chats: the platforms by name.
         timetable: times that people write.
         looks: one look at each platform, for readiness.
+        kept: how long what is settled is kept.
     """
 
     role: Role
@@ -73,6 +74,7 @@ class Parts:
     chats: Mapping[Platform, ChatPort]
     timetable: Timetable
     looks: Sequence[Callable[[], Awaitable[Check]]] = ()
+    kept: timedelta = timedelta(days=30)
 
 
 class Passes:

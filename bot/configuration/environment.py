@@ -37,6 +37,9 @@ _UNFILLED = re.compile(r"\$\w+|\$\{.*\}|<.*>|\{\{.*\}\}")
 _OF_THE_TESTS = {"NIGHTDESK_SPECS"}
 _MODEL_KEY = re.compile(r"NIGHTDESK_MODELS__[A-Z0-9]+(_[A-Z0-9]+)*__API_KEY")
 _LONGEST_DRAIN = 600
+# An event that a platform delivers again, for up to seven days, is known by the row of the first.
+_SHORTEST_RETENTION = 8
+_LONGEST_RETENTION = 36_500
 _LAST_PORT = 65_535
 
 
@@ -243,6 +246,7 @@ class Environment(BaseSettings):
     slot: Annotated[str, AfterValidator(_slot)] | None = None
     no_spend: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     drain_seconds: Annotated[int, _whole(0, _LONGEST_DRAIN)] = 10
+    retention_days: Annotated[int, _whole(_SHORTEST_RETENTION, _LONGEST_RETENTION)] = 30
 
     @classmethod
     def settings_customise_sources(

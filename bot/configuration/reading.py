@@ -59,6 +59,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         slot=variables.slot,
         no_spend=variables.no_spend,
         drain_seconds=float(variables.drain_seconds),
+        retention_days=variables.retention_days,
     )
 
 

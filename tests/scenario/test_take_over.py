@@ -16,7 +16,7 @@ from bot.parts import Opened
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
 from runtime.errors import ConfigurationError, Retryable
-from runtime.ids import AgentName, RunId, TimeOrderedIds
+from runtime.ids import AgentName, MessageId, OutboxId, RunId, TimeOrderedIds
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import Worker
@@ -262,3 +262,16 @@ async def test_a_process_that_ended_in_order_can_be_started_again_at_once() -> N
     again.store = peer.store
     async with again.running():
         pass
+
+
+async def test_what_was_sent_long_ago_is_forgotten_while_a_clock_works() -> None:
+    peer = Peer(role=Role.CLOCK)
+    now, outbox = peer.clock.now(), peer.store.outbox
+    for key, days in (("old", 31), ("young", 29)):
+        await outbox.enqueue([outbox_item(key=key, at=now - timedelta(days=days))])
+        [item] = await outbox.claim(now=now, owner="here", platforms=(TERMINAL,))
+        await outbox.sent(item.id, item.attempts, MessageId(key))
+    async with peer.running():
+        await peer.clock.advance(61.0)
+        assert await outbox.get(OutboxId("old")) is None
+        assert await outbox.get(OutboxId("young")) is not None

@@ -1,0 +1,55 @@
+"""Forgetting what was settled long ago. Conversations are kept: they are what an agent knows."""
+
+import logging
+from datetime import datetime, timedelta
+
+from runtime.clock import Clock
+from runtime.errors import NightdeskError
+from runtime.ports import Durable, Store
+
+log = logging.getLogger("nightdesk.retention")
+
+FIRST_AFTER = timedelta(minutes=1)
+"""From the start, so that a desk that never runs for an hour forgets as well."""
+EVERY = 3600.0
+"""Seconds between two times."""
+
+
+class Retention:
+    """Deletes processed events, sent messages and ended runs, a little at once."""
+
+    def __init__(self, store: Store, durable: Durable, *, clock: Clock, kept: timedelta) -> None:
+        """Take what to look after; nothing is deleted yet.
+
+        Args:
+            store: the events and the messages.
+            durable: the runs.
+            clock: time.
+            kept: how long what is settled is kept. Platforms deliver again for up to seven days,
+                and are known again by what is kept.
+        """
+        self._store = store
+        self._durable = durable
+        self._clock = clock
+        self._kept = kept
+
+    async def prune(self) -> None:
+        """Delete what is old enough; what fails is logged, and tried again the next time."""
+        before = self._clock.now() - self._kept
+        for name, forget in (
+            ("inbox", self._store.inbox.forget),
+            ("outbox", self._store.outbox.forget),
+            ("runs", self._forget_runs),
+        ):
+            try:
+                gone = await forget(before=before)
+            except NightdeskError:
+                log.exception("retention.failed", extra={"of": name})
+            else:
+                log.info("retention.forgotten", extra={"of": name, "rows": gone})
+
+    async def _forget_runs(self, *, before: datetime) -> int:
+        total = 0
+        while gone := await self._durable.forget(before=before):
+            total += gone
+        return total

@@ -1,0 +1,93 @@
+"""What was settled long ago is forgotten, hour by hour, and conversations are not."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from adapters.memory.durable import MemoryDurable
+from bot.retention import Retention
+from runtime.errors import StorageUnavailable
+from runtime.ids import MessageId, OutboxId, RunId
+from runtime.model.run import RunState
+from runtime.model.tools import Json
+from runtime.ports import RunContext, Store
+from tests.support.clock import ManualClock
+from tests.support.runs import RecordingDurable
+from tests.support.stores import DESK, SLACK, THREAD, Rows
+
+DAY = timedelta(days=1)
+KEPT = 30 * DAY
+
+
+@pytest.fixture
+async def durable(clock: ManualClock) -> AsyncIterator[MemoryDurable]:
+    async def nothing(_context: RunContext, payload: Json) -> Json:
+        return payload
+
+    durable = MemoryDurable(clock)
+    durable.register("nothing", nothing)
+    await durable.open()
+    yield durable
+    await durable.close()
+
+
+async def settle(store: Store, rows: Rows, clock: ManualClock, name: str) -> None:
+    """An event that was processed, and its answer, which was sent."""
+    received = rows.received(event_key=name)
+    await store.inbox.append(received)
+    await store.inbox.finish(received.id, [rows.item(name, key=name)])
+    [item] = await store.outbox.claim(now=clock.now(), owner="here", platforms=(SLACK,))
+    await store.outbox.sent(item.id, item.attempts, MessageId(f"17.{name}"))
+
+
+async def is_known(store: Store, rows: Rows, name: str) -> bool:
+    """Whether an event that is delivered again is known."""
+    return not await store.inbox.append(rows.received(event_key=name))
+
+
+async def test_what_is_older_than_that_goes_and_the_rest_stays(
+    store: Store, rows: Rows, durable: MemoryDurable, clock: ManualClock
+) -> None:
+    conversation = await store.conversations.bind(THREAD, DESK)
+    retention = Retention(store, durable, clock=clock, kept=KEPT)
+    await settle(store, rows, clock, "old")
+    await durable.start("nothing", RunId("old"), None)
+    await durable.result(RunId("old"))
+    await clock.advance(DAY)
+    await settle(store, rows, clock, "young")
+    await durable.start("nothing", RunId("young"), None)
+    await durable.result(RunId("young"))
+    waiting = rows.received(event_key="waiting")
+    await store.inbox.append(waiting)
+
+    await clock.advance(KEPT - DAY / 2)
+    await retention.prune()
+
+    assert await store.outbox.get(OutboxId("old")) is None
+    assert await store.outbox.get(OutboxId("young")) is not None
+    assert await durable.state(RunId("old")) is None
+    assert await durable.state(RunId("young")) is RunState.COMPLETED
+    assert await store.inbox.get(waiting.id) is not None
+    assert await is_known(store, rows, "young")
+    assert not await is_known(store, rows, "old")
+    assert await store.conversations.bound(THREAD) == conversation
+
+
+class Failing(RecordingDurable):
+    """Cannot forget just now."""
+
+    async def forget(self, *, before: datetime) -> int:
+        raise StorageUnavailable("the database is away")
+
+
+async def test_what_fails_is_said_and_keeps_nothing_else(
+    store: Store, rows: Rows, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await settle(store, rows, clock, "old")
+    await clock.advance(2 * KEPT)
+    with caplog.at_level("INFO"):
+        await Retention(store, Failing(), clock=clock, kept=KEPT).prune()
+    assert await store.outbox.get(OutboxId("old")) is None
+    [failed] = [record for record in caplog.records if record.message == "retention.failed"]
+    assert vars(failed)["of"] == "runs"
