@@ -29,6 +29,8 @@ from runtime.text import split
 
 TEXT_LIMIT = 4_096
 """UTF-16 units in a message."""
+MOST_SPANS = 100
+"""Entities that Telegram keeps of a message; it drops what comes behind."""
 CAPTION_LIMIT = 1_024
 """UTF-16 units under a file."""
 EMPTY = "…"
@@ -36,6 +38,7 @@ EMPTY = "…"
 
 _ROOM = 64
 """Units that are kept free, so that the cheap measure need not be exact."""
+_LEAST = 64
 _SURELY = 3 * TEXT_LIMIT
 _HIDDEN = "\u200b"
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w|\Z)")
@@ -184,11 +187,19 @@ def growing(text: str) -> Shown:
 
 
 def _cut(text: str) -> list[str]:
-    """The text in messages, by a cheap measure where that can be trusted."""
-    cheap = split(text, TEXT_LIMIT - _ROOM, measure=_estimate)
-    if all(_length(piece) <= TEXT_LIMIT for piece in cheap):
-        return cheap
-    return split(text, TEXT_LIMIT, measure=_length)
+    """The text in messages by a cheap measure; what is longer than that says is cut again."""
+    return _halved(text, 2 * (TEXT_LIMIT - _ROOM))
+
+
+def _halved(text: str, limit: int) -> list[str]:
+    if limit < _LEAST:
+        return split(text, TEXT_LIMIT, measure=_length)
+    cheap = split(text, limit // 2, measure=_estimate)
+    return [
+        part
+        for piece in cheap
+        for part in ([piece] if _length(piece) <= TEXT_LIMIT else _halved(piece, limit // 2))
+    ]
 
 
 def _estimate(text: str) -> int:
@@ -220,4 +231,4 @@ def _trimmed(text: str, spans: Sequence[Span]) -> Shown:
         length = min(span.offset - before + span.length, end) - start
         if length > 0:
             moved.append(replace(span, offset=start, length=length))
-    return Shown(text, tuple(sorted(moved, key=lambda s: (s.offset, -s.length))))
+    return Shown(text, tuple(sorted(moved, key=lambda s: (s.offset, -s.length))[:MOST_SPANS]))

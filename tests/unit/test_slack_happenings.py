@@ -223,7 +223,12 @@ def test_a_form_comes_back_with_what_was_written_and_where_it_was_asked_for() ->
 
 @pytest.mark.parametrize("metadata", ["", "{}", "strange", '{"w":1}', None])
 def test_a_form_of_somebody_else_starts_nothing(metadata: str | None) -> None:
-    shown: dict[str, Any] = {"type": "modal", "callback_id": "x", "blocks": [], "private_metadata": metadata}
+    shown: dict[str, Any] = {
+        "type": "modal",
+        "callback_id": "x",
+        "blocks": [],
+        "private_metadata": metadata,
+    }
     assert parse(sender.submit(shown, {})) == Ignored(reason="unknown_kind")
 
 
