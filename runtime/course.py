@@ -199,6 +199,8 @@ class Course:
 
     async def _settle_open_calls(self) -> None:
         """After a crash: run the calls that had not begun, and ask about the one that had."""
+        if self._turn.fence == 1:
+            return  # nobody had it before, so nothing of it is in the log but the message
         turn = self._turn.id
         mine = [entry for entry in self._entries if entry.turn == turn]
         calls = [call for entry in mine for call in entry.tool_calls]

@@ -114,12 +114,15 @@ _claimed = sa.and_(
 _HOLDS = sa.select(outbox.c.id).where(_claimed)
 """Tells whoever is about to send whether nobody else took the message on."""
 
-_SENT = (
+_sent = (
     sa.update(outbox)
     .where(_claimed)
     .values(state=word(OutboxState.SENT), message_id=bindparam("message"))
-    .returning(outbox.c.binds, *thread_columns(outbox))
 )
+_SENT = _sent.where(outbox.c.binds.is_(None))
+"""Ends a message well under which nothing is to be bound, as under most."""
+
+_SENT_AND_BINDS = _sent.returning(outbox.c.binds, *thread_columns(outbox))
 """Ends a message well, and says what is to be bound to the thread under it."""
 
 _POSTPONE = (
@@ -228,7 +231,9 @@ class SqlOutbox:
         mine: dict[str, Value] = {"this": item, "attempt": attempt, "message": message}
 
         def work(transaction: Transaction) -> None:
-            row = transaction.one(_SENT, mine)
+            if transaction.run(_SENT, mine):
+                return
+            row = transaction.one(_SENT_AND_BINDS, mine)
             if row is None:
                 _explain(transaction, item, attempt, OutboxEvent.ACCEPTED, OutboxState.SENT)
                 return

@@ -9,6 +9,8 @@ MOST = 4_000_000
 """Characters of text to keep, and as good as bytes of memory."""
 _EACH = 500
 """What an entry takes besides its text."""
+_MET = 500
+"""Conversations of which it is remembered that they had a turn."""
 
 Log = tuple[Entry, ...]
 
@@ -21,12 +23,16 @@ class RecentLogs:
     Reading and decoding fifty entries is a third of what a turn costs. Entries are kept once
     they are on disk, and an entry never changes, so what is kept is never wrong, whoever else
     writes; it may only be short of what came later.
+
+    A log is kept from its second turn on. Where each message is in another conversation none
+    is asked for again, and to keep them all would cost a tenth of a turn.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._size = 0
         self._logs: OrderedDict[ConversationId, tuple[int, Log]] = OrderedDict()
+        self._met: dict[ConversationId, None] = {}
 
     def get(self, conversation: ConversationId) -> Log:
         """What is known of a log; empty where nothing is."""
@@ -34,12 +40,24 @@ class RecentLogs:
 
     def keep(self, conversation: ConversationId, log: Log) -> None:
         """Remember what a log says, and forget the ones not asked for the longest."""
+        if conversation not in self._logs and self._is_first(conversation):
+            return
         size = _size(log)
         self._size += size - self._logs.pop(conversation, _NOTHING)[0]
         self._logs[conversation] = size, log
         while self._size > self._most:
             _, (forgotten, _log) = self._logs.popitem(last=False)
             self._size -= forgotten
+
+    def _is_first(self, conversation: ConversationId) -> bool:
+        """Whether it had no turn in a while; from now on it had one."""
+        if conversation in self._met:
+            del self._met[conversation]
+            return False
+        self._met[conversation] = None
+        if len(self._met) > _MET:
+            del self._met[next(iter(self._met))]
+        return True
 
 
 def _size(log: Log) -> int:

@@ -64,7 +64,7 @@ class Turn:
         requester: who asked; for a schedule, who made the schedule.
         attempt: how many times it was begun, from 1, but for those that were handed back;
             counted before the work.
-        fence: grows with each owner; a write with an older one is refused.
+        fence: 1 for the first owner, more for each later one; a write with an older one is refused.
         draft: the platform's id of a message that shows the answer while it grows, or None.
         started_at: when it was first begun.
     """

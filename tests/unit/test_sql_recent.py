@@ -14,18 +14,38 @@ def entry(text: str) -> Entry:
     return Entry(role=Role.USER, text=text, at=at, turn=TurnId("t"), seq=1)
 
 
-def test_a_log_that_was_kept_is_known() -> None:
+def keep(recent: RecentLogs, conversation: ConversationId, text: str) -> None:
+    """Let a turn begin often enough for its log to be kept."""
+    for _ in range(2):
+        recent.keep(conversation, (entry(text),))
+
+
+def test_a_log_is_kept_from_its_second_turn_on() -> None:
     recent = RecentLogs()
     recent.keep(A, (entry("x"),))
+    assert recent.get(A) == ()
 
-    assert recent.get(A) == (entry("x"),)
+    recent.keep(A, (entry("y"),))
+
+    assert recent.get(A) == (entry("y"),)
     assert recent.get(B) == ()
+
+
+def test_a_turn_long_ago_does_not_count() -> None:
+    recent = RecentLogs()
+    recent.keep(A, (entry("x"),))
+    for number in range(1_000):
+        recent.keep(ConversationId(str(number)), (entry("x"),))
+
+    recent.keep(A, (entry("x"),))
+
+    assert recent.get(A) == ()
 
 
 def test_the_log_not_kept_for_the_longest_goes_first() -> None:
     recent = RecentLogs(most=2_500)
     for conversation in (A, B, A, C):
-        recent.keep(conversation, (entry("x" * 600),))
+        keep(recent, conversation, "x" * 600)
 
     assert recent.get(A)
     assert not recent.get(B)
@@ -35,8 +55,8 @@ def test_the_log_not_kept_for_the_longest_goes_first() -> None:
 def test_a_log_larger_than_the_room_is_not_kept() -> None:
     recent = RecentLogs(most=1_000)
 
-    recent.keep(A, (entry("x" * 1_000),))
-    recent.keep(B, (entry("x"),))
+    keep(recent, A, "x" * 1_000)
+    keep(recent, B, "x")
 
     assert not recent.get(A)
     assert recent.get(B)
@@ -45,6 +65,6 @@ def test_a_log_larger_than_the_room_is_not_kept() -> None:
 def test_a_log_takes_the_place_of_its_older_self() -> None:
     recent = RecentLogs(most=1_500)
     for _ in range(10):
-        recent.keep(A, (entry("x" * 500),))
+        keep(recent, A, "x" * 500)
 
     assert recent.get(A)
