@@ -123,7 +123,7 @@ async def running_program(folder: Path, *, config: str = CONFIG) -> AsyncIterato
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(run(settings, Role.ALL))
             try:
-                await _answering(session, f"{base}/readyz", task)
+                await answering(session, f"{base}/readyz", task)
                 yield Program(slack, SlackSender(time.time), base, session)
             finally:
                 if not task.done():
@@ -131,7 +131,7 @@ async def running_program(folder: Path, *, config: str = CONFIG) -> AsyncIterato
         assert slack.violations == []
 
 
-async def _answering(session: aiohttp.ClientSession, url: str, task: asyncio.Task[int]) -> None:
+async def answering(session: aiohttp.ClientSession, url: str, task: asyncio.Task[int]) -> None:
     """Return once the address answers 200; fail where the program ends first."""
     async with asyncio.timeout(20):
         while not task.done():
