@@ -231,6 +231,7 @@ def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
     return Dispatcher(
         parts.store.outbox,
         parts.chats,
+        parts.store.trust,
         team=parts.team,
         clock=parts.clock,
         ids=parts.ids,

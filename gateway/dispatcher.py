@@ -27,7 +27,7 @@ from runtime.ids import ConversationId, IdSource, MessageId, Platform
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem, OutboxState, thread_under
 from runtime.model.team import Team
-from runtime.ports import ChatPort, Outbox
+from runtime.ports import ChannelTrust, ChatPort, Outbox
 from runtime.storing import STORE_PAUSE, until_stored
 
 log = logging.getLogger("nightdesk.dispatcher")
@@ -81,6 +81,7 @@ class Dispatcher:
         self,
         outbox: Outbox,
         chats: Mapping[Platform, ChatPort],
+        trust: ChannelTrust,
         *,
         team: Callable[[], Team],
         clock: Clock,
@@ -95,6 +96,7 @@ class Dispatcher:
         Args:
             outbox: the rows.
             chats: the platforms this process can send to.
+            trust: what became known of channels, for the allow-list.
             team: the configuration as it is now, for the allow-list.
             clock: the clock.
             ids: makes references for the log.
@@ -105,6 +107,7 @@ class Dispatcher:
         """
         self._outbox = outbox
         self._chats = chats
+        self._trust = trust
         self._team = team
         self._clock = clock
         self._ids = ids
@@ -250,7 +253,8 @@ class Dispatcher:
 
     async def _deliver(self, item: OutboxItem) -> None:
         """Send one message, or say why not."""
-        objection = objection_now(item, self._team())
+        known = await self._trust.of(item.thread.channel) if item.proactive else None
+        objection = objection_now(item, self._team(), known)
         if objection:
             await self._end(item, OutboxState.WITHHELD, objection)
             return

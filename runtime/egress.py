@@ -11,6 +11,8 @@ from runtime.model.address import ChannelRef, Principal
 from runtime.model.messages import Cleared, Proactive
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import MemberRole, Team
+from runtime.model.trust import ChannelState
+from runtime.trust import happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,12 @@ class Withheld:
     reason: str
 
 
-def clear(message: Proactive, team: Team) -> Cleared | Withheld:
-    """Let the message through if the team lists its channel as proactive, by channel id."""
-    reason = _objection(message.thread.channel, team)
+def clear(message: Proactive, team: Team, known: ChannelState | None) -> Cleared | Withheld:
+    """Let the message through if the team lists its channel as proactive, by channel id.
+
+    Not where the channel is distrusted: `known` is what `runtime.ports.ChannelTrust` has of it.
+    """
+    reason = _objection(message.thread.channel, team, known)
     return Withheld(reason) if reason else Cleared(message)
 
 
@@ -50,15 +55,18 @@ def clear_personal(message: Proactive, team: Team, person: Principal) -> Cleared
     return Cleared(message, listed=False)
 
 
-def objection_now(item: OutboxItem, team: Team) -> str:
-    """Why a waiting message may not be sent now; empty where it may."""
-    return _objection(item.thread.channel, team) if item.proactive else ""
+def objection_now(item: OutboxItem, team: Team, known: ChannelState | None) -> str:
+    """Why a waiting message may not be sent now; empty where it may. `known` as for `clear`."""
+    return _objection(item.thread.channel, team, known) if item.proactive else ""
 
 
-def _objection(channel: ChannelRef, team: Team) -> str:
+def _objection(channel: ChannelRef, team: Team, known: ChannelState | None) -> str:
     rule = team.rule_of(channel)
     if rule is None:
         return f"channel {channel.channel} is not in the team's configuration"
     if not rule.proactive:
         return f"channel {rule.name} ({channel.channel}) does not have proactive = true"
+    if known is not None and known.change is not None:
+        name = f"#{rule.name.removeprefix('#')}"
+        return f"{name} {happened(known)}; an owner can say /channel trust {name}"
     return ""

@@ -192,7 +192,8 @@ class Firings:
             content=Content(outcome.text or _failure(schedule, outcome.error)),
             binds=conversation_of(run),
         )
-        cleared = clear(message, self._team())
+        known = await self._store.trust.of(message.thread.channel)
+        cleared = clear(message, self._team(), known)
         if isinstance(cleared, Withheld):
             log.info(
                 "egress.withheld",
