@@ -160,14 +160,14 @@ RUN_NOW = Course(
 )
 STOP = Course(
     "stop",
-    ("turns.stop", "inbox.finish", *DELIVERY),
+    ("turns.stop", "inbox.finish", "chat.send", "outbox.sent"),
     (),
     _stop,
     posts=2,
     streams=True,
     thinks=60.0,
 )
-PRIVATE = Course("private answer", ("inbox.finish", *DELIVERY), (), _ask_privately, private=True)
+PRIVATE = Course("private answer", ("chat.send", "outbox.sent"), (), _ask_privately, private=True)
 COURSES = (MESSAGE, GROWING, COMMAND, RUN_NOW, STOP, PRIVATE)
 DUE = ("schedules.next_time", "schedules.due", "schedules.claim", "durable.start")
 
