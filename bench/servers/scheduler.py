@@ -90,10 +90,12 @@ class Scheduler:
         self._durable.all_of.clear()
         due = datetime.now(UTC) + timedelta(seconds=LEAD)
         await make_due(self._desk, [next(self._ids) for _ in range(DUE)], due)
-        await asyncio.sleep(due.timestamp() - time.time())
+        # Not a moment too early, for then nothing would be due.
+        await asyncio.sleep(due.timestamp() - time.time() + 0.001)
         probe, cpu = StallProbe(), time.process_time()
         probe.start()
         await self._desk.schedules.tick()
+        await self._durable.all_of.wait()
         return burst(self._durable.started, due, stall=probe.stop(), cpu=cpu)
 
 
