@@ -126,7 +126,7 @@ def mangled(chance: random.Random, value: object, depth: int = 0) -> object:
     if isinstance(value, list) and value and chance.random() < 0.8:
         at = chance.randrange(len(value))
         return [*value[:at], mangled(chance, value[at], depth + 1), *value[at + 1 :]]
-    odd = [
+    odd: list[object] = [
         None,
         "",
         "\0",

@@ -248,7 +248,8 @@ async def _arguments(request: web.Request) -> Json:
 
 async def _with_files(request: web.Request) -> Json:
     form = await request.post()
-    said: Json = json.loads(str(form["payload_json"]))
+    payload: Any = form["payload_json"]  # bytes, because its part has a type
+    said: Json = json.loads(payload)
     said["files"] = [
         (field.filename, field.file.read())
         for name, field in form.items()
