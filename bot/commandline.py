@@ -22,15 +22,21 @@ app = typer.Typer(
 )
 
 slack = typer.Typer(help="Connect Slack.", no_args_is_help=True)
+outbox = typer.Typer(
+    help="See what could not be delivered, and send it again or drop it.", no_args_is_help=True
+)
 
 _WORK = "Work"
 _LOOK = "Look and set up"
 
 app.add_typer(slack, name="slack", rich_help_panel=_LOOK)
+app.add_typer(outbox, name="outbox", rich_help_panel=_LOOK)
 
 
 _EXAMPLE_URL = "https://nightdesk.example.com"
 
+Letter = Annotated[str, typer.Argument(metavar="ID", help="As `nightdesk outbox list` shows it.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 
 
@@ -160,3 +166,46 @@ def manifest(
         else:
             typer.echo(json.dumps(manifest_of("", "socket"), indent=2))
             say("This is for Socket Mode, which needs no public address; --url is for webhooks.")
+
+
+@outbox.command("list")
+def list_outbox(
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 10,
+) -> None:
+    """Show the messages that could not be delivered, the latest first."""
+    from bot.deadletters import Desk, in_words, to_json
+    from bot.program import complete, supervised
+
+    with supervised() as program:
+        letters = complete(Desk(program.load()).latest(limit))
+        typer.echo(to_json(letters) if as_json else in_words(letters))
+
+
+@outbox.command()
+def retry(letter: Letter, sure: Sure = False) -> None:
+    """Send one again, as if it had been written now; a running desk does so within a minute.
+
+    Where the reason says that nobody can tell whether it was sent, it may arrive twice.
+    """
+    from bot.deadletters import Desk
+    from bot.program import complete, supervised
+
+    if not sure:
+        typer.confirm(f"Send {letter} again?", abort=True, err=True)
+    with supervised() as program:
+        complete(Desk(program.load()).retry(letter))
+        typer.echo(f"{letter} waits to be sent.")
+
+
+@outbox.command()
+def drop(letter: Letter, sure: Sure = False) -> None:
+    """Delete one for good, unsent."""
+    from bot.deadletters import Desk
+    from bot.program import complete, supervised
+
+    if not sure:
+        typer.confirm(f"Delete {letter} for good?", abort=True, err=True)
+    with supervised() as program:
+        complete(Desk(program.load()).drop(letter))
+        typer.echo(f"{letter} is gone.")

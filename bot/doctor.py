@@ -12,12 +12,14 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
+from bot.deadletters import described, one_line
 from bot.reach import ask_model, free_call, get
 from bot.redaction import redactor
 from bot.settings import (
@@ -188,7 +190,7 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         async with opened as found:
             yield _revision(found)
             if found is not None and found.readable:
-                yield await _outbox(found)
+                yield await _outbox(found, settings, clock.now())
     except NightdeskError as error:
         todo = "Start the database, or correct NIGHTDESK_DATABASE_URL."
         if settings.on_sqlite:
@@ -209,12 +211,16 @@ def _revision(found: Glance | None) -> Finding:
     return Finding(layer, State.WRONG, words, todo)
 
 
-async def _outbox(found: Glance) -> Finding:
+async def _outbox(found: Glance, settings: Settings, now: datetime) -> Finding:
     outbox = await read_outbox(found.store)
     counts = f"{outbox.waiting} waiting, {outbox.dead} undeliverable, {outbox.withheld} withheld"
     if outbox.dead:
-        todo = "See why in the log under outbox.ended: most often the bot is not in the channel."
-        return Finding("outbox", State.WRONG, counts, todo)
+        letters = await described(found.store.dead_letters, settings, now=now)
+        todo = (
+            "Correct the cause (most often the bot is not in the channel), then send one again "
+            "with `nightdesk outbox retry ID`, or delete it with `nightdesk outbox drop ID`."
+        )
+        return Finding("outbox", State.WRONG, "\n".join([counts, *map(one_line, letters)]), todo)
     return Finding("outbox", State.OK, counts)
 
 

@@ -15,7 +15,7 @@ from runtime.ports import Ticker, Worker
 log = logging.getLogger("nightdesk.duties")
 
 LOOK_EVERY = 30.0
-"""Seconds between looks at the schedules, beside the wake-ups at their times."""
+"""Seconds between looks at the schedules and the outbox, beside the wake-ups at their times."""
 LOOK_EVERY_AMONG_MANY = 1.0
 """The same where other processes make schedules, of which no wake-up tells this one."""
 BEAT_EVERY = 3.0
@@ -127,6 +127,9 @@ class Duties:
             every(retention.EVERY, "retention.prune", self._retention.prune)
             soon = self._parts.clock.now() + retention.FIRST_AFTER
             self._ticker.wake_at(soon, "retention.first", self._retention.prune)
+        if self._parts.alone and self._desk.delivers:
+            # For what an administrator changed from outside: `nightdesk outbox retry`.
+            every(LOOK_EVERY, "outbox.look", self._poll)
         if not self._parts.alone:
             every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.roster.refresh)
             every(BEAT_EVERY, "process.take_over", self._take_over)

@@ -1,7 +1,8 @@
-"""Reading a database without owning it: for `doctor` and `status`, beside a running process.
+"""Looking at a database without owning it: for `doctor` and `status`, beside a running process.
 
-Nothing is written, made or migrated. A SQLite file may be read by anybody while its owner writes
-(https://sqlite.org/wal.html), so the owner's lock is looked at and not taken.
+Nothing is made or migrated, and nothing is written but for `nightdesk outbox`. A SQLite file may
+be read by anybody while its owner writes (https://sqlite.org/wal.html), so the owner's lock is
+looked at and not taken.
 """
 
 import fcntl
@@ -91,9 +92,12 @@ def _is_locked(lock: int) -> bool:
 
 @asynccontextmanager
 async def glance(
-    url: str | None, *, data_dir: Path, clock: Clock, ids: IdSource
+    url: str | None, *, data_dir: Path, clock: Clock, ids: IdSource, writable: bool = False
 ) -> AsyncIterator[Glance | None]:
-    """Open the database for reading, as it is; None where there is none yet.
+    """Open the database as it is; None where there is none yet.
+
+    What is `writable` is for the few rows that an administrator changes beside a running process.
+    SQLite keeps the two apart, and each waits for the other's transaction.
 
     Raises:
         NightdeskError: it cannot be reached or read.
@@ -102,7 +106,8 @@ async def glance(
     if file is not None and not file.exists():
         yield None
         return
-    database = _ReadOnly(_of_postgres(url or "") if file is None else _of_file(file))
+    engine = _of_postgres(url or "", writable) if file is None else _of_file(file, writable)
+    database = _Writable(engine) if writable else _ReadOnly(engine)
     try:
         yield Glance(
             store=SqlStore(database, clock=clock, ids=ids),
@@ -150,7 +155,7 @@ class _ReadOnly:
 
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
         try:
-            async with self._engine.connect() as connection:
+            async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
         except sa.exc.DBAPIError as error:
             if isinstance(error.orig, sqlite3.Error):
@@ -158,21 +163,29 @@ class _ReadOnly:
             raise failures.of_postgres(error) from error
 
 
-def _of_file(file: Path) -> AsyncEngine:
-    options = {"uri": "true", "mode": "ro"}
-    if not file.with_name(f"{file.name}-wal").exists():
+class _Writable(_ReadOnly):
+    """The same with its writing half, for a transaction now and then."""
+
+    async def write(self, work: Work[T]) -> T:
+        """Run the unit in a transaction: see `Database`."""
+        return await self._run(lambda connection: work(CoreTransaction(connection)))
+
+
+def _of_file(file: Path, writable: bool) -> AsyncEngine:  # noqa: FBT001 - private, said twice
+    options = {"uri": "true", "mode": "rw" if writable else "ro"}
+    if not writable and not file.with_name(f"{file.name}-wal").exists():
         # Nobody has it open. Without this, SQLite would make its journal files beside it.
         options["immutable"] = "1"
     place = sa.URL.create("sqlite+aiosqlite", database=f"file:{quote(str(file))}", query=options)
     return create_async_engine(place, poolclass=sa.pool.NullPool)
 
 
-def _of_postgres(url: str) -> AsyncEngine:
+def _of_postgres(url: str, writable: bool) -> AsyncEngine:  # noqa: FBT001 - the same
     return create_async_engine(
         _parse(url).set(drivername="postgresql+psycopg"),
         poolclass=sa.pool.NullPool,
         connect_args={"connect_timeout": _CONNECT_SECONDS},
-        execution_options={"postgresql_readonly": True},
+        execution_options={"postgresql_readonly": not writable},
     )
 
 

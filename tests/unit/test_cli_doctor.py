@@ -153,7 +153,12 @@ async def test_messages_that_were_set_aside_are_wrong(machine: Machine) -> None:
         await store.outbox.claim(now=clock.now(), owner="x", platforms=[item.thread.platform])
         await store.outbox.settle(item.id, 1, OutboxState.DEAD, error="channel_not_found")
     found = (await machine.look())["outbox"]
-    assert (found.state, found.found) == (State.WRONG, "0 waiting, 1 undeliverable, 0 withheld")
+    assert found.state is State.WRONG
+    assert found.found == (
+        "0 waiting, 1 undeliverable, 0 withheld\n"
+        "out-1  C1 (slack), less than a minute ago: channel_not_found"
+    )
+    assert "nightdesk outbox retry" in found.todo
 
 
 async def test_a_damaged_database_is_wrong(machine: Machine) -> None:
