@@ -149,7 +149,7 @@ class TelegramChat:
     async def status(self, thread: ThreadRef, text: str) -> None:
         """Show "typing" for some seconds; Telegram takes no words."""
         chat = chat_of(thread)
-        if not text or not chat or not self._pace.may_progress(chat):
+        if not text or not chat or not self._pace.may_progress(chat, as_message=False):
             return
         fields = {
             "chat_id": chat,

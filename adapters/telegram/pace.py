@@ -58,8 +58,8 @@ class Pace:
         known.sent.append(now)
         return 0.0
 
-    def may_progress(self, chat: int) -> bool:
-        """Whether progress may be shown now, which counts it."""
+    def may_progress(self, chat: int, *, as_message: bool = True) -> bool:
+        """Whether progress may be shown now, which counts it; "typing" is no message."""
         now, known = self._clock.monotonic(), self._chat(chat)
         pause = PRIVATE_PAUSE if is_private(chat) else GROUP_PAUSE
         full = len(_lately(known, now)) >= FOR_PROGRESS and not is_private(chat)
@@ -67,7 +67,8 @@ class Pace:
         if quiet or full or now - known.progressed < pause:
             return False
         known.progressed = now
-        known.sent.append(now)
+        if as_message:
+            known.sent.append(now)
         return True
 
     def ban(self, chat: int, seconds: float) -> None:

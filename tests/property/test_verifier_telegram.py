@@ -28,18 +28,18 @@ def forge(chance: random.Random) -> RawRequest:
     """A genuine header with something wrong in it."""
     secret = chance.choice(SECRETS)
     at = chance.randrange(len(secret))
-    token = chance.choice(
-        [
-            lambda: secret[:at] + chance.choice("éA-_ \n\0\udcff٣!") + secret[at + 1 :],
-            lambda: secret[:at],
-            lambda: secret + chance.choice(string.printable),
-            secret.swapcase,
-            lambda: ",".join([secret] * 2),
-            lambda: "".join(chr(chance.randrange(0x110000)) for _ in range(chance.randrange(300))),
-            lambda: "A" * chance.randrange(5_000),
-            lambda: f" {secret}",
-        ]
-    )()
+    noise = "".join(chr(chance.randrange(0x110000)) for _ in range(chance.randrange(300)))
+    wrong = [
+        secret[:at] + chance.choice("éA-_ \n\0\udcff٣!") + secret[at + 1 :],
+        secret[:at],
+        secret + chance.choice(string.printable),
+        secret.swapcase(),
+        ",".join([secret] * 2),
+        noise,
+        "A" * chance.randrange(5_000),
+        f" {secret}",
+    ]
+    token = chance.choice(wrong)
     headers = {SECRET_TOKEN: token} if chance.random() > 0.05 else {}
     return RawRequest(headers, chance.randbytes(chance.randrange(100)))
 
@@ -89,7 +89,22 @@ def spoil(chance: random.Random, value: Any) -> Any:
     if isinstance(value, list) and value and chance.random() < 0.8:
         at = chance.randrange(len(value))
         return [*value[:at], spoil(chance, value[at]), *value[at + 1 :]]
-    odd = [None, True, -1, 0, 2**70, 1.5, "", "\0", "\ud800", [], {}, [[]], "x" * 300, -(2**40)]
+    odd: list[Any] = [
+        None,
+        True,
+        -1,
+        0,
+        2**70,
+        1.5,
+        "",
+        "\0",
+        "\ud800",
+        [],
+        {},
+        [[]],
+        "x" * 300,
+        -(2**40),
+    ]
     return chance.choice(odd)
 
 

@@ -373,6 +373,12 @@ def test_what_is_no_update_is_malformed(clock: ManualClock, body: bytes) -> None
 def test_a_polled_update_is_read_as_strictly(send: Sender, world: World) -> None:
     update = send.message("hi")
     assert wire.polled(update) == wire.update(json.dumps(update).encode())
-    for bad in (None, [], {"update_id": 1, "message": {"text": "\ud800"}}, {"update_id": object()}):
+    wrong: list[object] = [
+        None,
+        [],
+        {"update_id": 1, "message": {"text": "\ud800"}},
+        {"u": object()},
+    ]
+    for bad in wrong:
         with pytest.raises(Malformed):
             wire.polled(bad)
