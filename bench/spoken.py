@@ -1,6 +1,10 @@
 """What is said in every conversation under measurement, and what that came to."""
 
+from collections.abc import Sequence
+
 import msgspec
+
+from bench.spread import ratio
 
 HISTORY = 50
 """Messages that a conversation has before its first turn here."""
@@ -29,3 +33,14 @@ class Turns(msgspec.Struct, kw_only=True):
     cpu: float
     p50: float
     p99: float
+
+
+def together(passes: Sequence[Turns]) -> Turns:
+    """Some passes as one; its percentiles are the passes' means."""
+    return Turns(
+        count=sum(one.count for one in passes),
+        seconds=sum(one.seconds for one in passes),
+        cpu=sum(one.cpu for one in passes),
+        p50=ratio(sum(one.p50 for one in passes), len(passes)),
+        p99=ratio(sum(one.p99 for one in passes), len(passes)),
+    )

@@ -19,7 +19,10 @@ VERY_FEW = 20
 ROUNDS = 3
 
 _OURS = "nightdesk"
+_LATELY = "nightdesk, where people talked a moment ago"
 _RAW = "raw sqlite3, 64 turns per 3 commits"
+_RAW_FAST = "the same, read by msgspec"
+_RAW_UNREAD = "the same, loaded and not read"
 _NAIVE = "aiosqlite, a commit for each step"
 _NANOBOT = "nanobot, one at a time"
 _HAS_NANOBOT = find_spec("nanobot") is not None
@@ -33,11 +36,13 @@ def measure() -> Report:
         children = {
             _OURS: _start(stack, "bench.servers.turns", str(CONVERSATIONS)),
             _RAW: _start(stack, "bench.peers.turns", str(CONVERSATIONS), "raw"),
+            _RAW_FAST: _start(stack, "bench.peers.turns", str(CONVERSATIONS), "raw-msgspec"),
+            _RAW_UNREAD: _start(stack, "bench.peers.turns", str(CONVERSATIONS), "raw-unread"),
             _NAIVE: _start(stack, "bench.peers.turns", str(FEW), "naive"),
         }
         if _HAS_NANOBOT:
             children[_NANOBOT] = _start(stack, "bench.peers.nanobot_turns", str(VERY_FEW))
-        rounds: dict[str, list[Turns]] = {name: [] for name in children}
+        rounds: dict[str, list[Turns]] = {name: [] for name in (*children, _LATELY)}
         for child in children.values():
             child.hear(str)
         for number in range(ROUNDS + 1):
@@ -45,6 +50,8 @@ def measure() -> Report:
                 turns = child.ask("turns", into=Turns)
                 if number:  # the first round finds every cache cold, which no later one does
                     rounds[name].append(turns)
+            if number:
+                rounds[_LATELY].append(children[_OURS].ask("lately", into=Turns))
     return _report(rounds)
 
 

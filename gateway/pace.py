@@ -36,6 +36,10 @@ class Pace:
         that a channel that has to wait long does not hold the others up.
         """
         now = self._clock.monotonic()
+        if not self._places and self._both_are_free(item, now):
+            self._take(item, _Line.CHANNEL, now)
+            self._take(item, _Line.PLATFORM, now)
+            return 0.0
         for line in (_Line.CHANNEL, _Line.PLATFORM):
             if (item.id, line) not in self._places:
                 self._places[item.id, line] = self._take(item, line, now)
@@ -45,6 +49,15 @@ class Pace:
         for line in _Line:
             del self._places[item.id, line]
         return 0.0
+
+    def _both_are_free(self, item: OutboxItem, now: float) -> bool:
+        """Whether the message may go at once, as most may: then no place is to be kept for it."""
+        limits = self._limits[item.thread.platform]
+        slack = (limits.burst - 1) / limits.per_channel
+        return (
+            self._channels.get(item.thread.channel, 0.0) - slack <= now
+            and self._platforms.get(item.thread.platform, 0.0) - _PLATFORM_SLACK <= now
+        )
 
     def _forget_unclaimed(self) -> None:
         """Let go of places whose messages never came back: others sent them, or nobody may."""

@@ -56,13 +56,17 @@ _PARSER = MarkdownIt("commonmark", {"html": False})
 def markdown(text: str) -> str:
     """The Markdown with its pings defused and every link beside its address."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if "](" not in text and "]:" not in text and "|" not in text:
-        return quiet(text)  # no link can be in it
+    if not _may_link(text):
+        return quiet(text)
     shown, at = [], 0
     for start, end in _code(text):
         shown += [_prose(text[at:start]), text[start:end]]
         at = end
     return quiet("".join([*shown, _prose(text[at:])]))
+
+
+def _may_link(text: str) -> bool:
+    return "](" in text or "]:" in text or "|" in text
 
 
 def quiet(text: str) -> str:
@@ -86,8 +90,15 @@ def escape(text: str) -> str:
 
 def pieces(content: Content) -> tuple[Content, ...]:
     """The content in messages; the buttons under the last."""
-    *first, last = split(content.text, MARKDOWN_LIMIT, measure=_shown_length)
+    *first, last = _parts(content.text)
     return (*(Content(text) for text in first), Content(last, content.buttons, content.files))
+
+
+def _parts(text: str) -> list[str]:
+    # Most answers are short; each character gets at most one hidden one.
+    if 2 * len(text) <= MARKDOWN_LIMIT and not _may_link(text):
+        return [text.strip("\n") if text.strip() else ""]
+    return split(text, MARKDOWN_LIMIT, measure=_shown_length)
 
 
 def growing(text: str) -> str:

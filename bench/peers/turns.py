@@ -1,13 +1,15 @@
 """What turns are measured against: raw sqlite3 as the limit, and aiosqlite as most people write it.
 
-Both do the bare minimum of a durable turn: store the message, load fifty, store the answer and the
-outgoing message, mark it as sent. Neither looks at what it stores or decides anything.
+Both do the bare minimum of a durable turn: store the message, load fifty and read them, for a model
+is to be shown them, store the answer and the outgoing message, mark it as sent. Neither looks at
+what it stores or decides anything.
 """
 
 import asyncio
+import json
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import aiosqlite
@@ -22,6 +24,15 @@ from bench.spread import percentile
 FILE = "peer.db"
 
 Talk = Callable[[Sequence[int]], Awaitable[Turns]]
+Read = Callable[[str], object]
+"""Reads a message that was loaded."""
+
+READERS: Mapping[str, Read] = {
+    "raw": json.loads,
+    "raw-msgspec": msgspec.json.decode,
+    "raw-unread": lambda body: body,
+}
+"""Ways to read fifty messages; with the library's own, as the target was set; and not at all."""
 
 
 def prepare(path: Path, conversations: int) -> None:
@@ -38,7 +49,8 @@ def prepare(path: Path, conversations: int) -> None:
 class RawTurns:
     """The limit: no event loop, 64 turns in each three commits."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Read) -> None:
+        self._read = read
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.executescript("PRAGMA synchronous = FULL")
         self._said = 0
@@ -74,8 +86,8 @@ class RawTurns:
         row = run(history.INBOX, (key, conversation, history.MESSAGE)).lastrowid
         [seq] = run(history.ADVANCE, (conversation,)).fetchall()[0]
         run(history.ENTRY, (conversation, seq, history.MESSAGE))
-        run(history.LOAD, (conversation,)).fetchall()
-        return row
+        said = [self._read(body) for (body,) in run(history.LOAD, (conversation,)).fetchall()]
+        return row if said else None
 
     def _answer(self, conversation: int, asked: int | None) -> int | None:
         run = self._database.execute
@@ -113,7 +125,8 @@ class NaiveTurns:
         asked = await self._store(history.INBOX, (f"Ev{self._said}", conversation, history.MESSAGE))
         await self._log(conversation, history.MESSAGE)
         async with self._database.execute(history.LOAD, (conversation,)) as cursor:
-            await cursor.fetchall()
+            for (body,) in await cursor.fetchall():
+                json.loads(body)
         await self._log(conversation, history.ANSWER)
         await self._store(history.DONE, (asked,))
         reply = await self._store(history.OUTBOX, (conversation, history.ANSWER))
@@ -159,8 +172,8 @@ async def _live(arguments: Sequence[str]) -> None:
     folder, count, kind = arguments
     path, conversations = Path(folder) / FILE, int(count)
     prepare(path, conversations)
-    if kind == "raw":
-        await _serve(RawTurns(path).talk, conversations)
+    if kind in READERS:
+        await _serve(RawTurns(path, READERS[kind]).talk, conversations)
         return
     async with aiosqlite.connect(path) as database:
         await database.execute("PRAGMA synchronous = FULL")

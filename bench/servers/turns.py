@@ -9,11 +9,14 @@ from adapters.memory.durable import MemoryDurable
 from bench.child import live, obey, say
 from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
-from bench.spoken import Turns
+from bench.spoken import Turns, together
 from bench.talk import People, store_conversations, thread_of
 from bot.lifecycle import working
 from bot.wiring import wire
 from runtime.clock import SystemClock
+
+LATELY = 48
+"""Conversations that go on: as many as the process remembers the logs of, and a few less."""
 
 
 async def _live(arguments: Sequence[str]) -> None:
@@ -29,11 +32,15 @@ async def _live(arguments: Sequence[str]) -> None:
             async def turns(_: msgspec.Raw) -> Turns:
                 return await people.talk(threads)
 
+            async def lately(_: msgspec.Raw) -> Turns:
+                await people.talk(threads[:LATELY])
+                return together([await people.talk(threads[:LATELY]) for _ in range(4)])
+
             async def usage(_: msgspec.Raw) -> object:
                 return own_usage()
 
             say("ready")
-            await obey({"turns": turns, "usage": usage})
+            await obey({"turns": turns, "lately": lately, "usage": usage})
 
 
 if __name__ == "__main__":
