@@ -5,6 +5,7 @@ https://discord.com/developers/docs/events/gateway
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,11 +46,14 @@ class Line:
     ws: web.WebSocketResponse
     request: web.Request
     heartbeats: int = 0
+    dead: bool = False
+    """It hears and says nothing any more, and stays open: a zombie."""
 
     async def send(self, frame: Mapping[str, Any]) -> None:
         """Send a frame, where the connection still stands."""
-        if not self.ws.closed:
-            await self.ws.send_str(json.dumps(frame))
+        with suppress(ConnectionError):
+            if not self.ws.closed and not self.dead:
+                await self.ws.send_str(json.dumps(frame))
 
     def abort(self) -> None:
         """Cut it without a word."""
@@ -69,8 +73,6 @@ class Gateway:
         self.sessions: list[Session] = []
         self.identified = 0
         self.resumed = 0
-        self.silent = False
-        """It answers nothing any more, and keeps the connection: a zombie."""
         self.twice = False
         """It tells every event twice."""
         self.sessions_left = 1_000
@@ -88,7 +90,7 @@ class Gateway:
             self.problems.append(f"the gateway was asked for {dict(request.query)}")
         await line.send({"op": HELLO, "d": {"heartbeat_interval": self.heartbeat_ms}})
         async for message in ws:
-            if message.type is WSMsgType.TEXT and not self.silent:
+            if message.type is WSMsgType.TEXT and not line.dead:
                 await self._heard(line, json.loads(message.data))
         self._lines.remove(line)
         for session in self.sessions:
@@ -133,6 +135,11 @@ class Gateway:
             session.alive = session.alive and resumable
         for line in [*self._lines]:
             await line.send({"op": INVALID, "d": resumable})
+
+    def silence(self) -> None:
+        """Make every connection a zombie."""
+        for line in self._lines:
+            line.dead = True
 
     def drop(self) -> None:
         """Cut every connection."""
@@ -191,7 +198,7 @@ class Gateway:
     async def _event(self, session: Session, kind: str, data: Json) -> None:
         frame = {"op": DISPATCH, "t": kind, "s": len(session.events) + 1, "d": data}
         session.events.append(frame)
-        if session.line is not None and not self.silent:
+        if session.line is not None:
             await session.line.send(frame)
 
     def _withheld(self, session: Session, kind: str, data: Json) -> Json:
