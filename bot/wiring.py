@@ -12,6 +12,7 @@ from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.grammar import looks_like_command, says_link_code
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
+from gateway.home import Home
 from gateway.http import Check
 from gateway.ingress import Ingress
 from gateway.notices import OwnerNotices
@@ -39,6 +40,7 @@ from runtime.schedules import ScheduleService
 from runtime.seams import InnerToolsOnly, Unlimited
 from runtime.tools.desk import DeskTools
 from runtime.tools.registry import Toolbox
+from runtime.trust import TrustService
 from runtime.turns import TurnRunner
 
 
@@ -157,6 +159,10 @@ def wire(parts: Parts) -> Desk:
                 control=control,
                 models=parts.models,
                 health=health,
+                chats=parts.chats,
+                trust=TrustService(parts.store.trust, team=parts.team),
+                home=_home(parts),
+                tell_owners=_notices(parts).tell,
                 team=parts.team,
                 clock=parts.clock,
             ),
@@ -176,6 +182,11 @@ def wire(parts: Parts) -> Desk:
         ),
         control=control,
     )
+
+
+def _home(parts: Parts) -> Home:
+    facts = FactsReader(parts.store, parts.timetable, parts.clock)
+    return Home(parts.store, facts, parts.chats, team=parts.team, clock=parts.clock)
 
 
 def _health(parts: Parts, passes: Passes) -> Readiness:

@@ -17,6 +17,9 @@ _LEAST: dict[Action, MemberRole] = {
     Action.STOP: MemberRole.GUEST,
     Action.REMIND: MemberRole.GUEST,
     Action.LINK: MemberRole.GUEST,
+    Action.CHANNEL_READ: MemberRole.MEMBER,
+    Action.CHANNEL_TEST: MemberRole.OPERATOR,
+    Action.CHANNEL_TRUST: MemberRole.OWNER,
     Action.STATUS: MemberRole.MEMBER,
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.help import help_command
@@ -14,12 +15,13 @@ from gateway.commands.ports import Answer, Control, Noun, Press, Request, Submit
 from gateway.commands.reminders import ReminderCommands
 from gateway.commands.schedules import ScheduleCommands
 from gateway.commands.status import StatusCommand
+from gateway.home import Home
 from gateway.http import Health
 from runtime import words
 from runtime.clock import Clock
-from runtime.errors import Refused
-from runtime.forms import REMINDER_CREATE, REMINDER_SNOOZE
-from runtime.ids import ModelName
+from runtime.errors import Permanent, Refused, Retryable
+from runtime.forms import REMINDER_CREATE, REMINDER_SNOOZE, SCHEDULE_CREATE, form_for
+from runtime.ids import ModelName, Platform
 from runtime.model.events import (
     ButtonPress,
     ChannelChanged,
@@ -33,9 +35,10 @@ from runtime.model.events import (
 from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.people import Roster
-from runtime.ports import Answered, ModelPort, Store, Timetable
+from runtime.ports import Answered, ChatPort, ModelPort, OpensForms, Store, Timetable
 from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
 from runtime.schedules import ScheduleService
+from runtime.trust import TrustService
 
 log = logging.getLogger("nightdesk.commands")
 
@@ -53,6 +56,10 @@ class Services:
         control: acts on conversations.
         models: the models by name.
         health: looks at everything.
+        chats: the platforms by name.
+        trust: what became known of channels.
+        home: draws people's pages.
+        tell_owners: tells every owner something, once for each key.
         team: the configuration as it is now.
         clock: for what is shown relative to now.
     """
@@ -65,6 +72,10 @@ class Services:
     control: Control
     models: Mapping[ModelName, ModelPort]
     health: Health
+    chats: Mapping[Platform, ChatPort]
+    trust: TrustService
+    home: Home
+    tell_owners: TellOwners
     team: Callable[[], Team]
     clock: Clock
 
@@ -78,14 +89,25 @@ class CommandDesk:
         conversations = ConversationCommands(services.control, team=team, clock=clock)
         people = PeopleCommands(services.roster)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
+        schedules = ScheduleCommands(
+            services.schedules,
+            services.store.schedules,
+            services.timetable,
+            team=team,
+            clock=clock,
+        )
+        self._channels = ChannelCommands(
+            services.trust,
+            services.chats,
+            services.store.outbox,
+            team=team,
+            clock=clock,
+            tell_owners=services.tell_owners,
+        )
+        self._chats, self._home = services.chats, services.home
         self._nouns: dict[str, Noun] = {
-            "schedule": ScheduleCommands(
-                services.schedules,
-                services.store.schedules,
-                services.timetable,
-                team=team,
-                clock=clock,
-            ),
+            "schedule": schedules,
+            "channel": self._channels,
             "remind": reminders,
             "link": people.link,
             "unlink": people.unlink,
@@ -104,6 +126,7 @@ class CommandDesk:
             SNOOZE_UNTIL: reminders.snooze_until,
         }
         self._submits: dict[str, Submit] = {
+            SCHEDULE_CREATE: schedules.make_form,
             REMINDER_CREATE: reminders.make_form,
             REMINDER_SNOOZE: reminders.snooze_form,
         }
@@ -117,7 +140,10 @@ class CommandDesk:
             sender=received.inbound.sender,
             at=received.received_at,
         )
-        match received.inbound.body:
+        body = received.inbound.body
+        if isinstance(body, Command | ButtonPress) and await self._asked_with_form(body, request):
+            return None
+        match body:
             case Command(text=text) | Message(text=text):
                 return _answered(await self._carry_out(text, request))
             case ButtonPress() as press:
@@ -127,10 +153,37 @@ class CommandDesk:
             case Unknown(kind=kind):
                 self._note_unknown(f"{request.thread.platform} {kind}")
                 return None
-            case HomeOpened() | ChannelChanged():
+            case HomeOpened():
+                await self._home.draw(request.sender, request.thread)
+                return None
+            case ChannelChanged() as changed:
+                await self._channels.changed(changed, request)
                 return None
             case _ as never:
                 assert_never(never)
+
+    async def _asked_with_form(self, body: Command | ButtonPress, request: Request) -> bool:
+        """Open the form that the command or press is answered with; False where there is none.
+
+        Where the platform does not open it, words have to do.
+        """
+        form = form_for(body)
+        chat: object = self._chats.get(request.thread.platform)
+        if form is None or not body.trigger or not isinstance(chat, OpensForms):
+            return False
+        value = body.value if isinstance(body, ButtonPress) else ""
+        try:
+            await chat.open_form(
+                form,
+                trigger=body.trigger,
+                value=value,
+                thread=request.thread,
+                reply_url=body.reply_url,
+            )
+        except (Retryable, Permanent) as error:
+            log.info("form.not_opened", extra={"form": form.action, "why": str(error)})
+            return False
+        return True
 
     async def _carry_out(self, text: str, request: Request) -> Answer:
         command = parse(text)

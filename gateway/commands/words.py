@@ -22,6 +22,10 @@ _DOUBLE = frozenset(_CLOSING) - {"'", "\u2018"}
 _DASHES = re.compile(r"(?:--|[\u2013\u2014]-?)(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?P<value>.*))?")
 
 
+# Slack and Discord write a channel that was picked from their list as <#id> or <#id|name>.
+_PICKED = re.compile(r"<#(?P<id>\w+)(?:\|[^>]*)?>")
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One word, or one quoted text.
@@ -92,3 +96,9 @@ def _plain(text: str, start: int) -> Word:
                 return Word(f"{text[start : end + 1]}{value.text}", start, value.end)
         end += 1
     return Word(text[start:end], start, end)
+
+
+def picked_channel(written: str) -> str:
+    """The id of a channel that was picked from the platform's list, else what was written."""
+    picked = _PICKED.fullmatch(written.strip())
+    return picked["id"] if picked else written

@@ -7,7 +7,7 @@ from tests.architecture import source
 
 MODULE_LINES = 400
 LONGER = {
-    "runtime/ports.py": (1200, "every port in one place; most of its lines are their promises"),
+    "runtime/ports.py": (1_400, "every port in one place; most of its lines are their promises"),
 }
 """The modules that are longer for a reason, with the length that the reason carries."""
 

@@ -7,7 +7,9 @@ from adapters.memory.store import MemoryStore
 from adapters.models.scripted import ScriptedModel
 from adapters.timing.timetable import CronsimTimetable
 from gateway.commands.desk import CommandDesk, Services
+from gateway.home import Home
 from gateway.http import Check
+from runtime.facts import FactsReader
 from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Conversation
@@ -17,6 +19,7 @@ from runtime.people import Roster
 from runtime.ports import ModelPort
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
+from runtime.trust import TrustService
 from tests.support.build import ANN, DM, T0, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
@@ -71,6 +74,7 @@ class CommandBench:
     health: FakeHealth
     durable: RecordingDurable
     desk: CommandDesk
+    told: dict[str, str]
     given: int = 0
 
     async def __call__(
@@ -98,7 +102,10 @@ class CommandBench:
 
 
 def command_bench(
-    *, model: ModelPort | None = None, configured: Team | None = None
+    *,
+    model: ModelPort | None = None,
+    configured: Team | None = None,
+    chat: MemoryChat | None = None,
 ) -> CommandBench:
     """A desk at noon of Friday, 20 November 2026; in Berlin, where the team is, it is 13:00."""
     clock = ManualClock(T0)
@@ -109,7 +116,7 @@ def command_bench(
     model = model or ScriptedModel(lambda _: "Fine.")
     teams = [configured or team(model=model.info.name)]
     roster = Roster(lambda: teams[-1], store.people, clock=clock, new_code=lambda: "ABCD2345WXYZ")
-    chat = MemoryChat()
+    chat = chat or MemoryChat()
     reminders = ReminderService(
         store,
         timetable,
@@ -119,6 +126,11 @@ def command_bench(
         clock=clock,
         wake_outbox=lambda: None,
     )
+    told: dict[str, str] = {}
+
+    async def tell_owners(key: str, text: str) -> bool:
+        return told.setdefault(key, text) is text
+
     desk = CommandDesk(
         Services(
             store=store,
@@ -129,6 +141,16 @@ def command_bench(
             control=control,
             models={model.info.name: model},
             health=health,
+            chats={chat.platform: chat},
+            trust=TrustService(store.trust, team=roster.team),
+            home=Home(
+                store,
+                FactsReader(store, timetable, clock),
+                {chat.platform: chat},
+                team=roster.team,
+                clock=clock,
+            ),
+            tell_owners=tell_owners,
             team=roster.team,
             clock=clock,
         )
@@ -145,4 +167,5 @@ def command_bench(
         control=control,
         health=health,
         desk=desk,
+        told=told,
     )

@@ -1,0 +1,134 @@
+"""A person's own page: what they have scheduled, what waits for them, how to go on."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from gateway.access import Action, may
+from gateway.commands.scheduletext import next_time, place
+from runtime.clock import Clock
+from runtime.errors import Permanent, Retryable
+from runtime.facts import FactsReader
+from runtime.ids import Platform
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.facts import DeskFacts
+from runtime.model.home import HomePage, Prompt, Section
+from runtime.model.localtime import show_distance, show_time
+from runtime.model.reminder import Reminder, ReminderState
+from runtime.model.schedule import Schedule
+from runtime.model.team import Team
+from runtime.ports import ChatPort, ShowsHome, Store
+
+log = logging.getLogger("nightdesk.home")
+
+PROMPTS = (
+    Prompt(title="What happened overnight?", message="What ran overnight, and did anything fail?"),
+    Prompt(title="What comes next?", message="What is scheduled for today?"),
+    Prompt(title="What needs me?", message="Does anything wait for an approval?"),
+    Prompt(title="Help", message="What can you do?"),
+)
+_MOST = 20
+"""Lines of one list."""
+_SHORT = 100
+_MICROS = 1_000_000
+_HELP = (
+    "Write to me here, or mention me in a channel and go on in the thread. `/nightdesk help` shows "
+    "the commands; in a thread write `!help`."
+)
+
+
+class Home:
+    """Draws people's pages."""
+
+    def __init__(
+        self,
+        store: Store,
+        facts: FactsReader,
+        chats: Mapping[Platform, ChatPort],
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+    ) -> None:
+        """Draw on those of `chats` that have such pages."""
+        self._store = store
+        self._facts = facts
+        self._chats = chats
+        self._team = team
+        self._clock = clock
+
+    async def draw(self, who: Principal, thread: ThreadRef) -> None:
+        """Draw the person's page as things are now. A platform that refuses it is only logged."""
+        chat: object = self._chats.get(thread.platform)
+        if not isinstance(chat, ShowsHome):
+            return
+        page = await self.page(who)
+        try:
+            await chat.show_home(page, who=who, thread=thread)
+        except (Retryable, Permanent) as error:
+            # It is drawn anew when it is opened again.
+            log.warning("home.not_drawn", extra={"why": str(error)})
+
+    async def page(self, who: Principal) -> HomePage:
+        """The person's page."""
+        team = self._team()
+        member = team.member_of(who)
+        people = member.principals if member else (who,)
+        sections = [await self._reminders(people, team.zone_of(who))]
+        if member is not None and may(member.role, Action.SCHEDULE_READ):
+            facts = await self._facts.read(team, team.agents[0].name)
+            sections = [await self._schedules(people, team), _waiting(facts), *sections]
+            sections.append(_spent(facts))
+        sections.append(Section(title="How to go on", text=_HELP))
+        return HomePage(sections=tuple(sections), prompts=PROMPTS)
+
+    async def _schedules(self, people: tuple[Principal, ...], team: Team) -> Section:
+        mine = [each for each in await self._store.schedules.all() if each.made_by in people]
+        now = self._clock.now()
+
+        def line(schedule: Schedule) -> str:
+            return (
+                f"- **{schedule.number}** {_short(schedule.instruction)}: {schedule.when.said}, to "
+                f"{place(team, schedule.target)}, {next_time(schedule, now=now)}"
+            )
+
+        text = _listed([line(schedule) for schedule in mine])
+        none = "You have none. `/nightdesk schedule create` makes one."
+        return Section(title="Your schedules", text=text or none)
+
+    async def _reminders(self, people: tuple[Principal, ...], zone: str) -> Section:
+        found = await self._store.reminders.open_of(people)
+        now = self._clock.now()
+
+        def line(reminder: Reminder) -> str:
+            if reminder.state is not ReminderState.WAITING or reminder.next_at is None:
+                when = "you were reminded"
+            else:
+                at = show_time(reminder.next_at, zone, now=now)
+                when = f"{show_distance(reminder.next_at - now)}, {at}"
+            return f"- **{reminder.number}** {_short(reminder.text)}: {when}"
+
+        text = _listed([line(reminder) for reminder in found])
+        return Section(
+            title="Your reminders", text=text or "You have none. `/nightdesk remind me` makes one."
+        )
+
+
+def _waiting(facts: DeskFacts) -> Section:
+    count = facts.waiting_approvals
+    text = f"{count} wait{'s' * (count == 1)} for a person." if count else "Nothing waits for you."
+    return Section(title="Approvals", text=text)
+
+
+def _spent(facts: DeskFacts) -> Section:
+    spent = facts.spent_micros / _MICROS
+    text = f"{spent:.2f} in the last 24 hours." if spent else "Nothing in the last 24 hours."
+    return Section(title="Spent", text=text)
+
+
+def _listed(lines: list[str]) -> str:
+    more = [f"- and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+    return "\n".join([*lines[:_MOST], *more])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
