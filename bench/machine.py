@@ -76,8 +76,9 @@ def usage_of(process: int) -> Usage:
 
 def own_usage() -> Usage:
     """What this process has used so far; its CPU is exact."""
-    usage = usage_of(os.getpid())
-    return Usage(cpu=time.process_time(), rss=usage.rss, peak=usage.peak)
+    usage, times = usage_of(os.getpid()), os.times()
+    children = times.children_user + times.children_system
+    return Usage(cpu=time.process_time() + children, rss=usage.rss, peak=usage.peak)
 
 
 def busy_seconds() -> float:
