@@ -20,6 +20,7 @@ from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
 from bot.deadletters import described, one_line
+from bot.probing import connection_of
 from bot.reach import ask_model, free_call, get
 from bot.redaction import redactor
 from bot.settings import (
@@ -237,14 +238,19 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
             else ("not connected")
         )
         todo = (
-            "To connect it: `nightdesk slack manifest`, then set NIGHTDESK_SLACK__SIGNING_SECRET "
-            "and NIGHTDESK_SLACK__BOT_TOKEN."
+            "To connect it: `nightdesk slack manifest`, then set NIGHTDESK_SLACK__BOT_TOKEN and "
+            "NIGHTDESK_SLACK__APP_TOKEN (or, for webhooks, NIGHTDESK_SLACK__SIGNING_SECRET)."
         )
         return Finding(layer, State.MISSING, found, todo)
     from adapters.slack.outbound import SlackChat  # noqa: PLC0415 - the SDK, where it is needed
 
-    token = slack.bot_token.get_secret_value()
-    chat = SlackChat(token, base_url=slack.base_url, clock=clock, team=slack.workspace)
+    chat = SlackChat(
+        slack.bot_token.get_secret_value(),
+        base_url=slack.base_url,
+        clock=clock,
+        team=slack.workspace,
+        app_token=slack.app_token.get_secret_value() if slack.app_token else "",
+    )
     try:
         await chat.open()
     except ConfigurationError as error:
@@ -253,8 +259,11 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
     except NightdeskError as error:
         todo = f"Check that this machine reaches {slack.base_url}."
         return Finding(layer, State.WRONG, f"it cannot be reached: {error}", todo)
-    await chat.close()
-    return Finding(layer, State.OK, f"connected to {chat.team_id} as {chat.bot_user_id}")
+    try:
+        looked = await connection_of(chat, team)
+    finally:
+        await chat.close()
+    return Finding(layer, State.OK if looked.ok else State.WRONG, looked.found, looked.todo)
 
 
 def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:

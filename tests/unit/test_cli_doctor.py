@@ -18,7 +18,7 @@ from bot.status import read_outbox
 from runtime.ids import TimeOrderedIds
 from runtime.model.outbox import OutboxState
 from tests.support.clock import ManualClock
-from tests.support.fake_slack import TOKEN, FakeSlack
+from tests.support.fake_slack import APP_TOKEN, SCOPES, TOKEN, FakeSlack
 from tests.support.stores import Rows
 
 OWNER = '[[members]]\nname = "You"\nrole = "owner"\nterminal = "you"\n'
@@ -225,7 +225,13 @@ async def test_slack_is_asked_who_we_are(machine: Machine) -> None:
             "SLACK__SIGNING_SECRET": "canary-secret",
         }
         assert (await machine.look())["slack"].state is State.OK
-        assert [call.method for call in slack.calls] == ["auth.test"]
+        assert {call.method for call in slack.calls} == {"auth.test"}
+        slack.scopes = "chat:write"
+        lacking = (await machine.look())["slack"]
+        assert lacking.state is State.WRONG
+        assert "channels:history" in lacking.found
+        assert "nightdesk slack manifest" in lacking.todo
+        slack.scopes = SCOPES
         machine.variables["SLACK__BOT_TOKEN"] = "xoxb-other-canary"
         wrong = (await machine.look())["slack"]
         assert wrong.state is State.WRONG
@@ -237,6 +243,29 @@ async def test_slack_is_asked_who_we_are(machine: Machine) -> None:
     unreachable = (await machine.look())["slack"]
     assert unreachable.state is State.WRONG
     assert "Check that this machine reaches" in unreachable.todo
+
+
+async def test_each_channel_of_slack_is_looked_at(machine: Machine) -> None:
+    machine.configure(
+        '[slack]\nworkspace = "T0TEAM"\n[[channels]]\nplatform = "slack"\nid = "C0OPS"\n'
+    )
+    async with FakeSlack() as slack:
+        machine.variables |= {
+            "SLACK__BASE_URL": slack.url,
+            "SLACK__BOT_TOKEN": TOKEN,
+            "SLACK__APP_TOKEN": APP_TOKEN,
+        }
+        found = (await machine.look())["slack"]
+        assert (found.state, found.todo) == (State.OK, "")
+        assert "channels looked at: 1" in found.found
+        assert slack.called("apps.connections.open")
+        slack.absent.add("C0OPS")
+        wrong = (await machine.look())["slack"]
+        assert wrong.state is State.WRONG
+        assert "the bot is not in it" in wrong.found
+        assert "/invite" in wrong.todo
+        slack.app_token = "xapp-another"
+        assert "app-level" in (await machine.look())["slack"].found
 
 
 async def test_channels_of_slack_without_slack_are_named(machine: Machine) -> None:
