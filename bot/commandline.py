@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 slack = typer.Typer(help="Connect Slack.", no_args_is_help=True)
+discord = typer.Typer(help="Connect Discord.", no_args_is_help=True)
 outbox = typer.Typer(
     help="See what could not be delivered, and send it again or drop it.", no_args_is_help=True
 )
@@ -30,6 +31,7 @@ _WORK = "Work"
 _LOOK = "Look and set up"
 
 app.add_typer(slack, name="slack", rich_help_panel=_LOOK)
+app.add_typer(discord, name="discord", rich_help_panel=_LOOK)
 app.add_typer(outbox, name="outbox", rich_help_panel=_LOOK)
 
 
@@ -137,6 +139,42 @@ def version() -> None:
 
     python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     typer.echo(f"nightdesk {version_of('nightdesk')} ({python})")
+
+
+@discord.command()
+def sync(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether they differ; then the exit code is 1.")
+    ] = False,
+) -> None:
+    """Give Discord this version's commands, where it has others."""
+    from bot.program import complete, say, supervised
+
+    with supervised() as program:
+        from bot.discord import synchronise_commands
+        from runtime.clock import SystemClock
+
+        settings = program.load()
+        differ = complete(synchronise_commands(settings, SystemClock(), check=check))
+        if not differ:
+            say("Discord has the commands of this version already.")
+        elif check:
+            say("Discord has other commands than this version: run `nightdesk discord sync`.")
+            raise SystemExit(1)
+        else:
+            say("Discord has the commands of this version now; people see them within a minute.")
+
+
+@discord.command()
+def invite() -> None:
+    """Print the address at which an administrator lets the bot into a server."""
+    from bot.program import complete, supervised
+
+    with supervised() as program:
+        from bot.discord import address_to_invite
+        from runtime.clock import SystemClock
+
+        typer.echo(complete(address_to_invite(program.load(), SystemClock())))
 
 
 @slack.command()

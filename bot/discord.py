@@ -15,13 +15,13 @@ from adapters.discord.places import DISCORD, Places
 from adapters.discord.probe import NO_CONTENTS, invitation
 from adapters.discord.sync import synchronise
 from bot.platforms import Hear, MakeRoute, OpenPlatform
-from bot.settings import DiscordSettings
+from bot.settings import DiscordSettings, Settings
 from gateway.access import Action, authorize
 from gateway.commands.forms import FORMS
 from gateway.http import Check, WebhookRoute
 from gateway.verify.discord import DiscordVerifier
 from runtime.clock import Clock
-from runtime.errors import Ambiguous, Refused, Retryable
+from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
 from runtime.forms import form_for
 from runtime.model.events import Command, Wanted
 from runtime.model.probe import Finding
@@ -255,35 +255,40 @@ async def _connect(chat: DiscordChat, clock: Clock) -> None:
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def synchronise_commands(settings: DiscordSettings, clock: Clock, *, check: bool) -> bool:
+async def synchronise_commands(settings: Settings, clock: Clock, *, check: bool) -> bool:
     """Give Discord this version's commands where it has others; whether it had.
 
     Raises:
-        ConfigurationError: the token is not good.
-        Retryable: Discord cannot be asked.
-        Permanent: it refused them.
+        ConfigurationError: Discord is not configured, cannot be reached, or refuses.
     """
-    chat = _chat(settings, clock)
-    try:
-        await chat.open()
+    async with _asking(settings, clock) as chat:
         return await synchronise(chat.rest, chat.places, grammar().wanted(), check=check)
-    except Ambiguous as error:
-        raise Retryable(str(error)) from error  # doing it again does no harm
-    finally:
-        await chat.close()
 
 
-async def address_to_invite(settings: DiscordSettings, clock: Clock) -> str:
+async def address_to_invite(settings: Settings, clock: Clock) -> str:
     """The address at which an administrator of a server lets the bot in.
 
     Raises:
-        ConfigurationError: the token is not good.
-        Retryable: Discord cannot be asked.
+        ConfigurationError: Discord is not configured, cannot be reached, or refuses.
     """
-    chat = _chat(settings, clock)
+    async with _asking(settings, clock) as chat:
+        return invitation(chat.places.application_id)
+
+
+@asynccontextmanager
+async def _asking(settings: Settings, clock: Clock) -> AsyncIterator[DiscordChat]:
+    """A connection for one question of the command line."""
+    if settings.discord is None:
+        raise ConfigurationError(
+            "Discord is not connected: set NIGHTDESK_DISCORD__BOT_TOKEN to the token of the "
+            "application's page, Bot (docs/discord.md)"
+        )
+    chat = _chat(settings.discord, clock)
     try:
         await chat.open()
-        return invitation(chat.places.application_id)
+        yield chat
+    except (Retryable, Ambiguous, Permanent) as error:
+        raise ConfigurationError(f"Discord: {error}") from error
     finally:
         await chat.close()
 

@@ -25,6 +25,7 @@ from bot.reach import ask_model, free_call, get
 from bot.redaction import redactor
 from bot.settings import (
     OFFLINE,
+    DiscordSettings,
     HttpSettings,
     ModelSettings,
     Settings,
@@ -96,6 +97,8 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         yield finding
     yield await _http(settings.http)
     yield await _slack(settings.slack, settings.team, clock)
+    if settings.discord is not None or _lists(settings.team, "discord"):
+        yield await _discord(settings.discord, settings.team, clock)
     for model in _models_in_use(settings):
         yield await _model(model, no_spend=settings.no_spend)
     yield _proactive(settings.team)
@@ -264,6 +267,26 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
     finally:
         await chat.close()
     return Finding(layer, State.OK if looked.ok else State.WRONG, looked.found, looked.todo)
+
+
+def _lists(team: Team, platform: str) -> bool:
+    """Whether the team's file has channels of that platform."""
+    return any(rule.ref.platform == platform for rule in team.channels)
+
+
+async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) -> Finding:
+    layer = "discord"
+    if discord is None:
+        todo = "To connect it: set NIGHTDESK_DISCORD__BOT_TOKEN (docs/discord.md)."
+        found = "not connected, though nightdesk.toml lists channels of it"
+        return Finding(layer, State.MISSING, found, todo)
+    from bot.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
+
+    findings = await ask_discord(discord, team, clock)
+    found = "\n".join(one.what + f" ({one.missing})" * bool(one.missing) for one in findings)
+    wrong = [one.todo for one in findings if not one.ok]
+    # Sentences of one finding each, in the order in which they are to be done.
+    return Finding(layer, State.WRONG if wrong else State.OK, found, " ".join(wrong))
 
 
 def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:
