@@ -5,7 +5,7 @@ from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.team import MemberRole, Team
 
-__all__ = ["Action", "authorize", "may"]
+__all__ = ["Action", "authorize", "may", "spelled"]
 
 _RANK = {role: rank for rank, role in enumerate(MemberRole)}
 
@@ -34,7 +34,7 @@ def authorize(team: Team, who: Principal, action: Action) -> None:
     if role is None:
         raise Refused(
             f"You are not a member of {team.name}, so I cannot do that for you.",
-            hint=f"An owner can add you by your id, {who.platform}: {_spelled(who)}.",
+            hint=f"An owner can add you by your id, {who.platform}: {spelled(who)}.",
         )
     if not may(role, action):
         raise Refused(
@@ -48,6 +48,6 @@ def may(role: MemberRole, action: Action) -> bool:
     return _RANK[role] <= _RANK[_LEAST[action]]
 
 
-def _spelled(who: Principal) -> str:
+def spelled(who: Principal) -> str:
     """The person as the configuration names them."""
     return f"{who.workspace}/{who.user}" if who.workspace else who.user

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from gateway.access import spelled
 from gateway.notices import OwnerNotices
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -97,7 +98,7 @@ class Strangers:
         did = "I refused" if spoken_to_us(inbound.body) else "I did not react"
         return (
             f"Somebody who is not in {team.name} wrote in {place}, and {did}. Their id is "
-            f"`{who.platform}: {who.workspace}/{who.user}`; to let them in, list it under a member "
+            f"`{who.platform}: {spelled(who)}`; to let them in, list it under a member "
             "in nightdesk.toml.\nI tell you of strangers once a day at the most, however many "
             "there are. The log names each (`stranger.met`)."
         )
