@@ -45,9 +45,10 @@ Json = dict[str, object]
 _HIDDEN = "\u200b"
 _MARKS = re.compile(r"[\\*_~`|\[\]<]")
 _SHOUT = re.compile(r"@(?=everyone|here)")
-_ADDRESS = re.compile(r"https?://[^\s<>]+")
+_ADDRESS = re.compile(r"https?://(?:(?!@everyone|@here)[^\s<>`])+")
 _AFTER_ADDRESS = ".,;:!?'\"*_~|`]\\"
 _LINE_MARK = re.compile(r"^(\s*)(#{1,3}(?=\s)|-#?(?=\s)|[+](?=\s)|>|\d+(?=[.)]\s))", re.MULTILINE)
+_FENCE = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,20}")
 _SURELY_TOO_LONG = 2
 _BIGGEST_HEADING = 3
@@ -224,13 +225,18 @@ def _indented(text: str, by: str) -> list[str]:
 
 def _fenced(text: str, language: str) -> str:
     # Nothing closes a fence early: Discord knows no longer ones.
-    inside = text.replace("```", f"`{_HIDDEN}`{_HIDDEN}`")
+    inside = _FENCE.sub(lambda marks: _HIDDEN.join(marks[0]), text)
     named = language if _LANGUAGE.fullmatch(language) else ""
     return f"```{named}\n{inside}\n```"
 
 
 def _inline(runs: Inline) -> str:
-    return "".join(map(_run, spelled(runs)))
+    shown = ""
+    for run in map(_run, spelled(runs)):
+        # Two backticks that belong to two things would be one mark to Discord.
+        apart = _HIDDEN if shown.endswith("`") and run.startswith("`") else ""
+        shown += apart + run
+    return shown
 
 
 def _run(run: Run) -> str:
@@ -251,7 +257,7 @@ def _code(text: str) -> str:
     text = text.replace("\n", " ")
     if "`" not in text:
         return f"`{text}`" if text.strip() else ""
-    return f"`` {text.replace('``', f'`{_HIDDEN}`')} ``"
+    return f"`` {re.sub('`{2,}', lambda marks: _HIDDEN.join(marks[0]), text)} ``"
 
 
 def _words(text: str) -> str:

@@ -220,12 +220,19 @@ async def test_a_connection_that_is_silent_is_taken_for_dead() -> None:
 
 async def test_odd_frames_are_no_end_of_the_connection(caplog: pytest.LogCaptureFixture) -> None:
     async with listening() as ear:
-        for data in (None, [], {"id": 5}, {"id": "x", "author": "me"}, {"author": {"id": None}}):
+        odd: list[Any] = [
+            None,
+            [],
+            {"id": 5},
+            {"id": "x", "author": "me"},
+            {"author": {"id": None}},
+        ]
+        for data in odd:
             for kind in ("MESSAGE_CREATE", "INTERACTION_CREATE", "GUILD_CREATE", "THREAD_CREATE"):
                 await ear.discord.gateway._event(
                     ear.discord.gateway.sessions[0],
                     kind,
-                    data,  # type: ignore[arg-type] # odd on purpose
+                    data,
                 )
         ear.discord.say("hello", mention=True)
         await ear.hears(1)
@@ -405,7 +412,7 @@ def _plain_listener(chat: DiscordChat, clock: HurriedClock) -> DiscordListener:
     return DiscordListener(TOKEN, chat, inbound, guilds=none, configured=none, clock=clock)
 
 
-async def _never(_: Inbound) -> None:
+async def _never(inbound: Inbound) -> None:
     raise AssertionError
 
 
