@@ -19,6 +19,7 @@ from runtime.ids import IdSource, ModelName, Platform
 from runtime.live import LiveAnswer
 from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Entry, Role
+from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
 from runtime.model.tools import ToolCall, ToolResult, ToolSpec
 from runtime.model.turn import TurnStart
@@ -242,6 +243,7 @@ class Course:
                 ToolResult(call=call.id, text=f"policy does not allow {call.name}", failed=True)
             )
             return
+        await self._show(call, StepState.RUNNING)
         if not spec.repeatable:
             await self._append(
                 Entry(
@@ -252,7 +254,14 @@ class Course:
                     call=call.id,
                 )
             )
-        await self._append_result(await self._deps.tools.run(call, context))
+        result = await self._deps.tools.run(call, context)
+        await self._append_result(result)
+        await self._show(call, StepState.FAILED if result.failed else StepState.DONE)
+
+    async def _show(self, call: ToolCall, state: StepState) -> None:
+        """Show how far the call is to whoever looks on."""
+        if self._live:
+            await self._live.step(Step(id=call.id, title=call.name, state=state))
 
     def _spec(self, call: ToolCall) -> ToolSpec | None:
         return next((spec for spec in self._specs if spec.name == call.name), None)

@@ -11,9 +11,10 @@ from runtime.ids import MessageId, OutboxId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
+from runtime.model.step import Step
 from runtime.model.turn import Turn
 from runtime.outbox import compose, whole
-from runtime.ports import ChatPort
+from runtime.ports import ChatPort, ShowsSteps
 
 log = logging.getLogger("nightdesk.live")
 
@@ -95,12 +96,29 @@ class LiveAnswer:
             return
         self._due = now + self._chat.limits.draft_every
         if self.draft is None:
-            # Begun to its end even if the turn is stopped meanwhile: the draft is to be closed.
-            (trouble,) = await asyncio.shield(self._aside(_told(self._begin())))
-            if trouble is not None:
-                raise trouble
+            await self._begun()
         elif now < self._ours_until or await self._kept(self.draft):
             await self._chat.grow_draft(self._thread, self.draft, self._text)
+
+    async def step(self, step: Step) -> None:
+        """Show what the agent does, where the platform can, and the turn takes a while already.
+
+        Raises:
+            Conflict: the turn is no longer ours.
+        """
+        chat: object = self._chat
+        if self._refused or not isinstance(chat, ShowsSteps):
+            return
+        if self.draft is None and self._clock.monotonic() >= self._due:
+            await self._begun()
+        if self.draft is not None:
+            await chat.show_step(self._thread, self.draft, step)
+
+    async def _begun(self) -> None:
+        # Begun to its end even if the turn is stopped meanwhile: the draft is to be closed.
+        (trouble,) = await asyncio.shield(self._aside(_told(self._begin())))
+        if trouble is not None:
+            raise trouble
 
     async def _begin(self) -> None:
         draft = await self._chat.begin_draft(

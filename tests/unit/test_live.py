@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from runtime.errors import Conflict, StorageUnavailable
 from runtime.ids import MessageId
 from runtime.live import LiveAnswer
+from runtime.model.address import ThreadRef
+from runtime.model.step import Step, StepState
 from runtime.ports import ChatLimits
 from tests.support.build import ANN, DM
 from tests.support.chat import MemoryChat
@@ -25,9 +28,11 @@ class Growing:
         trouble: raised by the store, where it is set.
     """
 
-    def __init__(self, limits: ChatLimits, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, limits: ChatLimits, tasks: asyncio.TaskGroup, chat: MemoryChat | None = None
+    ) -> None:
         self.clock = ManualClock()
-        self.chat = MemoryChat(takes_drafts=True, limits=limits)
+        self.chat = chat or MemoryChat(takes_drafts=True, limits=limits)
         self.kept = 0
         self.trouble: Exception | None = None
         self.answer = LiveAnswer(
@@ -103,3 +108,52 @@ async def test_a_draft_that_could_not_be_stored_does_not_grow_until_it_is(
     growing.trouble = None
     await growing.write(20, every=0.05)
     assert len(growing.chat.drafts) > 15
+
+
+class Stepping(MemoryChat):
+    """A chat that shows steps."""
+
+    def __init__(self) -> None:
+        super().__init__(takes_drafts=True, limits=SLOW)
+        self.steps: list[tuple[MessageId, StepState]] = []
+
+    async def show_step(self, thread: ThreadRef, draft: MessageId, step: Step) -> None:
+        self.steps.append((draft, step.state))
+
+
+async def test_steps_are_shown_once_the_turn_takes_a_while(tasks: asyncio.TaskGroup) -> None:
+    chat = Stepping()
+    growing = Growing(SLOW, tasks, chat)
+    step = Step(id="1", title="reads", state=StepState.RUNNING)
+    await growing.answer.step(step)
+    assert chat.steps == [], "a quick turn needs none"
+    await growing.clock.advance(2)
+    await growing.answer.step(step)
+    await growing.answer.step(replace(step, state=StepState.DONE))
+    [(draft, _)] = chat.drafts
+    assert chat.steps == [(draft, StepState.RUNNING), (draft, StepState.DONE)]
+    assert growing.answer.draft == draft
+
+
+async def test_a_platform_without_steps_or_drafts_is_shown_none(tasks: asyncio.TaskGroup) -> None:
+    step = Step(id="1", title="reads", state=StepState.RUNNING)
+    plain = Growing(SLOW, tasks)
+    await plain.clock.advance(2)
+    await plain.answer.step(step)
+    assert plain.chat.drafts == []
+    chat = Stepping()
+    chat.takes_drafts = False
+    refusing = Growing(SLOW, tasks, chat)
+    await refusing.clock.advance(2)
+    await refusing.answer.step(step)
+    assert chat.steps == []
+
+
+async def test_a_turn_that_is_no_longer_ours_hears_of_it_at_a_later_step(
+    tasks: asyncio.TaskGroup,
+) -> None:
+    growing = Growing(SLOW, tasks, Stepping())
+    growing.trouble = Conflict("stopped")
+    await growing.clock.advance(2)
+    await growing.answer.step(Step(id="1", title="reads", state=StepState.RUNNING))
+    assert growing.kept == 1
