@@ -30,12 +30,14 @@ from bot.settings import (
     ModelSettings,
     Settings,
     SlackSettings,
+    TelegramSettings,
     load_settings,
 )
 from bot.status import describe_database, read_outbox
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, NightdeskError
 from runtime.ids import TimeOrderedIds
+from runtime.model import probe
 from runtime.model.team import MemberRole, Team
 
 _LEAST_FREE = 200_000_000
@@ -97,6 +99,8 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         yield finding
     yield await _http(settings.http)
     yield await _slack(settings.slack, settings.team, clock)
+    if settings.telegram is not None or _lists(settings.team, "telegram"):
+        yield await _telegram(settings.telegram, settings.team, clock)
     if settings.discord is not None or _lists(settings.team, "discord"):
         yield await _discord(settings.discord, settings.team, clock)
     for model in _models_in_use(settings):
@@ -274,6 +278,17 @@ def _lists(team: Team, platform: str) -> bool:
     return any(rule.ref.platform == platform for rule in team.channels)
 
 
+async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock) -> Finding:
+    layer = "telegram"
+    if telegram is None:
+        todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
+        found = "not connected, though nightdesk.toml lists channels of it"
+        return Finding(layer, State.MISSING, found, todo)
+    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - where it is needed
+
+    return _of_platform(layer, await ask_telegram(telegram, team, clock))
+
+
 async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) -> Finding:
     layer = "discord"
     if discord is None:
@@ -282,7 +297,11 @@ async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) ->
         return Finding(layer, State.MISSING, found, todo)
     from bot.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
 
-    findings = await ask_discord(discord, team, clock)
+    return _of_platform(layer, await ask_discord(discord, team, clock))
+
+
+def _of_platform(layer: str, findings: Sequence[probe.Finding]) -> Finding:
+    """What a platform's own test found, in one."""
     found = "\n".join(one.what + f" ({one.missing})" * bool(one.missing) for one in findings)
     wrong = [one.todo for one in findings if not one.ok]
     # Sentences of one finding each, in the order in which they are to be done.

@@ -20,6 +20,7 @@ from adapters.telegram.listener import (
 )
 from adapters.telegram.outbound import ReadFile, TelegramChat
 from adapters.telegram.places import TELEGRAM, Chains
+from adapters.telegram.probe import REACH, TOKEN
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import TelegramSettings
 from gateway.access import Action, may
@@ -27,8 +28,9 @@ from gateway.commands.forms import FORMS, NOUN_ALIASES, NOUNS
 from gateway.http import Check, WebhookRoute
 from gateway.verify.telegram import TelegramVerifier
 from runtime.clock import Clock
-from runtime.errors import Ambiguous, Retryable
-from runtime.model.team import MemberRole, Team
+from runtime.errors import Ambiguous, ConfigurationError, Retryable
+from runtime.model.probe import Finding
+from runtime.model.team import Listen, MemberRole, Team
 from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.telegram")
@@ -122,6 +124,40 @@ async def open_telegram(
             if connecting is not None:
                 connecting.cancel()
             await chat.close()
+
+
+async def examine(settings: TelegramSettings, team: Team, clock: Clock) -> list[Finding]:
+    """Test the connection and each chat of the team, for `nightdesk doctor`."""
+    token = settings.bot_token.get_secret_value()
+    chat = TelegramChat(token, base_url=settings.base_url, clock=clock)
+    rules = [rule for rule in team.channels if rule.ref.platform == TELEGRAM]
+    try:
+        await chat.open()
+    except (ConfigurationError, Retryable) as error:
+        todo = REACH if isinstance(error, Retryable) else TOKEN
+        return [Finding(ok=False, what=str(error), todo=todo)]
+    try:
+        found = list(await chat.probe())
+        for rule in rules:
+            looked = [each for each in await chat.probe(rule.ref) if each not in found]
+            found += looked
+            deaf = chat.me is not None and not chat.me.hears_all
+            admin = any("as administrator" in each.what for each in looked)
+            if rule.listen is Listen.ALL and deaf and not admin:
+                found.append(_deaf(rule.name))
+        return found
+    finally:
+        await chat.close()
+
+
+def _deaf(name: str) -> Finding:
+    return Finding(
+        ok=False,
+        what=f'{name} has listen = "all", and privacy mode keeps most of its messages from the bot',
+        missing="privacy mode off",
+        todo="Let @BotFather turn it off (/setprivacy, Disable) and add the bot to the group anew, "
+        "or make the bot an admin of the group.",
+    )
 
 
 def menus(team: Team) -> list[Menu]:

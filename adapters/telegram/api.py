@@ -1,6 +1,6 @@
 """The Bot API over one pool of connections: a dozen methods, called by their own names.
 
-Not through a library: see `docs/adr/0010-telegram-without-a-library.md`. The token is part of every
+Not through a library: see `docs/adr/0007-telegram-without-a-library.md`. The token is part of every
 address, so no address is ever logged or put into an error.
 """
 

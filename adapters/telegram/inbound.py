@@ -5,6 +5,7 @@ to come again, so that nothing is taken for another bot's.
 """
 
 import json
+import logging
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +29,8 @@ from runtime.model.events import (
     Unknown,
 )
 from runtime.model.wire import VerifiedRequest
+
+log = logging.getLogger("nightdesk.telegram")
 
 ANONYMOUS = "anonymous"
 BOT = "bot"
@@ -231,6 +234,9 @@ class TelegramInbound:
         if was == now:
             return Ignored(reason=MEMBERSHIP)
         change = ChannelChange.BOT_ADDED if now else ChannelChange.BOT_REMOVED
+        # Whoever configures the chat needs its number, which no client of Telegram shows.
+        event = "telegram.bot_added" if now else "telegram.bot_removed"
+        log.info(event, extra={"chat": changed.chat.id, "title": changed.chat.title})
         return self._inbound(
             update,
             ThreadRef(channel(changed.chat.id)),

@@ -19,6 +19,8 @@ from runtime.ids import TimeOrderedIds
 from runtime.model.outbox import OutboxState
 from tests.support.clock import ManualClock
 from tests.support.fake_slack import APP_TOKEN, SCOPES, TOKEN, FakeSlack
+from tests.support.fake_telegram import GROUP, FakeTelegram
+from tests.support.fake_telegram import TOKEN as TELEGRAM_TOKEN
 from tests.support.stores import Rows
 
 OWNER = '[[members]]\nname = "You"\nrole = "owner"\nterminal = "you"\n'
@@ -272,6 +274,40 @@ async def test_channels_of_slack_without_slack_are_named(machine: Machine) -> No
     machine.configure('[[channels]]\nplatform = "slack"\nid = "T012AB/C012AB"\n')
     found = (await machine.look())["slack"]
     assert found.found == "not connected, though nightdesk.toml lists channels of it"
+
+
+async def test_telegram_is_asked_who_we_are_and_what_we_may_in_each_chat(machine: Machine) -> None:
+    machine.configure(
+        f'{OWNER}[[channels]]\nplatform = "telegram"\nid = {GROUP}\nname = "#ops"\nlisten = "all"\n'
+    )
+    async with FakeTelegram() as telegram:
+        machine.variables |= {
+            "TELEGRAM__BOT_TOKEN": TELEGRAM_TOKEN,
+            "TELEGRAM__BASE_URL": telegram.url,
+        }
+        deaf = (await machine.look())["telegram"]
+        assert deaf.state is State.WRONG
+        assert "/setprivacy" in deaf.todo
+        telegram.world.privacy = False
+        good = (await machine.look())["telegram"]
+        assert (good.state, good.todo) == (State.OK, "")
+        assert "the bot is in it as member" in good.found
+        telegram.world.rights[GROUP] = {"status": "kicked"}
+        gone = (await machine.look())["telegram"]
+        assert gone.state is State.WRONG
+        assert "(membership)" in gone.found
+        assert "Add the bot to the group" in gone.todo
+        telegram.token = "another"
+        refused = (await machine.look())["telegram"]
+        assert "NIGHTDESK_TELEGRAM__BOT_TOKEN" in refused.todo
+        assert telegram.violations == []
+
+
+async def test_chats_of_telegram_without_telegram_are_named(machine: Machine) -> None:
+    machine.configure(f'[[channels]]\nplatform = "telegram"\nid = {GROUP}\n')
+    found = (await machine.look())["telegram"]
+    assert found.state is State.MISSING
+    assert "NIGHTDESK_TELEGRAM__BOT_TOKEN" in found.todo
 
 
 # ------------------------------------------------------------------------------------ models
