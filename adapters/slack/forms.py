@@ -75,7 +75,7 @@ def submitted(sent: wire.Interaction, *, at: datetime) -> Parsed:
     team = wire.given((sent.team or wire.Team()).id or user.team_id, "team")
     who = wire.given(user.id, "user")
     return Inbound(
-        event_key=":".join(("form", team, who, wire.given(shown.id, "view"), shown.hash or "")),
+        event_key=wire.key("form", team, who, shown.id, shown.hash or "-"),
         thread=ThreadRef(ChannelRef(_SLACK, origin.w, origin.c), origin.r),
         sender=Principal(_SLACK, user.team_id or team, who),
         body=FormSubmit(

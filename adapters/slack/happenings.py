@@ -126,7 +126,7 @@ def _told(event: Happening, bot: str | None) -> _Told | None:
         return _Told(HomeOpened(), wire.given(begun.channel_id, "channel_id"), "", user)
     if kind == "agent_session_stopped":
         channel = wire.given(event.channel_id, "channel")
-        return _Told(Command(text="stop"), channel, event.thread_ts or "", _person(event))
+        return _Told(Command(text="stop"), channel, wire.root(event.thread_ts), _person(event))
     return _Told(Unknown(kind=kind[:80] or "event"))
 
 

@@ -183,7 +183,7 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
         event_key=f"{channel}:{ts}",
         thread=ThreadRef(
             _channel(wire.installed(envelope.authorizations) or team, channel),
-            event.thread_ts or ("" if direct else ts),
+            wire.root(event.thread_ts) or ("" if direct else ts),
         ),
         sender=_person(user_team, event.user or ""),
         body=Message(
@@ -214,7 +214,8 @@ def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
     return Inbound(
         event_key=wire.key(team, user_id, message_ts, action.action_id, action_ts),
         thread=ThreadRef(
-            ChannelRef(SLACK, team, channel), container.thread_ts or message.thread_ts or own_root
+            ChannelRef(SLACK, team, channel),
+            wire.root(container.thread_ts, message.thread_ts, own_root),
         ),
         sender=Principal(SLACK, user.team_id or team, user_id),
         body=ButtonPress(

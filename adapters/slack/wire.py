@@ -265,6 +265,18 @@ def given(value: str | None, name: str) -> str:
     return value
 
 
+def root(*candidates: str | None) -> str:
+    """The root of a thread: the first of those that is there, else empty.
+
+    Raises:
+        Malformed: no database takes it.
+    """
+    for candidate in candidates:
+        if candidate:
+            return given(candidate, "thread")
+    return ""
+
+
 def key(*parts: str | None) -> str:
     """The key of a delivery, from ids that must all be there.
 
