@@ -131,7 +131,9 @@ class Webhook:
         acknowledgement: Acknowledgement,
     ) -> None:
         self._route = route
-        self._offered = route.accept if isinstance(route.accept, Offered) else None
+        # Where a route looks things up its answers have words, which the short way has not.
+        offered = route.accept if isinstance(route.accept, Offered) else None
+        self._offered = offered if route.suggest is None else None
         self._limits = limits
         self._sources = sources
         self._acknowledgement = acknowledgement
