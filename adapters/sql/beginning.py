@@ -48,19 +48,22 @@ _place = (
 _PLACE = sa.select(*_place).where(conversations.c.id == bindparam("this"))
 """Finds where a conversation stands."""
 
-_waits = sa.and_(
-    same_thread(bindings, inbox), inbox.c.state == PENDING, inbox.c.lane == word(Lane.TURN)
+_first = inbox.alias("first")
+_oldest = (
+    sa.select(sa.func.min(_first.c.id))
+    .select_from(bindings.join(_first, same_thread(bindings, _first)))
+    .where(
+        bindings.c.conversation == conversations.c.id,
+        _first.c.state == PENDING,
+        _first.c.lane == word(Lane.TURN),
+    )
+    .correlate(conversations)
+    .scalar_subquery()
 )
 _NEXT = (
     sa.select(*_place, *RECEIVED)
-    .select_from(
-        conversations.outerjoin(bindings, bindings.c.conversation == conversations.c.id).outerjoin(
-            inbox, _waits
-        )
-    )
+    .select_from(conversations.outerjoin(inbox, inbox.c.id == _oldest))
     .where(conversations.c.id == bindparam("this"))
-    .order_by(inbox.c.id.nulls_last())
-    .limit(1)
 )
 """Finds, in one, where a conversation stands and the message that its next turn is for."""
 
