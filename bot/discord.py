@@ -23,10 +23,11 @@ from gateway.verify.discord import DiscordVerifier
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
 from runtime.forms import form_for
+from runtime.model.address import Principal
 from runtime.model.events import Command, Wanted
 from runtime.model.probe import Finding
 from runtime.model.team import Team
-from runtime.ports import Accept, Schedules
+from runtime.ports import Accept, Store
 
 if TYPE_CHECKING:  # what loads discord.py is loaded where it is used
     from adapters.discord.listener import DiscordListener
@@ -90,7 +91,7 @@ async def open_discord(
     clock: Clock,
     *,
     team: Callable[[], Team],
-    schedules: Schedules,
+    store: Store,
     read: ReadFile,
 ) -> AsyncIterator[OpenPlatform]:
     """Connect while the block runs; where Discord cannot be reached, go on trying beside it.
@@ -99,7 +100,7 @@ async def open_discord(
         settings: how.
         clock: the clock.
         team: the configuration as it is now.
-        schedules: what a person can choose from while typing a command.
+        store: has what a person can choose from while typing a command.
         read: the bytes of a file that goes out.
 
     Raises:
@@ -108,7 +109,7 @@ async def open_discord(
     chat = _chat(settings, clock, read)
     guilds = frozenset(settings.guilds)
     inbound = DiscordInbound(chat.places, guilds=guilds, grammar=grammar(), form_for=form_for)
-    suggest = Suggestions(team, schedules)
+    suggest = Suggestions(team, store)
     routes = _routes(settings, clock, inbound, suggest)
     heard: list[Heard] = []
     hears: list[Hear] = []
@@ -200,30 +201,35 @@ def _routes(
 class Suggestions:
     """What a person can choose from while they type a command, if they may see it."""
 
-    def __init__(self, team: Callable[[], Team], schedules: Schedules) -> None:
-        """Suggest `schedules` to the people of `team`."""
+    def __init__(self, team: Callable[[], Team], store: Store) -> None:
+        """Suggest what is in `store` to the people of `team`."""
         self._team = team
-        self._schedules = schedules
+        self._store = store
 
     async def __call__(self, wanted: Wanted) -> str:
         """The body of the answer."""
+        noun = wanted.command.partition(" ")[0]
+        reminders = noun == "remind"
         try:
-            authorize(self._team(), wanted.sender, Action.SCHEDULE_READ)
+            action = Action.REMIND if reminders else Action.SCHEDULE_READ
+            authorize(self._team(), wanted.sender, action)
         except Refused:
             return choices([])
         if wanted.argument == "tz":
             return choices([(zone, zone) for zone in _zones(wanted.typed)])
-        if wanted.argument == "number" and wanted.command.startswith("schedule "):
-            return choices(await self._numbers(wanted.typed))
-        return choices([])
+        if wanted.argument != "number" or noun not in {"schedule", "remind"}:
+            return choices([])
+        found = await (self._reminders(wanted.sender) if reminders else self._schedules())
+        words = wanted.typed.casefold()
+        return choices([(name, number) for name, number in found if words in name.casefold()])
 
-    async def _numbers(self, typed: str) -> list[tuple[str, str | int]]:
-        words = typed.casefold()
-        named: list[tuple[str, str | int]] = [
-            (f"{one.number}: {one.when.said}, {one.instruction}", one.number)
-            for one in await self._schedules.all()
-        ]
-        return [found for found in named if words in found[0].casefold()]
+    async def _schedules(self) -> list[tuple[str, int]]:
+        found = await self._store.schedules.all()
+        return [(f"{one.number}: {one.when.said}, {one.instruction}", one.number) for one in found]
+
+    async def _reminders(self, person: Principal) -> list[tuple[str, int]]:
+        found = await self._store.reminders.open_of([person])
+        return [(f"{one.number}: {one.when.said}, {one.text}", one.number) for one in found]
 
 
 def _zones(typed: str) -> list[str]:

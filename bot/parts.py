@@ -20,7 +20,6 @@ from bot.ondemand import OnDemandDurable
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.role import Role
 from bot.settings import OFFLINE, Settings
-from bot.slack import open_slack
 from bot.wiring import Parts
 from gateway.commands.forms import FORMS
 from runtime.clock import Clock, SystemClock
@@ -133,6 +132,8 @@ async def _open_platforms(
 
     platforms: list[OpenPlatform] = []
     if settings.slack is not None:
+        from bot.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
+
         slack = open_slack(settings.slack, clock, read_file=read)
         platforms.append(await stack.enter_async_context(slack))
     if settings.telegram is not None:
@@ -149,7 +150,7 @@ async def _open_platforms(
             settings.discord,
             clock,
             team=_team_of(settings),
-            schedules=store.schedules,
+            store=store,
             read=read,
         )
         platforms.append(await stack.enter_async_context(discord))

@@ -220,7 +220,8 @@ def _arguments(form: CommandForm, values: Mapping[str, str]) -> Iterator[str]:
     named = [name for name, _ in _names(form)]
     last = named[-1] if named else ""
     pending: list[str] = []
-    for part in _PART.finditer(form.arguments):
+    parts = list(_PART.finditer(form.arguments))
+    for place, part in enumerate(parts):
         if part["word"] is not None:
             pending.append(part["word"])
             continue
@@ -232,7 +233,9 @@ def _arguments(form: CommandForm, values: Mapping[str, str]) -> Iterator[str]:
         yield from pending
         pending.clear()
         as_it_is = name == last and (form.tail or form.most > len(named))
-        yield value if as_it_is else _quoted(value)
+        # A word of the usage line behind it ends it as well as quotes do.
+        ended = place + 1 < len(parts) and parts[place + 1]["word"] is not None
+        yield value if as_it_is or ended else _quoted(value)
 
 
 def _options(form: CommandForm, values: Mapping[str, str]) -> Iterator[str]:

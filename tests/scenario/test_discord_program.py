@@ -117,6 +117,13 @@ async def test_typing_a_number_shows_the_schedules_there_are(tmp_path: Path) -> 
             "type": 8,
             "data": {"choices": [{"name": "1: every day at 9, Count the sheep", "value": 1}]},
         }
+        await program.use(2, command("remind", "me", when="in 2 hours", what="feed the dog"))
+        await program.shown(2)
+        typing = command("remind", "done", number="")
+        typing["options"][0]["options"][0]["focused"] = True
+        mine = await program.use(4, typing)
+        assert mine is not None
+        assert mine["data"] == {"choices": [{"name": "1: in 2 hours, feed the dog", "value": 1}]}
         stranger = await program.use(4, typing, user="300000000000000009")
         assert stranger == {"type": 8, "data": {"choices": []}}
 

@@ -60,7 +60,7 @@ def test_what_opens_a_form_requires_nothing() -> None:
         (filled("help", command="schedule list"), "help schedule list"),
         (
             filled("remind", "me", when="in 2 hours", what="call Bob"),
-            'remind me "in 2 hours" to call Bob',
+            "remind me in 2 hours to call Bob",
         ),
         (
             filled("remind", "snooze", number=3, when="tomorrow at 9am"),
