@@ -19,6 +19,7 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import (
     Body,
     ButtonPress,
+    Challenge,
     ChannelChange,
     ChannelChanged,
     Command,
@@ -39,7 +40,6 @@ EDIT = "edit"
 EMPTY = "empty"
 MEMBERSHIP = "membership"
 NO_SENDER = "no_sender"
-NOT_OURS = "not_ours"
 OTHER_BOT = "other_bot"
 UNWANTED = "unwanted_kind"
 
@@ -216,8 +216,10 @@ class TelegramInbound:
 
     def _pressed(self, update: wire.Update, query: wire.CallbackQuery) -> Parsed:
         message, data = query.message, query.data
+        # The answer to a webhook may be a call of a method: the button stops to wait.
+        answered = json.dumps({"method": "answerCallbackQuery", "callback_query_id": query.id})
         if message is None or not data or query.from_.is_bot:
-            return Ignored(reason=NOT_OURS)
+            return Challenge(answer=answered, media_type="application/json")  # no button of ours
         action, _, value = data.partition(_SEPARATOR)
         return self._inbound(
             update,
@@ -225,8 +227,7 @@ class TelegramInbound:
             person(query.from_.id),
             ButtonPress(action=action, value=value, message_id=MessageId(str(message.message_id))),
             self._clock.now(),
-            # The answer to a webhook may be a call of a method: the button stops to wait.
-            json.dumps({"method": "answerCallbackQuery", "callback_query_id": query.id}),
+            answered,
         )
 
     def _joined(self, update: wire.Update, changed: wire.ChatMemberUpdated) -> Parsed:

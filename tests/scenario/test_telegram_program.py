@@ -1,5 +1,6 @@
 """The whole program on Telegram, by long polling and by webhook."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,17 @@ import pytest
 
 from bot.selftest.telegram.server import SECRET_HEADER
 from tests.support.eventually import eventually
-from tests.support.fake_telegram import ADA, BOB, FORUM, GROUP, SECRET, TOPIC, USERNAME, Posted
+from tests.support.fake_telegram import (
+    ADA,
+    BOB,
+    FORUM,
+    GROUP,
+    SECRET,
+    TOPIC,
+    USERNAME,
+    Fault,
+    Posted,
+)
 from tests.support.telegram_program import Program, running_program
 
 
@@ -111,6 +122,29 @@ async def test_a_press_of_a_button_that_is_gone_says_so_and_stops_to_wait(
     assert answer.chat == ADA
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+async def test_an_answer_whose_sending_broke_off_is_there_twice_at_the_most(
+    program: Program, lost: int
+) -> None:
+    program.telegram.faults = [Fault("lost_answer", "sendMessage")] * lost
+    program.telegram.send.message("hello")
+    await program.arrives()
+    sent = program.telegram.called
+    await eventually(lambda: len(sent("sendMessage")) >= 2, "the second try")
+    await program.delivered()
+    answers = [p for p in program.telegram.world.visible() if "No language model" in p.text]
+    assert len(answers) == 2
+
+
+async def test_a_request_that_was_never_taken_is_made_again(program: Program) -> None:
+    program.telegram.faults = [Fault("rate", "sendMessage", retry_after=1)]
+    program.telegram.send.message("hello")
+    await program.arrives()
+    await program.shown(1)
+    await program.delivered()
+    assert len(program.telegram.world.visible()) == 1
+
+
 async def test_a_stranger_is_told_their_number_once(program: Program) -> None:
     program.telegram.world.blocked.clear()
     for _ in range(2):
@@ -163,7 +197,27 @@ async def test_a_forged_update_is_refused_and_starts_nothing(tmp_path: Path) -> 
                 headers = {SECRET_HEADER: secret}
                 async with session.post(hook.url, json=update, headers=headers) as answer:
                     assert (answer.status, await answer.text()) == (401, "")
+        assert await refused_without_its_body(program) == b"HTTP/1.1 401 Unauthorized\r\n"
         assert program.telegram.world.visible() == []
+
+
+async def refused_without_its_body(program: Program) -> bytes:
+    """The first line of the answer to a head whose body has not come yet."""
+    host, port = program.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = [
+        "POST /telegram/webhook HTTP/1.1",
+        f"Host: {host}",
+        f"{SECRET_HEADER}: {'A' * 40}",
+        "Content-Length: 200000",
+    ]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    line = await reader.readline()
+    writer.write(b"x" * 200_000)  # so that the server need not wait for it
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    return line
 
 
 async def test_polling_has_no_address_to_post_to(tmp_path: Path) -> None:

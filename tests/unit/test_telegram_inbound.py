@@ -15,6 +15,7 @@ from bot.selftest.telegram.world import World
 from runtime.errors import Malformed, Retryable
 from runtime.model.events import (
     ButtonPress,
+    Challenge,
     ChannelChange,
     ChannelChanged,
     Command,
@@ -335,13 +336,15 @@ def message_id(number: int) -> Any:
 
 
 @pytest.mark.parametrize("fields", [{"message": None}, {"data": None}, {"data": ""}])
-def test_a_press_of_nothing_of_ours_starts_nothing(
+def test_a_press_of_nothing_of_ours_starts_nothing_and_stops_to_wait(
     send: Sender, read: Read, world: World, fields: dict[str, Any]
 ) -> None:
     card = world.write(GROUP, world.me, topic=None, reply_to=None, text="Sure?")
     update = send.press(Posted(chat=GROUP, id=card["message_id"], buttons=[("Yes", "a:b")]))
     update["callback_query"] |= fields
-    assert read(update) == Ignored(reason="not_ours")
+    found = read(update)
+    assert isinstance(found, Challenge)
+    assert json.loads(found.answer)["method"] == "answerCallbackQuery"
 
 
 def test_before_we_know_our_name_what_names_a_bot_is_to_come_again(

@@ -305,22 +305,26 @@ class FakeTelegram:
 
 
 async def _fields(request: web.Request) -> Fields:
-    """The parameters: JSON, or a form with a file in it."""
+    """The parameters: JSON, or a form, in which all is text and perhaps a file."""
     if request.content_type == "application/json":
         found = await request.json()
         return dict(found)
+    _, types = rules.METHODS.get(request.match_info["method"], (frozenset(), {}))
     fields: Fields = {}
     for name, value in (await request.post()).items():
         if isinstance(value, web.FileField):
             fields |= {name: value.file.read(), "_name": value.filename}
         else:
             text = str(value)
-            fields[name] = json.loads(text) if _is_json(name, text) else text
+            fields[name] = text if types.get(name, str) is str else _decoded(text)
     return fields
 
 
-def _is_json(name: str, text: str) -> bool:
-    return text[:1] in "{[" or name in {"chat_id", "message_thread_id"} or text in {"true", "false"}
+def _decoded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _refusal(says: Says) -> web.Response:
