@@ -134,8 +134,6 @@ async def _open_platforms(
     if settings.slack is not None:
         from bot.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
 
-        from bot.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
-
         slack = open_slack(settings.slack, clock, read_file=read)
         platforms.append(await stack.enter_async_context(slack))
     if settings.telegram is not None:
