@@ -30,6 +30,9 @@ EDIT = "edit"
 UNKNOWN_KIND = "unknown_kind"
 NO_SENDER = "no_sender"
 SSL_CHECK = "ssl_check"
+PRIVATE = "private-"
+"""Stands before the id of a message that one person was shown: it is in no history, and no call
+can change it."""
 
 _KINDS = frozenset({"app_mention", "message"})
 _TYPED = frozenset({"", "file_share", "thread_broadcast", "me_message"})
@@ -221,7 +224,9 @@ def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
         body=ButtonPress(
             action=action_name(wire.given(action.action_id, "action_id")),
             value=action.value or "",
-            message_id=MessageId(message_ts),
+            message_id=MessageId(
+                f"{PRIVATE}{message_ts}" if container.is_ephemeral else message_ts
+            ),
             reply_url=pressed.response_url or "",
             trigger=pressed.trigger_id or "",
         ),

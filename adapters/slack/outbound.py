@@ -20,7 +20,7 @@ from adapters.slack.faults import Refusal, by_status, network, read, written
 from adapters.slack.files import ReadFile, SlackFiles
 from adapters.slack.forms import view as modal
 from adapters.slack.history import messages, ts_of
-from adapters.slack.inbound import SLACK
+from adapters.slack.inbound import PRIVATE, SLACK
 from adapters.slack.sessions import Sessions
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
@@ -175,6 +175,8 @@ class SlackChat:
             return await self._send_privately(item, item.only_for)
         channel = item.thread.channel.channel
         if item.draft is not None:
+            if item.draft.startswith(PRIVATE):
+                return item.draft  # what one person was shown cannot become what all see
             finished = await self._drafts.finish(channel, item.draft, item.content, _metadata(item))
             if finished:
                 return item.draft

@@ -404,3 +404,11 @@ async def test_where_slack_is_not_reached_that_is_the_finding(
     await chat.close()
     [found] = await _probed(chat)
     assert "not reached" in found.what
+
+
+async def test_what_one_person_was_shown_never_becomes_what_all_see(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock
+) -> None:
+    card = item(clock, draft=MessageId("private-1796083200.000100"), content=Content("secret"))
+    assert await chat.send(card) == card.draft
+    assert slack.visible() == []

@@ -335,6 +335,13 @@ def test_a_guest_who_presses_belongs_to_their_own_workspace() -> None:
     assert said(signed).sender == Principal(SLACK, "T0OTHER", "U0GUEST")
 
 
+def test_a_button_of_a_private_message_is_told_apart() -> None:
+    container = {"type": "message", "message_ts": TS, "is_ephemeral": True}
+    body = said(sender.interaction({**_payload(), "container": container})).body
+    assert isinstance(body, ButtonPress)
+    assert body.message_id == f"private-{TS}"
+
+
 @pytest.mark.parametrize(
     "change",
     [
