@@ -76,3 +76,13 @@ def _imports_by_text(tree: ast.AST) -> Iterator[tuple[int, str]]:
             for argument in call.args[:1]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                     yield line, argument.value.split(".")[0]
+
+
+def test_no_start_imports_the_fakes() -> None:
+    importers = {
+        module.path
+        for module in source.modules()
+        for _, name in source.imported(module.tree)
+        if name.startswith("bot.selftest") and not module.path.startswith("bot/selftest/")
+    }
+    assert importers <= {"bot/commandline.py"}, "only the command that asks for them"

@@ -11,9 +11,11 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.selftest.slack.sockets import Envelope
 from tests.architecture.source import ROOT
 from tests.support import fake_slack_rules as rules
 from tests.support import specs
+from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault
 
 GOOD: dict[str, Any] = {
@@ -156,3 +158,117 @@ async def test_it_runs_by_itself_for_suites_that_kill_the_program() -> None:
 async def _json(session: aiohttp.ClientSession, url: str) -> Any:
     async with session.get(url) as answer:
         return json.loads(await answer.text())
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "complaint"),
+    [
+        ("views.open", {"trigger_id": "1", "view": {"type": "page"}}, "no view is a 'page'"),
+        ("views.open", {"trigger_id": "1", "view": {"type": "modal"}}, "a modal needs a title"),
+        (
+            "views.open",
+            {
+                "trigger_id": "1",
+                "view": {"type": "modal", "title": {"type": "plain_text", "text": "x" * 25}},
+            },
+            "bad title",
+        ),
+        (
+            "views.open",
+            {
+                "trigger_id": "1",
+                "view": {
+                    "type": "modal",
+                    "title": {"type": "plain_text", "text": "x"},
+                    "blocks": [{"type": "input", "label": {"type": "plain_text", "text": "x"}}],
+                },
+            },
+            "needs a block_id",
+        ),
+        (
+            "views.publish",
+            {
+                "user_id": "U1",
+                "view": {"type": "home", "blocks": [{"type": "markdown", "text": "<!here>"}]},
+            },
+            "pings",
+        ),
+        (
+            "views.publish",
+            {"user_id": "U1", "view": {"type": "home", "blocks": [{"type": "divider"}] * 101}},
+            "more than 100 blocks",
+        ),
+        (
+            "assistant.threads.setSuggestedPrompts",
+            {"channel_id": "D1", "prompts": [{"title": "a", "message": "b"}] * 5},
+            "1 to 4 prompts",
+        ),
+        (
+            "assistant.threads.setSuggestedPrompts",
+            {"channel_id": "D1", "prompts": [{"title": "a", "message": "b"}], "thread_ts": "1.2"},
+            "knows no argument thread_ts",
+        ),
+        (
+            "agents.sessions.setStatus",
+            {"channel_id": "C1", "status": "busy"},
+            "no session has the status 'busy'",
+        ),
+        (
+            "chat.appendStream",
+            {
+                "channel": "C1",
+                "ts": "1.2",
+                "chunks": [{"type": "task_update", "id": "1", "title": "x", "status": "on"}],
+            },
+            "no task has the status 'on'",
+        ),
+        (
+            "chat.appendStream",
+            {
+                "channel": "C1",
+                "ts": "1.2",
+                "chunks": [{"type": "task_update", "id": "1", "status": "complete"}],
+            },
+            "an id and a title",
+        ),
+        ("chat.stopStream", {"channel": "C1", "ts": "1", "session_status": "x"}, "no session has"),
+    ],
+)
+def test_each_breach_of_a_surface_is_named(
+    method: str, args: dict[str, Any], complaint: str
+) -> None:
+    assert complaint in "\n".join(rules.breaches(method, args, form=False))
+
+
+async def test_a_socket_needs_a_ticket_that_is_good_once(
+    wire: tuple[FakeSlack, AsyncWebClient],
+) -> None:
+    slack, _ = wire
+    async with aiohttp.ClientSession() as session:
+        for address in (f"{slack.base}/link", f"{slack.base}/link?ticket=made-up"):
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await session.ws_connect(address)
+        address = f"{slack.base}/link?ticket={slack.sockets.ticket()}"
+        socket = await session.ws_connect(address)
+        assert (await socket.receive_json())["type"] == "hello"
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(address)
+        await socket.send_str('{"envelope_id": "unknown"}')
+        await socket.send_str("no JSON")
+        await eventually(lambda: len(slack.sockets.violations) == 2, "both are named")
+        await socket.close()
+
+
+async def test_an_envelope_is_delivered_again_and_again_and_then_given_up(
+    wire: tuple[FakeSlack, AsyncWebClient],
+) -> None:
+    slack, _ = wire
+    async with aiohttp.ClientSession() as session:
+        address = f"{slack.base}/link?ticket={slack.sockets.ticket()}"
+        socket = await session.ws_connect(address)
+        await socket.receive_json()
+        with pytest.raises(TimeoutError):
+            await slack.sockets.tell(Envelope("events_api", {"type": "x"}), seconds=0.01)
+        tries = [(await socket.receive_json())["retry_attempt"] for _ in range(4)]
+        assert tries == [0, 1, 2, 3]
+        await socket.close()
