@@ -1,6 +1,8 @@
 """The whole program, connected to Discord over signed interactions and over the gateway."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -194,7 +196,34 @@ async def test_where_no_thread_can_be_opened_the_answer_comes_as_a_reply(tmp_pat
         assert answer.reference["message_id"] == asked.id
 
 
-async def test_a_button_works_after_a_restart(tmp_path: Path) -> None:
+async def test_a_reminder_comes_as_a_direct_message_and_its_button_outlives_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with FakeDiscord() as discord:
+        async with discord_program(tmp_path, gateway=False, discord=discord) as program:
+            await program.use(2, command("remind", "me", when="in 1 minute", what="feed the dog"))
+            await program.shown(1)
+            await program.delivered()
+        # Let the minute pass while nobody is there.
+        with closing(sqlite3.connect(tmp_path / "nightdesk.db")) as database, database:
+            database.execute("UPDATE reminders SET next_at = created_at")
+        async with discord_program(tmp_path, gateway=False, discord=discord) as program:
+            [card] = await program.shown(1, seen=lambda post: post.channel == DIRECT)
+            assert "feed the dog" in card.content
+            await program.delivered()
+        async with discord_program(tmp_path, gateway=False, discord=discord) as program:
+            done = next(name for name in card.buttons if name.startswith("reminder.done"))
+            pressed = press(card, done)
+            assert await program.use(3, pressed, channel=DIRECT, message=card) == {"type": 6}
+            await eventually(lambda: not card.buttons, "the card without its buttons")
+            assert "Done" in card.content
+            # Pressed again on an old screen, it does no more than say so.
+            await program.use(3, pressed, channel=DIRECT, message=card)
+            await program.delivered()
+            assert len([p for p in discord.visible(DIRECT) if p.seen_by is None]) == 1
+
+
+async def test_a_button_of_nothing_works_after_a_restart(tmp_path: Path) -> None:
     async with FakeDiscord() as discord:
         posted = discord.post(CHANNEL, {"content": "x", "components": []})
         async with discord_program(tmp_path, gateway=False, discord=discord):
