@@ -1,9 +1,11 @@
 """The whole program, connected to Slack over signed webhooks."""
 
+import random
 from pathlib import Path
 
 import aiohttp
 
+from bot.selftest.slack.deliveries import BadDay, by_webhook
 from tests.support.fake_slack import CHANNEL
 from tests.support.fake_slack_events import SlackSender
 from tests.support.program import running_program
@@ -70,3 +72,18 @@ async def test_a_forged_request_is_refused_and_starts_nothing(tmp_path: Path) ->
             status, text = await forger.signed_event("hi").post(program.base, session)
         assert (status, text) == (401, "")
         assert program.slack.visible() == []
+
+
+async def test_on_a_bad_day_each_message_is_answered_once(tmp_path: Path) -> None:
+    async with running_program(tmp_path) as program:
+        asked = [
+            program.sender.signed_event(f"<@U0BOT> hello {number}", kind="app_mention")
+            for number in range(6)
+        ]
+        day = BadDay(random.Random(3), doubled=0.5, lost=0.4)
+        assert await day.deliver(asked, by_webhook(program.base, program.session)) == 0
+        assert sum(day.tries) > len(asked)
+        await program.shown(len(asked))
+        await program.delivered()
+        threads = [post.thread_ts for post in program.slack.visible()]
+        assert len(threads) == len(set(threads)) == len(asked)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.selftest.slack import server
+from bot.selftest.slack.deliveries import BadDay
+from bot.selftest.slack.sender import Signed, SlackSender
 from bot.selftest.slack.sockets import Envelope
 from tests.architecture.source import ROOT
 from tests.support import fake_slack_rules as rules
@@ -272,3 +276,39 @@ async def test_an_envelope_is_delivered_again_and_again_and_then_given_up(
         tries = [(await socket.receive_json())["retry_attempt"] for _ in range(4)]
         assert tries == [0, 1, 2, 3]
         await socket.close()
+
+
+async def test_messages_that_come_too_fast_are_refused_for_as_long_as_it_says() -> None:
+    time = 1_796_083_200.0
+    slack = server.FakeSlack(now=lambda: time, limits=server.Limits())
+    async with slack, aiohttp.ClientSession() as session:
+        client = AsyncWebClient(TOKEN, base_url=slack.url, session=session, retry_handlers=[])
+        for _ in range(4):
+            await client.chat_postMessage(**GOOD)
+        with pytest.raises(SlackApiError, match="ratelimited") as caught:
+            await client.chat_postMessage(**GOOD)
+        assert slack.refused == 1
+        slack.channels.add("C0MORE")
+        await client.chat_postMessage(**{**GOOD, "channel": "C0MORE"})
+        time += float(caught.value.response.headers["Retry-After"])
+        await client.chat_postMessage(**GOOD)
+        assert len(slack.messages) == 6
+
+
+async def test_a_bad_day_delivers_everything_and_some_of_it_twice() -> None:
+    sender = SlackSender(lambda: 1_796_083_200.0)
+    requests = [sender.signed_event(f"m{number}") for number in range(100)]
+    seen: list[bytes] = []
+    fails = 30
+
+    async def deliver(request: Signed) -> bool:
+        nonlocal fails
+        fails -= 1
+        seen.append(request.body)
+        return fails < 0
+
+    day = BadDay(random.Random(7), doubled=0.2, lost=0.2)
+    assert await day.deliver(requests, deliver) == 0
+    assert set(seen) == {request.body for request in requests}
+    assert sum(day.tries) == len(seen) > 130
+    assert list(dict.fromkeys(seen)) != [request.body for request in requests]

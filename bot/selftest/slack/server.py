@@ -6,6 +6,7 @@ In an event loop: `async with FakeSlack() as slack`. By itself it has JSON contr
 
 import asyncio
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ from bot.selftest.slack.workspace import Answer, SlackSays, Workspace
 
 ANSWERS = 5
 """How often Slack takes an answer at the address of one command."""
+_MESSAGES = frozenset({"chat.postMessage", "chat.postEphemeral", "chat.update"})
+"""The methods that Slack limits by the channel."""
 _NOTHING_DONE = frozenset({"rate", "status", "error", "garbage", "lost_request"})
 
 Check = Callable[[str, rules.Args, bool], Iterable[str]]
@@ -48,6 +51,23 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast messages are taken; some more at once, where the channel was quiet before.
+
+    https://docs.slack.dev/apis/web-api/rate-limits
+
+    Attributes:
+        per_channel: messages a second in one channel.
+        overall: messages a second in the workspace.
+        burst: messages in one channel at once.
+    """
+
+    per_channel: float = 1.0
+    overall: float = 50.0
+    burst: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A request as it came."""
 
@@ -65,6 +85,7 @@ class FakeSlack(Workspace):
         token: str = TOKEN,
         scopes: str = SCOPES,
         app_token: str = APP_TOKEN,
+        limits: Limits | None = None,
         checks: Iterable[Check] = (),
     ) -> None:
         """Be a workspace.
@@ -74,6 +95,7 @@ class FakeSlack(Workspace):
             token: the bot token that is good.
             scopes: what it allows.
             app_token: the app-level token that is good.
+            limits: how fast messages are taken; None for as fast as they come.
             checks: further judges of each call.
         """
         super().__init__(now=now, scopes=scopes)
@@ -85,6 +107,10 @@ class FakeSlack(Workspace):
         self.faults: list[Fault] = []
         self.answered: defaultdict[str, int] = defaultdict(int)
         self.port = 0
+        self.refused = 0
+        """How many calls came too fast."""
+        self._limits = limits
+        self._buckets: dict[str, tuple[float, float]] = {}
         self._checks = tuple(checks)
         self._peers: set[object] = set()
         self._runner: web.AppRunner | None = None
@@ -166,7 +192,7 @@ class FakeSlack(Workspace):
     ) -> web.StreamResponse:
         if not allowed:
             return _no("invalid_auth")
-        fault = self._next_fault(method)
+        fault = self._too_fast(method, args) or self._next_fault(method)
         if fault is not None and fault.kind in _NOTHING_DONE:
             return _undone(request, fault)
         answer = self._done(method, args)
@@ -189,6 +215,30 @@ class FakeSlack(Workspace):
         if method not in self._methods:
             raise SlackSays("unknown_method")
         return self._methods[method](args)
+
+    def _too_fast(self, method: str, args: dict[str, Any]) -> Fault | None:
+        """A refusal where the channel, or all of them, get more messages than Slack takes."""
+        if self._limits is None or method not in _MESSAGES:
+            return None
+        waits = [
+            self._wait(str(args.get("channel")), self._limits.per_channel, self._limits.burst),
+            self._wait("", self._limits.overall, self._limits.overall),
+        ]
+        if max(waits) <= 0:
+            return None
+        self.refused += 1
+        return Fault("rate", retry_after=max(1, math.ceil(max(waits))))
+
+    def _wait(self, bucket: str, rate: float, burst: float) -> float:
+        """Take one from a bucket that fills at that rate; how long it is empty still, else 0."""
+        now = self.now()
+        left, at = self._buckets.get(bucket, (burst, now))
+        left = min(burst, left + (now - at) * rate)
+        if left < 1:
+            self._buckets[bucket] = left, now
+            return (1 - left) / rate
+        self._buckets[bucket] = left - 1, now
+        return 0.0
 
     def _next_fault(self, method: str) -> Fault | None:
         for fault in self.faults:
