@@ -49,9 +49,9 @@ class BotApi:
 
     async def close(self) -> None:
         """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def call(self, method: str, fields: Fields, *, seconds: float = _SECONDS) -> Any:
         """Call a method that changes something; its result.

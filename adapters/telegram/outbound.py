@@ -5,6 +5,7 @@ sending broke off is sent once more and can be there twice (`ChatLimits.may_repe
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +26,7 @@ from adapters.telegram.places import (
 )
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
-from runtime.ids import MessageId, Platform
+from runtime.ids import MessageId, OutboxId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.files import FileRef, OutFile
 from runtime.model.messages import Content
@@ -40,6 +41,7 @@ FILE_LIMIT = 50_000_000
 PHOTO_LIMIT = 10_000_000
 """Bytes that may be shown as a picture."""
 
+_REMEMBERED = 1_000
 _PICTURES = frozenset({"image/jpeg", "image/png"})
 
 ReadFile = Callable[[OutFile], Awaitable[bytes]]
@@ -87,6 +89,7 @@ class TelegramChat:
         self._pace = Pace(clock)
         self._drafts = Drafts(self.api, self._pace, self._chains, clock)
         self._read_file = read_file
+        self._replaced: OrderedDict[OutboxId, None] = OrderedDict()
 
     @property
     def platform(self) -> Platform:
@@ -128,17 +131,18 @@ class TelegramChat:
         if item.only_for is not None and not is_private(chat_of(item.thread)):
             return await self._send_privately(item, item.only_for)
         try:
-            return await self._send(item.thread, item.content, item.draft)
+            return await self._send(item.thread, item.content, item)
         except Refusal as error:
             # The allow-list names the group by its old id, so only an answer may follow it.
             if error.moved_to is None or item.proactive:
                 raise
             moved = ThreadRef(channel(error.moved_to))
-            return await self._send(moved, item.content, None)
+            return await self._send(moved, item.content)
 
     async def find(self, item: OutboxItem) -> MessageId | None:
         """An edit can be made again; of a new message Telegram cannot tell whether it is there."""
-        if item.draft is not None and item.draft.isdecimal():
+        edits = item.draft is not None and item.draft.isdecimal()
+        if edits and item.id not in self._replaced:
             return None
         raise Permanent("Telegram does not let a bot look for its own messages")
 
@@ -197,7 +201,7 @@ class TelegramChat:
         """
         there = await self.direct(who)
         try:
-            return await self._send(there, item.content, None)
+            return await self._send(there, item.content)
         except Refusal as error:
             if not error.unreachable:
                 raise
@@ -206,24 +210,33 @@ class TelegramChat:
             f"I answer that in private and cannot write to you yet: open a chat with {name}, press "
             "Start, and ask again."
         )
-        return await self._send(item.thread, pointer, None)
+        return await self._send(item.thread, pointer)
 
     async def _send(
-        self, thread: ThreadRef, content: Content, draft: MessageId | None
+        self, thread: ThreadRef, content: Content, item: OutboxItem | None = None
     ) -> MessageId:
+        """Send it, or make the item's draft it."""
         place = message.place(thread)
         chat = int(place["chat_id"])
         wait = self._pace.wait(chat)
         if wait > 0:
             raise Retryable("the chat has had its share of this minute", after=wait)
         try:
-            if draft is not None and await self._drafts.finish(thread, draft, content):
-                return draft
+            if item is not None and item.draft is not None:
+                if await self._drafts.finish(thread, item.draft, content):
+                    return item.draft
+                self._note_replaced(item.id)
             return await self._post(thread, content, place)
         except Retryable as error:
             if error.after:
                 self._pace.ban(chat, error.after)
             raise
+
+    def _note_replaced(self, item: OutboxId) -> None:
+        """Remember that the message to be edited is gone: what is sent for it is a new one."""
+        self._replaced[item] = None
+        if len(self._replaced) > _REMEMBERED:
+            self._replaced.popitem(last=False)
 
     async def _post(self, thread: ThreadRef, content: Content, place: message.Fields) -> MessageId:
         try:
@@ -257,7 +270,9 @@ class TelegramChat:
             return await self._upload(file, fields, as_picture=False)  # too long or too narrow
 
     async def _upload(self, file: OutFile, fields: message.Fields, *, as_picture: bool) -> Any:
-        if self._read_file is None or file.size > FILE_LIMIT:
+        if self._read_file is None:
+            raise Permanent("there is no store that the file could be read from")
+        if file.size > FILE_LIMIT:
             raise Permanent(f"the file has {file.size} bytes, and a bot may send {FILE_LIMIT}")
         return await self.api.upload(
             "sendPhoto" if as_picture else "sendDocument",

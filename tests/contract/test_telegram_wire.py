@@ -347,6 +347,18 @@ async def test_a_message_that_cannot_be_edited_any_more_is_sent_anew(
     assert str(only(telegram).id) == number
 
 
+async def test_what_stands_for_a_message_that_is_gone_is_sent_once_more_and_not_for_ever(
+    telegram: FakeTelegram, chat: TelegramChat, clock: ManualClock
+) -> None:
+    row = item(clock, thread=OPS, draft=MessageId("4242"))
+    assert await chat.find(row) is None
+    telegram.faults = [Fault("lost_answer", "sendMessage")]
+    with pytest.raises(Ambiguous):
+        await chat.send(row)
+    with pytest.raises(Permanent, match="look for its own"):
+        await chat.find(row)
+
+
 async def test_where_previews_are_refused_an_answer_grows_by_edits(
     telegram: FakeTelegram, chat: TelegramChat, clock: ManualClock
 ) -> None:

@@ -388,7 +388,7 @@ def test_the_examples_in_the_first_file_work_once_their_sign_is_taken_away(home:
     settings = load(home, "\n".join(re.sub(r"^#(?=[\[a-z])", "", line) for line in lines))
     assert [m.name for m in settings.team.members] == ["You", "Ana"]
     assert set(settings.models) == {"fast", "local"}
-    assert len(settings.team.channels) == 3
+    assert len(settings.team.channels) == 4
 
 
 def test_where_the_file_would_be_written(home: Path) -> None:

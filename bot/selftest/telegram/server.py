@@ -117,7 +117,7 @@ class FakeTelegram:
         app.router.add_get("/file/bot{token}/{path:.*}", self._give)
         app.router.add_get("/_/{what}", self._tell)
         app.router.add_post("/_/{what}", self._take)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
