@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from runtime.model.messages import Button
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
@@ -12,12 +10,10 @@ class Section:
     Attributes:
         title: its heading, plain text.
         text: CommonMark.
-        buttons: under the text, in order; a press of one comes from no message.
     """
 
     title: str
     text: str
-    buttons: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

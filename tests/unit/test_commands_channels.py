@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from runtime.errors import Permanent, Retryable
-from runtime.forms import SCHEDULE_CREATE
-from runtime.ids import Platform
+from runtime.forms import REMINDER_SNOOZE, SCHEDULE_CREATE
+from runtime.ids import MessageId, Platform
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import (
+    ButtonPress,
     ChannelChange,
     ChannelChanged,
     Command,
@@ -154,6 +155,17 @@ async def test_a_command_without_its_words_opens_a_form(bench: CommandBench) -> 
     [(form, trigger, thread, reply_url)] = full(bench).forms
     assert form.action == SCHEDULE_CREATE
     assert (trigger, thread, reply_url) == ("t1", OPS, "https://hooks/1")
+
+
+async def test_a_button_that_asks_for_a_time_opens_a_form_with_its_value(
+    bench: CommandBench,
+) -> None:
+    press = ButtonPress(
+        action=REMINDER_SNOOZE, value="7:until", message_id=MessageId("m1"), trigger="t1"
+    )
+    assert await bench("", body=press) == ""
+    [(form, trigger, *_)] = full(bench).forms
+    assert (form.action, trigger) == (REMINDER_SNOOZE, "t1")
 
 
 @pytest.mark.parametrize("trouble", [Retryable("later"), Permanent("too old")])
