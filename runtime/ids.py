@@ -21,6 +21,7 @@ AgentName = NewType("AgentName", str)
 ModelName = NewType("ModelName", str)
 ToolCallId = NewType("ToolCallId", str)
 FileId = NewType("FileId", str)
+ApprovalId = NewType("ApprovalId", str)
 ReminderId = NewType("ReminderId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -69,6 +70,14 @@ class TimeOrderedIds:
         self._used = end = used + 13
         middle = _PAIRS[low << 4 | _FOUR_BITS[self._random[used]]]
         return self._beginning + middle + self._random[used + 1 : end]
+
+
+def unguessable() -> str:
+    """An identifier of 26 characters and 130 random bits, for what may be done by whoever has it.
+
+    It has no order, and only the work that stores it may ask for one: see `IdSource` otherwise.
+    """
+    return secrets.token_bytes(_LENGTH).translate(_CHARACTERS).decode()
 
 
 def derived(*parts: str) -> str:

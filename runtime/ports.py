@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from runtime.ids import (
     AgentName,
+    ApprovalId,
     ConversationId,
     FileId,
     InboxId,
@@ -25,6 +26,7 @@ from runtime.ids import (
     TurnId,
 )
 from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.approval import Approval, ApprovalEvent, Card, Vote
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
 from runtime.model.events import ChannelChange, Cursor, Inbound, Received
@@ -688,6 +690,74 @@ class ChannelTrust(Protocol):
         ...
 
 
+class Approvals(Protocol):
+    """Questions to people, bound to what they were shown. Every change is a compare-and-set."""
+
+    async def ask(self, approval: Approval) -> Approval:
+        """Store a question; where the same call of the same turn asked before, that question."""
+        ...
+
+    async def get(self, approval: ApprovalId) -> Approval | None:
+        """The approval, or None."""
+        ...
+
+    async def of_turn(self, turn: TurnId) -> list[Approval]:
+        """The approvals that a turn asked for, oldest first."""
+        ...
+
+    async def open(self, *, limit: int = 50) -> list[Approval]:
+        """Questions that wait for people, oldest first."""
+        ...
+
+    async def vote(
+        self, approval: ApprovalId, vote: Vote, *, digest: str, rows: Sequence[OutboxItem] = ()
+    ) -> Approval:
+        """Note one person's yes; with the last that is needed it is `APPROVED`.
+
+        `digest` is of what the person was shown. `rows` are enqueued in the same transaction.
+        The same person's second yes changes nothing.
+
+        Raises:
+            Conflict: it is not `PENDING`, its time is over, or it is bound to something else.
+        """
+        ...
+
+    async def change(
+        self,
+        approval: ApprovalId,
+        event: ApprovalEvent,
+        *,
+        now: datetime,
+        by: Principal | None = None,
+        note: str = "",
+        rows: Sequence[OutboxItem] = (),
+    ) -> Approval:
+        """Let something happen to it, and enqueue `rows`, in one transaction.
+
+        `BEGIN` is granted once, and before `expires_at` only.
+
+        Raises:
+            Conflict: the event does not apply in the state that it is in.
+        """
+        ...
+
+    async def overdue(self, *, now: datetime, limit: int = 100) -> list[Approval]:
+        """Approvals that wait or were approved, and whose time is over, oldest first."""
+        ...
+
+    async def executing(self) -> list[Approval]:
+        """Approvals that are executing: at a start, what an earlier life left in between."""
+        ...
+
+    async def next_time(self) -> datetime | None:
+        """When the next one's time is over, or None."""
+        ...
+
+    async def note_card(self, approval: ApprovalId, card: Card) -> None:
+        """Remember a message that shows it; a card that is known changes nothing."""
+        ...
+
+
 class Store(Protocol):
     """The database. Each part is a port of its own; some transactions span parts, and say so."""
 
@@ -739,6 +809,11 @@ class Store(Protocol):
     @property
     def people(self) -> People:
         """Who is who over the platforms."""
+        ...
+
+    @property
+    def approvals(self) -> Approvals:
+        """Questions to people."""
         ...
 
     @property

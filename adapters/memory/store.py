@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.store_approvals import MemoryApprovals
 from adapters.memory.store_deadletters import MemoryDeadLetters
 from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
@@ -92,6 +93,7 @@ class MemoryStore:
         self._files = MemoryFiles(clock)
         self._reminders = MemoryReminders(self._outbox)
         self._people = MemoryPeople()
+        self._approvals = MemoryApprovals(self._outbox)
         self._trust = MemoryChannelTrust()
 
     @property
@@ -143,6 +145,11 @@ class MemoryStore:
     def people(self) -> MemoryPeople:
         """Who is who over the platforms."""
         return self._people
+
+    @property
+    def approvals(self) -> MemoryApprovals:
+        """Questions to people."""
+        return self._approvals
 
     @property
     def trust(self) -> MemoryChannelTrust:

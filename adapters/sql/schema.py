@@ -339,3 +339,50 @@ channel_states = sa.Table(
     implicit_returning=False,
 )
 """What platforms told of channels. `change` is empty where the channel is trusted."""
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    _text("id", key=True),
+    _text("turn"),
+    _text("call"),
+    _text("conversation"),
+    _text("agent"),
+    _text("digest"),
+    _text("state"),
+    _maybe("decided"),
+    _text("note"),
+    _moment("created_at"),
+    _moment("expires_at"),
+    _text("body"),
+    sa.UniqueConstraint("turn", "call"),
+    implicit_returning=False,
+)
+"""Questions to people. A call asks once, however often its turn is taken up."""
+
+_partial(
+    "ix_approvals_open",
+    approvals.c.expires_at,
+    where="state = 'pending' OR state = 'approved'",
+)
+_partial("ix_approvals_executing", approvals.c.created_at, where="state = 'executing'")
+
+approval_votes = sa.Table(
+    "approval_votes",
+    metadata,
+    _text("approval", key=True),
+    *_person(key=True),
+    _moment("voted_at"),
+    implicit_returning=False,
+)
+"""Who said yes: one row for each person."""
+
+approval_cards = sa.Table(
+    "approval_cards",
+    metadata,
+    _text("approval", key=True),
+    *_thread(),
+    _text("message", key=True),
+    implicit_returning=False,
+)
+"""Messages that show an approval."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from adapters.sql.approvals import SqlApprovals
 from adapters.sql.conversations import SqlConversations
 from adapters.sql.database import Database
 from adapters.sql.deadletters import SqlDeadLetters
@@ -41,6 +42,7 @@ class SqlStore:
         self._files = SqlFiles(database, clock=clock)
         self._reminders = SqlReminders(database)
         self._people = SqlPeople(database)
+        self._approvals = SqlApprovals(database)
         self._trust = SqlChannelTrust(database)
 
     @property
@@ -92,6 +94,11 @@ class SqlStore:
     def people(self) -> SqlPeople:
         """Who is who over the platforms."""
         return self._people
+
+    @property
+    def approvals(self) -> SqlApprovals:
+        """Questions to people."""
+        return self._approvals
 
     @property
     def trust(self) -> SqlChannelTrust:

@@ -1,0 +1,126 @@
+"""Approvals in memory: the twin of those in a database."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.memory.store_outbox import MemoryOutbox
+from runtime.errors import Conflict
+from runtime.ids import ApprovalId, TurnId
+from runtime.model.address import Principal
+from runtime.model.approval import (
+    Approval,
+    ApprovalEvent,
+    ApprovalState,
+    Card,
+    Vote,
+    after,
+)
+from runtime.model.outbox import OutboxItem
+
+_TIMED = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+
+
+class MemoryApprovals:
+    """`runtime.ports.Approvals` in memory."""
+
+    def __init__(self, outbox: MemoryOutbox) -> None:
+        self._outbox = outbox
+        self._rows: dict[ApprovalId, Approval] = {}
+
+    async def ask(self, approval: Approval) -> Approval:
+        """Store a question: see the port."""
+        asked = next(
+            (
+                row
+                for row in self._rows.values()
+                if (row.turn, row.call) == (approval.turn, approval.call)
+            ),
+            None,
+        )
+        return asked or self._rows.setdefault(approval.id, approval)
+
+    async def get(self, approval: ApprovalId) -> Approval | None:
+        """The approval: see the port."""
+        return self._rows.get(approval)
+
+    async def of_turn(self, turn: TurnId) -> list[Approval]:
+        """The approvals of a turn: see the port."""
+        return [row for row in self._by_age() if row.turn == turn]
+
+    async def open(self, *, limit: int = 50) -> list[Approval]:
+        """Questions that wait for people: see the port."""
+        return [row for row in self._by_age() if row.state is ApprovalState.PENDING][:limit]
+
+    async def vote(
+        self, approval: ApprovalId, vote: Vote, *, digest: str, rows: Sequence[OutboxItem] = ()
+    ) -> Approval:
+        """Note one person's yes: see the port."""
+        row = self._open_to_vote(approval, vote, digest)
+        if all(known.by != vote.by for known in row.votes):
+            votes = (*row.votes, vote)
+            enough = len(votes) >= row.needed
+            state = after(row.state, ApprovalEvent.APPROVE) if enough else row.state
+            by = vote.by if enough else None
+            row = self._rows[approval] = replace(row, votes=votes, state=state, decided_by=by)
+        await self._outbox.enqueue(rows)
+        return row
+
+    async def change(
+        self,
+        approval: ApprovalId,
+        event: ApprovalEvent,
+        *,
+        now: datetime,
+        by: Principal | None = None,
+        note: str = "",
+        rows: Sequence[OutboxItem] = (),
+    ) -> Approval:
+        """Let something happen to it: see the port."""
+        row = self._found(approval)
+        state = after(row.state, event)
+        if event is ApprovalEvent.BEGIN and row.expires_at <= now:
+            raise Conflict("the approval's time is over")
+        row = self._rows[approval] = replace(
+            row, state=state, decided_by=by or row.decided_by, note=note or row.note
+        )
+        await self._outbox.enqueue(rows)
+        return row
+
+    async def overdue(self, *, now: datetime, limit: int = 100) -> list[Approval]:
+        """Approvals whose time is over: see the port."""
+        late = [row for row in self._rows.values() if row.state in _TIMED and row.expires_at <= now]
+        return sorted(late, key=lambda row: row.expires_at)[:limit]
+
+    async def executing(self) -> list[Approval]:
+        """Approvals that are executing: see the port."""
+        return [row for row in self._by_age() if row.state is ApprovalState.EXECUTING]
+
+    async def next_time(self) -> datetime | None:
+        """When the next one's time is over: see the port."""
+        times = (row.expires_at for row in self._rows.values() if row.state in _TIMED)
+        return min(times, default=None)
+
+    async def note_card(self, approval: ApprovalId, card: Card) -> None:
+        """Remember a message that shows it: see the port."""
+        row = self._found(approval)
+        if card not in row.cards:
+            self._rows[approval] = replace(row, cards=(*row.cards, card))
+
+    def _open_to_vote(self, approval: ApprovalId, vote: Vote, digest: str) -> Approval:
+        row = self._found(approval)
+        if row.state is not ApprovalState.PENDING:
+            raise Conflict(f"the approval is {row.state}")
+        if row.digest != digest:
+            raise Conflict("the approval is bound to something else")
+        if row.expires_at <= vote.at:
+            raise Conflict("the approval's time is over")
+        return row
+
+    def _found(self, approval: ApprovalId) -> Approval:
+        if approval not in self._rows:
+            raise Conflict("there is no such approval")
+        return self._rows[approval]
+
+    def _by_age(self) -> list[Approval]:
+        return sorted(self._rows.values(), key=lambda row: (row.created_at, row.id))

@@ -1,0 +1,370 @@
+"""Approvals: `runtime.ports.Approvals`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql import sending
+from adapters.sql.codec import decoder, encode, maybe_moment, micros, moment
+from adapters.sql.constants import word
+from adapters.sql.database import Database
+from adapters.sql.schema import approval_cards, approval_votes, approvals
+from adapters.sql.threads import thread_of, thread_values
+from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
+from adapters.sql.upsert import insert
+from runtime.errors import Conflict
+from runtime.ids import (
+    AgentName,
+    ApprovalId,
+    ConversationId,
+    MessageId,
+    Platform,
+    ToolCallId,
+    TurnId,
+)
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.approval import (
+    Approval,
+    ApprovalEvent,
+    ApprovalState,
+    Card,
+    Frozen,
+    Vote,
+    after,
+    may_follow,
+)
+from runtime.model.outbox import OutboxItem
+from runtime.model.tools import Risk
+
+_PENDING = word(ApprovalState.PENDING)
+_APPROVED = word(ApprovalState.APPROVED)
+_EXECUTING = word(ApprovalState.EXECUTING)
+
+_COLUMNS = tuple(approvals.c)
+_ASK = insert(approvals).values({column.name: bindparam(column.name) for column in approvals.c})
+_ASK = _ASK.on_conflict_do_nothing()
+_BY_CALL = sa.select(*_COLUMNS).where(
+    approvals.c.turn == bindparam("turn"), approvals.c.call == bindparam("call")
+)
+_BY_ID = sa.select(*_COLUMNS).where(approvals.c.id == bindparam("this"))
+_LOCK = sa.select(approvals.c.id).where(approvals.c.id == bindparam("this")).with_for_update()
+_OF_TURN = (
+    sa.select(*_COLUMNS)
+    .where(approvals.c.turn == bindparam("turn"))
+    .order_by(approvals.c.created_at, approvals.c.id)
+)
+_OPEN = (
+    sa.select(*_COLUMNS)
+    .where(approvals.c.state == _PENDING)
+    .order_by(approvals.c.created_at, approvals.c.id)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+_STARTED = (
+    sa.select(*_COLUMNS)
+    .where(approvals.c.state == _EXECUTING)
+    .order_by(approvals.c.created_at, approvals.c.id)
+)
+_TIMED = sa.or_(approvals.c.state == _PENDING, approvals.c.state == _APPROVED)
+_OVERDUE = (
+    sa.select(*_COLUMNS)
+    .where(_TIMED, approvals.c.expires_at <= bindparam("now", type_=sa.BigInteger))
+    .order_by(approvals.c.expires_at)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+_NEXT_TIME = sa.select(sa.func.min(approvals.c.expires_at)).where(_TIMED)
+_VOTE = insert(approval_votes).values(
+    {column.name: bindparam(column.name) for column in approval_votes.c}
+)
+_VOTE = _VOTE.on_conflict_do_nothing()
+_VOTES = (
+    sa.select(
+        approval_votes.c.platform,
+        approval_votes.c.workspace,
+        approval_votes.c.user,
+        approval_votes.c.voted_at,
+    )
+    .where(approval_votes.c.approval == bindparam("this"))
+    .order_by(approval_votes.c.voted_at, approval_votes.c.platform, approval_votes.c.user)
+)
+_CARD = insert(approval_cards).values(
+    {column.name: bindparam(column.name) for column in approval_cards.c}
+)
+_CARD = _CARD.on_conflict_do_nothing()
+_CARDS = (
+    sa.select(
+        approval_cards.c.platform,
+        approval_cards.c.workspace,
+        approval_cards.c.channel,
+        approval_cards.c.root,
+        approval_cards.c.message,
+    )
+    .where(approval_cards.c.approval == bindparam("this"))
+    .order_by(approval_cards.c.platform, approval_cards.c.channel, approval_cards.c.message)
+)
+
+
+def _open_to_vote() -> sa.Update:
+    """Grants the approval, if it is still the question that was answered, and in time."""
+    return (
+        sa.update(approvals)
+        .where(
+            approvals.c.id == bindparam("this"),
+            approvals.c.state == _PENDING,
+            approvals.c.digest == bindparam("shown"),
+            approvals.c.expires_at > bindparam("now", type_=sa.BigInteger),
+        )
+        .values(state=bindparam("becomes"), decided=bindparam("by"))
+    )
+
+
+_GRANT = _open_to_vote()
+
+
+def _changing(event: ApprovalEvent) -> sa.Update:
+    """Lets the event happen, if the state is one in which it applies."""
+    applies = approvals.c.state.in_([word(state) for state in may_follow(event)])
+    where = [approvals.c.id == bindparam("this"), applies]
+    if event is ApprovalEvent.BEGIN:
+        where.append(approvals.c.expires_at > bindparam("now", type_=sa.BigInteger))
+    return (
+        sa.update(approvals)
+        .where(*where)
+        .values(
+            state=bindparam("becomes"),
+            decided=sa.func.coalesce(bindparam("by", type_=sa.Text), approvals.c.decided),
+            note=sa.func.coalesce(bindparam("why", type_=sa.Text), approvals.c.note),
+        )
+    )
+
+
+_CHANGES = {event: _changing(event) for event in ApprovalEvent}
+
+
+class _Question(msgspec.Struct, kw_only=True):
+    """What was asked. It never changes."""
+
+    frozen: Frozen
+    risk: Risk
+    reason: str
+    requester: Principal
+    thread: ThreadRef | None
+    needed: int
+
+
+_question = decoder(_Question)
+_principal = decoder(Principal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The rows of one approval."""
+
+    row: Row
+    votes: Sequence[Row]
+    cards: Sequence[Row]
+
+
+class SqlApprovals:
+    """Approvals in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ask(self, approval: Approval) -> Approval:
+        """Store a question: see the port."""
+
+        def work(transaction: Transaction) -> _Whole | None:
+            transaction.run(_ASK, _row(approval))
+            call: Params = {"turn": approval.turn, "call": approval.call}
+            return _whole(transaction, _BY_CALL, call)
+
+        return _existing(await self._database.write(work))
+
+    async def get(self, approval: ApprovalId) -> Approval | None:
+        """The approval: see the port."""
+        found = await self._database.read(lambda t: _whole(t, _BY_ID, {"this": approval}))
+        return None if found is None else _approval(found)
+
+    async def of_turn(self, turn: TurnId) -> list[Approval]:
+        """The approvals of a turn: see the port."""
+        return await self._all(_OF_TURN, {"turn": turn})
+
+    async def open(self, *, limit: int = 50) -> list[Approval]:
+        """Questions that wait for people: see the port."""
+        return await self._all(_OPEN, {"limit": limit})
+
+    async def vote(
+        self, approval: ApprovalId, vote: Vote, *, digest: str, rows: Sequence[OutboxItem] = ()
+    ) -> Approval:
+        """Note one person's yes: see the port."""
+        cast: dict[str, Value] = {
+            "approval": approval,
+            "platform": vote.by.platform,
+            "workspace": vote.by.workspace,
+            "user": vote.by.user,
+            "voted_at": micros(vote.at),
+        }
+
+        def work(transaction: Transaction) -> Approval:
+            transaction.lock(_LOCK, {"this": approval})
+            before = _existing(_whole(transaction, _BY_ID, {"this": approval}))
+            others = [known for known in before.votes if known.by != vote.by]
+            enough = len(others) + 1 >= before.needed
+            state = after(before.state, ApprovalEvent.APPROVE) if enough else before.state
+            grant: dict[str, Value] = {
+                "this": approval,
+                "shown": digest,
+                "now": micros(vote.at),
+                "becomes": state.value,
+                "by": encode(vote.by) if enough else None,
+            }
+            if not transaction.run(_GRANT, grant):
+                raise Conflict(_why_not(before, digest))
+            transaction.run(_VOTE, cast)
+            sending.enqueue(transaction, rows)
+            return _existing(_whole(transaction, _BY_ID, {"this": approval}))
+
+        return await self._database.write(work)
+
+    async def change(
+        self,
+        approval: ApprovalId,
+        event: ApprovalEvent,
+        *,
+        now: datetime,
+        by: Principal | None = None,
+        note: str = "",
+        rows: Sequence[OutboxItem] = (),
+    ) -> Approval:
+        """Let something happen to it: see the port."""
+
+        def work(transaction: Transaction) -> Approval:
+            transaction.lock(_LOCK, {"this": approval})
+            before = _existing(_whole(transaction, _BY_ID, {"this": approval}))
+            change: dict[str, Value] = {
+                "this": approval,
+                "becomes": after(before.state, event).value,
+                "by": encode(by) if by else None,
+                "why": note or None,
+            }
+            if event is ApprovalEvent.BEGIN:
+                change["now"] = micros(now)
+            if not transaction.run(_CHANGES[event], change):
+                raise Conflict("the approval's time is over")
+            sending.enqueue(transaction, rows)
+            return _existing(_whole(transaction, _BY_ID, {"this": approval}))
+
+        return await self._database.write(work)
+
+    async def overdue(self, *, now: datetime, limit: int = 100) -> list[Approval]:
+        """Approvals whose time is over: see the port."""
+        return await self._all(_OVERDUE, {"now": micros(now), "limit": limit})
+
+    async def executing(self) -> list[Approval]:
+        """Approvals that are executing: see the port."""
+        return await self._all(_STARTED, {})
+
+    async def next_time(self) -> datetime | None:
+        """When the next one's time is over: see the port."""
+        row = await self._database.read(lambda t: t.one(_NEXT_TIME))
+        return None if row is None else maybe_moment(row[0])
+
+    async def note_card(self, approval: ApprovalId, card: Card) -> None:
+        """Remember a message that shows it: see the port."""
+        noted: dict[str, Value] = {
+            "approval": approval,
+            **thread_values(card.thread),
+            "message": card.message,
+        }
+        await self._database.write(lambda t: t.run(_CARD, noted))
+
+    async def _all(self, statement: Statement, params: Params) -> list[Approval]:
+        def work(transaction: Transaction) -> list[_Whole]:
+            return [_with_rest(transaction, row) for row in transaction.all(statement, params)]
+
+        return [_approval(whole) for whole in await self._database.scan(work)]
+
+
+def _why_not(before: Approval, digest: str) -> str:
+    if before.state is not ApprovalState.PENDING:
+        return f"the approval is {before.state}"
+    if before.digest != digest:
+        return "the approval is bound to something else"
+    return "the approval's time is over"
+
+
+def _whole(transaction: Transaction, statement: Statement, params: Params) -> _Whole | None:
+    row = transaction.one(statement, params)
+    return None if row is None else _with_rest(transaction, row)
+
+
+def _with_rest(transaction: Transaction, row: Row) -> _Whole:
+    this = {"this": row[0]}
+    return _Whole(row, transaction.all(_VOTES, this), transaction.all(_CARDS, this))
+
+
+def _existing(whole: _Whole | None) -> Approval:
+    if whole is None:
+        raise Conflict("there is no such approval")
+    return _approval(whole)
+
+
+def _row(approval: Approval) -> dict[str, Value]:
+    question = _Question(
+        frozen=approval.frozen,
+        risk=approval.risk,
+        reason=approval.reason,
+        requester=approval.requester,
+        thread=approval.thread,
+        needed=approval.needed,
+    )
+    return {
+        "id": approval.id,
+        "turn": approval.turn,
+        "call": approval.call,
+        "conversation": approval.conversation,
+        "agent": approval.agent,
+        "digest": approval.digest,
+        "state": approval.state.value,
+        "decided": encode(approval.decided_by) if approval.decided_by else None,
+        "note": approval.note,
+        "created_at": micros(approval.created_at),
+        "expires_at": micros(approval.expires_at),
+        "body": encode(question),
+    }
+
+
+def _approval(whole: _Whole) -> Approval:
+    this, turn, call, talk, agent, digest, state, decided, note, created, expires, body = whole.row
+    question = _question(body)
+    return Approval(
+        id=ApprovalId(this),
+        frozen=question.frozen,
+        digest=digest,
+        risk=question.risk,
+        reason=question.reason,
+        turn=TurnId(turn),
+        call=ToolCallId(call),
+        conversation=ConversationId(talk),
+        agent=AgentName(agent),
+        requester=question.requester,
+        thread=question.thread,
+        needed=question.needed,
+        votes=tuple(
+            Vote(by=Principal(Platform(platform), workspace, user), at=moment(at))
+            for platform, workspace, user, at in whole.votes
+        ),
+        state=ApprovalState(state),
+        decided_by=_principal(decided) if decided else None,
+        note=note,
+        created_at=moment(created),
+        expires_at=moment(expires),
+        cards=tuple(
+            Card(thread=thread_of(*address), message=MessageId(message))
+            for *address, message in whole.cards
+        ),
+    )

@@ -1,0 +1,203 @@
+"""Approvals: a person's yes to exactly these bytes, once, in time.
+
+What was shown is what runs: an approval is bound to the digest of everything that decides what
+will happen, and each of its steps is one compare-and-set on its state. No step leads back from
+an ended approval, and none from `EXECUTING` to `APPROVED`: what may have happened is asked about,
+never done again by itself.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from runtime.errors import Conflict
+from runtime.ids import AgentName, ApprovalId, ConversationId, MessageId, ToolCallId, TurnId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.tools import Risk
+
+
+class ApprovalState(StrEnum):
+    """Where an approval is."""
+
+    PENDING = "pending"
+    """Waits for people; for two-person approvals perhaps for the second one."""
+    APPROVED = "approved"
+    """Enough people said yes; it may run once."""
+    DENIED = "denied"
+    EXPIRED = "expired"
+    """Nobody decided in time, which is a no."""
+    CANCELLED = "cancelled"
+    """What asked for it was stopped, or its words were edited into another approval."""
+    EXECUTING = "executing"
+    """It was about to run, or runs."""
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It was executing when the process died: a person looks and says what became of it."""
+
+
+class ApprovalEvent(StrEnum):
+    """What can happen to an approval."""
+
+    APPROVE = "approve"
+    """The last yes that was needed."""
+    DENY = "deny"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+    BEGIN = "begin"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    LOSE = "lose"
+    """The process that ran it died."""
+
+
+_NEXT: dict[tuple[ApprovalState, ApprovalEvent], ApprovalState] = {
+    (ApprovalState.PENDING, ApprovalEvent.APPROVE): ApprovalState.APPROVED,
+    (ApprovalState.PENDING, ApprovalEvent.DENY): ApprovalState.DENIED,
+    (ApprovalState.PENDING, ApprovalEvent.EXPIRE): ApprovalState.EXPIRED,
+    (ApprovalState.PENDING, ApprovalEvent.CANCEL): ApprovalState.CANCELLED,
+    # A yes grows old too: what was approved and did not run in time does not run.
+    (ApprovalState.APPROVED, ApprovalEvent.EXPIRE): ApprovalState.EXPIRED,
+    (ApprovalState.APPROVED, ApprovalEvent.CANCEL): ApprovalState.CANCELLED,
+    (ApprovalState.APPROVED, ApprovalEvent.BEGIN): ApprovalState.EXECUTING,
+    (ApprovalState.EXECUTING, ApprovalEvent.SUCCEED): ApprovalState.DONE,
+    (ApprovalState.EXECUTING, ApprovalEvent.FAIL): ApprovalState.FAILED,
+    (ApprovalState.EXECUTING, ApprovalEvent.LOSE): ApprovalState.UNKNOWN,
+    # A person who looked says what became of it.
+    (ApprovalState.UNKNOWN, ApprovalEvent.SUCCEED): ApprovalState.DONE,
+    (ApprovalState.UNKNOWN, ApprovalEvent.FAIL): ApprovalState.FAILED,
+}
+
+
+def after(state: ApprovalState, event: ApprovalEvent) -> ApprovalState:
+    """The state after the event.
+
+    Raises:
+        Conflict: the event does not apply in that state.
+    """
+    try:
+        return _NEXT[state, event]
+    except KeyError:
+        raise Conflict(f"the approval is {state}, so it cannot {event}") from None
+
+
+def may_follow(event: ApprovalEvent) -> tuple[ApprovalState, ...]:
+    """The states in which the event applies."""
+    return tuple(state for state, what in _NEXT if what is event)
+
+
+def is_final(state: ApprovalState) -> bool:
+    """Whether nothing more will happen to an approval in this state."""
+    return not any(before is state for before, _ in _NEXT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """Exactly what will run. It never changes; another wish is another approval.
+
+    Attributes:
+        tool: the tool's name.
+        schema: the digest of the tool's declaration, so that a tool that changed is another one.
+        arguments: the arguments as canonical JSON: the bytes that will be handed over.
+        folder: the working folder, or empty where it has none.
+        variables: the names of the environment variables that it will see.
+        sandbox: the sandbox tier that it will run in, or empty where it is our own code.
+        files: for each file that it will use, its path and the digest of its bytes.
+    """
+
+    tool: str
+    schema: str
+    arguments: str
+    folder: str = ""
+    variables: tuple[str, ...] = ()
+    sandbox: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 over all of it, in hexadecimal; fields cannot run into each other."""
+        whole = [
+            "nightdesk approval 1",
+            self.tool,
+            self.schema,
+            self.arguments,
+            self.folder,
+            list(self.variables),
+            self.sandbox,
+            [list(file) for file in self.files],
+        ]
+        return hashlib.sha256(json.dumps(whole, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One person's yes.
+
+    Attributes:
+        by: who, as the configuration names them: one person is one vote, whatever the account.
+        at: when.
+    """
+
+    by: Principal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A message that shows the approval, to be brought up to date when that changes.
+
+    Attributes:
+        thread: where it is.
+        message: its id.
+    """
+
+    thread: ThreadRef
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A question to people, and what became of it.
+
+    Attributes:
+        id: drawn by chance, 128 bits and more: whoever knows it has seen a card.
+        frozen: exactly what will run.
+        digest: of `frozen`, as it was when the question was asked.
+        risk: the tool's risk.
+        reason: why it has to be asked, in words: the rule.
+        turn: the turn that asks.
+        call: the call that waits.
+        conversation: the conversation of the turn.
+        agent: the agent that asks.
+        requester: the person that the agent acts for.
+        thread: where that person wrote; None for a run, which nobody is waiting for.
+        needed: how many people must say yes; two exclude the requester.
+        votes: who said yes so far.
+        state: where it is.
+        decided_by: who ended the question, or None.
+        note: the reason of a no, or how it ended, in words.
+        created_at: when it was asked.
+        expires_at: when it becomes a no.
+        cards: the messages that show it.
+    """
+
+    id: ApprovalId
+    frozen: Frozen
+    digest: str
+    risk: Risk
+    reason: str
+    turn: TurnId
+    call: ToolCallId
+    conversation: ConversationId
+    agent: AgentName
+    requester: Principal
+    thread: ThreadRef | None
+    needed: int = 1
+    votes: tuple[Vote, ...] = ()
+    state: ApprovalState = ApprovalState.PENDING
+    decided_by: Principal | None = None
+    note: str = ""
+    created_at: datetime
+    expires_at: datetime
+    cards: tuple[Card, ...] = ()

@@ -1,0 +1,252 @@
+"""The promises of `runtime.ports.Approvals`, on every implementation."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from runtime.errors import Conflict
+from runtime.ids import (
+    ApprovalId,
+    ConversationId,
+    MessageId,
+    Platform,
+    ToolCallId,
+    TurnId,
+    unguessable,
+)
+from runtime.model.address import Principal
+from runtime.model.approval import (
+    Approval,
+    ApprovalEvent,
+    ApprovalState,
+    Card,
+    Frozen,
+    Vote,
+    may_follow,
+)
+from runtime.model.outbox import OutboxState
+from runtime.model.tools import Risk
+from runtime.ports import Store
+from tests.support.clock import ManualClock
+from tests.support.stores import ADA, DESK, THREAD, Opener, Rows
+
+HOUR = timedelta(hours=1)
+BOB = Principal(Platform("slack"), "T1", "U2")
+FROZEN = Frozen(tool="git.push", schema="s1", arguments='{"branch":"main"}', files=(("a", "f00"),))
+EVENTS = [event for event in ApprovalEvent if event is not ApprovalEvent.APPROVE]
+
+
+def question(clock: ManualClock, name: str = "a", *, needed: int = 1) -> Approval:
+    return Approval(
+        id=ApprovalId(f"approval-{name}"),
+        frozen=FROZEN,
+        digest=FROZEN.digest(),
+        risk=Risk.EXTERNAL,
+        reason="team rule 3",
+        turn=TurnId("turn"),
+        call=ToolCallId(f"call-{name}"),
+        conversation=ConversationId("talk"),
+        agent=DESK,
+        requester=ADA,
+        thread=THREAD,
+        needed=needed,
+        created_at=clock.now(),
+        expires_at=clock.now() + HOUR,
+    )
+
+
+async def yes(
+    store: Store, clock: ManualClock, who: Principal = ADA, *, digest: str = FROZEN.digest()
+) -> Approval:
+    vote = Vote(by=who, at=clock.now())
+    return await store.approvals.vote(ApprovalId("approval-a"), vote, digest=digest)
+
+
+async def brought_to(store: Store, clock: ManualClock, state: ApprovalState) -> Approval:
+    """The approval in that state, by the shortest way."""
+    approval = await store.approvals.ask(question(clock))
+    ways: dict[ApprovalState, list[ApprovalEvent]] = {
+        ApprovalState.PENDING: [],
+        ApprovalState.DENIED: [ApprovalEvent.DENY],
+        ApprovalState.EXPIRED: [ApprovalEvent.EXPIRE],
+        ApprovalState.CANCELLED: [ApprovalEvent.CANCEL],
+        ApprovalState.APPROVED: [ApprovalEvent.APPROVE],
+        ApprovalState.EXECUTING: [ApprovalEvent.APPROVE, ApprovalEvent.BEGIN],
+        ApprovalState.DONE: [ApprovalEvent.APPROVE, ApprovalEvent.BEGIN, ApprovalEvent.SUCCEED],
+        ApprovalState.FAILED: [ApprovalEvent.APPROVE, ApprovalEvent.BEGIN, ApprovalEvent.FAIL],
+        ApprovalState.UNKNOWN: [ApprovalEvent.APPROVE, ApprovalEvent.BEGIN, ApprovalEvent.LOSE],
+    }
+    for event in ways[state]:
+        if event is ApprovalEvent.APPROVE:
+            approval = await yes(store, clock)
+        else:
+            approval = await store.approvals.change(approval.id, event, now=clock.now())
+    assert approval.state is state
+    return approval
+
+
+async def test_a_question_is_there_after_a_restart(open_again: Opener, clock: ManualClock) -> None:
+    async with open_again() as store:
+        asked = await store.approvals.ask(question(clock))
+    assert asked == question(clock)
+    async with open_again() as store:
+        assert await store.approvals.get(asked.id) == asked
+        assert await store.approvals.of_turn(TurnId("turn")) == [asked]
+        assert await store.approvals.open() == [asked]
+        assert await store.approvals.get(ApprovalId("none")) is None
+
+
+async def test_a_call_asks_once(store: Store, clock: ManualClock) -> None:
+    first = await store.approvals.ask(question(clock))
+    again = replace(question(clock), id=ApprovalId("another"))
+
+    assert await store.approvals.ask(again) == first
+    assert await store.approvals.open() == [first]
+
+
+async def test_a_yes_to_what_was_shown_is_granted_once(
+    store: Store, clock: ManualClock, rows: Rows
+) -> None:
+    await store.approvals.ask(question(clock))
+    votes = [Vote(by=who, at=clock.now()) for who in (ADA, BOB, ADA, BOB)]
+
+    results = await asyncio.gather(
+        *(
+            store.approvals.vote(
+                ApprovalId("approval-a"), vote, digest=FROZEN.digest(), rows=[rows.item()]
+            )
+            for vote in votes
+        ),
+        return_exceptions=True,
+    )
+
+    granted = [result for result in results if isinstance(result, Approval)]
+    assert len(granted) == 1
+    assert all(isinstance(r, Conflict) for r in results if not isinstance(r, Approval))
+    assert granted[0].state is ApprovalState.APPROVED
+    assert len(granted[0].votes) == 1
+    assert granted[0].decided_by == granted[0].votes[0].by
+    assert await store.outbox.count(OutboxState.PENDING) == 1
+
+
+async def test_a_yes_to_something_else_is_refused(store: Store, clock: ManualClock) -> None:
+    await store.approvals.ask(question(clock))
+    other = replace(FROZEN, arguments='{"branch": "main"}').digest()
+    with pytest.raises(Conflict, match="something else"):
+        await yes(store, clock, digest=other)
+    found = await store.approvals.get(ApprovalId("approval-a"))
+    assert found == question(clock)
+
+
+async def test_a_yes_that_comes_too_late_is_refused(store: Store, clock: ManualClock) -> None:
+    await store.approvals.ask(question(clock))
+    await clock.advance(HOUR)
+    with pytest.raises(Conflict, match="time is over"):
+        await yes(store, clock)
+
+
+async def test_two_people_are_two_people(store: Store, clock: ManualClock) -> None:
+    await store.approvals.ask(question(clock, needed=2))
+
+    for _ in range(2):
+        assert (await yes(store, clock)).state is ApprovalState.PENDING
+    granted = await yes(store, clock, BOB)
+
+    assert granted.state is ApprovalState.APPROVED
+    assert {vote.by for vote in granted.votes} == {ADA, BOB}
+
+
+@pytest.mark.parametrize("state", list(ApprovalState))
+async def test_only_what_the_model_allows_happens(
+    store: Store, clock: ManualClock, rows: Rows, state: ApprovalState
+) -> None:
+    approval = await brought_to(store, clock, state)
+    before = await store.outbox.count(OutboxState.PENDING)
+
+    refused = [event for event in EVENTS if state not in may_follow(event)]
+    for event in refused:
+        with pytest.raises(Conflict):
+            await store.approvals.change(approval.id, event, now=clock.now(), rows=[rows.item()])
+    if state is not ApprovalState.PENDING:
+        with pytest.raises(Conflict):
+            await yes(store, clock, BOB)
+
+    assert await store.approvals.get(approval.id) == approval
+    assert await store.outbox.count(OutboxState.PENDING) == before
+
+
+async def test_it_runs_once(store: Store, clock: ManualClock) -> None:
+    approval = await brought_to(store, clock, ApprovalState.APPROVED)
+
+    begun = await asyncio.gather(
+        *(
+            store.approvals.change(approval.id, ApprovalEvent.BEGIN, now=clock.now())
+            for _ in range(5)
+        ),
+        return_exceptions=True,
+    )
+
+    assert sum(isinstance(one, Approval) for one in begun) == 1
+    (executing,) = await store.approvals.executing()
+    assert executing.id == approval.id
+
+
+async def test_a_yes_grows_old(store: Store, clock: ManualClock) -> None:
+    approval = await brought_to(store, clock, ApprovalState.APPROVED)
+    assert await store.approvals.next_time() == approval.expires_at
+    await clock.advance(HOUR)
+
+    with pytest.raises(Conflict, match="time is over"):
+        await store.approvals.change(approval.id, ApprovalEvent.BEGIN, now=clock.now())
+    assert [late.id for late in await store.approvals.overdue(now=clock.now())] == [approval.id]
+    await store.approvals.change(approval.id, ApprovalEvent.EXPIRE, now=clock.now())
+    assert await store.approvals.overdue(now=clock.now()) == []
+    assert await store.approvals.next_time() is None
+
+
+async def test_a_no_says_who_and_why(store: Store, clock: ManualClock) -> None:
+    await store.approvals.ask(question(clock))
+    denied = await store.approvals.change(
+        ApprovalId("approval-a"), ApprovalEvent.DENY, now=clock.now(), by=BOB, note="not on Friday"
+    )
+
+    assert (denied.state, denied.decided_by, denied.note) == (
+        ApprovalState.DENIED,
+        BOB,
+        "not on Friday",
+    )
+    assert await store.approvals.open() == []
+
+
+async def test_cards_are_remembered_once(store: Store, clock: ManualClock) -> None:
+    await store.approvals.ask(question(clock))
+    card = Card(thread=THREAD, message=MessageId("17.1"))
+    for _ in range(2):
+        await store.approvals.note_card(ApprovalId("approval-a"), card)
+
+    found = await store.approvals.get(ApprovalId("approval-a"))
+    assert found is not None
+    assert found.cards == (card,)
+
+
+def test_digests_tell_everything_apart() -> None:
+    variants = [
+        FROZEN,
+        replace(FROZEN, tool="git.pus", schema="hs1"),
+        replace(FROZEN, arguments='{"branch":"main" }'),
+        replace(FROZEN, folder="/w"),
+        replace(FROZEN, variables=("PATH",)),
+        replace(FROZEN, variables=("PA", "TH")),
+        replace(FROZEN, sandbox="none"),
+        replace(FROZEN, files=(("a", "f01"),)),
+        replace(FROZEN, files=()),
+    ]
+    assert len({variant.digest() for variant in variants}) == len(variants)
+
+
+def test_ids_cannot_be_guessed() -> None:
+    ids = {unguessable() for _ in range(1_000)}
+    assert len(ids) == 1_000
+    assert {len(one) for one in ids} == {26}
