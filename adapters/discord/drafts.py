@@ -4,6 +4,7 @@ A draft is known by the mark that it ends with (`render.GROWING`), so that a dra
 died is found and finished like any other.
 """
 
+import hashlib
 import logging
 from collections import OrderedDict
 from typing import TypeVar
@@ -11,6 +12,7 @@ from typing import TypeVar
 from adapters.discord import render, wire
 from adapters.discord.inbound import SUPPRESS_EMBEDS
 from adapters.discord.rest import DiscordRest, Route
+from adapters.discord.threads import Spot
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, Permanent, Retryable
 from runtime.ids import MessageId
@@ -35,6 +37,13 @@ def post_to(channel: str) -> Route:
     return Route("POST", "/channels/{}/messages", (channel,))
 
 
+def reference(spot: Spot) -> dict[str, object]:
+    """What makes a message an answer to the one that it cannot have a thread under."""
+    if not spot.answers:
+        return {}
+    return {"message_reference": {"message_id": spot.answers, "fail_if_not_exists": False}}
+
+
 def edit_of(channel: str, message: str) -> Route:
     """The route of an edited message."""
     return Route("PATCH", "/channels/{}/messages/{}", (channel, message))
@@ -51,13 +60,21 @@ class Drafts:
         self._edited: OrderedDict[str, float] = OrderedDict()
         self._typed: OrderedDict[str, float] = OrderedDict()
 
-    async def begin(self, channel: str, requester: Principal, text: str) -> MessageId | None:
+    async def begin(self, spot: Spot, requester: Principal, text: str) -> MessageId | None:
         """Begin a draft; None where Discord takes none here or now."""
+        channel = spot.channel
         route, shown = post_to(channel), render.growing(text)
         if self._rest.room(route) < _LEAVE_FOR_ANSWERS:
             return None
+        moment = f"{channel} {self._clock.now().isoformat()} {shown}"
+        body = _body(shown, requester)
+        body |= {"nonce": hashlib.sha256(moment.encode()).hexdigest()[:25], "enforce_nonce": True}
+        body |= reference(spot)
         try:
-            made = await self._rest.told(wire.Message, route, _body(shown, requester))
+            try:
+                made = await self._rest.told(wire.Message, route, body)
+            except Ambiguous:  # the nonce finds it, where it was made
+                made = await self._rest.told(wire.Message, route, body)
         except (Retryable, Ambiguous, Permanent) as error:
             log.info("discord.no_draft", extra={"channel": channel, "why": str(error)})
             return None

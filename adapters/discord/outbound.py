@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from adapters.discord import probe, render, replies, wire
 from adapters.discord.commands import Json
-from adapters.discord.drafts import Drafts, edit_of, post_to
+from adapters.discord.drafts import Drafts, edit_of, post_to, reference
 from adapters.discord.faults import (
     MISSING_ACCESS,
     MISSING_PERMISSIONS,
@@ -158,6 +158,8 @@ class DiscordChat:
             # A command can be typed where the bot cannot post; its own reply is good there too.
             if reply is None or refusal.code not in _ELSEWHERE:
                 raise
+            if reply.answers == "answer":  # else the follow-up would fill in the private reply
+                await self._replies.take_back(reply)
             return await self._replies.follow_up(reply, await self._message(item))
         if reply is not None and reply.answers == "answer":
             await self._replies.take_back(reply)
@@ -216,7 +218,7 @@ class DiscordChat:
         except (Retryable, Permanent) as error:
             log.info("discord.no_draft", extra={"why": str(error)})
             return None
-        return await self._drafts.begin(spot.channel, requester, text)
+        return await self._drafts.begin(spot, requester, text)
 
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
         """Show the answer so far, at most every one and a half seconds."""
@@ -295,9 +297,7 @@ class DiscordChat:
         body, uploads = await self._message(item)
         if item.draft is not None and await self._edited(spot, item.draft, body, uploads):
             return item.draft
-        if spot.answers:
-            body["message_reference"] = {"message_id": spot.answers, "fail_if_not_exists": False}
-        body |= {"nonce": nonce(item), "enforce_nonce": True}
+        body |= {"nonce": nonce(item), "enforce_nonce": True} | reference(spot)
         try:
             made = await self.rest.told(wire.Message, post_to(spot.channel), body, uploads=uploads)
         except Refusal as refusal:

@@ -302,6 +302,7 @@ async def test_where_the_bot_cannot_post_its_reply_is_used_for_everybody(
     discord.faults = [Fault("error", POST, status=403, code=50_001)]
     await chat.send(item(clock, reply_url=url))
     assert only(discord).seen_by is None
+    assert discord.messages == [only(discord)]
 
 
 async def test_a_button_under_a_message_is_answered_beside_it(
@@ -536,6 +537,23 @@ async def test_an_answer_grows_and_becomes_the_message(
     [args, *_] = discord.called(POST)
     assert args["allowed_mentions"]["users"] == [ADA]
     assert discord.typing == [thread.root]
+
+
+async def test_a_draft_whose_beginning_broke_is_there_once(
+    discord: FakeDiscord, chat: DiscordChat
+) -> None:
+    discord.faults = [Fault("lost_answer", POST)]
+    draft = await chat.begin_draft(OPS, requester=PERSON, text="It")
+    assert draft == only(discord).id
+
+
+async def test_where_there_is_no_thread_a_draft_answers_the_question(
+    discord: FakeDiscord, chat: DiscordChat, thread: ThreadRef
+) -> None:
+    discord.threads_allowed = False
+    await chat.begin_draft(thread, requester=PERSON, text="It")
+    posted = only(discord)
+    assert posted.reference == {"message_id": thread.root, "fail_if_not_exists": False}
 
 
 async def test_a_draft_that_was_deleted_becomes_a_new_message(

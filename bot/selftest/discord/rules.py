@@ -36,7 +36,7 @@ def breaches(route: str, args: Args) -> Iterator[str]:
         yield from (f"{route}: {why}" for why in _message(args))
     if route == _NONCED:
         nonce = args.get("nonce")
-        if nonce is None and not str(args.get("content", "")).endswith("▌"):
+        if nonce is None:
             yield f"{route}: a message without a nonce can be made twice"
         if nonce is not None and (args.get("enforce_nonce") is not True or len(str(nonce)) > 25):
             yield f"{route}: a nonce has at most 25 characters, and is to be enforced"

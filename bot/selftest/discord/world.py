@@ -271,8 +271,6 @@ class World:
             if one.author == BOT and not one.flags & LOADING and channel in {None, one.channel}
         ]
 
-    # ---- interactions
-
     def acknowledge(self, token: str, answer: Json) -> None:
         """The bot's first answer to an interaction.
 
@@ -307,7 +305,14 @@ class World:
         return asked
 
     def follow_up(self, asked: Asked, args: Json) -> Posted:
-        """One more message to an interaction."""
+        """One more message to an interaction.
+
+        Directly after a deferral it fills in the reply that was put off, whoever may see that.
+        """
+        for posted in self.messages:
+            if posted.id == asked.original and posted.flags & LOADING:
+                self.change(posted, {**args, "flags": 4 | posted.flags & EPHEMERAL})
+                return posted
         made = self._reply(asked, args.get("content") or "", int(args.get("flags") or 0))
         self.change(made, args)
         return made
@@ -324,8 +329,6 @@ class World:
         posted.components = args.get("components", posted.components) or []
         posted.flags = (posted.flags & ~LOADING) | int(args.get("flags") or 0)
         posted.files += args.get("files", [])
-
-    # ---- rules
 
     def enter(self, channel: str, *, write: bool = False) -> Room:
         """The channel, if the bot may be there.
