@@ -196,6 +196,8 @@ class DiscordListener:
 
     async def _find_gateway(self) -> None:
         """Ask where the gateway is, and wait where too many sessions began lately."""
+        if not self._chat.application.id:  # which says what we may hear
+            await self._chat.open()
         found = await self._chat.rest.read(_Gateway, Route("GET", "/gateway/bot"))
         limit = found.session_start_limit
         if limit.remaining <= 0:

@@ -90,13 +90,15 @@ async def listening(
     heartbeat_ms: int = 41_250,
     timeout: float = 60.0,
     flags: int | None = None,
+    opened: bool = True,
     suggest: Callable[[Wanted], Awaitable[str]] = nothing_to_choose,
 ) -> AsyncIterator[Ear]:
     clock, guilds = HurriedClock(), frozenset({GUILD})
     async with FakeDiscord(heartbeat_ms=heartbeat_ms) as discord:
         discord.flags = discord.flags if flags is None else flags
         chat = DiscordChat(TOKEN, clock=clock, places=Places(), base_url=discord.url)
-        await chat.open()
+        if opened:
+            await chat.open()
         inbound = DiscordInbound(chat.places, guilds=guilds, grammar=ApplicationCommands(FORMS))
         listener = DiscordListener(
             TOKEN,
@@ -127,6 +129,12 @@ async def test_it_identifies_with_just_the_intents_that_it_needs() -> None:
         [session] = ear.discord.gateway.sessions
         assert session.intents == 1 | 1 << 9 | 1 << 12 | CONTENT_INTENT
         assert not ear.listener.without_contents
+
+
+async def test_it_asks_what_it_may_hear_where_nobody_could_ask_before() -> None:
+    async with listening(opened=False) as ear:
+        [session] = ear.discord.gateway.sessions
+        assert session.intents & CONTENT_INTENT
 
 
 async def test_it_sends_heartbeats_and_knows_when_the_last_was_answered() -> None:
