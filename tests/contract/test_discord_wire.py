@@ -273,6 +273,15 @@ async def test_a_private_answer_fills_the_reply_that_was_put_off(
     assert all(p.seen_by == ADA for p in discord.visible())
 
 
+async def test_a_reply_that_its_reader_dismissed_is_still_answered_privately(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
+) -> None:
+    row = item(clock, "Only for you.", only_for=PERSON, reply_url=put_off(discord))
+    discord.messages.clear()
+    await chat.send(row)
+    assert only(discord).seen_by == ADA
+
+
 async def test_another_process_does_not_overwrite_the_first_part_of_an_answer(
     discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
 ) -> None:

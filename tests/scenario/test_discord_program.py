@@ -107,6 +107,17 @@ async def test_a_command_without_its_words_opens_a_form_and_the_form_works(tmp_p
         assert shown.seen_by == ADA
 
 
+async def test_a_schedule_is_made_by_its_form(tmp_path: Path) -> None:
+    async with discord_program(tmp_path, gateway=False) as program:
+        answer = await program.use(2, command("schedule", "create"))
+        assert answer is not None
+        filled = {"when": "every day at 9", "instruction": "Count the sheep", "tz": "UTC"}
+        await program.use(5, submission(answer["data"]["custom_id"], **filled))
+        [shown] = await program.shown(1)
+        assert "Schedule 1" in shown.content
+        assert "Count the sheep" in shown.content
+
+
 async def test_typing_a_number_shows_the_schedules_there_are(tmp_path: Path) -> None:
     async with discord_program(tmp_path, gateway=False) as program:
         made = command("schedule", "create", when="every day at 9", instruction="Count the sheep")
