@@ -1,0 +1,1 @@
+"""Policy: what agents do by themselves, what people are asked for, and what never happens."""

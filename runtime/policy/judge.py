@@ -1,0 +1,177 @@
+"""The judge: one answer for each call, from the rules alone, with the rule's name.
+
+Each layer has its word: its first rule that applies, or else its preset. The strictest word of all
+layers holds, and no word is laxer than the floor of the tool's risk. So a lower layer can only be
+stricter than a higher one; a rule that tries otherwise is refused when it is read.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runtime.clock import Clock
+from runtime.ids import AgentName
+from runtime.model.tools import Json, ToolSpec
+from runtime.policy.rules import (
+    ASKED_FOR,
+    FLOORS,
+    PEOPLE,
+    PRESETS,
+    Layer,
+    Permission,
+    Rate,
+    Rule,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What one layer, or a floor, says of a call.
+
+    Attributes:
+        permission: what.
+        source: which rule, preset or floor, in words.
+        rule: the rule, where it is one.
+    """
+
+    permission: Permission
+    source: str
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What holds for a call.
+
+    Attributes:
+        permission: what.
+        source: whose word that is, in words: it is shown on cards and by `/policy explain`.
+        people: how many people must say yes, where a person is asked.
+        words: everything that was said, the layers from the top down.
+    """
+
+    permission: Permission
+    source: str
+    people: int
+    words: tuple[Word, ...]
+
+
+def decide(
+    layers: Sequence[Layer],
+    spec: ToolSpec,
+    arguments: Mapping[str, Json],
+    *,
+    attended: bool,
+) -> Decision:
+    """What the layers say of the call. Pure.
+
+    Args:
+        layers: from the highest to the lowest.
+        spec: the tool.
+        arguments: the call's, read.
+        attended: the person that the agent acts for is there and talking.
+    """
+    asked_for = attended and spec.name in ASKED_FOR
+    words = [
+        word
+        for layer in layers
+        if (word := _word_of(layer, spec, arguments, asked_for=asked_for)) is not None
+    ]
+    floor = Word(permission=FLOORS[spec.risk], source=f"the floor for {spec.risk} tools")
+    if not words:
+        words = [Word(permission=Permission.BLOCKED, source="no layer says anything of it")]
+    holds = max([floor, *words], key=lambda word: word.permission.strictness)
+    ruled = [word.rule.people for word in words if word.rule and word.rule.people is not None]
+    return Decision(
+        permission=holds.permission,
+        source=holds.source,
+        people=max([PEOPLE[spec.risk], *ruled]),
+        words=(*words, floor),
+    )
+
+
+def _word_of(
+    layer: Layer, spec: ToolSpec, arguments: Mapping[str, Json], *, asked_for: bool
+) -> Word | None:
+    for rule in layer.rules:
+        if rule.applies(spec.name, arguments):
+            return Word(permission=rule.permission, source=rule.name, rule=rule)
+    if layer.preset is None:
+        return None
+    if asked_for:
+        source = f"{spec.name} does only what the person who asks could do by a command"
+        return Word(permission=Permission.AUTONOMOUS, source=source)
+    permission = PRESETS[layer.preset][spec.risk]
+    source = f"{layer.name} preset {layer.preset.value}, {spec.risk} tools"
+    return Word(permission=permission, source=source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLax:
+    """A rule that is laxer than a higher layer lets it be.
+
+    Attributes:
+        rule: the rule.
+        tool: a tool for which it is.
+        least: what the higher layers say of that tool at the least, whatever its arguments.
+    """
+
+    rule: Rule
+    tool: str
+    least: Permission
+
+
+def too_lax(layers: Sequence[Layer], specs: Iterable[ToolSpec]) -> list[TooLax]:
+    """The rules that could never have their way, because of a layer above or of a floor."""
+    found = []
+    known = list(specs)
+    for depth, layer in enumerate(layers):
+        for rule in layer.rules:
+            for spec in known:
+                if not rule.is_about(spec.name):
+                    continue
+                above = [_least(higher, spec) for higher in layers[:depth]]
+                least = max([FLOORS[spec.risk], *above], key=lambda one: one.strictness)
+                if rule.permission.strictness < least.strictness:
+                    found.append(TooLax(rule=rule, tool=spec.name, least=least))
+                    break
+    return found
+
+
+def _least(layer: Layer, spec: ToolSpec) -> Permission:
+    """The laxest that the layer can say of the tool, over all arguments."""
+    could_be = []
+    for rule in layer.rules:
+        if rule.is_about(spec.name):
+            could_be.append(rule.permission)
+            if not rule.when:
+                return min(could_be, key=lambda one: one.strictness)
+    if layer.preset is None:
+        return Permission.AUTONOMOUS
+    if spec.name in ASKED_FOR:
+        return Permission.AUTONOMOUS
+    could_be.append(PRESETS[layer.preset][spec.risk])
+    return min(could_be, key=lambda one: one.strictness)
+
+
+class Rates:
+    """How often things happened by themselves, by rule and agent, in this process.
+
+    A restart begins to count anew: a rate is there to stop a loop, and a loop that restarts the
+    process has other limits.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._times: dict[tuple[str, AgentName], deque[float]] = {}
+
+    def exceeded(self, rule: Rule, rate: Rate, agent: AgentName) -> bool:
+        """Count one more, and say whether that is too many."""
+        now = self._clock.monotonic()
+        times = self._times.setdefault((rule.name, agent), deque())
+        while times and times[0] <= now - rate.seconds:
+            times.popleft()
+        if len(times) >= rate.most:
+            return True
+        times.append(now)
+        return False

@@ -1,0 +1,220 @@
+"""Policy: one answer for each call, the strictest word, and the name of who said it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.ids import AgentName
+from runtime.model.tools import Json, Risk, ToolSpec
+from runtime.policy.judge import Rates, decide, too_lax
+from runtime.policy.rules import (
+    FLOORS,
+    PRESETS,
+    Comparison,
+    Condition,
+    Layer,
+    Permission,
+    Preset,
+    Rate,
+    Rule,
+)
+from tests.support.clock import ManualClock
+
+AUTO, NOTIFY, ASK, BLOCK = Permission
+PUSH = ToolSpec(name="git.push", description="", risk=Risk.EXTERNAL)
+READ = ToolSpec(name="file.read", description="", risk=Risk.READ)
+SHELL = ToolSpec(name="shell.run", description="", risk=Risk.DANGEROUS)
+MAKE = ToolSpec(name="schedule.create", description="", risk=Risk.WRITE)
+WRITE = ToolSpec(name="state.set", description="", risk=Risk.WRITE)
+
+
+def rule(tools: str, permission: Permission, *when: Condition, people: int | None = None) -> Rule:
+    return Rule(name=f"rule {tools}", tools=tools, when=when, permission=permission, people=people)
+
+
+def on(argument: str, test: Comparison, value: Json) -> Condition:
+    return Condition(argument=argument, test=test, value=value)
+
+
+def said(
+    *layers: Layer,
+    spec: ToolSpec = PUSH,
+    arguments: dict[str, Json] | None = None,
+    attended: bool = True,
+) -> Permission:
+    return decide(layers, spec, arguments or {}, attended=attended).permission
+
+
+@pytest.mark.parametrize("preset", list(Preset))
+@pytest.mark.parametrize("risk", list(Risk))
+def test_a_preset_says_what_its_table_says(preset: Preset, risk: Risk) -> None:
+    spec = ToolSpec(name="x", description="", risk=risk)
+    decision = decide([Layer(name="team", preset=preset)], spec, {}, attended=True)
+
+    assert decision.permission is PRESETS[preset][risk]
+    assert decision.source in {
+        f"team preset {preset.value}, {risk} tools",
+        f"the floor for {risk} tools",
+    }
+
+
+def test_without_a_layer_nothing_runs() -> None:
+    assert said() is BLOCK
+
+
+def test_the_first_rule_that_applies_is_the_layers_word() -> None:
+    layer = Layer(
+        name="team",
+        preset=Preset.READ_ONLY,
+        rules=(
+            rule("git.push", ASK, on("branch", Comparison.MATCHES, "release/*")),
+            rule("git.*", NOTIFY),
+            rule("git.push", BLOCK),
+        ),
+    )
+    assert said(layer, arguments={"branch": "release/1"}) is ASK
+    assert said(layer, arguments={"branch": "main"}) is NOTIFY
+
+
+def test_the_strictest_layer_holds_and_says_its_name() -> None:
+    team = Layer(name="team", preset=Preset.FULL_AUTO)
+    agent = Layer(name="agent night", rules=(rule("git.*", BLOCK),))
+
+    decision = decide([team, agent], PUSH, {}, attended=True)
+
+    assert decision.permission is BLOCK
+    assert decision.source == "rule git.*"
+    assert [word.permission for word in decision.words] == [AUTO, BLOCK, AUTO]
+
+
+def test_no_layer_lifts_a_floor() -> None:
+    lax = Layer(name="team", preset=Preset.FULL_AUTO, rules=(rule("*", AUTO),))
+    decision = decide([lax], SHELL, {}, attended=True)
+
+    assert decision.permission is ASK
+    assert decision.source == "the floor for dangerous tools"
+    assert decision.people == 2
+
+
+def test_a_rule_can_ask_for_more_people_and_not_for_fewer() -> None:
+    strict = Layer(name="team", rules=(rule("*", ASK, people=3),))
+    lax = Layer(name="team", rules=(rule("*", ASK, people=1),))
+
+    assert decide([strict], PUSH, {}, attended=True).people == 3
+    assert decide([lax], SHELL, {}, attended=True).people == 2
+    assert decide([lax], PUSH, {}, attended=True).people == 1
+
+
+def test_what_a_person_could_do_by_a_command_runs_while_they_talk_and_not_at_night() -> None:
+    layer = Layer(name="team", preset=Preset.READ_ONLY)
+    assert said(layer, spec=MAKE, attended=True) is AUTO
+    assert said(layer, spec=MAKE, attended=False) is ASK
+    assert said(layer, spec=WRITE, attended=True) is ASK
+    blocked = Layer(name="team", preset=Preset.READ_ONLY, rules=(rule("schedule.*", BLOCK),))
+    assert said(blocked, spec=MAKE, attended=True) is BLOCK
+
+
+@pytest.mark.parametrize(
+    ("test", "value", "holds", "fails"),
+    [
+        (Comparison.IS, "a", ["a"], ["b", 1, None, True]),
+        (Comparison.IS, 1, [1], [True, 1.0, "1"]),
+        (Comparison.IS_NOT, "a", ["b", 1], ["a"]),
+        (Comparison.IN, ["a", "b"], ["a"], ["c", "A", ["a"]]),
+        (Comparison.NOT_IN, ["a"], ["b"], ["a"]),
+        (Comparison.MATCHES, "rel/*", ["rel/1", "rel/"], ["xrel/1", "rel", 5]),
+        (Comparison.NOT_MATCHES, "rel/*", ["main"], ["rel/1", 5]),
+        (
+            Comparison.UNDER,
+            "/w",
+            ["/w", "/w/a", "/w/a/../b"],
+            ["/wx", "/w/../etc", "w/a", "/w\0", 3],
+        ),
+        (Comparison.UNDER, "w", ["w/a", "./w"], ["../w", "x", "/w"]),
+        (Comparison.UNDER, ".", ["a", "."], ["..", "/a"]),
+        (Comparison.AT_MOST, 5, [5, 4.5], [6, True, "4"]),
+        (Comparison.MORE_THAN, 5, [6], [5, "9", True]),
+        (Comparison.LONGER_THAN, 2, ["abc", ["a", "b", "c"]], ["ab", 123]),
+    ],
+)
+def test_conditions(test: Comparison, value: Json, holds: list[Json], fails: list[Json]) -> None:
+    condition = on("x", test, value)
+    assert [one for one in holds if not condition.holds({"x": one})] == []
+    assert [one for one in fails if condition.holds({"x": one})] == []
+    assert not condition.holds({"y": holds[0]})
+
+
+def test_a_rule_that_is_laxer_than_a_layer_above_is_found() -> None:
+    team = Layer(name="team", rules=(rule("git.*", ASK),), preset=Preset.FULL_AUTO)
+    agent = Layer(name="agent", rules=(rule("git.push", AUTO), rule("file.*", AUTO)))
+
+    (lax,) = too_lax([team, agent], [PUSH, READ])
+
+    assert (lax.rule.tools, lax.tool, lax.least) == ("git.push", "git.push", ASK)
+
+
+def test_a_rule_is_not_too_lax_where_a_condition_above_leaves_room() -> None:
+    conditional = rule("git.*", ASK, on("branch", Comparison.IS, "main"))
+    team = Layer(name="team", rules=(conditional,), preset=Preset.FULL_AUTO)
+    agent = Layer(name="agent", rules=(rule("git.push", AUTO),))
+
+    assert too_lax([team, agent], [PUSH]) == []
+
+
+def test_a_rule_below_a_floor_is_found() -> None:
+    team = Layer(name="team", rules=(rule("shell.*", NOTIFY),))
+    (lax,) = too_lax([team], [SHELL])
+    assert lax.least is ASK
+
+
+def test_rates_count_within_their_time(clock: ManualClock) -> None:
+    rates, hourly = Rates(clock), Rate(most=2, seconds=3600)
+    limited = rule("git.*", NOTIFY)
+    night = AgentName("night")
+
+    assert [rates.exceeded(limited, hourly, night) for _ in range(3)] == [False, False, True]
+    assert not rates.exceeded(limited, hourly, AgentName("desk"))
+
+
+async def test_rates_forget(clock: ManualClock) -> None:
+    rates, hourly = Rates(clock), Rate(most=1, seconds=3600)
+    limited = rule("git.*", NOTIFY)
+    night = AgentName("night")
+    assert not rates.exceeded(limited, hourly, night)
+    await clock.advance(3599)
+    assert rates.exceeded(limited, hourly, night)
+    await clock.advance(1)
+    assert not rates.exceeded(limited, hourly, night)
+
+
+PERMISSIONS = st.sampled_from(list(Permission))
+LAYERS = st.lists(
+    st.builds(
+        Layer,
+        name=st.just("layer"),
+        preset=st.none() | st.sampled_from(list(Preset)),
+        rules=st.lists(
+            st.builds(rule, st.sampled_from(["git.push", "git.*", "*", "file.read"]), PERMISSIONS),
+            max_size=4,
+        ).map(tuple),
+    ),
+    max_size=3,
+)
+
+
+@given(LAYERS, LAYERS, st.sampled_from([PUSH, READ, SHELL, WRITE]))
+def test_a_lower_layer_never_makes_it_laxer(
+    above: list[Layer], below: list[Layer], spec: ToolSpec
+) -> None:
+    alone, together = said(*above, spec=spec), said(*above, *below, spec=spec)
+    spoke = any(decide([layer], spec, {}, attended=False).words[0].rule for layer in above) or any(
+        layer.preset for layer in above
+    )
+    if spoke:
+        assert together.strictness >= alone.strictness
+    assert together.strictness >= FLOORS[spec.risk].strictness
+
+
+@given(LAYERS, st.sampled_from([PUSH, READ, SHELL, WRITE]))
+def test_the_same_call_has_the_same_answer(layers: list[Layer], spec: ToolSpec) -> None:
+    assert decide(layers, spec, {}, attended=True) == decide(layers, spec, {}, attended=True)
