@@ -16,7 +16,7 @@ EVERY = 3600.0
 
 
 class Retention:
-    """Deletes processed events, sent messages and ended runs, a little at once."""
+    """Deletes processed events, sent messages, files and ended runs, a little at once."""
 
     def __init__(self, store: Store, durable: Durable, *, clock: Clock, kept: timedelta) -> None:
         """Take what to look after; nothing is deleted yet.
@@ -39,6 +39,7 @@ class Retention:
         for name, forget in (
             ("inbox", self._store.inbox.forget),
             ("outbox", self._store.outbox.forget),
+            ("files", self._store.files.forget),
             ("runs", self._forget_runs),
         ):
             try:

@@ -39,6 +39,7 @@ from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.seams import InnerToolsOnly, Unlimited
 from runtime.tools.desk import DeskTools
+from runtime.tools.files import FileTools
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
 from runtime.turns import TurnRunner
@@ -368,7 +369,9 @@ def _tools(parts: Parts, schedules: ScheduleService, reminders: ReminderService)
         authorize=authorize,
         clock=parts.clock,
     )
-    return Toolbox(desk.tools(), clock=parts.clock, ids=parts.ids)
+    files = FileTools(parts.store.files)
+    tools = (*desk.tools(), *files.tools())
+    return Toolbox(tools, clock=parts.clock, ids=parts.ids)
 
 
 def _turn_deps(parts: Parts, wake_outbox: Callable[[], None], tools: Toolbox) -> TurnDeps:

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain, takewhile
 
 from runtime.clock import Clock
-from runtime.context import covered_by, extract, overflow, summary_request
+from runtime.context import covered_by, extract, files_of, listed, overflow, summary_request
 from runtime.errors import (
     ModelError,
     ModelKeyRefused,
@@ -19,6 +20,7 @@ from runtime.ids import IdSource, ModelName, Platform
 from runtime.live import LiveAnswer
 from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Entry, Role
+from runtime.model.files import OutFile
 from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
 from runtime.model.tools import ToolCall, ToolResult, ToolSpec
@@ -94,6 +96,13 @@ class Course:
             hint="Please ask for a smaller step.",
         )
 
+    @property
+    def made(self) -> tuple[OutFile, ...]:
+        """What this turn's tools made to go out with its answer, as its log says it."""
+        mine = takewhile(lambda entry: entry.turn == self._turn.id, reversed(self._entries))
+        made = [entry.files for entry in mine if entry.files and entry.role is Role.TOOL]
+        return tuple(chain.from_iterable(reversed(made)))
+
     # ---- the model
 
     async def _ask(self) -> Finished:
@@ -165,12 +174,14 @@ class Course:
         text = extract(cut.old)
         if model.info.language_model:
             text = await self._summarise(model, cut.old) or text
+        files = files_of(cut.old)
         summary = Entry(
             role=Role.SUMMARY,
-            text=text,
+            text=text + listed(files),
             at=self._deps.clock.now(),
             turn=self._turn.id,
             covers=covered_by(cut.old),
+            files=files,
         )
         await self._deps.store.turns.append(self._turn.id, self._turn.fence, [summary])
         self._entries = [summary, *cut.recent]
@@ -274,6 +285,8 @@ class Course:
             requester=self._turn.requester,
             thread=self._turn.thread,
             attended=self._turn.thread is not None,
+            files=tuple([file for entry in self._entries for file in entry.files]),
+            sending=self.made,
         )
 
     async def _append_result(self, result: ToolResult) -> None:
@@ -284,6 +297,7 @@ class Course:
                 at=self._deps.clock.now(),
                 turn=self._turn.id,
                 call=result.call,
+                files=result.files,
             )
         )
 

@@ -547,6 +547,10 @@ class Files(Protocol):
         """
         ...
 
+    async def find(self, file: FileId) -> OutFile | None:
+        """What is known of a whole file, or None where it is not there, or not any more."""
+        ...
+
     async def read(self, file: FileId) -> bytes:
         """The bytes of a file.
 
@@ -984,6 +988,7 @@ class ShowsSteps(Protocol):
         ...
 
 
+@runtime_checkable
 class FetchesFiles(Protocol):
     """A chat platform that people send files on. Every `ChatPort` that has files is one, too."""
 
@@ -1052,6 +1057,9 @@ class ToolContext:
         requester: the person it acts for.
         thread: where the person wrote; None for a run, which nobody is waiting for.
         attended: a person is there to be asked.
+        files: the files of this conversation, as its log names them: those that came in, and those
+            that were made in it.
+        sending: those of them that this turn made: they go out with its answer.
     """
 
     turn: TurnId
@@ -1060,6 +1068,8 @@ class ToolContext:
     requester: Principal
     thread: ThreadRef | None
     attended: bool
+    files: tuple[OutFile, ...] = ()
+    sending: tuple[OutFile, ...] = ()
 
 
 class Policy(Protocol):

@@ -15,9 +15,11 @@ from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.hitches import Hitches
 from runtime.ids import ConversationId, MessageId, OutboxId, following
+from runtime.intake import FileIntake
 from runtime.live import LiveAnswer, Troubles, closing_word
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
+from runtime.model.files import OutFile
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Agent, Team
@@ -45,11 +47,13 @@ class Outcome:
     Attributes:
         text: the answer, or in words for a person why there is none.
         failed: there is none.
+        files: what goes out with it.
         replies: the same as messages, where somebody waits for it.
     """
 
     text: str
     failed: bool = False
+    files: tuple[OutFile, ...] = ()
     replies: tuple[OutboxItem, ...] = ()
 
 
@@ -62,6 +66,14 @@ class TurnRunner:
         self._thinking: Thinking | None = None
         self._asides: set[asyncio.Task[Troubles]] = set()
         self._hitches = Hitches(deps.chats, deps.clock)
+        self._intake = FileIntake(
+            deps.store,
+            deps.chats,
+            team=deps.team,
+            clock=deps.clock,
+            ids=deps.ids,
+            wake_outbox=deps.wake_outbox,
+        )
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Show status lines from tasks of that group from now on."""
@@ -134,8 +146,9 @@ class TurnRunner:
         try:
             _refuse_after_too_many(turn.attempt - self._hitches.excused(turn.id))
             with self._shown(start):
-                text = await self._while_ours(turn, self._answer(start, live))
-            return Outcome(text, replies=self._replies(turn, live, text, self._deps.split))
+                said = await self._while_ours(turn, self._answer(start, live))
+            replies = self._replies(turn, live, said, self._deps.split)
+            return Outcome(said.text, files=said.files, replies=replies)
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return None
@@ -149,28 +162,31 @@ class TurnRunner:
             log.exception("turn.failed", extra={"turn": turn.id, "reference": reference})
             text = f"Something went wrong on our side. Reference: {reference}"
         # A few words of ours, which go out even where it is the cutting that failed.
-        return Outcome(text, failed=True, replies=self._replies(turn, live, text, whole))
+        return Outcome(text, failed=True, replies=self._replies(turn, live, Content(text), whole))
 
     def _replies(
-        self, turn: Turn, live: LiveAnswer | None, text: str, split: Splitter
+        self, turn: Turn, live: LiveAnswer | None, said: Content, split: Splitter
     ) -> tuple[OutboxItem, ...]:
         if turn.thread is None:
             return ()
         reply = Reply(
             id=OutboxId(following("answer", turn.id)),
             thread=turn.thread,
-            content=Content(text),
+            content=said,
             draft=live.draft if live else turn.draft,
         )
         now = self._deps.clock.now()
         return tuple(compose(reply, split=split, now=now, turn=turn.id))
 
-    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> str:
+    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Content:
         _refuse_strangers(self._deps.team(), start.turn.requester)
+        if start.files:
+            start = await self._intake.take(start)
         agent = self._agent_of(start)
-        return await Course(self._deps, start, agent, live=live).answer()
+        course = Course(self._deps, start, agent, live=live)
+        return Content(await course.answer(), files=course.made)
 
-    async def _while_ours(self, turn: Turn, work: Awaitable[str]) -> str:
+    async def _while_ours(self, turn: Turn, work: Awaitable[Content]) -> Content:
         """Do the work, broken off where another process stopped the turn or took it up.
 
         In a process that is alone whoever stops a turn cancels its task, and nobody takes it up.

@@ -36,6 +36,10 @@ class MemoryFiles:
         kept = OutFile(id=file, name=name, media_type=media_type, size=len(held))
         return self._files.setdefault(file, (kept, held, kept_at))[0]
 
+    async def find(self, file: FileId) -> OutFile | None:
+        """What is known of a whole file: see the port."""
+        return self._files[file][0] if file in self._files else None
+
     async def read(self, file: FileId) -> bytes:
         """The bytes of a file: see the port."""
         if file not in self._files:

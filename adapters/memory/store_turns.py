@@ -153,7 +153,8 @@ class MemoryTurns:
             draft=None,
             started_at=self._clock.now(),
         )
-        return self._start(fresh, words_of(inbound.body), sender=inbound.sender)
+        words = words_of(inbound.body, received.id)
+        return self._start(fresh, words, sender=inbound.sender)
 
     def _start(self, turn: Turn, words: str, *, sender: Principal | None) -> TurnStart:
         self._tables.turns[turn.id] = TurnRow(turn)
@@ -168,7 +169,9 @@ class MemoryTurns:
     def _with_log(self, turn: Turn) -> TurnStart:
         log = since_summary(self._tables.logs[turn.conversation])
         agent = self._tables.conversations[turn.conversation].agent
-        return TurnStart(turn=turn, agent=agent, entries=tuple(log))
+        said = self._tables.inbox[turn.inbox].received.inbound.body if turn.inbox else None
+        files = said.files if isinstance(said, Message) else ()
+        return TurnStart(turn=turn, agent=agent, entries=tuple(log), files=files)
 
     def _owned(self, turn: TurnId, fence: int) -> TurnRow:
         row = self._tables.turns.get(turn)

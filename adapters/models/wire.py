@@ -114,6 +114,8 @@ def _add(said: list[Message], message: Message) -> None:
 def _message(entry: Entry, names: ToolNames, *, several: bool) -> Message:
     if entry.role is Role.SUMMARY:
         return {"role": "user", "content": f"[Summary of the conversation so far]\n{entry.text}"}
+    if entry.role is Role.NOTE:
+        return {"role": "user", "content": entry.text}
     if entry.role is Role.USER:
         label = f"{entry.sender.user}: " if several and entry.sender is not None else ""
         return {"role": "user", "content": label + entry.text}

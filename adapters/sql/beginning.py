@@ -78,6 +78,9 @@ TURN = (
     turns.c.started_at,
 )
 
+_SAID = sa.select(*RECEIVED).where(inbox.c.id == bindparam("this"))
+"""Reads the message that began a turn again, where the turn is taken up."""
+
 _TAKE_UP = (
     sa.update(turns)
     .where(
@@ -152,13 +155,14 @@ def begin(
         if place.running:
             taken_up = transaction.one(_TAKE_UP, {**this, "by": owner})
             if taken_up is not None:
-                return _start(transaction, turn_of(taken_up), place, known)
+                turn = turn_of(taken_up)
+                return _start(transaction, turn, place, known, said=_said(transaction, turn))
         if waiting[0] is None:
             return None
         received = received_of(waiting)
         if transaction.run(FINISH, {"this": received.id}):
             turn = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
-            return _start(transaction, turn, place, known)
+            return _start(transaction, turn, place, known, said=received)
     return None
 
 
@@ -218,7 +222,7 @@ def _begin_with(
         raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
     asked = Entry(
         role=Role.USER,
-        text=words_of(inbound.body),
+        text=words_of(inbound.body, received.id),
         at=now,
         turn=turn_id_of(received.id),
         sender=inbound.sender,
@@ -267,6 +271,21 @@ def _insert(
     )
 
 
-def _start(transaction: Transaction, turn: Turn, place: Place, known: Log = ()) -> TurnStart:
+def _said(transaction: Transaction, turn: Turn) -> Received | None:
+    """The message that began a turn, for whoever takes it up."""
+    row = transaction.one(_SAID, {"this": turn.inbox})
+    return None if row is None else received_of(row)
+
+
+def _start(
+    transaction: Transaction,
+    turn: Turn,
+    place: Place,
+    known: Log = (),
+    *,
+    said: Received | None = None,
+) -> TurnStart:
     entries = log.read(transaction, turn.conversation, place.covered, known)
-    return TurnStart(turn=turn, agent=place.agent, entries=tuple(entries))
+    body = said.inbound.body if said is not None else None
+    files = body.files if isinstance(body, Message) else ()
+    return TurnStart(turn=turn, agent=place.agent, entries=tuple(entries), files=files)

@@ -74,7 +74,7 @@ class SqlFiles:
         most: int,
     ) -> OutFile:
         """Store a file under that id: see the port."""
-        there = await self._whole(file)
+        there = await self.find(file)
         if there is not None:
             return there
         kept_at = micros(self._clock.now())
@@ -109,7 +109,7 @@ class SqlFiles:
 
     async def read(self, file: FileId) -> bytes:
         """The bytes of a file: see the port."""
-        there = await self._whole(file)
+        there = await self.find(file)
         if there is None:
             raise Permanent(f"there is no file {file}, or not any more")
         rows = await self._database.scan(lambda t: t.all(_PIECES, {"this": file}))
@@ -135,7 +135,8 @@ class SqlFiles:
 
         await self._database.write(work)
 
-    async def _whole(self, file: FileId) -> OutFile | None:
+    async def find(self, file: FileId) -> OutFile | None:
+        """What is known of a whole file: see the port."""
         row = await self._database.read(lambda t: t.one(_WHOLE, {"this": file}))
         if row is None:
             return None

@@ -16,6 +16,7 @@ from adapters.sql.upsert import insert as upsert
 from runtime.ids import ConversationId, ToolCallId, TurnId
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role, latest, since_summary, title_of
+from runtime.model.files import OutFile
 from runtime.model.tools import ToolCall
 
 _decode = decoder(list[Entry])
@@ -167,7 +168,10 @@ def read_end(
 
 
 class _Body(msgspec.Struct):
-    """An entry as it is written: with its number. Changing a copy takes three times as long."""
+    """An entry as it is written: with its number. Changing a copy takes three times as long.
+
+    Files are left out where there are none, which is nearly always.
+    """
 
     role: Role
     text: str
@@ -179,6 +183,7 @@ class _Body(msgspec.Struct):
     covers: int
     model: str
     seq: int
+    files: tuple[OutFile, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Value]:
@@ -193,5 +198,6 @@ def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Valu
         entry.covers,
         entry.model,
         seq,
+        entry.files or msgspec.UNSET,
     )
     return {"conversation": conversation, "seq": seq, "body": encode(body)}

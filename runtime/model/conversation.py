@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
 from runtime.model.address import Principal
+from runtime.model.files import OutFile
 from runtime.model.tools import ToolCall
 
 
@@ -15,6 +16,8 @@ class Role(StrEnum):
 
     USER = "user"
     """A person wrote it."""
+    NOTE = "note"
+    """Nightdesk says it of what a person wrote just before: what became of the files with it."""
     ASSISTANT = "assistant"
     """The model answered it, or asks for tools with it."""
     TOOL = "tool"
@@ -40,6 +43,8 @@ class Entry:
         call: the tool call that a `TOOL` or `EXECUTING` entry belongs to.
         covers: for a summary, the sequence number of the last entry it stands for.
         model: the model that wrote an assistant entry.
+        files: in the file store: of a `NOTE` what came with the message, of a `TOOL` what the tool
+            made to go out with the answer, of a summary what came in before.
         seq: its place in the conversation, counted from 1; 0 before it is stored.
     """
 
@@ -52,6 +57,7 @@ class Entry:
     call: ToolCallId | None = None
     covers: int = 0
     model: str = ""
+    files: tuple[OutFile, ...] = ()
     seq: int = 0
 
 

@@ -1,6 +1,8 @@
 """Files that people send and files that Nightdesk sends: what is known of them, never the bytes."""
 
+import unicodedata
 from dataclasses import dataclass
+from enum import StrEnum
 
 from runtime.ids import FileId
 
@@ -30,7 +32,8 @@ class OutFile:
     Attributes:
         id: its id in the file store.
         name: the name that people see, with its extension.
-        media_type: its type: `image/png`, `text/csv`.
+        media_type: its type: `image/png`, `text/csv`. Of a file from outside, what its first bytes
+            say.
         size: its size in bytes.
     """
 
@@ -40,6 +43,74 @@ class OutFile:
     size: int
 
 
+class FileKind(StrEnum):
+    """What a file is, as its first bytes say it: what a team takes or refuses."""
+
+    TEXT = "text"
+    """Anything that is readable as it is: logs, CSV, JSON, source."""
+    IMAGE = "image"
+    PDF = "pdf"
+    ARCHIVE = "archive"
+    """Kept, and never opened; office documents are archives too."""
+    OTHER = "other"
+    PROGRAM = "program"
+    """Something that a machine could run: never taken."""
+
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRules:
+    """Which files of people are taken.
+
+    Attributes:
+        most: the most bytes that one may have.
+        kinds: the kinds that are taken.
+        at_once: how many are taken with one message.
+    """
+
+    most: int = 20 * MEGABYTE
+    kinds: frozenset[FileKind] = frozenset(FileKind) - {FileKind.PROGRAM}
+    at_once: int = 5
+
+
+LONGEST_NAME = 100
+_LONGEST_ENDING = 12
+_NOT_IN_A_NAME = frozenset('/\\"<>|:*?[]`')
+
+
+def clean_name(name: str) -> str:
+    """A name that is only a name: no folder, nothing invisible, nothing that turns text around.
+
+    Never empty. What was in front of a slash is gone; a character that does not belong in a name
+    is `_`. It is bounded and keeps its ending.
+    """
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    shown = "".join("_" if _is_odd(character) else character for character in last)
+    shown = " ".join(shown.split()).strip(". ")
+    if len(shown) > LONGEST_NAME:
+        stem, dot, ending = shown.rpartition(".")
+        ending = dot + ending if stem and len(ending) <= _LONGEST_ENDING else ""
+        shown = shown[: LONGEST_NAME - len(ending) - 1] + "…" + ending
+    return shown or "file"
+
+
+def _is_odd(character: str) -> bool:
+    if character == " ":
+        return False
+    # Control, format (where the turns of right to left are), surrogate, private, unassigned; and
+    # the separators that are no plain space.
+    return character in _NOT_IN_A_NAME or unicodedata.category(character)[0] in "CZ"
+
+
+def size_of(count: int) -> str:
+    """A size in words: `1,234 bytes`, `3.4 MB`."""
+    if count < MEGABYTE:
+        return f"{count:,} byte{'' if count == 1 else 's'}"
+    return f"{count / MEGABYTE:.1f} MB"
+
+
 def too_large(name: str, most: int) -> str:
     """Why a file is not taken, for people; `most` is in bytes."""
-    return f"{name or 'The file'} has more than {most / 1_000_000:g} MB, which is the most I take."
+    return f"{name or 'The file'} has more than {most / MEGABYTE:g} MB, which is the most I take."

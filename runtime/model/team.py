@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import ChannelRef, Principal
+from runtime.model.files import FileRules
 
 
 class MemberRole(StrEnum):
@@ -87,6 +88,7 @@ class Team:
         members: who may speak; nobody else.
         channels: the channels in use; all others are closed.
         agents: the agents by name; the first is the default.
+        files: which files of people are taken.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Team:
     members: tuple[Member, ...]
     channels: tuple[ChannelRule, ...]
     agents: tuple[Agent, ...]
+    files: FileRules = field(default_factory=FileRules)
     _members: dict[Principal, Member] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runtime.ids import ToolCallId
+from runtime.model.files import OutFile
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A value that JSON can hold."""
@@ -61,8 +62,10 @@ class ToolResult:
         call: the call it answers.
         text: what the model is told.
         failed: the tool did not do what was asked; `text` says why.
+        files: what it made to go out with the turn's answer; they are in the file store.
     """
 
     call: ToolCallId
     text: str
     failed: bool = False
+    files: tuple[OutFile, ...] = ()

@@ -1,15 +1,26 @@
 """One turn: a message, and everything until its answer is in the outbox."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId, following
+from runtime.ids import (
+    AgentName,
+    ConversationId,
+    FileId,
+    InboxId,
+    MessageId,
+    TurnId,
+    derived,
+    following,
+)
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
 from runtime.model.events import Message
+from runtime.model.files import FileRef, clean_name, size_of
 
 
 class TurnState(StrEnum):
@@ -89,12 +100,16 @@ class TurnStart:
         agent: who answers in the conversation.
         entries: the conversation since its latest summary, oldest first, that summary first,
             the turn's own entries last.
+        files: what came with the message, of which nothing may have been fetched yet.
     """
 
     turn: Turn
     agent: AgentName
     entries: tuple[Entry, ...]
+    files: tuple[FileRef, ...] = ()
 
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}")
 
 QUOTED = "[quoted, not typed by the sender]"
 """The line before each piece of a message that its sender did not type."""
@@ -105,6 +120,25 @@ def turn_id_of(row: InboxId) -> TurnId:
     return TurnId(following("turn", row))
 
 
-def words_of(message: Message) -> str:
-    """What the log keeps of a message: the sender's words, then what they quoted, marked."""
-    return "\n\n".join([message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)])
+def file_id_of(row: InboxId, place: int) -> FileId:
+    """The id of the file at that place of a message: the same however often it is fetched."""
+    return FileId(derived("file", row, str(place)))
+
+
+def words_of(message: Message, row: InboxId) -> str:
+    """What the log keeps of a message: the sender's words, what they quoted, their files, marked.
+
+    What is said of a file is the sender's claim.
+    """
+    pieces = [message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)]
+    if message.files:
+        lines = (_claim(file, file_id_of(row, place)) for place, file in enumerate(message.files))
+        pieces.append("\n".join(lines))
+    return "\n\n".join(piece for piece in pieces if piece)
+
+
+def _claim(file: FileRef, key: FileId) -> str:
+    said = [file.media_type] if _MEDIA_TYPE.fullmatch(file.media_type) else []
+    said += [size_of(file.size)] if file.size is not None else []
+    claimed = f", said to be {' of '.join(said)}" if said else ""
+    return f'[file from outside, untrusted: id {key}, called "{clean_name(file.name)}"{claimed}]'

@@ -10,6 +10,7 @@ from typing import Protocol
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
 from runtime.ids import AgentName, IdSource
+from runtime.model.files import OutFile
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import ToolContext
 from runtime.tools.signature import Signature, signature_of
@@ -34,10 +35,25 @@ class Effect(StrEnum):
     """Something in the world: it is never run again by itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """An answer that comes with files.
+
+    Attributes:
+        text: what the model is told.
+        files: what goes out with the turn's answer; they are in the file store.
+    """
+
+    text: str
+    files: tuple[OutFile, ...]
+
+
 class Run(Protocol):
     """The function of a tool: its keyword-only parameters are the arguments."""
 
-    def __call__(self, context: ToolContext, key: str, /, **arguments: object) -> Awaitable[str]:
+    def __call__(
+        self, context: ToolContext, key: str, /, **arguments: object
+    ) -> Awaitable[str | Produced]:
         """Run; `key` is the same for the same call, however often it is run."""
         ...
 
@@ -57,7 +73,7 @@ class Tool:
 
     name: str
     about: str
-    run: Callable[..., Awaitable[str]]
+    run: Callable[..., Awaitable[str | Produced]]
     risk: Risk = Risk.DANGEROUS
     effect: Effect = Effect.OUTSIDE
     timeout: float = TIMEOUT
@@ -126,7 +142,7 @@ class Toolbox:
         try:
             arguments = tool.signature.read(call.arguments)
             work = tool.run(context, f"{context.turn}/{call.id}", **arguments)
-            text = await self._in_time(work, tool)
+            answer = await self._in_time(work, tool)
         except Retryable:
             raise
         except Refused as refused:
@@ -138,9 +154,10 @@ class Toolbox:
             reference = self._ids.new()[-8:]
             log.exception("tool.failed", extra={"tool": call.name, "reference": reference})
             return _failed(call, f"It failed on our side. Reference: {reference}")
-        return ToolResult(call=call.id, text=_bounded(text))
+        made = answer if isinstance(answer, Produced) else Produced(answer, ())
+        return ToolResult(call=call.id, text=_bounded(made.text), files=made.files)
 
-    async def _in_time(self, work: Awaitable[str], tool: Tool) -> str:
+    async def _in_time(self, work: Awaitable[str | Produced], tool: Tool) -> str | Produced:
         """The tool's answer; it is cancelled, and has ended, where its time is over first.
 
         Raises:
@@ -167,7 +184,7 @@ class Toolbox:
         )
 
 
-async def _awaited(work: Awaitable[str]) -> str:
+async def _awaited(work: Awaitable[str | Produced]) -> str | Produced:
     return await work
 
 

@@ -14,6 +14,7 @@ SUPERVISION: dict[str, str] = {
     "gateway/dispatcher.py _heard": "one delivery: logged with a reference, then looked for",
     "gateway/webhook.py _deliver": "one request: logged with a reference, and the platform retries",
     "gateway/webhook.py take": "the same on its short way: done again by `_deliver`",
+    "runtime/intake.py _all": "one file: logged with a reference that the person gets, the rest go on",
     "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
     "runtime/tools/registry.py run": "one tool call: its failure is a result, with a reference",
     "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",
