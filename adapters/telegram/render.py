@@ -83,6 +83,7 @@ class _Writer:
         spans: what looks otherwise.
         indent: what stands before each further line.
         quoted: it writes a quotation, in which Telegram takes no second one.
+        wary: code can lose its looks, so nothing in it may be taken for a mention either.
     """
 
     parts: list[str] = field(default_factory=list)
@@ -90,6 +91,7 @@ class _Writer:
     spans: list[Span] = field(default_factory=list)
     indent: str = ""
     quoted: bool = False
+    wary: bool = False
 
     def text(self, text: str, *kinds: str, language: str = "") -> None:
         text = _UNSEEN.sub("", text)
@@ -100,10 +102,13 @@ class _Writer:
         self.parts.append(text)
         self.at += size
 
+    def code(self, text: str, kind: str, language: str = "") -> None:
+        self.text(quiet(text) if self.wary else text, kind, language=language)
+
     def runs(self, runs: Inline, *kinds: str) -> None:
         for run in spelled(runs):
             if run.code:
-                self.text(run.text, "code")
+                self.code(run.text, "code")
             else:
                 self.text(quiet(run.text), *kinds, *_looks(run, kinds))
 
@@ -121,9 +126,9 @@ class _Writer:
                 self.runs(runs, *(("bold", "underline") if level == 1 else ("bold",)))
             case CodeBlock(text, language):
                 word = re.sub(r"[^\w+#.-].*", "", language)
-                self.text(text or " ", "pre", language=word)
+                self.code(text or " ", "pre", language=word)
             case Table():
-                self.text("\n".join(columns(block)), "pre")
+                self.code("\n".join(columns(block)), "pre")
             case Quote(blocks):
                 self._quote(blocks)
             case Listing():
@@ -152,8 +157,12 @@ class _Writer:
 
 def shown(text: str) -> Shown:
     """The Markdown as a text with entities; never empty."""
+    blocks = parse(text)
     writer = _Writer()
-    writer.blocks(parse(text))
+    writer.blocks(blocks)
+    if len(writer.spans) > MOST_SPANS:
+        writer = _Writer(wary=True)
+        writer.blocks(blocks)
     return _trimmed("".join(writer.parts), writer.spans)
 
 

@@ -76,6 +76,11 @@ def test_no_more_entities_are_made_than_telegram_keeps() -> None:
     assert len(shown("**a** b " * 200).spans) == MOST_SPANS
 
 
+def test_code_that_loses_its_looks_mentions_nobody_either() -> None:
+    assert shown("`@ada` " * 99).text.count("\u200b") == 0
+    assert shown("`@ada` " * 101).text.count("@\u200bada") == 101
+
+
 def test_a_short_text_is_one_message() -> None:
     content = Content("hi", (Button("a", "b", "c"),))
     assert pieces(content) == (content,)
