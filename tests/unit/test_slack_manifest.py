@@ -118,5 +118,5 @@ def _methods_called() -> set[str]:
         for path in folder.glob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if "client" in ast.unparse(node.func.value)
+        if ast.unparse(node.func.value).endswith("client")
     }
