@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import takewhile
 
 from runtime.clock import Clock
 from runtime.context import covered_by, extract, files_of, listed, overflow, summary_request
@@ -19,7 +19,7 @@ from runtime.errors import (
 from runtime.ids import IdSource, ModelName, Platform
 from runtime.live import LiveAnswer
 from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
-from runtime.model.conversation import Entry, Role
+from runtime.model.conversation import Entry, Role, made_by
 from runtime.model.files import OutFile
 from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
@@ -100,8 +100,7 @@ class Course:
     def made(self) -> tuple[OutFile, ...]:
         """What this turn's tools made to go out with its answer, as its log says it."""
         mine = takewhile(lambda entry: entry.turn == self._turn.id, reversed(self._entries))
-        made = [entry.files for entry in mine if entry.files and entry.role is Role.TOOL]
-        return tuple(chain.from_iterable(reversed(made)))
+        return made_by(list(mine)[::-1])
 
     # ---- the model
 

@@ -6,7 +6,7 @@ stored, and each has the effect of once: the turn goes on from its log, the mess
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -14,8 +14,9 @@ from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
-from runtime.ids import ConversationId, OutboxId, RunId, ScheduleId, TurnId, derived
-from runtime.model.conversation import Role
+from runtime.ids import ConversationId, FileId, OutboxId, RunId, ScheduleId, TurnId, derived
+from runtime.model.conversation import Role, made_by
+from runtime.model.files import OutFile
 from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
@@ -42,19 +43,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How the agent's part ended: what it said, or why it could not."""
+    """How the agent's part ended: what it said and made, or why it could not."""
 
     text: str
     error: str
+    files: tuple[OutFile, ...] = ()
 
     def as_json(self) -> Json:
-        return {"text": self.text, "error": self.error}
+        said: dict[str, Json] = {"text": self.text, "error": self.error}
+        return said | {"files": [asdict(file) for file in self.files]} if self.files else said
 
     @classmethod
     def of(cls, value: Json) -> "_Outcome":
         if not isinstance(value, dict):
             raise NightdeskError(f"a firing's first step left {type(value).__name__}")
-        return cls(text=str(value["text"]), error=str(value["error"]))
+        files = value.get("files")
+        return cls(
+            text=str(value["text"]),
+            error=str(value["error"]),
+            files=tuple(map(_file, files)) if isinstance(files, list) else (),
+        )
 
 
 class Firings:
@@ -132,7 +140,7 @@ class Firings:
         )
         ours = None if start is None else await self._turns.carry_out(start)
         if ours is not None:
-            return _outcome(ours.text, failed=ours.failed).as_json()
+            return _outcome(ours.text, ours.files, failed=ours.failed).as_json()
         return (await self._ended(turn, conversation)).as_json()
 
     async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome:
@@ -147,14 +155,11 @@ class Firings:
         if state is TurnState.STOPPED:
             return _Outcome("", STOPPED)
         log_of = partial(self._store.conversations.entries, conversation)
-        said = [
-            entry.text
-            for entry in await self._kept(what, log_of)
-            if entry.turn == turn and entry.role is Role.ASSISTANT
-        ]
+        mine = [entry for entry in await self._kept(what, log_of) if entry.turn == turn]
+        said = [entry.text for entry in mine if entry.role is Role.ASSISTANT]
         if state is None or not said:
             raise NightdeskError(f"the run's turn {turn} has no end")
-        return _outcome(said[-1], failed=state is TurnState.FAILED)
+        return _outcome(said[-1], made_by(mine), failed=state is TurnState.FAILED)
 
     async def _kept(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
         """What the database says, once it says anything."""
@@ -189,7 +194,7 @@ class Firings:
         message = Proactive(
             id=OutboxId(derived("briefing", run)),
             thread=schedule.target,
-            content=Content(outcome.text or _failure(schedule, outcome.error)),
+            content=_content(schedule, outcome),
             binds=conversation_of(run),
         )
         known = await self._store.trust.of(message.thread.channel)
@@ -213,8 +218,26 @@ def conversation_of(run: RunId) -> ConversationId:
     return ConversationId(derived("conversation", run))
 
 
-def _outcome(text: str, *, failed: bool) -> _Outcome:
-    return _Outcome("", text) if failed else _Outcome(text, "")
+def _outcome(text: str, files: tuple[OutFile, ...], *, failed: bool) -> _Outcome:
+    return _Outcome("", text) if failed else _Outcome(text, "", files)
+
+
+def _content(schedule: Schedule, outcome: _Outcome) -> Content:
+    if outcome.text or outcome.files:
+        return Content(outcome.text, files=outcome.files)
+    return Content(_failure(schedule, outcome.error))
+
+
+def _file(value: Json) -> OutFile:
+    """A file as `as_json` wrote it."""
+    if not isinstance(value, dict):
+        raise NightdeskError(f"a firing's first step left {type(value).__name__} as a file")
+    return OutFile(
+        id=FileId(str(value["id"])),
+        name=str(value["name"]),
+        media_type=str(value["media_type"]),
+        size=int(str(value["size"])),
+    )
 
 
 def _failure(schedule: Schedule, error: str) -> str:

@@ -21,6 +21,7 @@ from bot.configuration.entries import (
     model_key,
     short_name,
 )
+from bot.configuration.files import FilesEntry
 from bot.configuration.problems import Place, did_you_mean, listed, spell
 from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName
@@ -39,6 +40,7 @@ _TABLES: Mapping[str, str] = {
     "team": "[team]",
     "slack": "[slack]",
     "discord": "[discord]",
+    "files": "[files]",
     "members": "[[members]]",
     "channels": "[[channels]]",
     "agents": "[[agents]]",
@@ -123,6 +125,8 @@ class _Reader:
             self._around = Around(slack_workspace=slack.workspace if slack else _ANY_WORKSPACE)
         team = self._entry(TeamEntry, ("team",)) or TeamEntry()
         agents = self._agents()
+        files = self._entry(FilesEntry, ("files",)) if "files" in self._tables else None
+        files = files or FilesEntry()
         return FileConfiguration(
             team=Team(
                 name=team.name,
@@ -130,6 +134,7 @@ class _Reader:
                 members=self._members(),
                 channels=self._channels(agents),
                 agents=agents,
+                files=files.rules(),
             ),
             models=self._models(),
             model_names=frozenset(self._table("models")),

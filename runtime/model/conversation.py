@@ -87,6 +87,11 @@ def title_of(text: str) -> str:
     return " ".join(text.split())[:TITLE_LENGTH]
 
 
+def made_by(entries: Sequence[Entry]) -> tuple[OutFile, ...]:
+    """What the tools of these entries made to go out, in order."""
+    return tuple([file for e in entries if e.role is Role.TOOL for file in e.files])
+
+
 def since_summary(log: Sequence[Entry]) -> list[Entry]:
     """What a log still says: its latest summary first, then what that does not stand for.
 
