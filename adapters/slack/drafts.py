@@ -81,14 +81,18 @@ class Drafts:
         self._no_streams_in: OrderedDict[str, None] = OrderedDict()
 
     async def begin(self, thread: ThreadRef, requester: Principal, text: str) -> MessageId | None:
-        """Begin a draft; None where Slack takes none here or now."""
+        """Begin a draft; None where Slack takes none here or now.
+
+        Raises:
+            Ambiguous: it may be there.
+        """
         channel, shown = thread.channel.channel, render.growing(text)
         streams = bool(thread.root) and not self._without_streams(channel)
         try:
             ts = await self._start(thread, requester, shown) if streams else None
             streams = ts is not None
             ts = ts or await self._post(thread, shown)
-        except (Retryable, Ambiguous, Refusal) as error:
+        except (Retryable, Refusal) as error:
             log.info("slack.no_draft", extra={"channel": channel, "why": str(error)})
             return None
         self._remember(channel, ts, _Draft(shown, streams, self._clock.monotonic()))

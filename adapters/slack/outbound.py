@@ -139,6 +139,7 @@ class SlackChat:
                 self._session,
                 token=self._token,
                 base_url=self._base_url,
+                user=self.bot_user_id,
                 read_file=self._read_file or _no_file,
             ),
         )
@@ -157,14 +158,14 @@ class SlackChat:
     async def send(self, item: OutboxItem) -> MessageId:
         """Send one message; see `ChatPort.send`.
 
-        Its files go first, as a message of their own, which carries no id of ours: where it breaks
-        off in between, they are there twice, and the text once. What only one person may see
-        goes to their direct conversation: Slack has no private files elsewhere.
+        Its files go first, as a message of their own. What only one person may see goes to their
+        direct conversation: Slack has no private files elsewhere.
         """
         if item.content.files:
             alone = item.only_for is not None and not _is_direct(item)
             place = await self.direct(item.only_for) if alone and item.only_for else item.thread
-            await self._open_parts().files.share(item.content.files, place)
+            tried = item.created_at - _SLACK_EARLIER if item.attempts > 1 else None
+            await self._open_parts().files.share(item.content.files, place, tried_since=tried)
         sent = await self._send(item)
         if item.only_for is None:
             await self._open_parts().sessions.done(item.thread)
@@ -221,7 +222,13 @@ class SlackChat:
         self, thread: ThreadRef, *, requester: Principal, text: str
     ) -> MessageId | None:
         """Begin a message that grows: a stream where Slack takes one, else one that is edited."""
-        return await self._drafts.begin(thread, requester, text)
+        began = self._clock.now() - _SLACK_EARLIER
+        try:
+            return await self._drafts.begin(thread, requester, text)
+        except Ambiguous as error:
+            # It may be there, and an answer of its own would leave it growing for ever.
+            log.info("slack.draft_unheard", extra={"why": str(error)})
+            return await self.find_draft(thread, since=began)
 
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
         """Show the answer so far, at most about once a second."""
@@ -231,7 +238,8 @@ class SlackChat:
         """Look for a message of ours without an id: an answer gets its id when it is finished."""
         try:
             async for message in messages(self._client, thread, oldest=ts_of(since), latest=None):
-                if message.get("user") == self.bot_user_id and not message.get("metadata"):
+                ours = message.get("user") == self.bot_user_id
+                if ours and not message.get("metadata") and not message.get("files"):
                     return MessageId(str(message["ts"]))
         except (Retryable, Permanent) as error:
             log.warning("slack.draft_not_looked_for", extra={"why": str(error)})
