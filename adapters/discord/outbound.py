@@ -314,7 +314,7 @@ class DiscordChat:
     ) -> bool:
         """Make the draft the message; False where it is no longer there."""
         try:
-            await self.rest.write(edit_of(spot.channel, draft), body, uploads=uploads)
+            await self.rest.told(wire.Message, edit_of(spot.channel, draft), body, uploads=uploads)
         except Refusal as refusal:
             if refusal.code != UNKNOWN_MESSAGE:
                 raise
