@@ -58,6 +58,10 @@ async def _webhook(api: BotApi) -> Finding:
 
 async def _channel(api: BotApi, chat: str, bot: object) -> AsyncIterator[Finding]:
     shown = f"the chat {chat}"
+    if not chat.removeprefix("-").isdecimal():
+        what = f"{shown}: not one of Telegram's, whose ids are numbers"
+        yield Finding(ok=False, what=what, missing="configuration", todo=_ADD)
+        return
     try:
         found = _fields(await api.ask("getChat", {"chat_id": int(chat)}))
         shown += f" ({found['title']})" if found.get("title") else ""
