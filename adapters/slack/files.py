@@ -3,7 +3,9 @@
 https://docs.slack.dev/messaging/working-with-files
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -11,9 +13,12 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.faults import Refusal, by_status, network, read, written
+from adapters.slack.history import messages, ts_of
 from runtime.errors import Ambiguous, Permanent, Refused, Retryable
 from runtime.model.address import ThreadRef
 from runtime.model.files import FileRef, OutFile, too_large
+
+log = logging.getLogger("nightdesk.slack")
 
 ReadFile = Callable[[OutFile], Awaitable[bytes]]
 """The bytes of a file of ours."""
@@ -32,13 +37,15 @@ class SlackFiles:
         *,
         token: str,
         base_url: str,
+        user: str,
         read_file: ReadFile,
     ) -> None:
-        """Fetch with the bot's token, which only Slack's own hosts ever see."""
+        """Fetch with the bot's token, which only Slack's own hosts ever see; `user` is the bot."""
         self._client = client
         self._session = session
         self._token = token
         self._base_url = base_url
+        self._user = user
         self._read_file = read_file
 
     async def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
@@ -58,8 +65,13 @@ class SlackFiles:
         except Ambiguous as error:
             raise Retryable(str(error)) from error
 
-    async def share(self, files: Sequence[OutFile], thread: ThreadRef) -> None:
+    async def share(
+        self, files: Sequence[OutFile], thread: ThreadRef, *, tried_since: datetime | None = None
+    ) -> None:
         """Send files into the thread, as a message of their own.
+
+        They carry no id of ours: where an earlier try may have brought them there since that
+        time, Slack is asked for a message of ours with files of the same names and sizes.
 
         Raises:
             Retryable: they were not sent.
@@ -67,6 +79,8 @@ class SlackFiles:
             Refusal: Slack said no.
             Permanent: a file is not there any more.
         """
+        if tried_since is not None and await self._are_there(files, thread, tried_since):
+            return
         held: list[dict[str, str | None]] = [
             {"id": await self._upload(file), "title": file.name} for file in files
         ]
@@ -77,6 +91,20 @@ class SlackFiles:
                 thread_ts=thread.root or None,
             )
         )
+
+    async def _are_there(
+        self, files: Sequence[OutFile], thread: ThreadRef, since: datetime
+    ) -> bool:
+        wanted = sorted((file.name, file.size) for file in files)
+        found = messages(self._client, thread, oldest=ts_of(since), latest=None)
+        try:
+            async for message in found:
+                if message.get("user") == self._user and _files_of(message) == wanted:
+                    return True
+        except Permanent as error:
+            # Twice is better than never.
+            log.warning("slack.files_not_looked_for", extra={"why": str(error)})
+        return False
 
     async def _upload(self, file: OutFile) -> str:
         """Bring the bytes to Slack, where nobody sees them yet; returns Slack's id of them."""
@@ -116,6 +144,13 @@ class SlackFiles:
         slacks = parts.scheme == "https" and host.endswith(_HOSTS)
         if not slacks and (parts.scheme, parts.netloc) != (ours.scheme, ours.netloc):
             raise Refused("The file is not at Slack, so I do not fetch it.")
+
+
+def _files_of(message: Mapping[str, object]) -> list[tuple[str, int]]:
+    """The titles and sizes of a message's files, sorted."""
+    files = message.get("files")
+    found = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    return sorted((str(file.get("title")), int(file.get("size") or 0)) for file in found)
 
 
 def _check(response: aiohttp.ClientResponse) -> None:

@@ -156,10 +156,9 @@ class SlackChat:
         return render.pieces(content)
 
     async def send(self, item: OutboxItem) -> MessageId:
-        """Send one message; see `ChatPort.send`.
+        """Send one message, its files first, as a message of their own; see `ChatPort.send`.
 
-        Its files go first, as a message of their own. What only one person may see goes to their
-        direct conversation: Slack has no private files elsewhere.
+        What only one person may see goes to their direct conversation: no other file is private.
         """
         if item.content.files:
             alone = item.only_for is not None and not _is_direct(item)

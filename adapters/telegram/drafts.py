@@ -80,7 +80,7 @@ class Drafts:
             Refusal: Telegram does not let it be done.
         """
         chat = chat_of(thread)
-        if content.files or not draft.isdecimal():
+        if not draft.isdecimal():
             return False
         shown = render.shown(content.text)
         fields = message.said(shown) | {"reply_markup": message.keyboard(content.buttons)}

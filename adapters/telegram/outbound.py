@@ -7,7 +7,7 @@ sending broke off is sent once more and can be there twice (`ChatLimits.may_repe
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -140,8 +140,11 @@ class TelegramChat:
             return await self._send(moved, item.content)
 
     async def find(self, item: OutboxItem) -> MessageId | None:
-        """An edit can be made again; of a new message Telegram cannot tell whether it is there."""
-        edits = item.draft is not None and item.draft.isdecimal()
+        """An edit can be made again; of a new message Telegram cannot tell whether it is there.
+
+        Nor of a file that follows an answer that grew.
+        """
+        edits = item.draft is not None and item.draft.isdecimal() and not item.content.files
         if edits and item.id not in self._replaced:
             return None
         raise Permanent("Telegram does not let a bot look for its own messages")
@@ -223,7 +226,9 @@ class TelegramChat:
             raise Retryable("the chat has had its share of this minute", after=wait)
         try:
             if item is not None and item.draft is not None:
-                if await self._drafts.finish(thread, item.draft, content):
+                if await self._drafts.finish(thread, item.draft, replace(content, files=())):
+                    if content.files:  # what grew cannot become a file: that follows it
+                        await self._post(thread, Content("", files=content.files), place)
                     return item.draft
                 self._note_replaced(item.id)
             return await self._post(thread, content, place)

@@ -10,7 +10,7 @@ from adapters.slack.outbound import SlackChat
 from bot.selftest.slack import rules
 from bot.selftest.slack.arguments import ARGUMENTS
 from bot.selftest.slack.names import SCOPES
-from runtime.errors import Permanent, Refused, Retryable
+from runtime.errors import Ambiguous, Permanent, Refused, Retryable
 from runtime.forms import FORMS
 from runtime.ids import FileId, MessageId, OutboxId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -260,6 +260,33 @@ async def test_a_file_goes_out_before_its_text(
     assert [slack.files[file].data for file in shared.files] == [b"xxxxx"]
     assert shared.thread_ts == said.thread_ts == thread.root
     assert said.markdown == "Here it is."
+
+
+async def test_a_file_is_there_once_after_a_try_that_may_have_sent_it(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    first = item(clock, thread=thread, content=Content("Here.", files=(CHART,)))
+    slack.faults.append(Fault("lost_answer", "files.completeUploadExternal"))
+    with pytest.raises(Ambiguous):
+        await chat.send(first)
+    await clock.advance(5.0)
+    assert await chat.find(first) is None
+    await chat.send(replace(first, attempts=2))
+    shared, said = slack.visible()
+    assert (len(shared.files), said.markdown) == (1, "Here.")
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+async def test_a_file_of_the_same_name_that_somebody_else_sent_is_not_ours(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock, thread: ThreadRef, attempts: int
+) -> None:
+    again = replace(CHART, id=FileId("other"), size=7)
+    await chat.send(item(clock, thread=thread, content=Content("First.", files=(CHART,))))
+    second = item(
+        clock, id=OutboxId("row2"), thread=thread, content=Content("Second.", files=(again,))
+    )
+    await chat.send(replace(second, attempts=attempts))
+    assert sum(bool(posted.files) for posted in slack.visible()) == 2
 
 
 async def test_a_file_for_one_person_goes_to_their_direct_conversation(

@@ -395,6 +395,21 @@ async def test_files_go_out_with_their_caption_and_their_buttons(
     assert [call.method for call in telegram.calls][-1] == "sendPhoto"
 
 
+async def test_an_answer_that_grew_stays_and_its_file_follows(
+    telegram: FakeTelegram, chat: TelegramChat, clock: ManualClock
+) -> None:
+    draft = await chat.begin_draft(OPS, requester=person(ADA), text="Here ")
+    assert draft is not None
+    button = Button("Ok", "ok", "1")
+    row = item(clock, content=Content("Here it is.", (button,), (CSV,)), thread=OPS, draft=draft)
+    assert await chat.send(row) == draft
+    grown, file = telegram.world.visible()
+    assert (grown.text, grown.buttons) == ("Here it is.", [("Ok", "ok:1")])
+    assert (file.text, file.content, file.buttons) == ("", b"<f1>", [])
+    with pytest.raises(Permanent, match="look for its own"):
+        await chat.find(row)
+
+
 async def test_a_picture_that_telegram_does_not_show_goes_out_as_a_file(
     telegram: FakeTelegram, chat: TelegramChat, clock: ManualClock
 ) -> None:

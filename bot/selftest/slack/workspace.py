@@ -30,6 +30,7 @@ class Posted:
     only_for: str | None = None
     user: str = BOT
     files: list[str] = field(default_factory=list)
+    shown_files: list[dict[str, Any]] = field(default_factory=list)
     tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -46,7 +47,7 @@ class Posted:
         if metadata and self.metadata:
             found["metadata"] = self.metadata
         if self.files:
-            found["files"] = [{"id": file} for file in self.files]
+            found["files"] = self.shown_files
         return found
 
 
@@ -305,7 +306,18 @@ class Workspace:
                 raise SlackSays("file_not_found")
         if args.get("channel_id"):
             self._enter(args["channel_id"])
-            self.keep({**args, "text": ""}, channel=args["channel_id"]).files = ids
+            posted = self.keep({**args, "text": ""}, channel=args["channel_id"])
+            posted.files = ids
+            titles = {each["id"]: each.get("title") for each in args["files"]}
+            posted.shown_files = [
+                {
+                    "id": file,
+                    "name": self.files[file].name,
+                    "title": titles[file] or self.files[file].name,
+                    "size": self.files[file].length,
+                }
+                for file in ids
+            ]
         return {"files": [{"id": file} for file in ids]}
 
     # ---- state
