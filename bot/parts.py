@@ -93,7 +93,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
         platforms = await _open_platforms(settings, clock, stack, store)
         chats = {platform.chat.platform: platform.chat for platform in platforms}
         routes = [route for platform in platforms for route in platform.routes]
-        terminal = _terminal(settings, role, ids)
+        terminal = _terminal(settings, role, ids, _reader(store))
         if terminal is not None:
             chats[TERMINAL] = terminal.chat
         yield Opened(
@@ -126,10 +126,7 @@ async def _open_platforms(
     settings: Settings, clock: Clock, stack: AsyncExitStack, store: Store
 ) -> list[OpenPlatform]:
     """Connect to every platform that is configured; what is not used is not loaded."""
-
-    async def read(file: OutFile) -> bytes:
-        return await store.files.read(file.id)
-
+    read = _reader(store)
     platforms: list[OpenPlatform] = []
     if settings.slack is not None:
         from bot.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
@@ -214,7 +211,16 @@ def _models(
     return models
 
 
-def _terminal(settings: Settings, role: Role, ids: IdSource) -> Terminal | None:
+def _reader(store: Store) -> Callable[[OutFile], Awaitable[bytes]]:
+    async def read(file: OutFile) -> bytes:
+        return await store.files.read(file.id)
+
+    return read
+
+
+def _terminal(
+    settings: Settings, role: Role, ids: IdSource, read: Callable[[OutFile], Awaitable[bytes]]
+) -> Terminal | None:
     if role is not Role.ALL or not settings.terminal:
         return None
     team = settings.team
@@ -234,6 +240,7 @@ def _terminal(settings: Settings, role: Role, ids: IdSource) -> Terminal | None:
         user=user,
         agent=team.agents[0].name,
         zone=team.zone,
+        read=read,
     )
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from adapters.terminal.copies import Copies
 from adapters.terminal.journal import Journal
 from adapters.terminal.rooms import DIRECT, PLATFORM, Board, place_of
 from adapters.terminal.screen import Said, Screen
@@ -28,9 +29,18 @@ class TerminalChat:
     crash between the two shows it once more, and a row in the journal is never shown again.
     """
 
-    def __init__(self, *, board: Board, screen: Screen, journal: Journal, ids: IdSource) -> None:
+    def __init__(
+        self,
+        *,
+        board: Board,
+        screen: Screen,
+        journal: Journal,
+        ids: IdSource,
+        copies: Copies | None = None,
+    ) -> None:
         self.board = board
         self.screen = screen
+        self._copies = copies or Copies(None, None)
         self._journal = journal
         self._ids = ids
         self._warned = False
@@ -146,6 +156,9 @@ class TerminalChat:
             raise Permanent("the person whom this message is for is not at this terminal")
 
     async def _show(self, item: OutboxItem, message: MessageId) -> None:
+        text = item.content.text
+        if item.content.files:
+            text = f"{text}\n\n{await self._copies.of(item)}".lstrip()
         place, thread = item.thread, None
         if _begins_thread(item):
             place = place.under(message)
@@ -157,7 +170,7 @@ class TerminalChat:
             Said(
                 speaker=self.board.room(place).agent,
                 place=self.board.label(place),
-                text=item.content.text,
+                text=text,
                 # In the direct message nobody else is there to see it.
                 private=item.only_for is not None and place.channel.channel != DIRECT,
                 buttons=self.board.put(item.content.buttons, message=message, place=item.thread),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
+from adapters.terminal.copies import FOLDER, Copies, ReadFile
 from adapters.terminal.inbound import LOCAL_FORMS
 from adapters.terminal.journal import Journal
 from adapters.terminal.outbound import TerminalChat
@@ -46,6 +47,7 @@ def open_terminal(  # noqa: PLR0913 - the one place where a terminal's parts mee
     user: str = "you",
     agent: str = "desk",
     zone: str = "UTC",
+    read: ReadFile | None = None,
 ) -> Terminal:
     """Put a terminal together; inside a running event loop.
 
@@ -62,6 +64,7 @@ def open_terminal(  # noqa: PLR0913 - the one place where a terminal's parts mee
         user: the id of the person, as the team's members name it.
         agent: who answers in the direct message.
         zone: the IANA zone that times are shown in.
+        read: reads a file that goes out; it is copied into the data folder.
 
     Raises:
         OSError: the journal is there and cannot be read.
@@ -69,8 +72,10 @@ def open_terminal(  # noqa: PLR0913 - the one place where a terminal's parts mee
     journal = Journal(data / JOURNAL_FILE if data else None)
     journal.open()
     board = Board(rules, user=user, agent=agent)
+    copies = Copies(data / FOLDER if data else None, read)
     if not (stdin.isatty() and stdout.isatty()):
-        plain = TerminalChat(board=board, screen=PlainScreen(stdout), journal=journal, ids=ids)
+        shown = PlainScreen(stdout)
+        plain = TerminalChat(board=board, screen=shown, journal=journal, ids=ids, copies=copies)
         return Terminal(chat=plain, keyboard=None, source=stdin.fileno())
     from prompt_toolkit.input import create_input  # noqa: PLC0415 - only a person needs them
     from prompt_toolkit.output import create_output  # noqa: PLC0415
@@ -86,5 +91,5 @@ def open_terminal(  # noqa: PLR0913 - the one place where a terminal's parts mee
         source=create_input(stdin),
         output=create_output(stdout),
     )
-    chat = TerminalChat(board=board, screen=screen, journal=journal, ids=ids)
+    chat = TerminalChat(board=board, screen=screen, journal=journal, ids=ids, copies=copies)
     return Terminal(chat=chat, keyboard=screen, source=stdin.fileno())
