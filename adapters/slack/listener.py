@@ -1,4 +1,4 @@
-"""Socket Mode: hears Slack without a public address, over the SDK's own client.
+"""Socket Mode: hears Slack without a public address, over the SDK's own client and Bolt's app.
 
 Each connection is one client of the SDK. When Slack asks for a new one, or the old one goes deaf,
 the new one is open before the old one is closed, so that there is no moment in which nobody
@@ -23,11 +23,12 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack import wire
+from adapters.slack.bolt import STORED, Bolt
 from adapters.slack.faults import Refusal, read
 from adapters.slack.inbound import SlackInbound
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, Malformed, Retryable
-from runtime.model.events import Ignored, Inbound, Parsed
+from runtime.model.events import Ignored, Parsed
 from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.slack")
@@ -159,11 +160,12 @@ class SlackListener:
         """
         self.hears = True
         await self._check()
+        bolt = Bolt(self._client, read=self._read, accept=accept, logger=_logger())
         short = 0
         try:
             while True:
                 pause = min(FIRST_PAUSE * 2 ** (short - 2), LONGEST_PAUSE) if short > 1 else 0.0
-                fresh = await self._connection(accept, pause)
+                fresh = await self._connection(bolt, pause)
                 since = self._clock.monotonic()
                 old, self._held = self._held, fresh
                 if old is not None:
@@ -194,7 +196,7 @@ class SlackListener:
         answer = await read(self._client.apps_connections_open(app_token=self._app_token))
         return str(answer["url"])
 
-    async def _connection(self, accept: Accept, pause: float) -> _Connection:
+    async def _connection(self, bolt: Bolt, pause: float) -> _Connection:
         """A connection that Slack has greeted, however often it takes; first after a pause."""
         while True:
             if pause:
@@ -205,15 +207,15 @@ class SlackListener:
             except (Retryable, Refusal) as error:
                 log.warning("slack.socket_unreachable", extra={"why": str(error)})
                 continue
-            opened = await self._opened(accept, address)
+            opened = await self._opened(bolt, address)
             if opened is not None:
                 return opened
 
-    async def _opened(self, accept: Accept, address: str) -> _Connection | None:
+    async def _opened(self, bolt: Bolt, address: str) -> _Connection | None:
         connection = _Connection(self._client, address, ping_seconds=self._ping_seconds)
 
         async def heard(_: object, __: object, raw: str | None) -> None:
-            await self._heard(connection, accept, raw or "")
+            await self._heard(connection, bolt, raw or "")
 
         connection.message_listeners.append(heard)
         greeted = False
@@ -229,8 +231,8 @@ class SlackListener:
                 await connection.end()
         return connection if greeted else None
 
-    async def _heard(self, connection: _Connection, accept: Accept, raw: str) -> None:
-        """Read one envelope, have it stored, acknowledge it."""
+    async def _heard(self, connection: _Connection, bolt: Bolt, raw: str) -> None:
+        """Read one envelope, have Bolt's app store it, acknowledge it."""
         try:
             envelope = _DECODER.decode(raw)
         except msgspec.DecodeError:
@@ -241,20 +243,16 @@ class SlackListener:
         if not envelope.envelope_id:
             return
         with connection.working():
-            parsed = self._read(envelope)
-            if isinstance(parsed, Inbound):
-                try:
-                    await accept(parsed)
-                except Retryable as error:
-                    log.warning("slack.socket_not_stored", extra={"why": str(error)})
-                    return  # Slack delivers it again
-            await _acknowledge(connection, envelope.envelope_id, parsed)
+            raw_payload = bytes(envelope.payload)
+            answer = await bolt.dispatch(envelope.type, _object(raw_payload), raw_payload)
+            if answer.status == STORED:  # else Slack delivers it again
+                await _acknowledge(connection, envelope.envelope_id, answer.body)
 
-    def _read(self, envelope: _Envelope) -> Parsed:
+    def _read(self, kind: str, body: bytes) -> Parsed:
         """What the envelope says. What cannot be read now cannot be read later either."""
-        body, now = bytes(envelope.payload), self._clock.now()
+        now = self._clock.now()
         try:
-            match envelope.type:
+            match kind:
                 case "events_api":
                     return self._inbound.event(body, now)
                 case "slash_commands":
@@ -269,8 +267,15 @@ class SlackListener:
             return Ignored(reason="malformed")
 
 
-async def _acknowledge(connection: _Connection, envelope_id: str, parsed: Parsed) -> None:
-    words = parsed.acknowledgement if isinstance(parsed, Inbound) else ""
+def _object(payload: bytes) -> dict[str, object]:
+    """The payload as Bolt wants it; empty where it is no object, which our own reader tells."""
+    try:
+        return msgspec.json.decode(payload, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+
+
+async def _acknowledge(connection: _Connection, envelope_id: str, words: str) -> None:
     answer = SocketModeResponse(envelope_id, json.loads(words) if words else None)
     try:
         await connection.send_socket_mode_response(answer)
