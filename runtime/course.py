@@ -248,7 +248,7 @@ class Course:
             return
         context = self._context()
         verdict = await self._deps.policy.judge(call, spec, context)
-        if verdict is not Verdict.ALLOW:
+        if verdict.verdict is not Verdict.ALLOW:
             await self._append_result(
                 ToolResult(call=call.id, text=f"policy does not allow {call.name}", failed=True)
             )

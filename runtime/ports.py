@@ -26,7 +26,7 @@ from runtime.ids import (
     TurnId,
 )
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.approval import Approval, ApprovalEvent, Card, Vote
+from runtime.model.approval import Approval, ApprovalEvent, Card, Frozen, Grant, Vote
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.conversation import Conversation, Entry
 from runtime.model.events import ChannelChange, Cursor, Inbound, Received
@@ -148,8 +148,9 @@ class Turns(Protocol):
         A running turn is returned again, with `attempt` and `fence` one higher, whoever owned it
         before: the caller must know that the earlier owner is gone, and the fence makes sure.
         A new turn appends the message to the log and marks its inbox row as begun. None where
-        the conversation has neither. `owner` names the process, for people who look at the table.
-        A run's turn is not meant: its run takes it up again, by `begin_run`.
+        the conversation has neither, and where its turn is `WAITING`. `owner` names the process,
+        for people who look at the table. A run's turn is not meant: its run takes it up again, by
+        `begin_run`.
         """
         ...
 
@@ -165,6 +166,7 @@ class Turns(Protocol):
         """The same for a run's turn, whose id the run fixes and whose message is an instruction.
 
         None where that turn has ended already: `state` says how, and the log what it answered.
+        One that is `WAITING` runs again with that.
         """
         ...
 
@@ -204,6 +206,24 @@ class Turns(Protocol):
         """
         ...
 
+    async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
+        """Let the turn wait for people: it is `WAITING`, and its conversation begins no other.
+
+        So many are taken from its `attempt`, as by `hand_back`.
+
+        Raises:
+            Conflict: as for `append`.
+        """
+        ...
+
+    async def unpark(self, turn: TurnId) -> bool:
+        """Let a waiting turn run again, for whoever takes it up next; False where it waits not."""
+        ...
+
+    async def parked(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
+        """Turns that are `WAITING`, by id, beyond `after`; those of runs too."""
+        ...
+
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Take so many from the turn's `attempt`: they were no tries of its own.
 
@@ -215,7 +235,7 @@ class Turns(Protocol):
     async def stop(
         self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
     ) -> Turn | None:
-        """Mark the conversation's running turn as stopped, whoever owns it; returns it, or None.
+        """Mark the conversation's turn as stopped, running or waiting; returns it, or None.
 
         The owner's next write raises `Conflict`, so that nothing of it is sent. The message that
         began it is processed with that, and what `closing` makes of the turn, which is a pure
@@ -713,6 +733,14 @@ class Approvals(Protocol):
         """Questions that wait for people, oldest first."""
         ...
 
+    async def unclear(self, *, limit: int = 50) -> list[Approval]:
+        """Approvals that are `UNKNOWN`, and wait for a person to look, oldest first."""
+        ...
+
+    async def count(self, agent: AgentName, *, since: datetime) -> int:
+        """How many questions that agent has asked since then."""
+        ...
+
     async def vote(
         self, approval: ApprovalId, vote: Vote, *, digest: str, rows: Sequence[OutboxItem] = ()
     ) -> Approval:
@@ -759,6 +787,26 @@ class Approvals(Protocol):
 
     async def note_card(self, approval: ApprovalId, card: Card) -> None:
         """Remember a message that shows it; a card that is known changes nothing."""
+        ...
+
+
+class Grants(Protocol):
+    """What people allowed for a time: exactly these bytes, by this agent."""
+
+    async def add(self, grant: Grant) -> Grant:
+        """Store a grant and give it the next number; one that is there already is returned."""
+        ...
+
+    async def find(self, agent: AgentName, digest: str, *, now: datetime) -> list[Grant]:
+        """The grants in force that cover that digest for the agent, oldest first."""
+        ...
+
+    async def active(self, *, now: datetime, limit: int = 100) -> list[Grant]:
+        """Grants that were not revoked and whose time is not over, oldest first."""
+        ...
+
+    async def revoke(self, number: int, *, now: datetime) -> Grant | None:
+        """End the grant of that number; None where there is none that is in force."""
         ...
 
 
@@ -818,6 +866,11 @@ class Store(Protocol):
     @property
     def approvals(self) -> Approvals:
         """Questions to people."""
+        ...
+
+    @property
+    def grants(self) -> Grants:
+        """What people allowed for a time."""
         ...
 
     @property
@@ -1072,10 +1125,25 @@ class ToolContext:
     sending: tuple[OutFile, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict and whose it is.
+
+    Attributes:
+        verdict: what.
+        reason: which rule says so, in words: it is shown on cards, and told to the model.
+        needed: how many people must say yes, where they are asked; two exclude the requester.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    needed: int = 1
+
+
 class Policy(Protocol):
     """Decides whether a tool may run."""
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Verdict:
+    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
         """The verdict. Deterministic: no model is asked."""
         ...
 
@@ -1085,6 +1153,14 @@ class Tools(Protocol):
 
     def specs(self, agent: AgentName) -> tuple[ToolSpec, ...]:
         """What the agent may call."""
+        ...
+
+    def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:
+        """Exactly what would run, from the tools as they are now.
+
+        Raises:
+            Refused: there is no such tool, or the arguments do not fit; says what would be right.
+        """
         ...
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:

@@ -7,15 +7,17 @@ both before it acts, so that those parts replace two lines of the wiring and no 
 from runtime.ids import TurnId
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest
 from runtime.model.tools import Risk, ToolCall, ToolSpec
-from runtime.ports import ToolContext, Verdict
+from runtime.ports import Judged, ToolContext, Verdict
 
 
 class InnerToolsOnly:
     """Allows what reads or writes Nightdesk's own state, and denies whatever reaches further."""
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Verdict:  # noqa: ARG002 - the port's signature
+    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:  # noqa: ARG002 - the port's signature
         """`ALLOW` for the risks read and write, `DENY` for external and dangerous."""
-        return Verdict.ALLOW if spec.risk in (Risk.READ, Risk.WRITE) else Verdict.DENY
+        inner = spec.risk in (Risk.READ, Risk.WRITE)
+        verdict = Verdict.ALLOW if inner else Verdict.DENY
+        return Judged(verdict=verdict, reason=f"{spec.risk} tools")
 
 
 class Unlimited:

@@ -6,6 +6,7 @@ from datetime import datetime
 from adapters.memory.store_approvals import MemoryApprovals
 from adapters.memory.store_deadletters import MemoryDeadLetters
 from adapters.memory.store_files import MemoryFiles
+from adapters.memory.store_grants import MemoryGrants
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
 from adapters.memory.store_outbox import MemoryOutbox
 from adapters.memory.store_people import MemoryPeople
@@ -94,6 +95,7 @@ class MemoryStore:
         self._reminders = MemoryReminders(self._outbox)
         self._people = MemoryPeople()
         self._approvals = MemoryApprovals(self._outbox)
+        self._grants = MemoryGrants()
         self._trust = MemoryChannelTrust()
 
     @property
@@ -150,6 +152,11 @@ class MemoryStore:
     def approvals(self) -> MemoryApprovals:
         """Questions to people."""
         return self._approvals
+
+    @property
+    def grants(self) -> MemoryGrants:
+        """What people allowed for a time."""
+        return self._grants
 
     @property
     def trust(self) -> MemoryChannelTrust:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from adapters.memory.store_outbox import MemoryOutbox
 from runtime.errors import Conflict
-from runtime.ids import ApprovalId, TurnId
+from runtime.ids import AgentName, ApprovalId, TurnId
 from runtime.model.address import Principal
 from runtime.model.approval import (
     Approval,
@@ -51,6 +51,15 @@ class MemoryApprovals:
     async def open(self, *, limit: int = 50) -> list[Approval]:
         """Questions that wait for people: see the port."""
         return [row for row in self._by_age() if row.state is ApprovalState.PENDING][:limit]
+
+    async def unclear(self, *, limit: int = 50) -> list[Approval]:
+        """Approvals that wait for a person to look: see the port."""
+        return [row for row in self._by_age() if row.state is ApprovalState.UNKNOWN][:limit]
+
+    async def count(self, agent: AgentName, *, since: datetime) -> int:
+        """How many questions the agent asked since then: see the port."""
+        mine = (row for row in self._rows.values() if row.agent == agent)
+        return sum(row.created_at >= since for row in mine)
 
     async def vote(
         self, approval: ApprovalId, vote: Vote, *, digest: str, rows: Sequence[OutboxItem] = ()

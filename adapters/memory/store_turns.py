@@ -13,6 +13,8 @@ from runtime.model.events import Lane, Message, Received
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
 
+_OPEN = (TurnState.RUNNING, TurnState.WAITING)
+
 
 class MemoryTurns:
     """`runtime.ports.Turns` in memory."""
@@ -24,9 +26,9 @@ class MemoryTurns:
     async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
         """Take up the open turn or begin the next: see the port."""
         del owner  # for people who look at a table
-        for row in self._running(conversation):
+        for row in self._open(conversation):
             if row.turn.inbox is not None:
-                return self._take_up(row)
+                return self._take_up(row) if row.state is TurnState.RUNNING else None
         received = self._next_message(conversation)
         return None if received is None else self._begin_with(conversation, received)
 
@@ -44,7 +46,7 @@ class MemoryTurns:
         self._tables.require(conversation)
         known = self._tables.turns.get(turn)
         if known is not None:
-            return self._take_up(known) if known.state is TurnState.RUNNING else None
+            return self._take_up(known) if known.state in _OPEN else None
         fresh = Turn(
             id=turn,
             conversation=conversation,
@@ -89,6 +91,26 @@ class MemoryTurns:
         self._tables.enqueue(replies)
         self._end(row, state)
 
+    async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
+        """Let the turn wait: see the port."""
+        row = self._owned(turn, fence)
+        row.turn = replace(row.turn, attempt=row.turn.attempt - tries)
+        row.state = TurnState.WAITING
+
+    async def unpark(self, turn: TurnId) -> bool:
+        """Let a waiting turn run again: see the port."""
+        row = self._tables.turns.get(turn)
+        if row is None or row.state is not TurnState.WAITING:
+            return False
+        row.state = TurnState.RUNNING
+        return True
+
+    async def parked(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
+        """Turns that wait: see the port."""
+        rows = (row for row in self._tables.turns.values() if row.state is TurnState.WAITING)
+        waiting = sorted((row.turn for row in rows), key=lambda turn: turn.id)
+        return [turn for turn in waiting if turn.id > (after or "")][:limit]
+
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Forget tries of the turn: see the port."""
         row = self._tables.turns.get(turn)
@@ -99,7 +121,7 @@ class MemoryTurns:
         self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
     ) -> Turn | None:
         """Stop what runs in the conversation: see the port."""
-        running = sorted(self._running(conversation), key=lambda row: row.turn.inbox is None)
+        running = sorted(self._open(conversation), key=lambda row: row.turn.inbox is None)
         replies = [reply for row in running for reply in closing(row.turn)]
         self._tables.check_outbox(replies)
         self._tables.enqueue(replies)
@@ -120,11 +142,11 @@ class MemoryTurns:
             :limit
         ]
 
-    def _running(self, conversation: ConversationId) -> list[TurnRow]:
+    def _open(self, conversation: ConversationId) -> list[TurnRow]:
         return [
             row
             for row in self._tables.turns.values()
-            if row.turn.conversation == conversation and row.state is TurnState.RUNNING
+            if row.turn.conversation == conversation and row.state in _OPEN
         ]
 
     def _next_message(self, conversation: ConversationId) -> Received | None:
@@ -163,6 +185,7 @@ class MemoryTurns:
         return self._with_log(turn)
 
     def _take_up(self, row: TurnRow) -> TurnStart:
+        row.state = TurnState.RUNNING
         row.turn = replace(row.turn, attempt=row.turn.attempt + 1, fence=row.turn.fence + 1)
         return self._with_log(row.turn)
 

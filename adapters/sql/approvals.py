@@ -63,6 +63,16 @@ _OPEN = (
     .order_by(approvals.c.created_at, approvals.c.id)
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
+_UNCLEAR = (
+    sa.select(*_COLUMNS)
+    .where(approvals.c.state == word(ApprovalState.UNKNOWN))
+    .order_by(approvals.c.created_at, approvals.c.id)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+_COUNT = sa.select(sa.func.count()).where(
+    approvals.c.agent == bindparam("agent"),
+    approvals.c.created_at >= bindparam("since", type_=sa.BigInteger),
+)
 _STARTED = (
     sa.select(*_COLUMNS)
     .where(approvals.c.state == _EXECUTING)
@@ -153,6 +163,7 @@ class _Question(msgspec.Struct, kw_only=True):
     requester: Principal
     thread: ThreadRef | None
     needed: int
+    replaces: ApprovalId | None = None
 
 
 _question = decoder(_Question)
@@ -196,6 +207,16 @@ class SqlApprovals:
     async def open(self, *, limit: int = 50) -> list[Approval]:
         """Questions that wait for people: see the port."""
         return await self._all(_OPEN, {"limit": limit})
+
+    async def unclear(self, *, limit: int = 50) -> list[Approval]:
+        """Approvals that wait for a person to look: see the port."""
+        return await self._all(_UNCLEAR, {"limit": limit})
+
+    async def count(self, agent: AgentName, *, since: datetime) -> int:
+        """How many questions the agent asked since then: see the port."""
+        asked: Params = {"agent": agent, "since": micros(since)}
+        row = await self._database.read(lambda t: t.one(_COUNT, asked))
+        return int(row[0]) if row else 0
 
     async def vote(
         self, approval: ApprovalId, vote: Vote, *, digest: str, rows: Sequence[OutboxItem] = ()
@@ -321,6 +342,7 @@ def _row(approval: Approval) -> dict[str, Value]:
         requester=approval.requester,
         thread=approval.thread,
         needed=approval.needed,
+        replaces=approval.replaces,
     )
     return {
         "id": approval.id,
@@ -363,6 +385,7 @@ def _approval(whole: _Whole) -> Approval:
         note=note,
         created_at=moment(created),
         expires_at=moment(expires),
+        replaces=question.replaces,
         cards=tuple(
             Card(thread=thread_of(*address), message=MessageId(message))
             for *address, message in whole.cards

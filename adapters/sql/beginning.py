@@ -23,6 +23,9 @@ from runtime.model.events import Lane, Message, Received
 from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
 
 RUNNING = word(TurnState.RUNNING)
+WAITING = word(TurnState.WAITING)
+OPEN = sa.or_(turns.c.state == RUNNING, turns.c.state == WAITING)
+"""The condition of the index on turns that have not ended."""
 NO_RUN = sa.literal_column("''", sa.Text)
 
 LOCK = (
@@ -35,9 +38,7 @@ LOCK = (
 Not a full `FOR UPDATE`: that would wait for, and be waited for by, whoever just adds to the log.
 """
 
-_open_turn = sa.and_(
-    turns.c.conversation == conversations.c.id, turns.c.state == RUNNING, turns.c.run == NO_RUN
-)
+_open_turn = sa.and_(turns.c.conversation == conversations.c.id, OPEN, turns.c.run == NO_RUN)
 _place = (
     conversations.c.agent,
     conversations.c.covered,
@@ -95,11 +96,21 @@ _TAKE_UP = (
 
 _TAKE_UP_RUN = (
     sa.update(turns)
-    .where(turns.c.id == bindparam("this"), turns.c.state == RUNNING)
-    .values(attempt=turns.c.attempt + 1, fence=turns.c.fence + 1, owner=bindparam("by"))
+    .where(turns.c.id == bindparam("this"), OPEN)
+    .values(
+        state=RUNNING,
+        attempt=turns.c.attempt + 1,
+        fence=turns.c.fence + 1,
+        owner=bindparam("by"),
+    )
     .returning(*TURN)
 )
-"""Takes up a run's turn."""
+"""Takes up a run's turn, whether it ran or waited."""
+
+_PARKED = sa.select(turns.c.id).where(
+    turns.c.conversation == bindparam("this"), turns.c.state == WAITING, turns.c.run == NO_RUN
+)
+"""Tells a turn that waits for people from one that ended just now."""
 
 _KNOWN = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
 """Tells a run's turn that ended from one that was never begun."""
@@ -126,7 +137,7 @@ class Place(NamedTuple):
         covered: the number of the last entry that its summary stands for.
         title: its title, or an empty string.
         last: the number of its last entry.
-        running: a turn that a message began is running.
+        running: a turn that a message began is running, or waits for people.
     """
 
     agent: AgentName
@@ -157,6 +168,8 @@ def begin(
             if taken_up is not None:
                 turn = turn_of(taken_up)
                 return _start(transaction, turn, place, known, said=_said(transaction, turn))
+            if transaction.one(_PARKED, this) is not None:
+                return None
         if waiting[0] is None:
             return None
         received = received_of(waiting)

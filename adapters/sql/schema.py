@@ -162,7 +162,7 @@ _partial(
     "ix_turns_running",
     turns.c.conversation,
     turns.c.run,
-    where="state = 'running'",
+    where="state = 'running' OR state = 'waiting'",
     unique=True,  # at most one that a message began
 )
 
@@ -366,6 +366,8 @@ _partial(
     where="state = 'pending' OR state = 'approved'",
 )
 _partial("ix_approvals_executing", approvals.c.created_at, where="state = 'executing'")
+_partial("ix_approvals_unknown", approvals.c.created_at, where="state = 'unknown'")
+sa.Index("ix_approvals_agent", approvals.c.agent, approvals.c.created_at)
 
 approval_votes = sa.Table(
     "approval_votes",
@@ -381,8 +383,26 @@ approval_cards = sa.Table(
     "approval_cards",
     metadata,
     _text("approval", key=True),
-    *_thread(),
+    *_thread(key=True),
     _text("message", key=True),
     implicit_returning=False,
 )
 """Messages that show an approval."""
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    _text("id", key=True),
+    _number("number"),
+    _text("agent"),
+    _text("digest"),
+    _text("body"),
+    _moment("given_at"),
+    _moment("expires_at"),
+    _moment("revoked_at", nullable=True),
+    sa.UniqueConstraint("number"),
+    implicit_returning=False,
+)
+"""What people allowed for a time."""
+
+_partial("ix_grants_in_force", grants.c.agent, grants.c.digest, where="revoked_at IS NULL")

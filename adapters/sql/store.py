@@ -11,6 +11,7 @@ from adapters.sql.conversations import SqlConversations
 from adapters.sql.database import Database
 from adapters.sql.deadletters import SqlDeadLetters
 from adapters.sql.files import SqlFiles
+from adapters.sql.grants import SqlGrants
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.outbox import SqlOutbox
 from adapters.sql.people import SqlPeople
@@ -43,6 +44,7 @@ class SqlStore:
         self._reminders = SqlReminders(database)
         self._people = SqlPeople(database)
         self._approvals = SqlApprovals(database)
+        self._grants = SqlGrants(database)
         self._trust = SqlChannelTrust(database)
 
     @property
@@ -99,6 +101,11 @@ class SqlStore:
     def approvals(self) -> SqlApprovals:
         """Questions to people."""
         return self._approvals
+
+    @property
+    def grants(self) -> SqlGrants:
+        """What people allowed for a time."""
+        return self._grants
 
     @property
     def trust(self) -> SqlChannelTrust:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import beginning, log, sending
-from adapters.sql.beginning import LOCK, NO_RUN, RUNNING, TURN
+from adapters.sql.beginning import LOCK, NO_RUN, OPEN, RUNNING, TURN, WAITING
 from adapters.sql.codec import micros
 from adapters.sql.constants import word
 from adapters.sql.database import Database
@@ -54,11 +54,33 @@ _CONVERSATION = sa.select(turns.c.conversation).where(turns.c.id == bindparam("t
 
 _STOP = (
     sa.update(turns)
-    .where(turns.c.conversation == bindparam("this"), turns.c.state == RUNNING)
+    .where(turns.c.conversation == bindparam("this"), OPEN)
     .values(state=word(TurnState.STOPPED), ended_at=bindparam("at"))
     .returning(*TURN)
 )
-"""Ends what runs in a conversation, whoever owns it."""
+"""Ends what runs or waits in a conversation, whoever owns it."""
+
+_PARK = (
+    sa.update(turns)
+    .where(_is_owners)
+    .values(state=WAITING, attempt=turns.c.attempt - bindparam("tries", type_=sa.BigInteger))
+)
+"""Lets a turn wait for people, if it is the caller's."""
+
+_UNPARK = (
+    sa.update(turns)
+    .where(turns.c.id == bindparam("turn"), turns.c.state == WAITING)
+    .values(state=RUNNING)
+)
+"""Lets a turn run again that waits."""
+
+_PARKED = (
+    sa.select(*TURN)
+    .where(turns.c.state == WAITING, turns.c.id > bindparam("after", type_=sa.Text))
+    .order_by(turns.c.id)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""Pages through what waits for people."""
 
 _OPEN = (
     sa.select(turns.c.conversation)
@@ -158,6 +180,22 @@ class SqlTurns:
             sending.enqueue(transaction, replies)
 
         await self._database.write(work)
+
+    async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
+        """Let the turn wait: see the port."""
+        mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "tries": tries}
+        if not await self._database.write(lambda t: t.run(_PARK, mine)):
+            raise Conflict(_LOST)
+
+    async def unpark(self, turn: TurnId) -> bool:
+        """Let a waiting turn run again: see the port."""
+        return bool(await self._database.write(lambda t: t.run(_UNPARK, {"turn": turn})))
+
+    async def parked(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
+        """Turns that wait: see the port."""
+        page: dict[str, Value] = {"after": after or "", "limit": limit}
+        rows = await self._database.scan(lambda t: t.all(_PARKED, page))
+        return [beginning.turn_of(row) for row in rows]
 
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Forget tries of the turn: see the port."""

@@ -167,7 +167,7 @@ class Approval:
         risk: the tool's risk.
         reason: why it has to be asked, in words: the rule.
         turn: the turn that asks.
-        call: the call that waits.
+        call: the call that waits; an edited approval has an id of its own here.
         conversation: the conversation of the turn.
         agent: the agent that asks.
         requester: the person that the agent acts for.
@@ -179,6 +179,7 @@ class Approval:
         note: the reason of a no, or how it ended, in words.
         created_at: when it was asked.
         expires_at: when it becomes a no.
+        replaces: the approval of which this is an edited one, or None.
         cards: the messages that show it.
     """
 
@@ -200,4 +201,30 @@ class Approval:
     note: str = ""
     created_at: datetime
     expires_at: datetime
+    replaces: ApprovalId | None = None
     cards: tuple[Card, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A yes for a time: the agent may do exactly this without asking again.
+
+    Attributes:
+        id: of the approval that it was given with.
+        number: what people call it by; 0 before it is stored.
+        agent: who may.
+        frozen: exactly what: the bytes that the card showed. Nothing else is covered.
+        digest: of `frozen`.
+        given_by: who gave it, as the configuration names them; without their role it is void.
+        given_at: when.
+        expires_at: when it ends.
+    """
+
+    id: ApprovalId
+    number: int = 0
+    agent: AgentName
+    frozen: Frozen
+    digest: str
+    given_by: Principal
+    given_at: datetime
+    expires_at: datetime

@@ -28,6 +28,8 @@ class TurnState(StrEnum):
 
     RUNNING = "running"
     """Begun; what it did so far is in the log."""
+    WAITING = "waiting"
+    """Parked until people decided what it asked them; nobody works at it."""
     DONE = "done"
     """Its answer is in the outbox."""
     FAILED = "failed"

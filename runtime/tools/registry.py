@@ -1,6 +1,8 @@
 """The registry: every tool there is, what it can do, and the only place that runs one."""
 
 import asyncio
+import hashlib
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from typing import Protocol
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
 from runtime.ids import AgentName, IdSource
+from runtime.model.approval import Frozen
 from runtime.model.files import OutFile
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import ToolContext
@@ -94,6 +97,11 @@ class Tool:
             repeatable=self.effect is not Effect.OUTSIDE,
         )
 
+    def digest(self) -> str:
+        """SHA-256 over what decides what a call of it means, in hexadecimal."""
+        whole = [self.name, self.signature.digest(), self.risk.value, self.effect.value]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
 
 class Toolbox:
     """The tools there are. Implements `runtime.ports.Tools`."""
@@ -129,6 +137,15 @@ class Toolbox:
             mine = (tool for name, tool in self._tools.items() if self._granted(agent, name))
             self._specs[agent] = tuple(tool.spec for tool in mine)
         return self._specs[agent]
+
+    def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:
+        """Exactly what would run: see the port."""
+        tool = self._tools.get(call.name)
+        if tool is None or not self._granted(agent, call.name):
+            raise Refused(f"There is no tool {call.name[:60]}.")
+        return Frozen(
+            tool=tool.name, schema=tool.digest(), arguments=tool.signature.canonical(call.arguments)
+        )
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
         """Run it, whatever happens in it. A supervision point: a tool's failure is its result.

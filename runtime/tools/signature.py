@@ -6,6 +6,7 @@ The arguments of a tool are the keyword-only parameters of an async function. Ea
 that is missing, unknown or of another type is refused in words that say what would fit.
 """
 
+import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -99,6 +100,23 @@ class Signature:
             return self._read(_object(text))
         except _Wrong as wrong:
             raise Refused(f"{wrong}.", hint=self._usage()) from None
+
+    def canonical(self, text: str) -> str:
+        """The arguments in a model's JSON in one spelling, without those that were left out.
+
+        Read again, it gives what `read` gives now: what is not said is declared (`digest`).
+
+        Raises:
+            Refused: as for `read`.
+        """
+        arguments = self.read(text)
+        return canonical({name: arguments[name] for name in _object(text)})
+
+    def digest(self) -> str:
+        """SHA-256 over what is declared, defaults included, in hexadecimal."""
+        defaults = [[p.name, repr(p.default)] for p in self.parameters if not p.required]
+        whole = json.dumps([self.schema(), defaults], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()
 
     def _read(self, given: Mapping[str, Any]) -> Arguments:
         known = {parameter.name: parameter for parameter in self.parameters}

@@ -8,6 +8,7 @@ import pytest
 
 from runtime.errors import Conflict
 from runtime.ids import (
+    AgentName,
     ApprovalId,
     ConversationId,
     MessageId,
@@ -218,6 +219,44 @@ async def test_a_no_says_who_and_why(store: Store, clock: ManualClock) -> None:
         "not on Friday",
     )
     assert await store.approvals.open() == []
+
+
+async def test_what_nobody_knows_the_end_of_waits_for_a_look(
+    store: Store, clock: ManualClock
+) -> None:
+    lost = await brought_to(store, clock, ApprovalState.UNKNOWN)
+
+    assert await store.approvals.unclear() == [lost]
+    assert await store.approvals.open() == []
+    await store.approvals.change(lost.id, ApprovalEvent.SUCCEED, now=clock.now(), by=BOB)
+    assert await store.approvals.unclear() == []
+
+
+async def test_an_agents_questions_are_counted(store: Store, clock: ManualClock) -> None:
+    await store.approvals.ask(question(clock))
+    await clock.advance(HOUR)
+    await store.approvals.ask(replace(question(clock, "b"), replaces=ApprovalId("approval-a")))
+
+    found = await store.approvals.get(ApprovalId("approval-b"))
+    assert found is not None
+    assert found.replaces == "approval-a"
+    assert await store.approvals.count(DESK, since=clock.now() - HOUR) == 2
+    assert await store.approvals.count(DESK, since=clock.now()) == 1
+    assert await store.approvals.count(AgentName("other"), since=clock.now() - HOUR) == 0
+
+
+async def test_cards_of_two_chats_may_have_the_same_number(
+    store: Store, clock: ManualClock
+) -> None:
+    await store.approvals.ask(question(clock))
+    chats = [replace(THREAD, root="r1"), replace(THREAD, root="r2")]
+    for thread in chats:
+        card = Card(thread=thread, message=MessageId("5"))
+        await store.approvals.note_card(ApprovalId("approval-a"), card)
+
+    found = await store.approvals.get(ApprovalId("approval-a"))
+    assert found is not None
+    assert [card.thread for card in found.cards] == chats
 
 
 async def test_cards_are_remembered_once(store: Store, clock: ManualClock) -> None:

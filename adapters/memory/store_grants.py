@@ -1,0 +1,35 @@
+"""Grants in memory: the twin of those in a database."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from runtime.ids import AgentName, ApprovalId
+from runtime.model.approval import Grant
+
+
+class MemoryGrants:
+    """`runtime.ports.Grants` in memory."""
+
+    def __init__(self) -> None:
+        self._rows: dict[ApprovalId, Grant] = {}
+        self._revoked: set[ApprovalId] = set()
+
+    async def add(self, grant: Grant) -> Grant:
+        """Store a grant: see the port."""
+        return self._rows.setdefault(grant.id, replace(grant, number=len(self._rows) + 1))
+
+    async def find(self, agent: AgentName, digest: str, *, now: datetime) -> list[Grant]:
+        """The grants that cover it: see the port."""
+        return [g for g in await self.active(now=now) if (g.agent, g.digest) == (agent, digest)]
+
+    async def active(self, *, now: datetime, limit: int = 100) -> list[Grant]:
+        """Grants in force: see the port."""
+        rows = (g for g in self._rows.values() if g.id not in self._revoked and g.expires_at > now)
+        return sorted(rows, key=lambda grant: grant.number)[:limit]
+
+    async def revoke(self, number: int, *, now: datetime) -> Grant | None:
+        """End a grant: see the port."""
+        found = next((g for g in await self.active(now=now) if g.number == number), None)
+        if found is not None:
+            self._revoked.add(found.id)
+        return found

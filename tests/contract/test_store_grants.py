@@ -1,0 +1,65 @@
+"""The promises of `runtime.ports.Grants`, on every implementation."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from runtime.ids import AgentName, ApprovalId
+from runtime.model.approval import Frozen, Grant
+from runtime.ports import Store
+from tests.support.clock import ManualClock
+from tests.support.stores import ADA, DESK, Opener
+
+FROZEN = Frozen(tool="git.push", schema="s1", arguments='{"branch":"main"}')
+DAY = timedelta(days=1)
+
+
+def grant(clock: ManualClock, name: str = "a", *, frozen: Frozen = FROZEN) -> Grant:
+    return Grant(
+        id=ApprovalId(name),
+        agent=DESK,
+        frozen=frozen,
+        digest=frozen.digest(),
+        given_by=ADA,
+        given_at=clock.now(),
+        expires_at=clock.now() + DAY,
+    )
+
+
+async def test_a_grant_is_numbered_once_and_kept(open_again: Opener, clock: ManualClock) -> None:
+    async with open_again() as store:
+        first = await store.grants.add(grant(clock))
+        second = await store.grants.add(grant(clock, "b"))
+        assert await store.grants.add(grant(clock)) == first
+    assert (first.number, second.number) == (1, 2)
+    assert replace(first, number=0) == grant(clock)
+    async with open_again() as store:
+        assert await store.grants.active(now=clock.now()) == [first, second]
+
+
+async def test_a_grant_covers_those_bytes_for_that_agent_only(
+    store: Store, clock: ManualClock
+) -> None:
+    given = await store.grants.add(grant(clock))
+    other = replace(FROZEN, arguments='{"branch":"main "}').digest()
+
+    assert await store.grants.find(DESK, FROZEN.digest(), now=clock.now()) == [given]
+    assert await store.grants.find(DESK, other, now=clock.now()) == []
+    assert await store.grants.find(AgentName("other"), FROZEN.digest(), now=clock.now()) == []
+
+
+async def test_a_grant_ends(store: Store, clock: ManualClock) -> None:
+    given = await store.grants.add(grant(clock))
+    await clock.advance(DAY)
+
+    assert await store.grants.find(DESK, given.digest, now=clock.now()) == []
+    assert await store.grants.active(now=clock.now()) == []
+    assert await store.grants.revoke(given.number, now=clock.now()) is None
+
+
+async def test_a_revoked_grant_covers_nothing(store: Store, clock: ManualClock) -> None:
+    given = await store.grants.add(grant(clock))
+
+    assert await store.grants.revoke(given.number, now=clock.now()) == given
+    assert await store.grants.revoke(given.number, now=clock.now()) is None
+    assert await store.grants.revoke(99, now=clock.now()) is None
+    assert await store.grants.find(DESK, given.digest, now=clock.now()) == []
