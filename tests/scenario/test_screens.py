@@ -31,7 +31,7 @@ def screen(*said: tuple[str, str]) -> str:
     lines = []
     for who, text in said:
         first, *rest = text.strip().splitlines()
-        lines += [f"{who}: {first}", *(f"  {line}".rstrip() for line in rest)]
+        lines += [f"{who}: {first}", *(f"  {line}" for line in rest if line.strip())]
     return "\n".join(lines) + "\n"
 
 
