@@ -43,6 +43,7 @@ async def test_what_was_kept_is_read(store: Store, given: tuple[bytes, ...]) -> 
     whole = b"".join(given)
     assert kept == OutFile(id=REPORT, name="report.csv", media_type="text/csv", size=len(whole))
     assert await store.files.read(REPORT) == whole
+    assert await store.files.find(REPORT) == kept
 
 
 async def test_what_was_kept_is_there_after_a_restart(open_again: Opener) -> None:
@@ -64,6 +65,7 @@ async def test_a_file_that_broke_off_is_not_there_and_can_be_kept_again(store: S
         await keep(store, LONG, breaks=True)
     with pytest.raises(Permanent, match="no file report"):
         await store.files.read(REPORT)
+    assert await store.files.find(REPORT) is None
 
     await keep(store, b"short")
 
