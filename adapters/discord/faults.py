@@ -18,6 +18,7 @@ UNKNOWN_WEBHOOK = 10_015
 UNKNOWN_INTERACTION = 10_062
 ALREADY_ACKNOWLEDGED = 40_060
 MISSING_ACCESS = 50_001
+NO_DIRECT_MESSAGES = 50_007
 MISSING_PERMISSIONS = 50_013
 INVALID_TOKEN_OF_WEBHOOK = 50_027
 THREAD_EXISTS = 160_004
@@ -36,8 +37,8 @@ _WORDS = {
     MISSING_ACCESS: "the bot cannot see the channel: invite it to the server, and let it view the "
     "channel",
     MISSING_PERMISSIONS: f"the bot may not do that there: {_ALLOW}",
-    50_007: "Discord does not let the bot write to this person directly: they have to allow "
-    "direct messages from members of a server that they share with it",
+    NO_DIRECT_MESSAGES: "Discord does not let the bot write to this person directly: they have to "
+    "allow direct messages from members of a server that they share with it",
     50_008: "nothing can be posted in a channel of this kind",
     50_083: "the thread is archived and locked",
     160_005: "the thread is locked",

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from adapters.discord.drafts import Drafts, edit_of, post_to, reference
 from adapters.discord.faults import (
     MISSING_ACCESS,
     MISSING_PERMISSIONS,
+    NO_DIRECT_MESSAGES,
     UNKNOWN_CHANNEL,
     UNKNOWN_MESSAGE,
     Refusal,
@@ -46,6 +48,10 @@ _NONCE_HOLDS = timedelta(seconds=60)
 """How long a nonce surely keeps a message from being made twice. Discord says some minutes."""
 _DISCORD_EARLIER = timedelta(seconds=30)
 """By how much Discord's clock may be behind ours."""
+_ALLOW_DIRECT = (
+    "I answer that in private and cannot write to you: allow direct messages from members of this "
+    "server, and ask again."
+)
 _ELSEWHERE = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
 _FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 _PIECE = 64 * 1024
@@ -152,6 +158,8 @@ class DiscordChat:
             sent = await self._replies.privately(reply, item.id, (body, uploads))
             if sent is not None:
                 return sent
+        if item.only_for is not None:
+            return await self._posted_privately(item, item.only_for)
         try:
             sent = await self._posted(item)
         except Refusal as refusal:
@@ -171,7 +179,7 @@ class DiscordChat:
         body, _ = await self._message(item, files=False)
         if reply is not None and item.only_for is not None and item.draft is None:
             return await self._replies.find(reply, item.id, str(body["content"]))
-        spot = await self._spot(item.thread)
+        spot = await self._spot(await self.direct(item.only_for) if item.only_for else item.thread)
         if item.draft is not None:
             there = await self._at(spot.channel, item.draft)
             if there is not None:
@@ -290,6 +298,18 @@ class DiscordChat:
         await self._replies.acknowledge(interaction, token, answer)
 
     # --------------------------------------------------------------------------- messages
+
+    async def _posted_privately(self, item: OutboxItem, who: Principal) -> MessageId:
+        """What no interaction takes as a reply goes into the person's direct messages.
+
+        Who takes none is told in the channel how to, and nothing else.
+        """
+        try:
+            return await self._posted(replace(item, thread=await self.direct(who)))
+        except Refusal as refusal:
+            if refusal.code != NO_DIRECT_MESSAGES:
+                raise
+        return await self._posted(replace(item, content=Content(_ALLOW_DIRECT), draft=None))
 
     async def _posted(self, item: OutboxItem) -> MessageId:
         """The message as everybody sees it: the draft that becomes it, or a new one."""

@@ -351,14 +351,24 @@ async def test_a_reply_before_discord_knows_of_the_deferral_waits(
     assert only(discord).seen_by == ADA
 
 
-async def test_after_fifteen_minutes_an_answer_is_a_plain_message(
+async def test_after_fifteen_minutes_a_private_answer_is_a_direct_message(
     discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
 ) -> None:
     row = item(clock, only_for=PERSON, reply_url=put_off(discord))
     await clock.advance(15 * 60)
     await chat.send(row)
-    assert only(discord).seen_by is None
+    assert only(discord).channel == DIRECT
     assert discord.called(ORIGINAL) == []
+
+
+async def test_who_takes_no_direct_messages_is_told_so_and_the_channel_nothing_else(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    await chat.send(item(clock, "the secret", thread=thread, only_for=person(BO)))
+    posted = only(discord)
+    assert posted.channel == thread.root
+    assert "secret" not in posted.content
+    assert "allow direct messages" in posted.content
 
 
 @pytest.mark.parametrize("url", ["https://evil.example/x", "answer/1/../../channels", "answer//x"])
@@ -366,7 +376,8 @@ async def test_an_address_that_is_no_reply_is_not_used(
     discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, url: str
 ) -> None:
     await chat.send(item(clock, only_for=PERSON, reply_url=url))
-    assert only(discord).channel == CHANNEL
+    assert only(discord).channel == DIRECT
+    assert not any("webhooks" in call.path for call in discord.calls)
 
 
 async def test_a_reply_whose_answer_was_lost_is_found(
