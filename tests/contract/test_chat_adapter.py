@@ -420,6 +420,16 @@ async def test_a_long_answer_comes_whole_and_in_order(harness: Harness) -> None:
     assert [bool(seen.buttons) for seen in shown] == [False] * (len(parts) - 1) + [True]
 
 
+@keeps("A06")
+async def test_a_file_is_never_dropped_in_silence(harness: Harness) -> None:
+    parts = harness.chat.split(Content("Here it is.", files=(CSV,)))
+    rows = [
+        row(harness, id=OutboxId(f"f{number}"), content=part) for number, part in enumerate(parts)
+    ]
+    await Courier(harness).deliver(*rows)
+    assert any(seen.files or "report.csv" in seen.text for seen in harness.seen())
+
+
 # --------------------------------------------------------------- A07: no pings, no previews
 
 
@@ -709,10 +719,7 @@ async def test_a_private_answer_is_shown_to_its_person_only(harness: Harness) ->
         [ended] = await Courier(harness).deliver(answer)
         assert ended.state is OutboxState.SENT
     shown = harness.shown("the secret")
-    # Without its address an answer on Discord goes to all, and calls the person.
-    private = [seen for seen in shown if seen.only_for == harness.person.user]
-    assert len(shown) == 2
-    assert private
+    assert [seen.only_for for seen in shown] == [harness.person.user] * 2
 
 
 # -------------------------------------------------------------------------------- A14: files
@@ -749,9 +756,8 @@ async def test_files_that_go_out_arrive_once_with_their_words(harness: Harness) 
     assert len(harness.shown("Here they are.")) == 1
     sent = [file for seen in harness.seen() for file in seen.files]
     assert sent == [(file.name, await bytes_of(file)) for file in (CSV, PNG)]
-    assert {(seen.channel, seen.root) for seen in harness.seen()} == {
-        (thread.channel.channel, thread.root)
-    }
+    places = {(seen.channel, seen.root) for seen in harness.seen()}
+    assert places == {(thread.channel.channel, thread.root)}
 
 
 # ------------------------------------------------------------------------- A15: asking changes nothing

@@ -1,7 +1,7 @@
 """Discord: signed interactions, the real listener at the fake gateway, and the real outbound side."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
@@ -62,6 +62,10 @@ class _Hurried(SystemClock):
 
 class DiscordHarness(Harness):
     platform: ClassVar[Platform] = DISCORD
+    differences: ClassVar[Mapping[str, str]] = {
+        "A13": "Where the command's own reply is no longer taken, it goes into the person's direct "
+        "messages; who takes none is told so, and nothing else.",
+    }
 
     def __init__(self, clock: ManualClock, folder: Path) -> None:
         super().__init__(clock, folder)

@@ -1,13 +1,18 @@
 """Which test shows which rule of `docs/adapters.md`, and for which platforms it runs."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Final, TypeVar
 
-from tests.support.adapters.harness import Absent, Act, Harness, Kind, Trouble
+from tests.support.adapters.harness import Act, Harness, Kind, Trouble
 from tests.support.adapters.platforms import HARNESSES
 
 MARK: Final = "kept_rule"
+
+_ROW = re.compile(r"^\| (\w+|---) \|[^|]*\|([^|]*)\|$", re.MULTILINE)
+_TEST = re.compile(r"`(test_\w+)`")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,10 +89,72 @@ def name_of(value: object) -> str:
 
 def told_by(harness: type[Harness]) -> list[str]:
     """What the documentation must say of a platform, a sentence each."""
-    lacking: list[Absent] = list(harness.absent.values())
-    return [
-        *harness.exceptions.values(),
-        *harness.differences.values(),
-        *harness.spared.values(),
-        *(absent.why for absent in lacking),
-    ]
+    given = [f"**{rule}** does not apply: {why}" for rule, why in harness.exceptions.items()]
+    given += [f"**{rule}**, with a difference: {why}" for rule, why in harness.differences.items()]
+    lacking = [absent.why for absent in harness.absent.values()]
+    return [*given, *lacking, *harness.spared.values()]
+
+
+def documented(page: str) -> dict[str, list[str]]:
+    """The rules of the page, and the tests that each names."""
+    return {
+        row[1]: _TEST.findall(row[2]) for row in _ROW.finditer(page) if row[1] not in {"id", "---"}
+    }
+
+
+def shown_by(suite: ModuleType) -> dict[str, str]:
+    """The tests of the suite, and the rule that each says it shows."""
+    return {
+        name: getattr(test, MARK).rule for name, test in vars(suite).items() if hasattr(test, MARK)
+    }
+
+
+def objections(
+    page: str, suite: ModuleType, collected: Collection[str], harnesses: Sequence[type[Harness]]
+) -> list[str]:
+    """What does not fit: the page, the tests, what was collected of them, what adapters declare.
+
+    Args:
+        page: the text of `docs/adapters.md`.
+        suite: the module of the suite.
+        collected: the tests that pytest would run, `test_name[platform-...]`.
+        harnesses: the platforms.
+    """
+    rules, tests = documented(page), shown_by(suite)
+    found = [f"{rule} has no test" for rule, named in rules.items() if not named]
+    for rule, named in rules.items():
+        found += [
+            f"{rule} names {test}, which is no test of it"
+            for test in named
+            if tests.get(test) != rule
+        ]
+    for test, rule in tests.items():
+        if rule not in rules:
+            found.append(f"{test} shows {rule}, which is no rule")
+        elif test not in rules[rule]:
+            found.append(f"{test} is not named by {rule}")
+    for harness in harnesses:
+        found += _objections_to(harness, page, rules, collected)
+    return found
+
+
+def _objections_to(
+    harness: type[Harness], page: str, rules: Mapping[str, list[str]], collected: Collection[str]
+) -> Iterator[str]:
+    name = str(harness.platform)
+    for rule in (*harness.exceptions, *harness.differences):
+        if rule not in rules:
+            yield f"{name} speaks of {rule}, which is no rule"
+    for rule, named in rules.items():
+        runs = [test for test in named if any(_is_of(test, name, case) for case in collected)]
+        if rule not in harness.exceptions and not runs:
+            yield f"{name} declares {rule}, and no test of it runs for it"
+        if rule in harness.exceptions and runs:
+            yield f"{name} does not keep {rule}, and {runs} run for it"
+    for sentence in told_by(harness):
+        if sentence not in page:
+            yield f"the page does not say of {name}: {sentence}"
+
+
+def _is_of(test: str, platform: str, case: str) -> bool:
+    return case == f"{test}[{platform}]" or case.startswith(f"{test}[{platform}-")

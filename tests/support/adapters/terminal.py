@@ -27,6 +27,7 @@ from tests.support.adapters.harness import (
     Payload,
     Seen,
     Trouble,
+    bytes_of,
 )
 from tests.support.clock import ManualClock
 
@@ -39,6 +40,7 @@ _RULE = ChannelRule(
 )
 _FIRST = re.compile(r"(\S+) · (dm|#\w+)(?: \[(\d+)\])?( \(only you see this\))?: ?(.*)")
 _BUTTONS = re.compile(r"\[\d+\] .+")
+_COPY = re.compile(r"- file: `(.*)`")
 _ONE_PERSON = "One person types at a terminal"
 _NO_NETWORK = "There is no network between."
 
@@ -60,11 +62,11 @@ class TerminalHarness(Harness):
     exceptions: ClassVar[Mapping[str, str]] = {
         "A03": "A line is typed once: nothing delivers it again.",
         "A12": "What is printed stays: a changed card is shown again below, under the same id.",
-        "A14": "A terminal has no files: the name of one that goes out is printed.",
     }
     differences: ClassVar[Mapping[str, str]] = {
         "A09": "When the output is closed, what was not printed is printed by the next process.",
         "A10": "A pipe or a file shows an answer when it is whole; a person's screen shows it grow.",
+        "A14": "A file that goes out is copied into a folder, and its place is printed.",
         "A11": "The numbers of buttons end with the process that printed them.",
     }
     absent: ClassVar[Mapping[Kind, Absent]] = {
@@ -109,6 +111,7 @@ class TerminalHarness(Harness):
             ids=ids,
             rules=(_RULE,),
             data=self.folder,
+            read=bytes_of,
         )
         listener = TerminalListener(
             self._terminal, accept=self._accept, idle=self._idle, ids=ids, clock=self.clock
@@ -190,6 +193,7 @@ class TerminalHarness(Harness):
     def _seen(self, found: re.Match[str], lines: list[str]) -> Seen:
         room, number, private = found[2].removeprefix("#"), found[3], found[4]
         buttons = lines.pop() if _BUTTONS.fullmatch(lines[-1]) else ""
+        copies = [place[1] for line in lines if (place := _COPY.fullmatch(line))]
         threads = self.chat.board.threads
         root = threads[int(number)].root if number and int(number) in threads else ""
         return Seen(
@@ -197,6 +201,7 @@ class TerminalHarness(Harness):
             channel=room,
             root=root,
             text="\n".join(lines),
+            files=tuple((Path(path).name, Path(path).read_bytes()) for path in copies),
             buttons=tuple(part.partition("] ")[2] for part in buttons.split("   ") if part),
             only_for="you" if private or room == "dm" else "",
         )
