@@ -16,12 +16,18 @@ _FORKS.set_forkserver_preload(["tests.support.crash_warm"])
 
 
 class Process:
-    """A process of the program."""
+    """A process of the program.
+
+    Attributes:
+        started: the monotonic time at which it was.
+        imported: the modules that it had to import until it was ready, once that was waited for.
+    """
 
     def __init__(self, process: ForkServerProcess, ready: Connection) -> None:
         self._process = process
         self._ready = ready
         self.started = time.monotonic()
+        self.imported: tuple[str, ...] = ()
         self._took: float | None = None
 
     @property
@@ -41,10 +47,11 @@ class Process:
             return self._took
         await _readable(self._ready.fileno())
         try:
-            at = float(self._ready.recv())
+            at, imported = self._ready.recv()
         except EOFError:
             raise AssertionError(f"ended before it was ready: {await self.ended()}") from None
         self._took = at - self.started
+        self.imported = tuple(imported)
         return self._took
 
     async def ended(self) -> int:

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence, Set
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -44,13 +44,22 @@ from tests.support.crash_points import (
 
 _LAZY = (
     "adapters.durable.engine",
+    "adapters.sql.postgres",
     "adapters.timing.triggers",
     "aiosqlite",
     "alembic.command",
+    "alembic.config",
+    "apscheduler.executors.asyncio",
     "apscheduler.schedulers.asyncio",
+    "bot.configuration.reading",
+    "bot.slack",
     "dbos._sys_db_postgres",
     "dbos._sys_db_sqlite",
+    "encodings.ascii",
     "encodings.idna",
+    "encodings.utf_8_sig",
+    "fractions",
+    "http.server",
     "sqlalchemy.ext.compiler",
     "uvloop",
 )
@@ -94,9 +103,13 @@ def warm_up() -> None:
 
 
 def live_by(plan: Plan, ready: Connection) -> None:
-    """Be the program, until it is told to stop or killed; says when it became ready."""
+    """Be the program, until it is told to stop or killed; says when it became ready.
+
+    What it says is the time and the names of the modules that it had to import.
+    """
     # Nothing outlives the suite, however that ends: https://man7.org/linux/man-pages/man2/prctl.2.html
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    warm = frozenset(sys.modules)
     settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
     if plan.streams:
         thinking.STATUS_AFTER = 0.01
@@ -107,20 +120,20 @@ def live_by(plan: Plan, ready: Connection) -> None:
         logging_to(
             Destination.STDERR, file=log, level="info", look=Look.JSON, secrets=settings.secrets()
         ),
-        _told(ready),
+        _told(ready, warm),
     ):
         code = complete(run(settings, plan.role, opening=_opening(plan)))
     sys.exit(code)
 
 
 @contextmanager
-def _told(ready: Connection) -> Iterator[None]:
-    """Tell when the log says that the process is ready."""
+def _told(ready: Connection, warm: Set[str]) -> Iterator[None]:
+    """Tell when the log says that the process is ready, and what it had to import for that."""
 
     class Tell(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.msg == "process.ready":
-                ready.send(time.monotonic())
+                ready.send((time.monotonic(), sorted(sys.modules.keys() - warm)))
 
     handler, logger = Tell(), logging.getLogger("nightdesk.lifecycle")
     logger.addHandler(handler)
