@@ -98,7 +98,11 @@ class DiscordProgram:
 
 @asynccontextmanager
 async def discord_program(
-    folder: Path, *, gateway: bool = True, discord: FakeDiscord | None = None
+    folder: Path,
+    *,
+    gateway: bool = True,
+    discord: FakeDiscord | None = None,
+    config: str = CONFIG,
 ) -> AsyncIterator[DiscordProgram]:
     """Run `nightdesk run` without a terminal over SQLite in `folder`, connected to a fake Discord.
 
@@ -107,11 +111,11 @@ async def discord_program(
     if discord is None:
         async with (
             FakeDiscord() as fresh,
-            discord_program(folder, gateway=gateway, discord=fresh) as program,
+            discord_program(folder, gateway=gateway, discord=fresh, config=config) as program,
         ):
             yield program
         return
-    (folder / "nightdesk.toml").write_text(CONFIG.replace("GATEWAY", str(gateway).lower()))
+    (folder / "nightdesk.toml").write_text(config.replace("GATEWAY", str(gateway).lower()))
     port = free_port()
     environ = {
         "HOME": str(folder),

@@ -97,9 +97,11 @@ class Program:
 
 
 @asynccontextmanager
-async def running_program(folder: Path, *, by_webhook: bool) -> AsyncIterator[Program]:
+async def running_program(
+    folder: Path, *, by_webhook: bool, config: str = CONFIG
+) -> AsyncIterator[Program]:
     """Run `nightdesk run` without a terminal over SQLite in `folder`."""
-    (folder / "nightdesk.toml").write_text(CONFIG)
+    (folder / "nightdesk.toml").write_text(config)
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     async with FakeTelegram() as telegram, aiohttp.ClientSession() as session:
