@@ -35,6 +35,10 @@ app.add_typer(discord, name="discord", rich_help_panel=_LOOK)
 app.add_typer(outbox, name="outbox", rich_help_panel=_LOOK)
 
 
+_SELFTEST_EXAMPLES = (
+    "Examples: `nightdesk selftest`, `nightdesk selftest --platform slack --no-crash`, "
+    "`nightdesk selftest --messages 200 --seconds 60 --json`. docs/selftest.md explains the table."
+)
 _EXAMPLE_URL = "https://nightdesk.example.com"
 
 Letter = Annotated[str, typer.Argument(metavar="ID", help="As `nightdesk outbox list` shows it.")]
@@ -101,6 +105,45 @@ def doctor(as_json: AsJson = False) -> None:
         findings = complete(examine())
         typer.echo(to_json(findings) if as_json else in_words(findings))
         raise SystemExit(0 if healthy(findings) else 1)
+
+
+@app.command(rich_help_panel=_LOOK, epilog=_SELFTEST_EXAMPLES)
+def selftest(
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="slack, telegram or discord; else all of your file."),
+    ] = None,
+    messages: Annotated[int, typer.Option(min=1, max=2000, help="Messages on each platform.")] = 30,
+    seconds: Annotated[
+        int, typer.Option(min=2, max=3600, help="Seconds over which they are said.")
+    ] = 12,
+    crash: Annotated[
+        bool, typer.Option("--crash/--no-crash", help="Kill the program in the middle (kill -9).")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Run your own configuration against fake platforms, and count what goes wrong.
+
+    Your members talk with your agents in your channels while deliveries repeat, answers get lost,
+    connections break and the program is killed. Nothing real is reached, nothing is paid for, and
+    nothing of yours is changed. Ends with 1 where something was lost, doubled or misplaced.
+    """
+    from bot.program import complete, supervised
+
+    with supervised():
+        from bot.selftest.plan import read_plan
+        from bot.selftest.rehearsal import Load, rehearse
+        from bot.selftest.report import passed, print_table, progress, to_json
+
+        plan = read_plan(platform or [])
+        load = Load(messages=messages, seconds=seconds, crash=crash)
+        with progress(shown=not as_json) as tell:
+            result = complete(rehearse(plan, load, tell=tell))
+        if as_json:
+            typer.echo(to_json(result))
+        else:
+            print_table(result)
+        raise SystemExit(0 if passed(result) else 1)
 
 
 @app.command(rich_help_panel=_LOOK)

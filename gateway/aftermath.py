@@ -5,6 +5,8 @@ from runtime.ids import RunId
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.ports import Schedules
 
+SET_ASIDE_BEGINS = "A message to "
+"""How the word to the owners begins."""
 _QUOTE = 200
 
 
@@ -31,6 +33,6 @@ def _words(item: OutboxItem, why: str) -> str:
     quote = " ".join(item.content.text.split())[:_QUOTE]
     where = f"{item.thread.platform} {item.thread.channel.channel}"
     return (
-        f"A message to {where} could not be sent and was set aside.\n"
+        f"{SET_ASIDE_BEGINS}{where} could not be sent and was set aside.\n"
         f"Why: {why}\nIt began: “{quote}”"
     )

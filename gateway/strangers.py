@@ -30,6 +30,8 @@ log = logging.getLogger("nightdesk.strangers")
 
 REFUSE_EVERY = 3600.0
 """Seconds between two refusals to the same stranger, and between two tries to reach an owner."""
+NOTICE_BEGINS = "Somebody who is not in "
+"""How the word to the owners begins."""
 _REMEMBERED = 10_000
 
 
@@ -97,7 +99,7 @@ class Strangers:
         place = place_name(team, inbound.thread)
         did = "I refused" if spoken_to_us(inbound.body) else "I did not react"
         return (
-            f"Somebody who is not in {team.name} wrote in {place}, and {did}. Their id is "
+            f"{NOTICE_BEGINS}{team.name} wrote in {place}, and {did}. Their id is "
             f"`{who.platform}: {spelled(who)}`; to let them in, list it under a member "
             "in nightdesk.toml.\nI tell you of strangers once a day at the most, however many "
             "there are. The log names each (`stranger.met`)."

@@ -32,9 +32,11 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             importlib.import_module(name)
         print(" ".join(sorted({
             "alembic",          # when a migration is due
+            "bot.selftest",     # when the self-test runs
             "dateparser",       # when somebody writes a time
             "dbos",             # when a run is started
             "greenlet",         # on Postgres
+            "httpx",            # with Telegram, or when a model is called
             "litellm",          # when a model is called
             "prompt_toolkit",   # when a person sits at the terminal
             "psycopg",          # on Postgres
@@ -43,6 +45,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "sqlalchemy.dialects.postgresql",
             "sqlalchemy.orm",
             "structlog",        # when a person reads the log
+            "telegram",         # with Telegram
             "typer",            # when a command line has to be read
         } & set(sys.modules))))
     """)

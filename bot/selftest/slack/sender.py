@@ -63,10 +63,12 @@ class SlackSender:
     Attributes:
         now: the time, in seconds.
         secret: signs.
+        team: the workspace.
     """
 
     now: Callable[[], float]
     secret: str = SIGNING_SECRET
+    team: str = TEAM
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def signed_event(
@@ -102,7 +104,7 @@ class SlackSender:
         return self.json(
             {
                 "token": "legacy",
-                "team_id": TEAM,
+                "team_id": self.team,
                 "api_app_id": APP,
                 "event": event,
                 "type": "event_callback",
@@ -111,7 +113,7 @@ class SlackSender:
                 "authorizations": [
                     {
                         "enterprise_id": None,
-                        "team_id": TEAM,
+                        "team_id": self.team,
                         "user_id": BOT,
                         "is_bot": True,
                         "is_enterprise_install": False,
@@ -136,7 +138,7 @@ class SlackSender:
             "/slack/commands",
             {
                 "token": "legacy",
-                "team_id": TEAM,
+                "team_id": self.team,
                 "team_domain": "example",
                 "channel_id": channel,
                 "channel_name": "ops",
@@ -176,8 +178,8 @@ class SlackSender:
         return self.interaction(
             {
                 "type": "block_actions",
-                "team": {"id": TEAM, "domain": "example"},
-                "user": {"id": user, "username": "ada", "team_id": TEAM},
+                "team": {"id": self.team, "domain": "example"},
+                "user": {"id": user, "username": "ada", "team_id": self.team},
                 "api_app_id": APP,
                 "token": "legacy",
                 "container": container,
@@ -221,7 +223,7 @@ class SlackSender:
         }
         shown = {
             "id": f"V{next(self._numbers):08d}",
-            "team_id": TEAM,
+            "team_id": self.team,
             "state": {"values": values},
             "hash": f"{int(self.now())}.abc",
             "app_id": APP,
@@ -230,8 +232,8 @@ class SlackSender:
         return self.interaction(
             {
                 "type": "view_submission",
-                "team": {"id": TEAM, "domain": "example"},
-                "user": {"id": user, "username": "ada", "name": "ada", "team_id": TEAM},
+                "team": {"id": self.team, "domain": "example"},
+                "user": {"id": user, "username": "ada", "name": "ada", "team_id": self.team},
                 "api_app_id": APP,
                 "token": "legacy",
                 "trigger_id": f"{next(self._numbers)}.1.abc",

@@ -70,6 +70,7 @@ class Workspace:
     def __init__(self, *, now: Callable[[], float] = time.time, scopes: str = SCOPES) -> None:
         self.now = now
         self.scopes = scopes
+        self.team = TEAM
         self.channels: set[str] = {CHANNEL, DIRECT}
         self.archived: set[str] = set()
         self.absent: set[str] = set()
@@ -145,7 +146,7 @@ class Workspace:
     def _auth_test(self, _: Args) -> Answer:
         return {
             "user_id": BOT,
-            "team_id": TEAM,
+            "team_id": self.team,
             "bot_id": "B0BOT",
             "url": "https://example.slack.com/",
         }

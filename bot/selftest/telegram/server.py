@@ -124,6 +124,9 @@ class FakeTelegram:
 
     async def close(self) -> None:
         """Stop listening."""
+        if self._poll is not None:
+            self._poll.set()
+        await self.tell()
         if self._runner is not None:
             await self._runner.cleanup()
 
