@@ -25,7 +25,7 @@ from runtime.model.files import (
 )
 from runtime.model.messages import Content, Reply
 from runtime.model.team import Team
-from runtime.model.turn import Turn, TurnStart, file_id_of
+from runtime.model.turn import FILES_NAMED, Turn, TurnStart, file_id_of
 from runtime.outbox import compose, whole
 from runtime.ports import ChatPort, FetchesFiles, Store
 
@@ -127,7 +127,7 @@ class FileIntake:
 
     async def _all(self, turn: Turn, row: InboxId, files: tuple[FileRef, ...]) -> _Intake:
         intake, rules = _Intake(), self._team().files
-        for place, file in enumerate(files):
+        for place, file in enumerate(files[:FILES_NAMED]):
             name = clean_name(file.name)
             if place >= rules.at_once:
                 intake.refuse(name, f"I take {rules.at_once} files with a message")
@@ -140,7 +140,7 @@ class FileIntake:
                 intake.refuse(name, refused.message.rstrip("."))
             except Permanent as error:
                 log.warning("file.gone", extra={"turn": turn.id, "why": str(error)})
-                intake.refuse(name, "it is gone, or I may not have it")
+                intake.refuse(name, "the platform does not give it: gone, too large, or not for me")
             except Retryable as error:
                 log.warning("file.not_fetched", extra={"turn": turn.id, "why": str(error)})
                 intake.refuse(name, "it could not be fetched just now; please send it again")
@@ -150,6 +150,9 @@ class FileIntake:
                 intake.refuse(name, f"it failed on our side. Reference: {reference}")
             else:
                 intake.keep(kept, kind)
+        if len(files) > FILES_NAMED:
+            more = f"{len(files) - FILES_NAMED} more files"
+            intake.refuse(more, f"I take {rules.at_once} files with a message")
         return intake
 
     async def _one(

@@ -117,6 +117,10 @@ QUOTED = "[quoted, not typed by the sender]"
 """The line before each piece of a message that its sender did not type."""
 
 
+FILES_NAMED = 10
+"""Files of a message that are named one by one."""
+
+
 def turn_id_of(row: InboxId) -> TurnId:
     """The turn that a message begins: the same however often it is begun."""
     return TurnId(following("turn", row))
@@ -134,8 +138,10 @@ def words_of(message: Message, row: InboxId) -> str:
     """
     pieces = [message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)]
     if message.files:
-        lines = (_claim(file, file_id_of(row, place)) for place, file in enumerate(message.files))
-        pieces.append("\n".join(lines))
+        named = enumerate(message.files[:FILES_NAMED])
+        lines = [_claim(file, file_id_of(row, place)) for place, file in named]
+        more = len(message.files) - len(lines)
+        pieces.append("\n".join([*lines, *([f"[and {more} more files]"] if more else [])]))
     return "\n\n".join(piece for piece in pieces if piece)
 
 

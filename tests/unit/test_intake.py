@@ -187,6 +187,17 @@ async def test_five_files_are_taken_and_the_others_named() -> None:
     assert chat.fetched == ["F0", "F1", "F2", "F3", "F4"]
 
 
+async def test_a_hundred_files_are_named_in_a_line() -> None:
+    chat = FileChat()
+    desk = Intake(chat)
+    start = await desk.begin(*[chat.hold(f"F{n}", b"x", name=f"{n}.txt") for n in range(100)])
+    assert start.entries[0].text.endswith("]\n[and 90 more files]")
+    lines = lines_of((await desk.intake.take(start)).entries[-1].text)
+    assert len(lines) == 11
+    assert lines[-1] == '- "90 more files" was not taken: I take 5 files with a message'
+    assert len(chat.fetched) == 5
+
+
 async def test_a_team_that_takes_nothing_is_told_so() -> None:
     chat = FileChat()
     desk = Intake(chat)
@@ -243,7 +254,7 @@ async def test_a_platform_that_stays_away_costs_the_file_and_not_the_turn(
 @pytest.mark.parametrize(
     ("trouble", "why"),
     [
-        (Permanent("404"), "it is gone, or I may not have it"),
+        (Permanent("404"), "the platform does not give it: gone, too large, or not for me"),
         (Refused("The file is not at Slack, so I do not fetch it."), "The file is not at Slack"),
         (ZeroDivisionError(), "it failed on our side. Reference: "),
         (TimeoutError(), "it failed on our side. Reference: "),
@@ -262,7 +273,10 @@ async def test_whatever_goes_wrong_with_a_file_the_rest_goes_on(
 
 async def test_a_file_that_is_gone_is_said_so() -> None:
     [line] = lines_of(await Intake().take(FileRef(handle="F404", name="a.txt")))
-    assert line == '- "a.txt" was not taken: it is gone, or I may not have it'
+    assert (
+        line
+        == '- "a.txt" was not taken: the platform does not give it: gone, too large, or not for me'
+    )
 
 
 async def test_a_chat_that_gives_no_files_is_said_so() -> None:
