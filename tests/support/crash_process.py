@@ -1,7 +1,5 @@
 """Processes of the program under test, forked from a server that has imported it, and killed."""
 
-import asyncio
-import multiprocessing
 import os
 import signal
 import time
@@ -10,9 +8,7 @@ from multiprocessing.context import ForkServerProcess
 
 from tests.support import crash_program
 from tests.support.crash_program import Plan
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.support.crash_warm"])
+from tests.support.forks import FORKS, ended, readable
 
 
 class Process:
@@ -45,7 +41,7 @@ class Process:
         """Wait until it is ready; the seconds that it took. Fails where it ends before."""
         if self._took is not None:
             return self._took
-        await _readable(self._ready.fileno())
+        await readable(self._ready.fileno())
         try:
             at, imported = self._ready.recv()
         except EOFError:
@@ -56,11 +52,7 @@ class Process:
 
     async def ended(self) -> int:
         """Wait until it has ended; its exit code, negative for a signal."""
-        await _readable(self._process.sentinel)
-        self._process.join()
-        code = self._process.exitcode
-        assert code is not None
-        return code
+        return await ended(self._process)
 
     async def kill(self) -> None:
         """Kill it as a power cut would."""
@@ -79,19 +71,8 @@ class Process:
 
 def start(plan: Plan) -> Process:
     """Start a process that lives by the plan."""
-    ours, theirs = _FORKS.Pipe(duplex=False)
-    process = _FORKS.Process(target=crash_program.live_by, args=(plan, theirs), daemon=True)
+    ours, theirs = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=crash_program.live_by, args=(plan, theirs), daemon=True)
     process.start()
     theirs.close()
     return Process(process, ours)
-
-
-async def _readable(descriptor: int) -> None:
-    """Wait until there is something to read, or the other end is closed."""
-    loop = asyncio.get_running_loop()
-    seen = asyncio.Event()
-    loop.add_reader(descriptor, seen.set)
-    try:
-        await seen.wait()
-    finally:
-        loop.remove_reader(descriptor)

@@ -1,8 +1,7 @@
-"""A process that runs workflows and does what the lines on its standard input say.
+"""A process that runs workflows and does what the lines say that it is sent.
 
-Started as `python -m tests.support.durable_child URL DATA_DIR SLOT JOURNAL WORK`, with `-` for the
-URL of a file, and `idle` in place of `work` for a process that takes no work. It answers each line,
-a JSON list of a method and its arguments, with a line: `["ok", value]` or `["error", name]`.
+It answers each line, a JSON list of a number, a method and its arguments, with a line: the number
+and `"ok", value` or `"error", name`. It is forked from a process that has imported it.
 
 What its workflows do stands in the journal, a line for each effect, in the order in which all
 processes had them. A kill cannot take a line back, nor lose one that a later step relies on.
@@ -11,8 +10,10 @@ processes had them. A kill cannot take a line back, nor lose one that a later st
 import asyncio
 import json
 import os
-import sys
+import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from adapters.durable.dbos import DbosDurable
@@ -77,42 +78,71 @@ class Workflows:
         return work
 
 
-async def serve(url: str, data_dir: str, slot: str, journal: str, work: str) -> None:
-    """Open, say so, and answer until the input ends."""
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How a child is to live.
+
+    Attributes:
+        url: the database, or None for a file.
+        data_dir: where the file is.
+        journal: where its workflows note what they did.
+        slot: its name.
+        work: whether it takes work.
+    """
+
+    url: str | None
+    data_dir: Path
+    journal: Path
+    slot: str
+    work: bool
+
+
+def live(life: Life, line: Connection) -> None:
+    """Open, say so, and answer until the line is closed."""
+    asyncio.run(_serve(life, line))
+
+
+async def open_line(
+    line: Connection,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """This end of a pipe in two directions; the connection itself is closed."""
+    end = socket.fromfd(line.fileno(), socket.AF_UNIX, socket.SOCK_STREAM)
+    line.close()
+    return await asyncio.open_connection(sock=end)
+
+
+async def _serve(life: Life, line: Connection) -> None:
     durable = DbosDurable(
-        None if url == "-" else url,
-        data_dir=Path(data_dir),
-        slot=slot,
+        life.url,
+        data_dir=life.data_dir,
+        slot=life.slot,
         clock=SystemClock(),
-        takes_work=work == "work",
+        takes_work=life.work,
         pace=QUICK,
     )
-    workflows = Workflows(slot, Path(journal))
+    workflows = Workflows(life.slot, life.journal)
     for workflow in (workflows.steps, workflows.hangs, workflows.waits, workflows.parent):
         durable.register(workflow.__name__, workflow)
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
-    )
+    asked, answers = await open_line(line)
     await durable.open()
-    print(json.dumps(["ok", "open"]), flush=True)
+    _say(answers, ["ok", "open"])
     try:
         async with asyncio.TaskGroup() as group:
-            while line := await lines.readline():
-                group.create_task(_answer(durable, line))
+            while said := await asked.readline():
+                group.create_task(_answer(durable, said, answers))
     finally:
         await durable.close()
 
 
-async def _answer(durable: DbosDurable, line: bytes) -> None:
+async def _answer(durable: DbosDurable, line: bytes, answers: asyncio.StreamWriter) -> None:
     number, method, arguments, options = json.loads(line)
     try:
         value = await getattr(durable, method)(*arguments, **options)
     except NightdeskError as error:
-        print(json.dumps([number, "error", type(error).__name__, str(error)]), flush=True)
+        _say(answers, [number, "error", type(error).__name__, str(error)])
     else:
-        print(json.dumps([number, "ok", value, ""]), flush=True)
+        _say(answers, [number, "ok", value, ""])
 
 
-if __name__ == "__main__":
-    asyncio.run(serve(*sys.argv[1:]))
+def _say(answers: asyncio.StreamWriter, said: list[object]) -> None:
+    answers.write(json.dumps(said).encode() + b"\n")

@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import os
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support import durable_child
+from tests.support.durable_child import Life, open_line
+from tests.support.forks import FORKS, ended
 
 
 class ChildRaised(Exception):
@@ -47,22 +46,14 @@ class Place:
     @asynccontextmanager
     async def child(self, slot: str, *, work: bool = True) -> AsyncIterator["Child"]:
         """A child that is open, and is killed at the end if it still lives."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.support.durable_child",
-            self.url or "-",
-            str(self.data_dir),
-            slot,
-            str(self.journal),
-            "work" if work else "idle",
-            stdin=PIPE,
-            stdout=PIPE,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        life = Life(self.url, self.data_dir, self.journal, slot, work)
+        ours, theirs = FORKS.Pipe()
+        process = FORKS.Process(target=durable_child.live, args=(life, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        answers, asked = await open_line(ours)
         async with asyncio.TaskGroup() as group:
-            child = Child(process)
+            child = Child(process, answers, asked)
             try:
                 await child.ready()
                 reader = group.create_task(child.read())
@@ -76,18 +67,17 @@ class Place:
 class Child:
     """A living child."""
 
-    process: Process
+    process: ForkServerProcess
+    _answers: asyncio.StreamReader
+    _asked: asyncio.StreamWriter
     _numbers: "count[int]" = field(default_factory=count)
     _waiting: dict[int, "asyncio.Future[Any]"] = field(default_factory=dict)
 
     async def ready(self) -> None:
-        assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), 30)
-        assert line, "the child did not open"
+        assert await self._answers.readline(), "the child did not open"
 
     async def read(self) -> None:
-        assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
+        while line := await self._answers.readline():
             number, verdict, value, message = json.loads(line)
             answer = self._waiting.pop(number)
             if answer.cancelled():
@@ -99,17 +89,17 @@ class Child:
 
     async def call(self, method: str, *arguments: object, **options: object) -> Any:
         """Have the child call a method of its engine."""
-        assert self.process.stdin is not None
         number = next(self._numbers)
         answer = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         line = json.dumps([number, method, arguments, options]) + "\n"
-        self.process.stdin.write(line.encode())
-        await self.process.stdin.drain()
-        return await asyncio.wait_for(answer, 30)
+        self._asked.write(line.encode())
+        await self._asked.drain()
+        return await answer
 
     async def kill(self) -> None:
         """End it as a power cut would."""
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        if self.process.is_alive():
+            self.process.kill()
+        await ended(self.process)
+        self._asked.close()
