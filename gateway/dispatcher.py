@@ -4,7 +4,8 @@ A message is `SENDING` on disk before the platform hears of it. Found so at the 
 ambiguous: the platform is asked whether it has it before it is sent again, and until the platform
 has said so it stays `SENDING`, however long that takes and however often we start. Where the
 platform can never tell, what only one person sees is sent once more, and everything where the
-platform has no way to tell (`ChatLimits.may_repeat`); anything else is set aside.
+platform has no way to tell (`ChatLimits.may_repeat`), there once more for each process that died
+over it; anything else is set aside.
 
 Among many processes one may stand still so long that another takes it for dead and takes its
 messages on. What it does when it goes on is refused by the claim's fence: it looks whether its
@@ -66,12 +67,14 @@ class _Unknown:
         ask_at: when to ask.
         pause: seconds until the question after that, should this one find no answer.
         again_after: seconds to wait before sending it again, should it not be there.
+        orphaned: the process that was sending it is gone.
     """
 
     item: OutboxItem
     ask_at: datetime
     pause: float = FIRST_PAUSE
     again_after: float = 0.0
+    orphaned: bool = False
 
 
 class Dispatcher:
@@ -141,7 +144,7 @@ class Dispatcher:
         """
         mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=list(self._chats))
         now = self._clock.now()
-        self._unknown += [_Unknown(item, now) for item in mine]
+        self._unknown += [_Unknown(item, now, orphaned=True) for item in mine]
         self.wake()
         return len(mine)
 
@@ -314,7 +317,7 @@ class Dispatcher:
                 await self._ask_later(unknown, error)
             case Ambiguous() as error:
                 await self._ask_later(unknown, Retryable(str(error)))
-            case Permanent() as error if self._may_repeat(item):
+            case Permanent() as error if self._may_repeat(unknown):
                 log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
                 again = self._clock.now() + timedelta(seconds=unknown.again_after)
                 await self._put_off(item, again, SENT_AGAIN)
@@ -325,9 +328,15 @@ class Dispatcher:
             case message:
                 await self._arrived(item, message)
 
-    def _may_repeat(self, item: OutboxItem) -> bool:
-        """Whether a message that is perhaps there may be sent once more."""
+    def _may_repeat(self, unknown: _Unknown) -> bool:
+        """Whether a message that is perhaps there may be sent once more.
+
+        Where the platform can never tell, each crash may cost one more copy, and never the message.
+        """
+        item = unknown.item
         twice_is_better = self._chats[item.thread.platform].limits.may_repeat
+        if twice_is_better and unknown.orphaned:
+            return self._clock.now() - item.created_at <= GIVE_UP_AFTER
         return (item.only_for is not None or twice_is_better) and item.error != SENT_AGAIN
 
     async def _ask_later(self, unknown: _Unknown, error: Retryable) -> None:
@@ -350,7 +359,7 @@ class Dispatcher:
 
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
         """What follows from the end comes before the end itself: it is not lost in between."""
-        await self._settled(item, OutboxState.SENT, "")
+        await self._settled(replace(item, message_id=message), OutboxState.SENT, "")
         await self._outbox.sent(item.id, item.attempts, message)
         if item.binds is not None and self._bound is not None:
             self._bound(thread_under(item.thread, message), item.binds)

@@ -18,6 +18,7 @@ from bot.lifecycle import working
 from bot.parts import Opened
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
+from gateway.dispatcher import SENT_AGAIN
 from runtime.errors import Ambiguous, Permanent, Retryable
 from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -208,6 +209,21 @@ async def test_where_no_platform_key_tells_a_message_is_sent_once_more_and_not_t
     assert stored is not None
     assert [text for text in chat.texts if text == "for all"] == ["for all"]
     assert stored.state is (OutboxState.SENT if second == "arrives" else OutboxState.DEAD)
+
+
+async def test_where_no_key_tells_each_crash_may_cost_a_copy_and_never_the_message() -> None:
+    chat, clock = Forgetful(limits=replace(TWO_A_SECOND, may_repeat=True)), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    await store.outbox.enqueue([item := outbox_item("for all", at=clock.now())])
+    [first] = await store.outbox.claim(now=clock.now(), owner="all-0", platforms=[TERMINAL])
+    await store.outbox.postpone(item.id, first.attempts, until=clock.now(), error=SENT_AGAIN)
+    await store.outbox.claim(now=clock.now(), owner="all-0", platforms=[TERMINAL])
+    chat.deaf += [Permanent("it keeps no key")]
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
+        await clock.advance(10.0)
+        await settle()
+        await desk.engine.settled()
+    assert chat.texts == ["for all"]
 
 
 async def test_who_stood_still_between_claim_and_send_sends_nothing(
