@@ -167,8 +167,8 @@ def shown(text: str) -> Shown:
 
 
 def quiet(text: str) -> str:
-    """The text without anything that Telegram would make a mention of."""
-    return _MENTION.sub("@" + _HIDDEN, text)
+    """The text without anything that Telegram would make a mention of, or take out to make one."""
+    return _MENTION.sub("@" + _HIDDEN, _UNSEEN.sub("", text))
 
 
 def units(text: str) -> int:
