@@ -13,6 +13,9 @@ from runtime.graphemes import is_boundary
 
 Measure = Callable[[str], int]
 
+_LEAST = 64
+"""An estimate for less than that says nothing."""
+
 _FENCE = re.compile(
     r"(?P<indent>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<marks>`{3,}|~{3,})(?P<info>.*)"
 )
@@ -77,6 +80,35 @@ def split(text: str, limit: int, *, measure: Measure = len) -> list[str]:
     """
     whole = [str(part) for part in cut(text, limit, measure=measure)]
     return [part.strip("\n") for part in whole if part.strip()] or [""]
+
+
+def split_shown(text: str, limit: int, *, estimate: Measure, measure: Measure) -> list[str]:
+    """The same where it is dear to measure: `measure` is asked about once for each message.
+
+    Args:
+        text: the text.
+        limit: what a message holds.
+        estimate: about what `measure` says, cheaply; where it says too little, that part is cut
+            again, into smaller ones than need be.
+        measure: how long a part is when it is shown.
+    """
+    if estimate(text) <= 2 * limit and measure(text) <= limit:
+        return split(text, max(limit, len(text)))
+    return _smaller(text, limit, limit, estimate, measure)
+
+
+def _smaller(text: str, goal: int, limit: int, estimate: Measure, measure: Measure) -> list[str]:
+    if goal < _LEAST:
+        return split(text, limit, measure=measure)
+    return [
+        part
+        for piece in split(text, goal, measure=estimate)
+        for part in (
+            [piece]
+            if measure(piece) <= limit
+            else _smaller(piece, goal // 2, limit, estimate, measure)
+        )
+    ]
 
 
 def cut(text: str, limit: int, *, measure: Measure = len) -> list[Part]:

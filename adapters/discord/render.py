@@ -7,6 +7,7 @@ images and three levels of headings (https://support.discord.com, "Markdown Text
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from adapters.discord.inbound import EPHEMERAL, SEPARATOR, SUPPRESS_EMBEDS
 from adapters.markup.blocks import (
@@ -26,7 +27,7 @@ from adapters.markup.plain import columns, spelled
 from runtime.model.address import Principal
 from runtime.model.files import OutFile
 from runtime.model.messages import Button, Content
-from runtime.text import split
+from runtime.text import split_shown
 
 LIMIT = 2_000
 """Characters in a message. Counted here as UTF-16 does, which never counts fewer."""
@@ -50,11 +51,8 @@ _AFTER_ADDRESS = ".,;:!?'\"*_~|`]\\"
 _LINE_MARK = re.compile(r"^(\s*)(#{1,3}(?=\s)|-#?(?=\s)|[+](?=\s)|>|\d+(?=[.)]\s))", re.MULTILINE)
 _FENCE = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,20}")
-_SURELY_TOO_LONG = 2
-_COSTLY = re.compile(r"[^\w .,;?'\"]|_")
-"""Characters that may need others beside them, and how many they hardly ever exceed."""
-_ADDED = 2
-_NO_WORD = re.compile(r"\W")
+_MORE_THAN_ONE = 2
+"""Times the limit: so much of a text is more than its first message."""
 _BIGGEST_HEADING = 3
 _SECONDARY = 2
 
@@ -93,7 +91,7 @@ def pieces(content: Content) -> tuple[Content, ...]:
 
 def growing(text: str) -> str:
     """A growing answer as it is shown: what fits its first message, and the mark behind it."""
-    first = _cut(text)[0]
+    first = _cut(text[: _MORE_THAN_ONE * LIMIT])[0]
     shown = markdown(first)
     while length(shown + GROWING) > LIMIT:
         shown = shown[: -len(GROWING)]
@@ -161,33 +159,21 @@ def length(text: str) -> int:
 
 
 def _cut(text: str) -> list[str]:
-    """The text in pieces that fit a message each when they are shown."""
-    cut = split(text, LIMIT, measure=_guessed_length)
-    if all(_shown_length(piece) <= LIMIT for piece in cut):
-        return cut
-    return split(text, LIMIT, measure=_shown_length)
+    """The text in pieces that fit a message each when they are shown.
+
+    Reading a page takes a millisecond and more, in which nobody else is served.
+    """
+    return split_shown(text, LIMIT, estimate=_estimate, measure=_shown_length)
 
 
+def _estimate(text: str) -> int:
+    """About how long the text is when it is shown: marks escaped, addresses held in brackets."""
+    return length(text) + len(_MARKS.findall(text)) + 2 * text.count("://") + text.count("@")
+
+
+@lru_cache(maxsize=64)
 def _shown_length(text: str) -> int:
     return length(markdown(text))
-
-
-def _guessed_length(text: str) -> int:
-    """About how long the text is when it is shown; told without reading it where that is clear.
-
-    A text is measured twenty times for each piece that is cut from it, and reading it takes a
-    millisecond for each page, in which nobody else is served.
-    """
-    characters = length(text)
-    if "|" not in text:  # a table is padded, and can become any length
-        most = characters + _ADDED * len(_COSTLY.findall(text))
-        if most <= LIMIT:
-            return most
-    # Words are shown whatever becomes of the markup; what is left out of them is not worth reading.
-    words = len(text) - len(_NO_WORD.findall(text))
-    if words > LIMIT or characters > _SURELY_TOO_LONG * LIMIT:
-        return max(words, characters)
-    return _shown_length(text)
 
 
 def _sendable(content: Content) -> tuple[str, tuple[OutFile, ...]]:

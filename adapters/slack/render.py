@@ -6,12 +6,13 @@ character that nobody sees (U+200B) stands where text would otherwise be a menti
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from runtime.model.messages import Button, Content
-from runtime.text import fences, split
+from runtime.text import fences, split_shown
 
 MARKDOWN_LIMIT = 11_000
 """Characters in a message. Slack takes 12,000 in a `markdown` block and some 13,000 in all."""
@@ -98,7 +99,7 @@ def _parts(text: str) -> list[str]:
     # Most answers are short; each character gets at most one hidden one.
     if 2 * len(text) <= MARKDOWN_LIMIT and not _may_link(text):
         return [text.strip("\n") if text.strip() else ""]
-    return split(text, MARKDOWN_LIMIT, measure=_shown_length)
+    return split_shown(text, MARKDOWN_LIMIT, estimate=_estimate, measure=_shown_length)
 
 
 def growing(text: str) -> str:
@@ -108,7 +109,7 @@ def growing(text: str) -> str:
     shown later nearly always begins with what was shown before.
     """
     if len(text) > MARKDOWN_LIMIT // 2:
-        text = split(text, MARKDOWN_LIMIT, measure=_shown_length)[0]
+        text = _parts(text[: 2 * MARKDOWN_LIMIT])[0]
     words = re.sub(r"\S*\Z", "", text)
     return markdown(words[: _settled(words)]).strip()
 
@@ -154,6 +155,12 @@ def _settled(text: str) -> int:
     return at
 
 
+def _estimate(text: str) -> int:
+    """About how long the text is when it is shown: hidden characters, addresses beside links."""
+    return len(text) + text.count("<") + text.count("&") + text.count("@") + 3 * text.count("](")
+
+
+@lru_cache(maxsize=64)
 def _shown_length(text: str) -> int:
     return len(markdown(text))
 
