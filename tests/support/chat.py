@@ -72,7 +72,7 @@ class MemoryChat:
     def split(self, content: Content) -> tuple[Content, ...]:
         text = content.text
         pieces = [text[i : i + self.longest] for i in range(0, len(text), self.longest)] or [""]
-        return (*map(Content, pieces[:-1]), Content(pieces[-1], content.buttons))
+        return (*map(Content, pieces[:-1]), Content(pieces[-1], content.buttons, content.files))
 
     async def send(self, item: OutboxItem) -> MessageId:
         fault = self.faults.popleft() if self.faults else None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from runtime.errors import Permanent
 from runtime.model.files import FileRef
-from runtime.model.messages import Content
 from tests.support.chat import MemoryChat
 
 
@@ -48,6 +47,3 @@ class FileChat(MemoryChat):
         if file.handle not in self.held:
             raise Permanent("there is no such file at the platform")
         return self.held[file.handle]
-
-    def split(self, content: Content) -> tuple[Content, ...]:
-        return (content,)
