@@ -140,6 +140,7 @@ class _Cutter:
         self._lines = _line_starts(text)
         self._blocks = _blocks(text, self._lines)
         self._starts = [block.start for block in self._blocks]
+        self._dear: dict[int, bool] = {}
         self._spans = _spans(text, self._blocks)
         self._span_starts = [start for start, _ in self._spans]
 
@@ -223,7 +224,11 @@ class _Cutter:
 
     def _too_dear(self, block: _Block) -> bool:
         """Whether opening and closing would take more than half of every message."""
-        return self._measure(block.head + "\n" + block.tail) * 2 > self._limit
+        known = self._dear.get(block.start)
+        if known is None:
+            known = self._measure(block.head + "\n" + block.tail) * 2 > self._limit
+            self._dear[block.start] = known
+        return known
 
     def _around(self, at: int) -> _Block | None:
         """The block that a cut here would cut."""
