@@ -253,6 +253,19 @@ async def test_files_go_along(discord: FakeDiscord, chat: DiscordChat, clock: Ma
     assert posted.files == [("re_port__.csv", b"the bytes of f1")]
 
 
+async def test_an_answer_that_grew_takes_its_file_along_once(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    file = OutFile(id=FileId("f1"), name="report.csv", media_type="text/csv", size=15)
+    draft = await chat.begin_draft(thread, requester=PERSON, text="Here ")
+    assert draft is not None
+    row = item(clock, content=Content("Here.", files=(file,)), thread=thread, draft=draft)
+    for attempts in (1, 2):
+        assert await chat.send(replace(row, attempts=attempts)) == draft
+    posted = only(discord)
+    assert (posted.content, posted.files) == ("Here.", [("report.csv", b"the bytes of f1")])
+
+
 # -------------------------------------------------------------------------- interactions
 
 

@@ -328,6 +328,8 @@ class World:
         posted.content = args.get("content") or posted.content
         posted.components = args.get("components", posted.components) or []
         posted.flags = (posted.flags & ~LOADING) | int(args.get("flags") or 0)
+        if "attachments" in args:  # what it does not list is taken away, and we list what is new
+            posted.files = []
         posted.files += args.get("files", [])
 
     def enter(self, channel: str, *, write: bool = False) -> Room:
