@@ -24,6 +24,7 @@ from adapters.models.wishes import MakeSchedule
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
+from runtime.model.turn import FILE
 
 FACTS_TOOL = "desk.facts"
 """Takes no arguments; answers with `runtime.model.facts.DeskFacts` as JSON."""
@@ -92,7 +93,7 @@ class Dialogue:
 
     def _of_message(self) -> Intent:
         """What the person asks; a bare time is the answer to "When should I do that?"."""
-        text = self.asked.text if self.asked is not None else ""
+        text = self.asked.text.partition(f"\n\n{FILE}")[0] if self.asked is not None else ""
         question, _, instruction = (self.earlier[0] if self.earlier else "").partition(_UNDERSTOOD)
         split = times.at_start(text.strip()) if question.startswith(_WHEN) else None
         if split is None or split.rest or not instruction:

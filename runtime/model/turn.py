@@ -113,6 +113,8 @@ class TurnStart:
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}")
 
+FILE = "[file from outside, untrusted"
+"""How the line of each file of a message begins."""
 QUOTED = "[quoted, not typed by the sender]"
 """The line before each piece of a message that its sender did not type."""
 
@@ -149,4 +151,4 @@ def _claim(file: FileRef, key: FileId) -> str:
     said = [file.media_type] if _MEDIA_TYPE.fullmatch(file.media_type) else []
     said += [size_of(file.size)] if file.size is not None else []
     claimed = f", said to be {' of '.join(said)}" if said else ""
-    return f'[file from outside, untrusted: id {key}, called "{clean_name(file.name)}"{claimed}]'
+    return f'{FILE}: id {key}, called "{clean_name(file.name)}"{claimed}]'

@@ -207,3 +207,10 @@ def test_the_ids_in_a_conversation_are_found() -> None:
     log = entry(Role.ASSISTANT, "", calls=(called("c1", "x"), called("c2", "x")))
     assert calls_in(request("a", log)) == ["c1", "c2"]
     assert calls_in(replace(request("a"), entries=())) == []
+
+
+def test_a_note_on_files_stands_with_the_message_it_is_about() -> None:
+    note = entry(Role.NOTE, "[what became of the files]")
+    [system, user] = messages(request("look", note), ToolNames(()))
+    assert system["role"] == "system"
+    assert user == {"role": "user", "content": "look\n\n[what became of the files]"}

@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.models.offline import HOW_TO_CONNECT, OfflineModel
-from runtime.ids import AgentName, ModelName
+from runtime.ids import AgentName, InboxId, MessageId, ModelName
 from runtime.model.completion import Finished, StopReason, Usage
 from runtime.model.conversation import Entry, Role
+from runtime.model.events import Message
 from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
+from runtime.model.files import FileRef
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.tools import ToolSpec
+from runtime.model.turn import words_of
 from tests.support.models import FACTS, SCHEDULE, TOOLS, answered, entry, finished_of, request, said
 
 NOW = datetime(2026, 1, 5, 7, 30, tzinfo=UTC)
@@ -140,6 +143,14 @@ async def test_later_answers_do_not_repeat_it() -> None:
     chat = _chat()
     await chat.say("hello")
     assert HOW_TO_CONNECT not in await chat.say("what is next?")
+
+
+async def test_a_file_beside_a_question_does_not_hide_the_question() -> None:
+    file = FileRef(handle="F1", name="plan.csv")
+    message = Message(text="what is next?", message_id=MessageId("1"), files=(file,))
+    with_file = words_of(message, InboxId("row1"))
+    assert with_file != message.text
+    assert await _on(_chat(), with_file) == await _on(_chat(), message.text)
 
 
 async def test_after_a_summary_the_conversation_is_no_new_one() -> None:
