@@ -1,8 +1,7 @@
-"""How fast a platform may be sent to: one place in time for each message, in order."""
+"""How fast a platform may be sent to: one place in time for each message, answers first."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
-from enum import Enum, auto
 
 from runtime.clock import Clock
 from runtime.ids import OutboxId, Platform
@@ -11,13 +10,21 @@ from runtime.model.outbox import OutboxItem
 from runtime.ports import ChatLimits
 
 _REMEMBERED = 10_000
-"""Channels whose last place is remembered, and places that are; older ones are long past."""
+"""Channels whose last place is remembered; older ones are long past."""
+_MOST_PLACES = 50_000
+"""Places that are kept for messages: two for each that waits."""
 _PLATFORM_SLACK = 0.1
 """Seconds by which messages may run ahead of a platform's own rate, so that few need not wait."""
+_WINDOW = 1.002
+"""Seconds in which a platform takes a second's worth of messages; a little more than one, for what
+is sent in time can arrive closer together."""
 
 
 class Pace:
     """Gives each message the earliest moment that keeps its channel and its platform in limits.
+
+    Whoever asked waits for their answer, so an answer takes the next place of what nobody asked
+    for, which moves to the end of the line: a long briefing does not stand before it.
 
     Places are counted in monotonic seconds, so that a changed wall clock does not bunch them.
     """
@@ -25,8 +32,8 @@ class Pace:
     def __init__(self, limits: Mapping[Platform, ChatLimits], clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
-        self._channels: OrderedDict[ChannelRef, float] = OrderedDict()
-        self._platforms: dict[Platform, float] = {}
+        self._channels: OrderedDict[ChannelRef, _Line] = OrderedDict()
+        self._platforms: dict[Platform, _Line] = {}
         self._places: OrderedDict[tuple[OutboxId, _Line], float] = OrderedDict()
 
     def wait(self, item: OutboxItem) -> float:
@@ -36,59 +43,124 @@ class Pace:
         that a channel that has to wait long does not hold the others up.
         """
         now = self._clock.monotonic()
-        if not self._places and self._both_are_free(item, now):
-            self._take(item, _Line.CHANNEL, now)
-            self._take(item, _Line.PLATFORM, now)
+        lines = (self._channel(item), self._platform(item))
+        if not self._places and all(line.is_free(now) for line in lines):
+            for line in lines:
+                line.take(now, first=not item.proactive)
             return 0.0
-        for line in (_Line.CHANNEL, _Line.PLATFORM):
-            if (item.id, line) not in self._places:
-                self._places[item.id, line] = self._take(item, line, now)
+        for line in lines:
+            key = (item.id, line)
+            if key not in self._places:
+                self._places[key] = line.take(now, first=not item.proactive)
                 self._forget_unclaimed()
-            if self._places[item.id, line] > now:
-                return self._places[item.id, line] - now
-        for line in _Line:
+            if self._places[key] <= now and item.proactive and line.gave_way():
+                self._places[key] = line.take(now, first=False)
+            if self._places[key] > now:
+                return self._places[key] - now
+        for line in lines:
             del self._places[item.id, line]
         return 0.0
 
-    def _both_are_free(self, item: OutboxItem, now: float) -> bool:
-        """Whether the message may go at once, as most may: then no place is to be kept for it."""
-        limits = self._limits[item.thread.platform]
-        slack = (limits.burst - 1) / limits.per_channel
-        return (
-            self._channels.get(item.thread.channel, 0.0) - slack <= now
-            and self._platforms.get(item.thread.platform, 0.0) - _PLATFORM_SLACK <= now
-        )
+    def hold(self, item: OutboxItem, seconds: float) -> None:
+        """The platform said to wait: nothing goes to that channel before."""
+        self._channel(item).close_until(self._clock.monotonic() + seconds)
 
     def _forget_unclaimed(self) -> None:
         """Let go of places whose messages never came back: others sent them, or nobody may."""
-        if len(self._places) > _REMEMBERED:
+        if len(self._places) > _MOST_PLACES:
             self._places.popitem(last=False)
 
-    def hold(self, item: OutboxItem, seconds: float) -> None:
-        """The platform said to wait: nothing goes to that channel before."""
-        channel = item.thread.channel
-        until = self._clock.monotonic() + seconds
-        self._channels[channel] = max(until, self._channels.get(channel, 0.0))
+    def _platform(self, item: OutboxItem) -> "_Line":
+        name = item.thread.platform
+        if name not in self._platforms:
+            rate = self._limits[name].overall
+            self._platforms[name] = _Line(rate, _PLATFORM_SLACK, most=int(rate))
+        return self._platforms[name]
 
-    def _take(self, item: OutboxItem, line: "_Line", now: float) -> float:
-        """Take the next place in a line, and move the line's end behind it."""
-        limits = self._limits[item.thread.platform]
-        if line is _Line.PLATFORM:
-            end = max(self._platforms.get(item.thread.platform, 0.0), now)
-            self._platforms[item.thread.platform] = end + 1 / limits.overall
-            return max(end - _PLATFORM_SLACK, now)
-        channel = item.thread.channel
-        slack = (limits.burst - 1) / limits.per_channel
-        end = max(self._channels.get(channel, 0.0), now)
-        self._channels[channel] = end + 1 / limits.per_channel
+    def _channel(self, item: OutboxItem) -> "_Line":
+        channel, limits = item.thread.channel, self._limits[item.thread.platform]
+        line = self._channels.get(channel)
+        if line is None:
+            line = _Line(limits.per_channel, (limits.burst - 1) / limits.per_channel)
+            self._channels[channel] = line
+            if len(self._channels) > _REMEMBERED:
+                self._channels.popitem(last=False)
         self._channels.move_to_end(channel)
-        if len(self._channels) > _REMEMBERED:
-            self._channels.popitem(last=False)
-        return max(end - slack, now)
+        return line
 
 
-class _Line(Enum):
-    """What a message queues for, in this order."""
+class _Line:
+    """The places of one channel, or of one platform."""
 
-    CHANNEL = auto()
-    PLATFORM = auto()
+    __slots__ = ("_closed_until", "_end", "_given", "_lately", "_owed", "_rate", "_slack")
+
+    def __init__(self, rate: float, slack: float, *, most: int = 0) -> None:
+        """Give places.
+
+        Args:
+            rate: so many a second.
+            slack: seconds by which they may run ahead of it.
+            most: so many in any second at the most, however far they run ahead; 0 for no such
+                bound, and above what can be remembered there is none either.
+        """
+        self._rate = rate
+        self._slack = slack
+        self._end = 0.0
+        self._closed_until = 0.0
+        # Most lines are of channels, of which there are many, and need neither.
+        self._lately = deque[float](maxlen=most) if 0 < most <= _REMEMBERED else None
+        self._given: deque[float] | None = None
+        self._owed = 0
+
+    def is_free(self, now: float) -> bool:
+        """Whether the next place is one to go at once."""
+        return self._next(now) <= now
+
+    def take(self, now: float, *, first: bool) -> float:
+        """Take a place.
+
+        Args:
+            now: the time.
+            first: take the next one of a message that is not, if one waits. That one will hear by
+                `gave_way` that it is to take another.
+        """
+        given = self._given
+        soonest = max(now, self._closed_until)
+        while given and given[0] < soonest:
+            given.popleft()
+        if first and given:
+            self._owed += 1
+            return given.popleft()
+        place = self._next(now)
+        self._end = max(self._end, now) + 1 / self._rate
+        if self._lately is not None:
+            self._lately.append(place)
+        if not first and place > now:
+            self._give(place)
+        return place
+
+    def gave_way(self) -> bool:
+        """Whether whoever's place has come is to take another: an answer has gone in it."""
+        if not self._owed:
+            return False
+        self._owed -= 1
+        return True
+
+    def close_until(self, when: float) -> None:
+        """Let nothing go before that time."""
+        self._closed_until = max(when, self._closed_until)
+        self._end = max(when, self._end)
+
+    def _give(self, place: float) -> None:
+        """Remember a place that an answer may take."""
+        if self._given is None:
+            self._given = deque()
+        if len(self._given) < _REMEMBERED:
+            self._given.append(place)
+
+    def _next(self, now: float) -> float:
+        place = max(self._end - self._slack, self._closed_until, now)
+        lately = self._lately
+        if lately and len(lately) == lately.maxlen:
+            place = max(place, lately[0] + _WINDOW)
+        return place
