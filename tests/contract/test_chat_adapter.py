@@ -83,12 +83,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(kept.axes, kept.cases(), ids=rules.name_of)
 
 
+class Records(logging.Handler):
+    """Keeps what is logged from the first line of a test to the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.crashes: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.name} {record.getMessage()} {record.__dict__}"
+        self.lines.append(line)
+        if record.exc_info and record.levelno >= logging.ERROR:
+            self.crashes.append(line)
+
+
 @pytest.fixture
-async def harness(
-    platform: type[Harness], clock: ManualClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> AsyncIterator[Harness]:
+def records(caplog: pytest.LogCaptureFixture) -> Iterator[Records]:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "markdown_it")  # says of each line how it reads it
+    kept = Records()
+    logging.getLogger().addHandler(kept)
+    yield kept
+    logging.getLogger().removeHandler(kept)
+
+
+@pytest.fixture
+async def harness(
+    platform: type[Harness], clock: ManualClock, tmp_path: Path, records: Records
+) -> AsyncIterator[Harness]:
     under_test = platform(clock, tmp_path)
     await under_test.start()
     try:
@@ -96,9 +119,10 @@ async def harness(
         assert under_test.breaches() == []
     finally:
         await under_test.stop()
-    assert [secret for secret in under_test.secrets if secret in caplog.text] == []
-    crashed = [r.getMessage() for r in caplog.records if r.exc_info and r.levelno >= logging.ERROR]
-    assert crashed == []
+    secrets = [secret for secret in under_test.secrets if secret]
+    told = [line for line in records.lines if any(secret in line for secret in secrets)]
+    assert told == []
+    assert records.crashes == []
 
 
 def row(harness: Harness, text: str = "All is well.", **fields: Any) -> OutboxItem:

@@ -14,9 +14,9 @@ TEMPTING = (
     "http://example.org/preview https://example.org/a.png www.example.org "
     "![chart](https://example.org/chart.png) [hidden](https://evil.example/x) "
     "[**@everyone**](tg://user?id=1001) <https://example.org/auto> <img src=https://e.org/i.png> "
-    "&lt;!here&gt; *@here* **@everyone** `@code`"
+    "&lt;!here&gt; *@here* **@everyone** `@code` \x1b]8;;https://evil.example\x07here\x1b]8;;\x07\x1b[2J"
 )
-"""What a model may write to call people or to show a picture."""
+"""What a model may write to call people, to show a picture, or to take over a terminal."""
 
 _SHOUTED = re.compile(r"@(?:everyone|here|channel|group)\b", re.IGNORECASE)
 _SLACKS = re.compile(r"<[!@#]")
