@@ -3,6 +3,8 @@
 It reads only, and works beside a running process.
 """
 
+import asyncio
+import importlib
 import json
 import os
 import platform
@@ -284,7 +286,8 @@ async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock)
         todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
         found = "not connected, though nightdesk.toml lists channels of it"
         return Finding(layer, State.MISSING, found, todo)
-    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - where it is needed
+    await asyncio.to_thread(importlib.import_module, "bot.telegram")  # its library is large
+    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - loaded there
 
     return _of_platform(layer, await ask_telegram(telegram, team, clock))
 

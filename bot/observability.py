@@ -29,6 +29,7 @@ _QUIET = (
     "openai",
     "slack_bolt",
     "slack_sdk",
+    "telegram",
     "urllib3",
     # Their own housekeeping.
     "alembic",

@@ -1,28 +1,40 @@
-"""The Bot API over one pool of connections: a dozen methods, called by their own names.
+"""The Bot API as one bot: python-telegram-bot's `ExtBot`, what became of each call, and files.
 
-Not through a library: see `docs/adr/0007-telegram-without-a-library.md`. The token is part of every
-address, so no address is ever logged or put into an error.
+    with api.calling() as bot:
+        sent = await bot.send_message(...)
+
+See `docs/adr/0007-telegram-by-python-telegram-bot.md`. The token is part of every address, so no
+address is ever logged or put into an error.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from http import HTTPStatus
-from typing import Any
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import quote
 
-import aiohttp
-import msgspec
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
 
-from adapters.telegram.faults import network, told
+from adapters.telegram.faults import Told
+from adapters.telegram.inbound import ALLOWED_UPDATES
+from adapters.telegram.transport import READ_SECONDS, Polls, Request, hush
 from runtime.errors import Ambiguous, Permanent, Refused, Retryable
 
 TELEGRAM_API = "https://api.telegram.org"
-_SECONDS = 30.0
-_CONNECT_SECONDS = 10.0
-_UPLOAD_SECONDS = 120.0
 _PIECE = 1 << 16
+_UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""What the library raises where an answer is not of the shape that its types have."""
 
-Fields = Mapping[str, Any]
-"""Parameters of a method; those that are None are left out."""
+
+class Bot(ExtBot[None]):
+    """The library's bot, whose representation does not show the token."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Who it is: the number alone, which is no secret."""
+        return f"Bot({self.token.partition(':')[0]})"
 
 
 class BotApi:
@@ -37,71 +49,80 @@ class BotApi:
         """
         self._token = token
         self._base = base_url.rstrip("/")
-        self._session: aiohttp.ClientSession | None = None
+        self._opened: tuple[Bot, Request, Polls] | None = None
 
-    def open(self) -> None:
-        """Make the pool; nothing is asked yet."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=50),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            json_serialize=lambda value: msgspec.json.encode(value).decode(),
+    async def open(self) -> None:
+        """Make the pools; nothing is asked yet."""
+        hush()
+        tls = await asyncio.to_thread(ssl.create_default_context)
+        calls, polls = Request(tls), Polls(tls)
+        bot = Bot(
+            self._token,
+            base_url=f"{self._base}/bot",
+            base_file_url=f"{self._base}/file/bot",
+            request=calls,
+            get_updates_request=polls,
         )
+        self._opened = bot, calls, polls
 
     async def close(self) -> None:
-        """Close the pool."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Close the pools."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            _, calls, polls = opened
+            await calls.shutdown()
+            await polls.shutdown()
 
-    async def call(self, method: str, fields: Fields, *, seconds: float = _SECONDS) -> Any:
-        """Call a method that changes something; its result.
+    @contextmanager
+    def calling(self) -> Iterator[Bot]:
+        """The bot, for one call of a method that changes something.
 
         Raises:
             Retryable: nothing was changed.
             Ambiguous: it may have been changed.
             Refusal: Telegram said no.
         """
-        given = {name: value for name, value in fields.items() if value is not None}
-        with network():
-            async with self._opened.post(
-                f"{self._base}/bot{self._token}/{method}",
-                json=given,
-                timeout=_timeout(seconds),
-                allow_redirects=False,
-            ) as response:
-                return _result(response.status, await response.read())
+        bot, _, _ = self._open()
+        try:
+            yield bot
+        except Told as error:
+            raise error.became from None
+        except TelegramError as error:  # it repeats what was wrong, addresses and all
+            raise Ambiguous(f"Telegram did not answer: {type(error).__name__}") from None
+        except _UNREADABLE as error:
+            raise Ambiguous("Telegram's answer cannot be read") from error
 
-    async def ask(self, method: str, fields: Fields | None = None) -> Any:
-        """Call a method that changes nothing, so that it can always be called again; its result.
+    @contextmanager
+    def asking(self) -> Iterator[Bot]:
+        """The bot, for one call of a method that changes nothing and can always be called again.
 
         Raises:
             Retryable: Telegram did not answer.
             Refusal: Telegram said no.
         """
         try:
-            return await self.call(method, fields or {})
+            with self.calling() as bot:
+                yield bot
         except Ambiguous as error:
             raise Retryable(str(error)) from error
 
-    async def upload(
-        self, method: str, fields: Fields, *, part: str, name: str, media_type: str, content: bytes
-    ) -> Any:
-        """The same as `call` with a file in the field `part`."""
-        form = aiohttp.FormData(quote_fields=False)
-        for field, value in fields.items():
-            if value is not None:
-                text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-                form.add_field(field, text)
-        safe = name.replace('"', "_").replace("\r", "_").replace("\n", "_").replace("\\", "_")
-        form.add_field(part, content, filename=safe or "file", content_type=media_type)
-        with network():
-            async with self._opened.post(
-                f"{self._base}/bot{self._token}/{method}",
-                data=form,
-                timeout=_timeout(_UPLOAD_SECONDS),
-                allow_redirects=False,
-            ) as response:
-                return _result(response.status, await response.read())
+    async def updates(self, *, offset: int | None, seconds: int) -> Sequence[object]:
+        """Ask for updates, one question at a time; each as it came, for the webhook's parser.
+
+        Args:
+            offset: the first that is wanted; all before it are confirmed.
+            seconds: how long Telegram may hold the question open.
+
+        Raises:
+            Retryable, Ambiguous, Refusal: as for `calling`.
+        """
+        _, _, polls = self._open()
+        with self.calling() as bot:
+            await bot.get_updates(offset=offset, timeout=seconds, allowed_updates=ALLOWED_UPDATES)
+        found, polls.found = polls.found, None
+        if not isinstance(found, list):
+            raise Ambiguous("Telegram's answer cannot be read")
+        return found
 
     async def download(self, file_id: str, *, most: int) -> AsyncIterator[bytes]:
         """The bytes of a file that somebody sent.
@@ -111,64 +132,37 @@ class BotApi:
             Retryable: Telegram did not answer.
             Permanent: it is gone.
         """
-        found = await self.ask("getFile", {"file_id": file_id})
-        path, size = _place(found)
-        if size is not None and size > most:
+        with self.asking() as bot:
+            found = await bot.get_file(file_id)
+        size = found.file_size or 0
+        if size > most:
             raise Refused(f"The file has {size} bytes, and {most} are the most that I take.")
-        url = f"{self._base}/file/bot{self._token}/{quote(path)}"
+        # The library's own download takes all of a file into memory, however much that is.
+        path = _path(found.file_path or "", bot.base_file_url)
+        _, calls, _ = self._open()
         taken = 0
-        try:
-            with network():
-                async with self._opened.get(
-                    url, timeout=_timeout(_UPLOAD_SECONDS), allow_redirects=False
-                ) as response:
-                    if response.status != HTTPStatus.OK:
-                        raise told(response.status, None if _later(response.status) else _NO_FILE)
-                    async for piece in response.content.iter_chunked(_PIECE):
-                        taken += len(piece)
-                        if taken > most:
-                            raise Refused(f"The file has more than {most} bytes: I take no more.")
-                        yield piece
-        except Ambiguous as error:
-            raise Retryable(str(error)) from error
+        async with calls.file(f"{bot.base_file_url}/{quote(path)}") as response:
+            pieces = response.aiter_raw(_PIECE)
+            while True:
+                async with asyncio.timeout(READ_SECONDS):
+                    piece = await anext(pieces, b"")
+                if not piece:
+                    return
+                taken += len(piece)
+                if taken > most:
+                    raise Refused(f"The file has more than {most} bytes: I take no more.")
+                yield piece
 
-    @property
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _open(self) -> tuple[Bot, Request, Polls]:
+        if self._opened is None:
             raise Retryable("the connection to Telegram is not open")
-        return self._session
+        return self._opened
 
 
-_NO_FILE = {"ok": False, "description": "Bad Request: the file is not there"}
-
-
-def _later(status: int) -> bool:
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-
-
-def _place(found: object) -> tuple[str, int | None]:
-    """Where a file is, and its size."""
-    if isinstance(found, dict):
-        path, size = found.get("file_path"), found.get("file_size")
-        # A server of one's own may name a file of its disk, or lead out of the bot's folder.
-        if isinstance(path, str) and path and path[0] != "/" and ".." not in path.split("/"):
-            return path, size if isinstance(size, int) else None
-    raise Permanent("Telegram does not say where the file is")
-
-
-def _timeout(seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=seconds, connect=_CONNECT_SECONDS, sock_connect=_CONNECT_SECONDS
-    )
-
-
-def _result(status: int, body: bytes) -> Any:
-    try:
-        answer = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        answer = None
-    if isinstance(answer, dict) and answer.get("ok") is True and status == HTTPStatus.OK:
-        return answer.get("result")
-    if status == HTTPStatus.OK:
-        raise Ambiguous("Telegram's answer cannot be read")
-    raise told(status, answer)
+def _path(address: str, base: str) -> str:
+    """Where a file is below the bot's folder of files, from the address the library made."""
+    path = address.removeprefix(f"{base}/")
+    # A server of one's own may name a file of its disk, or lead out of the bot's folder.
+    if not path or path[0] == "/" or ".." in path.split("/"):
+        raise Permanent("Telegram does not say where the file is")
+    return path

@@ -5,8 +5,18 @@ By scope (Bot API, "BotCommandScope"). They only offer; who may do what is judge
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from telegram import (
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+    BotCommandScopeDefault,
+)
 
 from adapters.telegram.api import BotApi
 from adapters.telegram.faults import Refusal
@@ -17,6 +27,12 @@ ABOUT_LIMIT = 256
 MOST = 100
 
 _NAME = re.compile(r"[a-z0-9_]{1,32}")
+_SCOPES: dict[str, Callable[[], BotCommandScope]] = {
+    "default": BotCommandScopeDefault,
+    "all_private_chats": BotCommandScopeAllPrivateChats,
+    "all_group_chats": BotCommandScopeAllGroupChats,
+    "all_chat_administrators": BotCommandScopeAllChatAdministrators,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +51,9 @@ class Menu:
     chat: int | None = None
 
     @property
-    def place(self) -> dict[str, object]:
-        """The scope in the fields of the Bot API."""
-        return {"type": self.scope} | ({} if self.chat is None else {"chat_id": self.chat})
+    def place(self) -> BotCommandScope:
+        """The scope as the Bot API has it."""
+        return _SCOPES[self.scope]() if self.chat is None else BotCommandScopeChat(self.chat)
 
 
 async def synchronise(api: BotApi, menus: Sequence[Menu]) -> int:
@@ -64,12 +80,15 @@ async def synchronise(api: BotApi, menus: Sequence[Menu]) -> int:
 
 
 async def _set(api: BotApi, menu: Menu) -> bool:
-    wanted = [
-        {"command": name, "description": about[:ABOUT_LIMIT]}
+    wanted = tuple(
+        BotCommand(name, about[:ABOUT_LIMIT])
         for name, about in menu.commands
         if _NAME.fullmatch(name)
-    ][:MOST]
-    if await api.ask("getMyCommands", {"scope": menu.place}) == wanted:
+    )[:MOST]
+    with api.asking() as bot:
+        there = await bot.get_my_commands(menu.place)
+    if there == wanted:
         return False
-    await api.call("setMyCommands", {"commands": wanted, "scope": menu.place})
+    with api.calling() as bot:
+        await bot.set_my_commands(wanted, menu.place)
     return True

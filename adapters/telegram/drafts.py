@@ -8,6 +8,8 @@ the growing answer is a message, which is edited and becomes the answer.
 import logging
 from collections import OrderedDict
 
+from telegram import InlineKeyboardMarkup, Message
+
 from adapters.telegram import message, render
 from adapters.telegram.api import BotApi
 from adapters.telegram.faults import Refusal
@@ -62,7 +64,7 @@ class Drafts:
             if draft.startswith(PREVIEW):
                 await self._preview(thread, draft, shown)
             else:
-                await self._edit(chat, draft, message.said(shown))
+                await self._edit(chat, draft, shown)
         except (Retryable, Ambiguous, Refusal) as error:
             self._heed(chat, error)
             log.info("telegram.draft_stuck", extra={"chat": chat, "why": str(error)})
@@ -83,12 +85,12 @@ class Drafts:
         if not draft.isdecimal():
             return False
         shown = render.shown(content.text)
-        fields = message.said(shown) | {"reply_markup": message.keyboard(content.buttons)}
+        keyboard = message.keyboard(content.buttons)
         try:
-            await self._edit(chat, draft, fields)
+            await self._edit(chat, draft, shown, keyboard)
         except Refusal as error:
             if "no text in the message" in error.said:  # it is a file with a caption
-                await self._caption(chat, draft, content)
+                await self._caption(chat, draft, shown, keyboard)
             elif error.gone:
                 return False
             else:
@@ -111,41 +113,49 @@ class Drafts:
         return draft
 
     async def _preview(self, thread: ThreadRef, draft: str, shown: render.Shown) -> None:
-        fields = {
-            "chat_id": chat_of(thread),
-            "message_thread_id": topic_of(thread),
-            "draft_id": int(draft.removeprefix(PREVIEW)),
-            "text": shown.text,
-            "entities": message.entities(shown),
-        }
-        await self._api.call("sendMessageDraft", fields)
+        with self._api.calling() as bot:
+            await bot.send_message_draft(
+                chat_id=chat_of(thread),
+                draft_id=int(draft.removeprefix(PREVIEW)),
+                text=shown.text,
+                message_thread_id=topic_of(thread),
+                entities=message.entities(shown),
+            )
 
     async def _post(self, thread: ThreadRef, shown: render.Shown) -> MessageId:
-        fields = message.place(thread) | message.said(shown) | {"disable_notification": True}
-        posted = message_id(await self._api.call("sendMessage", fields))
+        place, said = message.place(thread), message.said(shown)
+        with self._api.calling() as bot:
+            sent = await bot.send_message(**place, **said, disable_notification=True)
+        posted = message_id(sent)
         self._chains.note(chat_of(thread), int(posted), thread.root or posted)
         return posted
 
-    async def _edit(self, chat: int, draft: str, fields: message.Fields) -> None:
+    async def _edit(
+        self,
+        chat: int,
+        draft: str,
+        shown: render.Shown,
+        keyboard: InlineKeyboardMarkup | None = None,
+    ) -> None:
+        said = message.said(shown)
         try:
-            await self._api.call(
-                "editMessageText", {"chat_id": chat, "message_id": int(draft), **fields}
-            )
+            with self._api.calling() as bot:
+                await bot.edit_message_text(
+                    chat_id=chat, message_id=int(draft), **said, reply_markup=keyboard
+                )
         except Refusal as error:
             if not error.unchanged:
                 raise
 
-    async def _caption(self, chat: int, draft: str, content: Content) -> None:
-        shown = render.shown(content.text)
-        fields = {
-            "chat_id": chat,
-            "message_id": int(draft),
-            "caption": shown.text,
-            "caption_entities": message.entities(shown),
-            "reply_markup": message.keyboard(content.buttons),
-        }
+    async def _caption(
+        self, chat: int, draft: str, shown: render.Shown, keyboard: InlineKeyboardMarkup | None
+    ) -> None:
+        said = message.caption(shown)
         try:
-            await self._api.call("editMessageCaption", fields)
+            with self._api.calling() as bot:
+                await bot.edit_message_caption(
+                    chat_id=chat, message_id=int(draft), **said, reply_markup=keyboard
+                )
         except Refusal as error:
             if not error.unchanged:
                 raise
@@ -166,7 +176,6 @@ def message_id(sent: object) -> MessageId:
     Raises:
         Ambiguous: Telegram does not say.
     """
-    number = sent.get("message_id") if isinstance(sent, dict) else None
-    if not isinstance(number, int):
+    if not isinstance(sent, Message) or not isinstance(sent.message_id, int):
         raise Ambiguous("Telegram does not say which message it made")
-    return MessageId(str(number))
+    return MessageId(str(sent.message_id))

@@ -4,11 +4,11 @@ Nothing here repeats what a library says of a failed request: the address of eve
 bot's token.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 
-import aiohttp
+import httpx
+from telegram.error import TelegramError
 
 from runtime.errors import Ambiguous, NightdeskError, Permanent, Retryable
 
@@ -40,6 +40,14 @@ _GONE = (
     "message_id_invalid",
     "message identifier is not specified",
 )
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Raised by httpx before anything of a request is written."""
 _UNREACHABLE = ("blocked", "can't initiate conversation", "deactivated", "chat not found")
 
 
@@ -94,20 +102,28 @@ class OtherListener(Retryable):
     """Another program takes this bot's updates."""
 
 
-@contextmanager
-def network() -> Iterator[None]:
-    """Tell a request that was never written from one that may have arrived.
+class Told(TelegramError):
+    """Brings what became of a request through python-telegram-bot, which lets its own errors pass.
 
-    Raises:
-        Retryable: there was no connection, so not a byte was written.
-        Ambiguous: the connection failed later.
+    Attributes:
+        became: what is raised for it outside.
     """
-    try:
-        yield
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Retryable(f"Telegram cannot be reached: {type(error).__name__}") from None
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise Ambiguous(f"Telegram did not answer: {type(error).__name__}") from None
+
+    def __init__(self, became: NightdeskError) -> None:
+        super().__init__(type(became).__name__)
+        self.became = became
+
+
+def broken(error: Exception) -> NightdeskError:
+    """What a request that got no answer means: whether a byte of it can have been written.
+
+    Args:
+        error: what httpx raised, or what the library made of that.
+    """
+    cause = error.__cause__ or error
+    if isinstance(cause, _UNSENT):
+        return Retryable(f"Telegram cannot be reached: {type(cause).__name__}")
+    return Ambiguous(f"Telegram did not answer: {type(cause).__name__}")
 
 
 def told(status: int, answer: object) -> NightdeskError:

@@ -132,7 +132,8 @@ class Poll:
         Raises:
             Retryable: it does not yet.
         """
-        url = _url(await self.api.ask("getWebhookInfo"))
+        with self.api.asking() as bot:
+            url = (await bot.get_webhook_info()).url
         if not url:
             return
         if not urlsplit(url).path.endswith(WEBHOOK_PATH):
@@ -140,17 +141,15 @@ class Poll:
                 f"another program takes this bot's updates by a webhook at {_host(url)}: use a bot "
                 "of your own, or take that webhook away with the Bot API's deleteWebhook"
             )
-        await self.api.call("deleteWebhook", {"drop_pending_updates": False})
+        with self.api.calling() as bot:
+            await bot.delete_webhook(drop_pending_updates=False)
         log.warning("telegram.webhook_taken_away", extra={"host": _host(url)})
 
     async def _round(self, accept: Accept) -> None:
         # The first question is answered at once, so that it is soon known whether we hear.
         held = self.seconds if self.hearing.heard_at is not None else 0
-        fields = {"offset": self._offset, "timeout": held, "allowed_updates": ALLOWED_UPDATES}
-        found = await self.api.call("getUpdates", fields, seconds=held + 15.0)
+        found = await self.api.updates(offset=self._offset, seconds=held)
         self.hearing.heard_at = self.clock.monotonic()
-        if not isinstance(found, list):
-            raise Ambiguous("Telegram's answer cannot be read")
         if found:
             self._asked_at, self._held_back = self.clock.monotonic(), 0
             self.hearing.trouble = ""
@@ -205,9 +204,8 @@ class Poll:
     async def _answer(self, query: str) -> None:
         """Let the pressed button stop to wait."""
         try:
-            await self.api.call(
-                "answerCallbackQuery", {"callback_query_id": query}, seconds=_ANSWER_SECONDS
-            )
+            with self.api.calling() as bot:
+                await bot.answer_callback_query(query, read_timeout=_ANSWER_SECONDS)
         except (Retryable, Ambiguous, Refusal) as error:
             log.info("telegram.press_unanswered", extra={"why": str(error)})
 
@@ -216,8 +214,8 @@ class Poll:
         now, waiting = self.clock.monotonic(), 0
         if now - self._asked_at >= DEAF_EVERY:
             self._asked_at = now
-            info = await self.api.ask("getWebhookInfo")
-            waiting = int(info.get("pending_update_count") or 0) if isinstance(info, dict) else 0
+            with self.api.asking() as bot:
+                waiting = (await bot.get_webhook_info()).pending_update_count
             self._held_back = self._held_back + 1 if waiting else 0
         if not self._held_back:
             self.hearing.trouble = ""
@@ -276,36 +274,31 @@ class Watch:
 
     async def _set(self) -> None:
         """Set it, each time: the secret cannot be read back to be compared."""
-        await self.api.call(
-            "setWebhook",
-            {
-                "url": self.url,
-                "secret_token": self.secret,
-                "allowed_updates": ALLOWED_UPDATES,
-                "max_connections": MOST_CALLS,
-                "drop_pending_updates": False,
-            },
-        )
+        with self.api.calling() as bot:
+            await bot.set_webhook(
+                self.url,
+                secret_token=self.secret,
+                allowed_updates=ALLOWED_UPDATES,
+                max_connections=MOST_CALLS,
+                drop_pending_updates=False,
+            )
         log.info("telegram.webhook_set", extra={"host": _host(self.url)})
 
     async def _look(self) -> bool:
         """Whether the webhook is still ours; notes whether Telegram gets through."""
-        info = await self.api.ask("getWebhookInfo")
-        if _url(info) != self.url:
-            log.warning("telegram.webhook_lost", extra={"host": _host(_url(info))})
+        with self.api.asking() as bot:
+            info = await bot.get_webhook_info()
+        if info.url != self.url:
+            log.warning("telegram.webhook_lost", extra={"host": _host(info.url)})
             return False
         self.hearing.heard_at = self.clock.monotonic()
-        failed = int(info.get("last_error_date") or 0)
+        failed = info.last_error_date.timestamp() if info.last_error_date else 0.0
         lately = self.clock.now().timestamp() - failed < 2 * WATCH_EVERY
         self.hearing.trouble = ""
-        if info.get("pending_update_count") and lately:
-            said = str(info.get("last_error_message") or "it does not say why")
+        if info.pending_update_count and lately:
+            said = info.last_error_message or "it does not say why"
             self.hearing.trouble = f"Telegram cannot call {_host(self.url)}: {said}"
         return True
-
-
-def _url(info: object) -> str:
-    return str(info.get("url") or "") if isinstance(info, dict) else ""
 
 
 def _host(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Telegram, outbound: the Bot API through one pool of connections.
+"""Telegram, outbound: the Bot API by python-telegram-bot.
 
 Telegram keeps no key of ours with a message and lets a bot read no history, so a message whose
 sending broke off is sent once more and can be there twice (`ChatLimits.may_repeat`).
@@ -9,7 +9,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+
+from telegram import InputFile, Message
+from telegram.constants import ChatAction
 
 from adapters.telegram import message, probe, render
 from adapters.telegram.api import TELEGRAM_API, BotApi
@@ -108,15 +110,17 @@ class TelegramChat:
             ConfigurationError: the token is not good.
             Retryable: Telegram cannot be asked.
         """
-        self.api.open()
+        await self.api.open()
         try:
-            self.me = _me(await self.api.ask("getMe"))
+            with self.api.asking() as bot:
+                user = await bot.get_me()
         except Refusal as error:
             await self.close()
             raise ConfigurationError(f"Telegram: {error}") from error
         except BaseException:
             await self.close()
             raise
+        self.me = Me(user.id, user.username or "", bool(user.can_read_all_group_messages))
 
     async def close(self) -> None:
         """Disconnect."""
@@ -158,13 +162,10 @@ class TelegramChat:
         chat = chat_of(thread)
         if not text or not chat or not self._pace.may_progress(chat, as_message=False):
             return
-        fields = {
-            "chat_id": chat,
-            "action": "typing",
-            "message_thread_id": topic_of(thread),
-        }
+        topic = topic_of(thread)
         try:
-            await self.api.call("sendChatAction", fields)
+            with self.api.calling() as bot:
+                await bot.send_chat_action(chat, ChatAction.TYPING, message_thread_id=topic)
         except Retryable as error:
             if error.after:
                 self._pace.ban(chat, error.after)
@@ -220,7 +221,7 @@ class TelegramChat:
     ) -> MessageId:
         """Send it, or make the item's draft it."""
         place = message.place(thread)
-        chat = int(place["chat_id"])
+        chat = place["chat_id"]
         wait = self._pace.wait(chat)
         if wait > 0:
             raise Retryable("the chat has had its share of this minute", after=wait)
@@ -243,7 +244,7 @@ class TelegramChat:
         if len(self._replaced) > _REMEMBERED:
             self._replaced.popitem(last=False)
 
-    async def _post(self, thread: ThreadRef, content: Content, place: message.Fields) -> MessageId:
+    async def _post(self, thread: ThreadRef, content: Content, place: message.Place) -> MessageId:
         try:
             sent = await self._call(content, place)
         except Refusal as error:
@@ -256,44 +257,32 @@ class TelegramChat:
         self._chains.note(place["chat_id"], int(made), thread.root or made)
         return made
 
-    async def _call(self, content: Content, place: message.Fields) -> Any:
-        fields = place | {"reply_markup": message.keyboard(content.buttons)}
+    async def _call(self, content: Content, place: message.Place) -> Message:
+        keyboard = message.keyboard(content.buttons)
         if not content.files:
-            return await self.api.call(
-                "sendMessage", fields | message.said(render.shown(content.text))
-            )
+            said = message.said(render.shown(content.text))
+            with self.api.calling() as bot:
+                return await bot.send_message(**place, **said, reply_markup=keyboard)
         (file, *_) = content.files
-        if content.text.strip():
-            shown = render.shown(content.text)
-            fields |= {"caption": shown.text, "caption_entities": message.entities(shown)}
-        as_picture = file.media_type in _PICTURES and file.size <= PHOTO_LIMIT
-        try:
-            return await self._upload(file, fields, as_picture=as_picture)
-        except Refusal as error:
-            if not as_picture or "photo" not in error.said:
-                raise
-            return await self._upload(file, fields, as_picture=False)  # too long or too narrow
+        caption = message.caption(render.shown(content.text) if content.text.strip() else None)
+        upload = await self._upload(file)
+        if file.media_type in _PICTURES and file.size <= PHOTO_LIMIT:
+            try:
+                with self.api.calling() as bot:
+                    return await bot.send_photo(
+                        **place, **caption, photo=upload, reply_markup=keyboard
+                    )
+            except Refusal as error:
+                if "photo" not in error.said:  # else it is too long or too narrow for one
+                    raise
+        with self.api.calling() as bot:
+            return await bot.send_document(
+                **place, **caption, document=upload, reply_markup=keyboard
+            )
 
-    async def _upload(self, file: OutFile, fields: message.Fields, *, as_picture: bool) -> Any:
+    async def _upload(self, file: OutFile) -> InputFile:
         if self._read_file is None:
             raise Permanent("there is no store that the file could be read from")
         if file.size > FILE_LIMIT:
             raise Permanent(f"the file has {file.size} bytes, and a bot may send {FILE_LIMIT}")
-        return await self.api.upload(
-            "sendPhoto" if as_picture else "sendDocument",
-            fields,
-            part="photo" if as_picture else "document",
-            name=file.name,
-            media_type=file.media_type,
-            content=await self._read_file(file),
-        )
-
-
-def _me(found: object) -> Me:
-    if not isinstance(found, dict) or not isinstance(found.get("id"), int):
-        raise Retryable("Telegram does not say who we are")
-    return Me(
-        id=found["id"],
-        username=str(found.get("username") or ""),
-        hears_all=bool(found.get("can_read_all_group_messages")),
-    )
+        return message.file(file.name, file.media_type, await self._read_file(file))

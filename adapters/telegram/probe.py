@@ -1,7 +1,9 @@
 """A test of the connection to Telegram by real calls that change nothing."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
+
+from telegram import ChatFullInfo, ChatMember, ChatMemberRestricted
+from telegram.constants import ChatMemberStatus, ChatType
 
 from adapters.telegram.api import BotApi
 from adapters.telegram.faults import Refusal
@@ -19,35 +21,34 @@ _ADD = "Add the bot to the group, or correct the id in nightdesk.toml."
 _ALLOW = "Let an admin of the group give the bot the right to send messages."
 _MANY = 100
 
-_Fields = Mapping[str, Any]
-
 
 async def findings(api: BotApi, channel: ChannelRef | None) -> AsyncIterator[Finding]:
     """Every finding, the token's first; nothing further where that is not good."""
     try:
-        me = _fields(await api.ask("getMe"))
+        with api.asking() as bot:
+            me = await bot.get_me()
     except (Retryable, Refusal) as error:
         yield _failed("the bot token", error, TOKEN)
         return
-    yield Finding(ok=True, what=f"the bot token: good, as @{me.get('username')} ({me.get('id')})")
-    if not me.get("can_read_all_group_messages"):
+    yield Finding(ok=True, what=f"the bot token: good, as @{me.username} ({me.id})")
+    if not me.can_read_all_group_messages:
         yield Finding(ok=True, what=PRIVACY)
     yield await _webhook(api)
     if channel is not None:
-        async for finding in _channel(api, channel.channel, me.get("id")):
+        async for finding in _channel(api, channel.channel, me.id):
             yield finding
 
 
 async def _webhook(api: BotApi) -> Finding:
     """How updates come; the address is a secret of nobody, the path of it perhaps is."""
     try:
-        info = _fields(await api.ask("getWebhookInfo"))
+        with api.asking() as bot:
+            info = await bot.get_webhook_info()
     except (Retryable, Refusal) as error:
         return _failed("the updates", error, REACH)
-    how = "by webhook" if info.get("url") else "by polling"
-    waiting = int(info.get("pending_update_count") or 0)
-    trouble = str(info.get("last_error_message") or "")
-    if info.get("url") and trouble and waiting:
+    how = "by webhook" if info.url else "by polling"
+    waiting, trouble = info.pending_update_count, info.last_error_message
+    if info.url and trouble and waiting:
         return Finding(
             ok=False,
             what=f"the updates: {how}, {waiting} wait; Telegram's last try failed: {trouble}",
@@ -56,50 +57,50 @@ async def _webhook(api: BotApi) -> Finding:
     return Finding(ok=waiting < _MANY, what=f"the updates: {how}, {waiting} wait")
 
 
-async def _channel(api: BotApi, chat: str, bot: object) -> AsyncIterator[Finding]:
+async def _channel(api: BotApi, chat: str, me: int) -> AsyncIterator[Finding]:
     shown = f"the chat {chat}"
     if not chat.removeprefix("-").isdecimal():
         what = f"{shown}: not one of Telegram's, whose ids are numbers"
         yield Finding(ok=False, what=what, missing="configuration", todo=_ADD)
         return
     try:
-        found = _fields(await api.ask("getChat", {"chat_id": int(chat)}))
-        shown += f" ({found['title']})" if found.get("title") else ""
-        if found.get("type") == "private":
+        with api.asking() as bot:
+            found = await bot.get_chat(int(chat))
+        shown += f" ({found.title})" if found.title else ""
+        if found.type == ChatType.PRIVATE:
             yield Finding(ok=True, what=f"{shown}: a private chat, which the person has opened")
             return
-        member = _fields(await api.ask("getChatMember", {"chat_id": int(chat), "user_id": bot}))
+        with api.asking() as bot:
+            member = await bot.get_chat_member(int(chat), me)
     except (Retryable, Refusal) as error:
         yield _failed(shown, error, _ADD)
         return
     yield _rights(shown, found, member)
-    if found.get("username"):
-        what = f"{shown}: public as @{found['username']}, so anybody can read it"
+    if found.username:
+        what = f"{shown}: public as @{found.username}, so anybody can read it"
         yield Finding(ok=True, what=what)
 
 
-def _rights(shown: str, chat: _Fields, member: _Fields) -> Finding:
+def _rights(shown: str, chat: ChatFullInfo, member: ChatMember) -> Finding:
     """Whether the bot may write in the group."""
-    status = str(member.get("status") or "")
-    if status in {"left", "kicked"} or (status == "restricted" and not member.get("is_member")):
+    status = member.status
+    out = isinstance(member, ChatMemberRestricted) and not member.is_member
+    if out or status in {ChatMemberStatus.LEFT, ChatMemberStatus.BANNED}:
         what = f"{shown}: the bot is not in it"
         return Finding(ok=False, what=what, missing="membership", todo=_ADD)
-    may = {
-        "administrator": True,
-        "creator": True,
-        "restricted": bool(member.get("can_send_messages")),
-    }.get(status, bool(_fields(chat.get("permissions")).get("can_send_messages", True)))
+    if isinstance(member, ChatMemberRestricted):
+        may = member.can_send_messages
+    elif status in {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}:
+        may = True
+    else:
+        may = chat.permissions is None or chat.permissions.can_send_messages is not False
     if not may:
         what = f"{shown}: the bot is in it and may not write"
         return Finding(ok=False, what=what, missing="can_send_messages", todo=_ALLOW)
-    return Finding(ok=True, what=f"{shown}: the bot is in it as {status or 'member'}")
+    return Finding(ok=True, what=f"{shown}: the bot is in it as {status}")
 
 
 def _failed(what: str, error: Retryable | Refusal, todo: str) -> Finding:
     if isinstance(error, Retryable):
         return Finding(ok=False, what=f"{what}: {error}", todo=REACH)
     return Finding(ok=False, what=f"{what}: {error}", todo=todo)
-
-
-def _fields(found: object) -> _Fields:
-    return found if isinstance(found, Mapping) else {}

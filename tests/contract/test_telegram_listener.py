@@ -42,7 +42,7 @@ async def telegram(clock: ManualClock) -> AsyncIterator[FakeTelegram]:
 @pytest.fixture
 async def api(telegram: FakeTelegram) -> AsyncIterator[BotApi]:
     opened = BotApi(TOKEN, base_url=telegram.url)
-    opened.open()
+    await opened.open()
     yield opened
     await opened.close()
 

@@ -9,10 +9,12 @@ from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, MessageEnt
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken
 from telegram.request import HTTPXRequest
 
+from bot.selftest.telegram.methods import perform
 from tests.support import specs
 from tests.support.eventually import eventually
 from tests.support.fake_telegram import (
     BOB,
+    BOT,
     FORUM,
     GROUP,
     TOKEN,
@@ -21,6 +23,7 @@ from tests.support.fake_telegram import (
     FakeTelegram,
     Fault,
     by_schema,
+    fits,
 )
 
 PREVIEWS_OFF = {"link_preview_options": {"is_disabled": True}}
@@ -78,6 +81,21 @@ async def test_every_update_that_it_makes_can_be_read_by_others(
     telegram.send.migrate(GROUP, -100_5)
     for update in list(telegram.world.updates):
         assert Update.de_json(update, bot).api_kwargs == {}
+
+
+@pytest.mark.parametrize(
+    "status", ["creator", "administrator", "member", "restricted", "left", "kicked"]
+)
+async def test_what_it_says_of_a_chat_and_its_member_is_whole(
+    telegram: FakeTelegram, bot: Bot, status: str
+) -> None:
+    telegram.world.rights[GROUP] = {"status": status}
+    assert (await bot.get_chat_member(GROUP, BOT)).status == status
+    assert (await bot.get_chat(GROUP)).api_kwargs == {}
+    for method, shape in (("getChat", "ChatFullInfo"), ("getChatMember", "ChatMember")):
+        assert (
+            fits(shape, perform(telegram.world, method, {"chat_id": GROUP, "user_id": BOT})) == []
+        )
 
 
 async def test_it_refuses_as_telegram_does(telegram: FakeTelegram, bot: Bot) -> None:

@@ -17,13 +17,13 @@ def test_a_token_in_an_address_is_taken_out_by_its_shape(token: str) -> None:
     assert said.count(HIDDEN) == 2
 
 
+@pytest.mark.parametrize("kinds", [("status", "garbage"), ("lost_request", "lost_answer")])
 @pytest.mark.parametrize("by_webhook", [False, True])
 async def test_no_line_of_the_log_has_the_token_or_the_secret(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, by_webhook: bool
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, by_webhook: bool, kinds: tuple[str, ...]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with running_program(tmp_path, by_webhook=by_webhook) as program:
-        kinds = ("status", "garbage", "lost_request", "lost_answer")
         hearing = "getWebhookInfo" if by_webhook else "getUpdates"
         program.telegram.faults = [Fault(kind, hearing) for kind in kinds]
         program.telegram.faults.append(Fault("lost_answer", "sendMessage"))

@@ -159,14 +159,17 @@ def _set_menu(world: World, fields: Fields) -> bool:
 
 def _look(world: World, fields: Fields) -> Fields:
     chat = _chat(world, fields, to_look=True)
-    return chat | {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": {}}
+    gifts = dict.fromkeys(_GIFTS, False)
+    return chat | {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": gifts}
 
 
 def _member(world: World, fields: Fields) -> Fields:
     chat = _chat(world, fields, to_look=True)
     if fields["user_id"] != BOT:
         return {"status": "member", "user": world.person(fields["user_id"])}
-    return {"user": world.me, **world.rights.get(chat["id"], {"status": "member"})}
+    rights = world.rights.get(chat["id"], {})
+    status = rights.get("status", "member")
+    return {"status": status, "user": world.me, **_RIGHTS.get(status, {}), **rights}
 
 
 def _chat(world: World, fields: Fields, *, to_look: bool = False) -> Fields:
@@ -198,6 +201,35 @@ def _scope(fields: Fields) -> str:
 def _buttons(fields: Fields) -> list[tuple[str, str]]:
     rows = (fields.get("reply_markup") or {}).get("inline_keyboard", ())
     return [(button["text"], button["callback_data"]) for row in rows for button in row]
+
+
+_GIFTS = (
+    "unlimited_gifts",
+    "limited_gifts",
+    "unique_gifts",
+    "premium_subscription",
+    "gifts_from_channels",
+)
+_OF_MEMBERS = (
+    *("is_member", "can_send_messages", "can_send_audios", "can_send_documents"),
+    *("can_send_photos", "can_send_videos", "can_send_video_notes", "can_send_voice_notes"),
+    *("can_send_polls", "can_send_other_messages", "can_add_web_page_previews"),
+    *("can_react_to_messages", "can_edit_tag", "can_change_info", "can_invite_users"),
+    *("can_pin_messages", "can_manage_topics"),
+)
+_OF_ADMINS = (
+    *("can_be_edited", "is_anonymous", "can_manage_chat", "can_delete_messages"),
+    *("can_manage_video_chats", "can_restrict_members", "can_promote_members"),
+    *("can_change_info", "can_invite_users", "can_post_stories", "can_edit_stories"),
+    "can_delete_stories",
+)
+_RIGHTS: dict[str, Fields] = {
+    "creator": {"is_anonymous": False},
+    "administrator": dict.fromkeys(_OF_ADMINS, False),
+    "restricted": dict.fromkeys(_OF_MEMBERS, False) | {"until_date": 0},
+    "kicked": {"until_date": 0},
+}
+"""What Telegram says of a member beside its status, by that; a test's own words go before."""
 
 
 _METHODS: dict[str, Callable[[World, Fields], Any]] = {
