@@ -19,6 +19,9 @@ _WINDOW = 1.002
 """Seconds in which a platform takes a second's worth of messages; a little more than one, for what
 is sent in time can arrive closer together."""
 
+_SOON = 0.001
+"""Seconds that are not worth another try: a stored time is a microsecond off as it is."""
+
 
 class Pace:
     """Gives each message the earliest moment that keeps its channel and its platform in limits.
@@ -53,9 +56,9 @@ class Pace:
             if key not in self._places:
                 self._places[key] = line.take(now, first=not item.proactive)
                 self._forget_unclaimed()
-            if self._places[key] <= now and item.proactive and line.gave_way():
+            if self._places[key] <= now + _SOON and item.proactive and line.gave_way():
                 self._places[key] = line.take(now, first=False)
-            if self._places[key] > now:
+            if self._places[key] > now + _SOON:
                 return self._places[key] - now
         for line in lines:
             del self._places[item.id, line]
