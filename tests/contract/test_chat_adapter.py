@@ -504,6 +504,19 @@ async def test_whatever_breaks_a_message_is_shown_once(
     assert 1 <= len(harness.shown("the very one")) <= harness.copies(trouble, act)
 
 
+@keeps("A08", troubles=[Trouble.RATE, Trouble.SERVER])
+async def test_while_nobody_can_tell_whether_it_is_there_nothing_is_sent_again(
+    harness: Harness, trouble: Trouble
+) -> None:
+    harness.fail(Trouble.CUT_AFTER)
+    for _ in range(3):
+        harness.fail(trouble, Act.LOOK)
+    [ended] = await Courier(harness).deliver(row(harness, "only once"))
+    assert ended.state is OutboxState.SENT
+    most = harness.copies(Trouble.CUT_AFTER, Act.POST)
+    assert 1 <= len(harness.shown("only once")) <= most
+
+
 @keeps("A08")
 async def test_a_process_that_dies_while_sending_leaves_one_message(harness: Harness) -> None:
     courier = Courier(harness)

@@ -47,6 +47,7 @@ _METHODS = {
     Act.DRAFT: "POST /channels/{channel_id}/messages",
     Act.EDIT: "PATCH /channels/{channel_id}/messages/{message_id}",
     Act.GROW: "PATCH /channels/{channel_id}/messages/{message_id}",
+    Act.LOOK: "GET /channels/{channel_id}/messages",
     Act.PRIVATE: "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/@original",
 }
 INTERACTION = "interaction"
@@ -286,7 +287,7 @@ class DiscordHarness(Harness):
 
     def growth(self) -> list[str]:
         said = [args for name, args in self.requests() if name in _METHODS.values()]
-        return [args["content"] for args in said if is_growing(args["content"])]
+        return [args["content"] for args in said if is_growing(args.get("content", ""))]
 
     def fail(self, trouble: Trouble, act: Act = Act.POST) -> None:
         faults: dict[Trouble, dict[str, Any]] = {

@@ -63,6 +63,7 @@ class Act(StrEnum):
     PRIVATE = "a private answer"
     DRAFT = "the beginning of an answer"
     GROW = "more of an answer"
+    LOOK = "a look whether a message is there"
 
 
 WAIT = 7.0

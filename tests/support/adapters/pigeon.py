@@ -416,7 +416,8 @@ class PigeonHarness(Harness):
         ]
 
     def fail(self, trouble: Trouble, act: Act = Act.POST) -> None:
-        self.loft.faults.append((trouble, "change" if act in {Act.EDIT, Act.GROW} else "hang"))
+        changing = "change" if act in {Act.EDIT, Act.GROW} else "hang"
+        self.loft.faults.append((trouble, "seek" if act is Act.LOOK else changing))
 
     def requests(self) -> list[tuple[str, Any]]:
         return self.loft.calls

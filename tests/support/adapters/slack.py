@@ -40,6 +40,7 @@ _METHODS = {
     Act.PRIVATE: "response_url",
     Act.DRAFT: "chat.startStream",
     Act.GROW: "chat.appendStream",
+    Act.LOOK: "conversations.history",
 }
 _CHANGING = ("chat.", "response_url", "files.", "views.", "agents.", "assistant.")
 
