@@ -43,6 +43,7 @@ from tests.support.crash_points import (
 )
 
 _LAZY = (
+    "adapters.discord.listener",
     "adapters.durable.engine",
     "adapters.sql.postgres",
     "adapters.timing.triggers",

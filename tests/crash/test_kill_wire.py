@@ -1,0 +1,261 @@
+"""Killed where a platform makes it hard: between the wire and the row, and the row and the wire.
+
+A life dies at a request, before the platform has done it or after, or at a call of a port
+(`tests.support.crash_points`); the next life recovers, and then dies at the next place.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from bot.selftest.discord.sender import command, press
+from bot.selftest.discord.world import Posted
+from tests.support.crash_discord import (
+    CALLBACK,
+    FILL,
+    FOLLOW_UP,
+    POST,
+    TAKE_BACK,
+    THREAD,
+    Discord,
+    channel,
+    discord_world,
+    person,
+)
+from tests.support.crash_platforms import Lives, Strike
+from tests.support.crash_points import AFTER, BEFORE, Point
+from tests.support.crash_sockets import socket_world
+from tests.support.crash_telegram import Telegram, group, telegram_world
+from tests.support.crash_world import World
+from tests.support.crash_world import channel as slack_channel
+
+Place = Point | Strike
+Act = Callable[[int], Awaitable[object]]
+
+pytestmark = pytest.mark.timeout(120)
+
+POLLING: Mapping[Place, int] = {
+    Point("inbox.append", BEFORE): 1,
+    Point("inbox.append", AFTER): 1,
+    Strike("getUpdates", BEFORE): 1,
+    Strike("getUpdates", AFTER): 1,
+    Strike("sendMessage", BEFORE): 1,
+    Strike("sendMessage", AFTER): 2,
+    Point("chat.send", AFTER): 2,
+    Point("outbox.sent", BEFORE): 2,
+    Point("outbox.sent", AFTER): 1,
+}
+"""How often Telegram has the answer after a kill there: it can find no message again."""
+MENTION = (
+    Point("inbox.append", AFTER),
+    Strike(THREAD, BEFORE),
+    Strike(THREAD, AFTER),
+    Strike(POST, BEFORE),
+    Strike(POST, AFTER),
+    Point("chat.send", AFTER),
+    Point("outbox.sent", BEFORE),
+)
+FOR_ALL = (
+    Strike(POST, BEFORE),
+    Strike(POST, AFTER),
+    Strike(TAKE_BACK, BEFORE),
+    Strike(TAKE_BACK, AFTER),
+    Point("chat.send", AFTER),
+    Point("outbox.sent", BEFORE),
+)
+FOR_ONE = (
+    Strike(FILL, BEFORE),
+    Strike(FILL, AFTER),
+    Point("chat.send", AFTER),
+    Point("outbox.sent", BEFORE),
+)
+UNDER: Mapping[Place, int] = {Strike(FOLLOW_UP, BEFORE): 1, Strike(FOLLOW_UP, AFTER): 2}
+"""What one person is shown in a message of its own is in nobody's history, and has no nonce."""
+SOCKET = (Point("inbox.append", BEFORE), Point("inbox.append", AFTER))
+
+
+async def test_telegram_over_the_poll(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path, by_webhook=False) as people:
+        await _die_and_recover(people, list(POLLING), lambda n: people.mention(group(n)))
+        seen = {place: len(_shown(people, group(n))) for n, place in enumerate(POLLING)}
+        assert seen == POLLING
+        verdict = people.verdict()
+        assert (verdict.lost, verdict.double, verdict.skipped) == ((), (), ())
+
+
+async def test_telegram_killed_again_and_again_while_it_sends(tmp_path: Path) -> None:
+    async with telegram_world(tmp_path, by_webhook=False) as people:
+        process = people.start()
+        await process.ready()
+        for number, phase in enumerate((BEFORE, BEFORE, AFTER, AFTER)):
+            people.striker.armed = (Strike("sendMessage", phase), process.pid)
+            if number == 0:
+                await people.mention(group(0))
+            assert await process.ended() == -signal.SIGKILL
+            await people.kill(process)
+            process = people.start()
+        await process.ready()
+        await people.quiet()
+        await process.stop()
+        assert len(_shown(people, group(0))) == 3
+
+
+async def test_discord_mentions(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as people:
+        await _die_and_recover(people, MENTION, lambda n: people.mention(channel(n)))
+        verdict = people.verdict()
+        assert verdict.acknowledged == len(MENTION)
+        assert (verdict.lost, verdict.double, verdict.copies) == ((), (), ())
+        assert verdict.violations == ()
+        threads = [room for room in people.discord.rooms.values() if room.parent]
+        assert len(threads) == len(MENTION)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["nonces told", "nonces kept"])
+@pytest.mark.parametrize("late", [False, True], ids=["within the window", "after it"])
+async def test_discord_finds_what_it_sent_within_the_nonce_window_and_after_it(
+    tmp_path: Path, told: bool, late: bool
+) -> None:
+    async with discord_world(tmp_path) as people:
+        people.discord.keeps_nonces = told
+        await _die(people, Strike(POST, AFTER), 0, lambda n: people.mention(channel(n)))
+        if late:
+            _age(people, seconds=120)
+            people.discord.nonces.clear()
+        await _live(people)
+        verdict = people.verdict()
+        assert (verdict.lost, verdict.double, verdict.copies) == ((), (), ())
+        assert len(people.discord.visible()) == 1
+
+
+async def test_discord_commands_whose_answer_is_for_all(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as people:
+        await _die_and_recover(people, FOR_ALL, lambda n: people.command(channel(n)))
+        verdict = people.verdict()
+        assert (verdict.lost, verdict.double, verdict.copies) == ((), (), ())
+        assert verdict.violations == ()
+        assert people.empty_replies() == []
+
+
+async def test_discord_commands_whose_answer_is_for_one(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as people:
+        await _die_and_recover(people, FOR_ONE, lambda n: _ask_privately(people, n))
+        shown = [len(people.discord.visible(channel(n))) for n in range(len(FOR_ONE))]
+        assert shown == [1] * len(FOR_ONE)
+        assert people.empty_replies() == []
+
+
+async def test_discord_presses_answered_under_their_message(tmp_path: Path) -> None:
+    async with discord_world(tmp_path) as people:
+        cards = [people.discord.post(channel(n), {"content": "a card"}) for n in range(len(UNDER))]
+        await _die_and_recover(people, list(UNDER), lambda n: _press_nothing(people, cards[n]))
+        shown = {at: len(people.discord.visible(channel(n))) - 1 for n, at in enumerate(UNDER)}
+        assert shown == UNDER
+
+
+@pytest.mark.parametrize("phase", [BEFORE, AFTER])
+async def test_discord_between_the_row_the_deferral_and_the_answer(
+    tmp_path: Path, phase: str
+) -> None:
+    """What Discord never heard of takes no reply, so the answer comes as a direct message."""
+    async with discord_world(tmp_path) as people:
+
+        async def ask(number: int) -> None:
+            asked = people.discord.interaction(
+                2, command("schedule", "list"), channel=channel(number), user=person(1)
+            )
+            await people.discord.gateway.tell("INTERACTION_CREATE", asked)
+
+        process = people.start(point=Point("chat.send", BEFORE))
+        await process.ready()
+        await people.connected()
+        people.striker.armed = (Strike(CALLBACK, phase), process.pid)
+        await ask(0)
+        assert await process.ended() == -signal.SIGKILL
+        await people.kill(process)
+        process = people.start(point=Point("chat.send", BEFORE))
+        assert await process.ended() == -signal.SIGKILL
+        _age(people, seconds=15)
+        await _live(people)
+        [shown] = people.discord.visible()
+        place = people.discord.direct[person(1)] if phase == BEFORE else channel(0)
+        assert shown.channel == place
+
+
+async def test_slack_between_frame_row_and_ack(tmp_path: Path) -> None:
+    async with socket_world(tmp_path) as people:
+        for number, point in enumerate(SOCKET):
+            process = people.start(point=point, armed_by=people.folder / f"arm{number}")
+            await process.ready()
+            (people.folder / f"arm{number}").touch()
+            mention = people.mention(place=slack_channel(number), twice=False)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(mention)
+                assert await process.ended() == -signal.SIGKILL
+                process = people.start()
+            await process.ready()
+            await people.quiet()
+            await process.stop()
+        assert _once_each(people) == [1, 1]
+
+
+def _once_each(people: World) -> list[int]:
+    verdict = people.verdict()
+    assert (verdict.lost, verdict.double_turns, verdict.double_posts) == ((), (), ())
+    return [len(people.answers(said)) for said in people.said]
+
+
+async def _die_and_recover(
+    people: Lives, places: "list[Place] | tuple[Place, ...]", act: Act
+) -> None:
+    """Do it and die at each place in turn; the next life does what the one before it left."""
+    for number, place in enumerate(places):
+        await _die(people, place, number, act)
+    await _live(people)
+
+
+async def _die(people: Lives, place: Place, number: int, act: Act) -> None:
+    arm = people.folder / f"arm{number}"
+    point = place if isinstance(place, Point) else None
+    process = people.start(point=point, armed_by=arm)
+    await process.ready()
+    await people.connected()
+    await people.quiet()
+    arm.touch()
+    if isinstance(place, Strike):
+        people.striker.armed = (place, process.pid)
+    await act(number)
+    async with asyncio.timeout(20):
+        assert await process.ended() == -signal.SIGKILL, f"{place} killed nothing"
+    await people.kill(process)
+
+
+async def _live(people: Lives) -> None:
+    process = people.start()
+    await process.ready()
+    await people.quiet()
+    await process.stop()
+
+
+def _shown(people: Telegram, chat: int) -> list[str]:
+    return [text for place, text in people.wire() if place == str(chat)]
+
+
+async def _ask_privately(people: Discord, number: int) -> None:
+    assert await people.use(2, command("schedule", "list"), channel=channel(number))
+
+
+async def _press_nothing(people: Discord, card: Posted) -> None:
+    pressed = press(card, "gone.action:abc")
+    assert await people.use(3, pressed, channel=card.channel, message=card)
+
+
+def _age(people: Lives, *, seconds: int) -> None:
+    """Let what is on its way out have been written so many seconds earlier."""
+    micros = seconds * 1_000_000
+    people.rows(
+        f"UPDATE outbox SET created_at = created_at - {micros}, not_before = not_before - {micros}"  # noqa: S608 - a number
+    )
