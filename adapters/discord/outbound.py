@@ -166,11 +166,9 @@ class DiscordChat:
             # A command can be typed where the bot cannot post; its own reply is good there too.
             if reply is None or refusal.code not in _ELSEWHERE:
                 raise
-            if reply.answers == "answer":  # else the follow-up would fill in the private reply
-                await self._replies.take_back(reply)
+            await self._replies.take_back(reply)  # the follow-up would fill it in, in private
             return await self._replies.follow_up(reply, await self._message(item))
-        if reply is not None and reply.answers == "answer":
-            await self._replies.take_back(reply)
+        await self._replies.take_back(reply)
         return sent
 
     async def find(self, item: OutboxItem) -> MessageId | None:
@@ -190,6 +188,8 @@ class DiscordChat:
             # While the nonce holds, sending again is the surest way to find the message.
             alike = old and message.nonce is None and message.content == body["content"]
             if str(message.nonce) == nonce(item) or alike:
+                if item.only_for is None:  # who sent it may have died before this
+                    await self._replies.take_back(reply)
                 return MessageId(message.id or "")
         return None
 

@@ -116,8 +116,10 @@ class Replies:
         made = await self._rest.told(wire.Message, route, body, uploads=uploads)
         return MessageId(made.id or "")
 
-    async def take_back(self, reply: Reply) -> None:
-        """Remove the empty reply, where the answer was posted for everybody. Never raises."""
+    async def take_back(self, reply: Reply | None) -> None:
+        """Remove the empty reply, if any, where all were shown the answer. Never raises."""
+        if reply is None or reply.answers != "answer":
+            return
         try:
             await self._rest.write(reply.route("DELETE", _ORIGINAL))
         except (Retryable, Ambiguous, Permanent) as error:
