@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 
 from bot import retention
+from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from bot.retention import Retention
 from bot.slot import SILENT_AFTER, Slot
 from bot.wiring import Desk
@@ -84,6 +85,7 @@ class Duties:
             await self._slot.take()
             self._signs.note(self._parts.clock.monotonic())
             self._ticker.every(BEAT_EVERY, "process.beat", self._beat)
+        self._ticker.every(LOOK_AT_POLICY_EVERY, "policy.look", self._desk.rules.look)
         self._ticker.start()
 
     async def leave(self) -> None:
@@ -124,6 +126,9 @@ class Duties:
             self._desk.reminders.on_change(self._remind_now)
             self._remind_now()
             every(look_every, "reminders.look", self._remind)
+            self._desk.asks.book.on_change(self._watch_now)
+            self._watch_now()
+            every(look_every, "approvals.look", self._watch)
             every(retention.EVERY, "retention.prune", self._retention.prune)
             soon = self._parts.clock.now() + retention.FIRST_AFTER
             self._ticker.wake_at(soon, "retention.first", self._retention.prune)
@@ -162,6 +167,15 @@ class Duties:
         next_at = await self._desk.reminders.tick()
         if next_at is not None:
             self._ticker.wake_at(next_at, "reminders.next", self._remind)
+
+    def _watch_now(self) -> None:
+        self._ticker.wake_at(self._parts.clock.now(), "approvals.next", self._watch)
+
+    async def _watch(self) -> None:
+        """Do what time does to approvals, and wake up for what comes next."""
+        next_at = await self._desk.asks.vigil.tick()
+        if next_at is not None:
+            self._ticker.wake_at(next_at, "approvals.next", self._watch)
 
     async def _beat(self) -> None:
         """Give a sign of life."""

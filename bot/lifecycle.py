@@ -55,6 +55,7 @@ async def _live(settings: Settings, role: Role, opening: Opening) -> None:
     with _stopped_by_signals(stop):
         async with opening(settings, role) as opened:
             desk = wire(opened.parts)
+            desk.rules.read()
             async with working(desk, opened):
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from adapters.durable.dbos import DbosDurable
@@ -20,15 +21,18 @@ from adapters.timing.timetable import CronsimTimetable
 from bot import collector
 from bot.ondemand import OnDemandDurable
 from bot.platforms import Hear, MakeRoute, OpenPlatform
+from bot.policy import Read as ReadPolicy
 from bot.role import Role
 from bot.settings import OFFLINE, Settings
 from bot.wiring import Parts
 from gateway.commands.forms import FORMS
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
-from runtime.ids import IdSource, ModelName, Platform, TimeOrderedIds
+from runtime.ids import AgentName, IdSource, ModelName, Platform, TimeOrderedIds
 from runtime.model.files import OutFile
 from runtime.model.team import Team
+from runtime.model.tools import ToolSpec
+from runtime.policy.book import PolicyBook
 from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
 
 log = logging.getLogger("nightdesk.parts")
@@ -112,6 +116,8 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 chats=chats,
                 timetable=timetable,
                 looks=[platform.look for platform in platforms],
+                policy_path=settings.policy_path,
+                read_policy=_policy_reader(settings.policy_path),
                 kept=timedelta(days=settings.retention_days),
             ),
             ticker=ApschedulerTicker(clock),
@@ -175,6 +181,17 @@ def _refuse_split_roles_on_sqlite(settings: Settings, role: Role) -> None:
             "set NIGHTDESK_DATABASE_URL to a Postgres database, or use `nightdesk run`, "
             "which does everything in one process"
         )
+
+
+def _policy_reader(path: Path) -> ReadPolicy:
+    def read(specs: Sequence[ToolSpec], agents: Sequence[AgentName]) -> PolicyBook:
+        if not path.exists():
+            return PolicyBook()
+        from bot.configuration.policyfile import read_policy  # noqa: PLC0415 - YAML, where it is used
+
+        return read_policy(path, specs=specs, agents=agents)
+
+    return read
 
 
 def _team_of(settings: Settings) -> Callable[[], Team]:

@@ -41,6 +41,9 @@ __all__ = [
 FILE_NAME = "nightdesk.toml"
 """What the team's file is called."""
 
+POLICY_NAME = "policy.yaml"
+"""What the file with the rules for tools is called, beside the team's."""
+
 LOG_NAME = "nightdesk.log"
 """What the log file in the data folder is called."""
 
@@ -232,6 +235,11 @@ class Settings:
     def on_sqlite(self) -> bool:
         """The database is a SQLite file, which one process owns."""
         return self.database_url is None or self.database_url.startswith("sqlite")
+
+    @property
+    def policy_path(self) -> Path:
+        """The rules for what agents may do, beside the team's file; it need not exist."""
+        return self.config_path.with_name(POLICY_NAME)
 
     @property
     def log_path(self) -> Path:

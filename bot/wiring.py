@@ -1,9 +1,11 @@
 """Each port meets its implementation here, and each service its ports. No decisions."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
+from bot.authority import Authority, authority
+from bot.policy import LivePolicy
+from bot.process import Parts, Passes
 from bot.role import Role
 from gateway.access import authorize
 from gateway.aftermath import Aftermath
@@ -13,86 +15,35 @@ from gateway.commands.grammar import looks_like_command, says_link_code
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.home import Home
-from gateway.http import Check
 from gateway.ingress import Ingress
 from gateway.notices import OwnerNotices
 from gateway.strangers import Strangers
 from runtime.activity import Activity
-from runtime.clock import Clock
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
 from runtime.engine import ConversationControl, Engine, Owed, planned, unanswered
 from runtime.facts import FactsReader
 from runtime.firings import WORKFLOW as FIRING
 from runtime.firings import Firings
-from runtime.ids import ConversationId, IdSource, ModelName, Platform
+from runtime.ids import ConversationId, Platform
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
-from runtime.model.team import Team
+from runtime.parked import Parked
 from runtime.people import Roster
-from runtime.ports import ChatPort, Durable, ModelPort, Store, Timetable
 from runtime.queue import WORKFLOW as MAILBOX
 from runtime.queue import QueueDispatch, QueueWorker
 from runtime.queued import QueuedNotice
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
-from runtime.seams import InnerToolsOnly, Unlimited
+from runtime.seams import Unlimited
 from runtime.tools.desk import DeskTools
 from runtime.tools.files import FileTools
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
 from runtime.turns import TurnRunner
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The implementations of the ports, and the values, that one process is made of.
-
-    Attributes:
-        role: what the process does.
-        slot: its stable name.
-        team: the configuration as it is now.
-        alone: no other process writes to the database.
-        clock: time.
-        ids: identity.
-        store: the database.
-        durable: runs.
-        models: the models by name.
-        chats: the platforms by name.
-        timetable: times that people write.
-        looks: one look at each platform, for readiness.
-        kept: how long what is settled is kept.
-    """
-
-    role: Role
-    slot: str
-    team: Callable[[], Team]
-    alone: bool
-    clock: Clock
-    ids: IdSource
-    store: Store
-    durable: Durable
-    models: Mapping[ModelName, ModelPort]
-    chats: Mapping[Platform, ChatPort]
-    timetable: Timetable
-    looks: Sequence[Callable[[], Awaitable[Check]]] = ()
-    kept: timedelta = timedelta(days=30)
-
-
-class Passes:
-    """When the schedules were last looked at."""
-
-    def __init__(self) -> None:
-        self._last: datetime | None = None
-
-    def note(self, now: datetime) -> None:
-        """They were looked at now."""
-        self._last = now
-
-    def last(self) -> datetime | None:
-        """When, or None where they were not yet."""
-        return self._last
+__all__ = ["Desk", "Parts", "Passes", "wire"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +59,8 @@ class Desk:
     schedules: ScheduleService
     reminders: ReminderService
     roster: Roster
+    rules: LivePolicy
+    asks: Authority
     engine: Engine
     control: ConversationControl
 
@@ -130,16 +83,22 @@ def wire(parts: Parts) -> Desk:
     roster = Roster(parts.team, parts.store.people, clock=parts.clock)
     parts = replace(parts, team=roster.team)
     activity, passes = Activity(), Passes()
-    dispatcher = _dispatcher(parts, activity)
+    aftermath = Aftermath(parts.store, _notices(parts))
+    dispatcher = _dispatcher(parts, activity, aftermath)
     schedules = ScheduleService(
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
     reminders = _reminders(parts, dispatcher.wake)
-    turns = TurnRunner(_turn_deps(parts, dispatcher.wake, _tools(parts, schedules, reminders)))
-    mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake)
+    tools = _tools(parts, schedules, reminders)
+    rules, split = _rules(parts, tools), _splitter(parts)
+    asks = authority(parts, tools, rules, split=split, wake_outbox=dispatcher.wake)
+    aftermath.on_shown(asks.book.shown)
+    turns = TurnRunner(_turn_deps(parts, dispatcher.wake, tools, asks))
+    mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
+    asks.resumption.on_drain(mailboxes.drain)
     _register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
-    control = _control(parts, mailboxes, bindings, dispatcher.wake)
+    control = _control(parts, mailboxes, bindings, dispatcher.wake, asks)
     ingress = _ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster)
     _tell_of_bindings(dispatcher, control, ingress)
     health = _health(parts, passes)
@@ -151,21 +110,14 @@ def wire(parts: Parts) -> Desk:
         mailboxes=mailboxes,
         commands=_commands(
             parts,
-            Services(
-                store=parts.store,
-                schedules=schedules,
-                reminders=reminders,
+            _services(
+                parts,
+                schedules,
+                reminders,
                 roster=roster,
-                timetable=parts.timetable,
                 control=control,
-                models=parts.models,
                 health=health,
-                chats=parts.chats,
-                trust=TrustService(parts.store.trust, team=parts.team),
-                home=_home(parts),
-                tell_owners=_notices(parts).tell,
-                team=parts.team,
-                clock=parts.clock,
+                asks=asks,
             ),
             dispatcher.wake,
         ),
@@ -174,6 +126,8 @@ def wire(parts: Parts) -> Desk:
         schedules=schedules,
         reminders=reminders,
         roster=roster,
+        rules=rules,
+        asks=asks,
         engine=Engine(
             parts.store,
             mailboxes,
@@ -182,6 +136,37 @@ def wire(parts: Parts) -> Desk:
             owed=_owed(parts, dispatcher),
         ),
         control=control,
+    )
+
+
+def _services(
+    parts: Parts,
+    schedules: ScheduleService,
+    reminders: ReminderService,
+    roster: Roster,
+    *,
+    control: ConversationControl,
+    health: Readiness,
+    asks: Authority,
+) -> Services:
+    return Services(
+        store=parts.store,
+        schedules=schedules,
+        reminders=reminders,
+        roster=roster,
+        timetable=parts.timetable,
+        control=control,
+        models=parts.models,
+        health=health,
+        chats=parts.chats,
+        trust=TrustService(parts.store.trust, team=parts.team),
+        approvals=asks.approvals,
+        rules=asks.rules,
+        tools=asks.tools,
+        home=_home(parts),
+        tell_owners=_notices(parts).tell,
+        team=parts.team,
+        clock=parts.clock,
     )
 
 
@@ -200,7 +185,11 @@ def _health(parts: Parts, passes: Passes) -> Readiness:
 
 
 def _control(
-    parts: Parts, mailboxes: Mailboxes, bindings: Bindings, wake_outbox: Callable[[], None]
+    parts: Parts,
+    mailboxes: Mailboxes,
+    bindings: Bindings,
+    wake_outbox: Callable[[], None],
+    asks: Authority,
 ) -> ConversationControl:
     return ConversationControl(
         parts.store,
@@ -209,6 +198,7 @@ def _control(
         clock=parts.clock,
         forget_binding=bindings.forget,
         wake_outbox=wake_outbox,
+        stopped=asks.questions.turn_over,
     )
 
 
@@ -239,7 +229,7 @@ def _owed(parts: Parts, dispatcher: Dispatcher) -> Sequence[Owed]:
             return ()
 
 
-def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
+def _dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath) -> Dispatcher:
     return Dispatcher(
         parts.store.outbox,
         parts.chats,
@@ -250,7 +240,7 @@ def _dispatcher(parts: Parts, activity: Activity) -> Dispatcher:
         owner=parts.slot,
         alone=parts.alone,
         activity=activity,
-        settled=Aftermath(parts.store.schedules, _notices(parts)),
+        settled=aftermath,
     )
 
 
@@ -265,12 +255,16 @@ def _notices(parts: Parts) -> OwnerNotices:
 
 
 def _mailboxes(
-    parts: Parts, turns: TurnRunner, activity: Activity, wake_outbox: Callable[[], None]
+    parts: Parts,
+    turns: TurnRunner,
+    activity: Activity,
+    wake_outbox: Callable[[], None],
+    parked: Parked,
 ) -> Mailboxes:
     queued = QueuedNotice(
-        parts.store.outbox, split=_splitter(parts), clock=parts.clock, wake_outbox=wake_outbox
+        parts.store, split=_splitter(parts), clock=parts.clock, wake_outbox=wake_outbox
     )
-    return Mailboxes(turns, queued=queued, clock=parts.clock, activity=activity)
+    return Mailboxes(turns, queued=queued, clock=parts.clock, activity=activity, parked=parked)
 
 
 def _register_workflows(
@@ -359,6 +353,15 @@ def _splitter(parts: Parts) -> Callable[[Platform, Content], tuple[Content, ...]
     return split
 
 
+def _rules(parts: Parts, tools: Toolbox) -> LivePolicy:
+    return LivePolicy(
+        parts.policy_path,
+        parts.read_policy,
+        specs=tools.tool_specs,
+        agents=lambda: [agent.name for agent in parts.team().agents],
+    )
+
+
 def _tools(parts: Parts, schedules: ScheduleService, reminders: ReminderService) -> Toolbox:
     desk = DeskTools(
         facts=FactsReader(parts.store, parts.timetable, parts.clock),
@@ -370,18 +373,22 @@ def _tools(parts: Parts, schedules: ScheduleService, reminders: ReminderService)
         clock=parts.clock,
     )
     files = FileTools(parts.store.files)
-    tools = (*desk.tools(), *files.tools())
+    tools = (*desk.tools(), *files.tools(), *parts.more_tools)
     return Toolbox(tools, clock=parts.clock, ids=parts.ids)
 
 
-def _turn_deps(parts: Parts, wake_outbox: Callable[[], None], tools: Toolbox) -> TurnDeps:
+def _turn_deps(
+    parts: Parts, wake_outbox: Callable[[], None], tools: Toolbox, asks: Authority
+) -> TurnDeps:
     return TurnDeps(
         store=parts.store,
         models=parts.models,
         chats=parts.chats,
         team=parts.team,
         tools=tools,
-        policy=InnerToolsOnly(),
+        executor=asks.executor,
+        questions=asks.questions,
+        parked=asks.parked,
         budget=Unlimited(),
         split=_splitter(parts),
         clock=parts.clock,

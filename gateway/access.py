@@ -15,6 +15,9 @@ _LEAST: dict[Action, MemberRole] = {
     Action.SCHEDULE_WRITE: MemberRole.OPERATOR,
     # Stopping errs towards yes: whoever may start something may stop it.
     Action.STOP: MemberRole.GUEST,
+    Action.APPROVAL_READ: MemberRole.MEMBER,
+    Action.APPROVE: MemberRole.OPERATOR,
+    Action.POLICY_READ: MemberRole.MEMBER,
     Action.REMIND: MemberRole.GUEST,
     Action.LINK: MemberRole.GUEST,
     Action.CHANNEL_READ: MemberRole.MEMBER,

@@ -1,7 +1,7 @@
 """The course of one turn: model calls and tool calls until there is an answer."""
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -16,17 +16,21 @@ from runtime.errors import (
     ModelUnavailable,
     Refused,
 )
+from runtime.executor import Executor, Job, MustWait
 from runtime.ids import IdSource, ModelName, Platform
 from runtime.live import LiveAnswer
+from runtime.model.approval import Approval
 from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Entry, Role, made_by
 from runtime.model.files import OutFile
 from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
-from runtime.model.tools import ToolCall, ToolResult, ToolSpec
+from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnStart
 from runtime.outbox import Splitter
-from runtime.ports import Budget, ChatPort, ModelPort, Policy, Store, ToolContext, Tools, Verdict
+from runtime.parked import Parked
+from runtime.ports import Budget, ChatPort, ModelPort, Store, ToolContext, Tools
+from runtime.questions import Questions
 
 log = logging.getLogger("nightdesk.turns")
 
@@ -49,7 +53,9 @@ class TurnDeps:
     chats: Mapping[Platform, ChatPort]
     team: Callable[[], Team]
     tools: Tools
-    policy: Policy
+    executor: Executor
+    questions: Questions
+    parked: Parked
     budget: Budget
     split: Splitter
     clock: Clock
@@ -71,9 +77,14 @@ class Course:
         self._agent = agent
         self._live = live
         self._specs = deps.tools.specs(agent.name)
+        self._job = Job(context=self._context, append=self._append, show=self._show)
 
     async def answer(self) -> str:
-        """Go on from the log until the model answers without asking for a tool."""
+        """Go on from the log until the model answers without asking for a tool.
+
+        Raises:
+            MustWait: people must decide first; the turn goes on from its log then.
+        """
         await self._settle_open_calls()
         for _ in range(MAX_MODEL_CALLS):
             finished = await self._ask()
@@ -89,8 +100,7 @@ class Course:
                     model=finished.model,
                 )
             )
-            for call in finished.tool_calls:
-                await self._run(call)
+            await self._each(finished.tool_calls, self._run)
         raise Refused(
             f"I asked for tools {MAX_MODEL_CALLS} times without coming to an answer, so I stopped.",
             hint="Please ask for a smaller step.",
@@ -209,72 +219,42 @@ class Course:
     # ---- tools
 
     async def _settle_open_calls(self) -> None:
-        """After a crash: run the calls that had not begun, and ask about the one that had."""
+        """Go on with the calls that have no result: after a crash, or when people decided."""
         if self._turn.fence == 1:
             return  # nobody had it before, so nothing of it is in the log but the message
         turn = self._turn.id
         mine = [entry for entry in self._entries if entry.turn == turn]
         calls = [call for entry in mine for call in entry.tool_calls]
+        answered = {entry.call for entry in mine if entry.role is Role.TOOL}
+        calls = [call for call in calls if call.id not in answered]
         if not calls:
             return
-        answered = {entry.call for entry in mine if entry.role is Role.TOOL}
         begun = {entry.call for entry in mine if entry.role is Role.EXECUTING}
-        for call in calls:
-            if call.id in answered:
-                continue
-            spec = self._spec(call)
-            if call.id in begun and not (spec and spec.repeatable):
-                await self._append_result(
-                    ToolResult(
-                        call=call.id,
-                        text=f"unknown: {call.name} was running when the process died; it may or "
-                        "may not have taken effect, and it was not run again. Ask the person.",
-                        failed=True,
-                    )
-                )
-            else:
-                await self._run(call)
+        asked = await self._deps.questions.of_turn(turn)
+        take_up = self._deps.executor.take_up
+        await self._each(
+            calls, lambda call: take_up(call, self._job, begun=call.id in begun, asked=asked)
+        )
 
-    async def _run(self, call: ToolCall) -> None:
-        """Judge, record as executing, run, record."""
-        spec = self._spec(call)
-        if spec is None:
-            known = ", ".join(spec.name for spec in self._specs) or "none"
-            await self._append_result(
-                ToolResult(
-                    call=call.id, text=f"no tool {call.name}; there are: {known}", failed=True
-                )
-            )
-            return
-        context = self._context()
-        verdict = await self._deps.policy.judge(call, spec, context)
-        if verdict.verdict is not Verdict.ALLOW:
-            await self._append_result(
-                ToolResult(call=call.id, text=f"policy does not allow {call.name}", failed=True)
-            )
-            return
-        await self._show(call, StepState.RUNNING)
-        if not spec.repeatable:
-            await self._append(
-                Entry(
-                    role=Role.EXECUTING,
-                    text=call.name,
-                    at=self._deps.clock.now(),
-                    turn=self._turn.id,
-                    call=call.id,
-                )
-            )
-        result = await self._deps.tools.run(call, context)
-        await self._append_result(result)
-        await self._show(call, StepState.FAILED if result.failed else StepState.DONE)
+    async def _run(self, call: ToolCall) -> Approval | None:
+        return await self._deps.executor.run(call, self._job)
+
+    async def _each(
+        self, calls: Sequence[ToolCall], do: Callable[[ToolCall], Awaitable[Approval | None]]
+    ) -> None:
+        """Do it to each of the calls, one after the other.
+
+        Raises:
+            MustWait: some of them wait for people.
+        """
+        waits = [approval for call in calls if (approval := await do(call)) is not None]
+        if waits:
+            raise MustWait(waits)
 
     async def _show(self, call: ToolCall, state: StepState) -> None:
         """Show how far the call is to whoever looks on."""
         if self._live:
             await self._live.step(Step(id=call.id, title=call.name, state=state))
-
-    def _spec(self, call: ToolCall) -> ToolSpec | None:
-        return next((spec for spec in self._specs if spec.name == call.name), None)
 
     def _context(self) -> ToolContext:
         return ToolContext(
@@ -286,18 +266,6 @@ class Course:
             attended=self._turn.thread is not None,
             files=tuple([file for entry in self._entries for file in entry.files]),
             sending=self.made,
-        )
-
-    async def _append_result(self, result: ToolResult) -> None:
-        await self._append(
-            Entry(
-                role=Role.TOOL,
-                text=result.text,
-                at=self._deps.clock.now(),
-                turn=self._turn.id,
-                call=result.call,
-                files=result.files,
-            )
         )
 
     async def _append(self, entry: Entry) -> None:

@@ -55,6 +55,16 @@ def clear_personal(message: Proactive, team: Team, person: Principal) -> Cleared
     return Cleared(message, listed=False)
 
 
+def clear_question(message: Proactive, team: Team, person: Principal) -> Cleared | Withheld:
+    """Let a question through to the direct conversation of a person who is to decide it.
+
+    The caller has taken `message.thread` from `ChatPort.direct(person)`.
+    """
+    if team.role_of(person) not in (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.OPERATOR):
+        return Withheld("questions go to those who may decide them only")
+    return Cleared(message, listed=False)
+
+
 def objection_now(item: OutboxItem, team: Team, known: ChannelState | None) -> str:
     """Why a waiting message may not be sent now; empty where it may. `known` as for `clear`."""
     return _objection(item.thread.channel, team, known) if item.proactive else ""

@@ -7,12 +7,12 @@ from functools import partial
 
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.ids import AgentName, ConversationId, derived
+from runtime.ids import AgentName, ConversationId, TurnId, derived
 from runtime.live import closing_word
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
-from runtime.model.turn import Turn
+from runtime.model.turn import Turn, TurnState
 from runtime.ports import Store
 from runtime.storing import until_stored
 
@@ -24,10 +24,13 @@ Owed = Callable[[], Awaitable[bool]]
 
 
 def planned(store: Store) -> Owed:
-    """Whether a planned time has begun and not ended."""
+    """Whether a planned time has begun and not ended, but for those that wait for people."""
 
     async def owed() -> bool:
-        return bool(await store.schedules.unfinished(limit=1))
+        for one in await store.schedules.unfinished():
+            if await store.turns.state(TurnId(one.run)) is not TurnState.WAITING:
+                return True
+        return False
 
     return owed
 
@@ -54,6 +57,7 @@ class ConversationControl:
         clock: Clock,
         forget_binding: Callable[[ThreadRef], None],
         wake_outbox: Callable[[], None],
+        stopped: Callable[[Turn], Awaitable[None]],
     ) -> None:
         """Control conversations.
 
@@ -64,7 +68,9 @@ class ConversationControl:
             clock: the clock.
             forget_binding: is told that a thread was bound anew.
             wake_outbox: says that there is something to send.
+            stopped: takes back what a stopped turn asked people.
         """
+        self._on_stopped = stopped
         self._store = store
         self._interrupt = interrupt
         self._drain = drain
@@ -85,6 +91,7 @@ class ConversationControl:
             turn = await self._store.turns.stop(conversation.id, closing=closing)
             if turn is not None:
                 self._stopped(turn)
+                await self._on_stopped(turn)
                 return True
         return False
 

@@ -24,6 +24,7 @@ from runtime.model.tools import Json
 from runtime.model.turn import TurnState
 from runtime.outbox import Splitter, compose
 from runtime.ports import RunContext, Store
+from runtime.resuming import DECIDED
 from runtime.storing import until_stored
 from runtime.turns import TurnRunner
 
@@ -37,6 +38,8 @@ LOOK_EVERY = 1.0
 """Seconds between looks whether a turn ended that another process carries out."""
 
 _RUNNING = TurnState.RUNNING
+_WAITS: Json = {"waits": True}
+"""What the first step leaves where people must decide before the turn goes on."""
 
 T = TypeVar("T")
 
@@ -106,15 +109,21 @@ class Firings:
         if not isinstance(payload, dict):
             raise NightdeskError("a firing's payload is not an object")
         run, schedule = context.run, ScheduleId(str(payload["schedule"]))
+        while (outcome := await self._once(context, run, schedule)) == _WAITS:
+            # Nobody is busy meanwhile: it may be hours until people decide.
+            await context.wait(DECIDED)
         with self._activity.busy():
-            outcome = await context.step(
-                "turn", lambda: self._stored(run, lambda: self._turn(run, schedule))
-            )
             return await context.step(
                 "deliver",
                 lambda: self._stored(
                     run, lambda: self._deliver(run, schedule, _Outcome.of(outcome))
                 ),
+            )
+
+    async def _once(self, context: RunContext, run: RunId, schedule: ScheduleId) -> Json:
+        with self._activity.busy():
+            return await context.step(
+                "turn", lambda: self._stored(run, lambda: self._turn(run, schedule))
             )
 
     async def _stored(self, run: RunId, step: Callable[[], Awaitable[Json]]) -> Json:
@@ -141,10 +150,11 @@ class Firings:
         ours = None if start is None else await self._turns.carry_out(start)
         if ours is not None:
             return _outcome(ours.text, ours.files, failed=ours.failed).as_json()
-        return (await self._ended(turn, conversation)).as_json()
+        ended = await self._ended(turn, conversation)
+        return ended.as_json() if ended is not None else _WAITS
 
-    async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome:
-        """How a turn ended that is not ours to carry out, once it has.
+    async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome | None:
+        """How a turn ended that is not ours to carry out, once it has; None where it waits.
 
         It ended before a crash, or somebody stopped it, or it was taken up by another process,
         which took this one for dead. Taking it back would only go on to and fro.
@@ -152,6 +162,8 @@ class Firings:
         what = f"end of {turn}"
         while (state := await self._kept(what, lambda: self._store.turns.state(turn))) is _RUNNING:
             await self._clock.sleep(LOOK_EVERY)
+        if state is TurnState.WAITING:
+            return None
         if state is TurnState.STOPPED:
             return _Outcome("", STOPPED)
         log_of = partial(self._store.conversations.entries, conversation)

@@ -13,6 +13,8 @@ from runtime.model.forms import FormField, FormSpec
 SCHEDULE_CREATE: Final = "schedule.create"
 REMINDER_CREATE: Final = "reminder.create"
 REMINDER_SNOOZE: Final = "reminder.snooze_until"
+APPROVAL_DENY: Final = "approval.deny"
+APPROVAL_EDIT: Final = "approval.edit"
 
 WHEN: Final = "when"
 INSTRUCTION: Final = "instruction"
@@ -20,10 +22,13 @@ CHANNEL: Final = "channel"
 ZONE: Final = "tz"
 WHAT: Final = "what"
 UNTIL: Final = "until"
+REASON: Final = "reason"
+CHANGES: Final = "changes"
 
 _LONGEST_TIME: Final = 120
 _LONGEST_NAME: Final = 100
 _LONGEST_WORDS: Final = 3_000
+_LONGEST_REASON: Final = 500
 
 FORMS: Final = (
     FormSpec(
@@ -85,6 +90,35 @@ FORMS: Final = (
         ),
         submit="Snooze",
     ),
+    FormSpec(
+        action=APPROVAL_DENY,
+        title="Deny",
+        fields=(
+            FormField(
+                name=REASON,
+                label="Why not? The agent is told.",
+                placeholder="not before the release",
+                required=False,
+                multiline=True,
+                longest=_LONGEST_REASON,
+            ),
+        ),
+        submit="Deny",
+    ),
+    FormSpec(
+        action=APPROVAL_EDIT,
+        title="Ask for something else",
+        fields=(
+            FormField(
+                name=CHANGES,
+                label="What to change, a line for each",
+                placeholder="branch = release/2",
+                multiline=True,
+                longest=_LONGEST_WORDS,
+            ),
+        ),
+        submit="Ask anew",
+    ),
 )
 """Every form."""
 
@@ -100,7 +134,7 @@ _BY_COMMAND: Final = {
     "remind me": REMINDER_CREATE,
 }
 """The commands without their words, in small letters, and the form that asks for those."""
-_BY_PRESS: Final = frozenset({REMINDER_SNOOZE})
+_BY_PRESS: Final = frozenset({REMINDER_SNOOZE, APPROVAL_DENY, APPROVAL_EDIT})
 """The buttons whose form has the button's own action."""
 _OURSELVES: Final = "nightdesk"
 

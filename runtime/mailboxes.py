@@ -6,7 +6,7 @@ loop that runs while its conversation has something to do.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,7 +44,13 @@ class Mailboxes:
     """Works conversations' mailboxes in this process. Implements `runtime.ports.Dispatch`."""
 
     def __init__(
-        self, turns: TurnRunner, *, queued: RowTask, clock: Clock, activity: Activity
+        self,
+        turns: TurnRunner,
+        *,
+        queued: RowTask,
+        clock: Clock,
+        activity: Activity,
+        parked: Container[ConversationId] = (),
     ) -> None:
         """Work mailboxes.
 
@@ -53,7 +59,9 @@ class Mailboxes:
             queued: tells the sender of a message that it waits behind a running turn.
             clock: the clock.
             activity: is told what is under way.
+            parked: the conversations of which a turn waits for people.
         """
+        self._parked = parked
         self._turns = turns
         self._queued = queued
         self._clock = clock
@@ -97,7 +105,8 @@ class Mailboxes:
             case Lane.TURN:
                 turning = self._turning.get(conversation)
                 self.wake(conversation)
-                if turning and self._clock.monotonic() - turning.since > SAY_QUEUED_AFTER:
+                slow = turning and self._clock.monotonic() - turning.since > SAY_QUEUED_AFTER
+                if slow or conversation in self._parked:
                     await self._queued(received)
             case Lane.COMMAND:
                 self._line_up(conversation, received)

@@ -8,7 +8,7 @@ from functools import partial
 
 from runtime.clock import Clock
 from runtime.errors import NightdeskError
-from runtime.ids import ConversationId, InboxId, RunId, derived
+from runtime.ids import ConversationId, InboxId, RunId, TurnId, derived
 from runtime.mailboxes import Mailboxes
 from runtime.model.events import Lane, Received
 from runtime.model.tools import Json
@@ -35,6 +35,15 @@ class QueueDispatch:
             partition=f"{received.lane.value}:{conversation}",
         )
 
+    async def resume(self, conversation: ConversationId, turn: TurnId, *, key: str) -> None:
+        """Let a parked turn run again, and work its conversation; once for each `key`."""
+        await self._durable.start(
+            WORKFLOW,
+            RunId(derived("mailbox", "resume", turn, key)),
+            {"conversation": conversation, "row": "", "lane": Lane.TURN.value, "unpark": turn},
+            partition=f"{Lane.TURN.value}:{conversation}",
+        )
+
 
 class QueueWorker:
     """Works rows from the queue."""
@@ -55,7 +64,8 @@ class QueueWorker:
         conversation = ConversationId(str(payload["conversation"]))
         row = InboxId(str(payload["row"]))
         lane = Lane(str(payload["lane"]))
-        work = partial(self._work, conversation, row, lane)
+        parked = TurnId(str(payload.get("unpark", "")))
+        work = partial(self._work, conversation, row, lane, parked)
         # A run that failed is never started again, and its row would wait for ever.
         return await context.step(
             "work",
@@ -64,7 +74,11 @@ class QueueWorker:
             ),
         )
 
-    async def _work(self, conversation: ConversationId, row: InboxId, lane: Lane) -> Json:
+    async def _work(
+        self, conversation: ConversationId, row: InboxId, lane: Lane, parked: TurnId
+    ) -> Json:
+        if parked:
+            await self._store.turns.unpark(parked)
         if lane is Lane.TURN:
             await self._mailboxes.work(conversation)
         received = await self._store.inbox.get(row)

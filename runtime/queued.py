@@ -1,25 +1,28 @@
-"""A word to somebody whose message waits behind a running turn."""
+"""A word to somebody whose message waits behind a running turn, or behind one that waits."""
 
 from collections.abc import Callable
 
+from runtime.cards import short_id
 from runtime.clock import Clock
 from runtime.ids import OutboxId, derived
+from runtime.model.approval import Approval
 from runtime.model.events import Received
 from runtime.model.messages import Content, Reply
 from runtime.outbox import Splitter, compose
-from runtime.ports import Outbox
+from runtime.ports import Store
 
 WORDS = "Queued: I answer this after the message before it. `/stop` ends that one."
+_LOOK_AT = 200
 
 
 class QueuedNotice:
     """Tells the sender, and only the sender. Implements `runtime.mailboxes.RowTask`."""
 
     def __init__(
-        self, outbox: Outbox, *, split: Splitter, clock: Clock, wake_outbox: Callable[[], None]
+        self, store: Store, *, split: Splitter, clock: Clock, wake_outbox: Callable[[], None]
     ) -> None:
-        """Write to `outbox`, and say so to whoever sends from it."""
-        self._outbox = outbox
+        """Write to the outbox of `store`, and say so to whoever sends from it."""
+        self._store = store
         self._split = split
         self._clock = clock
         self._wake_outbox = wake_outbox
@@ -29,9 +32,26 @@ class QueuedNotice:
         notice = Reply(
             id=OutboxId(derived("queued", received.id)),
             thread=received.inbound.thread,
-            content=Content(WORDS),
+            content=Content(await self._words(received)),
             only_for=received.inbound.sender,
         )
         rows = compose(notice, split=self._split, now=self._clock.now())
-        await self._outbox.enqueue(rows)
+        await self._store.outbox.enqueue(rows)
         self._wake_outbox()
+
+    async def _words(self, received: Received) -> str:
+        """Why it waits: an approval of this conversation, where there is one."""
+        here = await self._store.conversations.bound(received.inbound.thread)
+        waiting = await self._store.approvals.open(limit=_LOOK_AT)
+        waiting += await self._store.approvals.unclear(limit=_LOOK_AT)
+        named = [_named(one) for one in waiting if one.conversation == here]
+        if not named:
+            return WORDS
+        return (
+            f"Queued: I answer this after the message before it, which waits for {named[0]}. "
+            "`/stop` ends that one."
+        )
+
+
+def _named(approval: Approval) -> str:
+    return f"approval `{short_id(approval)}` of `{approval.frozen.tool}`"

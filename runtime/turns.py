@@ -6,18 +6,20 @@ turn that died is taken up again from its log, by the same process or by another
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
+from runtime.executor import MustWait
 from runtime.hitches import Hitches
 from runtime.ids import ConversationId, MessageId, OutboxId, following
 from runtime.intake import FileIntake
 from runtime.live import LiveAnswer, Troubles, closing_word
 from runtime.model.address import Principal
+from runtime.model.approval import Approval
 from runtime.model.conversation import Entry, Role
 from runtime.model.files import OutFile
 from runtime.model.messages import Content, Reply
@@ -88,8 +90,8 @@ class TurnRunner:
     async def work(self, conversation: ConversationId) -> bool:
         """Run the conversation's next turn, or take up its open one.
 
-        Returns False where there is none, and where the turn was stopped or taken up by another
-        owner meanwhile: what comes next is then for whoever did that.
+        Returns False where there is none, where it waits for people, and where the turn was stopped
+        or taken up by another owner meanwhile: what comes next is then for whoever did that.
 
         Raises:
             StorageUnavailable: nothing could be stored; call again later.
@@ -101,10 +103,13 @@ class TurnRunner:
             raise
         if start is None:
             return False
+        self._deps.parked.discard(conversation)
         return await self._counted(start.turn, self._tried(start, shown=True)) is not None
 
     async def carry_out(self, start: TurnStart) -> Outcome | None:
-        """Run a run's turn; the run delivers what comes of it. None where another owner has it.
+        """Run a run's turn; the run delivers what comes of it.
+
+        None where another owner has it, and where it was parked.
 
         Raises:
             StorageUnavailable: nothing could be stored; call again later.
@@ -147,6 +152,8 @@ class TurnRunner:
             _refuse_after_too_many(turn.attempt - self._hitches.excused(turn.id))
             with self._shown(start):
                 said = await self._while_ours(turn, self._answer(start, live))
+            if said is None:
+                return None
             replies = self._replies(turn, live, said, self._deps.split)
             return Outcome(said.text, files=said.files, replies=replies)
         except Conflict:
@@ -178,15 +185,29 @@ class TurnRunner:
         now = self._deps.clock.now()
         return tuple(compose(reply, split=split, now=now, turn=turn.id))
 
-    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Content:
+    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Content | None:
+        """What the agent says; None where people must decide something first."""
         _refuse_strangers(self._deps.team(), start.turn.requester)
         if start.files:
             start = await self._intake.take(start)
         agent = self._agent_of(start)
         course = Course(self._deps, start, agent, live=live)
-        return Content(await course.answer(), files=course.made)
+        try:
+            return Content(await course.answer(), files=course.made)
+        except MustWait as must:
+            await self._park(start.turn, must.approvals)
+            return None
 
-    async def _while_ours(self, turn: Turn, work: Awaitable[Content]) -> Content:
+    async def _park(self, turn: Turn, waits: Sequence[Approval]) -> None:
+        """Leave the turn as a row until people decide. No task holds it, and it costs no try."""
+        tries = 1 + self._hitches.excused(turn.id)
+        await self._deps.store.turns.park(turn.id, turn.fence, tries=tries)
+        log.info("turn.parked", extra={"turn": turn.id, "approvals": len(waits)})
+        if turn.thread is not None:
+            self._deps.parked.add(turn.conversation)
+        await self._deps.questions.recheck(waits)
+
+    async def _while_ours(self, turn: Turn, work: Awaitable[Content | None]) -> Content | None:
         """Do the work, broken off where another process stopped the turn or took it up.
 
         In a process that is alone whoever stops a turn cancels its task, and nobody takes it up.

@@ -12,7 +12,7 @@ from adapters.sql import sending
 from adapters.sql.codec import decoder, encode, maybe_moment, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
-from adapters.sql.schema import approval_cards, approval_votes, approvals
+from adapters.sql.schema_approvals import approval_cards, approval_votes, approvals
 from adapters.sql.threads import thread_of, thread_values
 from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
 from adapters.sql.upsert import insert

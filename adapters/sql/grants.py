@@ -8,7 +8,8 @@ from sqlalchemy import bindparam
 
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.database import Database
-from adapters.sql.schema import counters, grants
+from adapters.sql.schema import counters
+from adapters.sql.schema_approvals import grants
 from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict

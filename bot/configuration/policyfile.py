@@ -27,9 +27,6 @@ from runtime.policy.rules import (
     Rule,
 )
 
-POLICY_NAME = "policy.yaml"
-"""What the policy's file is called."""
-
 _LARGEST = 200_000
 _LONGEST_LINE = 2_000
 _DEEPEST = 30

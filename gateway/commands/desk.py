@@ -5,22 +5,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from gateway.commands.approvals import ApprovalCommands
 from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.help import help_command
 from gateway.commands.model import ModelCommand
 from gateway.commands.people import PeopleCommands
+from gateway.commands.policy import PolicyCommands, Rules, ToolTable
 from gateway.commands.ports import Answer, Control, Noun, Press, Request, Submit
 from gateway.commands.reminders import ReminderCommands
 from gateway.commands.schedules import ScheduleCommands
 from gateway.commands.status import StatusCommand
 from gateway.home import Home
 from gateway.http import Health
-from runtime import words
+from runtime import cards, words
+from runtime.approvals import ApprovalService
 from runtime.clock import Clock
 from runtime.errors import Permanent, Refused, Retryable
-from runtime.forms import REMINDER_CREATE, REMINDER_SNOOZE, SCHEDULE_CREATE, form_for
+from runtime.forms import (
+    APPROVAL_DENY,
+    APPROVAL_EDIT,
+    REMINDER_CREATE,
+    REMINDER_SNOOZE,
+    SCHEDULE_CREATE,
+    form_for,
+)
 from runtime.ids import ModelName, Platform
 from runtime.model.events import (
     ButtonPress,
@@ -58,6 +68,9 @@ class Services:
         health: looks at everything.
         chats: the platforms by name.
         trust: what became known of channels.
+        approvals: what people say to what agents ask.
+        rules: what agents may do.
+        tools: the tools there are.
         home: draws people's pages.
         tell_owners: tells every owner something, once for each key.
         team: the configuration as it is now.
@@ -74,6 +87,9 @@ class Services:
     health: Health
     chats: Mapping[Platform, ChatPort]
     trust: TrustService
+    approvals: ApprovalService
+    rules: Rules
+    tools: ToolTable
     home: Home
     tell_owners: TellOwners
     team: Callable[[], Team]
@@ -104,31 +120,42 @@ class CommandDesk:
             clock=clock,
             tell_owners=services.tell_owners,
         )
+        approvals = ApprovalCommands(
+            services.approvals, services.store.files, team=team, clock=clock
+        )
         self._chats, self._home = services.chats, services.home
         self._nouns: dict[str, Noun] = {
             "schedule": schedules,
             "channel": self._channels,
             "remind": reminders,
+            "approve": approvals,
+            "policy": PolicyCommands(services.rules, services.tools, team=team),
             "link": people.link,
             "unlink": people.unlink,
             "new": conversations.new,
             "resume": conversations.resume,
             "stop": conversations.stop,
             "model": ModelCommand(services.models, team=team),
-            "status": StatusCommand(
-                services.health, services.store.schedules, team=team, clock=clock
-            ),
+            "status": _status(services),
             "help": help_command,
         }
         self._presses: dict[str, Press] = {
             DONE: reminders.done,
             SNOOZE: reminders.snooze,
             SNOOZE_UNTIL: reminders.snooze_until,
+            cards.APPROVE: approvals.approve,
+            cards.ALWAYS: approvals.always,
+            cards.DENY: approvals.deny,
+            cards.EDIT: approvals.edit,
+            cards.HAPPENED: approvals.happened,
+            cards.FAILED: approvals.not_happened,
         }
         self._submits: dict[str, Submit] = {
             SCHEDULE_CREATE: schedules.make_form,
             REMINDER_CREATE: reminders.make_form,
             REMINDER_SNOOZE: reminders.snooze_form,
+            APPROVAL_DENY: approvals.deny_form,
+            APPROVAL_EDIT: approvals.edit_form,
         }
         self._unknown: set[str] = set()
 
@@ -217,6 +244,11 @@ class CommandDesk:
         if kind not in self._unknown:
             self._unknown.add(kind)
             log.warning("event.unknown_kind", extra={"kind": kind})
+
+
+def _status(services: Services) -> StatusCommand:
+    schedules = services.store.schedules
+    return StatusCommand(services.health, schedules, team=services.team, clock=services.clock)
 
 
 def _answered(answer: Answer) -> Answered:

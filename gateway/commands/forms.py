@@ -158,6 +158,64 @@ FORMS = (
         about="Post unasked again where a channel was shared, moved or left. For owners.",
         example="/channel trust #ops",
     ),
+    Form(noun="approve", verb="list", about="Show what waits for a yes or a no."),
+    Form(
+        noun="approve",
+        verb="show",
+        arguments="<id>",
+        least=1,
+        most=1,
+        about="Show all of what would run.",
+    ),
+    Form(
+        noun="approve",
+        verb="accept",
+        arguments="<id> [hash]",
+        least=1,
+        most=2,
+        about="Let it run, exactly as it is shown, once.",
+    ),
+    Form(
+        noun="approve",
+        verb="deny",
+        arguments="<id> [reason]",
+        tail=True,
+        about="Do not let it run; the agent is told the reason.",
+    ),
+    Form(
+        noun="approve",
+        verb="edit",
+        arguments="<id> <name = value>",
+        tail=True,
+        about="Ask for something else in its place, a change a line.",
+    ),
+    Form(
+        noun="approve",
+        verb="mark",
+        arguments="<id> [done|failed]",
+        least=1,
+        most=2,
+        about="Say what became of something that may have run when Nightdesk ended.",
+    ),
+    Form(noun="approve", verb="grants", about="Show what is allowed for a time."),
+    Form(
+        noun="approve",
+        verb="revoke",
+        arguments="<number>",
+        least=1,
+        most=1,
+        about="End what was allowed for a time.",
+    ),
+    Form(noun="policy", verb="show", about="Show the rules for what agents may do."),
+    Form(
+        noun="policy",
+        verb="explain",
+        arguments="<tool> [arguments as JSON]",
+        tail=True,
+        options=(Option(name="agent", value="name", about="for which agent"),),
+        about="Say what the rules say of a tool, and which of them says it.",
+        example="/policy explain schedule.create",
+    ),
     Form(noun="new", about="Begin a fresh conversation in this thread."),
     Form(
         noun="resume",
@@ -177,6 +235,7 @@ NOUN_ALIASES = {
     "schedules": "schedule",
     "reminder": "remind",
     "reminders": "remind",
+    "approvals": "approve",
     "sched": "schedule",
     "channels": "channel",
     "models": "model",
@@ -185,6 +244,9 @@ NOUN_ALIASES = {
     "start": "help",
 }
 """Other first words for the same; `start` is what a chat platform sends to begin with a bot."""
+
+SIGNED_ONLY = frozenset({"approve"})
+"""First words that need their prefix: no sentence without one may decide anything."""
 
 VERB_ALIASES = {
     "add": "create",

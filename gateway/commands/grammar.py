@@ -9,6 +9,7 @@ from gateway.commands.forms import (
     FORMS,
     NOUN_ALIASES,
     NOUNS,
+    SIGNED_ONLY,
     VERB_ALIASES,
     Form,
     form_of,
@@ -89,7 +90,7 @@ def looks_like_command(text: str) -> bool:
     noun = noun_of(word)
     if sign:
         return bool(word) and (noun is not None or len(words) == 1 or bool(_near(word, _NOUNS)))
-    if noun is None:
+    if noun is None or noun in SIGNED_ONLY:
         return False
     if form_of(noun, "") is None:
         return len(words) > 1 and form_of(noun, words[1]) is not None

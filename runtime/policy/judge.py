@@ -15,6 +15,7 @@ from runtime.model.tools import Json, ToolSpec
 from runtime.policy.rules import (
     ASKED_FOR,
     FLOORS,
+    PART_OF_THE_ANSWER,
     PEOPLE,
     PRESETS,
     Layer,
@@ -71,7 +72,7 @@ def decide(
         arguments: the call's, read.
         attended: the person that the agent acts for is there and talking.
     """
-    asked_for = attended and spec.name in ASKED_FOR
+    asked_for = (attended and spec.name in ASKED_FOR) or spec.name in PART_OF_THE_ANSWER
     words = [
         word
         for layer in layers
@@ -80,7 +81,7 @@ def decide(
     floor = Word(permission=FLOORS[spec.risk], source=f"the floor for {spec.risk} tools")
     if not words:
         words = [Word(permission=Permission.BLOCKED, source="no layer says anything of it")]
-    holds = max([floor, *words], key=lambda word: word.permission.strictness)
+    holds = max([*words, floor], key=lambda word: word.permission.strictness)
     ruled = [word.rule.people for word in words if word.rule and word.rule.people is not None]
     return Decision(
         permission=holds.permission,
@@ -99,7 +100,11 @@ def _word_of(
     if layer.preset is None:
         return None
     if asked_for:
-        source = f"{spec.name} does only what the person who asks could do by a command"
+        source = (
+            f"{spec.name} is part of the answer"
+            if spec.name in PART_OF_THE_ANSWER
+            else f"{spec.name} does only what the person who asks could do by a command"
+        )
         return Word(permission=Permission.AUTONOMOUS, source=source)
     permission = PRESETS[layer.preset][spec.risk]
     source = f"{layer.name} preset {layer.preset.value}, {spec.risk} tools"
@@ -148,7 +153,7 @@ def _least(layer: Layer, spec: ToolSpec) -> Permission:
                 return min(could_be, key=lambda one: one.strictness)
     if layer.preset is None:
         return Permission.AUTONOMOUS
-    if spec.name in ASKED_FOR:
+    if spec.name in ASKED_FOR | PART_OF_THE_ANSWER:
         return Permission.AUTONOMOUS
     could_be.append(PRESETS[layer.preset][spec.risk])
     return min(could_be, key=lambda one: one.strictness)

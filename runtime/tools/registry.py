@@ -16,7 +16,7 @@ from runtime.model.approval import Frozen
 from runtime.model.files import OutFile
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import ToolContext
-from runtime.tools.signature import Signature, signature_of
+from runtime.tools.signature import Arguments, Signature, signature_of
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.tools")
@@ -146,6 +146,21 @@ class Toolbox:
         return Frozen(
             tool=tool.name, schema=tool.digest(), arguments=tool.signature.canonical(call.arguments)
         )
+
+    def tool_specs(self) -> tuple[ToolSpec, ...]:
+        """Every tool there is, whoever has it."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def arguments(self, call: ToolCall) -> Arguments:
+        """The arguments of a call, read as its tool declares them.
+
+        Raises:
+            Refused: there is no such tool, or they do not fit it.
+        """
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise Refused(f"There is no tool {call.name[:60]}.")
+        return tool.signature.read(call.arguments)
 
     async def run(self, call: ToolCall, context: ToolContext) -> ToolResult:
         """Run it, whatever happens in it. A supervision point: a tool's failure is its result.

@@ -9,16 +9,24 @@ from adapters.timing.timetable import CronsimTimetable
 from gateway.commands.desk import CommandDesk, Services
 from gateway.home import Home
 from gateway.http import Check
+from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvals import ApprovalService
+from runtime.asked import Cards
 from runtime.facts import FactsReader
 from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.approval import Approval
 from runtime.model.conversation import Conversation
 from runtime.model.events import Body, Command, Lane, Received
 from runtime.model.team import Team
+from runtime.model.tools import Risk
+from runtime.outbox import whole
 from runtime.people import Roster
-from runtime.ports import ModelPort
+from runtime.policy.book import PolicyBook
+from runtime.ports import ModelPort, ToolContext
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
+from runtime.tools.registry import Tool, Toolbox
 from runtime.trust import TrustService
 from tests.support.build import ANN, DM, T0, inbound, team
 from tests.support.chat import MemoryChat
@@ -51,6 +59,27 @@ class FakeControl:
         self.bound.insert(0, found)
 
 
+async def _look(_context: ToolContext, _key: str, /, *, name: str = "") -> str:
+    return name
+
+
+LOOK = Tool(name="git.push", about="Push.", run=_look, risk=Risk.EXTERNAL)
+
+
+MAKE = Tool(name="schedule.create", about="Make.", run=_look, risk=Risk.WRITE)
+
+
+@dataclass
+class FakeRules:
+    """Rules for what agents may do."""
+
+    held: PolicyBook = field(default_factory=PolicyBook)
+    trouble: str = ""
+
+    def book(self) -> PolicyBook:
+        return self.held
+
+
 @dataclass
 class FakeHealth:
     checks: Sequence[Check] = (Check(name="database", ok=True, age_seconds=0.0, detail="answers"),)
@@ -68,6 +97,7 @@ class CommandBench:
     schedules: ScheduleService
     reminders: ReminderService
     roster: Roster
+    rules: FakeRules
     chat: MemoryChat
     teams: list[Team]
     control: FakeControl
@@ -101,6 +131,10 @@ class CommandBench:
         return f"({text})" if answered.private else text
 
 
+async def _nothing(_approval: Approval) -> None:
+    """No turn waits."""
+
+
 def command_bench(
     *,
     model: ModelPort | None = None,
@@ -131,6 +165,16 @@ def command_bench(
     async def tell_owners(key: str, text: str) -> bool:
         return told.setdefault(key, text) is text
 
+    rules = FakeRules()
+    toolbox = Toolbox([LOOK, MAKE], clock=clock, ids=TimeOrderedIds(clock))
+    book = ApprovalBook(
+        store,
+        Cards({chat.platform: chat}, team=roster.team, split=whole, clock=clock),
+        team=roster.team,
+        clock=clock,
+        resume=_nothing,
+        wake_outbox=lambda: None,
+    )
     desk = CommandDesk(
         Services(
             store=store,
@@ -150,12 +194,16 @@ def command_bench(
                 team=roster.team,
                 clock=clock,
             ),
+            approvals=ApprovalService(book, toolbox, Limits()),
+            rules=rules,
+            tools=toolbox,
             tell_owners=tell_owners,
             team=roster.team,
             clock=clock,
         )
     )
     return CommandBench(
+        rules=rules,
         clock=clock,
         store=store,
         schedules=schedules,

@@ -1,7 +1,7 @@
 """The whole core, wired as the program wires it, over a real SQLite file and a memory platform."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from runtime.ids import TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Body, Command
 from runtime.model.team import Team
-from runtime.ports import ModelPort
+from runtime.ports import ModelPort, Policy
+from runtime.tools.registry import Tool
 from tests.support.build import ANN, DM, TERMINAL, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
@@ -84,6 +85,7 @@ class DeskUnderTest:
         """Fire what is due now, and wait until it is delivered."""
         await self.desk.schedules.tick()
         await self.desk.reminders.tick()
+        await self.desk.asks.vigil.tick()
         await self.quiet()
 
 
@@ -113,6 +115,8 @@ async def running_desk(
     model: ModelPort | None = None,
     members: Team | None = None,
     alone: bool = True,
+    policy: Policy | None = None,
+    tools: Sequence[Tool] = (),
 ) -> AsyncIterator[DeskUnderTest]:
     """Live once: a second call with the same folder is the next life.
 
@@ -136,6 +140,8 @@ async def running_desk(
             models={answering.info.name: answering},
             chats={TERMINAL: chat},
             timetable=CronsimTimetable(),
+            policy=policy,
+            more_tools=tuple(tools),
         )
         desk = wire(parts)
         configured = members or team(model=answering.info.name)
@@ -146,6 +152,7 @@ async def running_desk(
             await desk.engine.recover()
             await desk.dispatcher.reconcile(owner="all-0")
             await desk.ingress.recover()
+            await desk.asks.vigil.tick()
             loops = [
                 tasks.create_task(desk.ingress.run()),
                 tasks.create_task(desk.dispatcher.run()),

@@ -343,8 +343,8 @@ async def test_a_stranger_may_do_nothing_that_touches_the_team(give: CommandBenc
     for form in FORMS:
         if form.noun in {"help", "link"}:  # a link code is what makes a stranger a member
             continue
-        text = form.example or f"/{form.noun} {form.verb} 1".replace("list 1", "list")
-        text = text.removesuffix(" 1") if form.most == 0 and not form.tail else text
+        arguments = " 1" * (form.least or int(form.most > 0 or form.tail))
+        text = form.example or f"/{form.noun} {form.verb}{arguments}"
         answer = await give(text, sender=STRANGER)
         assert "You are not a member of Night shift" in answer, text
 

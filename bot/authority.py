@@ -1,0 +1,82 @@
+"""What asks people and runs tools, put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.policy import LivePolicy
+from bot.process import Parts
+from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvals import ApprovalService
+from runtime.asked import Cards
+from runtime.executor import Executor
+from runtime.outbox import Splitter
+from runtime.parked import Parked
+from runtime.policy.engine import RulePolicy
+from runtime.questions import Questions
+from runtime.queue import QueueDispatch
+from runtime.resuming import Resumption
+from runtime.tools.registry import Toolbox
+from runtime.vigil import Vigil
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """What asks people and runs tools.
+
+    Attributes:
+        executor: runs tools.
+        questions: what the executor asks people.
+        approvals: what people say.
+        book: every change of an approval.
+        vigil: what time does to approvals.
+        resumption: takes parked turns up again.
+        parked: which conversations wait.
+        rules: what the policy's file says now.
+        tools: the tools there are.
+    """
+
+    executor: Executor
+    questions: Questions
+    approvals: ApprovalService
+    book: ApprovalBook
+    vigil: Vigil
+    resumption: Resumption
+    parked: Parked
+    rules: LivePolicy
+    tools: Toolbox
+
+
+def authority(
+    parts: Parts,
+    tools: Toolbox,
+    rules: LivePolicy,
+    *,
+    split: Splitter,
+    wake_outbox: Callable[[], None],
+) -> Authority:
+    """Put it together."""
+    limits, parked = Limits(), Parked()
+    policy = parts.policy or RulePolicy(rules.book, read=tools.arguments, clock=parts.clock)
+    store, team, clock = parts.store, parts.team, parts.clock
+    queue = None if parts.alone else QueueDispatch(parts.durable)
+    resumption = Resumption(store.turns, parts.durable, queue=queue)
+    book = ApprovalBook(
+        store,
+        Cards(parts.chats, team=team, split=split, clock=clock),
+        team=team,
+        clock=clock,
+        resume=resumption,
+        wake_outbox=wake_outbox,
+    )
+    questions = Questions(book, tools, limits)
+    return Authority(
+        executor=Executor(tools, policy, questions, clock=clock),
+        questions=questions,
+        approvals=ApprovalService(book, tools, limits),
+        book=book,
+        vigil=Vigil(book, questions, parked),
+        resumption=resumption,
+        parked=parked,
+        rules=rules,
+        tools=tools,
+    )

@@ -1,0 +1,247 @@
+"""`/approve`, with the buttons and forms of cards."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from gateway.access import Action, authorize
+from gateway.commands.grammar import ParsedCommand
+from gateway.commands.ports import Answer, Request
+from runtime import cards, words
+from runtime.approvals import ApprovalService
+from runtime.approvers import name_of
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.forms import CHANGES, REASON
+from runtime.ids import FileId, derived
+from runtime.model.approval import Approval, ApprovalState
+from runtime.model.events import ButtonPress, FormSubmit
+from runtime.model.files import OutFile
+from runtime.model.localtime import show_time
+from runtime.model.team import Team
+from runtime.ports import Files
+
+_LONGEST_NUMBER = 9
+_LONGEST_FILE = 4_000_000
+
+Decide = Callable[[Approval, Request, str], Awaitable[Approval]]
+"""What a press does: the approval, who presses, and the hash that the card showed."""
+
+
+class ApprovalCommands:
+    """The commands of the noun `approve`, and the buttons and forms of cards."""
+
+    def __init__(
+        self, service: ApprovalService, files: Files, *, team: Callable[[], Team], clock: Clock
+    ) -> None:
+        """Decide through `service`; what is too long for a message goes into `files`."""
+        self._service = service
+        self._files = files
+        self._team = team
+        self._clock = clock
+
+    async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
+        """Carry out one of them."""
+        authorize(self._team(), request.sender, Action.APPROVAL_READ)
+        match command.verb:
+            case "list":
+                return await self._list()
+            case "show":
+                return await self._show(command.args[0])
+            case "accept":
+                return await self._accept(command.args, request)
+            case "deny":
+                this, _, reason = command.tail.partition(" ")
+                denied = await self._service.deny(await self._find(this), request.sender, reason)
+                return Answer(f"Denied: `{denied.frozen.tool}` does not run.", private=False)
+            case "edit":
+                this, _, changes = command.tail.partition(" ")
+                return await self._edited(await self._find(this), changes, request)
+            case "mark":
+                return await self._mark(command.args, request)
+            case "grants":
+                return await self._grants()
+            case _:
+                authorize(self._team(), request.sender, Action.APPROVE)
+                return await self._revoke(command.args[0])
+
+    # ---- buttons and forms
+
+    async def approve(self, press: ButtonPress, request: Request) -> Answer:
+        """The button Approve."""
+        return await self._pressed(press, request, self._approve)
+
+    async def always(self, press: ButtonPress, request: Request) -> Answer:
+        """The button that allows exactly this for a time."""
+        return await self._pressed(press, request, self._always)
+
+    async def deny(self, press: ButtonPress, request: Request) -> Answer:
+        """The button Deny, where the platform has no form to ask for a reason with."""
+
+        async def no(approval: Approval, request: Request, _: str) -> Approval:
+            return await self._service.deny(approval, request.sender, "")
+
+        return await self._pressed(press, request, no)
+
+    async def happened(self, press: ButtonPress, request: Request) -> Answer:
+        """The button of somebody who looked: it did happen."""
+        return await self._looked(press, request, happened=True)
+
+    async def not_happened(self, press: ButtonPress, request: Request) -> Answer:
+        """The button of somebody who looked: it did not, or not rightly."""
+        return await self._looked(press, request, happened=False)
+
+    async def edit(self, press: ButtonPress, request: Request) -> Answer:
+        """The button Edit, where the platform has no form to ask for the changes with."""
+        del request
+        approval = await self._of(press.value)
+        this = cards.short_id(approval)
+        return Answer(
+            f"Write what to change, a line for each: `/approve edit {this} name = value`. "
+            "It is asked anew then, with the difference shown."
+        )
+
+    async def deny_form(self, form: FormSubmit, request: Request) -> Answer:
+        """The form that asks for the reason of a no."""
+        reason = dict(form.answers).get(REASON, "")
+        denied = await self._service.deny(await self._of(form.value), request.sender, reason)
+        return Answer(f"Denied: `{denied.frozen.tool}` does not run.")
+
+    async def edit_form(self, form: FormSubmit, request: Request) -> Answer:
+        """The form that asks for changes."""
+        changes = dict(form.answers).get(CHANGES, "")
+        return await self._edited(await self._of(form.value), changes, request)
+
+    async def _pressed(self, press: ButtonPress, request: Request, decide: Decide) -> Answer:
+        """Decide; the pressed card shows the truth then, whoever was first."""
+        approval = await self._of(press.value)
+        try:
+            decided = await decide(approval, request, press.value.partition(":")[2])
+        except Refused as refused:
+            now = await self._service.find(approval.id)
+            still = now.state is approval.state and now.state is ApprovalState.PENDING
+            face = None if still else self._service.face(now)
+            return Answer(words.explain(refused), updates=face)
+        return Answer("", updates=self._service.face(decided))
+
+    async def _approve(self, approval: Approval, request: Request, shown: str) -> Approval:
+        if not cards.is_whole(approval):
+            raise Refused(
+                "Its card does not show all of it, so no button approves it.",
+                hint=f"/approve show {cards.short_id(approval)} shows it all.",
+            )
+        return await self._service.approve(approval, request.sender, shown=shown)
+
+    async def _always(self, approval: Approval, request: Request, shown: str) -> Approval:
+        if not cards.is_whole(approval):
+            raise Refused("Its card does not show all of it, so it must be asked for each time.")
+        approved, _ = await self._service.always(approval, request.sender, shown=shown)
+        return approved
+
+    async def _looked(self, press: ButtonPress, request: Request, *, happened: bool) -> Answer:
+        async def look(approval: Approval, request: Request, _: str) -> Approval:
+            return await self._service.looked(approval, request.sender, happened=happened)
+
+        return await self._pressed(press, request, look)
+
+    async def _of(self, value: str) -> Approval:
+        """The approval that a button or a form carries."""
+        return await self._service.find(value.partition(":")[0])
+
+    # ---- commands
+
+    async def _list(self) -> Answer:
+        waiting = await self._service.waiting()
+        if not waiting:
+            return Answer("Nothing waits for an approval.")
+        return Answer("**Waiting for people**\n" + "\n".join(map(self._line, waiting)))
+
+    def _line(self, approval: Approval) -> str:
+        team, this = self._team(), cards.short_id(approval)
+        who = f"{approval.agent} for {name_of(team, approval.requester)}"
+        if approval.state is ApprovalState.UNKNOWN:
+            return (
+                f"- `{this}` `{approval.frozen.tool}`, {who}: it may have run; look, then "
+                f"`/approve mark {this} done` or `failed`"
+            )
+        until = show_time(approval.expires_at, team.zone, now=self._clock.now())
+        return f"- `{this}` `{approval.frozen.tool}` ({approval.risk}), {who}, until {until}"
+
+    async def _show(self, written: str) -> Answer:
+        approval = await self._find(written)
+        text = self._service.face(approval).text
+        if cards.is_whole(approval):
+            return Answer(text)
+        return Answer(text, files=(await self._file(approval),))
+
+    async def _file(self, approval: Approval) -> OutFile:
+        """All of what would run, as a file."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield cards.full(approval).encode()
+
+        return await self._files.keep(
+            FileId(derived("approval", approval.id)),
+            pieces(),
+            name=f"approval-{cards.short_id(approval)}.txt",
+            media_type="text/plain",
+            most=_LONGEST_FILE,
+        )
+
+    async def _accept(self, args: tuple[str, ...], request: Request) -> Answer:
+        approval = await self._find(args[0])
+        written = args[1].casefold() if len(args) > 1 else ""
+        this = cards.short_id(approval)
+        if not written and not cards.is_whole(approval):
+            raise Refused(
+                "It is too long to be shown whole, so I need the beginning of its hash, too.",
+                hint=f"/approve show {this} shows it all; then /approve accept {this} HASH.",
+            )
+        if written and len(written) < len(cards.short_hash(approval)):
+            raise Refused("Write the first eight characters of its hash, or more.")
+        approved = await self._service.approve(
+            approval, request.sender, shown=written or approval.digest
+        )
+        if approved.state is ApprovalState.PENDING:
+            return Answer("Your yes is noted; it needs another person's.", private=False)
+        return Answer(f"Approved: `{approved.frozen.tool}` runs.", private=False)
+
+    async def _edited(self, approval: Approval, changes: str, request: Request) -> Answer:
+        asked = await self._service.edit(approval, request.sender, changes)
+        return Answer(
+            f"It is asked anew, as approval `{cards.short_id(asked)}`, with the difference shown.",
+            private=False,
+        )
+
+    async def _mark(self, args: tuple[str, ...], request: Request) -> Answer:
+        ends = {"done": True, "failed": False}
+        said = args[1].casefold() if len(args) > 1 else ""
+        if said not in ends:
+            raise Refused("Mark it done or failed.", hint=f"/approve mark {args[0]} done")
+        approval = await self._find(args[0])
+        marked = await self._service.looked(approval, request.sender, happened=ends[said])
+        return Answer(f"Noted: `{marked.frozen.tool}` is {marked.state}.", private=False)
+
+    async def _grants(self) -> Answer:
+        grants = await self._service.grants()
+        if not grants:
+            return Answer("Nothing is allowed for a time.")
+        team, now = self._team(), self._clock.now()
+        lines = [
+            f"- **{one.number}** {one.agent} may run `{one.frozen.tool}` until "
+            f"{show_time(one.expires_at, team.zone, now=now)}, allowed by "
+            f"{name_of(team, one.given_by)}, with exactly this:\n"
+            f"```\n{cards.shown(one.frozen)}\n```"
+            for one in grants
+        ]
+        return Answer("**Allowed for a time**\n" + "\n".join(lines))
+
+    async def _revoke(self, written: str) -> Answer:
+        number = written.removeprefix("#")
+        if not (number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER):
+            raise Refused(f"“{written[:20]}” is no grant's number.", hint="See /approve grants.")
+        grant = await self._service.revoke(int(number))
+        return Answer(
+            f"Revoked: `{grant.frozen.tool}` is asked for again, each time.", private=False
+        )
+
+    async def _find(self, written: str) -> Approval:
+        return await self._service.find(written.strip("`#").casefold())

@@ -1,0 +1,126 @@
+"""`/policy`: show the rules, and explain what they say of a call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from gateway.access import Action, authorize
+from gateway.commands.grammar import ParsedCommand
+from gateway.commands.ports import Answer, Request
+from runtime.errors import Refused
+from runtime.ids import AgentName, ToolCallId
+from runtime.model.team import Team
+from runtime.model.tools import Json, ToolCall, ToolSpec
+from runtime.policy.book import PolicyBook
+from runtime.policy.judge import Decision, decide
+from runtime.policy.rules import Layer, Permission, Rule
+
+_SAYS = {
+    Permission.AUTONOMOUS: "runs",
+    Permission.NOTIFY: "runs, and is noted in the log",
+    Permission.APPROVAL: "asks",
+    Permission.BLOCKED: "does not run",
+}
+
+
+class Rules(Protocol):
+    """The rules as they are now."""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the file as it is now, or empty."""
+        ...
+
+    def book(self) -> PolicyBook:
+        """The rules that hold."""
+        ...
+
+
+class ToolTable(Protocol):
+    """The tools there are."""
+
+    def tool_specs(self) -> Sequence[ToolSpec]:
+        """Every tool."""
+        ...
+
+    def arguments(self, call: ToolCall) -> Mapping[str, Json]:
+        """A call's arguments, read; raises `Refused`."""
+        ...
+
+
+class PolicyCommands:
+    """The commands of the noun `policy`."""
+
+    def __init__(self, rules: Rules, tools: ToolTable, *, team: Callable[[], Team]) -> None:
+        """Show `rules`, for the `tools` there are, to the people of `team`."""
+        self._rules = rules
+        self._tools = tools
+        self._team = team
+
+    async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
+        """Carry out one of them."""
+        authorize(self._team(), request.sender, Action.POLICY_READ)
+        if command.verb == "show":
+            return Answer(self._show())
+        tool, _, rest = command.tail.partition(" ")
+        agent = self._agent(command.options.get("agent"))
+        return Answer(self._explain(tool, rest.strip(), agent))
+
+    def _show(self) -> str:
+        book = self._rules.book()
+        parts = [_layer(layer) for layer in (book.team, *book.agents.values())]
+        if self._rules.trouble:
+            parts.append(
+                "**The file cannot be used as it is now; the rules above hold until it is right**\n"
+                f"```\n{self._rules.trouble}\n```"
+            )
+        return "\n\n".join(parts)
+
+    def _agent(self, name: str | None) -> AgentName:
+        team = self._team()
+        if name is None:
+            return team.agents[0].name
+        agent = team.agent(AgentName(name))
+        if agent is None:
+            known = ", ".join(one.name for one in team.agents)
+            raise Refused(f"There is no agent “{name[:40]}”.", hint=f"There are: {known}.")
+        return agent.name
+
+    def _explain(self, name: str, arguments: str, agent: AgentName) -> str:
+        spec = next((one for one in self._tools.tool_specs() if one.name == name), None)
+        if spec is None:
+            known = ", ".join(one.name for one in self._tools.tool_specs())
+            raise Refused(f"There is no tool “{name[:60]}”.", hint=f"There are: {known}.")
+        read = (
+            self._tools.arguments(
+                ToolCall(id=ToolCallId("explain"), name=name, arguments=arguments or "{}")
+            )
+            if arguments
+            else {}
+        )
+        layers = self._rules.book().layers(agent)
+        lines = []
+        for attended, when in ((True, "While a person is talking"), (False, "In a run by itself")):
+            decision = decide(layers, spec, read, attended=attended)
+            lines.append(f"- {when} it {_words(decision)}: {decision.source}.")
+        said = decide(layers, spec, read, attended=False).words
+        heard = "\n".join(f"- {word.permission}: {word.source}" for word in said)
+        return f"**{name}** ({spec.risk})\n" + "\n".join(lines) + f"\n\nWhat each says:\n{heard}"
+
+
+def _words(decision: Decision) -> str:
+    if decision.permission is not Permission.APPROVAL:
+        return _SAYS[decision.permission]
+    return "asks one person" if decision.people == 1 else f"asks {decision.people} people"
+
+
+def _layer(layer: Layer) -> str:
+    lines = [f"**{layer.name}**" + (f", preset {layer.preset}" if layer.preset else "")]
+    lines += [f"{place}. {_rule(rule)}" for place, rule in enumerate(layer.rules, start=1)]
+    return "\n".join(lines)
+
+
+def _rule(rule: Rule) -> str:
+    when = f" when {' and '.join(map(str, rule.when))}" if rule.when else ""
+    rate = f", at most {rule.rate.most} in {rule.rate.seconds} s by itself" if rule.rate else ""
+    people = f", {rule.people} people" if rule.people else ""
+    return f"`{rule.tools}`{when}: {rule.permission}{people}{rate}"

@@ -1,0 +1,241 @@
+"""What people say to approvals: yes, no, something else, and what became of it.
+
+Who may is looked at when they press. Words alone never decide: each of these is a button, a form
+or a command, and names the approval by its id.
+"""
+
+import logging
+from dataclasses import replace
+
+from runtime import cards
+from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvers import name_of, objection, person
+from runtime.edits import changed
+from runtime.errors import Conflict, Refused
+from runtime.ids import ApprovalId, ToolCallId, derived, unguessable
+from runtime.model.address import Principal
+from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Grant, Vote
+from runtime.model.messages import Content
+from runtime.model.tools import ToolCall
+from runtime.ports import Tools
+
+log = logging.getLogger("nightdesk.approvals")
+
+SHORTEST_ID = 6
+"""Characters of an id that a person must write at the least."""
+_LOOK_AT = 200
+
+
+class ApprovalService:
+    """Notes what people say."""
+
+    def __init__(self, book: ApprovalBook, tools: Tools, limits: Limits) -> None:
+        """Note it in `book`; what is edited must fit `tools`."""
+        self._book = book
+        self._tools = tools
+        self._limits = limits
+
+    # ---- deciding
+
+    async def find(self, written: str) -> Approval:
+        """The approval that a person means by its id or by the beginning of it.
+
+        Raises:
+            Refused: there is none, or it could be more than one.
+        """
+        if whole := await self._book.approvals.get(ApprovalId(written)):
+            return whole
+        waiting = await self.waiting()
+        meant = [one for one in waiting if one.id.startswith(written)]
+        if len(written) >= SHORTEST_ID and len(meant) == 1:
+            return meant[0]
+        raise Refused(
+            f"There is no open approval “{written[:30]}”.", hint="/approve list shows those."
+        )
+
+    async def waiting(self) -> list[Approval]:
+        """Everything that waits for a person, oldest first."""
+        unclear = await self._book.approvals.unclear(limit=_LOOK_AT)
+        return [*unclear, *await self._book.approvals.open(limit=_LOOK_AT)]
+
+    async def approve(self, approval: Approval, who: Principal, *, shown: str) -> Approval:
+        """Note a person's yes to what they were shown; `shown` begins its digest.
+
+        Raises:
+            Refused: they may not, or it is too late, or it is another thing; says which.
+        """
+        self._require_right(approval, who)
+        await self._require_open(approval)
+        bytes_hold = approval.frozen.digest() == approval.digest
+        if not bytes_hold or not shown or not approval.digest.startswith(shown):
+            raise Refused(
+                "This is not what the approval is bound to.",
+                hint=f"/approve show {cards.short_id(approval)} shows it, with its hash.",
+            )
+        vote = Vote(by=person(self._book.team(), who), at=self._book.clock.now())
+        foreseen = _with_vote(approval, vote)
+        try:
+            voted = await self._book.approvals.vote(
+                approval.id, vote, digest=approval.digest, rows=self._book.cards.again(foreseen)
+            )
+        except Conflict:
+            raise await self._too_late(approval) from None
+        if (voted.state, voted.votes, voted.cards) != (
+            foreseen.state,
+            foreseen.votes,
+            foreseen.cards,
+        ):
+            await self._book.say(self._book.cards.again(voted))
+        log.info("approval.voted", extra={"approval": voted.id, "state": voted.state})
+        await self._book.changed(voted, resumes=True)
+        return voted
+
+    async def always(
+        self, approval: Approval, who: Principal, *, shown: str
+    ) -> tuple[Approval, Grant]:
+        """Approve it, and allow exactly the same for a time.
+
+        Raises:
+            Refused: as for `approve`, or it may not be allowed for a time.
+        """
+        if not cards.may_always(approval):
+            raise Refused("This must be asked for each time.", hint="Approve it this once.")
+        approved = await self.approve(approval, who, shown=shown)
+        now = self._book.clock.now()
+        grant = await self._book.store.grants.add(
+            Grant(
+                id=approval.id,
+                agent=approval.agent,
+                frozen=approval.frozen,
+                digest=approval.digest,
+                given_by=person(self._book.team(), who),
+                given_at=now,
+                expires_at=now + self._limits.granted_for,
+            )
+        )
+        return approved, grant
+
+    async def deny(self, approval: Approval, who: Principal, reason: str) -> Approval:
+        """Note a person's no; who asked may take it back, too.
+
+        Raises:
+            Refused: they may not, or it is decided.
+        """
+        team = self._book.team()
+        if person(team, who) != person(team, approval.requester):
+            self._require_right(approval, who)
+        await self._require_open(approval)
+        return await self._change(approval, ApprovalEvent.DENY, by=who, note=reason.strip())
+
+    async def edit(self, approval: Approval, who: Principal, changes: str) -> Approval:
+        """Ask anew with other arguments; the question that was asked before is taken back.
+
+        Raises:
+            Refused: they may not, it is decided, or the arguments do not fit.
+        """
+        self._require_right(approval, who)
+        await self._require_open(approval)
+        arguments, difference = changed(approval.frozen.arguments, changes)
+        call = ToolCall(id=approval.call, name=approval.frozen.tool, arguments=arguments)
+        frozen = self._tools.frozen(call, approval.agent)
+        if frozen.arguments == approval.frozen.arguments:
+            raise Refused("That changes nothing.")
+        by, rule = name_of(self._book.team(), who), approval.reason.partition("\n")[0]
+        another = replace(
+            approval,
+            id=ApprovalId(unguessable()),
+            frozen=frozen,
+            digest=frozen.digest(),
+            call=ToolCallId(derived("edited", approval.id)),
+            reason=f"{rule}; edited by {by}\n{difference}",
+            replaces=approval.id,
+            votes=(),
+            cards=(),
+        )
+        asked = await self._book.approvals.ask(another)
+        if asked.id != another.id:
+            raise Refused("Somebody edited it just now.", hint="/approve list shows what waits.")
+        note = f"Edited by {by}: approval {cards.short_id(asked)} is asked instead."
+        try:
+            await self._change(approval, ApprovalEvent.CANCEL, by=who, note=note, resumes=False)
+        except Refused:
+            await self._change(asked, ApprovalEvent.CANCEL, by=who, resumes=False)
+            raise
+        await self._book.announce(asked)
+        return asked
+
+    async def looked(self, approval: Approval, who: Principal, *, happened: bool) -> Approval:
+        """A person looked, and says what became of what may have run.
+
+        Raises:
+            Refused: they may not, or it is known already.
+        """
+        self._require_right(replace(approval, needed=1), who)
+        if approval.state is not ApprovalState.UNKNOWN:
+            raise await self._too_late(approval)
+        event = ApprovalEvent.SUCCEED if happened else ApprovalEvent.FAIL
+        by = name_of(self._book.team(), who)
+        found = "it did take effect" if happened else "it did not take effect, or not rightly"
+        note = f"{by} looked after a crash: {found}. Its own answer is lost."
+        return await self._change(approval, event, by=who, note=note)
+
+    async def grants(self) -> list[Grant]:
+        """What is allowed for a time now, oldest first."""
+        return await self._book.store.grants.active(now=self._book.clock.now())
+
+    async def revoke(self, number: int) -> Grant:
+        """End a grant.
+
+        Raises:
+            Refused: there is none of that number in force.
+        """
+        found = await self._book.store.grants.revoke(number, now=self._book.clock.now())
+        if found is None:
+            raise Refused(f"There is no grant {number}.", hint="/approve grants shows those.")
+        return found
+
+    def face(self, approval: Approval) -> Content:
+        """Its card as it is now."""
+        return self._book.cards.face(approval)
+
+    def _require_right(self, approval: Approval, who: Principal) -> None:
+        if why := objection(self._book.team(), who, approval):
+            raise Refused(why)
+
+    async def _require_open(self, approval: Approval) -> None:
+        if approval.state is not ApprovalState.PENDING:
+            raise await self._too_late(approval)
+        if approval.expires_at <= self._book.clock.now():
+            await self._book.expire(approval)
+            raise Refused("Its time is over, which is a no.", hint="The agent can ask again.")
+
+    async def _too_late(self, approval: Approval) -> Refused:
+        """What to tell whoever came after somebody else."""
+        now = await self._book.approvals.get(approval.id) or approval
+        by = f" by {name_of(self._book.team(), now.decided_by)}" if now.decided_by else ""
+        return Refused(f"It is already {now.state}: decided{by}." if by else f"It is {now.state}.")
+
+    async def _change(
+        self,
+        approval: Approval,
+        event: ApprovalEvent,
+        *,
+        by: Principal,
+        note: str = "",
+        resumes: bool = True,
+    ) -> Approval:
+        anchor = person(self._book.team(), by)
+        try:
+            return await self._book.change(approval, event, by=anchor, note=note, resumes=resumes)
+        except Conflict:
+            raise await self._too_late(approval) from None
+
+
+def _with_vote(approval: Approval, vote: Vote) -> Approval:
+    """The approval as it will be, if nobody else votes meanwhile."""
+    if any(known.by == vote.by for known in approval.votes):
+        return approval
+    votes = (*approval.votes, vote)
+    if len(votes) < approval.needed:
+        return replace(approval, votes=votes)
+    return replace(approval, votes=votes, state=ApprovalState.APPROVED, decided_by=vote.by)

@@ -1,0 +1,142 @@
+"""Where the cards of an approval go, as rows of the outbox: new ones, and new faces of old ones."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from runtime.approvers import groups, objection
+from runtime.cards import card
+from runtime.clock import Clock
+from runtime.egress import Withheld, clear_question
+from runtime.errors import Permanent, Retryable
+from runtime.ids import OutboxId, Platform, derived
+from runtime.model.address import ThreadRef
+from runtime.model.approval import Approval
+from runtime.model.messages import Cleared, Content, Proactive, Reply
+from runtime.model.outbox import OutboxItem
+from runtime.model.team import Member, Team
+from runtime.outbox import Splitter, compose
+from runtime.ports import ChatPort
+
+log = logging.getLogger("nightdesk.approvals")
+
+
+class Cards:
+    """Makes the rows that show an approval."""
+
+    def __init__(
+        self,
+        chats: Mapping[Platform, ChatPort],
+        *,
+        team: Callable[[], Team],
+        split: Splitter,
+        clock: Clock,
+    ) -> None:
+        """Show approvals to the people of `team`, over `chats`."""
+        self._chats = chats
+        self._team = team
+        self._split = split
+        self._clock = clock
+
+    async def first(self, approval: Approval) -> list[OutboxItem]:
+        """The cards of a question: in the thread where the person wrote, or to those who decide.
+
+        Where the thread is the person's own direct conversation and they cannot decide alone,
+        those who can are written to as well: nobody else would see it.
+        """
+        rows: list[OutboxItem] = []
+        thread = approval.thread
+        if thread is not None:
+            rows += self._rows(self._reply(approval, thread))
+        if thread is None or self._nobody_sees(approval, thread):
+            rows += await self.to_group(approval, 0)
+        return rows
+
+    async def to_group(self, approval: Approval, place: int) -> list[OutboxItem]:
+        """Cards in the direct conversations of that group of deciders; none where there is none."""
+        found = groups(self._team(), approval)
+        rows: list[OutboxItem] = []
+        for member in found[place] if place < len(found) else ():
+            rows += await self._to_member(approval, member)
+        return rows
+
+    async def escalated(self, approval: Approval) -> list[OutboxItem]:
+        """Cards for the next group of those who decide, or for the first where none was yet."""
+        thread = approval.thread
+        asked = thread is None or self._nobody_sees(approval, thread)
+        return await self.to_group(approval, 1 if asked else 0)
+
+    def again(self, approval: Approval) -> list[OutboxItem]:
+        """What every card that there is becomes."""
+        content = self.face(approval)
+        return [
+            row
+            for shown in approval.cards
+            for row in self._rows(
+                Reply(
+                    id=self._id("update", approval, shown.thread, shown.message),
+                    thread=shown.thread,
+                    content=content,
+                    draft=shown.message,
+                )
+            )
+        ]
+
+    def say(self, approval: Approval, what: str, text: str) -> list[OutboxItem]:
+        """A few words where its cards are; once for each `what`."""
+        places = dict.fromkeys(shown.thread for shown in approval.cards)
+        return [
+            row
+            for thread in places
+            for row in self._rows(
+                Reply(
+                    id=self._id(what, approval, thread, ""),
+                    thread=thread,
+                    content=Content(text),
+                )
+            )
+        ]
+
+    def face(self, approval: Approval) -> Content:
+        """The card as it is now."""
+        return card(approval, self._team(), now=self._clock.now())
+
+    def _reply(self, approval: Approval, thread: ThreadRef) -> Reply:
+        this = self._id("card", approval, thread, "")
+        return Reply(id=this, thread=thread, content=self.face(approval))
+
+    async def _to_member(self, approval: Approval, member: Member) -> list[OutboxItem]:
+        rows: list[OutboxItem] = []
+        for who in member.principals:
+            chat = self._chats.get(who.platform)
+            if chat is None:
+                continue
+            try:
+                thread = await chat.direct(who)
+            except (Retryable, Permanent) as error:
+                log.warning("approval.unreachable", extra={"why": str(error)})
+                continue
+            message = Proactive(
+                id=self._id("card", approval, thread, ""),
+                thread=thread,
+                content=self.face(approval),
+            )
+            cleared = clear_question(message, self._team(), who)
+            if not isinstance(cleared, Withheld):
+                rows += self._rows(cleared)
+        return rows
+
+    def _nobody_sees(self, approval: Approval, thread: ThreadRef) -> bool:
+        """Whether who asked is the only one who sees the thread, and not enough to decide."""
+        team = self._team()
+        direct = team.rule_of(thread.channel) is None
+        return direct and bool(objection(team, approval.requester, approval) or approval.needed > 1)
+
+    def _id(self, what: str, approval: Approval, thread: ThreadRef, message: str) -> OutboxId:
+        """The same for the same card of the same approval in the same state."""
+        ref = thread.channel
+        stage = f"{approval.state}/{len(approval.votes)}" if what in ("card", "update") else ""
+        place = (ref.platform, ref.workspace, ref.channel, thread.root)
+        return OutboxId(derived("approval", what, approval.id, *place, message, stage))
+
+    def _rows(self, message: Reply | Cleared) -> Sequence[OutboxItem]:
+        return compose(message, split=self._split, now=self._clock.now())

@@ -1,0 +1,191 @@
+"""The card of an approval: the frozen bytes as people must see them, and where they stand. Pure.
+
+What is shown is made from what is frozen, by `runtime.shown.reveal`, in a code fence that nothing
+in it can close: runs of backticks are written out. What does not fit a message of every platform
+whole has no button for a yes.
+"""
+
+import json
+import re
+from datetime import datetime
+
+from runtime.approvers import name_of
+from runtime.model.approval import Approval, ApprovalState, Frozen
+from runtime.model.localtime import show_time
+from runtime.model.messages import Button, Content
+from runtime.model.team import Team
+from runtime.model.tools import Json, Risk
+from runtime.shown import reveal
+
+APPROVE = "approval.approve"
+DENY = "approval.deny"
+ALWAYS = "approval.always"
+EDIT = "approval.edit"
+HAPPENED = "approval.happened"
+FAILED = "approval.not_happened"
+ACTIONS = frozenset({APPROVE, DENY, ALWAYS, EDIT, HAPPENED, FAILED})
+"""What the buttons of cards ask for."""
+
+ROOM = 1_200
+"""Characters of what would run that a card shows; more is not shown whole. With the rest of the
+card it fits the smallest message there is (Discord's 2,000 characters)."""
+_EXCERPT = 600
+_REASON = 200
+_NOTE = 200
+_HASH = 8
+_ID = 8
+_TICKS = re.compile(r"`{3,}")
+
+
+def handle(approval: Approval) -> str:
+    """What its buttons carry: the id, and the beginning of the hash of what the card shows."""
+    return f"{approval.id}:{approval.digest[:_HASH]}"
+
+
+def short_id(approval: Approval) -> str:
+    """The beginning of its id, as people write it."""
+    return approval.id[:_ID]
+
+
+def short_hash(approval: Approval) -> str:
+    """The beginning of its hash, as people write it."""
+    return approval.digest[:_HASH]
+
+
+def shown(frozen: Frozen) -> str:
+    """Exactly what will run, to be read: JSON, with everything written out that an eye would miss.
+
+    Nothing is lost: the bytes can be had back from it.
+    """
+    arguments: Json = json.loads(frozen.arguments)
+    around: dict[str, Json] = {
+        "folder": frozen.folder,
+        "variables": list(frozen.variables),
+        "sandbox": frozen.sandbox,
+        "files": [list(file) for file in frozen.files],
+    }
+    used = {name: value for name, value in around.items() if value}
+    whole: Json = {"arguments": arguments, **used} if used else arguments
+    return fenced_text(json.dumps(whole, ensure_ascii=False, indent=2))
+
+
+def fenced_text(text: str) -> str:
+    """The text, revealed, with no run of backticks that a reader could take for the fence's end."""
+    return _TICKS.sub(lambda run: f"⟨U+{ord('`'):04X}⟩" * len(run[0]), reveal(text))
+
+
+def is_whole(approval: Approval) -> bool:
+    """Whether a card shows all of it, so that a button may approve it."""
+    return len(shown(approval.frozen)) + len(_difference(approval)) <= ROOM
+
+
+def card(approval: Approval, team: Team, *, now: datetime) -> Content:
+    """The card as it is now, with the buttons that it has now."""
+    lines = [f"**{_headline(approval)}: `{approval.frozen.tool}`** ({approval.risk})"]
+    requester = name_of(team, approval.requester)
+    lines.append(f"{approval.agent} asks for {requester}. Why: {_one_line(approval.reason)}")
+    if difference := _difference(approval):
+        lines.append(f"What was changed:\n```\n{difference}\n```")
+    lines += [_fence(approval), _standing(approval, team, now)]
+    lines.append(f"Approval `{short_id(approval)}`, hash `{short_hash(approval)}`")
+    return Content("\n".join(line for line in lines if line), _buttons(approval))
+
+
+def full(approval: Approval) -> str:
+    """All of it, for a file where it does not fit a message."""
+    return f"{approval.frozen.tool}\n{shown(approval.frozen)}\nsha256 {approval.digest}\n"
+
+
+def _fence(approval: Approval) -> str:
+    text = shown(approval.frozen)
+    if is_whole(approval):
+        return f"```\n{text}\n```"
+    rest = len(text) - _EXCERPT
+    this = short_id(approval)
+    return (
+        f"```\n{text[:_EXCERPT]}\n```\n**{rest} more characters do not fit here**, so no button "
+        f"approves it. `/approve show {this}` sends all of it; "
+        f"`/approve accept {this} {short_hash(approval)}` approves it."
+    )
+
+
+def _difference(approval: Approval) -> str:
+    """What an edit changed, bounded: a long one is not whole then."""
+    _, _, rest = approval.reason.partition("\n")
+    return fenced_text(rest)[:ROOM]
+
+
+def _one_line(reason: str) -> str:
+    first = reveal(" ".join(reason.partition("\n")[0].split()))
+    return first if len(first) <= _REASON else f"{first[: _REASON - 1]}…"
+
+
+def _headline(approval: Approval) -> str:
+    match approval.state:
+        case ApprovalState.PENDING:
+            return "Approval needed"
+        case ApprovalState.UNKNOWN:
+            return "It may have run"
+        case ApprovalState.EXECUTING:
+            return "Running"
+        case _:
+            return str(approval.state).capitalize()
+
+
+def _standing(approval: Approval, team: Team, now: datetime) -> str:
+    by = name_of(team, approval.decided_by)
+    said_yes = ", ".join(name_of(team, vote.by) for vote in approval.votes)
+    match approval.state:
+        case ApprovalState.PENDING:
+            return _waiting(approval, said_yes, team, now)
+        case ApprovalState.APPROVED | ApprovalState.EXECUTING:
+            return f"Approved by {said_yes}."
+        case ApprovalState.DENIED:
+            why = f": {_bounded(approval.note)}" if approval.note else "."
+            return f"Denied by {by}{why}"
+        case ApprovalState.EXPIRED:
+            return "Nobody decided in time, so it was not done."
+        case ApprovalState.CANCELLED:
+            return _bounded(approval.note) or "It was not done."
+        case ApprovalState.DONE:
+            return f"Approved by {said_yes}." if said_yes else f"{by} looked: it was done."
+        case ApprovalState.FAILED:
+            return f"It failed: {_bounded(approval.note)}"
+        case ApprovalState.UNKNOWN:
+            return (
+                "Nightdesk ended while this ran, and does not know whether it took effect. "
+                "It is never run again by itself. Please look, and then say what became of it."
+            )
+
+
+def _waiting(approval: Approval, said_yes: str, team: Team, now: datetime) -> str:
+    left = approval.needed - len(approval.votes)
+    until = show_time(approval.expires_at, team.zone, now=now)
+    yes = f"Yes from {said_yes}; " if said_yes else ""
+    people = "one yes" if left == 1 else f"a yes from {left} people"
+    others = ", not from who asked" if approval.needed > 1 else ""
+    return f"{yes}it needs {people} more{others}, until {until}. After that it is a no."
+
+
+def _buttons(approval: Approval) -> tuple[Button, ...]:
+    this = handle(approval)
+    if approval.state is ApprovalState.UNKNOWN:
+        return (Button("Mark done", HAPPENED, this), Button("Mark failed", FAILED, this))
+    if approval.state is not ApprovalState.PENDING:
+        return ()
+    buttons = [Button("Deny", DENY, this), Button("Edit…", EDIT, this)]
+    if is_whole(approval):
+        buttons.insert(0, Button("Approve", APPROVE, this))
+        if may_always(approval):
+            buttons.append(Button("Always (7 days)", ALWAYS, this))
+    return tuple(buttons)
+
+
+def may_always(approval: Approval) -> bool:
+    """Whether it may be allowed for a time: nothing dangerous, nothing that takes two people."""
+    return approval.risk is not Risk.DANGEROUS and approval.needed == 1
+
+
+def _bounded(note: str) -> str:
+    line = reveal(" ".join(note.split()))
+    return line if len(line) <= _NOTE else f"{line[: _NOTE - 1]}…"

@@ -1,0 +1,193 @@
+"""The executor: the only place that runs a tool.
+
+Judge, ask where policy says so, record as executing, run, record. What was recorded as executing
+and has no result is never run again by itself: a person is asked to look.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.model.approval import Approval, ApprovalState
+from runtime.model.conversation import Entry, Role
+from runtime.model.step import StepState
+from runtime.model.tools import ToolCall, ToolResult, ToolSpec
+from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
+from runtime.questions import Questions
+from runtime.words import explain
+
+
+class MustWait(Exception):
+    """The turn waits for people.
+
+    Attributes:
+        approvals: what it waits for.
+    """
+
+    def __init__(self, approvals: Sequence[Approval]) -> None:
+        super().__init__("the turn waits for people")
+        self.approvals = tuple(approvals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The turn for which calls are run.
+
+    Attributes:
+        context: in whose name and where, as things are when it is asked.
+        append: writes to the turn's log; raises `Conflict` where the turn is another's.
+        show: shows how far a call is.
+    """
+
+    context: Callable[[], ToolContext]
+    append: Callable[[Entry], Awaitable[None]]
+    show: Callable[[ToolCall, StepState], Awaitable[None]]
+
+
+class Executor:
+    """Runs the calls of turns."""
+
+    def __init__(self, tools: Tools, policy: Policy, questions: Questions, *, clock: Clock) -> None:
+        """Run `tools` as `policy` says, and ask people through `questions`."""
+        self._tools = tools
+        self._policy = policy
+        self._questions = questions
+        self._clock = clock
+
+    def specs(self, job: Job) -> tuple[ToolSpec, ...]:
+        """What the job's agent may call."""
+        return self._tools.specs(job.context().agent)
+
+    async def run(self, call: ToolCall, job: Job) -> Approval | None:
+        """Judge a call of which nothing was done yet, and run it; what it waits for, or None."""
+        spec = self._spec(call, job)
+        if spec is None:
+            known = ", ".join(spec.name for spec in self.specs(job)) or "none"
+            await self._refuse(call, job, f"no tool {call.name}; there are: {known}")
+            return None
+        judged = await self._policy.judge(call, spec, job.context())
+        match judged.verdict:
+            case Verdict.ALLOW:
+                await self._perform(call, spec, job)
+                return None
+            case Verdict.ASK:
+                return await self._ask(call, spec, judged, job)
+            case Verdict.DENY:
+                why = f": {judged.reason}" if judged.reason else ""
+                await self._refuse(call, job, f"policy does not allow {call.name}{why}")
+                return None
+            case _:
+                assert_never(judged.verdict)
+
+    async def take_up(
+        self, call: ToolCall, job: Job, *, begun: bool, asked: Iterable[Approval]
+    ) -> Approval | None:
+        """Go on with a call that has no result yet; `begun` where the log says that it ran."""
+        approval = standing(call, asked)
+        if approval is not None:
+            return await self._go_on(call, approval, job)
+        spec = self._spec(call, job)
+        if begun and not (spec and spec.repeatable):
+            return await self._questions.unsure(call, spec, job.context())
+        return await self.run(call, job)
+
+    async def _ask(
+        self, call: ToolCall, spec: ToolSpec, judged: Judged, job: Job
+    ) -> Approval | None:
+        context = job.context()
+        try:
+            frozen = self._tools.frozen(call, context.agent)
+            if await self._questions.granted(frozen, spec, context):
+                await self._perform(replace(call, arguments=frozen.arguments), spec, job)
+                return None
+            return await self._questions.ask(frozen, judged, spec, call, context)
+        except Refused as refused:
+            await self._refuse(call, job, explain(refused))
+            return None
+
+    async def _go_on(self, call: ToolCall, approval: Approval, job: Job) -> Approval | None:
+        """Do what follows from what people said."""
+        match approval.state:
+            case ApprovalState.PENDING | ApprovalState.UNKNOWN:
+                await self._questions.again(approval)
+                return approval
+            case ApprovalState.APPROVED:
+                return await self._run_approved(call, approval, job)
+            case ApprovalState.EXECUTING:
+                # Whoever ran it is gone: the turn is taken up by its owner's successor only.
+                lost = await self._questions.lost(approval)
+                if lost.state is ApprovalState.UNKNOWN:
+                    return lost
+                return await self._go_on(call, lost, job)
+            case ApprovalState.DONE | ApprovalState.FAILED:
+                failed = approval.state is ApprovalState.FAILED
+                await self._answer(ToolResult(call=call.id, text=approval.note, failed=failed), job)
+            case ApprovalState.DENIED | ApprovalState.EXPIRED | ApprovalState.CANCELLED:
+                await self._refuse(call, job, self._questions.told(approval))
+            case _:
+                assert_never(approval.state)
+        return None
+
+    async def _run_approved(self, call: ToolCall, approval: Approval, job: Job) -> Approval | None:
+        begun = await self._questions.begin(approval)
+        if begun.state is not ApprovalState.EXECUTING:
+            return await self._go_on(call, begun, job)
+        await job.show(call, StepState.RUNNING)
+        # From the bytes that were approved: what the model wrote is not looked at again.
+        frozen = ToolCall(id=call.id, name=begun.frozen.tool, arguments=begun.frozen.arguments)
+        result = await self._tools.run(frozen, job.context())
+        await self._questions.ended(begun, result)
+        await self._answer(result, job)
+        await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
+        return None
+
+    async def _perform(self, call: ToolCall, spec: ToolSpec, job: Job) -> None:
+        """Run what may run: recorded as executing before, where it is not repeatable."""
+        await job.show(call, StepState.RUNNING)
+        context = job.context()
+        if not spec.repeatable:
+            await job.append(
+                Entry(
+                    role=Role.EXECUTING,
+                    text=call.name,
+                    at=self._clock.now(),
+                    turn=context.turn,
+                    call=call.id,
+                )
+            )
+        result = await self._tools.run(call, context)
+        await self._answer(result, job)
+        await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
+
+    async def _refuse(self, call: ToolCall, job: Job, why: str) -> None:
+        await self._answer(ToolResult(call=call.id, text=why, failed=True), job)
+
+    async def _answer(self, result: ToolResult, job: Job) -> None:
+        await job.append(
+            Entry(
+                role=Role.TOOL,
+                text=result.text,
+                at=self._clock.now(),
+                turn=job.context().turn,
+                call=result.call,
+                files=result.files,
+            )
+        )
+
+    def _spec(self, call: ToolCall, job: Job) -> ToolSpec | None:
+        return next((spec for spec in self.specs(job) if spec.name == call.name), None)
+
+
+def standing(call: ToolCall, asked: Iterable[Approval]) -> Approval | None:
+    """The approval that decides about the call: an edited one before the one it was made from.
+
+    A cancelled one only where there is no other.
+    """
+    known = list(asked)
+    found = [one for one in known if one.call == call.id]
+    for one in found:
+        found += [other for other in known if other.replaces == one.id]
+    held = [one for one in found if one.state is not ApprovalState.CANCELLED]
+    return next(reversed(held or found), None)

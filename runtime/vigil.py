@@ -1,0 +1,118 @@
+"""What time does to approvals: reminders, the next group of people, the end; and lost wakes.
+
+At half of a question's time those who see it are reminded; at the last quarter the next group is
+asked; at its end it is a no. Everything here may be done twice, by any process.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from runtime.approvalbook import WAITS, ApprovalBook
+from runtime.cards import short_id
+from runtime.ids import ApprovalId
+from runtime.model.approval import Approval, ApprovalState
+from runtime.model.localtime import show_time
+from runtime.model.turn import Turn, TurnState
+from runtime.parked import Parked
+from runtime.questions import Questions
+
+log = logging.getLogger("nightdesk.approvals")
+
+_AT_ONCE = 200
+_OVER = frozenset({TurnState.DONE, TurnState.FAILED, TurnState.STOPPED})
+
+
+class Vigil:
+    """Looks after open approvals."""
+
+    def __init__(self, book: ApprovalBook, questions: Questions, parked: Parked) -> None:
+        """Look after the approvals of `book`; those of turns that ended go to `questions`."""
+        self._book = book
+        self._questions = questions
+        self._parked = parked
+        self._done: set[tuple[ApprovalId, str]] = set()
+
+    async def tick(self) -> datetime | None:
+        """Do what is due; returns when to look again, or None where nothing is open."""
+        for late in await self._book.approvals.overdue(now=self._book.clock.now()):
+            await self._book.expire(late)
+        waiting = await self._book.approvals.open(limit=_AT_ONCE)
+        for approval in waiting:
+            await self._look_at(approval)
+        await self._look_at_orphans(await self._book.approvals.executing())
+        await self._look_at_parked()
+        self._done = {(this, what) for this, what in self._done if _among(this, waiting)}
+        times = [at for approval in waiting for at in self._times(approval)]
+        last = await self._book.approvals.next_time()
+        return min([*times, *([last] if last else [])], default=None)
+
+    async def recover(self) -> None:
+        """Learn what waits, and take up what was decided while nobody lived to take it up."""
+        await self.tick()
+
+    async def _look_at(self, approval: Approval) -> None:
+        if await self._is_over(approval):
+            await self._questions.orphaned(approval)
+            return
+        now = self._book.clock.now()
+        half, quarter = _stages(approval)
+        if now >= half and self._first(approval, "remind"):
+            await self._book.say(self._book.cards.say(approval, "remind", self._still(approval)))
+        if now >= quarter and self._first(approval, "escalate"):
+            await self._book.say(await self._book.cards.escalated(approval))
+            log.info("approval.escalated", extra={"approval": approval.id})
+
+    async def _look_at_orphans(self, executing: Iterable[Approval]) -> None:
+        for approval in executing:
+            if await self._is_over(approval):
+                await self._questions.orphaned(approval)
+
+    async def _is_over(self, approval: Approval) -> bool:
+        return await self._book.store.turns.state(approval.turn) in _OVER
+
+    async def _look_at_parked(self) -> None:
+        last = None
+        while page := await self._book.store.turns.parked(after=last):
+            for turn in page:
+                await self._look_at_turn(turn)
+            last = page[-1].id
+
+    async def _look_at_turn(self, turn: Turn) -> None:
+        """Take a parked turn up where people decided, and whoever heard of that died."""
+        if turn.thread is not None:
+            self._parked.add(turn.conversation)
+        asked = await self._book.approvals.of_turn(turn.id)
+        approved = [one for one in asked if one.state is ApprovalState.APPROVED]
+        if approved or not any(one.state in WAITS for one in asked):
+            for approval in (approved or asked)[-1:]:
+                await self._book.resume(approval)
+
+    def _first(self, approval: Approval, what: str) -> bool:
+        if (approval.id, what) in self._done:
+            return False
+        self._done.add((approval.id, what))
+        return True
+
+    def _times(self, approval: Approval) -> list[datetime]:
+        now = self._book.clock.now()
+        return [at for at in (*_stages(approval), approval.expires_at) if at > now]
+
+    def _still(self, approval: Approval) -> str:
+        zone = self._book.team().zone
+        until = show_time(approval.expires_at, zone, now=self._book.clock.now())
+        this = short_id(approval)
+        return (
+            f"Approval `{this}` of `{approval.frozen.tool}` still waits for a yes or a no, "
+            f"until {until}. `/approve show {this}` shows it."
+        )
+
+
+def _stages(approval: Approval) -> tuple[datetime, datetime]:
+    """When half of its time is over, and when a quarter is left."""
+    whole = approval.expires_at - approval.created_at
+    return approval.created_at + whole / 2, approval.expires_at - whole / 4
+
+
+def _among(this: ApprovalId, waiting: Iterable[Approval]) -> bool:
+    return any(approval.id == this for approval in waiting)

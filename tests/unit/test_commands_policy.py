@@ -1,0 +1,134 @@
+"""`/policy`: what the rules are, and what they say of a call."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.policy import LivePolicy
+from runtime.errors import ConfigurationError
+from runtime.model.tools import ToolSpec
+from runtime.policy.book import PolicyBook
+from runtime.policy.rules import Comparison, Condition, Layer, Permission, Preset, Rule
+from tests.support.build import STRANGER
+from tests.support.commands import CommandBench, command_bench
+
+ASKS = Rule(
+    name="team rule 1, line 4",
+    tools="git.*",
+    when=(Condition(argument="name", test=Comparison.MATCHES, value="release/*"),),
+    permission=Permission.APPROVAL,
+    people=2,
+)
+BOOK = PolicyBook(team=Layer(name="team", preset=Preset.FULL_AUTO, rules=(ASKS,)))
+
+
+@pytest.fixture
+def give() -> CommandBench:
+    bench = command_bench()
+    bench.rules.held = BOOK
+    return bench
+
+
+async def test_the_rules_are_shown(give: CommandBench) -> None:
+    shown = await give("/policy show")
+
+    assert "**team**, preset full_auto" in shown
+    assert "1. `git.*` when name matches 'release/*': approval, 2 people" in shown
+
+
+async def test_a_file_that_cannot_be_used_is_told_with_the_rules_that_hold(
+    give: CommandBench,
+) -> None:
+    give.rules.trouble = "policy.yaml:3: preset = x: it is read_only, git_safe or full_auto"
+    shown = await give("/policy show")
+    assert "policy.yaml:3" in shown
+    assert "preset full_auto" in shown
+
+
+async def test_a_call_is_explained_with_the_rules_name(give: CommandBench) -> None:
+    said = await give('/policy explain git.push {"name": "release/1"}')
+
+    assert "asks 2 people: team rule 1, line 4" in said
+    assert "runs: team preset full_auto, external tools" in await give("/policy explain git.push")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/policy explain git.pull", "There is no tool “git.pull”."),
+        ("/policy explain git.push {", "not JSON"),
+        ('/policy explain git.push {"nam": "x"}', "did you mean name?"),
+        ("/policy explain git.push --agent nobody", "There is no agent “nobody”."),
+        ("/policy explain", "is missing"),
+        ("/policy", "“policy” alone is not enough"),
+    ],
+)
+async def test_what_cannot_be_explained_says_why(give: CommandBench, text: str, said: str) -> None:
+    assert said in await give(text)
+
+
+async def test_a_stranger_sees_no_rules(give: CommandBench) -> None:
+    assert "not a member" in await give("/policy show", sender=STRANGER)
+
+
+class Reader:
+    """Reads the preset that the file names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self, _specs: object, _agents: object) -> PolicyBook:
+        text = self.path.read_text("utf-8") if self.path.exists() else "read_only"
+        if text not in set(Preset):
+            raise ConfigurationError(f"policy.yaml:1: {text}")
+        return PolicyBook(team=Layer(name="team", preset=Preset(text)))
+
+
+def live(path: Path) -> LivePolicy:
+    specs: list[ToolSpec] = []
+    rules = LivePolicy(path, Reader(path), specs=lambda: specs, agents=list)
+    rules.read()
+    return rules
+
+
+def write(path: Path, text: str, moment: int) -> None:
+    path.write_text(text, "utf-8")
+    os.utime(path, (moment, moment))
+
+
+async def test_a_change_of_the_file_holds_from_then_on(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    rules = live(path)
+    assert rules.book().team.preset is Preset.READ_ONLY
+
+    write(path, "git_safe", 1)
+    assert rules.book().team.preset is Preset.READ_ONLY
+    await rules.look()
+    assert rules.book().team.preset is Preset.GIT_SAFE
+
+    path.unlink()
+    await rules.look()
+    assert rules.book().team.preset is Preset.READ_ONLY
+
+
+async def test_a_change_that_cannot_be_used_changes_nothing_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    write(path, "git_safe", 1)
+    rules = live(path)
+
+    write(path, "full_autoo", 2)
+    await rules.look()
+    assert rules.book().team.preset is Preset.GIT_SAFE
+    assert rules.trouble == "policy.yaml:1: full_autoo"
+
+    write(path, "full_auto", 3)
+    await rules.look()
+    assert (rules.book().team.preset, rules.trouble) == (Preset.FULL_AUTO, "")
+
+
+def test_a_file_that_cannot_be_used_ends_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    write(path, "nonsense", 1)
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        live(path)
