@@ -131,11 +131,11 @@ def test_a_growing_answer_shows_whole_words_of_its_first_message() -> None:
 def test_short_buttons_stand_side_by_side_and_long_ones_below_each_other() -> None:
     short = keyboard([Button(label, "a", "1") for label in ("Yes", "No", "Later", "Never")])
     assert short is not None
-    assert [len(row) for row in short["inline_keyboard"]] == [3, 1]
+    assert [len(row) for row in short.inline_keyboard] == [3, 1]
     long = keyboard([Button("x" * 80, "a", "1"), Button("No", "a", "2")])
     assert long is not None
-    assert [len(row) for row in long["inline_keyboard"]] == [1, 1]
-    assert len(long["inline_keyboard"][0][0]["text"]) == 64
+    assert [len(row) for row in long.inline_keyboard] == [1, 1]
+    assert len(long.inline_keyboard[0][0].text) == 64
 
 
 def test_a_button_that_carries_too_much_is_a_clear_error() -> None:
