@@ -14,6 +14,7 @@ import pytest
 
 from bot.selftest.discord.names import DIRECT as DISCORD_DIRECT
 from tests.support import discord_program, program, telegram_program
+from tests.support.eventually import eventually
 from tests.support.fake_openai import Calls, FakeOpenAI, Says, call_delta, fake_openai
 from tests.support.fake_telegram import ADA
 
@@ -75,8 +76,9 @@ async def on_slack(folder: Path, server: FakeOpenAI) -> Sent:
             "<@U0BOT> copy it", kind="app_mention", ts=running.sender.next_ts(), files=files
         )
         assert await running.post(asked) == 200
-        texts = await running.shown(3)
+        await loaded(lambda: len(slack.visible()) >= 3)
         await running.delivered()
+        texts = await running.shown(3)  # what grew is whole by now
         shared = [slack.files[f] for posted in slack.visible() for f in posted.files]
         return Sent([text for text in texts if text], [(f.name, f.data or b"") for f in shared])
 
@@ -98,7 +100,7 @@ async def on_telegram(folder: Path, server: FakeOpenAI) -> Sent:
             running.telegram.send.message(caption="copy it", document=document)
             await running.arrives()
             if content is CONTENT:
-                await running.shown(1, seen=lambda posted: bool(posted.file))
+                await loaded(lambda: any(posted.file for posted in world.visible()))
         await running.shown(3)
         await running.delivered()
         shown = [posted for posted in world.visible() if posted.chat == ADA]
@@ -122,9 +124,15 @@ async def on_discord(folder: Path, server: FakeOpenAI) -> Sent:
             for number, (name, content) in enumerate((("data.csv", CONTENT), ("evil.csv", PROGRAM)))
         ]
         discord.say("copy it", channel=DISCORD_DIRECT, attachments=attachments)
-        shown = await running.shown(2)
+        await loaded(lambda: any(posted.files for posted in discord.visible()))
         await running.delivered()
+        shown = await running.shown(2)
         return Sent([p.content for p in shown], [file for p in shown for file in p.files])
+
+
+async def loaded(reached: Callable[[], object]) -> None:
+    """Wait until it is reached: the first call of a model in a process loads what calls it."""
+    await eventually(reached, "the answer", within=60.0)
 
 
 @asynccontextmanager
