@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash_discord import discord_world
-from tests.support.crash_platforms import Result, survive
 from tests.support.crash_sockets import socket_world
+from tests.support.crash_survival import Result, survive
 from tests.support.crash_telegram import telegram_world
 from tests.support.crash_waves import alone
 from tests.support.crash_waves import survive as survive_on_slack

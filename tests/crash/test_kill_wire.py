@@ -25,9 +25,10 @@ from tests.support.crash_discord import (
     discord_world,
     person,
 )
-from tests.support.crash_platforms import Lives, Strike
+from tests.support.crash_platforms import Lives
 from tests.support.crash_points import AFTER, BEFORE, Point
 from tests.support.crash_sockets import socket_world
+from tests.support.crash_strikes import Strike
 from tests.support.crash_telegram import Telegram, group, telegram_world
 from tests.support.crash_world import World
 from tests.support.crash_world import channel as slack_channel

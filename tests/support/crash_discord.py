@@ -30,13 +30,12 @@ from tests.support.crash_platforms import (
     LATER,
     PATIENCE_SECONDS,
     Lives,
-    Strike,
-    Striker,
     Told,
     passed,
     reminder,
 )
 from tests.support.crash_points import AFTER, BEFORE
+from tests.support.crash_strikes import Strike, Striker
 from tests.support.fake_discord import by_schema
 
 CHANNELS = 40

@@ -6,21 +6,19 @@ what was accepted on the wire, and the database, by statements of our own. Whate
 carries a mark that nothing else has, and so does what the program says to it.
 
 A process dies at a moment by chance, at a call of a port (`crash_points`), or at a request on the
-wire (`Striker`): before the platform has done it, or after, when the process cannot know.
+wire (`crash_strikes`).
 """
 
 import asyncio
 import itertools
-import os
 import random
 import re
-import signal
 import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -34,9 +32,10 @@ from runtime.ids import ReminderId, TimeOrderedIds, following
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.reminder import Reminder
 from runtime.model.schedule import When, WhenKind
-from tests.support.crash_points import BEFORE, Point
+from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan
+from tests.support.crash_strikes import Strike, Striker
 from tests.support.program import free_port
 
 PATIENCE_SECONDS = 60.0
@@ -45,12 +44,6 @@ DOUBLED = 0.3
 """The part of what happens that the program is told twice."""
 LATER = "tomorrow at 3:33"
 """When a schedule is to run that a test only makes."""
-ALIVE = (0.05, 0.25)
-"""Seconds that a process lives after it became ready, where chance kills it."""
-AT_ONCE = 20
-"""What is on its way to the program at the most."""
-STRIKE_WITHIN = 0.5
-"""Seconds in which a request that is to kill must come; then chance kills."""
 _SETTLE = 0.02
 """Seconds until the fake has read what a killed process wrote last."""
 _MARKED = re.compile(r"m\d{5}e")
@@ -63,45 +56,6 @@ _TEMPTATIONS = (
     "`@everyone` *bold* _and_ ~so~ on",
 )
 """What a model may come to say that would ping people, show a picture or hide an address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """A request at which a process dies.
-
-    Attributes:
-        method: as the fake names it.
-        phase: `before` the platform does it, or `after`.
-    """
-
-    method: str
-    phase: str
-
-    def __str__(self) -> str:
-        return f"{self.method}:{self.phase}"
-
-
-@dataclass(slots=True)
-class Striker:
-    """A judge of a fake's requests that kills who asks.
-
-    Attributes:
-        lose: lets the fake do nothing about the request it is judging.
-        armed: the next request to kill at, and whom; None for none.
-    """
-
-    lose: Callable[[str], None] = lambda _: None
-    armed: tuple[Strike, int] | None = None
-
-    def __call__(self, method: str, _: object) -> Iterable[str]:
-        """Judge a request; it finds nothing wrong with any."""
-        if self.armed is not None and self.armed[0].method == method:
-            (strike, pid), self.armed = self.armed, None
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            if strike.phase == BEFORE:
-                self.lose(method)
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,79 +307,6 @@ class Lives(ABC):
         answer = following("answer", turn)
         sent = f"SELECT body FROM outbox WHERE id = '{answer}' AND state = 'sent'"  # noqa: S608 - our own id
         return any(not _MARKED.search(body) for (body,) in self.rows(sent))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a run.
-
-    Attributes:
-        kills: how many processes were killed.
-        struck: how many of them at a request.
-        verdict: what became of what was taken in.
-        seconds: how long it took.
-    """
-
-    kills: int
-    struck: int
-    verdict: Verdict
-    seconds: float
-
-
-async def survive(
-    people: Lives, kills: int, *, pause: tuple[float, float] = (0.07, 0.18)
-) -> Result:
-    """Kill that many processes while people write; then let all become quiet, and judge.
-
-    Args:
-        people: the world.
-        kills: how many.
-        pause: seconds between two things that people do, from and to.
-    """
-    began, enough, struck = time.monotonic(), asyncio.Event(), 0
-    await people.put(people.reminders(kills, every=0.5))
-    process = people.start()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_talk(people, tasks, enough, pause))
-        for _ in range(kills):
-            kind = people.chance.random()
-            if kind < 0.15:  # while it starts
-                await asyncio.sleep(people.chance.uniform(0.0, 0.2))
-            else:
-                await process.ready()
-                await people.connected()
-                if kind < 0.55:
-                    struck += await _struck(people, process)
-                else:
-                    await asyncio.sleep(people.chance.uniform(*ALIVE))
-            await people.kill(process)
-            process = people.start()
-        enough.set()
-    await people.quiet()
-    await asyncio.sleep(0.3)  # for what comes twice, and late
-    await process.ready()
-    await people.quiet()
-    await process.stop()
-    return Result(kills, struck, people.verdict(), time.monotonic() - began)
-
-
-async def _struck(people: Lives, process: Process) -> bool:
-    """Let a request kill it; whether one did in time."""
-    strike = people.chance.choice(people.strikes)
-    people.striker.armed = (strike, process.pid)
-    return await passed(lambda: people.striker.armed is None, within=STRIKE_WITHIN)
-
-
-async def _talk(
-    people: Lives, tasks: asyncio.TaskGroup, enough: asyncio.Event, pause: tuple[float, float]
-) -> None:
-    """Let people do things side by side, until it is enough."""
-    places = asyncio.Semaphore(AT_ONCE)
-    while not enough.is_set():
-        await places.acquire()
-        task = tasks.create_task(people.say())
-        task.add_done_callback(lambda _: places.release())
-        await asyncio.sleep(people.chance.uniform(*pause))
 
 
 async def passed(true: Callable[[], bool], *, within: float) -> bool:

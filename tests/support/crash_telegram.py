@@ -29,12 +29,11 @@ from tests.support.crash_platforms import (
     LATER,
     PATIENCE_SECONDS,
     Lives,
-    Strike,
-    Striker,
     Told,
     reminder,
 )
 from tests.support.crash_points import AFTER, BEFORE
+from tests.support.crash_strikes import Strike, Striker
 from tests.support.fake_telegram import by_schema
 
 GROUPS = 80

@@ -1,0 +1,88 @@
+"""Kills at random in the world of any platform, while people do things; and what came of it."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from tests.support.crash_platforms import Lives, Verdict, passed
+from tests.support.crash_process import Process
+
+ALIVE = (0.05, 0.25)
+"""Seconds that a process lives after it became ready, where chance kills it."""
+AT_ONCE = 20
+"""What is on its way to the program at the most."""
+STRIKE_WITHIN = 0.5
+"""Seconds in which a request that is to kill must come; then chance kills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        kills: how many processes were killed.
+        struck: how many of them at a request.
+        verdict: what became of what was taken in.
+        seconds: how long it took.
+    """
+
+    kills: int
+    struck: int
+    verdict: Verdict
+    seconds: float
+
+
+async def survive(
+    people: Lives, kills: int, *, pause: tuple[float, float] = (0.07, 0.18)
+) -> Result:
+    """Kill that many processes while people write; then let all become quiet, and judge.
+
+    Args:
+        people: the world.
+        kills: how many.
+        pause: seconds between two things that people do, from and to.
+    """
+    began, enough, struck = time.monotonic(), asyncio.Event(), 0
+    await people.put(people.reminders(kills, every=0.5))
+    process = people.start()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_talk(people, tasks, enough, pause))
+        for _ in range(kills):
+            kind = people.chance.random()
+            if kind < 0.15:  # while it starts
+                await asyncio.sleep(people.chance.uniform(0.0, 0.2))
+            else:
+                await process.ready()
+                await people.connected()
+                if kind < 0.55:
+                    struck += await _struck(people, process)
+                else:
+                    await asyncio.sleep(people.chance.uniform(*ALIVE))
+            await people.kill(process)
+            process = people.start()
+        enough.set()
+    await people.quiet()
+    await asyncio.sleep(0.3)  # for what comes twice, and late
+    await process.ready()
+    await people.quiet()
+    await process.stop()
+    return Result(kills, struck, people.verdict(), time.monotonic() - began)
+
+
+async def _struck(people: Lives, process: Process) -> bool:
+    """Let a request kill it; whether one did in time."""
+    strike = people.chance.choice(people.strikes)
+    people.striker.armed = (strike, process.pid)
+    return await passed(lambda: people.striker.armed is None, within=STRIKE_WITHIN)
+
+
+async def _talk(
+    people: Lives, tasks: asyncio.TaskGroup, enough: asyncio.Event, pause: tuple[float, float]
+) -> None:
+    """Let people do things side by side, until it is enough."""
+    places = asyncio.Semaphore(AT_ONCE)
+    while not enough.is_set():
+        await places.acquire()
+        task = tasks.create_task(people.say())
+        task.add_done_callback(lambda _: places.release())
+        await asyncio.sleep(people.chance.uniform(*pause))
