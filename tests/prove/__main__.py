@@ -12,15 +12,15 @@ from tests.support import environment
 # Before anything of the program is imported: some libraries read the environment at import.
 environment.close(os.environ)
 
-from tests.prove import gateway, kills, model, planned, service, storage  # noqa: E402
+from tests.prove import gateway, kills, kills_platforms, model, planned, service, storage  # noqa: E402
 from tests.prove.report import NotRun, Outcome, not_run  # noqa: E402
 
 Proof = Callable[[], Outcome]
 
 PROOFS: Mapping[str, Proof] = {
     "P1": gateway.only_slack,
-    "P2": kills.acknowledged_once,
-    "P3": kills.answered_once,
+    "P2": kills_platforms.acknowledged_once,
+    "P3": kills_platforms.answered_once,
     "P13": kills.nothing_tempting,
     "P15": planned.once_each,
     "P16": storage.survives,
