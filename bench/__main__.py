@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import acknowledge, fire, idle, mixed, start, turn
+from bench import acknowledge, fanout, fire, idle, mixed, start, turn
 from bench.machine import describe
 from bench.report import Report
 
@@ -16,6 +16,7 @@ MEASURES: Mapping[str, Measure] = {
     "S4": fire.measure,
     "S5": turn.measure,
     "S8": start.measure,
+    "S9": fanout.measure,
     "S10": idle.measure,
     "S11": mixed.measure,
 }

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from heapq import heappop, heappush
 
 from gateway.pace import Pace
 from runtime.activity import Activity
@@ -127,6 +128,7 @@ class Dispatcher:
         self._behind = False
         self._looked_at = _NEVER_YET
         self._rests_until = _NEVER_YET
+        self._put_off_until: list[datetime] = []
 
     def on_bound(self, call: Bound) -> None:
         """Call with each thread that a sent message bound, and its conversation."""
@@ -202,20 +204,26 @@ class Dispatcher:
         `landed` is how many sends had ended before the outbox was looked at.
         """
         next_time = await until_stored(self._outbox.next_time, clock=self._clock, what="outbox")
+        coming = self._next(looked_at)
         # What was due and not claimed stands behind another message of its thread.
         self._behind = next_time is not None and next_time <= looked_at
         if self._woken.is_set() or (self._behind and self._landed != landed):
             return
         if self._behind:
-            next_time = looked_at + timedelta(seconds=BEHIND_PAUSE)
-        times = [unknown.ask_at for unknown in self._unknown]
-        times += [next_time] if next_time is not None else []
+            next_time = min(looked_at + timedelta(seconds=BEHIND_PAUSE), coming)
+        times = [*(one.ask_at for one in self._unknown), *([next_time] if next_time else [])]
         self._rests_until = min(times, default=_FOR_EVER)
         self._activity.note()
         try:
             await (self._wake_or(self._rests_until) if times else self._woken.wait())
         finally:
             self._rests_until = _NEVER_YET
+
+    def _next(self, after: datetime) -> datetime:
+        """When a message that was put off comes due: its place in the line is lost with time."""
+        while self._put_off_until and self._put_off_until[0] <= after:
+            heappop(self._put_off_until)
+        return self._put_off_until[0] if self._put_off_until else _FOR_EVER
 
     async def _wake_or(self, when: datetime) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -381,6 +389,7 @@ class Dispatcher:
 
     async def _put_off(self, item: OutboxItem, until: datetime, error: str) -> None:
         await self._outbox.postpone(item.id, item.attempts, until=until, error=error)
+        heappush(self._put_off_until, until)
         self.wake()
 
     async def _end(self, item: OutboxItem, state: OutboxState, error: str) -> None:

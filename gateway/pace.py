@@ -47,9 +47,11 @@ class Pace:
         """
         now = self._clock.monotonic()
         lines = (self._channel(item), self._platform(item))
+        platform = lines[1]
         if not self._places and all(line.is_free(now) for line in lines):
             for line in lines:
                 line.take(now, first=not item.proactive)
+            platform.leave(now)
             return 0.0
         for line in lines:
             key = (item.id, line)
@@ -60,8 +62,14 @@ class Pace:
                 self._places[key] = line.take(now, first=False)
             if self._places[key] > now + _SOON:
                 return self._places[key] - now
+        crowd = platform.crowd(now)
+        if crowd > 0:  # others came late, and are in the second that this one was to be in
+            again = platform.take(now, first=False) if item.proactive else now
+            self._places[item.id, platform] = max(again, now + crowd)
+            return self._places[item.id, platform] - now
         for line in lines:
             del self._places[item.id, line]
+        platform.leave(now)
         return 0.0
 
     def hold(self, item: OutboxItem, seconds: float) -> None:
@@ -95,7 +103,7 @@ class Pace:
 class _Line:
     """The places of one channel, or of one platform."""
 
-    __slots__ = ("_closed_until", "_end", "_given", "_lately", "_owed", "_rate", "_slack")
+    __slots__ = ("_closed_until", "_end", "_given", "_lately", "_owed", "_slack", "_spacing")
 
     def __init__(self, rate: float, slack: float, *, most: int = 0) -> None:
         """Give places.
@@ -103,21 +111,34 @@ class _Line:
         Args:
             rate: so many a second.
             slack: seconds by which they may run ahead of it.
-            most: so many in any second at the most, however far they run ahead; 0 for no such
-                bound, and above what can be remembered there is none either.
+            most: so many in any second at the most, however far they run ahead or come late; 0 for
+                no such bound, and above what can be remembered there is none either.
         """
-        self._rate = rate
+        bounded = 0 < most <= _REMEMBERED
+        self._spacing = (_WINDOW if bounded else 1.0) / rate
         self._slack = slack
         self._end = 0.0
         self._closed_until = 0.0
         # Most lines are of channels, of which there are many, and need neither.
-        self._lately = deque[float](maxlen=most) if 0 < most <= _REMEMBERED else None
+        self._lately = deque[float](maxlen=most) if bounded else None
         self._given: deque[float] | None = None
         self._owed = 0
 
     def is_free(self, now: float) -> bool:
-        """Whether the next place is one to go at once."""
-        return self._next(now) <= now
+        """Whether a message may go at once."""
+        return self._next(now) <= now and self.crowd(now) <= 0
+
+    def leave(self, now: float) -> None:
+        """A message goes now."""
+        if self._lately is not None:
+            self._lately.append(now)
+
+    def crowd(self, now: float) -> float:
+        """Seconds until the last second has room for one more."""
+        lately = self._lately
+        if not lately or len(lately) < (lately.maxlen or 0):
+            return 0.0
+        return lately[0] + _WINDOW - _SOON - now
 
     def take(self, now: float, *, first: bool) -> float:
         """Take a place.
@@ -135,9 +156,7 @@ class _Line:
             self._owed += 1
             return given.popleft()
         place = self._next(now)
-        self._end = max(self._end, now) + 1 / self._rate
-        if self._lately is not None:
-            self._lately.append(place)
+        self._end = max(self._end, now) + self._spacing
         if not first and place > now:
             self._give(place)
         return place
@@ -162,8 +181,4 @@ class _Line:
             self._given.append(place)
 
     def _next(self, now: float) -> float:
-        place = max(self._end - self._slack, self._closed_until, now)
-        lately = self._lately
-        if lately and len(lately) == lately.maxlen:
-            place = max(place, lately[0] + _WINDOW)
-        return place
+        return max(self._end - self._slack, self._closed_until, now)
