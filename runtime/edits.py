@@ -25,7 +25,7 @@ def changed(arguments: str, changes: str) -> tuple[str, str]:
             raise Refused(f"“{line[:60]}” is no change.", hint=_ABOUT)
         if near := [] if name in before else get_close_matches(name, before, n=1):
             raise Refused(f"There is no argument {name[:40]}; did you mean {near[0]}?")
-        value = _value(written, before.get(name, ""))
+        value = _value(written, before.get(name))
         if value is None:
             now.pop(name, None)
         else:
