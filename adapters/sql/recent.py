@@ -1,13 +1,14 @@
 """What the logs of the latest conversations said when their last turn began."""
 
 from collections import OrderedDict
+from sys import getsizeof
 
 from runtime.ids import ConversationId
 from runtime.model.conversation import Entry
 
 MOST = 4_000_000
-"""Characters of text to keep, and as good as bytes of memory."""
-_EACH = 500
+"""Bytes of memory for what is kept."""
+_EACH = 450
 """What an entry takes besides its text."""
 _MET = 500
 """Conversations of which it is remembered that they had a turn."""
@@ -61,4 +62,5 @@ class RecentLogs:
 
 
 def _size(log: Log) -> int:
-    return len(log) * _EACH + sum([len(entry.text) for entry in log])
+    # Not its length: one character above U+00FF makes each of a text take two bytes, or four.
+    return len(log) * _EACH + sum([getsizeof(entry.text) for entry in log])

@@ -42,6 +42,8 @@ _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
 )
 _READ_ONLY = "PRAGMA query_only = ON"
+_FEW_PAGES = "PRAGMA cache_size = -1000"
+"""For who only reads: each commit of the writer makes a reader's pages stale."""
 
 _SCANS = 2
 """Long reads at the same time."""
@@ -80,7 +82,7 @@ class SqliteDatabase:
         self._scans = ThreadPoolExecutor(max_workers=_SCANS, thread_name_prefix="sqlite-scan")
         self._damage: str | None = None
         self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS)
-        self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY)
+        self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY, _FEW_PAGES)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         """Run the unit in the writer's next commit: see `Database`."""
@@ -212,7 +214,7 @@ def _prepare(connection: "sa.engine.interfaces.DBAPIConnection", _: object) -> N
     # The driver's own transactions begin too late: not before a SELECT or a CREATE TABLE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in (*_PRAGMAS, _FEW_PAGES):
         cursor.execute(pragma)
     cursor.close()
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from adapters.sql.recent import RecentLogs
 from runtime.ids import ConversationId, TurnId
 from runtime.model.conversation import Entry, Role
@@ -60,6 +62,22 @@ def test_a_log_larger_than_the_room_is_not_kept() -> None:
 
     assert not recent.get(A)
     assert recent.get(B)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("x" * 2_000, True),
+        ("\N{CYRILLIC SMALL LETTER ZHE}" * 2_000, False),
+        ("x" * 2_000 + "\N{GRINNING FACE}", False),
+    ],
+)
+def test_a_text_counts_as_what_it_takes_in_memory(text: str, *, kept: bool) -> None:
+    recent = RecentLogs(most=3_000)
+
+    keep(recent, A, text)
+
+    assert bool(recent.get(A)) == kept
 
 
 def test_a_log_takes_the_place_of_its_older_self() -> None:
