@@ -7,14 +7,13 @@ two workers over Postgres. One run of each serves all three proofs.
 import asyncio
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tests.prove.report import Check, Outcome
-from tests.support.crash_waves import Result, Starter, alone, split, survive
-from tests.support.crash_world import World, world
+from tests.support.crash_waves import Result, Starters, alone, split, survive
+from tests.support.crash_world import world
 from tests.support.postgres import running_postgres
 
 KILLS = 200
@@ -25,7 +24,7 @@ class Way:
     """How the program runs while it is killed."""
 
     name: str
-    starters: Callable[[World], Sequence[Starter]]
+    starters: Starters
     postgres: bool
 
 

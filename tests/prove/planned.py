@@ -125,6 +125,9 @@ class _Runs:
     async def take_over(self, slot: str) -> int:
         return 0
 
+    async def forget(self, *, before: datetime) -> int:
+        return 0
+
 
 class _MortalStore:
     """A store whose process may die before and after each write of a tick."""

@@ -14,7 +14,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -128,7 +129,7 @@ def live_by(plan: Plan, ready: Connection) -> None:
 
 
 @contextmanager
-def _told(ready: Connection, warm: Set[str]) -> Iterator[None]:
+def _told(ready: Connection, warm: AbstractSet[str]) -> Iterator[None]:
     """Tell when the log says that the process is ready, and what it had to import for that."""
 
     class Tell(logging.Handler):

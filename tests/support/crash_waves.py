@@ -15,14 +15,14 @@ ALIVE = (0.09, 0.25)
 """Seconds that a process lives after it became ready."""
 UNBORN = 0.2
 """How many of the kills hit a process that is still starting."""
-WIND_DOWN_SECONDS = 120.0
-"""What is still to be sent goes out at the pace that Slack allows, and the machine may be busy."""
 SCHEDULES = 8
 """Schedules that people ask to run now."""
 AT_ONCE = 40
 """Messages that are on their way to the program at the most."""
 
 Starter = Callable[[], Process]
+Starters = Callable[[World], Sequence[Starter]]
+"""Who starts the processes of a world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ async def survive(
             await running[place].kill()
             running[place] = starters[place]()
         enough.set()
-    await world.quiet(within=WIND_DOWN_SECONDS)
+    await world.quiet()
     await asyncio.sleep(0.3)  # for what comes twice, and late
     for process in running:
         await process.ready()
