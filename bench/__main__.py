@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import acknowledge, fanout, fire, idle, mixed, start, turn
+from bench import acknowledge, fanout, fire, idle, mixed, start, turn, webhooks
 from bench.machine import describe
 from bench.report import Report
 
@@ -13,6 +13,8 @@ Measure = Callable[[], Report]
 
 MEASURES: Mapping[str, Measure] = {
     "S1": acknowledge.measure,
+    "S2": webhooks.telegram,
+    "S3": webhooks.discord,
     "S4": fire.measure,
     "S5": turn.measure,
     "S8": start.measure,

@@ -48,7 +48,7 @@ _VARIANTS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Round:
+class Round:
     """One window of one variant."""
 
     answers: Answers
@@ -66,12 +66,12 @@ class _Round:
         return ratio(self.cpu, self.answers.seconds)
 
 
-_Rounds = Mapping[str, list[_Round]]
+_Rounds = Mapping[str, list[Round]]
 
 
 def measure() -> Report:
     """Run the variants in turn, and compare them."""
-    rounds: dict[str, list[_Round]] = {variant.name: [] for variant in _VARIANTS}
+    rounds: dict[str, list[Round]] = {variant.name: [] for variant in _VARIANTS}
     accepted = stored = 0
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-bench-"))
@@ -87,7 +87,7 @@ def measure() -> Report:
             for variant in _VARIANTS:
                 server, port = servers[variant.server], ports[variant.server]
                 seconds = SECONDS if number else WARM_UP
-                one = _one(server, load, _window(variant, port, next(numbers), seconds))
+                one = one_window(server, load, _window(variant, port, next(numbers), seconds))
                 if number:
                     rounds[variant.name].append(one)
                 if variant.server == "gateway":
@@ -96,7 +96,7 @@ def measure() -> Report:
     return _report(rounds, accepted=accepted, stored=stored)
 
 
-def _micros(one: _Round) -> float:
+def micros(one: Round) -> float:
     """CPU of the server for each request, in microseconds."""
     return ratio(one.cpu * 1e6, one.answers.count)
 
@@ -105,7 +105,7 @@ def _window(variant: _Variant, port: int, first: int, seconds: float) -> Window:
     return Window(port=port, kind=variant.kind, path=variant.path, first=first, seconds=seconds)
 
 
-def _one(server: Child, load: Child, window: Window) -> _Round:
+def one_window(server: Child, load: Child, window: Window) -> Round:
     busy, before = busy_seconds(), server.ask("usage", into=Usage)
     began = time.perf_counter()
     answers = load.ask("send", window, into=Answers)
@@ -113,7 +113,7 @@ def _one(server: Child, load: Child, window: Window) -> _Round:
     after = server.ask("usage", into=Usage)
     cpu = after.cpu - before.cpu
     others = max(0.0, busy_seconds() - busy - cpu - answers.cpu - answers.prepared)
-    return _Round(answers=answers, cpu=cpu, foreign=ratio(others, wall))
+    return Round(answers=answers, cpu=cpu, foreign=ratio(others, wall))
 
 
 def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
@@ -121,13 +121,13 @@ def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
     gates = (
         Gate(
             words="events {} of bare",
-            value=paired(rounds["bare handler, events"], ours, _micros),
+            value=paired(rounds["bare handler, events"], ours, micros),
             bound=Bound.AT_LEAST,
             limit=0.60,
         ),
         Gate(
             words="{} bolt",
-            value=paired(rounds["slack-bolt, events"], ours, _micros),
+            value=paired(rounds["slack-bolt, events"], ours, micros),
             bound=Bound.AT_LEAST,
             limit=2.2,
             places=1,
@@ -135,7 +135,7 @@ def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
         ),
         Gate(
             words="commands {} bolt",
-            value=paired(rounds["slack-bolt, commands"], rounds["nightdesk, commands"], _micros),
+            value=paired(rounds["slack-bolt, commands"], rounds["nightdesk, commands"], micros),
             bound=Bound.AT_LEAST,
             limit=2.2,
             places=1,
@@ -166,7 +166,7 @@ def _report(rounds: _Rounds, *, accepted: int, stored: int) -> Report:
 
 def _figures(rounds: _Rounds) -> Iterator[Figure]:
     for name, many in rounds.items():
-        yield Figure(what=f"{name}: CPU", value=middle(many, _micros), unit="us each")
+        yield Figure(what=f"{name}: CPU", value=middle(many, micros), unit="us each")
         yield Figure(
             what=f"{name}: speed", value=middle(many, lambda o: o.speed), unit="/s", places=0
         )

@@ -4,7 +4,7 @@ Two things are replaced, both behind their ports: the model answers at once, and
 every message at once. Everything between them is the code that runs in production.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -174,17 +174,27 @@ class _AtOnce:
         raise StopAsyncIteration
 
 
-def settings_in(folder: Path, *, slack_url: str, level: str = "warning") -> Settings:
+def settings_in(
+    folder: Path,
+    *,
+    slack_url: str,
+    level: str = "warning",
+    also: Mapping[str, str] | None = None,
+    team: str = TEAM_FILE,
+) -> Settings:
     """Settings as an operator would make them, for a data folder that is to be made.
 
     Args:
         folder: the data folder.
         slack_url: where Slack's Web API is.
         level: the log level.
+        also: further variables.
+        team: the team's file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "nightdesk.toml").write_text(TEAM_FILE)
+    (folder / "nightdesk.toml").write_text(team)
     environ = environment(folder, slack_url=slack_url) | {"NIGHTDESK_LOG_LEVEL": level}
+    environ |= also or {}
     return replace(load_settings(environ, cwd=folder), terminal=False)
 
 
@@ -202,7 +212,12 @@ def environment(folder: Path, *, slack_url: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, *, chat: InstantChat | None = None, durable: Durable | None = None
+    folder: Path,
+    *,
+    chat: InstantChat | None = None,
+    durable: Durable | None = None,
+    also: Mapping[str, str] | None = None,
+    team: str = TEAM_FILE,
 ) -> AsyncIterator[Opened]:
     """The parts of a process that does everything, opened by the program's own code.
 
@@ -210,10 +225,12 @@ async def opened(
         folder: the data folder.
         chat: takes messages; none is sent where there is none.
         durable: runs workflows; the program's own where there is none.
+        also: further variables.
+        team: the team's file.
     """
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(fake_slack())
-        settings = settings_in(folder, slack_url=url)
+        settings = settings_in(folder, slack_url=url, also=also, team=team)
         own = await stack.enter_async_context(open_parts(settings, Role.ALL))
         parts = replace(
             own.parts,

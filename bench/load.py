@@ -15,13 +15,15 @@ from typing import cast
 
 import msgspec
 
-from bench import slack
+from bench import discord, slack, telegram
 from bench.child import live, obey, say
 from bench.machine import LOAD_CORE
 from bench.spread import percentile
 
 FASTEST = 25_000
 """Requests a second that a closed loop is prepared for: more than any server here answers."""
+_FASTEST_OF = {"interaction": 20_000}
+"""The same for what takes long to sign: more than the bare handler answers."""
 _ANSWER_TIME = 30.0
 
 
@@ -30,7 +32,7 @@ class Window(msgspec.Struct, kw_only=True):
 
     Attributes:
         port: where the server listens on loopback.
-        kind: `event` or `command`.
+        kind: `event`, `command`, `update` of Telegram or `interaction` of Discord.
         path: where commands go.
         first: the number of the first request: no two windows share one.
         seconds: how long to go on sending.
@@ -154,11 +156,17 @@ async def _connect(
 
 
 def _requests(window: Window) -> list[bytes]:
-    count = int((window.rate or FASTEST) * window.seconds)
-    if window.kind == "event":
-        made: Iterator[bytes] = slack.events(count, first=window.first)
-    else:
-        made = slack.commands(count, first=window.first, path=window.path)
+    count = int((window.rate or _FASTEST_OF.get(window.kind, FASTEST)) * window.seconds)
+    made: Iterator[bytes]
+    match window.kind:
+        case "event":
+            made = slack.events(count, first=window.first)
+        case "command":
+            made = slack.commands(count, first=window.first, path=window.path)
+        case "update":
+            made = telegram.updates(count, first=window.first)
+        case _:
+            made = discord.interactions(count, first=window.first)
     return list(islice(made, count))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from bench import discord, telegram
 from bench.child import live
 from bench.machine import SERVER_CORE
 from bench.servers.common import listening, take_orders
@@ -19,6 +20,8 @@ async def _live(_: Sequence[str]) -> None:
     app = web.Application()
     app.router.add_post(EVENTS, _read)
     app.router.add_post(COMMANDS, _read)
+    app.router.add_post(telegram.PATH, _read)
+    app.router.add_post(discord.PATH, _read)
     async with listening(app) as port:
         await take_orders(port)
 

@@ -5,14 +5,14 @@ measurements are about those.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
 from bench.child import live
-from bench.desk import opened
+from bench.desk import TEAM_FILE, opened
 from bench.machine import SERVER_CORE
 from bench.servers.common import take_orders
 from bench.slack import HOST
@@ -82,9 +82,11 @@ async def clear(store: Store) -> int:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[int, Store]]:
+async def serving(
+    folder: Path, *, also: Mapping[str, str] | None = None, team: str = TEAM_FILE
+) -> AsyncIterator[tuple[int, Store]]:
     """Serve while the block runs; the port, and the store behind it."""
-    async with opened(folder) as own:
+    async with opened(folder, also=also, team=team) as own:
         ingress = _ingress(own)
         routes = [make(ingress) for make in own.routes]
         app = build_app(routes, _NobodyAsks(), clock=own.parts.clock)
