@@ -212,8 +212,13 @@ class ApprovalService:
     async def _too_late(self, approval: Approval) -> Refused:
         """What to tell whoever came after somebody else."""
         now = await self._book.approvals.get(approval.id) or approval
-        by = f" by {name_of(self._book.team(), now.decided_by)}" if now.decided_by else ""
-        return Refused(f"It is already {now.state}: decided{by}." if by else f"It is {now.state}.")
+        if now.state is ApprovalState.UNKNOWN:
+            return Refused(
+                "It may have run already: please look, and say what became of it.",
+                hint=f"/approve mark {cards.short_id(now)} done, or failed",
+            )
+        by = f": decided by {name_of(self._book.team(), now.decided_by)}" if now.decided_by else ""
+        return Refused(f"It is already {now.state}{by}.")
 
     async def _change(
         self,

@@ -56,6 +56,7 @@ class World:
         ran: the branches that were pushed, in order.
         rules: the policy.
         calls: the arguments that the model asks with, one call each.
+        before: called before the tool has its effect, and `after` after that.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class World:
     about: str = "Push a branch."
     members: Team = field(default_factory=people)
     before: Callable[[], object] = lambda: None
+    after: Callable[[], object] = lambda: None
     alone: bool = True
 
     def tool(self) -> Tool:
@@ -76,6 +78,7 @@ class World:
         ) -> str:
             self.before()
             self.ran.append(branch)
+            self.after()
             return f"pushed {branch}{' by force' if force else ''}"
 
         async def pull(_context: ToolContext, _key: str, /, *, branch: str) -> str:

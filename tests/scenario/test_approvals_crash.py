@@ -1,0 +1,138 @@
+"""P4: kill at every await of the executor, and of what it asks: nothing runs twice by itself."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from runtime import cards
+from runtime.model.approval import Approval, ApprovalState
+from runtime.ports import Store, Verdict
+from tests.support.approving import BOB, Asking, World
+
+MOST = 400
+
+
+class PowerCut(BaseException):
+    """The process dies here."""
+
+
+class Fuse:
+    """Dies at the n-th await, before or after what is awaited; a dead process awaits nothing more."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.dead = False
+
+    def pass_by(self) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            self.dead = True
+            raise PowerCut
+
+    def watch(self, store: Store) -> None:
+        """Count the calls of everything that the executor and the turn write to."""
+        for part in (store.approvals, store.turns, store.grants):
+            for name, method in inspect.getmembers(part, inspect.iscoroutinefunction):
+                if not name.startswith("_"):
+                    setattr(part, name, self._watched(method))
+
+    def _watched(
+        self, method: Callable[..., Awaitable[object]]
+    ) -> Callable[..., Awaitable[object]]:
+        async def call(*args: object, **named: object) -> object:
+            self.pass_by()
+            result = await method(*args, **named)
+            self.pass_by()
+            return result
+
+        return call
+
+
+async def cut_while(life: Asking, fuse: Fuse, work: Callable[[], Awaitable[object]]) -> None:
+    fuse.watch(life.desk.desk.parts.store)
+    life.world.before = fuse.pass_by
+    life.world.after = fuse.pass_by
+    await work()
+
+
+async def one_try(world: World, at: int, *, asks: bool) -> bool:
+    """A life that dies at that await, and another that goes on; False where it did not die."""
+    fuse = Fuse(at)
+    try:
+        async with world.life() as life:
+            if asks:
+                approval = await life.asked()
+                await cut_while(life, fuse, lambda: life.press(approval))
+            else:
+                await cut_while(life, fuse, lambda: life.desk.ask("push it"))
+    except* PowerCut:
+        pass
+    world.before = world.after = lambda: None
+    ran_before = len(world.ran)
+    async with world.life() as life:
+        await life.desk.quiet()
+        await life.desk.fire()
+        for waits in await life.waiting():
+            await _look_after(life, waits)
+        assert len(world.ran) <= 1, f"ran twice, cut at {at}"
+        assert await life.waiting() == []
+        assert life.desk.chat.texts[-1] or ran_before
+        said = [text for text in life.desk.chat.texts if text.startswith("Told: ")]
+        assert len(said) == 1, f"the turn has {len(said)} answers, cut at {at}"
+        if not world.ran:
+            assert "looked after a crash" in said[0], f"never ran, cut at {at}"
+    return fuse.dead
+
+
+async def _look_after(life: Asking, approval: Approval) -> None:
+    if approval.state is ApprovalState.UNKNOWN:
+        assert "**It may have run: " in life.card(approval).text
+        ran = bool(life.world.ran)
+        action = cards.HAPPENED if ran else cards.FAILED
+        before = len(life.world.ran)
+        await life.press(approval, action)
+        assert len(life.world.ran) == before
+    else:
+        await life.press(approval, who=BOB)
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["approved", "allowed"])
+async def test_killed_at_any_await_a_tool_never_runs_twice(tmp_path: Path, *, asks: bool) -> None:
+    for at in range(1, MOST):
+        world = World(tmp_path / str(at))
+        world.folder.mkdir(mode=0o700)
+        world.rules.verdict = Verdict.ASK if asks else Verdict.ALLOW
+        if not await one_try(world, at, asks=asks):
+            assert at > 10, "too few awaits were passed to mean anything"
+            return
+    raise AssertionError("it never came to an end")
+
+
+async def test_what_was_running_at_the_end_of_a_life_is_asked_about_on_every_card(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    fuse = Fuse(MOST)
+    async with world.life() as life:
+        approval = await life.asked()
+    try:
+        async with world.life() as life:
+            world.after = fuse.pass_by
+            fuse.left = 1
+            await life.press(approval)
+    except* PowerCut:
+        pass
+    world.after = lambda: None
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert await life.state(approval) is ApprovalState.UNKNOWN
+        assert all("**It may have run: " in face for face in life.faces(approval))
+        assert "may have run already" in await life.press(approval, cards.APPROVE)
+        assert world.ran == ["main"]
+        assert "may have run" in await life.command("approve list")
+        await life.command(f"approve mark {approval.id[:8]} done")
+        assert await life.state(approval) is ApprovalState.DONE
+        assert any("Told: Bob looked" in text for text in life.desk.chat.texts)
+        assert world.ran == ["main"]

@@ -1,0 +1,96 @@
+"""Approvals of runs, which nobody waits for, and among many processes."""
+
+from pathlib import Path
+
+from runtime import cards
+from runtime.ids import AgentName
+from runtime.model.approval import ApprovalState
+from runtime.model.schedule import OccurrenceState
+from runtime.schedules import NewSchedule
+from tests.support.approving import BOB, Asking, World
+from tests.support.build import ANN, DM, OPS
+from tests.support.eventually import eventually
+
+HOUR = 3600.0
+
+
+async def scheduled(life: Asking) -> None:
+    """Let an hourly schedule come due that uses the tool."""
+    desk = life.desk
+    when = desk.desk.parts.timetable.read("every hour", now=desk.clock.now(), zone="Europe/Berlin")
+    await desk.desk.schedules.create(
+        NewSchedule(
+            key="s",
+            when=when,
+            instruction="push it",
+            agent=AgentName("desk"),
+            target=OPS,
+            made_by=ANN,
+            made_in=DM,
+        )
+    )
+    await desk.clock.advance(HOUR)
+    await desk.fire()
+
+
+async def test_a_run_asks_the_owners_and_goes_on_when_one_says_yes(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        await scheduled(life)
+        (approval,) = await life.waiting()
+        assert {s.thread.channel.channel for s in life.desk.chat.shown} == {"dm-ann"}
+        assert world.ran == []
+
+        await life.press(approval, who=ANN, wait=False)
+        await eventually(lambda: "Told: pushed main" in life.desk.chat.texts)
+
+        await life.desk.quiet()
+        assert world.ran == ["main"]
+        assert life.desk.chat.shown[-1].thread == OPS
+
+
+async def test_a_run_that_nobody_decides_about_is_refused_when_it_expires(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        await scheduled(life)
+        (approval,) = await life.waiting()
+        await life.desk.clock.advance(HOUR)
+        await life.desk.desk.asks.vigil.tick()
+        await eventually(lambda: any("nobody decided in time" in t for t in life.desk.chat.texts))
+        assert world.ran == []
+        assert await life.state(approval) is ApprovalState.EXPIRED
+
+
+async def test_a_stopped_run_that_waited_ends(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        await scheduled(life)
+        (approval,) = await life.waiting()
+        store = life.desk.desk.parts.store
+        turn = await store.turns.stop(approval.conversation, closing=lambda _: [])
+        assert turn is not None
+        await life.desk.desk.asks.questions.turn_over(turn)
+        await life.desk.quiet()
+        (occurrence,) = await store.schedules.history()
+        assert occurrence.state is OccurrenceState.FAILED
+        assert await life.state(approval) is ApprovalState.CANCELLED
+
+
+async def test_among_many_processes_a_parked_turn_goes_on_by_the_queue(tmp_path: Path) -> None:
+    world = World(tmp_path, alone=False)
+    async with world.life() as life:
+        await life.desk.say("push it")
+        await eventually(lambda: life.desk.chat.shown)
+        (approval,) = await life.waiting()
+        await life.desk.say("and then?")
+
+        await life.press(approval, who=BOB, wait=False)
+
+        await eventually(lambda: "Told: pushed main" in life.desk.chat.texts)
+        assert world.ran == ["main"]
+        needed = "**Approval needed: "
+        await eventually(lambda: sum(needed in text for text in life.desk.chat.texts) == 2)
+        (second,) = await life.waiting()
+        assert second.turn != approval.turn
+        await life.press(second, cards.DENY, who=BOB, wait=False)
+        await eventually(lambda: "said no" in life.desk.chat.texts[-1])
