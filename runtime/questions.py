@@ -174,6 +174,9 @@ class Questions:
         """Let it run, once: whoever gets the approval back in `EXECUTING` must run it now.
 
         What is no longer as it was when people said yes comes back ended.
+
+        Raises:
+            Conflict: somebody else runs it.
         """
         objection_now = self._objection_now(approval)
         if objection_now:
@@ -184,6 +187,8 @@ class Questions:
             )
         except Conflict:
             found = await self._book.approvals.get(approval.id) or approval
+            if found.state is ApprovalState.EXECUTING:
+                raise  # another process has the turn, and runs it
             if found.state is ApprovalState.APPROVED:
                 return await self._book.quietly(found, ApprovalEvent.EXPIRE, "the yes grew too old")
             return found

@@ -1,0 +1,75 @@
+"""Cards: whatever is to be approved, a person sees all of it, and nothing in it can hide or break out."""
+
+import json
+import re
+import unicodedata
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.cards import APPROVE, card, is_whole, shown
+from runtime.ids import AgentName, ApprovalId, ConversationId, ToolCallId, TurnId
+from runtime.model.approval import Approval, Frozen
+from runtime.model.tools import Risk
+from runtime.tools.signature import canonical
+from tests.support.approving import people
+from tests.support.build import ANN, T0
+
+_WRITTEN = re.compile(r"⟨U\+([0-9A-F]{4,6})⟩")
+
+odd = st.text(
+    alphabet=st.characters(exclude_categories=["Cs"])
+    | st.sampled_from("`\u202e\u200b⟨⟩ \t\u0430\u0435\u043eU+0041")
+)
+arguments = st.dictionaries(odd, odd | st.integers() | st.booleans() | st.lists(odd), max_size=4)
+
+
+def frozen(given_arguments: object) -> Frozen:
+    assert isinstance(given_arguments, dict)
+    return Frozen(tool="git.push", schema="s", arguments=canonical(given_arguments))
+
+
+def approval(of: Frozen) -> Approval:
+    return Approval(
+        id=ApprovalId("abcdefgh"),
+        frozen=of,
+        digest=of.digest(),
+        risk=Risk.EXTERNAL,
+        reason="rule",
+        turn=TurnId("t"),
+        call=ToolCallId("c"),
+        conversation=ConversationId("k"),
+        agent=AgentName("desk"),
+        requester=ANN,
+        thread=None,
+        created_at=T0,
+        expires_at=T0 + timedelta(hours=1),
+    )
+
+
+@given(arguments)
+def test_what_is_shown_has_every_byte(given_arguments: dict[str, object]) -> None:
+    text = shown(frozen(given_arguments))
+    back = _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text)
+    assert canonical(json.loads(back)) == canonical(given_arguments)
+
+
+@given(arguments)
+def test_nothing_shown_hides_or_closes_the_fence(given_arguments: dict[str, object]) -> None:
+    text = shown(frozen(given_arguments))
+    assert "```" not in text
+    hidden = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+    assert not [c for c in text if unicodedata.category(c) in hidden and c != "\n"]
+
+
+@given(arguments)
+def test_a_button_is_there_exactly_where_all_of_it_is_shown(
+    given_arguments: dict[str, object],
+) -> None:
+    one = approval(frozen(given_arguments))
+    face = card(one, people(), now=T0)
+    assert len(face.text) <= 2_000
+    assert (shown(one.frozen) in face.text) is is_whole(one)
+    assert any(b.action == APPROVE for b in face.buttons) is is_whole(one)
+    assert all(len(button.value) <= 40 for button in face.buttons)
