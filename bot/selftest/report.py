@@ -12,8 +12,6 @@ from rich.table import Table
 from bot.selftest.rehearsal import Progress, Result
 from bot.selftest.stage import Outcome
 
-LONGEST_ACK = 3.0
-"""Seconds after which Slack and Discord take a delivery for lost."""
 _EXAMPLES = 5
 _ROWS = (
     "heard by",
@@ -105,7 +103,8 @@ def _title(result: Result) -> str:
 
 def _faults(outcome: Outcome) -> list[str]:
     """What falls short, in a word each."""
-    count, slow = outcome.count, percentile(outcome.acknowledged, 0.99)
+    count, slowest = outcome.count, percentile(outcome.acknowledged, 0.99)
+    late = slowest is not None and outcome.deadline is not None and slowest > outcome.deadline
     found = {
         "nothing was asked": not count.asked,
         "lost": count.lost,
@@ -114,7 +113,7 @@ def _faults(outcome: Outcome) -> list[str]:
         "leaked": outcome.leaks,
         "let strangers in": count.let_in,
         "wrong requests": outcome.refused,
-        "slow": slow is not None and slow > LONGEST_ACK,
+        "slow": late,
     }
     return [words for words, wrong in found.items() if wrong]
 

@@ -57,6 +57,7 @@ class Outcome:
         leaks: mentions and previews that were on.
         refused: other requests that the platform would refuse.
         acknowledged: seconds until each delivery was acknowledged; none where nothing is.
+        deadline: seconds after which the platform takes a delivery for lost; None for no such time.
     """
 
     platform: str
@@ -65,12 +66,15 @@ class Outcome:
     leaks: tuple[str, ...]
     refused: tuple[str, ...]
     acknowledged: tuple[float, ...]
+    deadline: float | None
 
 
 class Stage(ABC):
     """A fake platform and its people."""
 
     transport = ""
+    deadline: float | None = 3.0
+    """Seconds in which a delivery is to be acknowledged; None where the platform waits."""
     kinds: tuple[str, ...] = ("stranger", "bot", "edit", "unlisted")
     """What is none of the bot's business, in turn."""
 
@@ -235,6 +239,7 @@ class Stage(ABC):
             leaks=tuple(leaks),
             refused=tuple(words for words in found if words not in leaks),
             acknowledged=tuple(self.acks),
+            deadline=self.deadline,
         )
 
     def timed(self) -> "Watch":

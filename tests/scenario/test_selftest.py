@@ -57,7 +57,7 @@ async def test_a_good_program_passes_on_every_platform_though_it_is_killed(tmp_p
     result = await rehearse(plan, load, tell=said.append, seed=7)
     assert [outcome.platform for outcome in result.outcomes] == ["slack", "telegram", "discord"]
     assert [outcome.count.examples for outcome in result.outcomes] == [[], [], []]
-    assert passed(result)
+    assert passed(result), result
     assert result.kills == 1
     assert all(outcome.count.asked >= 8 for outcome in result.outcomes)
     assert all(outcome.count.strangers for outcome in result.outcomes)

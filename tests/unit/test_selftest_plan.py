@@ -153,3 +153,31 @@ def test_the_guard_refuses_a_connection_of_the_loop_that_the_program_gets() -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("refused\n", f"{SAID} 192.0.2.1\n")
+
+
+def nightdesk(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call the program as a person does, who has nothing configured but a file in that folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=folder,
+        env={"HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_command_refuses_what_it_cannot_test_in_one_line(tmp_path: Path) -> None:
+    done = nightdesk(written(tmp_path, '[[members]]\nname = "Ann"\n'), "selftest")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("nightdesk: ")
+    assert "names no chat platform" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_explains_itself_with_examples(tmp_path: Path) -> None:
+    done = nightdesk(tmp_path, "selftest", "--help")
+    assert done.returncode == 0
+    assert "Nothing real is reached" in " ".join(done.stdout.split())
+    assert "nightdesk selftest --platform slack --no-crash" in " ".join(done.stdout.split())

@@ -16,6 +16,7 @@ def outcome(
     *,
     leaks: tuple[str, ...] = (),
     acks: tuple[float, ...] = (0.01,),
+    deadline: float | None = 3.0,
 ) -> Outcome:
     found = tally([Asked("C1:1")], [Shown("C1:1", "yes")])
     if fault:
@@ -27,6 +28,7 @@ def outcome(
         leaks=leaks,
         refused=(),
         acknowledged=acks,
+        deadline=deadline,
     )
 
 
@@ -119,6 +121,7 @@ def test_one_fault_is_enough_to_fail(fault: str) -> None:
 def test_a_leak_a_slow_acknowledgement_and_a_way_out_fail() -> None:
     assert not passed(result(outcome(leaks=("previews are on",))))
     assert not passed(result(outcome(acks=(0.1, 3.5))))
+    assert passed(result(outcome(acks=(0.1, 3.5), deadline=None)))
     assert not passed(result(outcome(), refused=("slack.com",)))
     assert not passed(result(outcome("asked", 0)))
 

@@ -32,6 +32,8 @@ _POLL_FAULTS = (Fault("lost_answer", "getUpdates"), Fault("status", "getUpdates"
 class TelegramStage(Stage):
     """Telegram."""
 
+    deadline: float | None = None
+
     def __init__(self, plan: PlatformPlan, base: str, chance: random.Random) -> None:
         """Hold the chats of the operator's file."""
         super().__init__(plan, base, chance)
@@ -53,6 +55,7 @@ class TelegramStage(Stage):
         self._lost = 0
         self._in_flight = 0
         self._arrived: dict[int, float] = {}
+        self._polls = 0
         self._pump: asyncio.Task[None] | None = None
 
     @property
@@ -174,6 +177,7 @@ class TelegramStage(Stage):
         """The program is being killed now: what it was sending may be there or not."""
         since = self.fake.world.now() - _IN_FLIGHT_SECONDS
         sent = [self.fake.world.message(p.chat, p.id) or {} for p in self.fake.world.posted]
+        self._polls = len(self.fake.called("getUpdates"))
         self._in_flight += max(1, sum(message.get("date", 0) >= int(since) for message in sent))
 
     def allowed(self) -> int:
@@ -220,11 +224,15 @@ class TelegramStage(Stage):
             await asyncio.sleep(_LOOK_EVERY * 4)
 
     async def _watch_all(self) -> None:
-        """Take the time from each update to its confirmation by a later poll."""
+        """Take the time from each update to its confirmation by a later poll.
+
+        While the program is down there is nobody to hand an update to.
+        """
         while True:
             there = {update["update_id"] for update in self.fake.world.updates}
             now = time.monotonic()
-            for update in there - self._arrived.keys():
+            down = len(self.fake.called("getUpdates")) <= self._polls
+            for update in there if down else there - self._arrived.keys():
                 self._arrived[update] = now
             for update in self._arrived.keys() - there:
                 self.acks.append(now - self._arrived.pop(update))
