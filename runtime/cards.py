@@ -161,10 +161,10 @@ def _standing(approval: Approval, team: Team, now: datetime) -> str:
 def _waiting(approval: Approval, said_yes: str, team: Team, now: datetime) -> str:
     left = approval.needed - len(approval.votes)
     until = show_time(approval.expires_at, team.zone, now=now)
-    yes = f"Yes from {said_yes}; " if said_yes else ""
     people = "one yes" if left == 1 else f"a yes from {left} people"
+    more = f"Yes from {said_yes}; it needs {people} more" if said_yes else f"It needs {people}"
     others = ", not from who asked" if approval.needed > 1 else ""
-    return f"{yes}it needs {people} more{others}, until {until}. After that it is a no."
+    return f"{more}{others}, until {until}. After that it is a no."
 
 
 def _buttons(approval: Approval) -> tuple[Button, ...]:

@@ -14,6 +14,7 @@ from runtime.ports import Store, Timetable
 PERIOD = timedelta(hours=24)
 """How far back a briefing looks."""
 MOST_RUNS = 50
+MOST_WAITING = 200
 
 
 class FactsReader:
@@ -53,9 +54,16 @@ class FactsReader:
                 )
                 for run in reversed(runs)
             ),
-            waiting_approvals=0,
+            waiting_approvals=await self._waiting(),
             dead_letters=await self._store.outbox.count(OutboxState.DEAD),
             spent_micros=0,
+        )
+
+    async def _waiting(self) -> int:
+        """How many approvals wait for a person, up to some hundreds."""
+        approvals = self._store.approvals
+        return len(await approvals.open(limit=MOST_WAITING)) + len(
+            await approvals.unclear(limit=MOST_WAITING)
         )
 
     async def _deleted(self, schedule: ScheduleId) -> Schedule:
