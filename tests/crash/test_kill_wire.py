@@ -36,8 +36,6 @@ from tests.support.crash_world import channel as slack_channel
 Place = Point | Strike
 Act = Callable[[int], Awaitable[object]]
 
-pytestmark = pytest.mark.timeout(120)
-
 POLLING: Mapping[Place, int] = {
     Point("inbox.append", BEFORE): 1,
     Point("inbox.append", AFTER): 1,
