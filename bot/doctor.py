@@ -242,7 +242,7 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
     if slack is None:
         named = any(rule.ref.platform == layer for rule in team.channels)
         found = (
-            "not connected, though nightdesk.toml lists channels of it"
+            "not connected, though nightdesk.toml names channels or members of it"
             if named
             else ("not connected")
         )
@@ -276,15 +276,16 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
 
 
 def _lists(team: Team, platform: str) -> bool:
-    """Whether the team's file has channels of that platform."""
-    return any(rule.ref.platform == platform for rule in team.channels)
+    """Whether the team's file has channels or members of that platform."""
+    people = (who.platform for member in team.members for who in member.principals)
+    return platform in {*people, *(rule.ref.platform for rule in team.channels)}
 
 
 async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock) -> Finding:
     layer = "telegram"
     if telegram is None:
         todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
-        found = "not connected, though nightdesk.toml lists channels of it"
+        found = "not connected, though nightdesk.toml names channels or members of it"
         return Finding(layer, State.MISSING, found, todo)
     await asyncio.to_thread(importlib.import_module, "bot.telegram")  # its library is large
     from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - loaded there
@@ -296,7 +297,7 @@ async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) ->
     layer = "discord"
     if discord is None:
         todo = "To connect it: set NIGHTDESK_DISCORD__BOT_TOKEN (docs/discord.md)."
-        found = "not connected, though nightdesk.toml lists channels of it"
+        found = "not connected, though nightdesk.toml names channels or members of it"
         return Finding(layer, State.MISSING, found, todo)
     from bot.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
 

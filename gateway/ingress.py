@@ -23,7 +23,7 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import Command, Inbound, Lane, Message, Received, Told
+from runtime.model.events import Body, Command, Inbound, Lane, Message, Received, Told
 from runtime.model.team import Listen, Team
 from runtime.ports import Dispatch, Store
 from runtime.storing import until_stored
@@ -42,6 +42,15 @@ class _Drop:
 _NOT_ADDRESSED = _Drop("not_addressed")
 _ASK = _Drop("ask")
 """No verdict: it depends on whether the thread has a conversation, which the database knows."""
+
+
+def _words_alone(body: Body) -> str:
+    """What somebody said to us and nobody else: by a command, or in a direct message."""
+    match body:
+        case Command(text=text) | Message(text=text, direct=True):
+            return text
+        case _:
+            return ""
 
 
 def _nobody(_who: Principal, _words: str) -> bool:
@@ -357,9 +366,10 @@ class Ingress:
         try:
             authorize(team, inbound.sender, Action.CONVERSE)
         except Refused as refused:
-            words = body.text if isinstance(body, Message) and body.direct else ""
+            words = _words_alone(body)
             if words and self._introduces(inbound.sender, words):
-                return replace(inbound, body=Command(text=words))
+                said = isinstance(body, Message)
+                return replace(inbound, body=Command(text=words)) if said else inbound
             return _Drop("stranger", refused)
         if isinstance(body, Message) and self._is_command(body.text):
             return replace(inbound, body=Command(text=body.text))

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from runtime.model.address import Principal
 from runtime.model.events import ButtonPress
 from tests.support.build import ANN, DM, OPS, STRANGER
 from tests.support.desk import running_desk
@@ -51,6 +52,20 @@ async def test_a_stranger_with_a_code_is_who_gave_it(tmp_path: Path) -> None:
 
         assert "you are Ann" in desk.chat.texts[-1]
         assert await desk.ask("hello", sender=STRANGER) == "Fine."
+
+
+async def test_a_code_can_be_said_by_a_command_too(tmp_path: Path) -> None:
+    async with running_desk(tmp_path) as desk:
+        found = re.search(r"`link ([A-Z0-9-]+)`", await desk.ask("/link"))
+        assert found is not None
+
+        await desk.command(f"link {found[1]}", sender=STRANGER)
+
+        assert "you are Ann" in desk.chat.texts[-1]
+        refused = len(desk.chat.texts)
+        other = Principal(STRANGER.platform, STRANGER.workspace, "mallory")
+        await desk.command("schedule list", sender=other)
+        assert "not a member" in desk.chat.texts[refused]
 
 
 async def test_a_stranger_without_one_stays_a_stranger(tmp_path: Path) -> None:

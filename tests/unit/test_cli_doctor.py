@@ -273,7 +273,7 @@ async def test_each_channel_of_slack_is_looked_at(machine: Machine) -> None:
 async def test_channels_of_slack_without_slack_are_named(machine: Machine) -> None:
     machine.configure('[[channels]]\nplatform = "slack"\nid = "T012AB/C012AB"\n')
     found = (await machine.look())["slack"]
-    assert found.found == "not connected, though nightdesk.toml lists channels of it"
+    assert found.found == "not connected, though nightdesk.toml names channels or members of it"
 
 
 async def test_telegram_is_asked_who_we_are_and_what_we_may_in_each_chat(machine: Machine) -> None:
