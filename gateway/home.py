@@ -76,7 +76,7 @@ class Home:
         if member is not None and may(member.role, Action.SCHEDULE_READ):
             facts = await self._facts.read(team, team.agents[0].name)
             sections = [await self._schedules(people, team), _waiting(facts), *sections]
-            sections.append(_spent(facts))
+            sections += [_spent(facts)] if facts.spent_micros else []
         sections.append(Section(title="How to go on", text=_HELP))
         return HomePage(sections=tuple(sections), prompts=PROMPTS)
 
@@ -119,8 +119,7 @@ def _waiting(facts: DeskFacts) -> Section:
 
 
 def _spent(facts: DeskFacts) -> Section:
-    spent = facts.spent_micros / _MICROS
-    text = f"{spent:.2f} in the last 24 hours." if spent else "Nothing in the last 24 hours."
+    text = f"{facts.spent_micros / _MICROS:.2f} in the last 24 hours."
     return Section(title="Spent", text=text)
 
 
