@@ -99,7 +99,8 @@ class Executor:
         context = job.context()
         try:
             frozen = self._tools.frozen(call, context.agent)
-            if await self._questions.granted(frozen, spec, context):
+            alone = judged.needed == 1
+            if alone and await self._questions.granted(frozen, spec, context):
                 await self._perform(replace(call, arguments=frozen.arguments), spec, job)
                 return None
             return await self._questions.ask(frozen, judged, spec, call, context)

@@ -239,6 +239,17 @@ async def test_always_covers_exactly_that_until_it_is_revoked(world: World) -> N
         assert world.ran == ["main", "main"]
 
 
+async def test_a_grant_of_one_person_is_not_enough_where_the_rule_asks_for_two_by_now(
+    world: World,
+) -> None:
+    async with world.life() as life:
+        await life.press(await life.asked(), cards.ALWAYS)
+        world.rules.needed = 2
+        await life.asked()
+        assert len(await life.waiting()) == 1
+        assert world.ran == ["main"]
+
+
 async def test_a_grant_dies_with_the_role_of_who_gave_it(world: World) -> None:
     async with world.life() as life:
         await life.press(await life.asked(), cards.ALWAYS, who=BOB)
