@@ -23,7 +23,9 @@ _LOOK_EVERY = 0.05
 _LINES = 2
 """Conversations at once in one channel."""
 _GO_ON, _COMMAND, _ANNOY = 0.4, 0.15, 6
-_SPOIL_EVERY = 1.5
+_SPOIL_EVERY = 1.0
+_RECOVERY_SECONDS = 3.0
+"""What failed once is tried again by then."""
 
 Meddle = Callable[[Stage], None]
 """Changes what a fake has seen, to show what the self-test says of it."""
@@ -187,6 +189,7 @@ class _Rehearsal:
             stage.plan.platform: _Tickets(load.messages, load.seconds) for stage in stages
         }
         self._doing = "talking"
+        self._kill_at = time.monotonic() + load.seconds / 2
 
     async def run(self) -> None:
         """Let everything happen, and wait until it is over."""
@@ -251,21 +254,30 @@ class _Rehearsal:
 
     async def _weather(self, stage: Stage) -> None:
         """Requests that go wrong, and connections that break."""
-        number = 0
+        number, spoiled = 0, False
         while True:
             await asyncio.sleep(min(_SPOIL_EVERY, self._load.seconds / 8))
-            # One fault at a time: a try after a failed one is not to fail too.
-            if self._doing != "talking" or self._program.died or stage.spoiled():
+            if self._doing != "talking" or self._is_killed_soon() or stage.spoiled():
                 continue
-            await asyncio.sleep(min(_SPOIL_EVERY, self._load.seconds / 8))
+            if spoiled:  # the try after a failed one is not to fail too
+                spoiled = False
+                await asyncio.sleep(_RECOVERY_SECONDS)
+                continue
             stage.spoil(number)
-            number += 1
+            number, spoiled = number + 1, True
             if number % 4 == 0:
                 await stage.reconnect()
 
+    def _is_killed_soon(self) -> bool:
+        """Whether what goes wrong now would go wrong once more by the kill, or is down."""
+        if self._program.died:
+            return True
+        left = self._kill_at - time.monotonic()
+        return self._load.crash and not self._program.kills and left < _RECOVERY_SECONDS
+
     async def _crash(self) -> None:
         """Kill the program in the middle, and start it again."""
-        await asyncio.sleep(self._load.seconds / 2)
+        await asyncio.sleep(self._kill_at - time.monotonic())
         for stage in self._stages:
             stage.calm()
             stage.killed()

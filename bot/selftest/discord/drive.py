@@ -90,7 +90,7 @@ class DiscordStage(Stage):
         """Somebody uses `/schedule show`; Discord delivers that once, and never again."""
         number = self.number()
         channel = room or _direct(who.user)
-        data = command("schedule", "show", number=number) if who.commands else command("help")
+        data = command("schedule", "show", number=number)  # a guest is told that it needs a role
         payload = self.fake.interaction(2, data, channel=channel, user=who.user)
         mark = str(number) if who.commands else ""
         place = f"interaction:{payload['id']}"

@@ -26,6 +26,10 @@ class Flood:
         self._banned_at[chat] = self._now()
         self._bans[chat] = self._now() + seconds
 
+    def forgive(self) -> None:
+        """Lift every ban: whoever was told of it is not there any more."""
+        self._bans.clear()
+
     def take(self, chat: int) -> int:
         """Count a message; seconds to wait where it is one too many, else 0."""
         now = self._now()
