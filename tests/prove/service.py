@@ -35,10 +35,8 @@ TIMED = 1_500
 SOAK_RATE = 15.0
 """Messages a second in the soak: below the pace at which Slack takes the answers."""
 SOAK = 3_600
-THREADS = 100
-"""Conversations that the messages are spread over: each gets as long as it can, and is summarised,
-before memory is measured. Until then logs grow, and what a turn takes for a moment grows with them.
-"""
+THREADS = 300
+"""Conversations that the messages are spread over."""
 FILLER = " and so on" * 250
 """Makes messages long, so that what is kept of the latest ones (some MB) is full before the soak."""
 
