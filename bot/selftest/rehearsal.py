@@ -4,6 +4,7 @@ import asyncio
 import random
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -188,6 +189,7 @@ class _Rehearsal:
         self._tickets = {
             stage.plan.platform: _Tickets(load.messages, load.seconds) for stage in stages
         }
+        self._begun = Counter[str]()
         self._doing = "talking"
         self._kill_at = time.monotonic() + load.seconds / 2
 
@@ -240,7 +242,8 @@ class _Rehearsal:
 
     async def _beside(self, stage: Stage) -> None:
         """Now and then something happens that is none of the bot's business."""
-        if self._tickets[stage.plan.platform].taken % _ANNOY == 1:
+        self._begun[stage.plan.platform] += 1
+        if self._begun[stage.plan.platform] % _ANNOY == 1:
             await stage.annoyance()
 
     async def _answered(self, stage: Stage, line: Line) -> bool:
