@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from adapters.strictjson import refuse_loose
 from runtime.errors import Malformed
 
 MAX_DEPTH = 64
@@ -18,8 +19,6 @@ MAX_DEPTH = 64
 
 _EPOCH_MS = 1_420_070_400_000
 """The first moment of 2015, from which Discord counts (https://discord.com/developers/docs)."""
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SNOWFLAKE = re.compile(r"[1-9][0-9]{0,19}")
 
 T = TypeVar("T")
@@ -282,29 +281,8 @@ def interaction(body: bytes) -> Interaction:
     Raises:
         Malformed: it is none.
     """
-    refuse_loose(body)
+    refuse_loose(body, deepest=MAX_DEPTH)
     return decoded(Interaction, body)
-
-
-def refuse_loose(body: bytes) -> None:
-    """Refuse what the decoder would let through: other text than UTF-8, levels beyond the limit.
-
-    Raises:
-        Malformed: it is so.
-    """
-    if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError as error:
-            raise Malformed("the body is not UTF-8") from error
-    # Nearly every request has fewer opening brackets in all than it may have levels.
-    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
-        return
-    depth = 0
-    for bracket in _STRING.sub(b"", body).translate(None, _NOT_BRACKETS):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise Malformed(f"the body is nested deeper than {MAX_DEPTH}")
 
 
 def snowflake(value: str | None, name: str) -> str:

@@ -26,6 +26,7 @@ from adapters.slack import wire
 from adapters.slack.bolt import STORED, Bolt
 from adapters.slack.faults import Refusal, read
 from adapters.slack.inbound import SlackInbound
+from adapters.strictjson import refuse_loose
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, Malformed, Retryable
 from runtime.model.events import Ignored, Parsed
@@ -258,7 +259,7 @@ class SlackListener:
                 case "slash_commands":
                     return self._inbound.command(wire.fields_of(body), now)
                 case "interactive":
-                    wire.refuse_loose(body)
+                    refuse_loose(body, deepest=wire.MAX_DEPTH)
                     return self._inbound.interaction(body, now)
                 case _:
                     return Ignored(reason="unknown_kind")

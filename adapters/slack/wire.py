@@ -8,20 +8,18 @@ than 32, `NaN`, half a surrogate pair. Of a repeated key the last counts: Slack 
 there is no second reader whom it could deceive.
 """
 
-import re
 from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
 import msgspec
 
+from adapters.strictjson import refuse_loose
 from runtime.errors import Malformed
 
 MAX_DEPTH = 32
 MAX_FIELDS = 64
 
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 T = TypeVar("T")
 
@@ -217,7 +215,7 @@ def envelope(body: bytes, kinds: frozenset[str]) -> Envelope:
     Raises:
         Malformed: it is none, or its event is not of the shape that its kind has.
     """
-    refuse_loose(body)
+    refuse_loose(body, deepest=MAX_DEPTH)
     try:
         return _ENVELOPE.decode(body)
     except msgspec.ValidationError as error:
@@ -235,7 +233,7 @@ def fields_of(body: bytes) -> dict[str, str]:
     Raises:
         Malformed: it is none.
     """
-    refuse_loose(body)
+    refuse_loose(body, deepest=MAX_DEPTH)
     return {name: v for name, v in decode(_FIELDS, body).items() if isinstance(v, str)}
 
 
@@ -296,7 +294,7 @@ def interaction(body: bytes) -> Interaction:
     Raises:
         Malformed: it is none.
     """
-    refuse_loose(body)
+    refuse_loose(body, deepest=MAX_DEPTH)
     return decode(_INTERACTION, body)
 
 
@@ -319,27 +317,6 @@ def form(body: bytes) -> dict[str, str]:
     if len(fields) > MAX_FIELDS:
         raise Malformed("the form has too many fields")
     return fields
-
-
-def refuse_loose(body: bytes) -> None:
-    """Refuse what the decoder would let through: other text than UTF-8, levels beyond 32.
-
-    Raises:
-        Malformed: it is so.
-    """
-    if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError as error:
-            raise Malformed("the body is not UTF-8") from error
-    # Nearly every request has fewer opening brackets in all than it may have levels.
-    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
-        return
-    depth = 0
-    for bracket in _STRING.sub(b"", body).translate(None, _NOT_BRACKETS):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise Malformed(f"the body is nested deeper than {MAX_DEPTH}")
 
 
 def _plain(value: str) -> str:

@@ -8,18 +8,16 @@ quotes one), `NaN`, half a surrogate pair.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
+from adapters.strictjson import refuse_loose
 from runtime.errors import Malformed
 
 MAX_DEPTH = 64
 
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 T = TypeVar("T")
 
@@ -174,7 +172,7 @@ def update(body: bytes) -> tuple[Update, str]:
     Raises:
         Malformed: it is none, or not of the shape that its kind has.
     """
-    refuse_loose(body)
+    refuse_loose(body, deepest=MAX_DEPTH)
     parts = _decode(_ANY, body)
     kind = _kind(parts)
     if kind not in _KNOWN:  # the others may have fields of the same names and other types
@@ -192,26 +190,6 @@ def polled(found: object) -> tuple[Update, str]:
         return update(json.dumps(found).encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise Malformed(f"the update cannot be read: {error}") from error
-
-
-def refuse_loose(body: bytes) -> None:
-    """Refuse what the decoder would let through: other text than UTF-8, levels beyond 64.
-
-    Raises:
-        Malformed: it is so.
-    """
-    if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError as error:
-            raise Malformed("the body is not UTF-8") from error
-    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
-        return
-    depth = 0
-    for bracket in _STRING.sub(b"", body).translate(None, _NOT_BRACKETS):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise Malformed(f"the body is nested deeper than {MAX_DEPTH}")
 
 
 def _kind(parts: Iterable[str]) -> str:
