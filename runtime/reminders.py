@@ -99,9 +99,7 @@ def _time_at_end(
             when = timetable.read(tail, now=now, zone=zone)
         except NotATime:
             continue
-        return when, sentence[: sentence.rfind(words[start])] if start == len(words) - 1 else (
-            " ".join(words[:start])
-        )
+        return when, " ".join(words[:start])
     return None
 
 

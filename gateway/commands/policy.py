@@ -12,7 +12,7 @@ from runtime.model.team import Team
 from runtime.model.tools import Json, ToolCall, ToolSpec
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import Decision, decide
-from runtime.policy.rules import Layer, Permission, Rule
+from runtime.policy.rules import PRESETS, Layer, Permission, Rule
 
 _SAYS = {
     Permission.AUTONOMOUS: "runs",
@@ -92,7 +92,7 @@ class PolicyCommands:
             raise Refused(f"There is no tool “{name[:60]}”.", hint=f"There are: {known}.")
         read = (
             self._tools.arguments(
-                ToolCall(id=ToolCallId("explain"), name=name, arguments=arguments or "{}")
+                ToolCall(id=ToolCallId("explain"), name=name, arguments=arguments)
             )
             if arguments
             else {}
@@ -115,6 +115,9 @@ def _words(decision: Decision) -> str:
 
 def _layer(layer: Layer) -> str:
     lines = [f"**{layer.name}**" + (f", preset {layer.preset}" if layer.preset else "")]
+    if layer.preset:
+        said = (f"{risk}: {word}" for risk, word in PRESETS[layer.preset].items())
+        lines.append(f"Where no rule applies: {', '.join(said)}.")
     lines += [f"{place}. {_rule(rule)}" for place, rule in enumerate(layer.rules, start=1)]
     return "\n".join(lines)
 

@@ -121,7 +121,7 @@ class ReminderCommands:
             else ""
         )
         return Answer(
-            f"Reminder {reminder.number}: {self._next(reminder)} I write you a direct message: "
+            f"Reminder {reminder.number}: {self._next(reminder)}, by direct message: "
             f"{reminder.text}.{again} `/remind cancel {reminder.number}` takes it back."
             if reminder.next_at and reminder.next_at > now
             else f"Reminder {reminder.number} was made."

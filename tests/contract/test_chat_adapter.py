@@ -650,6 +650,10 @@ async def test_showing_progress_never_fails_and_never_costs_the_answer(
     assert len(harness.shown("so far so")) <= harness.copies(trouble, act)
 
 
+FINDS_NO_DRAFT = {"telegram"}
+"""Platforms that keep no history which a bot can read: what was begun there is only remembered."""
+
+
 @keeps("A10")
 async def test_a_draft_of_a_process_that_died_becomes_the_answer_of_the_next(
     harness: Harness,
@@ -659,8 +663,8 @@ async def test_a_draft_of_a_process_that_died_becomes_the_answer_of_the_next(
     await harness.restart()
     await harness.clock.advance(4.0)
     found = await harness.chat.find_draft(thread, since=since)
-    assert found in {draft, None}
-    answer = row(harness, "half of it, and the rest", thread=thread, draft=draft)
+    assert found == (None if harness.platform in FINDS_NO_DRAFT else draft)
+    answer = row(harness, "half of it, and the rest", thread=thread, draft=found or draft)
     [ended] = await Courier(harness).deliver(answer)
     assert ended.state is OutboxState.SENT
     [shown] = harness.shown("half of")
