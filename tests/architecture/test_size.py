@@ -6,11 +6,6 @@ from statistics import median, quantiles
 from tests.architecture import source
 
 MODULE_LINES = 400
-LONGER = {
-    "runtime/ports.py": (1_400, "every port in one place; most of its lines are their promises"),
-}
-"""The modules that are longer for a reason, with the length that the reason carries."""
-
 FUNCTION_LINES = 60
 """With signature and docstring."""
 MEDIAN_FUNCTION_LINES = 14
@@ -19,8 +14,7 @@ P95_FUNCTION_LINES = 45
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:
     lengths = {m.path: len(m.text.splitlines()) for m in source.modules()}
-    allowed = {path: lines for path, (lines, _) in LONGER.items()}
-    assert {p: n for p, n in lengths.items() if n > allowed.get(p, MODULE_LINES)} == {}
+    assert {path: n for path, n in lengths.items() if n > MODULE_LINES} == {}
 
 
 def test_no_function_is_long() -> None:

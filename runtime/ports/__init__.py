@@ -1,0 +1,60 @@
+"""Every port of the core: what it needs from outside, and what each must promise.
+
+An implementation lives in one folder of `adapters`, is chosen in `bot.wiring`, and is held to its
+promise by one contract suite for each port (`tests/contract`). Every method of a store is one
+transaction: when it returns, its effect is on disk; when it raises, nothing of it is.
+"""
+
+from runtime.ports.authority import Approvals, Grants, Judged, Policy, ToolContext, Tools, Verdict
+from runtime.ports.conversations import Conversations, Inbox, Turns
+from runtime.ports.files import FetchesFiles, Files
+from runtime.ports.inbound import Accept, Answered, Commands, Dispatch
+from runtime.ports.models import Budget, ModelPort
+from runtime.ports.people import ChannelTrust, Link, People
+from runtime.ports.platforms import ChatLimits, ChatPort, OpensForms, ShowsHome, ShowsSteps
+from runtime.ports.processes import Durable, RunContext, Worker, Workers, Workflow
+from runtime.ports.schedules import Claim, Reminders, Schedules, Ticker, Timetable
+from runtime.ports.sending import DeadLetters, Outbox
+from runtime.ports.store import Store
+
+__all__ = [
+    "Accept",
+    "Answered",
+    "Approvals",
+    "Budget",
+    "ChannelTrust",
+    "ChatLimits",
+    "ChatPort",
+    "Claim",
+    "Commands",
+    "Conversations",
+    "DeadLetters",
+    "Dispatch",
+    "Durable",
+    "FetchesFiles",
+    "Files",
+    "Grants",
+    "Inbox",
+    "Judged",
+    "Link",
+    "ModelPort",
+    "OpensForms",
+    "Outbox",
+    "People",
+    "Policy",
+    "Reminders",
+    "RunContext",
+    "Schedules",
+    "ShowsHome",
+    "ShowsSteps",
+    "Store",
+    "Ticker",
+    "Timetable",
+    "ToolContext",
+    "Tools",
+    "Turns",
+    "Verdict",
+    "Worker",
+    "Workers",
+    "Workflow",
+]

@@ -1,0 +1,132 @@
+"""What goes out, and what could not."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from runtime.ids import MessageId, OutboxId, Platform
+from runtime.model.address import ChannelRef
+from runtime.model.outbox import OutboxItem, OutboxState
+
+
+class Outbox(Protocol):
+    """Messages on their way out. In order within a thread, side by side between threads."""
+
+    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
+        """Store messages to be sent; one whose id is there already is left as it is."""
+        ...
+
+    async def claim(
+        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Take messages that may be sent now: `PENDING`, `not_before` reached, oldest first.
+
+        At most one of each thread, and none of a thread whose earlier message is not final, so
+        that a thread's messages go out in order. The rows are `SENDING` when this returns, with
+        `attempts` one higher. Two processes never claim the same row.
+
+        `attempts` is the claim's fence: whoever claimed a row says with which, and is refused
+        where the row was claimed or taken on since.
+        """
+        ...
+
+    async def take_on(
+        self, *, owner: str, by: str, platforms: Sequence[Platform]
+    ) -> list[OutboxItem]:
+        """Claim for `by` what `owner`, which is gone, left `SENDING`: ambiguous, to be reconciled.
+
+        The rows stay `SENDING`, with `attempts` one higher: should `by` be gone too, a third
+        takes them on from it. `owner` may be `by` itself, in an earlier life.
+        """
+        ...
+
+    async def holds(self, item: OutboxId, attempt: int) -> bool:
+        """Whether the message is `SENDING` under that claim still."""
+        ...
+
+    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
+        """Mark a message as sent and, where it `binds`, bind the thread under it, at once.
+
+        The thread under a message that was sent into a thread is that thread itself. Said
+        again under the same claim, it changes nothing.
+
+        Raises:
+            Conflict: the message is not `SENDING` under that claim.
+        """
+        ...
+
+    async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
+        """Hand a claimed message back, to be tried again at that time.
+
+        Raises:
+            Conflict: the message is not `SENDING` under that claim.
+        """
+        ...
+
+    async def settle(self, item: OutboxId, attempt: int, state: OutboxState, *, error: str) -> None:
+        """End a message as `DEAD` or `WITHHELD`, with the reason; again changes nothing.
+
+        Raises:
+            Conflict: it has ended otherwise, was claimed since, or is to be `DEAD` and is not
+                `SENDING`.
+        """
+        ...
+
+    async def get(self, item: OutboxId) -> OutboxItem | None:
+        """The message, or None."""
+        ...
+
+    async def next_time(self) -> datetime | None:
+        """The earliest `not_before` of a pending message, or None."""
+        ...
+
+    async def binds_soon(self, channel: ChannelRef) -> bool:
+        """Whether a message that binds a thread of that channel is `SENDING` there.
+
+        Then a thread without conversation may be the one under it: the platform can show it
+        before `sent` has bound it.
+        """
+        ...
+
+    async def count(self, state: OutboxState) -> int:
+        """How many messages are in that state."""
+        ...
+
+    async def oldest_pending(self) -> datetime | None:
+        """When the oldest message that is not final was written, for readiness."""
+        ...
+
+    async def last_sent(self) -> dict[ChannelRef, datetime]:
+        """For each channel, when the latest message that was sent there was written."""
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete sent messages that were written before that time; returns how many.
+
+        Little at once, so that nobody waits for it. Dead and withheld messages stay.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """Messages that could not be delivered, for the people who look after them."""
+
+    async def latest(self, *, limit: int = 10) -> list[OutboxItem]:
+        """The `DEAD` messages that were written last, the latest first."""
+        ...
+
+    async def retry(self, item: OutboxId, *, now: datetime) -> None:
+        """Put a dead message in line again, as if it had been written now.
+
+        Raises:
+            Conflict: it is not dead, or not there.
+        """
+        ...
+
+    async def drop(self, item: OutboxId) -> None:
+        """Delete a dead message for good.
+
+        Raises:
+            Conflict: it is not dead, or not there.
+        """
+        ...
