@@ -32,6 +32,15 @@ def _closed_environment() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _same_log_levels() -> Iterator[None]:
+    """Fail a test after which the log of the others would have fewer lines, or more."""
+    before = leaks.log_levels()
+    yield
+    changed = leaks.changed_logs(before)
+    assert not changed, f"log levels changed by the test: {changed}"
+
+
+@pytest.fixture(autouse=True)
 def _no_lingering_threads(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread which would keep the process from ending."""
     before = threading.enumerate()

@@ -23,6 +23,8 @@ from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.slack")
 
+_LOG_OF_BOLT: Final = "nightdesk.slack.bolt"
+
 STORED: Final = 200
 NOT_STORED: Final = 503
 
@@ -50,7 +52,9 @@ class Bolt:
         self._read = read
         self._accept = accept
         self._app = AsyncApp(
-            name="nightdesk",
+            # A log of that name gets the level of `logger` whenever something is dispatched, so it
+            # must be no log of ours.
+            name=_LOG_OF_BOLT,
             logger=logger,
             client=client,
             authorize=_nobody,

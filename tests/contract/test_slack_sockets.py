@@ -1,6 +1,7 @@
 """Socket Mode on the wire: the SDK's own client against the fake Slack's sockets."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -108,6 +109,16 @@ async def test_each_kind_of_envelope_is_stored_and_then_acknowledged(
         assert await slack.sockets.tell(submitted) == {"response_action": "clear"}
     assert desk.texts == ["hello", "schedule list"]
     assert isinstance([*desk.stored.values()][-1].body, FormSubmit)
+
+
+async def test_hearing_leaves_our_own_log_as_it_is(
+    slack: FakeSlack, desk: Desk, sender: SlackSender
+) -> None:
+    before = logging.getLogger("nightdesk").level
+    async with hearing(slack, desk):
+        await slack.sockets.tell(sender.signed_event("hello").envelope)
+        assert logging.getLogger("nightdesk").level == before
+        assert logging.getLogger("nightdesk").filters == []
 
 
 async def test_what_is_not_stored_is_not_acknowledged_and_comes_again(
