@@ -1,44 +1,32 @@
 """Each port meets its implementation here, and each service its ports. No decisions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot import doors, runs, toolbox
 from bot.authority import Authority, authority
 from bot.policy import LivePolicy
 from bot.process import Parts, Passes
 from bot.role import Role
-from gateway.access import authorize
 from gateway.aftermath import Aftermath
 from gateway.bindings import Bindings
 from gateway.commands.desk import CommandDesk, Services
-from gateway.commands.grammar import looks_like_command, says_link_code
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.home import Home
 from gateway.ingress import Ingress
-from gateway.notices import OwnerNotices
-from gateway.strangers import Strangers
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
-from runtime.engine import ConversationControl, Engine, Owed, planned, unanswered
+from runtime.engine import ConversationControl, Engine
 from runtime.facts import FactsReader
-from runtime.firings import WORKFLOW as FIRING
-from runtime.firings import Firings
-from runtime.ids import ConversationId, Platform
+from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
-from runtime.model.address import Principal, ThreadRef
-from runtime.model.messages import Content
-from runtime.parked import Parked
+from runtime.model.address import ThreadRef
 from runtime.people import Roster
-from runtime.queue import WORKFLOW as MAILBOX
-from runtime.queue import QueueDispatch, QueueWorker
-from runtime.queued import QueuedNotice
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.seams import Unlimited
-from runtime.tools.desk import DeskTools
-from runtime.tools.files import FileTools
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
 from runtime.turns import TurnRunner
@@ -83,23 +71,23 @@ def wire(parts: Parts) -> Desk:
     roster = Roster(parts.team, parts.store.people, clock=parts.clock)
     parts = replace(parts, team=roster.team)
     activity, passes = Activity(), Passes()
-    aftermath = Aftermath(parts.store, _notices(parts))
-    dispatcher = _dispatcher(parts, activity, aftermath)
+    aftermath = Aftermath(parts.store, doors.notices(parts))
+    dispatcher = doors.dispatcher(parts, activity, aftermath)
     schedules = ScheduleService(
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
     reminders = _reminders(parts, dispatcher.wake)
-    tools = _tools(parts, schedules, reminders)
-    rules, split = _rules(parts, tools), _splitter(parts)
+    tools = toolbox.all_tools(parts, schedules, reminders)
+    rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
     asks = authority(parts, tools, rules, split=split, wake_outbox=dispatcher.wake)
     aftermath.on_shown(asks.book.shown)
     turns = TurnRunner(_turn_deps(parts, dispatcher.wake, tools, asks))
-    mailboxes = _mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
+    mailboxes = runs.mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
     asks.resumption.on_drain(mailboxes.drain)
-    _register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
+    runs.register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
     control = _control(parts, mailboxes, bindings, dispatcher.wake, asks)
-    ingress = _ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster)
+    ingress = doors.ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster)
     _tell_of_bindings(dispatcher, control, ingress)
     health = _health(parts, passes)
     return Desk(
@@ -133,7 +121,7 @@ def wire(parts: Parts) -> Desk:
             mailboxes,
             activity=activity,
             clock=parts.clock,
-            owed=_owed(parts, dispatcher),
+            owed=runs.owed(parts, dispatcher),
         ),
         control=control,
     )
@@ -164,7 +152,7 @@ def _services(
         rules=asks.rules,
         tools=asks.tools,
         home=_home(parts),
-        tell_owners=_notices(parts).tell,
+        tell_owners=doors.notices(parts).tell,
         team=parts.team,
         clock=parts.clock,
     )
@@ -216,118 +204,13 @@ def _left_to_the_queue(conversation: ConversationId) -> None:
     """Do nothing: among many processes the queue hands out what waits, and nobody else may."""
 
 
-def _owed(parts: Parts, dispatcher: Dispatcher) -> Sequence[Owed]:
-    """What this process has to see done: of others' work only what it delivers."""
-    match parts.role:
-        case Role.ALL if parts.alone:
-            return (planned(parts.store), dispatcher.undelivered)
-        case Role.ALL:
-            return (unanswered(parts.store), planned(parts.store), dispatcher.undelivered)
-        case Role.WEB:
-            return (dispatcher.undelivered,)
-        case Role.WORKER | Role.CLOCK:
-            return ()
-
-
-def _dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath) -> Dispatcher:
-    return Dispatcher(
-        parts.store.outbox,
-        parts.chats,
-        parts.store.trust,
-        team=parts.team,
-        clock=parts.clock,
-        ids=parts.ids,
-        owner=parts.slot,
-        alone=parts.alone,
-        activity=activity,
-        settled=aftermath,
-    )
-
-
-def _notices(parts: Parts) -> OwnerNotices:
-    return OwnerNotices(
-        parts.store.outbox,
-        parts.chats,
-        team=parts.team,
-        split=_splitter(parts),
-        clock=parts.clock,
-    )
-
-
-def _mailboxes(
-    parts: Parts,
-    turns: TurnRunner,
-    activity: Activity,
-    wake_outbox: Callable[[], None],
-    parked: Parked,
-) -> Mailboxes:
-    queued = QueuedNotice(
-        parts.store, split=_splitter(parts), clock=parts.clock, wake_outbox=wake_outbox
-    )
-    return Mailboxes(turns, queued=queued, clock=parts.clock, activity=activity, parked=parked)
-
-
-def _register_workflows(
-    parts: Parts,
-    turns: TurnRunner,
-    mailboxes: Mailboxes,
-    activity: Activity,
-    wake_outbox: Callable[[], None],
-) -> None:
-    firings = Firings(
-        parts.store,
-        turns,
-        team=parts.team,
-        split=_splitter(parts),
-        clock=parts.clock,
-        owner=parts.slot,
-        wake_outbox=wake_outbox,
-        activity=activity,
-    )
-    parts.durable.register(FIRING, firings.workflow)
-    worker = QueueWorker(parts.store, mailboxes, QueueDispatch(parts.durable), clock=parts.clock)
-    parts.durable.register(MAILBOX, worker.workflow)
-
-
-def _ingress(
-    parts: Parts,
-    bindings: Bindings,
-    mailboxes: Mailboxes,
-    activity: Activity,
-    wake_outbox: Callable[[], None],
-    roster: Roster,
-) -> Ingress:
-    def introduces(who: Principal, words: str) -> bool:
-        return says_link_code(words) and roster.may_try(who)
-
-    return Ingress(
-        parts.store,
-        bindings,
-        mailboxes if parts.alone else QueueDispatch(parts.durable),
-        team=parts.team,
-        is_command=looks_like_command,
-        strangers=Strangers(
-            parts.store.outbox,
-            _notices(parts),
-            team=parts.team,
-            split=_splitter(parts),
-            clock=parts.clock,
-            wake_outbox=wake_outbox,
-        ),
-        clock=parts.clock,
-        ids=parts.ids,
-        activity=activity,
-        introduces=introduces,
-    )
-
-
 def _reminders(parts: Parts, wake_outbox: Callable[[], None]) -> ReminderService:
     return ReminderService(
         parts.store,
         parts.timetable,
         parts.chats,
         team=parts.team,
-        split=_splitter(parts),
+        split=doors.splitter(parts),
         clock=parts.clock,
         wake_outbox=wake_outbox,
     )
@@ -337,44 +220,11 @@ def _commands(parts: Parts, services: Services, wake_outbox: Callable[[], None])
     return CommandLane(
         parts.store.inbox,
         CommandDesk(services),
-        split=_splitter(parts),
+        split=doors.splitter(parts),
         clock=parts.clock,
         ids=parts.ids,
         wake_outbox=wake_outbox,
     )
-
-
-def _splitter(parts: Parts) -> Callable[[Platform, Content], tuple[Content, ...]]:
-    def split(platform: Platform, content: Content) -> tuple[Content, ...]:
-        """Cut as the platform says; a platform that is switched off takes it whole, later."""
-        chat = parts.chats.get(platform)
-        return chat.split(content) if chat else (content,)
-
-    return split
-
-
-def _rules(parts: Parts, tools: Toolbox) -> LivePolicy:
-    return LivePolicy(
-        parts.policy_path,
-        parts.read_policy,
-        specs=tools.tool_specs,
-        agents=lambda: [agent.name for agent in parts.team().agents],
-    )
-
-
-def _tools(parts: Parts, schedules: ScheduleService, reminders: ReminderService) -> Toolbox:
-    desk = DeskTools(
-        facts=FactsReader(parts.store, parts.timetable, parts.clock),
-        schedules=schedules,
-        reminders=reminders,
-        timetable=parts.timetable,
-        team=parts.team,
-        authorize=authorize,
-        clock=parts.clock,
-    )
-    files = FileTools(parts.store.files)
-    tools = (*desk.tools(), *files.tools(), *parts.more_tools)
-    return Toolbox(tools, clock=parts.clock, ids=parts.ids)
 
 
 def _turn_deps(
@@ -390,7 +240,7 @@ def _turn_deps(
         questions=asks.questions,
         parked=asks.parked,
         budget=Unlimited(),
-        split=_splitter(parts),
+        split=doors.splitter(parts),
         clock=parts.clock,
         ids=parts.ids,
         owner=parts.slot,

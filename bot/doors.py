@@ -1,0 +1,91 @@
+"""What comes in and what goes out: its doors, and who is told of trouble there."""
+
+from collections.abc import Callable
+
+from bot.process import Parts
+from gateway.aftermath import Aftermath
+from gateway.bindings import Bindings
+from gateway.commands.grammar import looks_like_command, says_link_code
+from gateway.dispatcher import Dispatcher
+from gateway.ingress import Ingress
+from gateway.notices import OwnerNotices
+from gateway.strangers import Strangers
+from runtime.activity import Activity
+from runtime.ids import Platform
+from runtime.mailboxes import Mailboxes
+from runtime.model.address import Principal
+from runtime.model.messages import Content
+from runtime.people import Roster
+from runtime.queue import QueueDispatch
+
+
+def ingress(
+    parts: Parts,
+    bindings: Bindings,
+    mailboxes: Mailboxes,
+    activity: Activity,
+    wake_outbox: Callable[[], None],
+    roster: Roster,
+) -> Ingress:
+    """The way in of everything that platforms and terminals say."""
+
+    def introduces(who: Principal, words: str) -> bool:
+        return says_link_code(words) and roster.may_try(who)
+
+    return Ingress(
+        parts.store,
+        bindings,
+        mailboxes if parts.alone else QueueDispatch(parts.durable),
+        team=parts.team,
+        is_command=looks_like_command,
+        strangers=Strangers(
+            parts.store.outbox,
+            notices(parts),
+            team=parts.team,
+            split=splitter(parts),
+            clock=parts.clock,
+            wake_outbox=wake_outbox,
+        ),
+        clock=parts.clock,
+        ids=parts.ids,
+        activity=activity,
+        introduces=introduces,
+    )
+
+
+def dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath) -> Dispatcher:
+    """The way out: what the outbox holds, to each platform, in order and once."""
+    return Dispatcher(
+        parts.store.outbox,
+        parts.chats,
+        parts.store.trust,
+        team=parts.team,
+        clock=parts.clock,
+        ids=parts.ids,
+        owner=parts.slot,
+        alone=parts.alone,
+        activity=activity,
+        settled=aftermath,
+    )
+
+
+def notices(parts: Parts) -> OwnerNotices:
+    """How the owners are told of what needs them."""
+    return OwnerNotices(
+        parts.store.outbox,
+        parts.chats,
+        team=parts.team,
+        split=splitter(parts),
+        clock=parts.clock,
+    )
+
+
+def splitter(parts: Parts) -> Callable[[Platform, Content], tuple[Content, ...]]:
+    """How long content is cut for a platform."""
+
+    def split(platform: Platform, content: Content) -> tuple[Content, ...]:
+        """Cut as the platform says; a platform that is switched off takes it whole, later."""
+        chat = parts.chats.get(platform)
+        return chat.split(content) if chat else (content,)
+
+    return split
