@@ -9,6 +9,29 @@ from runtime.model.tools import ToolCall, ToolSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a call costs, in millionths of the currency for a million tokens.
+
+    Attributes:
+        above_tokens: it holds for prompts longer than this; 0 in the first tier.
+        input: tokens of the prompt.
+        output: tokens of the answer.
+        cached_input: tokens of the prompt that the provider read from its cache; None for `input`.
+        cache_write: tokens of the prompt that it wrote into its cache; None for `input`.
+    """
+
+    above_tokens: int = 0
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write: int | None = None
+
+
+FREE = Price(input=0, output=0)
+"""What a model on one's own machine costs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
     """What is known of a model.
 
@@ -18,6 +41,16 @@ class ModelInfo:
         language_model: False for the offline assistant, which is no language model.
         local: it runs here and costs nothing.
         how_to_connect: for the offline assistant: the one setting that connects a model.
+        provider: who is called; models of one provider share its health.
+        prices: by the length of the prompt, shortest first; empty where it is not known, which
+            is not free.
+        currency: of the prices, by its ISO 4217 code.
+        unpriced_allowed: it may be called though its price is not known.
+        max_output_tokens: the longest answer; None where it is not known.
+        tools: it can call tools.
+        vision: it can look at pictures.
+        streaming: it answers piece by piece.
+        prompt_cache: the provider caches the beginning of a prompt where it is marked.
     """
 
     name: ModelName
@@ -25,6 +58,30 @@ class ModelInfo:
     language_model: bool = True
     local: bool = False
     how_to_connect: str = ""
+    provider: str = ""
+    prices: tuple[Price, ...] = ()
+    currency: str = "USD"
+    unpriced_allowed: bool = False
+    max_output_tokens: int | None = None
+    tools: bool = True
+    vision: bool = False
+    streaming: bool = True
+    prompt_cache: bool = False
+
+
+def worst_price(info: ModelInfo, prompt_tokens: int) -> Price | None:
+    """The most that a prompt of at most so many tokens can cost; None where that is not known.
+
+    Of every tier that can apply the dearest, part by part: a longer prompt need not cost more.
+    """
+    tiers = [price for price in info.prices if price.above_tokens < max(prompt_tokens, 1)]
+    if not tiers:
+        return FREE if info.local and not info.prices else None
+    return Price(
+        above_tokens=tiers[-1].above_tokens,
+        input=max(max(tier.input, tier.cache_write or 0) for tier in tiers),
+        output=max(tier.output for tier in tiers),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +93,31 @@ class ModelRequest:
         entries: the conversation in order, oldest first; the last is what to answer.
         tools: what the model may call.
         max_tokens: the most it may answer.
+        temperature: how freely it chooses words; 0 for always the likeliest, None for its own.
     """
 
     instructions: str
     entries: tuple[Entry, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = 2048
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a call used; None where the provider did not say, which is not zero."""
+    """Tokens that a call used; None where the provider did not say, which is not zero.
+
+    Attributes:
+        prompt_tokens: of the whole prompt, those of the cache included.
+        completion_tokens: of the answer, what the model thought included.
+        cached_tokens: of the prompt, those that the provider read from its cache.
+        cache_write_tokens: of the prompt, those that it wrote into its cache.
+    """
 
     prompt_tokens: int | None
     completion_tokens: int | None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class StopReason(StrEnum):
