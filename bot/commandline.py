@@ -98,7 +98,8 @@ def init(
 @app.command(rich_help_panel=_LOOK)
 def doctor(as_json: AsJson = False) -> None:
     """Check everything from the ground up, and say the one thing to do about each."""
-    from bot.doctor import examine, healthy, in_words, to_json
+    from bot.diagnosis import healthy
+    from bot.doctor import examine, in_words, to_json
     from bot.program import complete, supervised
 
     with supervised():

@@ -3,8 +3,6 @@
 It reads only, and works beside a running process.
 """
 
-import asyncio
-import importlib
 import json
 import os
 import platform
@@ -13,68 +11,33 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
+from bot.connections import connections
 from bot.deadletters import described, one_line
-from bot.probing import connection_of
+from bot.diagnosis import Finding, State, healthy
 from bot.reach import ask_model, free_call, get
 from bot.redaction import redactor
 from bot.settings import (
     OFFLINE,
-    DiscordSettings,
     HttpSettings,
     ModelSettings,
     Settings,
-    SlackSettings,
-    TelegramSettings,
     load_settings,
 )
 from bot.status import describe_database, read_outbox
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, NightdeskError
 from runtime.ids import TimeOrderedIds
-from runtime.model import probe
 from runtime.model.team import MemberRole, Team
 
 _LEAST_FREE = 200_000_000
 """Bytes; below that a busy day may fill the disk."""
-
-
-class State(StrEnum):
-    """How a layer is."""
-
-    OK = "ok"
-    MISSING = "missing"
-    """Not there yet; nothing is broken."""
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found in one layer.
-
-    Attributes:
-        layer: which.
-        state: how it is.
-        found: what was found.
-        todo: the one thing to do, or empty.
-    """
-
-    layer: str
-    state: State
-    found: str
-    todo: str = ""
-
-
-def healthy(findings: Sequence[Finding]) -> bool:
-    """Whether nothing is wrong; what is missing was perhaps not wanted."""
-    return all(finding.state is not State.WRONG for finding in findings)
 
 
 async def examine(
@@ -100,11 +63,8 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     async for finding in _database(settings, clock):
         yield finding
     yield await _http(settings.http)
-    yield await _slack(settings.slack, settings.team, clock)
-    if settings.telegram is not None or _lists(settings.team, "telegram"):
-        yield await _telegram(settings.telegram, settings.team, clock)
-    if settings.discord is not None or _lists(settings.team, "discord"):
-        yield await _discord(settings.discord, settings.team, clock)
+    async for finding in connections(settings, clock):
+        yield finding
     for model in _models_in_use(settings):
         yield await _model(model, no_spend=settings.no_spend)
     yield _proactive(settings.team)
@@ -235,81 +195,6 @@ async def _outbox(found: Glance, settings: Settings, now: datetime) -> Finding:
 
 
 # ------------------------------------------------------------------------------ the outside
-
-
-async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Finding:
-    layer = "slack"
-    if slack is None:
-        named = any(rule.ref.platform == layer for rule in team.channels)
-        found = (
-            "not connected, though nightdesk.toml names channels or members of it"
-            if named
-            else ("not connected")
-        )
-        todo = (
-            "To connect it: `nightdesk slack manifest`, then set NIGHTDESK_SLACK__BOT_TOKEN and "
-            "NIGHTDESK_SLACK__APP_TOKEN (or, for webhooks, NIGHTDESK_SLACK__SIGNING_SECRET)."
-        )
-        return Finding(layer, State.MISSING, found, todo)
-    from adapters.slack.outbound import SlackChat  # noqa: PLC0415 - the SDK, where it is needed
-
-    chat = SlackChat(
-        slack.bot_token.get_secret_value(),
-        base_url=slack.base_url,
-        clock=clock,
-        team=slack.workspace,
-        app_token=slack.app_token.get_secret_value() if slack.app_token else "",
-    )
-    try:
-        await chat.open()
-    except ConfigurationError as error:
-        todo = "Copy the token again from OAuth & Permissions into NIGHTDESK_SLACK__BOT_TOKEN."
-        return Finding(layer, State.WRONG, str(error), todo)
-    except NightdeskError as error:
-        todo = f"Check that this machine reaches {slack.base_url}."
-        return Finding(layer, State.WRONG, f"it cannot be reached: {error}", todo)
-    try:
-        looked = await connection_of(chat, team)
-    finally:
-        await chat.close()
-    return Finding(layer, State.OK if looked.ok else State.WRONG, looked.found, looked.todo)
-
-
-def _lists(team: Team, platform: str) -> bool:
-    """Whether the team's file has channels or members of that platform."""
-    people = (who.platform for member in team.members for who in member.principals)
-    return platform in {*people, *(rule.ref.platform for rule in team.channels)}
-
-
-async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock) -> Finding:
-    layer = "telegram"
-    if telegram is None:
-        todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
-        found = "not connected, though nightdesk.toml names channels or members of it"
-        return Finding(layer, State.MISSING, found, todo)
-    await asyncio.to_thread(importlib.import_module, "bot.telegram")  # its library is large
-    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - loaded there
-
-    return _of_platform(layer, await ask_telegram(telegram, team, clock))
-
-
-async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) -> Finding:
-    layer = "discord"
-    if discord is None:
-        todo = "To connect it: set NIGHTDESK_DISCORD__BOT_TOKEN (docs/discord.md)."
-        found = "not connected, though nightdesk.toml names channels or members of it"
-        return Finding(layer, State.MISSING, found, todo)
-    from bot.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
-
-    return _of_platform(layer, await ask_discord(discord, team, clock))
-
-
-def _of_platform(layer: str, findings: Sequence[probe.Finding]) -> Finding:
-    """What a platform's own test found, in one."""
-    found = "\n".join(one.what + f" ({one.missing})" * bool(one.missing) for one in findings)
-    wrong = [one.todo for one in findings if not one.ok]
-    # Sentences of one finding each, in the order in which they are to be done.
-    return Finding(layer, State.WRONG if wrong else State.OK, found, " ".join(wrong))
 
 
 def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:

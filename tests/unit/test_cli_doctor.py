@@ -12,7 +12,8 @@ from aiohttp import web
 from adapters.sql.glance import glance, sqlite_file
 from adapters.sql.migrate import revisions
 from adapters.sql.store import open_store
-from bot.doctor import Finding, State, examine, healthy, in_words, to_json
+from bot.diagnosis import Finding, State, healthy
+from bot.doctor import examine, in_words, to_json
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
 from runtime.ids import TimeOrderedIds
@@ -21,6 +22,7 @@ from tests.support.clock import ManualClock
 from tests.support.fake_slack import APP_TOKEN, SCOPES, TOKEN, FakeSlack
 from tests.support.fake_telegram import GROUP, FakeTelegram
 from tests.support.fake_telegram import TOKEN as TELEGRAM_TOKEN
+from tests.support.smtp import MailBox, mail_server
 from tests.support.stores import Rows
 
 OWNER = '[[members]]\nname = "You"\nrole = "owner"\nterminal = "you"\n'
@@ -308,6 +310,39 @@ async def test_chats_of_telegram_without_telegram_are_named(machine: Machine) ->
     found = (await machine.look())["telegram"]
     assert found.state is State.MISSING
     assert "NIGHTDESK_TELEGRAM__BOT_TOKEN" in found.todo
+
+
+# ------------------------------------------------------------------- channels that only take
+
+
+async def test_the_mail_server_is_asked_without_a_message(machine: Machine) -> None:
+    box = MailBox()
+    async with mail_server(box) as server:
+        machine.configure('[[channels]]\nplatform = "email"\nid = "ops@example.org"\n')
+        machine.variables["EMAIL__SMTP_URL"] = f"smtp+plain://127.0.0.1:{server.port}"
+        machine.variables["EMAIL__SENDER"] = "desk@example.org"
+        found = (await machine.look())["email"]
+        assert (found.state, box.messages) == (State.OK, [])
+        assert "channels looked at: 1" in found.found
+    refused = (await machine.look())["email"]
+    assert refused.state is State.WRONG
+    assert "NIGHTDESK_EMAIL__SMTP_URL" in refused.todo
+
+
+async def test_each_webhook_is_looked_at_without_a_message(machine: Machine) -> None:
+    with taken_port() as port:
+        pass
+    async with server("/hook") as (url, _):
+        machine.configure(f'[[channels]]\nplatform = "webhook"\nid = "{url}/hook"\n')
+        machine.variables["WEBHOOK__SECRET"] = "a-secret-of-the-team"
+        private = (await machine.look())["webhook"]
+        machine.variables["WEBHOOK__ALLOW_PRIVATE"] = "1"
+        found = (await machine.look())["webhook"]
+    machine.configure(f'[[channels]]\nplatform = "webhook"\nid = "http://127.0.0.1:{port}/x"\n')
+    gone = (await machine.look())["webhook"]
+    assert [each.state for each in (private, found, gone)] == [State.WRONG, State.OK, State.WRONG]
+    assert "private" in private.found
+    assert "nightdesk.toml" in gone.todo
 
 
 # ------------------------------------------------------------------------------------ models

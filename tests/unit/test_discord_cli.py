@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.discord import address_to_invite, synchronise_commands
-from bot.doctor import Finding, State, examine
+from bot.diagnosis import Finding, State
+from bot.doctor import examine
 from bot.selftest.discord.names import APP, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
 from bot.settings import Settings, load_settings
 from runtime.errors import ConfigurationError
