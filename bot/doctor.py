@@ -34,7 +34,7 @@ from bot.status import describe_database, read_outbox
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, NightdeskError
 from runtime.ids import TimeOrderedIds
-from runtime.model.team import MemberRole, Team
+from runtime.model.team import Team
 
 _LEAST_FREE = 200_000_000
 """Bytes; below that a busy day may fill the disk."""
@@ -110,7 +110,7 @@ def _configuration(settings: Settings) -> Finding:
     if not team.owners():
         todo = 'Give one of the [[members]] role = "owner".'
         return Finding(layer, State.WRONG, "nobody is told what needs an owner", todo)
-    owners = sum(member.role is MemberRole.OWNER for member in team.members)
+    owners = len({team.member_of(who) for who in team.owners()})
     counts = (
         f"{_count(team.members, 'member')} ({owners} of them owner), "
         f"{_count(team.channels, 'channel')}, {_count(team.agents, 'agent')}, times in {team.zone}"

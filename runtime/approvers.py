@@ -1,17 +1,17 @@
-"""Who may say yes to an approval, as the team is now. Pure; asked at the press and when it runs."""
+"""Who may say yes to an approval, as the team is now. Pure; asked at the press and when it runs.
+
+Which role that takes, the one judge says, and how many people, the policy. What is added here: for
+what takes two people, whoever asked is none of them.
+"""
 
 from collections.abc import Sequence
 
+from runtime.access import authorize, by_role, permits, same_person
+from runtime.errors import Refused
+from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.approval import Approval
-from runtime.model.team import Member, MemberRole, Team
-from runtime.model.tools import Risk
-
-_RANK = {role: rank for rank, role in enumerate(MemberRole)}
-_LEAST = dict.fromkeys(Risk, MemberRole.OPERATOR)
-"""The least role that decides about a tool of that risk. How many people it takes is policy's."""
-_GROUPS = (MemberRole.OPERATOR, MemberRole.ADMIN, MemberRole.OWNER)
-"""Who is asked, in the order in which a question goes up."""
+from runtime.model.team import Member, Team
 
 
 def person(team: Team, who: Principal) -> Principal:
@@ -30,23 +30,20 @@ def name_of(team: Team, who: Principal | None) -> str:
 
 def objection(team: Team, who: Principal, approval: Approval) -> str:
     """Why the person may not say yes to it, and who may; empty where they may."""
-    member = team.member_of(who)
-    if member is not None and _may(team, member, approval):
+    if _may(team, who, approval):
         return ""
     others = ", ".join(one.name for one in deciders(team, approval)) or "nobody at present"
-    if member is None:
-        why = f"You are not a member of {team.name}"
-    elif _RANK[member.role] > _RANK[_LEAST[approval.risk]]:
-        least = _LEAST[approval.risk]
-        why = f"A yes to this needs the role {least} or higher; yours is {member.role}"
-    else:
-        why = "You asked for this yourself, and it takes two other people"
-    return f"{why}. Who may: {others}."
+    why = "You asked for this yourself, and it takes two other people."
+    try:
+        authorize(team, who, Action.APPROVE)
+    except Refused as refused:
+        why = refused.message
+    return f"{why} Who may: {others}."
 
 
 def deciders(team: Team, approval: Approval) -> list[Member]:
     """Everybody who may say yes to it."""
-    return [member for member in team.members if _may(team, member, approval)]
+    return [m for m in team.members if m.principals and _may(team, m.principals[0], approval)]
 
 
 def voices(team: Team, approval: Approval) -> int:
@@ -56,14 +53,11 @@ def voices(team: Team, approval: Approval) -> int:
 
 def groups(team: Team, approval: Approval) -> Sequence[Sequence[Member]]:
     """Who is asked, group by group; for what nobody waits for, the owners first. None is empty."""
-    order = _GROUPS if approval.thread is not None else tuple(reversed(_GROUPS))
-    able = deciders(team, approval)
-    found = [[member for member in able if member.role is role] for role in order]
-    return [group for group in found if group]
+    found = by_role(deciders(team, approval))
+    return found if approval.thread is not None else tuple(reversed(found))
 
 
-def _may(team: Team, member: Member, approval: Approval) -> bool:
-    if _RANK[member.role] > _RANK[_LEAST[approval.risk]]:
+def _may(team: Team, who: Principal, approval: Approval) -> bool:
+    if not permits(team, who, Action.APPROVE):
         return False
-    mine = team.member_of(approval.requester)
-    return approval.needed < 2 or mine is None or mine.principals[0] != member.principals[0]  # noqa: PLR2004 - two people
+    return approval.needed < 2 or not same_person(team, who, approval.requester)  # noqa: PLR2004 - two people

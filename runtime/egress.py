@@ -7,10 +7,12 @@ is sent, because it can shrink while a message waits.
 
 from dataclasses import dataclass
 
+from runtime.access import permits
+from runtime.model.access import Action
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.messages import Cleared, Proactive
 from runtime.model.outbox import OutboxItem
-from runtime.model.team import MemberRole, Team
+from runtime.model.team import Team
 from runtime.model.trust import ChannelState
 from runtime.trust import happened
 
@@ -40,7 +42,7 @@ def clear_owner_notice(message: Proactive, team: Team, owner: Principal) -> Clea
 
     The caller has taken `message.thread` from `ChatPort.direct(owner)`.
     """
-    if team.role_of(owner) is not MemberRole.OWNER:
+    if not permits(team, owner, Action.TOLD):
         return Withheld("notices about trouble go to owners only")
     return Cleared(message, listed=False)
 
@@ -50,7 +52,7 @@ def clear_personal(message: Proactive, team: Team, person: Principal) -> Cleared
 
     The caller has taken `message.thread` from `ChatPort.direct(person)`.
     """
-    if team.role_of(person) is None:
+    if not permits(team, person, Action.CONVERSE):
         return Withheld("the person is no member of the team any more")
     return Cleared(message, listed=False)
 
@@ -60,7 +62,7 @@ def clear_question(message: Proactive, team: Team, person: Principal) -> Cleared
 
     The caller has taken `message.thread` from `ChatPort.direct(person)`.
     """
-    if team.role_of(person) not in (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.OPERATOR):
+    if not permits(team, person, Action.APPROVE):
         return Withheld("questions go to those who may decide them only")
     return Cleared(message, listed=False)
 

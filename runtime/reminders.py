@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runtime.access import permits
 from runtime.asking import split_sentence
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear_personal
 from runtime.errors import Conflict, NotATime, Permanent, Refused, Retryable
 from runtime.ids import OutboxId, Platform, ReminderId, derived
+from runtime.model.access import Action, Resource
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.localtime import show_time
 from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
@@ -182,7 +184,7 @@ class ReminderService:
             Refused: there is none; those of others are none.
         """
         reminder = await self._reminders.get(number)
-        if reminder is None or reminder.person not in self._also(person):
+        if reminder is None or not self._own(reminder, person):
             raise Refused(
                 f"You have no reminder {number}.", hint="/remind list shows those you have."
             )
@@ -197,7 +199,7 @@ class ReminderService:
         reminder = await self._reminders.by_id(ReminderId(value))
         if reminder is None:
             raise Refused("This reminder is not there any more.", hint="/remind list shows yours.")
-        if reminder.person not in self._also(person):
+        if not self._own(reminder, person):
             raise Refused("This reminder is somebody else's.", hint="/remind list shows yours.")
         return reminder
 
@@ -295,7 +297,7 @@ class ReminderService:
             thread = await chat.direct(reminder.person)
         except Permanent as error:
             log.warning("reminder.no_direct", extra={"reminder": reminder.id, "why": str(error)})
-            if self._team().role_of(reminder.person) is None:
+            if not permits(self._team(), reminder.person, Action.REMIND):
                 return Withheld("the person is no member of the team any more")
             return Reply(
                 id=this, thread=reminder.made_in, content=content, only_for=reminder.person
@@ -331,6 +333,10 @@ class ReminderService:
             self._announce()
         found = await self._reminders.by_id(reminder.id)
         return found or reminder
+
+    def _own(self, reminder: Reminder, person: Principal) -> bool:
+        theirs = Resource(belongs_to=reminder.person)
+        return permits(self._team(), person, Action.REMIND, theirs)
 
     def _also(self, person: Principal) -> tuple[Principal, ...]:
         """The person, on every platform where they are known."""

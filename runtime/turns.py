@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
+from runtime.access import permits
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.executor import MustWait
@@ -18,6 +19,7 @@ from runtime.hitches import Hitches
 from runtime.ids import ConversationId, MessageId, OutboxId, following
 from runtime.intake import FileIntake
 from runtime.live import LiveAnswer, Troubles, closing_word
+from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.approval import Approval
 from runtime.model.conversation import Entry, Role
@@ -329,7 +331,7 @@ class TurnRunner:
 
 def _refuse_strangers(team: Team, who: Principal) -> None:
     """The list may have changed since the message was accepted."""
-    if team.role_of(who) is None:
+    if not permits(team, who, Action.CONVERSE):
         raise Refused(f"You are no longer a member of {team.name}, so I did not answer this.")
 
 

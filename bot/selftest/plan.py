@@ -18,8 +18,10 @@ from bot.configuration.document import read_document
 from bot.configuration.problems import Problems, listed
 from bot.configuration.team import FileConfiguration, read_team
 from bot.settings import find_config
+from runtime.access import may
 from runtime.errors import ConfigurationError
-from runtime.model.team import Listen, MemberRole
+from runtime.model.access import Action
+from runtime.model.team import Listen
 
 PLATFORMS = ("slack", "telegram", "discord")
 _EXAMPLES = {
@@ -195,7 +197,7 @@ def _workspace(file: FileConfiguration) -> str:
 
 def _people(file: FileConfiguration, name: str, workspace: str = "") -> tuple[Person, ...]:
     return tuple(
-        Person(who.user, commands=member.role is not MemberRole.GUEST)
+        Person(who.user, commands=may(member.role, Action.SCHEDULE_READ))
         for member in file.team.members
         for who in member.principals
         if who.platform == name and (not workspace or who.workspace == workspace)

@@ -1,6 +1,10 @@
-"""What a person can ask for, as the one authorisation function judges it."""
+"""What a person can ask for, and of what, as the one authorisation function judges it."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+from runtime.model.address import Principal
+from runtime.model.team import MemberRole
 
 
 class Action(StrEnum):
@@ -10,19 +14,26 @@ class Action(StrEnum):
     """Talk to an agent."""
     SCHEDULE_READ = "schedule_read"
     SCHEDULE_WRITE = "schedule_write"
-    """Create, pause, resume, delete or run a schedule."""
+    """Create, resume or run a schedule; what a schedule does, it does with this right."""
+    SCHEDULE_STOP = "schedule_stop"
+    """Pause or delete a schedule."""
     STOP = "stop"
     """Stop a running turn."""
     APPROVAL_READ = "approval_read"
     """See what waits for a person, and what is allowed for a time."""
     APPROVE = "approve"
-    """End what was allowed for a time. Who may say yes to what, `runtime.approvers` says."""
+    """Decide for a person who waits, and end what was allowed for a time. Whose yes counts for
+    which approval, `runtime.approvers` says."""
     POLICY_READ = "policy_read"
     """See the rules for what agents may do."""
     REMIND = "remind"
-    """Have and change reminders of one's own."""
+    """Have and change reminders."""
     LINK = "link"
-    """Link a further account of one's own."""
+    """Link a further account of one's own, and see who one is."""
+    MEMBER_READ = "member_read"
+    """See who is in the team."""
+    MEMBER_WRITE = "member_write"
+    """Let people in, change what they may do, and let them go."""
     CHANNEL_READ = "channel_read"
     """See the channels, and whether they are trusted."""
     CHANNEL_TEST = "channel_test"
@@ -31,3 +42,18 @@ class Action(StrEnum):
     """Trust a channel again that changed."""
     STATUS = "status"
     """See how the desk does."""
+    TOLD = "told"
+    """Be told of the desk's own trouble."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """What an action is about, where the right to it depends on that.
+
+    Attributes:
+        belongs_to: whose it is: a turn, a reminder, a schedule; None where it is nobody's.
+        role: the highest role that it gives or takes; None where it has to do with none.
+    """
+
+    belongs_to: Principal | None = None
+    role: MemberRole | None = None
