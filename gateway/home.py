@@ -2,20 +2,25 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from gateway.access import Action, may
 from gateway.commands.scheduletext import next_time, place
+from gateway.commands.spelling import spelled
+from runtime.approvers import deciders, name_of
+from runtime.cards import short_id
 from runtime.clock import Clock
 from runtime.errors import Permanent, Retryable
 from runtime.facts import FactsReader
 from runtime.ids import Platform
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.approval import Approval, ApprovalState
 from runtime.model.facts import DeskFacts
 from runtime.model.home import HomePage, Prompt, Section
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Schedule
-from runtime.model.team import Team
+from runtime.model.team import Member, Team
 from runtime.ports import ChatPort, ShowsHome, Store
 
 log = logging.getLogger("nightdesk.home")
@@ -26,13 +31,14 @@ PROMPTS = (
     Prompt(title="What needs me?", message="Does anything wait for an approval?"),
     Prompt(title="Help", message="What can you do?"),
 )
+_LOOK_AT = 200
 _MOST = 20
 """Lines of one list."""
 _SHORT = 100
 _MICROS = 1_000_000
 _HELP = (
-    "Write to me here, or mention me in a channel and go on in the thread. `/nightdesk help` shows "
-    "the commands; in a thread write `!help`."
+    "Write to me here, or mention me in a channel and go on in the thread. `/help` shows the "
+    "commands; in a thread write `!help`."
 )
 
 
@@ -57,10 +63,14 @@ class Home:
 
     async def draw(self, who: Principal, thread: ThreadRef) -> None:
         """Draw the person's page as things are now. A platform that refuses it is only logged."""
-        chat: object = self._chats.get(thread.platform)
-        if not isinstance(chat, ShowsHome):
+        chat = self._chats.get(thread.platform)
+        if chat is None or not isinstance(chat, ShowsHome):
             return
         page = await self.page(who)
+        sections = tuple(
+            replace(each, text=spelled(each.text, chat.limits, thread)) for each in page.sections
+        )
+        page = replace(page, sections=sections)
         try:
             await chat.show_home(page, who=who, thread=thread)
         except (Retryable, Permanent) as error:
@@ -75,7 +85,8 @@ class Home:
         sections = [await self._reminders(people, team.zone_of(who))]
         if member is not None and may(member.role, Action.SCHEDULE_READ):
             facts = await self._facts.read(team, team.agents[0].name)
-            sections = [await self._schedules(people, team), _waiting(facts), *sections]
+            asked = await self._approvals(member, team)
+            sections = [await self._schedules(people, team), asked, *sections]
             sections += [_spent(facts)] if facts.spent_micros else []
         sections.append(Section(title="How to go on", text=_HELP))
         return HomePage(sections=tuple(sections), prompts=PROMPTS)
@@ -91,8 +102,29 @@ class Home:
             )
 
         text = _listed([line(schedule) for schedule in mine])
-        none = "You have none. `/nightdesk schedule create` makes one."
+        none = "You have none. `/schedule create` makes one."
         return Section(title="Your schedules", text=text or none)
+
+    async def _approvals(self, member: Member, team: Team) -> Section:
+        """What waits for a person, this one's first, and how to look at it."""
+        found = await self._store.approvals.unclear(limit=_LOOK_AT)
+        found += await self._store.approvals.open(limit=_LOOK_AT)
+        theirs = [one for one in found if member in deciders(team, one)]
+        now = self._clock.now()
+
+        def line(approval: Approval) -> str:
+            asker = name_of(team, approval.requester)
+            which = f"`/approve show {short_id(approval)}`"
+            if approval.state is ApprovalState.UNKNOWN:
+                return f"- **{approval.frozen.tool}** for {asker}, did it happen? {which}"
+            left = show_distance(approval.expires_at - now)
+            return f"- **{approval.frozen.tool}** for {asker}, expires {left}: {which}"
+
+        lines = [line(one) for one in theirs]
+        others = len(found) - len(theirs)
+        if others:
+            lines.append(f"{others} wait{'s' * (others == 1)} for other people.")
+        return Section(title="Approvals", text=_listed(lines) or "Nothing waits for you.")
 
     async def _reminders(self, people: tuple[Principal, ...], zone: str) -> Section:
         found = await self._store.reminders.open_of(people)
@@ -108,14 +140,8 @@ class Home:
 
         text = _listed([line(reminder) for reminder in found])
         return Section(
-            title="Your reminders", text=text or "You have none. `/nightdesk remind me` makes one."
+            title="Your reminders", text=text or "You have none. `/remind me` makes one."
         )
-
-
-def _waiting(facts: DeskFacts) -> Section:
-    count = facts.waiting_approvals
-    text = f"{count} wait{'s' * (count == 1)} for a person." if count else "Nothing waits for you."
-    return Section(title="Approvals", text=text)
 
 
 def _spent(facts: DeskFacts) -> Section:

@@ -16,6 +16,7 @@ from gateway.commands.policy import PolicyCommands, Rules, ToolTable
 from gateway.commands.ports import Answer, Control, Noun, Press, Request, Submit
 from gateway.commands.reminders import ReminderCommands
 from gateway.commands.schedules import ScheduleCommands
+from gateway.commands.spelling import spelled
 from gateway.commands.status import StatusCommand
 from gateway.home import Home
 from gateway.http import Health
@@ -172,11 +173,11 @@ class CommandDesk:
             return None
         match body:
             case Command(text=text) | Message(text=text):
-                return _answered(await self._carry_out(text, request))
+                return self._answered(await self._carry_out(text, request), request)
             case ButtonPress() as press:
-                return _answered(await self._pressed(press, request))
+                return self._answered(await self._pressed(press, request), request)
             case FormSubmit() as form:
-                return _answered(await self._submitted(form, request))
+                return self._answered(await self._submitted(form, request), request)
             case Unknown(kind=kind):
                 self._note_unknown(f"{request.thread.platform} {kind}")
                 return None
@@ -239,6 +240,14 @@ class CommandDesk:
         except Refused as refused:
             return Answer(words.explain(refused))
 
+    def _answered(self, answer: Answer, request: Request) -> Answered:
+        content = None
+        if answer.text:
+            chat = self._chats.get(request.thread.platform)
+            text = spelled(answer.text, chat.limits, request.thread) if chat else answer.text
+            content = Content(text, answer.buttons, answer.files)
+        return Answered(content, private=answer.private, updates=answer.updates)
+
     def _note_unknown(self, kind: str) -> None:
         """Log a kind of event that this version does not know, once."""
         if kind not in self._unknown:
@@ -249,8 +258,3 @@ class CommandDesk:
 def _status(services: Services) -> StatusCommand:
     schedules = services.store.schedules
     return StatusCommand(services.health, schedules, team=services.team, clock=services.clock)
-
-
-def _answered(answer: Answer) -> Answered:
-    content = Content(answer.text, answer.buttons, answer.files) if answer.text else None
-    return Answered(content, private=answer.private, updates=answer.updates)

@@ -28,6 +28,8 @@ class ChatLimits:
         draft_every: seconds between two updates of an answer that grows.
         may_repeat: the platform can never tell whether an ambiguous send arrived, and a message
             that is there twice is better there than one that is not: it is sent once more.
+        command: the one slash command behind which all others are written, without its slash,
+            where there is but one and it does not reach threads (Slack); else empty.
     """
 
     per_channel: float
@@ -36,6 +38,7 @@ class ChatLimits:
     draft_after: float = 1.0
     draft_every: float = 1.0
     may_repeat: bool = False
+    command: str = ""
 
 
 class ChatPort(Protocol):

@@ -5,10 +5,20 @@ from datetime import timedelta
 
 import pytest
 
+from runtime.cards import short_id
 from runtime.errors import Permanent, Retryable
 from runtime.forms import REMINDER_SNOOZE, SCHEDULE_CREATE
-from runtime.ids import MessageId, Platform
+from runtime.ids import (
+    AgentName,
+    ApprovalId,
+    ConversationId,
+    MessageId,
+    Platform,
+    ToolCallId,
+    TurnId,
+)
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.approval import Approval, Frozen
 from runtime.model.events import (
     ButtonPress,
     ChannelChange,
@@ -22,8 +32,10 @@ from runtime.model.home import HomePage
 from runtime.model.outbox import OutboxState
 from runtime.model.probe import Finding
 from runtime.model.team import Member, MemberRole
+from runtime.model.tools import Risk
 from tests.support.build import ANN, DM, OPS, STRANGER, outbox_item, team
 from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock
 from tests.support.commands import CommandBench, command_bench
 
 NOBODY = replace(ANN, user="")
@@ -58,6 +70,26 @@ def bench() -> CommandBench:
 def full(bench: CommandBench) -> FullChat:
     assert isinstance(bench.chat, FullChat)
     return bench.chat
+
+
+def waiting(name: str, *, needed: int, clock: ManualClock) -> Approval:
+    frozen = Frozen(tool="git.push", schema="s1", arguments='{"branch":"main"}')
+    return Approval(
+        id=ApprovalId(f"approval-{name}"),
+        frozen=frozen,
+        digest=frozen.digest(),
+        risk=Risk.EXTERNAL,
+        reason="team rule 3",
+        turn=TurnId("turn"),
+        call=ToolCallId(f"call-{name}"),
+        conversation=ConversationId("talk"),
+        agent=AgentName("desk"),
+        requester=ANN,
+        thread=OPS,
+        needed=needed,
+        created_at=clock.now(),
+        expires_at=clock.now() + timedelta(hours=1),
+    )
 
 
 async def changed(bench: CommandBench, change: ChannelChange, key: str = "") -> str:
@@ -241,6 +273,34 @@ async def test_the_page_shows_what_is_the_persons_own(bench: CommandBench) -> No
     assert "**1** Greet everybody" in texts["Your schedules"]
     assert "call the bank: in 2 h" in texts["Your reminders"]
     assert 1 <= len(page.prompts) <= 4
+
+
+async def test_the_page_lists_what_waits_for_this_person_and_counts_the_rest(
+    bench: CommandBench,
+) -> None:
+    mine = await bench.store.approvals.ask(waiting("mine", needed=1, clock=bench.clock))
+    await bench.store.approvals.ask(waiting("other", needed=2, clock=bench.clock))
+    await bench("", body=HomeOpened())
+    [(page, *_)] = full(bench).pages
+    shown = next(section.text for section in page.sections if section.title == "Approvals")
+    first, rest = shown.splitlines()
+    assert "**git.push** for Ann, expires in 1 h" in first
+    assert f"`/approve show {short_id(mine)}`" in first
+    assert rest == "1 waits for other people."
+
+
+async def test_where_one_slash_command_has_all_of_them_they_are_written_so(
+    bench: CommandBench,
+) -> None:
+    full(bench).limits = replace(full(bench).limits, command="nightdesk")
+    await bench("", body=HomeOpened())
+    [(page, *_)] = full(bench).pages
+    assert "`/nightdesk schedule create`" in page.sections[0].text
+    in_channel = ThreadRef(OPS.channel)
+    assert "`/nightdesk schedule list`" in await bench("help schedule", thread=in_channel)
+    in_thread = await bench("help schedule", thread=replace(OPS, root="t1"))
+    assert "`!schedule list`" in in_thread
+    assert "/schedule" not in in_thread
 
 
 async def test_the_page_of_a_person_without_anything_says_how_to_begin(
