@@ -137,6 +137,7 @@ def _chat(settings: DiscordSettings, clock: Clock, read: ReadFile | None = None)
         read=read,
         guilds=settings.guilds,
         wanted=grammar().wanted(),
+        gateway=settings.gateway,
     )
 
 

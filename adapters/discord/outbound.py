@@ -77,6 +77,7 @@ class DiscordChat:
         read: ReadFile | None = None,
         guilds: Sequence[str] = (),
         wanted: Sequence[Json] = (),
+        gateway: bool = True,
     ) -> None:
         """Speak as one bot.
 
@@ -89,6 +90,7 @@ class DiscordChat:
             read: the bytes of a file that goes out; without it, no files do.
             guilds: the servers of the configuration, for a test of the connection.
             wanted: the commands that Discord is to have, for the same.
+            gateway: whether messages are heard over the gateway, for the same.
         """
         self.rest = DiscordRest(token, base_url=base_url, clock=clock)
         self.application = wire.Application()
@@ -98,6 +100,7 @@ class DiscordChat:
         self._read = read
         self._guilds = guilds
         self._wanted = wanted
+        self._gateway = gateway
         self._threads = Threads(self.rest, places)
         self._drafts = Drafts(self.rest, clock)
         self._replies = replies.Replies(self.rest)
@@ -278,7 +281,7 @@ class DiscordChat:
                 self.rest,
                 self.places,
                 channel.channel if channel else None,
-                contents=self.hears_everything,
+                contents=self.hears_everything if self._gateway else None,
                 guilds=self._guilds,
                 wanted=self._wanted,
             ):

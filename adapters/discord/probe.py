@@ -57,7 +57,7 @@ async def findings(
     places: Places,
     channel: str | None,
     *,
-    contents: bool,
+    contents: bool | None,
     guilds: Sequence[str],
     wanted: Sequence[commands.Json],
 ) -> AsyncIterator[Finding]:
@@ -67,7 +67,8 @@ async def findings(
         rest: asks.
         places: who we are.
         channel: the channel to look at, or None.
-        contents: the application has the intent for what is said.
+        contents: the application has the intent for what is said; None without the gateway, over
+            which alone messages are heard.
         guilds: the servers of the configuration.
         wanted: the commands that Discord is to have.
 
@@ -76,7 +77,11 @@ async def findings(
         Refusal: it answers something else than it was asked.
     """
     yield Finding(ok=True, what=f"the token: good, as {places.user_id}")
-    if contents:
+    if contents is None:
+        yield Finding(
+            ok=True, what="messages: not heard, only commands and buttons (gateway = false)"
+        )
+    elif contents:
         yield Finding(ok=True, what="the message content intent: on")
     else:
         intent = "Message Content Intent"

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.discord import address_to_invite, synchronise_commands
 from bot.diagnosis import Finding, State
+from bot.discord import address_to_invite, synchronise_commands
 from bot.doctor import examine
 from bot.selftest.discord.names import APP, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
 from bot.settings import Settings, load_settings
@@ -100,6 +101,19 @@ async def test_doctor_names_what_is_missing(
     ):
         assert words in found.found
     assert "nightdesk discord sync" in found.todo
+
+
+async def test_without_the_gateway_the_intent_is_not_missed(
+    tmp_path: Path, clock: ManualClock, discord: FakeDiscord
+) -> None:
+    discord.flags = 0
+    here = settings(tmp_path, discord.url, PUBLIC_KEY=PUBLIC_KEY)
+    await synchronise_commands(here, clock, check=False)
+    assert here.discord is not None
+    alone = replace(here, discord=replace(here.discord, gateway=False))
+    found = await look(alone, clock)
+    assert found.state is State.OK, found
+    assert "not heard" in found.found
 
 
 async def test_doctor_names_a_token_that_is_refused(
