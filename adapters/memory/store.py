@@ -8,10 +8,12 @@ from adapters.memory.store_deadletters import MemoryDeadLetters
 from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_grants import MemoryGrants
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
+from adapters.memory.store_members import MemoryMembers
 from adapters.memory.store_outbox import MemoryOutbox
 from adapters.memory.store_people import MemoryPeople
 from adapters.memory.store_reminders import MemoryReminders
 from adapters.memory.store_schedules import MemorySchedules
+from adapters.memory.store_state import MemoryStates
 from adapters.memory.store_tables import Tables, WorkerRow
 from adapters.memory.store_trust import MemoryChannelTrust
 from adapters.memory.store_turns import MemoryTurns
@@ -94,9 +96,11 @@ class MemoryStore:
         self._files = MemoryFiles(clock)
         self._reminders = MemoryReminders(self._outbox)
         self._people = MemoryPeople()
+        self._members = MemoryMembers()
         self._approvals = MemoryApprovals(self._outbox)
         self._grants = MemoryGrants()
         self._trust = MemoryChannelTrust()
+        self._states = MemoryStates()
 
     @property
     def inbox(self) -> MemoryInbox:
@@ -149,6 +153,11 @@ class MemoryStore:
         return self._people
 
     @property
+    def members(self) -> MemoryMembers:
+        """Who was made a member in the chat."""
+        return self._members
+
+    @property
     def approvals(self) -> MemoryApprovals:
         """Questions to people."""
         return self._approvals
@@ -162,6 +171,11 @@ class MemoryStore:
     def trust(self) -> MemoryChannelTrust:
         """What became known of channels."""
         return self._trust
+
+    @property
+    def states(self) -> MemoryStates:
+        """What agents keep."""
+        return self._states
 
     async def check(self) -> None:
         """Memory always answers."""

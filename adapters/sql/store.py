@@ -13,11 +13,13 @@ from adapters.sql.deadletters import SqlDeadLetters
 from adapters.sql.files import SqlFiles
 from adapters.sql.grants import SqlGrants
 from adapters.sql.inbox import SqlInbox
+from adapters.sql.members import SqlMembers
 from adapters.sql.outbox import SqlOutbox
 from adapters.sql.people import SqlPeople
 from adapters.sql.reminders import SqlReminders
 from adapters.sql.schedules import SqlSchedules
 from adapters.sql.sqlite import open_sqlite
+from adapters.sql.state import SqlStates
 from adapters.sql.trust import SqlChannelTrust
 from adapters.sql.turns import SqlTurns
 from adapters.sql.workers import SqlWorkers
@@ -43,9 +45,11 @@ class SqlStore:
         self._files = SqlFiles(database, clock=clock)
         self._reminders = SqlReminders(database)
         self._people = SqlPeople(database)
+        self._members = SqlMembers(database)
         self._approvals = SqlApprovals(database)
         self._grants = SqlGrants(database)
         self._trust = SqlChannelTrust(database)
+        self._states = SqlStates(database)
 
     @property
     def inbox(self) -> SqlInbox:
@@ -98,6 +102,11 @@ class SqlStore:
         return self._people
 
     @property
+    def members(self) -> SqlMembers:
+        """Who was made a member in the chat."""
+        return self._members
+
+    @property
     def approvals(self) -> SqlApprovals:
         """Questions to people."""
         return self._approvals
@@ -111,6 +120,11 @@ class SqlStore:
     def trust(self) -> SqlChannelTrust:
         """What became known of channels."""
         return self._trust
+
+    @property
+    def states(self) -> SqlStates:
+        """What agents keep."""
+        return self._states
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""
@@ -158,7 +172,7 @@ def _database(
             # The asynchronous engine: 9 MB that SQLite does without.
             from adapters.sql.postgres import open_postgres  # noqa: PLC0415
 
-            return open_postgres(parsed.set(drivername="postgresql+psycopg"))
+            return open_postgres(parsed.set(drivername="postgresql+psycopg"), clock=clock)
         case "sqlite" if parsed.database and parsed.database != ":memory:":
             return open_sqlite(Path(parsed.database), clock=clock, role=role)
         case _:

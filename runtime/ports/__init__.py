@@ -9,12 +9,14 @@ from runtime.ports.authority import Approvals, Grants, Judged, Policy, ToolConte
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import FetchesFiles, Files
 from runtime.ports.inbound import Accept, Answered, Commands, Dispatch
+from runtime.ports.ledger import Budgets, Ledger
 from runtime.ports.models import Budget, ModelPort
-from runtime.ports.people import ChannelTrust, Link, People
+from runtime.ports.people import ChannelTrust, Link, Members, People
 from runtime.ports.platforms import ChatLimits, ChatPort, OpensForms, ShowsHome, ShowsSteps
 from runtime.ports.processes import Durable, RunContext, Worker, Workers, Workflow
 from runtime.ports.schedules import Claim, Reminders, Schedules, Ticker, Timetable
 from runtime.ports.sending import DeadLetters, Outbox
+from runtime.ports.state import States
 from runtime.ports.store import Store
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Answered",
     "Approvals",
     "Budget",
+    "Budgets",
     "ChannelTrust",
     "ChatLimits",
     "ChatPort",
@@ -36,7 +39,9 @@ __all__ = [
     "Grants",
     "Inbox",
     "Judged",
+    "Ledger",
     "Link",
+    "Members",
     "ModelPort",
     "OpensForms",
     "Outbox",
@@ -47,6 +52,7 @@ __all__ = [
     "Schedules",
     "ShowsHome",
     "ShowsSteps",
+    "States",
     "Store",
     "Ticker",
     "Timetable",

@@ -5,10 +5,12 @@ from typing import Protocol
 from runtime.ports.authority import Approvals, Grants
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import Files
-from runtime.ports.people import ChannelTrust, People
+from runtime.ports.ledger import Budgets, Ledger
+from runtime.ports.people import ChannelTrust, Members, People
 from runtime.ports.processes import Workers
 from runtime.ports.schedules import Reminders, Schedules
 from runtime.ports.sending import DeadLetters, Outbox
+from runtime.ports.state import States
 
 
 class Store(Protocol):
@@ -65,6 +67,11 @@ class Store(Protocol):
         ...
 
     @property
+    def members(self) -> Members:
+        """Who was made a member in the chat."""
+        ...
+
+    @property
     def approvals(self) -> Approvals:
         """Questions to people."""
         ...
@@ -77,6 +84,21 @@ class Store(Protocol):
     @property
     def trust(self) -> ChannelTrust:
         """What became known of channels."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was spent and is held."""
+        ...
+
+    @property
+    def budgets(self) -> Budgets:
+        """What people decided about money."""
+        ...
+
+    @property
+    def states(self) -> States:
+        """What agents keep."""
         ...
 
     async def check(self) -> None:
