@@ -62,6 +62,10 @@ _RIGHTS: dict[Action, _Right] = {
     Action.CHANNEL_READ: _of(MemberRole.MEMBER),
     Action.CHANNEL_TEST: _of(MemberRole.OPERATOR),
     Action.CHANNEL_TRUST: _of(MemberRole.OWNER),
+    Action.SHARED_READ: _of(MemberRole.MEMBER),
+    Action.SHARED_WRITE: _of(MemberRole.OPERATOR),
+    Action.POST: _of(MemberRole.OPERATOR),
+    Action.HAND_OFF: _of(MemberRole.MEMBER),
     Action.STATUS: _of(MemberRole.MEMBER),
     Action.TOLD: _of(MemberRole.OWNER),
 }
