@@ -12,7 +12,7 @@ from adapters.discord.commands import ApplicationCommands, choices
 from adapters.discord.inbound import DiscordInbound
 from adapters.discord.outbound import DiscordChat, ReadFile
 from adapters.discord.places import DISCORD, Places
-from adapters.discord.probe import NO_CONTENTS, invitation
+from adapters.discord.probe import NO_CONTENTS, Expected, invitation
 from adapters.discord.sync import synchronise
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import DiscordSettings, Settings
@@ -135,9 +135,9 @@ def _chat(settings: DiscordSettings, clock: Clock, read: ReadFile | None = None)
         base_url=settings.base_url,
         application_id=settings.application_id,
         read=read,
-        guilds=settings.guilds,
-        wanted=grammar().wanted(),
-        gateway=settings.gateway,
+        expected=Expected(
+            guilds=settings.guilds, grammar=grammar().wanted(), gateway=settings.gateway
+        ),
     )
 
 

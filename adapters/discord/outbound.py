@@ -15,7 +15,6 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from adapters.discord import probe, render, replies, wire
-from adapters.discord.commands import Json
 from adapters.discord.drafts import Drafts, edit_of, post_to, reference
 from adapters.discord.faults import (
     MISSING_ACCESS,
@@ -59,6 +58,8 @@ _PAGE = 100
 _PAGES = 20
 _UNSAFE_NAME = re.compile(r"[^\w .()+-]")
 
+_NOTHING_EXPECTED = probe.Expected()
+
 ReadFile = Callable[[OutFile], Awaitable[bytes]]
 """The bytes of a file that goes out."""
 
@@ -75,9 +76,7 @@ class DiscordChat:
         base_url: str = DISCORD_API,
         application_id: str | None = None,
         read: ReadFile | None = None,
-        guilds: Sequence[str] = (),
-        wanted: Sequence[Json] = (),
-        gateway: bool = True,
+        expected: probe.Expected = _NOTHING_EXPECTED,
     ) -> None:
         """Speak as one bot.
 
@@ -88,9 +87,7 @@ class DiscordChat:
             base_url: where the REST API is; another only for tests and proxies.
             application_id: the application that the token must belong to; None for any.
             read: the bytes of a file that goes out; without it, no files do.
-            guilds: the servers of the configuration, for a test of the connection.
-            wanted: the commands that Discord is to have, for the same.
-            gateway: whether messages are heard over the gateway, for the same.
+            expected: what the configuration says, for a test of the connection.
         """
         self.rest = DiscordRest(token, base_url=base_url, clock=clock)
         self.application = wire.Application()
@@ -98,9 +95,7 @@ class DiscordChat:
         self.places = places
         self._expected = application_id
         self._read = read
-        self._guilds = guilds
-        self._wanted = wanted
-        self._gateway = gateway
+        self._configured = expected
         self._threads = Threads(self.rest, places)
         self._drafts = Drafts(self.rest, clock)
         self._replies = replies.Replies(self.rest)
@@ -281,9 +276,8 @@ class DiscordChat:
                 self.rest,
                 self.places,
                 channel.channel if channel else None,
-                contents=self.hears_everything if self._gateway else None,
-                guilds=self._guilds,
-                wanted=self._wanted,
+                contents=self.hears_everything,
+                expected=self._configured,
             ):
                 found.append(finding)  # noqa: PERF401 - what was found before a failure is kept
         except (ConfigurationError, Permanent) as error:

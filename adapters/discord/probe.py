@@ -1,6 +1,7 @@
 """What a person sets up on Discord's side: whether it is there, and what is missing."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -39,6 +40,21 @@ REACH_TODO = "Check that this machine reaches Discord."
 _SWITCH_ON = "Switch it on in the developer portal, Bot, Privileged Gateway Intents."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the configuration expects of Discord.
+
+    Attributes:
+        guilds: the servers.
+        grammar: the commands that Discord is to have.
+        gateway: messages are heard over the gateway.
+    """
+
+    guilds: Sequence[str] = ()
+    grammar: Sequence[commands.Json] = ()
+    gateway: bool = True
+
+
 class _Member(msgspec.Struct, frozen=True, gc=False):
     roles: list[str] | None = None
 
@@ -57,9 +73,8 @@ async def findings(
     places: Places,
     channel: str | None,
     *,
-    contents: bool | None,
-    guilds: Sequence[str],
-    wanted: Sequence[commands.Json],
+    contents: bool,
+    expected: Expected,
 ) -> AsyncIterator[Finding]:
     """What works and what is missing, of the bot, its servers, and the channel where one is given.
 
@@ -67,27 +82,24 @@ async def findings(
         rest: asks.
         places: who we are.
         channel: the channel to look at, or None.
-        contents: the application has the intent for what is said; None without the gateway, over
-            which alone messages are heard.
-        guilds: the servers of the configuration.
-        wanted: the commands that Discord is to have.
+        contents: the application has the intent for what is said.
+        expected: what the configuration says.
 
     Raises:
         Retryable: Discord cannot be asked.
         Refusal: it answers something else than it was asked.
     """
     yield Finding(ok=True, what=f"the token: good, as {places.user_id}")
-    if contents is None:
-        yield Finding(
-            ok=True, what="messages: not heard, only commands and buttons (gateway = false)"
-        )
+    if not expected.gateway:
+        what = "messages: not heard, only commands and buttons (gateway = false)"
+        yield Finding(ok=True, what=what)
     elif contents:
         yield Finding(ok=True, what="the message content intent: on")
     else:
         intent = "Message Content Intent"
         yield Finding(ok=False, what=NO_CONTENTS, missing=intent, todo=_SWITCH_ON)
     servers: dict[str, wire.Guild] = {}
-    for guild in guilds:
+    for guild in expected.guilds:
         try:
             servers[guild] = await rest.read(wire.Guild, Route("GET", "/guilds/{}", (guild,)))
             yield Finding(ok=True, what=f"the server {servers[guild].name} ({guild}): joined")
@@ -97,7 +109,7 @@ async def findings(
             yield Finding(ok=False, what=what, missing="membership", todo=todo)
     if channel is not None:
         yield await _of_channel(rest, places, channel, servers)
-    if await synchronise(rest, places, wanted, check=True):
+    if await synchronise(rest, places, expected.grammar, check=True):
         what = "the commands: Discord has other ones than this version"
         yield Finding(ok=False, what=what, missing="commands", todo="Run `nightdesk discord sync`.")
     else:

@@ -15,6 +15,7 @@ import pytest
 from adapters.discord.commands import ApplicationCommands
 from adapters.discord.outbound import DiscordChat, nonce
 from adapters.discord.places import DISCORD, Places, person
+from adapters.discord.probe import Expected
 from adapters.discord.render import GROWING
 from adapters.discord.sync import synchronise
 from bot.selftest.discord.names import (
@@ -70,7 +71,11 @@ def chat_of(discord: FakeDiscord, clock: ManualClock, **fields: Any) -> DiscordC
 
 @pytest.fixture
 async def chat(discord: FakeDiscord, clock: ManualClock) -> AsyncIterator[DiscordChat]:
-    opened = chat_of(discord, clock, guilds=(GUILD,), wanted=ApplicationCommands(FORMS).wanted())
+    opened = chat_of(
+        discord,
+        clock,
+        expected=Expected(guilds=(GUILD,), grammar=ApplicationCommands(FORMS).wanted()),
+    )
     await opened.open()
     yield opened
     await opened.close()

@@ -10,6 +10,7 @@ from adapters.discord.inbound import DiscordInbound
 from adapters.discord.listener import DiscordListener
 from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import DISCORD, Places, person
+from adapters.discord.probe import Expected
 from adapters.discord.render import is_growing
 from bot.discord import grammar
 from bot.selftest.discord.names import ADA, BO, CHANNEL, DIRECT, GUILD, PUBLIC_KEY, TOKEN
@@ -95,8 +96,7 @@ class DiscordHarness(Harness):
             places=Places(),
             base_url=self.discord.url,
             read=bytes_of,
-            guilds=(GUILD,),
-            wanted=grammar().wanted(),
+            expected=Expected(guilds=(GUILD,), grammar=grammar().wanted()),
         )
         await self._chat.open()
         self._inbound = DiscordInbound(
