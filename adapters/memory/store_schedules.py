@@ -46,12 +46,13 @@ class MemorySchedules:
         was: ScheduleState,
         becomes: ScheduleState,
         next_at: datetime | None,
+        held: RunId | None = None,
     ) -> None:
         """Change the state: see the port."""
         known = self._tables.schedules.get(schedule)
         if known is None or known.state is not was:
             raise Conflict(f"the schedule is no longer {was}")
-        self._tables.schedules[schedule] = replace(known, state=becomes, next_at=next_at)
+        self._tables.schedules[schedule] = replace(known, state=becomes, next_at=next_at, held=held)
 
     async def due(self, *, now: datetime, limit: int = 200, skip: int = 0) -> list[Due]:
         """Schedules whose time has come: see the port."""

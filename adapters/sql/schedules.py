@@ -66,7 +66,7 @@ _ALL = (
 _CHANGE = (
     sa.update(schedules)
     .where(schedules.c.id == bindparam("this"), schedules.c.state == bindparam("was"))
-    .values(state=bindparam("becomes"), next_at=bindparam("at"))
+    .values(state=bindparam("becomes"), next_at=bindparam("at"), held=bindparam("held"))
 )
 """Changes the state, if it is still what the caller saw."""
 
@@ -161,6 +161,7 @@ class SqlSchedules(occurrences.SqlOccurrences):
         was: ScheduleState,
         becomes: ScheduleState,
         next_at: datetime | None,
+        held: RunId | None = None,
     ) -> None:
         """Change the state: see the port."""
         change: dict[str, Value] = {
@@ -168,6 +169,7 @@ class SqlSchedules(occurrences.SqlOccurrences):
             "was": was.value,
             "becomes": becomes.value,
             "at": maybe_micros(next_at),
+            "held": held,
         }
         if not await self._database.write(lambda t: t.run(_CHANGE, change)):
             raise Conflict(f"the schedule is no longer {was}")
@@ -275,13 +277,14 @@ def _row(schedule: Schedule, number: int) -> dict[str, Value]:
         "next_at": maybe_micros(schedule.next_at),
         "created_at": micros(schedule.created_at),
         "body": encode(terms),
+        "held": schedule.held,
     }
 
 
 def _schedule_of(row: Row | None) -> Schedule:
     if row is None:
         raise Conflict("the schedule is gone")
-    key, number, state, next_at, created_at, body = row
+    key, number, state, next_at, created_at, body, held = row
     terms = _decode(body)
     return Schedule(
         id=ScheduleId(key),
@@ -295,4 +298,5 @@ def _schedule_of(row: Row | None) -> Schedule:
         state=ScheduleState(state),
         next_at=maybe_moment(next_at),
         created_at=moment(created_at),
+        held=RunId(held) if held else None,
     )

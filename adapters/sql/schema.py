@@ -218,10 +218,12 @@ schedules = sa.Table(
     moment("next_at", nullable=True),
     moment("created_at"),
     text("body"),
+    maybe("held"),
     sa.UniqueConstraint("number"),
     implicit_returning=False,
 )
-"""Schedules. What a person decided is the `body`; what time changes are columns."""
+"""Schedules. What a person decided is the `body`; what time changes are columns. `held` is the run
+that paused it because whoever made it may have none any more."""
 
 partial("ix_schedules_due", schedules.c.next_at, where="state = 'active'")
 

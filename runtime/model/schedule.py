@@ -64,6 +64,7 @@ class Schedule:
         state: where it is.
         next_at: the next planned time; None unless it is active.
         created_at: when it was made.
+        held: the run that paused it because whoever made it may have none any more; else None.
     """
 
     id: ScheduleId
@@ -77,6 +78,7 @@ class Schedule:
     state: ScheduleState = ScheduleState.ACTIVE
     next_at: datetime | None
     created_at: datetime
+    held: RunId | None = None
 
 
 @dataclass(frozen=True, slots=True)

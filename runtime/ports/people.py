@@ -6,6 +6,8 @@ from typing import Protocol
 
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange
+from runtime.model.member import Enrolled, Enrolment
+from runtime.model.team import MemberRole
 from runtime.model.trust import ChannelState
 
 
@@ -46,6 +48,44 @@ class People(Protocol):
 
     async def unlink(self, who: Principal) -> bool:
         """Forget the link of `who`; False where there is none."""
+        ...
+
+
+class Members(Protocol):
+    """People who were made members in the chat, and the code that makes the first owner."""
+
+    async def all(self) -> list[Enrolment]:
+        """Everybody who is a member by it, by name; not those who were let go."""
+        ...
+
+    async def get(self, who: Principal) -> Enrolment | None:
+        """What was last said of the person, also that they were let go; None for nothing."""
+        ...
+
+    async def put(self, enrolment: Enrolment, *, was: MemberRole | None, owned: bool) -> Enrolled:
+        """Write what is said of the person now, where their role still is `was`.
+
+        Args:
+            enrolment: what is said.
+            was: the role in the list; None for nobody's.
+            owned: the team has an owner beside the list, so that the list need keep none. Else
+                its last owner stays owner, however many are changed at the same moment.
+        """
+        ...
+
+    async def offer(self, code: str, slot: str, *, expires_at: datetime) -> None:
+        """Remember the hash of a code that makes an owner; that slot's earlier one ends."""
+        ...
+
+    async def withdraw(self) -> None:
+        """Forget every such code."""
+        ...
+
+    async def claim(self, code: str, enrolment: Enrolment, *, now: datetime) -> bool:
+        """Use the code of that hash up, every other with it, and write the enrolment.
+
+        False, and nothing is written, where there is none or where it is too old.
+        """
         ...
 
 

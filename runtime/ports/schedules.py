@@ -53,8 +53,9 @@ class Schedules(Protocol):
         was: ScheduleState,
         becomes: ScheduleState,
         next_at: datetime | None,
+        held: RunId | None = None,
     ) -> None:
-        """Change the state.
+        """Change the state; `held` is as `Schedule` has it.
 
         Raises:
             Conflict: the state is no longer `was`.

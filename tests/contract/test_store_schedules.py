@@ -416,3 +416,18 @@ async def test_the_history_comes_latest_first(store: Store, rows: Rows, clock: M
 async def test_an_unknown_run_has_no_planned_time(store: Store) -> None:
     assert await store.schedules.occurrence(RunId("none")) is None
     assert await store.schedules.history() == []
+
+
+async def test_which_run_paused_it_is_kept_until_its_state_changes_again(
+    store: Store, rows: Rows
+) -> None:
+    schedule = await store.schedules.add(rows.schedule())
+    assert schedule.held is None
+    was, becomes, run = ScheduleState.ACTIVE, ScheduleState.PAUSED, RunId("run-held")
+    await store.schedules.change(schedule.id, was=was, becomes=becomes, next_at=None, held=run)
+    held = await store.schedules.by_id(schedule.id)
+    assert held is not None
+    assert held.held == run
+    at = schedule.next_at
+    await store.schedules.change(schedule.id, was=becomes, becomes=was, next_at=at)
+    assert await store.schedules.by_id(schedule.id) == schedule
