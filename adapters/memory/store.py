@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.memory.store_approvals import MemoryApprovals
+from adapters.memory.store_audit import MemoryAudit
+from adapters.memory.store_budgets import MemoryBudgets
 from adapters.memory.store_deadletters import MemoryDeadLetters
 from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_grants import MemoryGrants
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
+from adapters.memory.store_ledger import MemoryLedger
 from adapters.memory.store_members import MemoryMembers
 from adapters.memory.store_outbox import MemoryOutbox
 from adapters.memory.store_people import MemoryPeople
@@ -85,7 +88,8 @@ class MemoryStore:
     """`runtime.ports.Store` in memory: everything is gone with the process."""
 
     def __init__(self, *, clock: Clock, ids: IdSource) -> None:
-        tables = Tables()
+        tables = Tables(audit=MemoryAudit(clock))
+        self._tables = tables
         self._inbox = MemoryInbox(tables)
         self._conversations = MemoryConversations(tables, clock=clock, ids=ids)
         self._turns = MemoryTurns(tables, clock=clock)
@@ -100,6 +104,8 @@ class MemoryStore:
         self._approvals = MemoryApprovals(self._outbox)
         self._grants = MemoryGrants()
         self._trust = MemoryChannelTrust()
+        self._ledger = MemoryLedger()
+        self._budgets = MemoryBudgets(tables)
         self._states = MemoryStates()
 
     @property
@@ -176,6 +182,21 @@ class MemoryStore:
     def states(self) -> MemoryStates:
         """What agents keep."""
         return self._states
+
+    @property
+    def audit(self) -> MemoryAudit:
+        """What was decided and done."""
+        return self._tables.audit
+
+    @property
+    def ledger(self) -> MemoryLedger:
+        """What was spent and is held."""
+        return self._ledger
+
+    @property
+    def budgets(self) -> MemoryBudgets:
+        """What people decided about money."""
+        return self._budgets
 
     async def check(self) -> None:
         """Memory always answers."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from adapters.memory.store_audit import MemoryAudit
 from runtime.errors import NightdeskError
 from runtime.ids import ConversationId, InboxId, OutboxId, RunId, ScheduleId, TurnId
 from runtime.model.address import ThreadRef
@@ -65,6 +66,7 @@ class WorkerRow:
 class Tables:
     """Everything. The orders of the dictionaries are the orders in which rows were stored."""
 
+    audit: MemoryAudit
     inbox: dict[InboxId, InboxRow] = field(default_factory=dict)
     conversations: dict[ConversationId, Conversation] = field(default_factory=dict)
     logs: dict[ConversationId, list[Entry]] = field(default_factory=dict)

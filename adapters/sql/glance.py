@@ -24,6 +24,7 @@ from adapters.sql.constants import SIGN
 from adapters.sql.migrate import current, revisions
 from adapters.sql.owner import LOCK_FILE, Holder
 from adapters.sql.store import DATABASE_FILE, SqlStore
+from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, NightdeskError
@@ -107,7 +108,7 @@ async def glance(
         yield None
         return
     engine = _of_postgres(url or "", writable) if file is None else _of_file(file, writable)
-    database = _Writable(engine) if writable else _ReadOnly(engine)
+    database = _Writable(engine, Trail(clock)) if writable else _ReadOnly(engine)
     try:
         yield Glance(
             store=SqlStore(database, clock=clock, ids=ids),
@@ -166,9 +167,20 @@ class _ReadOnly:
 class _Writable(_ReadOnly):
     """The same with its writing half, for a transaction now and then."""
 
+    def __init__(self, engine: AsyncEngine, trail: Trail) -> None:
+        super().__init__(engine)
+        self._trail = trail
+
     async def write(self, work: Work[T]) -> T:
         """Run the unit in a transaction: see `Database`."""
-        return await self._run(lambda connection: work(CoreTransaction(connection)))
+
+        def recorded(connection: sa.Connection) -> T:
+            transaction = CoreTransaction(connection)
+            result = work(transaction)
+            self._trail.add(transaction, transaction.events)
+            return result
+
+        return await self._run(recorded)
 
 
 def _of_file(file: Path, writable: bool) -> AsyncEngine:  # noqa: FBT001 - private, said twice

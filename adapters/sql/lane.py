@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from adapters.sql.checkpoints import QUIET, Checkpoints
+from adapters.sql.trail import Trail
 from adapters.sql.transaction import DriverTransaction, Transaction, Work
 from runtime.errors import NightdeskError, StorageDamaged, StorageFull
 
@@ -68,6 +69,7 @@ class Lane:
         begin: str,
         translate: Translate,
         checkpoints: Checkpoints | None = None,
+        trail: Trail | None = None,
     ) -> None:
         """Start the thread.
 
@@ -77,6 +79,7 @@ class Lane:
             begin: how a transaction begins.
             translate: what a driver's error means to the caller.
             checkpoints: of the connection, where it writes.
+            trail: records what the units of a transaction have to say to the audit log.
         """
         self._loop = asyncio.get_running_loop()
         self._connection = connection
@@ -85,6 +88,7 @@ class Lane:
         self._begin = begin
         self._translate = translate
         self._checkpoints = checkpoints
+        self._trail = trail
         self._tick: list[_Unit[object]] = []
         self._seen = self._turns = 0
         self._queue: SimpleQueue[_Units | None] = SimpleQueue()
@@ -193,24 +197,37 @@ class Lane:
 
     def _run_bare(self, units: _Units) -> bool:
         """Run the units side by side; False where one raised and others have to be run again."""
-        self._cursor.execute(self._begin)
+        self._start()
         for unit in units:
             self._run(unit)
             if unit.error is not None:
                 self._cursor.execute("ROLLBACK")
                 return len(units) == 1
-        self._cursor.execute("COMMIT")
+        self._commit()
         return True
 
     def _run_apart(self, units: _Units) -> None:
         """Run the units so that each can be undone without the others."""
-        self._cursor.execute(self._begin)
+        self._start()
+        events = self._transaction.events
         for unit in units:
+            said = len(events)
             self._cursor.execute("SAVEPOINT unit")
             self._run(unit)
             if unit.error is not None:
                 self._cursor.execute("ROLLBACK TO unit")
+                del events[said:]
             self._cursor.execute("RELEASE unit")
+        self._commit()
+
+    def _start(self) -> None:
+        self._transaction.events.clear()
+        self._cursor.execute(self._begin)
+
+    def _commit(self) -> None:
+        """Commit, with what is to be recorded of it."""
+        if self._trail is not None and self._transaction.events:
+            self._trail.add(self._transaction, self._transaction.events)
         self._cursor.execute("COMMIT")
 
     def _run(self, unit: _Unit[object]) -> None:

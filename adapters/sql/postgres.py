@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from adapters.sql import failures
 from adapters.sql.constants import SIGN
 from adapters.sql.migrate import bring_up_to_date
+from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
+from runtime.clock import Clock
 from runtime.errors import StorageUnavailable
 
 T = TypeVar("T")
@@ -28,8 +30,9 @@ TRIES = 5
 class PostgresDatabase:
     """A Postgres database that several processes may share."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, trail: Trail) -> None:
         self._engine = engine
+        self._trail = trail
 
     async def write(self, work: Work[T]) -> T:
         """Run the unit in a transaction: see `Database`."""
@@ -57,7 +60,7 @@ class PostgresDatabase:
             tries += 1
             try:
                 async with self._engine.begin() as connection:
-                    result = await connection.run_sync(lambda c: work(CoreTransaction(c)))
+                    result = await connection.run_sync(lambda c: self._all_of(work, c))
                     committing = True
                 return result
             except sa.exc.DBAPIError as error:
@@ -71,9 +74,16 @@ class PostgresDatabase:
             except sa.exc.TimeoutError as error:
                 raise StorageUnavailable("every connection to the database is busy") from error
 
+    def _all_of(self, work: Work[T], connection: sa.Connection) -> T:
+        """Run the unit, and record what is to be recorded of it."""
+        transaction = CoreTransaction(connection)
+        result = work(transaction)
+        self._trail.add(transaction, transaction.events)
+        return result
+
 
 @asynccontextmanager
-async def open_postgres(url: sa.URL) -> AsyncIterator[PostgresDatabase]:
+async def open_postgres(url: sa.URL, *, clock: Clock) -> AsyncIterator[PostgresDatabase]:
     """Connect, and bring the tables up to date; processes that start together take turns.
 
     Raises:
@@ -89,6 +99,6 @@ async def open_postgres(url: sa.URL) -> AsyncIterator[PostgresDatabase]:
                 await connection.run_sync(bring_up_to_date)
         except sa.exc.DBAPIError as error:
             raise failures.of_postgres(error) from error
-        yield PostgresDatabase(engine)
+        yield PostgresDatabase(engine, Trail(clock))
     finally:
         await engine.dispose()

@@ -22,6 +22,7 @@ from adapters.sql.constants import SIGN
 from adapters.sql.lane import Lane
 from adapters.sql.migrate import bring_up_to_date
 from adapters.sql.owner import own
+from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
@@ -76,12 +77,12 @@ def check_version(sqlite: tuple[int, ...], python: tuple[int, ...]) -> None:
 class SqliteDatabase:
     """A SQLite file that this process owns."""
 
-    def __init__(self, path: Path, engine: sa.Engine) -> None:
+    def __init__(self, path: Path, engine: sa.Engine, trail: Trail) -> None:
         self._path = path
         self._engine = engine
         self._scans = ThreadPoolExecutor(max_workers=_SCANS, thread_name_prefix="sqlite-scan")
         self._damage: str | None = None
-        self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS)
+        self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS, trail=trail)
         self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY, _FEW_PAGES)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
@@ -128,7 +129,7 @@ class SqliteDatabase:
             self._damage = f"{ours} File: {self._path}"
         return ours
 
-    def _lane(self, name: str, begin: str, *pragmas: str) -> Lane:
+    def _lane(self, name: str, begin: str, *pragmas: str, trail: Trail | None = None) -> Lane:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -140,6 +141,7 @@ class SqliteDatabase:
             begin=begin,
             translate=self._translate,
             checkpoints=None if _READ_ONLY in pragmas else Checkpoints(connection),
+            trail=trail,
         )
 
 
@@ -159,7 +161,7 @@ async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[S
         engine = _engine(path)
         try:
             await asyncio.to_thread(_examine, engine, path)
-            database = SqliteDatabase(path, engine)
+            database = SqliteDatabase(path, engine, Trail(clock))
         except BaseException:
             engine.dispose()
             raise

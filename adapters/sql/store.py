@@ -7,12 +7,15 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from adapters.sql.approvals import SqlApprovals
+from adapters.sql.audit import SqlAudit
+from adapters.sql.budgets import SqlBudgets
 from adapters.sql.conversations import SqlConversations
 from adapters.sql.database import Database
 from adapters.sql.deadletters import SqlDeadLetters
 from adapters.sql.files import SqlFiles
 from adapters.sql.grants import SqlGrants
 from adapters.sql.inbox import SqlInbox
+from adapters.sql.ledger import SqlLedger
 from adapters.sql.members import SqlMembers
 from adapters.sql.outbox import SqlOutbox
 from adapters.sql.people import SqlPeople
@@ -49,6 +52,9 @@ class SqlStore:
         self._approvals = SqlApprovals(database)
         self._grants = SqlGrants(database)
         self._trust = SqlChannelTrust(database)
+        self._ledger = SqlLedger(database)
+        self._budgets = SqlBudgets(database)
+        self._audit = SqlAudit(database)
         self._states = SqlStates(database)
 
     @property
@@ -125,6 +131,21 @@ class SqlStore:
     def states(self) -> SqlStates:
         """What agents keep."""
         return self._states
+
+    @property
+    def audit(self) -> SqlAudit:
+        """What was decided and done."""
+        return self._audit
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """What was spent and is held."""
+        return self._ledger
+
+    @property
+    def budgets(self) -> SqlBudgets:
+        """What people decided about money."""
+        return self._budgets
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from runtime.model.audit import AuditEvent
+
 Value = str | int | bytes | None
 """What a column can hold: see `adapters.sql.schema`."""
 Params = Mapping[str, Value]
@@ -53,6 +55,14 @@ class Transaction(Protocol):
         """Lock rows with a `SELECT ... FOR UPDATE`, where this is not the only writer."""
         ...
 
+    def audit(self, *events: AuditEvent) -> None:
+        """Have them recorded in the audit log with this unit of work, or not at all.
+
+        They are added when the transaction has done everything else, so that nobody waits long
+        for the end of the chain: see `adapters.sql.trail`.
+        """
+        ...
+
 
 Work = Callable[[Transaction], T]
 """A unit of work. It may be called again after a failure, so it changes nothing but the tables."""
@@ -63,6 +73,8 @@ class CoreTransaction:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self.events: list[AuditEvent] = []
+        """What is to be recorded before the commit."""
 
     def all(self, statement: Statement, params: Params = _NONE) -> Sequence[Row]:
         """See `Transaction.all`."""
@@ -86,6 +98,10 @@ class CoreTransaction:
         """See `Transaction.lock`."""
         self._connection.execute(statement, params)
 
+    def audit(self, *events: AuditEvent) -> None:
+        """See `Transaction.audit`."""
+        self.events.extend(events)
+
 
 class DriverTransaction:
     """Straight to the SQLite driver, with the text that SQLAlchemy compiled once.
@@ -97,6 +113,8 @@ class DriverTransaction:
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
+        self.events: list[AuditEvent] = []
+        """What is to be recorded before the commit."""
 
     def all(self, statement: Statement, params: Params = _NONE) -> Sequence[Row]:
         """See `Transaction.all`."""
@@ -122,6 +140,10 @@ class DriverTransaction:
 
     def lock(self, statement: Statement, params: Params) -> None:
         """See `Transaction.lock`: SQLite has one writer, and this is it."""
+
+    def audit(self, *events: AuditEvent) -> None:
+        """See `Transaction.audit`."""
+        self.events.extend(events)
 
     def _execute(self, statement: Statement, params: Params) -> sqlite3.Cursor:
         prepared = prepare(statement)

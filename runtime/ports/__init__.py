@@ -5,6 +5,7 @@ promise by one contract suite for each port (`tests/contract`). Every method of 
 transaction: when it returns, its effect is on disk; when it raises, nothing of it is.
 """
 
+from runtime.ports.audit import Audit, AuditQuery
 from runtime.ports.authority import Approvals, Grants, Judged, Policy, ToolContext, Tools, Verdict
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import FetchesFiles, Files
@@ -23,6 +24,8 @@ __all__ = [
     "Accept",
     "Answered",
     "Approvals",
+    "Audit",
+    "AuditQuery",
     "Budget",
     "Budgets",
     "ChannelTrust",

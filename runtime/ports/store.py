@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from runtime.ports.audit import Audit
 from runtime.ports.authority import Approvals, Grants
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import Files
@@ -99,6 +100,11 @@ class Store(Protocol):
     @property
     def states(self) -> States:
         """What agents keep."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """What was decided and done."""
         ...
 
     async def check(self) -> None:

@@ -19,9 +19,9 @@ PID: sa.Select[tuple[int]] = sa.select(sa.func.pg_backend_pid())
 
 
 @pytest.fixture
-async def database(store_url: str) -> AsyncIterator[PostgresDatabase]:
+async def database(store_url: str, clock: ManualClock) -> AsyncIterator[PostgresDatabase]:
     url = sa.make_url(store_url).set(drivername="postgresql+psycopg")
-    async with open_postgres(url) as opened:
+    async with open_postgres(url, clock=clock) as opened:
         for name in ("one", "other"):
             row = sa.insert(COUNTERS).values(name=name, value=0)
             await opened.write(lambda t, row=row: t.run(row))  # type: ignore[misc]
