@@ -251,15 +251,14 @@ def _quoted(event: wire.Event) -> Iterator[str]:
             yield text[:_LONGEST_QUOTE]
     for file in event.files or ():
         name = file.name or file.title
-        if name:
-            yield f"file: {readable(name)}"[:_LONGEST_QUOTE]
+        if name and not _handle(file):
+            yield f"file that is gone: {readable(name)}"[:_LONGEST_QUOTE]
 
 
 def _files(files: Sequence[wire.File]) -> Iterator[FileRef]:
     """The files, but for those that Slack deleted or hides."""
     for file in files:
-        handle = file.url_private_download or file.url_private or file.id
-        if handle and file.mode not in _GONE:
+        if handle := _handle(file):
             name = readable(file.name or file.title or "").replace("\\", "/")
             size = file.size if file.size is not None and file.size >= 0 else None
             yield FileRef(
@@ -268,6 +267,13 @@ def _files(files: Sequence[wire.File]) -> Iterator[FileRef]:
                 media_type=file.mimetype or "",
                 size=size,
             )
+
+
+def _handle(file: wire.File) -> str | None:
+    """What it is fetched by; nothing where Slack deleted or hides it."""
+    if file.mode in _GONE:
+        return None
+    return file.url_private_download or file.url_private or file.id
 
 
 @lru_cache(maxsize=4096)

@@ -58,6 +58,8 @@ class TelegramHarness(Harness):
     differences: ClassVar[Mapping[str, str]] = {
         "A08": "Telegram cannot say whether a message arrived: one whose sending was cut off can "
         "be there twice, never more often.",
+        "A10": "Telegram finds no message again: after a restart an answer that was growing is said "
+        "anew, and in a group what had grown of it stays above.",
         "A13": "In a group it goes into the person's own chat; who never opened that is told so, "
         "and nothing else.",
     }
