@@ -36,12 +36,15 @@ class Member:
         role: what they may do.
         principals: who they are on each platform, by platform id.
         zone: the IANA name of their own time zone; empty for the team's.
+        bot: it is a program: it is answered a few times in a row only, and can ask for nothing that
+            reaches further than the answer.
     """
 
     name: str
     role: MemberRole
     principals: tuple[Principal, ...]
     zone: str = ""
+    bot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,15 @@ class ChannelRule:
     agent: AgentName = AgentName("desk")
 
 
+class Sharing(StrEnum):
+    """What an agent may do with what agents share."""
+
+    NONE = "none"
+    READ = "read"
+    WRITE = "write"
+    """Read it, too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """An agent.
@@ -71,11 +83,15 @@ class Agent:
         name: its name.
         model: the model it uses.
         instructions: its system prompt.
+        hands_to: the agents that it may hand a conversation to.
+        sharing: what it may do with what agents share.
     """
 
     name: AgentName
     model: ModelName
     instructions: str
+    hands_to: tuple[AgentName, ...] = ()
+    sharing: Sharing = Sharing.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +133,11 @@ class Team:
     def member_of(self, who: Principal) -> Member | None:
         """The member that the person is, or None for a stranger."""
         return self._members.get(who)
+
+    def is_bot(self, who: Principal) -> bool:
+        """Whether it is a program and no person."""
+        member = self._members.get(who)
+        return member is not None and member.bot
 
     def zone_of(self, who: Principal) -> str:
         """The IANA name of the person's time zone: their own, or else the team's."""
