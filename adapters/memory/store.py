@@ -17,6 +17,7 @@ from adapters.memory.store_people import MemoryPeople
 from adapters.memory.store_reminders import MemoryReminders
 from adapters.memory.store_schedules import MemorySchedules
 from adapters.memory.store_state import MemoryStates
+from adapters.memory.store_stops import MemoryStops
 from adapters.memory.store_tables import Tables, WorkerRow
 from adapters.memory.store_trust import MemoryChannelTrust
 from adapters.memory.store_turns import MemoryTurns
@@ -104,6 +105,7 @@ class MemoryStore:
         self._approvals = MemoryApprovals(self._outbox)
         self._grants = MemoryGrants()
         self._trust = MemoryChannelTrust()
+        self._stops = MemoryStops(tables)
         self._ledger = MemoryLedger()
         self._budgets = MemoryBudgets(tables)
         self._states = MemoryStates()
@@ -197,6 +199,11 @@ class MemoryStore:
     def budgets(self) -> MemoryBudgets:
         """What people decided about money."""
         return self._budgets
+
+    @property
+    def stops(self) -> MemoryStops:
+        """What people stopped."""
+        return self._stops
 
     async def check(self) -> None:
         """Memory always answers."""

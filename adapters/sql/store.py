@@ -23,6 +23,7 @@ from adapters.sql.reminders import SqlReminders
 from adapters.sql.schedules import SqlSchedules
 from adapters.sql.sqlite import open_sqlite
 from adapters.sql.state import SqlStates
+from adapters.sql.stops import SqlStops
 from adapters.sql.trust import SqlChannelTrust
 from adapters.sql.turns import SqlTurns
 from adapters.sql.workers import SqlWorkers
@@ -52,6 +53,7 @@ class SqlStore:
         self._approvals = SqlApprovals(database)
         self._grants = SqlGrants(database)
         self._trust = SqlChannelTrust(database)
+        self._stops = SqlStops(database, clock=clock)
         self._ledger = SqlLedger(database)
         self._budgets = SqlBudgets(database)
         self._audit = SqlAudit(database)
@@ -146,6 +148,11 @@ class SqlStore:
     def budgets(self) -> SqlBudgets:
         """What people decided about money."""
         return self._budgets
+
+    @property
+    def stops(self) -> SqlStops:
+        """What people stopped."""
+        return self._stops
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""

@@ -18,6 +18,7 @@ from runtime.ports.processes import Durable, RunContext, Worker, Workers, Workfl
 from runtime.ports.schedules import Claim, Reminders, Schedules, Ticker, Timetable
 from runtime.ports.sending import DeadLetters, Outbox
 from runtime.ports.state import States
+from runtime.ports.stops import Stops
 from runtime.ports.store import Store
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "ShowsHome",
     "ShowsSteps",
     "States",
+    "Stops",
     "Store",
     "Ticker",
     "Timetable",

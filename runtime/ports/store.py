@@ -12,6 +12,7 @@ from runtime.ports.processes import Workers
 from runtime.ports.schedules import Reminders, Schedules
 from runtime.ports.sending import DeadLetters, Outbox
 from runtime.ports.state import States
+from runtime.ports.stops import Stops
 
 
 class Store(Protocol):
@@ -105,6 +106,11 @@ class Store(Protocol):
     @property
     def audit(self) -> Audit:
         """What was decided and done."""
+        ...
+
+    @property
+    def stops(self) -> Stops:
+        """What people stopped."""
         ...
 
     async def check(self) -> None:

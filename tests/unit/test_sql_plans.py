@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from adapters.sql import (
     beginning,
+    budgets,
     conversations,
     inbox,
+    ledger,
     log,
     occurrences,
     outbox,
@@ -24,8 +26,10 @@ from adapters.sql.transaction import Statement, prepare
 
 MODULES = (
     beginning,
+    budgets,
     conversations,
     inbox,
+    ledger,
     log,
     occurrences,
     outbox,
@@ -44,6 +48,8 @@ PARTIAL = {
 """The indexes that hold only what is still to be worked on."""
 
 MAY_SCAN = {
+    "budgets._LIMITS": "a handful of rows, which people set by hand",
+    "budgets._PAUSES": "the turns that wait for money; all of them are asked for",
     "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
     "outbox._LAST_SENT": "for people who ask for a list of channels; at length, in a thread",
     "outbox._COUNT": "counts what was sent, which nobody does on a hot path",

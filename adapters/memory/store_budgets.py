@@ -1,0 +1,70 @@
+"""What people decided about money, in memory: the twin of what is in a database."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.memory.store_tables import Tables
+from runtime.errors import Conflict
+from runtime.ids import TurnId
+from runtime.model.address import Principal
+from runtime.model.ledger import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.outbox import OutboxItem
+
+
+class MemoryBudgets:
+    """`runtime.ports.Budgets` in memory."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._changes: list[LimitChange] = []
+        self._alerts: dict[AlertId, Alert] = {}
+        self._pauses: dict[TurnId, Pause] = {}
+
+    async def set_limit(self, change: LimitChange) -> None:
+        """Remember a limit: see the port."""
+        self._changes.append(change)
+
+    async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:
+        """Limits that people set: see the port."""
+        found = [change for change in self._changes if not change.stamp or change.at >= since]
+        return found[::-1][:limit]
+
+    async def raise_alert(self, alert: Alert, rows: Sequence[OutboxItem] = ()) -> bool:
+        """Store an alert: see the port."""
+        self._tables.check_outbox(rows)
+        if alert.id in self._alerts:
+            return False
+        self._alerts[alert.id] = alert
+        self._tables.enqueue(rows)
+        return True
+
+    async def alert(self, alert: AlertId) -> Alert | None:
+        """The alert: see the port."""
+        return self._alerts.get(alert)
+
+    async def answer_alert(
+        self, alert: AlertId, *, state: AlertState, by: Principal, note: str
+    ) -> Alert:
+        """Note what a person did about it: see the port."""
+        known = self._alerts.get(alert)
+        if known is None or known.state is not AlertState.OPEN:
+            raise Conflict("somebody did something about the alert before")
+        self._alerts[alert] = replace(known, state=state, by=by, note=note)
+        return self._alerts[alert]
+
+    async def pause(self, pause: Pause) -> None:
+        """Remember that a turn waits: see the port."""
+        self._pauses[pause.turn] = pause
+
+    async def pauses(self) -> list[Pause]:
+        """Turns that wait: see the port."""
+        return sorted(self._pauses.values(), key=lambda pause: (pause.at, pause.turn))
+
+    async def paused(self, turn: TurnId) -> Pause | None:
+        """What the turn waits for: see the port."""
+        return self._pauses.get(turn)
+
+    async def forget_pause(self, turn: TurnId) -> None:
+        """The turn does not wait any more: see the port."""
+        self._pauses.pop(turn, None)

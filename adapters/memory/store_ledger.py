@@ -1,0 +1,130 @@
+"""The ledger in memory: the twin of the one in a database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from runtime.errors import Conflict
+from runtime.model.ledger import (
+    Balance,
+    Bound,
+    Call,
+    CallState,
+    Change,
+    HoldId,
+    LedgerEntry,
+    Meter,
+    Period,
+    Scope,
+    Settlement,
+    Short,
+    overdue,
+    reserved,
+    settled,
+    share_of,
+)
+
+
+class MemoryLedger:
+    """`runtime.ports.Ledger` in memory."""
+
+    def __init__(self) -> None:
+        self._calls: dict[HoldId, Call] = {}
+        self._entries: dict[HoldId, list[LedgerEntry]] = {}
+        self._meters: dict[Meter, Balance] = {}
+
+    async def reserve(self, call: Call, bounds: Sequence[Bound]) -> Short | None:
+        """Hold the worst case in every meter: see the port."""
+        if call.id in self._calls:
+            raise Conflict("there is such a call already")
+        for bound in bounds:
+            balance = self._balance(bound.meter)
+            if balance.taken + call.held > bound.limit:
+                return Short(bound, balance, call.held)
+        self._calls[call.id] = call
+        self._entries[call.id] = [reserved(call)]
+        self._change(call, share_of(call))
+        return None
+
+    async def settle(self, hold: HoldId, by: Settlement) -> Call:
+        """Replace what is held by what it cost: see the port."""
+        call = self._calls.get(hold)
+        if call is None:
+            raise Conflict("there is no such call")
+        changed, entry, change = settled(call, by)
+        self._calls[hold] = changed
+        self._entries[hold].append(entry)
+        self._change(changed, change)
+        return changed
+
+    async def sweep(self, *, now: datetime, limit: int = 100) -> list[Call]:
+        """Count the worst case of calls whose time is over: see the port."""
+        late = [
+            call
+            for call in self._calls.values()
+            if call.state is CallState.HELD and call.expires_at <= now
+        ]
+        late.sort(key=lambda call: (call.expires_at, call.id))
+        return [await self.settle(call.id, overdue(call, now)) for call in late[:limit]]
+
+    async def call(self, hold: HoldId) -> Call | None:
+        """The call: see the port."""
+        return self._calls.get(hold)
+
+    async def entries(self, hold: HoldId) -> list[LedgerEntry]:
+        """What happened to a call: see the port."""
+        return list(self._entries.get(hold, ()))
+
+    async def balances(self, meters: Sequence[Meter]) -> list[Balance]:
+        """What the meters say: see the port."""
+        return [self._balance(meter) for meter in meters]
+
+    async def dearest(
+        self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
+    ) -> list[Balance]:
+        """The meters with the most spent: see the port."""
+        found = [
+            balance
+            for meter, balance in self._meters.items()
+            if (meter.scope, meter.period, meter.stamp) == (scope, period, stamp)
+            and (balance.taken or balance.calls)
+        ]
+        found.sort(key=lambda balance: (-balance.spent, balance.meter.subject))
+        return found[:limit]
+
+    async def series(
+        self, scope: Scope, subject: str, period: Period, *, limit: int = 62
+    ) -> list[Balance]:
+        """The meters of one subject: see the port."""
+        found = [
+            balance
+            for meter, balance in self._meters.items()
+            if (meter.scope, meter.subject, meter.period) == (scope, subject, period)
+        ]
+        found.sort(key=lambda balance: balance.meter.stamp, reverse=True)
+        return found[:limit]
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete old calls: see the port."""
+        old = [
+            call.id
+            for call in self._calls.values()
+            if call.state is not CallState.HELD and call.at < before
+        ]
+        for hold in old:
+            del self._calls[hold], self._entries[hold]
+        return len(old)
+
+    def _balance(self, meter: Meter) -> Balance:
+        return self._meters.get(meter, Balance(meter))
+
+    def _change(self, call: Call, change: Change) -> None:
+        for meter in call.meters:
+            before = self._balance(meter)
+            self._meters[meter] = Balance(
+                meter,
+                spent=before.spent + change.spent,
+                held=before.held + change.held,
+                calls=before.calls + change.calls,
+                prompt_tokens=before.prompt_tokens + change.prompt_tokens,
+                completion_tokens=before.completion_tokens + change.completion_tokens,
+            )

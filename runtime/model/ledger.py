@@ -1,0 +1,402 @@
+"""The ledger: what may be spent, what is held for calls under way, and what was spent.
+
+Money is whole micro-units of the team's currency, a millionth each. A call holds its worst case in
+every meter that it counts in, all at once or not at all, and is settled at what it cost.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import NewType
+
+from runtime.errors import Conflict
+from runtime.ids import AgentName, ConversationId, ModelName, ScheduleId, TurnId, derived
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.completion import Usage
+
+UNTOLD = Usage(None, None)
+"""What is known where a provider says nothing."""
+
+HoldId = NewType("HoldId", str)
+AlertId = NewType("AlertId", str)
+
+
+class Scope(StrEnum):
+    """Whose spending is counted."""
+
+    ORGANISATION = "organisation"
+    PROVIDER = "provider"
+    AGENT = "agent"
+    SCHEDULE = "schedule"
+    RUN = "run"
+    """One turn, or the run of one planned time."""
+    WORKFLOW = "workflow"
+    CHANNEL = "channel"
+    THREAD = "thread"
+    PERSON = "person"
+
+
+class Period(StrEnum):
+    """Over which time it is counted."""
+
+    FIRING = "firing"
+    """One run, however long it takes: each firing of a schedule, each turn."""
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """One count of money.
+
+    Attributes:
+        scope: whose.
+        subject: which of them: a name, an id, or the parts of an address as JSON; empty for the
+            organisation.
+        period: over which time.
+        stamp: which of the periods: `2026-11-21`, `2026-11`, or the id of a run.
+    """
+
+    scope: Scope
+    subject: str
+    period: Period
+    stamp: str
+
+    @cached_property
+    def id(self) -> str:
+        """Its key in the store."""
+        return derived("meter", self.scope, self.subject, self.period, self.stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a meter says.
+
+    Attributes:
+        meter: the meter.
+        spent: micro-units that calls cost which have ended.
+        held: micro-units that calls under way may cost.
+        calls: how many calls ended that were made, those that cost nothing too.
+        prompt_tokens: what they used, as far as providers told.
+        completion_tokens: the same of answers.
+    """
+
+    meter: Meter
+    spent: int = 0
+    held: int = 0
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def taken(self) -> int:
+        """What nobody else may spend."""
+        return self.spent + self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A meter that may not pass a limit, in micro-units; 0 means that nothing may be spent."""
+
+    meter: Meter
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A bound that a call would pass.
+
+    Attributes:
+        bound: the bound.
+        balance: what its meter says.
+        wanted: the worst case of the call, in micro-units.
+    """
+
+    bound: Bound
+    balance: Balance
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spender:
+    """On whose behalf a call is made.
+
+    Attributes:
+        provider: who is paid.
+        agent: whose call it is.
+        run: the turn, or the run of a planned time.
+        person: who asked; for a schedule, who made it.
+        thread: where the answer goes, or None.
+        schedule: the schedule, or None.
+        workflow: the workflow, or empty.
+    """
+
+    provider: str
+    agent: AgentName
+    run: TurnId
+    person: Principal
+    thread: ThreadRef | None = None
+    schedule: ScheduleId | None = None
+    workflow: str = ""
+
+
+class CallState(StrEnum):
+    """Where a call is."""
+
+    HELD = "held"
+    """Its worst case is held."""
+    SETTLED = "settled"
+    """It cost what `spent` says."""
+    RELEASED = "released"
+    """It was not made, or the provider did nothing: it cost nothing."""
+    EXPIRED = "expired"
+    """Nobody said what became of it in time, so its worst case counts as spent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of a model, as the ledger keeps it.
+
+    Attributes:
+        id: its id.
+        spender: on whose behalf.
+        model: which model, by the name that configuration gives it.
+        at: when it was reserved.
+        expires_at: when it counts as spent, unless somebody said more of it by then.
+        worst: its worst case, in micro-units.
+        meters: where it counts, for good: in the periods in which it was reserved.
+        state: where it is.
+        spent: what it cost, in micro-units.
+        usage: what the provider said it used.
+        note: what was odd about it, in words, or empty.
+    """
+
+    id: HoldId
+    spender: Spender
+    model: ModelName
+    at: datetime
+    expires_at: datetime
+    worst: int
+    meters: tuple[Meter, ...]
+    state: CallState = CallState.HELD
+    spent: int = 0
+    usage: Usage = UNTOLD
+    note: str = ""
+
+    @property
+    def held(self) -> int:
+        """What is held for it now, in micro-units."""
+        return self.worst if self.state is CallState.HELD else 0
+
+
+class EntryKind(StrEnum):
+    """What an entry records."""
+
+    RESERVE = "reserve"
+    SETTLE = "settle"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One change of the balances of a call's meters. Their sum is what each meter says.
+
+    Attributes:
+        call: the call.
+        kind: what happened.
+        at: when.
+        held: by how much what is held changed, in micro-units.
+        spent: by how much what is spent changed, in micro-units.
+        note: what was odd about it, or empty.
+    """
+
+    call: HoldId
+    kind: EntryKind
+    at: datetime
+    held: int
+    spent: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of a call.
+
+    Attributes:
+        state: where it is now.
+        spent: what it cost, in micro-units.
+        usage: what the provider said it used.
+        note: what was odd about it, or empty.
+        at: when that was known.
+    """
+
+    state: CallState
+    spent: int
+    usage: Usage = UNTOLD
+    note: str = ""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """By how much a call's meters change."""
+
+    held: int = 0
+    spent: int = 0
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+def share_of(call: Call) -> Change:
+    """What the call adds to each of its meters, as it is."""
+    ended = call.state in (CallState.SETTLED, CallState.EXPIRED)
+    return Change(
+        held=call.held,
+        spent=call.spent,
+        calls=int(ended),
+        prompt_tokens=max(call.usage.prompt_tokens or 0, 0) if ended else 0,
+        completion_tokens=max(call.usage.completion_tokens or 0, 0) if ended else 0,
+    )
+
+
+def reserved(call: Call) -> LedgerEntry:
+    """The first entry of a call."""
+    return LedgerEntry(
+        call=call.id,
+        kind=EntryKind.RESERVE,
+        at=call.at,
+        held=call.held,
+        spent=call.spent,
+        note=call.note,
+    )
+
+
+def settled(call: Call, by: Settlement) -> tuple[Call, LedgerEntry, Change]:
+    """The call after the settlement, the entry that records it, and what it does to its meters.
+
+    What expired may still be settled: then the truth replaces the worst case.
+
+    Raises:
+        Conflict: it was settled or released before.
+    """
+    known = (CallState.SETTLED, CallState.RELEASED)
+    again = call.state is CallState.EXPIRED and by.state is CallState.EXPIRED
+    if call.state in known or again:
+        raise Conflict(f"the call is {call.state}")
+    changed = replace(call, state=by.state, spent=by.spent, usage=by.usage, note=by.note)
+    entry = LedgerEntry(
+        call=call.id,
+        kind=EntryKind.RELEASE if by.state is CallState.RELEASED else EntryKind.SETTLE,
+        at=by.at,
+        held=changed.held - call.held,
+        spent=changed.spent - call.spent,
+        note=by.note,
+    )
+    before, now = share_of(call), share_of(changed)
+    return (
+        changed,
+        entry,
+        Change(
+            held=now.held - before.held,
+            spent=now.spent - before.spent,
+            calls=now.calls - before.calls,
+            prompt_tokens=now.prompt_tokens - before.prompt_tokens,
+            completion_tokens=now.completion_tokens - before.completion_tokens,
+        ),
+    )
+
+
+def overdue(call: Call, now: datetime) -> Settlement:
+    """The end of a call of which nobody said what became of it: all that it may have cost."""
+    return Settlement(
+        state=CallState.EXPIRED,
+        spent=call.worst,
+        note="nobody said what it cost, so it counts as the most that it may have cost",
+        at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChange:
+    """A limit that a person set, beside those of the configuration.
+
+    Attributes:
+        scope: whose spending it limits.
+        subject: which of them; empty for each of them by itself.
+        period: over which time.
+        stamp: for one period alone, which; empty from then on.
+        micros: the limit; None for that of the configuration.
+        before: the limit that held until then; None where there was none.
+        base: what the configuration said then; a limit set here ends when that changes.
+        by: who set it.
+        at: when.
+    """
+
+    scope: Scope
+    subject: str
+    period: Period
+    stamp: str = ""
+    micros: int | None
+    before: int | None
+    base: int | None
+    by: Principal
+    at: datetime
+
+
+class AlertState(StrEnum):
+    """What people did about an alert."""
+
+    OPEN = "open"
+    RAISED = "raised"
+    KEPT = "kept"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A limit that is nearly or wholly used up, and what people did about it.
+
+    Attributes:
+        id: the same for the same meter, share and limit.
+        bound: the meter and its limit.
+        share: per cent of the limit that were used up: 80, or 100 where a call was refused.
+        turn: the turn that was refused, or None where it is about the meter.
+        at: when.
+        state: what people did.
+        by: who did that, or None.
+        note: what came of it, in words.
+    """
+
+    id: AlertId
+    bound: Bound
+    share: int
+    turn: TurnId | None = None
+    at: datetime
+    state: AlertState = AlertState.OPEN
+    by: Principal | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A turn that waits until there is money.
+
+    Attributes:
+        turn: the turn.
+        conversation: its conversation.
+        thread: where it was asked; None for a run's turn.
+        bound: what was short.
+        wanted: how much it needs, in micro-units.
+        until: when the period ends that was used up; None for a run, which has no end.
+        at: when it began to wait.
+    """
+
+    turn: TurnId
+    conversation: ConversationId
+    thread: ThreadRef | None
+    bound: Bound
+    wanted: int
+    until: datetime | None
+    at: datetime

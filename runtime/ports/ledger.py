@@ -1,0 +1,129 @@
+"""Where money is counted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from runtime.ids import TurnId
+from runtime.model.address import Principal
+from runtime.model.ledger import (
+    Alert,
+    AlertId,
+    AlertState,
+    Balance,
+    Bound,
+    Call,
+    HoldId,
+    LedgerEntry,
+    LimitChange,
+    Meter,
+    Pause,
+    Period,
+    Scope,
+    Settlement,
+    Short,
+)
+from runtime.model.outbox import OutboxItem
+
+
+class Ledger(Protocol):
+    """The ledger. For each meter, the entries of the calls in it sum up to what it says."""
+
+    async def reserve(self, call: Call, bounds: Sequence[Bound]) -> Short | None:
+        """Hold the call's worst case in every one of its meters, all at once.
+
+        Nothing is held, and the first bound that would be passed is returned, where the meter of
+        one of the bounds has less left than that. However many processes reserve at the same
+        time, what is spent and held stays within every bound. A call that is settled when it
+        comes, because it cost nothing, is only recorded.
+        """
+        ...
+
+    async def settle(self, hold: HoldId, by: Settlement) -> Call:
+        """Replace what is held by what it cost; returns the call as it is then.
+
+        Raises:
+            Conflict: it was settled or released before, or is not known.
+        """
+        ...
+
+    async def sweep(self, *, now: datetime, limit: int = 100) -> list[Call]:
+        """Count the worst case of calls as spent whose time is over; returns them."""
+        ...
+
+    async def call(self, hold: HoldId) -> Call | None:
+        """The call, or None."""
+        ...
+
+    async def entries(self, hold: HoldId) -> list[LedgerEntry]:
+        """What happened to a call, in order."""
+        ...
+
+    async def balances(self, meters: Sequence[Meter]) -> list[Balance]:
+        """What each of the meters says, in the same order."""
+        ...
+
+    async def dearest(
+        self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
+    ) -> list[Balance]:
+        """The meters of that scope and period, those with the most spent first; not empty ones."""
+        ...
+
+    async def series(
+        self, scope: Scope, subject: str, period: Period, *, limit: int = 62
+    ) -> list[Balance]:
+        """The meters of one subject, the latest stamp first."""
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete calls that ended and were reserved before that time; returns how many.
+
+        Their meters stay.
+        """
+        ...
+
+
+class Budgets(Protocol):
+    """What people decided about money, what they were told, and which turns wait for it."""
+
+    async def set_limit(self, change: LimitChange) -> None:
+        """Remember a limit that a person set."""
+        ...
+
+    async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:
+        """Limits that people set, the latest first: those for good, and the others since then."""
+        ...
+
+    async def raise_alert(self, alert: Alert, rows: Sequence[OutboxItem] = ()) -> bool:
+        """Store an alert and enqueue what tells of it, at once; False where it is there already."""
+        ...
+
+    async def alert(self, alert: AlertId) -> Alert | None:
+        """The alert, or None."""
+        ...
+
+    async def answer_alert(
+        self, alert: AlertId, *, state: AlertState, by: Principal, note: str
+    ) -> Alert:
+        """Note what a person did about it.
+
+        Raises:
+            Conflict: somebody did something about it before, or there is no such alert.
+        """
+        ...
+
+    async def pause(self, pause: Pause) -> None:
+        """Remember that a turn waits for money; in the place of what was remembered of it."""
+        ...
+
+    async def pauses(self) -> list[Pause]:
+        """Turns that wait for money, those that began to wait first before others."""
+        ...
+
+    async def paused(self, turn: TurnId) -> Pause | None:
+        """What the turn waits for, or None."""
+        ...
+
+    async def forget_pause(self, turn: TurnId) -> None:
+        """The turn does not wait any more."""
+        ...
