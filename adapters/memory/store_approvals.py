@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.store_audit import MemoryAudit
 from adapters.memory.store_outbox import MemoryOutbox
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ApprovalId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.approval import (
     Approval,
@@ -24,8 +26,9 @@ _TIMED = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
 class MemoryApprovals:
     """`runtime.ports.Approvals` in memory."""
 
-    def __init__(self, outbox: MemoryOutbox) -> None:
+    def __init__(self, outbox: MemoryOutbox, audit: MemoryAudit) -> None:
         self._outbox = outbox
+        self._audit = audit
         self._rows: dict[ApprovalId, Approval] = {}
 
     async def ask(self, approval: Approval) -> Approval:
@@ -38,6 +41,8 @@ class MemoryApprovals:
             ),
             None,
         )
+        if asked is None and approval.id not in self._rows:
+            self._audit.record(recorded.approval_asked(approval))
         return asked or self._rows.setdefault(approval.id, approval)
 
     async def get(self, approval: ApprovalId) -> Approval | None:
@@ -66,13 +71,16 @@ class MemoryApprovals:
     ) -> Approval:
         """Note one person's yes: see the port."""
         row = self._open_to_vote(approval, vote, digest)
-        if all(known.by != vote.by for known in row.votes):
+        new = all(known.by != vote.by for known in row.votes)
+        if new:
             votes = (*row.votes, vote)
             enough = len(votes) >= row.needed
             state = after(row.state, ApprovalEvent.APPROVE) if enough else row.state
             by = vote.by if enough else None
             row = self._rows[approval] = replace(row, votes=votes, state=state, decided_by=by)
         await self._outbox.enqueue(rows)
+        if new:
+            self._audit.record(recorded.approval_voted(row, vote))
         return row
 
     async def change(
@@ -94,6 +102,7 @@ class MemoryApprovals:
             row, state=state, decided_by=by or row.decided_by, note=note or row.note
         )
         await self._outbox.enqueue(rows)
+        self._audit.record(recorded.approval_changed(row, by))
         return row
 
     async def overdue(self, *, now: datetime, limit: int = 100) -> list[Approval]:

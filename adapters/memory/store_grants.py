@@ -3,20 +3,27 @@
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.store_audit import MemoryAudit
 from runtime.ids import AgentName, ApprovalId
+from runtime.model import recorded
+from runtime.model.address import Principal
 from runtime.model.approval import Grant
 
 
 class MemoryGrants:
     """`runtime.ports.Grants` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: MemoryAudit) -> None:
+        self._audit = audit
         self._rows: dict[ApprovalId, Grant] = {}
         self._revoked: set[ApprovalId] = set()
 
     async def add(self, grant: Grant) -> Grant:
         """Store a grant: see the port."""
-        return self._rows.setdefault(grant.id, replace(grant, number=len(self._rows) + 1))
+        if grant.id not in self._rows:
+            self._rows[grant.id] = replace(grant, number=len(self._rows) + 1)
+            self._audit.record(recorded.grant_given(self._rows[grant.id]))
+        return self._rows[grant.id]
 
     async def find(self, agent: AgentName, digest: str, *, now: datetime) -> list[Grant]:
         """The grants that cover it: see the port."""
@@ -27,9 +34,12 @@ class MemoryGrants:
         rows = (g for g in self._rows.values() if g.id not in self._revoked and g.expires_at > now)
         return sorted(rows, key=lambda grant: grant.number)[:limit]
 
-    async def revoke(self, number: int, *, now: datetime) -> Grant | None:
+    async def revoke(
+        self, number: int, *, now: datetime, by: Principal | None = None
+    ) -> Grant | None:
         """End a grant: see the port."""
         found = next((g for g in await self.active(now=now) if g.number == number), None)
         if found is not None:
             self._revoked.add(found.id)
+            self._audit.record(recorded.grant_revoked(found, by))
         return found

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from adapters.memory.store_audit import MemoryAudit
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.ports import Link
 
@@ -9,7 +11,8 @@ from runtime.ports import Link
 class MemoryPeople:
     """`runtime.ports.People` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: MemoryAudit) -> None:
+        self._audit = audit
         self._links: dict[Principal, Link] = {}
         self._codes: dict[str, tuple[Principal, datetime]] = {}
 
@@ -31,8 +34,12 @@ class MemoryPeople:
         if anchor is None or expires_at <= now:
             return None
         self._links[who] = Link(who=who, anchor=anchor, linked_at=now)
+        self._audit.record(recorded.account_linked(who, anchor))
         return anchor
 
     async def unlink(self, who: Principal) -> bool:
         """Forget a link: see the port."""
-        return self._links.pop(who, None) is not None
+        found = self._links.pop(who, None) is not None
+        if found:
+            self._audit.record(recorded.account_unlinked(who))
+        return found

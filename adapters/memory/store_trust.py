@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from runtime.model.address import ChannelRef
+from adapters.memory.store_audit import MemoryAudit
+from runtime.model import recorded
+from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange
 from runtime.model.trust import ChannelState
 
@@ -11,7 +13,8 @@ from runtime.model.trust import ChannelState
 class MemoryChannelTrust:
     """`runtime.ports.ChannelTrust` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: MemoryAudit) -> None:
+        self._audit = audit
         self._states: dict[ChannelRef, ChannelState] = {}
 
     async def of(self, channel: ChannelRef) -> ChannelState | None:
@@ -30,14 +33,22 @@ class MemoryChannelTrust:
         if state.change in {None, ChannelChange.ARCHIVED}:
             state = replace(state, change=change, detail=detail, since=now)
             self._states[channel] = state
+            self._audit.record(recorded.channel_distrusted(channel, change))
         return state
 
-    async def trust(self, channel: ChannelRef, *, only: ChannelChange | None = None) -> bool:
+    async def trust(
+        self,
+        channel: ChannelRef,
+        *,
+        only: ChannelChange | None = None,
+        by: Principal | None = None,
+    ) -> bool:
         """Trust the channel again: see the port."""
         state = self._states.get(channel)
         if state is None or state.change is None or only not in {None, state.change}:
             return False
         self._states[channel] = ChannelState(channel=channel, name=state.name)
+        self._audit.record(recorded.channel_trusted(channel, by))
         return True
 
     async def rename(self, channel: ChannelRef, name: str) -> None:

@@ -26,6 +26,7 @@ from runtime.ids import (
     ToolCallId,
     TurnId,
 )
+from runtime.model import recorded
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import (
     Approval,
@@ -189,7 +190,8 @@ class SqlApprovals:
         """Store a question: see the port."""
 
         def work(transaction: Transaction) -> _Whole | None:
-            transaction.run(_ASK, _row(approval))
+            if transaction.run(_ASK, _row(approval)):
+                transaction.audit(recorded.approval_asked(approval))
             call: Params = {"turn": approval.turn, "call": approval.call}
             return _whole(transaction, _BY_CALL, call)
 
@@ -245,9 +247,12 @@ class SqlApprovals:
             }
             if not transaction.run(_GRANT, grant):
                 raise Conflict(_why_not(before, digest))
-            transaction.run(_VOTE, cast)
+            new = transaction.run(_VOTE, cast)
             sending.enqueue(transaction, rows)
-            return _existing(_whole(transaction, _BY_ID, {"this": approval}))
+            now = _existing(_whole(transaction, _BY_ID, {"this": approval}))
+            if new:
+                transaction.audit(recorded.approval_voted(now, vote))
+            return now
 
         return await self._database.write(work)
 
@@ -277,7 +282,9 @@ class SqlApprovals:
             if not transaction.run(_CHANGES[event], change):
                 raise Conflict("the approval's time is over")
             sending.enqueue(transaction, rows)
-            return _existing(_whole(transaction, _BY_ID, {"this": approval}))
+            changed = _existing(_whole(transaction, _BY_ID, {"this": approval}))
+            transaction.audit(recorded.approval_changed(changed, by))
+            return changed
 
         return await self._database.write(work)
 

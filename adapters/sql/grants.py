@@ -1,5 +1,6 @@
 """Grants: `runtime.ports.Grants`."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -14,6 +15,7 @@ from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ApprovalId
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.approval import Frozen, Grant
 
@@ -82,8 +84,9 @@ class SqlGrants:
             this: Params = {"this": grant.id}
             if (known := transaction.one(_BY_ID, this)) is not None:
                 return known
-            number = transaction.one(_NUMBER)
-            transaction.run(_INSERT, _row(grant, int(number[0]) if number else 0))
+            [number] = transaction.one(_NUMBER) or (0,)
+            if transaction.run(_INSERT, _row(grant, number)):
+                transaction.audit(recorded.grant_given(replace(grant, number=number)))
             return transaction.one(_BY_ID, this)
 
         row = await self._database.write(work)
@@ -102,16 +105,21 @@ class SqlGrants:
         page: Params = {"now": micros(now), "limit": limit}
         return [_grant(row) for row in await self._database.scan(lambda t: t.all(_ACTIVE, page))]
 
-    async def revoke(self, number: int, *, now: datetime) -> Grant | None:
+    async def revoke(
+        self, number: int, *, now: datetime, by: Principal | None = None
+    ) -> Grant | None:
         """End a grant: see the port."""
 
-        def work(transaction: Transaction) -> Row | None:
+        def work(transaction: Transaction) -> Grant | None:
             if not transaction.run(_REVOKE, {"this": number, "now": micros(now)}):
                 return None
-            return transaction.one(_NUMBERED, {"this": number})
+            row = transaction.one(_NUMBERED, {"this": number})
+            revoked = None if row is None else _grant(row)
+            if revoked is not None:
+                transaction.audit(recorded.grant_revoked(revoked, by))
+            return revoked
 
-        row = await self._database.write(work)
-        return None if row is None else _grant(row)
+        return await self._database.write(work)
 
 
 def _row(grant: Grant, number: int) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from adapters.sql.schema import link_codes, links
 from adapters.sql.transaction import Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import Platform
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.ports import Link
 
@@ -99,13 +100,21 @@ class SqlPeople:
                 "linked_at": micros(now),
             }
             transaction.run(_LINK, link)
+            transaction.audit(recorded.account_linked(who, anchor))
             return anchor
 
         return await self._database.write(work)
 
     async def unlink(self, who: Principal) -> bool:
         """Forget a link: see the port."""
-        return await self._database.write(lambda t: t.run(_UNLINK, _person(who))) == 1
+
+        def work(transaction: Transaction) -> bool:
+            found = transaction.run(_UNLINK, _person(who)) == 1
+            if found:
+                transaction.audit(recorded.account_unlinked(who))
+            return found
+
+        return await self._database.write(work)
 
 
 def _person(who: Principal, prefix: str = "") -> dict[str, Value]:

@@ -13,7 +13,8 @@ from adapters.sql.transaction import Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.errors import NightdeskError
 from runtime.ids import Platform
-from runtime.model.address import ChannelRef
+from runtime.model import recorded
+from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange
 from runtime.model.trust import ChannelState
 
@@ -83,7 +84,8 @@ class SqlChannelTrust:
         }
 
         def work(transaction: Transaction) -> ChannelState:
-            transaction.run(_DISTRUST, values)
+            if transaction.run(_DISTRUST, values):
+                transaction.audit(recorded.channel_distrusted(channel, change))
             row = transaction.one(_OF, _key(channel))
             if row is None:
                 raise NightdeskError("a channel's row is not there after it was written")
@@ -91,11 +93,24 @@ class SqlChannelTrust:
 
         return await self._database.write(work)
 
-    async def trust(self, channel: ChannelRef, *, only: ChannelChange | None = None) -> bool:
+    async def trust(
+        self,
+        channel: ChannelRef,
+        *,
+        only: ChannelChange | None = None,
+        by: Principal | None = None,
+    ) -> bool:
         """Trust the channel again: see the port."""
         values: dict[str, Value] = {f"this_{name}": v for name, v in _key(channel).items()}
         values["only"] = only.value if only else ""
-        return await self._database.write(lambda t: t.run(_TRUST, values)) == 1
+
+        def work(transaction: Transaction) -> bool:
+            changed = transaction.run(_TRUST, values) == 1
+            if changed:
+                transaction.audit(recorded.channel_trusted(channel, by))
+            return changed
+
+        return await self._database.write(work)
 
     async def rename(self, channel: ChannelRef, name: str) -> None:
         """Remember the channel's name: see the port."""

@@ -105,8 +105,13 @@ class Grants(Protocol):
         """Grants that were not revoked and whose time is not over, oldest first."""
         ...
 
-    async def revoke(self, number: int, *, now: datetime) -> Grant | None:
-        """End the grant of that number; None where there is none that is in force."""
+    async def revoke(
+        self, number: int, *, now: datetime, by: Principal | None = None
+    ) -> Grant | None:
+        """End the grant of that number, as that person wants.
+
+        None where there is none that is in force.
+        """
         ...
 
 

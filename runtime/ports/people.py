@@ -7,7 +7,6 @@ from typing import Protocol
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange
 from runtime.model.member import Enrolled, Enrolment
-from runtime.model.team import MemberRole
 from runtime.model.trust import ChannelState
 
 
@@ -62,12 +61,11 @@ class Members(Protocol):
         """What was last said of the person, also that they were let go; None for nothing."""
         ...
 
-    async def put(self, enrolment: Enrolment, *, was: MemberRole | None, owned: bool) -> Enrolled:
-        """Write what is said of the person now, where their role still is `was`.
+    async def put(self, enrolment: Enrolment, *, owned: bool) -> Enrolled:
+        """Write what is said of the person now, where their role still is `enrolment.was`.
 
         Args:
             enrolment: what is said.
-            was: the role in the list; None for nobody's.
             owned: the team has an owner beside the list, so that the list need keep none. Else
                 its last owner stays owner, however many are changed at the same moment.
         """
@@ -110,9 +108,16 @@ class ChannelTrust(Protocol):
         """
         ...
 
-    async def trust(self, channel: ChannelRef, *, only: ChannelChange | None = None) -> bool:
+    async def trust(
+        self,
+        channel: ChannelRef,
+        *,
+        only: ChannelChange | None = None,
+        by: Principal | None = None,
+    ) -> bool:
         """Trust the channel again; with `only`, where that is the reason why it is not trusted.
 
+        `by` is who wants it so; None where the platform told that the reason is gone.
         False where it was not distrusted so.
         """
         ...

@@ -1,0 +1,215 @@
+"""What the audit log records of each thing that happens: who, what and by which rule, by id.
+
+Every store records with these, so that its twins record the same. What people and models wrote is
+left out: instructions, answers, arguments, the reasons that people give. Arguments are there as
+their digest, so that it can be shown later what it was that somebody allowed.
+"""
+
+from runtime.ids import ConversationId, OutboxId, RunId, ScheduleId, TurnId
+from runtime.model.address import ChannelRef, Principal
+from runtime.model.approval import Approval, Grant, Vote
+from runtime.model.audit import SHELL, SYSTEM, Actor, AuditEvent, AuditKind, by_agent, by_person
+from runtime.model.events import ChannelChange
+from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
+from runtime.model.tools import Json
+from runtime.model.turn import Turn, TurnState
+
+
+def channel_name(channel: ChannelRef) -> str:
+    """A channel, by ids."""
+    return f"{channel.platform}/{channel.workspace}/{channel.channel}"
+
+
+def whoever(who: Principal | None) -> Actor:
+    """The person, or the system where nobody did it."""
+    return by_person(who) if who is not None else SYSTEM
+
+
+# ---- turns
+
+
+def turn_started(turn: Turn, agent: str) -> AuditEvent:
+    """A turn began: by a message, or by the run that it is a part of."""
+    body: dict[str, Json] = {"conversation": turn.conversation, "agent": agent}
+    if turn.thread is None:
+        body["trigger"] = "run"
+    else:
+        body["trigger"] = "message"
+        body["channel"] = channel_name(turn.thread.channel)
+    return AuditEvent(AuditKind.TURN_STARTED, by_person(turn.requester), turn.id, body)
+
+
+def turn_ended(
+    turn: TurnId, conversation: ConversationId, state: TurnState, model: str
+) -> AuditEvent:
+    """A turn answered, or gave up."""
+    body: dict[str, Json] = {"conversation": conversation, "state": state.value}
+    if model:
+        body["model"] = model
+    return AuditEvent(AuditKind.TURN_ENDED, SYSTEM, turn, body)
+
+
+def turn_stopped(turn: Turn, by: Principal | None) -> AuditEvent:
+    """Somebody stopped a turn."""
+    body: dict[str, Json] = {"conversation": turn.conversation}
+    return AuditEvent(AuditKind.TURN_STOPPED, whoever(by), turn.id, body)
+
+
+# ---- approvals
+
+
+def approval_asked(approval: Approval) -> AuditEvent:
+    """An agent asked people."""
+    body: dict[str, Json] = {
+        **_asked(approval),
+        "risk": approval.risk.value,
+        "rule": approval.reason.partition("\n")[0],
+        "needed": approval.needed,
+        "requester": by_person(approval.requester),
+        "state": approval.state.value,
+    }
+    if approval.replaces is not None:
+        body["replaces"] = approval.replaces
+    return AuditEvent(AuditKind.APPROVAL_ASKED, by_agent(approval.agent), approval.turn, body)
+
+
+def approval_voted(approval: Approval, vote: Vote) -> AuditEvent:
+    """A person said yes; the approval is as it is with that."""
+    body: dict[str, Json] = {
+        **_asked(approval),
+        "state": approval.state.value,
+        "votes": len(approval.votes),
+        "needed": approval.needed,
+    }
+    return AuditEvent(AuditKind.APPROVAL_VOTED, by_person(vote.by), approval.turn, body)
+
+
+def approval_changed(approval: Approval, by: Principal | None) -> AuditEvent:
+    """Something else happened to it; the approval is as it is with that."""
+    body: dict[str, Json] = {**_asked(approval), "state": approval.state.value}
+    return AuditEvent(AuditKind.APPROVAL_CHANGED, whoever(by), approval.turn, body)
+
+
+def _asked(approval: Approval) -> dict[str, Json]:
+    return {
+        "approval": approval.id,
+        "tool": approval.frozen.tool,
+        "digest": approval.digest,
+        "call": approval.call,
+    }
+
+
+def grant_given(grant: Grant) -> AuditEvent:
+    """A person allowed something for a time."""
+    body: dict[str, Json] = {**_granted(grant), "until": grant.expires_at.isoformat()}
+    return AuditEvent(AuditKind.GRANT_GIVEN, by_person(grant.given_by), None, body)
+
+
+def grant_revoked(grant: Grant, by: Principal | None) -> AuditEvent:
+    """A person ended that."""
+    return AuditEvent(AuditKind.GRANT_REVOKED, whoever(by), None, _granted(grant))
+
+
+def _granted(grant: Grant) -> dict[str, Json]:
+    return {
+        "grant": grant.number,
+        "approval": grant.id,
+        "agent": grant.agent,
+        "tool": grant.frozen.tool,
+        "digest": grant.digest,
+    }
+
+
+# ---- schedules
+
+
+def schedule_made(schedule: Schedule) -> AuditEvent:
+    """A schedule was stored."""
+    when = schedule.when
+    body: dict[str, Json] = {
+        "schedule": schedule.id,
+        "number": schedule.number,
+        "agent": schedule.agent,
+        "channel": channel_name(schedule.target.channel),
+        "when": when.cron or (when.at.isoformat() if when.at else ""),
+        "zone": when.zone,
+    }
+    return AuditEvent(AuditKind.SCHEDULE_MADE, by_person(schedule.made_by), None, body)
+
+
+def schedule_changed(
+    schedule: ScheduleId, was: ScheduleState, becomes: ScheduleState, by: Principal | None
+) -> AuditEvent:
+    """It was paused, resumed, deleted; or it ran out of times."""
+    body: dict[str, Json] = {"schedule": schedule, "was": was.value, "becomes": becomes.value}
+    return AuditEvent(AuditKind.SCHEDULE_CHANGED, whoever(by), None, body)
+
+
+def occurrence_claimed(occurrence: Occurrence) -> AuditEvent:
+    """A planned time came, or was missed."""
+    missed = occurrence.state is OccurrenceState.MISSED
+    kind = AuditKind.SCHEDULE_MISSED if missed else AuditKind.SCHEDULE_FIRED
+    body: dict[str, Json] = {
+        "schedule": occurrence.schedule,
+        "planned": occurrence.planned_at.isoformat(),
+    }
+    if occurrence.manual:
+        body["manual"] = True
+    return AuditEvent(kind, SYSTEM, TurnId(occurrence.run), body)
+
+
+def occurrence_ended(run: RunId, state: OccurrenceState) -> AuditEvent:
+    """What a planned time began has ended."""
+    return AuditEvent(AuditKind.SCHEDULE_ENDED, SYSTEM, TurnId(run), {"state": state.value})
+
+
+# ---- messages
+
+
+def message_unasked(item: OutboxItem) -> AuditEvent:
+    """An agent's message went out that nobody had asked for just then."""
+    body: dict[str, Json] = {"message": item.id, "channel": channel_name(item.thread.channel)}
+    return AuditEvent(AuditKind.MESSAGE_UNASKED, SYSTEM, item.turn, body)
+
+
+def message_settled(item: OutboxId, state: OutboxState) -> AuditEvent:
+    """A message did not go out, and will not by itself."""
+    dead = state is OutboxState.DEAD
+    kind = AuditKind.MESSAGE_DEAD if dead else AuditKind.MESSAGE_WITHHELD
+    return AuditEvent(kind, SYSTEM, None, {"message": item})
+
+
+def message_retried(item: OutboxId) -> AuditEvent:
+    """Somebody put a dead message in line again."""
+    return AuditEvent(AuditKind.MESSAGE_RETRIED, SHELL, None, {"message": item})
+
+
+def message_dropped(item: OutboxId) -> AuditEvent:
+    """Somebody deleted a dead message."""
+    return AuditEvent(AuditKind.MESSAGE_DROPPED, SHELL, None, {"message": item})
+
+
+# ---- people and channels
+
+
+def account_linked(who: Principal, anchor: Principal) -> AuditEvent:
+    """A code linked an account to a member."""
+    return AuditEvent(AuditKind.ACCOUNT_LINKED, by_person(who), None, {"member": by_person(anchor)})
+
+
+def account_unlinked(who: Principal) -> AuditEvent:
+    """An account was unlinked."""
+    return AuditEvent(AuditKind.ACCOUNT_UNLINKED, by_person(who), None, {})
+
+
+def channel_distrusted(channel: ChannelRef, change: ChannelChange) -> AuditEvent:
+    """A platform told of a change, and nothing is posted there unasked any more."""
+    body: dict[str, Json] = {"channel": channel_name(channel), "change": change.value}
+    return AuditEvent(AuditKind.CHANNEL_DISTRUSTED, SYSTEM, None, body)
+
+
+def channel_trusted(channel: ChannelRef, by: Principal | None) -> AuditEvent:
+    """A person, or the end of a passing reason, had it trusted again."""
+    body: dict[str, Json] = {"channel": channel_name(channel)}
+    return AuditEvent(AuditKind.CHANNEL_TRUSTED, whoever(by), None, body)
