@@ -23,9 +23,9 @@ class MemoryMembers:
         """What was last said of the person: see the port."""
         return self._list.get(who)
 
-    async def put(self, enrolment: Enrolment, *, was: MemberRole | None, owned: bool) -> Enrolled:
+    async def put(self, enrolment: Enrolment, *, owned: bool) -> Enrolled:
         """Write what is said of the person now: see the port."""
-        known = self._list.get(enrolment.who)
+        known, was = self._list.get(enrolment.who), enrolment.was
         if (known.role if known else None) is not was:
             return Enrolled.CHANGED
         owner = MemberRole.OWNER

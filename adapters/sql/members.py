@@ -32,14 +32,14 @@ _PUT = _PUT.on_conflict_do_update(
     index_elements=_KEY,
     set_={
         name: _PUT.excluded[name]
-        for name in ("name", "role", "by_platform", "by_workspace", "by_user", "at", "key")
+        for name in ("name", "role", "was", "by_platform", "by_workspace", "by_user", "at", "key")
     },
 )
 _CHANGE = (
     sa.update(members)
     .where(
         *(column == bindparam(f"this_{column.name}") for column in _KEY),
-        members.c.role == bindparam("was", type_=sa.Text),
+        members.c.role == bindparam("this_role", type_=sa.Text),
     )
     .values({c.name: bindparam(c.name) for c in members.c if c not in _KEY})
 )
@@ -73,13 +73,13 @@ class SqlMembers:
         row = await self._database.read(lambda t: t.one(_GET, _person(who)))
         return _enrolment(row) if row else None
 
-    async def put(self, enrolment: Enrolment, *, was: MemberRole | None, owned: bool) -> Enrolled:
+    async def put(self, enrolment: Enrolment, *, owned: bool) -> Enrolled:
         """Write what is said of the person now: see the port."""
-        row, this = _row(enrolment), _person(enrolment.who)
+        row, this, was = _row(enrolment), _person(enrolment.who), enrolment.was
         steps_down = was is MemberRole.OWNER and enrolment.role is not MemberRole.OWNER
         change = {name: value for name, value in row.items() if name not in this}
         change |= {f"this_{name}": value for name, value in this.items()}
-        change["was"] = was.value if was else ""
+        change["this_role"] = row["was"]
 
         def work(transaction: Transaction) -> Enrolled:
             if steps_down and not owned:
@@ -134,6 +134,7 @@ def _row(enrolment: Enrolment) -> dict[str, Value]:
         **_person(enrolment.who),
         "name": enrolment.name,
         "role": enrolment.role.value if enrolment.role else "",
+        "was": enrolment.was.value if enrolment.was else "",
         **_person(enrolment.by, "by_"),
         "at": micros(enrolment.at),
         "key": enrolment.key,
@@ -145,7 +146,8 @@ def _enrolment(row: Row) -> Enrolment:
         who=Principal(Platform(row[0]), row[1], row[2]),
         name=row[3],
         role=MemberRole(row[4]) if row[4] else None,
-        by=Principal(Platform(row[5]), row[6], row[7]),
-        at=moment(row[8]),
-        key=row[9],
+        was=MemberRole(row[5]) if row[5] else None,
+        by=Principal(Platform(row[6]), row[7], row[8]),
+        at=moment(row[9]),
+        key=row[10],
     )

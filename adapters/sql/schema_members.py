@@ -10,6 +10,7 @@ members = sa.Table(
     *person(key=True),
     text("name"),
     text("role"),
+    text("was"),
     *person("by_"),
     moment("at"),
     text("key"),

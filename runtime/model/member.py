@@ -16,6 +16,7 @@ class Enrolment:
         who: the person, by platform id.
         name: for showing only; it carries no authority.
         role: what they may do; None where they were let go.
+        was: what they might do before, by the chat; None where nobody was.
         by: who said so; the person themselves where a one-time code did.
         at: when.
         key: names the asking, so that carrying it out again after a crash is told from the next.
@@ -24,6 +25,7 @@ class Enrolment:
     who: Principal
     name: str
     role: MemberRole | None
+    was: MemberRole | None
     by: Principal
     at: datetime
     key: str

@@ -23,15 +23,17 @@ def enrolment(
     who: Principal = BOB,
     role: MemberRole | None = MemberRole.MEMBER,
     name: str = "Bob",
-    key: str = "row-1",
+    was: MemberRole | None = None,
 ) -> Enrolment:
-    return Enrolment(who=who, name=name, role=role, by=ADA, at=clock.now(), key=key)
+    return Enrolment(
+        who=who, name=name, role=role, was=was, by=ADA, at=clock.now(), key=f"{was}-{role}"
+    )
 
 
 async def owners(store: Store, clock: ManualClock, *who: Principal) -> None:
     for each in who:
         said = enrolment(clock, each, MemberRole.OWNER, name=each.user)
-        assert await store.members.put(said, was=None, owned=False) is Enrolled.DONE
+        assert await store.members.put(said, owned=False) is Enrolled.DONE
 
 
 async def test_who_is_added_stays_added(open_again: Opener, clock: ManualClock) -> None:
@@ -39,7 +41,7 @@ async def test_who_is_added_stays_added(open_again: Opener, clock: ManualClock) 
     async with open_again() as store:
         assert await store.members.all() == []
         assert await store.members.get(BOB) is None
-        assert await store.members.put(said, was=None, owned=True) is Enrolled.DONE
+        assert await store.members.put(said, owned=True) is Enrolled.DONE
     async with open_again() as store:
         assert await store.members.all() == [said]
         assert await store.members.get(BOB) == said
@@ -50,13 +52,14 @@ async def test_a_change_holds_only_where_the_role_is_as_it_was_seen(
     store: Store, clock: ManualClock
 ) -> None:
     said = enrolment(clock)
-    await store.members.put(said, was=None, owned=True)
-    raised = replace(said, role=MemberRole.OPERATOR, key="row-2")
+    await store.members.put(said, owned=True)
+    raised = enrolment(clock, role=MemberRole.OPERATOR, was=MemberRole.MEMBER)
 
     for was in (None, MemberRole.GUEST):
-        assert await store.members.put(raised, was=was, owned=True) is Enrolled.CHANGED
+        late = replace(raised, was=was)
+        assert await store.members.put(late, owned=True) is Enrolled.CHANGED
         assert await store.members.all() == [said]
-    assert await store.members.put(raised, was=MemberRole.MEMBER, owned=True) is Enrolled.DONE
+    assert await store.members.put(raised, owned=True) is Enrolled.DONE
     assert await store.members.all() == [raised]
 
 
@@ -64,7 +67,7 @@ async def test_of_two_who_change_the_same_person_at_once_one_does(
     store: Store, clock: ManualClock
 ) -> None:
     said = [enrolment(clock, role=role) for role in (MemberRole.GUEST, MemberRole.ADMIN)]
-    won = await asyncio.gather(*(store.members.put(one, was=None, owned=True) for one in said))
+    won = await asyncio.gather(*(store.members.put(one, owned=True) for one in said))
     assert sorted(won) == [Enrolled.CHANGED, Enrolled.DONE]
     assert await store.members.all() == [said[won.index(Enrolled.DONE)]]
 
@@ -73,26 +76,26 @@ async def test_who_was_let_go_is_known_but_no_member_and_can_come_back(
     store: Store, clock: ManualClock
 ) -> None:
     said = enrolment(clock)
-    gone = replace(said, role=None, key="row-2")
-    await store.members.put(said, was=None, owned=True)
-    assert await store.members.put(gone, was=MemberRole.MEMBER, owned=True) is Enrolled.DONE
+    gone = replace(said, role=None, was=MemberRole.MEMBER, key="row-2")
+    await store.members.put(said, owned=True)
+    assert await store.members.put(gone, owned=True) is Enrolled.DONE
     assert await store.members.all() == []
     assert await store.members.get(BOB) == gone
-    assert await store.members.put(said, was=None, owned=True) is Enrolled.DONE
+    assert await store.members.put(said, owned=True) is Enrolled.DONE
     assert await store.members.all() == [said]
 
 
 async def test_the_last_owner_of_the_list_stays(store: Store, clock: ManualClock) -> None:
     await owners(store, clock, BOB)
     for role in (MemberRole.ADMIN, None):
-        lower = enrolment(clock, role=role)
-        put = await store.members.put(lower, was=MemberRole.OWNER, owned=False)
+        lower = enrolment(clock, role=role, was=MemberRole.OWNER)
+        put = await store.members.put(lower, owned=False)
         assert put is Enrolled.LAST_OWNER
-    same = enrolment(clock, role=MemberRole.OWNER, name="Robert")
-    assert await store.members.put(same, was=MemberRole.OWNER, owned=False) is Enrolled.DONE
+    same = enrolment(clock, role=MemberRole.OWNER, name="Robert", was=MemberRole.OWNER)
+    assert await store.members.put(same, owned=False) is Enrolled.DONE
     assert await store.members.all() == [same]
-    gone = enrolment(clock, role=None)
-    assert await store.members.put(gone, was=MemberRole.OWNER, owned=True) is Enrolled.DONE
+    gone = enrolment(clock, role=None, was=MemberRole.OWNER)
+    assert await store.members.put(gone, owned=True) is Enrolled.DONE
 
 
 async def test_two_owners_cannot_let_each_other_go_at_once(
@@ -100,19 +103,18 @@ async def test_two_owners_cannot_let_each_other_go_at_once(
 ) -> None:
     for _ in range(8):
         await owners(store, clock, BOB, CID)
-        gone = [enrolment(clock, who, None, name=who.user) for who in (BOB, CID)]
-        won = await asyncio.gather(
-            *(store.members.put(one, was=MemberRole.OWNER, owned=False) for one in gone)
-        )
+        owner = MemberRole.OWNER
+        gone = [enrolment(clock, who, None, who.user, owner) for who in (BOB, CID)]
+        won = await asyncio.gather(*(store.members.put(one, owned=False) for one in gone))
         assert sorted(won) == [Enrolled.DONE, Enrolled.LAST_OWNER]
         [left] = await store.members.all()
-        freed = replace(left, role=None)
-        assert await store.members.put(freed, was=MemberRole.OWNER, owned=True) is Enrolled.DONE
+        freed = replace(left, role=None, was=owner)
+        assert await store.members.put(freed, owned=True) is Enrolled.DONE
 
 
 async def test_the_list_is_by_name(store: Store, clock: ManualClock) -> None:
     for who, name in ((BOB, "Zoe"), (CID, "Ann"), (TWIN, "Mel")):
-        await store.members.put(enrolment(clock, who, name=name), was=None, owned=True)
+        await store.members.put(enrolment(clock, who, name=name), owned=True)
     assert [each.name for each in await store.members.all()] == ["Ann", "Mel", "Zoe"]
 
 
@@ -132,7 +134,7 @@ async def test_a_code_makes_one_owner(open_again: Opener, clock: ManualClock) ->
 
 
 async def test_a_code_raises_who_is_in_the_list(store: Store, clock: ManualClock) -> None:
-    await store.members.put(enrolment(clock), was=None, owned=True)
+    await store.members.put(enrolment(clock), owned=True)
     await store.members.offer("hash", "all-0", expires_at=clock.now() + HOUR)
     owner = enrolment(clock, role=MemberRole.OWNER)
     assert await store.members.claim("hash", owner, now=clock.now())

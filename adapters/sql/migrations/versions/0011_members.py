@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("user", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("was", sa.Text(), nullable=False),
         sa.Column("by_platform", sa.Text(), nullable=False),
         sa.Column("by_workspace", sa.Text(), nullable=False),
         sa.Column("by_user", sa.Text(), nullable=False),
