@@ -9,6 +9,7 @@ from adapters.memory.store_budgets import MemoryBudgets
 from adapters.memory.store_deadletters import MemoryDeadLetters
 from adapters.memory.store_files import MemoryFiles
 from adapters.memory.store_grants import MemoryGrants
+from adapters.memory.store_handoffs import MemoryHandoffs
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
 from adapters.memory.store_ledger import MemoryLedger
 from adapters.memory.store_members import MemoryMembers
@@ -109,6 +110,7 @@ class MemoryStore:
         self._ledger = MemoryLedger()
         self._budgets = MemoryBudgets(tables)
         self._states = MemoryStates()
+        self._handoffs = MemoryHandoffs(tables)
 
     @property
     def inbox(self) -> MemoryInbox:
@@ -179,6 +181,11 @@ class MemoryStore:
     def trust(self) -> MemoryChannelTrust:
         """What became known of channels."""
         return self._trust
+
+    @property
+    def handoffs(self) -> MemoryHandoffs:
+        """How threads came to their agents."""
+        return self._handoffs
 
     @property
     def states(self) -> MemoryStates:

@@ -15,6 +15,7 @@ from runtime.ids import ConversationId, InboxId, OutboxId, RunId, ScheduleId, Tu
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation, Entry, Role, title_of
 from runtime.model.events import Received
+from runtime.model.handoff import Handoff, HandOver
 from runtime.model.outbox import OutboxItem
 from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.turn import Turn, TurnState
@@ -47,10 +48,11 @@ class TurnRow:
 
 @dataclass(slots=True)
 class OutboxRow:
-    """A message and who claimed it last."""
+    """A message, who claimed it last, and why it is not to be tried again."""
 
     item: OutboxItem
     owner: str | None = None
+    taken_back: str = ""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Tables:
     schedules: dict[ScheduleId, Schedule] = field(default_factory=dict)
     occurrences: dict[RunId, Occurrence] = field(default_factory=dict)
     workers: dict[str, WorkerRow] = field(default_factory=dict)
+    handoffs: dict[ConversationId, Handoff] = field(default_factory=dict)
 
     def conversation_of(self, thread: ThreadRef) -> ConversationId | None:
         """The conversation that the thread belongs to now."""
@@ -107,6 +110,23 @@ class Tables:
         if conversation in known:
             known.remove(conversation)
         known.append(conversation)
+
+    def hand_over(self, over: HandOver) -> bool:
+        """Let a hand-off happen: see `runtime.ports.HandoffLog.record`."""
+        handoff = over.handoff
+        new = handoff.conversation
+        if new in self.handoffs or self.conversation_of(handoff.thread) != handoff.before:
+            return False
+        self.handoffs[new] = handoff
+        self.conversations[new] = Conversation(
+            id=new, agent=handoff.taker, created_at=handoff.at, title=""
+        )
+        self.logs[new] = []
+        self.write_log(new, over.opening)
+        self.bind(handoff.thread, new)
+        if over.wakes is not None:
+            self.inbox.setdefault(over.wakes.id, InboxRow(over.wakes))
+        return True
 
     def check_outbox(self, items: Sequence[OutboxItem]) -> None:
         """Refuse messages that could not be stored.

@@ -10,8 +10,9 @@ from runtime.ids import ConversationId, MessageId, TurnId
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role, since_summary
 from runtime.model.events import Lane, Message, Received
+from runtime.model.handoff import HandOver
 from runtime.model.outbox import OutboxItem
-from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
+from runtime.model.turn import Turn, TurnStart, TurnState, chain_of, sender_of, turn_id_of, words_of
 
 _OPEN = (TurnState.RUNNING, TurnState.WAITING)
 
@@ -83,6 +84,7 @@ class MemoryTurns:
         state: TurnState,
         entries: Sequence[Entry] = (),
         replies: Sequence[OutboxItem] = (),
+        over: HandOver | None = None,
     ) -> None:
         """End the turn with everything that follows from it: see the port."""
         row = self._owned(turn, fence)
@@ -90,6 +92,8 @@ class MemoryTurns:
         self._tables.write_log(row.turn.conversation, entries)
         self._tables.enqueue(replies)
         self._end(row, state)
+        if over is not None:
+            self._tables.hand_over(over)
 
     async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Let the turn wait: see the port."""
@@ -174,9 +178,10 @@ class MemoryTurns:
             fence=1,
             draft=None,
             started_at=self._clock.now(),
+            chain=chain_of(inbound.body),
         )
         words = words_of(inbound.body, received.id)
-        return self._start(fresh, words, sender=inbound.sender)
+        return self._start(fresh, words, sender=sender_of(inbound.body, inbound.sender))
 
     def _start(self, turn: Turn, words: str, *, sender: Principal | None) -> TurnStart:
         self._tables.turns[turn.id] = TurnRow(turn)

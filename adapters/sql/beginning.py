@@ -20,7 +20,7 @@ from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Lane, Message, Received
-from runtime.model.turn import Turn, TurnStart, TurnState, turn_id_of, words_of
+from runtime.model.turn import Turn, TurnStart, TurnState, chain_of, sender_of, turn_id_of, words_of
 
 RUNNING = word(TurnState.RUNNING)
 WAITING = word(TurnState.WAITING)
@@ -124,6 +124,7 @@ class _Origin(msgspec.Struct, kw_only=True):
 
     requester: Principal
     thread: ThreadRef | None = None
+    chain: tuple[AgentName, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 _decode = decoder(_Origin)
@@ -218,6 +219,7 @@ def turn_of(row: Row) -> Turn:
         fence=fence,
         draft=None if draft is None else MessageId(draft),
         started_at=moment(started_at),
+        chain=asked.chain or (),
     )
 
 
@@ -238,9 +240,10 @@ def _begin_with(
         text=words_of(inbound.body, received.id),
         at=now,
         turn=turn_id_of(received.id),
-        sender=inbound.sender,
+        sender=sender_of(inbound.body, inbound.sender),
     )
-    origin = _Origin(requester=inbound.sender, thread=inbound.thread)
+    chain = chain_of(inbound.body) or msgspec.UNSET
+    origin = _Origin(requester=inbound.sender, thread=inbound.thread, chain=chain)
     return _insert(transaction, conversation, asked, origin, place, owner=owner, row=received.id)
 
 
@@ -281,6 +284,7 @@ def _insert(
         fence=1,
         draft=None,
         started_at=asked.at,
+        chain=origin.chain or (),
     )
 
 

@@ -1,6 +1,7 @@
 """Conversations and their threads: `runtime.ports.Conversations`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -104,7 +105,7 @@ class SqlConversations:
 
     async def bind(self, thread: ThreadRef, agent: AgentName) -> ConversationId:
         """The conversation of the thread, made if it has none: see the port."""
-        fresh = self._row(ConversationId(self._ids.new()), agent)
+        fresh = _row(ConversationId(self._ids.new()), agent, self._clock.now())
         return await self._database.write(lambda t: _bind(t, thread, fresh))
 
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
@@ -119,13 +120,8 @@ class SqlConversations:
         self, conversation: ConversationId, agent: AgentName, *, opening: Sequence[Entry] = ()
     ) -> None:
         """Make the conversation unless it is there: see the port."""
-        fresh = self._row(conversation, agent)
-
-        def work(transaction: Transaction) -> None:
-            if transaction.run(_CREATE, fresh):
-                log.write(transaction, conversation, opening, last=0)
-
-        await self._database.write(work)
+        now = self._clock.now()
+        await self._database.write(lambda t: create(t, conversation, agent, opening, at=now))
 
     async def get(self, conversation: ConversationId) -> Conversation | None:
         """The conversation, or None: see the port."""
@@ -160,15 +156,35 @@ class SqlConversations:
 
         return await self._database.scan(work)
 
-    def _row(self, conversation: ConversationId, agent: AgentName) -> dict[str, Value]:
-        return {
-            "id": conversation,
-            "agent": agent,
-            "title": "",
-            "summary": 0,
-            "covered": 0,
-            "created_at": micros(self._clock.now()),
-        }
+
+def create(
+    transaction: Transaction,
+    conversation: ConversationId,
+    agent: AgentName,
+    opening: Sequence[Entry],
+    *,
+    at: datetime,
+) -> None:
+    """Make the conversation with its first entries, unless it is there."""
+    if transaction.run(_CREATE, _row(conversation, agent, at)):
+        log.write(transaction, conversation, opening, last=0)
+
+
+def bound_locked(transaction: Transaction, thread: ThreadRef) -> ConversationId | None:
+    """The conversation of the thread, for whoever is about to bind it to another."""
+    row = transaction.one(_BOUND_LOCKED, thread_values(thread))
+    return None if row is None else ConversationId(row[0])
+
+
+def _row(conversation: ConversationId, agent: AgentName, at: datetime) -> dict[str, Value]:
+    return {
+        "id": conversation,
+        "agent": agent,
+        "title": "",
+        "summary": 0,
+        "covered": 0,
+        "created_at": micros(at),
+    }
 
 
 def rebind(transaction: Transaction, thread: ThreadRef, conversation: ConversationId) -> None:

@@ -193,6 +193,11 @@ def _delete(rows: Sequence[Row], transaction: Transaction) -> None:
     transaction.each(_DELETE, [{"this": row[0]} for row in rows])
 
 
+def accept(transaction: Transaction, received: Received) -> bool:
+    """Store an event inside the transaction of whatever caused it, unless it is there."""
+    return transaction.run(_APPEND, _row(received)) == 1
+
+
 def _position_of(cursor: Cursor) -> dict[str, Value]:
     return {"name": _CURSOR + cursor.name, "value": cursor.value}
 

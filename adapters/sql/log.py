@@ -16,6 +16,7 @@ from adapters.sql.upsert import insert as upsert
 from runtime.ids import ConversationId, ToolCallId, TurnId
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role, latest, since_summary, title_of
+from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.tools import ToolCall
 
@@ -170,7 +171,7 @@ def read_end(
 class _Body(msgspec.Struct):
     """An entry as it is written: with its number. Changing a copy takes three times as long.
 
-    Files are left out where there are none, which is nearly always.
+    Files and endings are left out where there are none, which is nearly always.
     """
 
     role: Role
@@ -184,6 +185,7 @@ class _Body(msgspec.Struct):
     model: str
     seq: int
     files: tuple[OutFile, ...] | msgspec.UnsetType = msgspec.UNSET
+    ending: Ending | msgspec.UnsetType = msgspec.UNSET
 
 
 def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Value]:
@@ -199,5 +201,6 @@ def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Valu
         entry.model,
         seq,
         entry.files or msgspec.UNSET,
+        entry.ending or msgspec.UNSET,
     )
     return {"conversation": conversation, "seq": seq, "body": encode(body)}

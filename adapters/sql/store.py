@@ -14,6 +14,7 @@ from adapters.sql.database import Database
 from adapters.sql.deadletters import SqlDeadLetters
 from adapters.sql.files import SqlFiles
 from adapters.sql.grants import SqlGrants
+from adapters.sql.handoffs import SqlHandoffs
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.ledger import SqlLedger
 from adapters.sql.members import SqlMembers
@@ -58,6 +59,7 @@ class SqlStore:
         self._budgets = SqlBudgets(database)
         self._audit = SqlAudit(database)
         self._states = SqlStates(database)
+        self._handoffs = SqlHandoffs(database)
 
     @property
     def inbox(self) -> SqlInbox:
@@ -128,6 +130,11 @@ class SqlStore:
     def trust(self) -> SqlChannelTrust:
         """What became known of channels."""
         return self._trust
+
+    @property
+    def handoffs(self) -> SqlHandoffs:
+        """How threads came to their agents."""
+        return self._handoffs
 
     @property
     def states(self) -> SqlStates:

@@ -10,6 +10,7 @@ from adapters.sql.beginning import LOCK, NO_RUN, OPEN, RUNNING, TURN, WAITING
 from adapters.sql.codec import micros
 from adapters.sql.constants import word
 from adapters.sql.database import Database
+from adapters.sql.handoffs import hand_over
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import turns
 from adapters.sql.transaction import Transaction, Value
@@ -18,6 +19,7 @@ from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, TurnId
 from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
+from runtime.model.handoff import HandOver
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnStart, TurnState
 
@@ -165,6 +167,7 @@ class SqlTurns:
         state: TurnState,
         entries: Sequence[Entry] = (),
         replies: Sequence[OutboxItem] = (),
+        over: HandOver | None = None,
     ) -> None:
         """End the turn with everything that follows from it: see the port."""
         now = micros(self._clock.now())
@@ -178,6 +181,8 @@ class SqlTurns:
             conversation, last = known or (_conversation_of(transaction, turn), 0)
             log.write_after(transaction, conversation, entries, last=last)
             sending.enqueue(transaction, replies)
+            if over is not None:
+                hand_over(transaction, over)
 
         await self._database.write(work)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
 from runtime.model.address import Principal
+from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.tools import ToolCall
 
@@ -45,6 +46,7 @@ class Entry:
         model: the model that wrote an assistant entry.
         files: in the file store: of a `NOTE` what came with the message, of a `TOOL` what the tool
             made to go out with the answer, of a summary what came in before.
+        ending: how the tool that a `TOOL` entry answers for ends the turn, or None.
         seq: its place in the conversation, counted from 1; 0 before it is stored.
     """
 
@@ -58,6 +60,7 @@ class Entry:
     covers: int = 0
     model: str = ""
     files: tuple[OutFile, ...] = ()
+    ending: Ending | None = None
     seq: int = 0
 
 

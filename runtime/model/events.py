@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from runtime.ids import InboxId, MessageId
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.ending import Handed
 from runtime.model.files import FileRef
 
 
@@ -20,6 +21,8 @@ class Message:
         mentioned: it addressed the bot by name.
         quoted: text in it that the sender did not type (shared, forwarded, attached): untrusted.
         files: what came with it: untrusted.
+        handed: an agent wrote it, and hands it over; None for what a person typed, which is all
+            that a platform delivers.
     """
 
     text: str
@@ -28,6 +31,7 @@ class Message:
     mentioned: bool = False
     quoted: tuple[str, ...] = ()
     files: tuple[FileRef, ...] = ()
+    handed: Handed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

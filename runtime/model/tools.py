@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runtime.ids import ToolCallId
+from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -63,9 +64,11 @@ class ToolResult:
         text: what the model is told.
         failed: the tool did not do what was asked; `text` says why.
         files: what it made to go out with the turn's answer; they are in the file store.
+        ending: how it ends its turn, or None.
     """
 
     call: ToolCallId
     text: str
     failed: bool = False
     files: tuple[OutFile, ...] = ()
+    ending: Ending | None = None

@@ -19,6 +19,7 @@ from runtime.ids import (
 )
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
+from runtime.model.ending import Handed
 from runtime.model.events import Message
 from runtime.model.files import FileRef, clean_name, size_of
 
@@ -80,6 +81,8 @@ class Turn:
         fence: 1 for the first owner, more for each later one; a write with an older one is refused.
         draft: the platform's id of a message that shows the answer while it grows, or None.
         started_at: when it was first begun.
+        chain: the agents that had it before for the same cause, in order; empty where a person's
+            message or a planned time is the cause.
     """
 
     id: TurnId
@@ -91,6 +94,7 @@ class Turn:
     fence: int
     draft: MessageId | None
     started_at: datetime
+    chain: tuple[AgentName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,8 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}")
 
 FILE = "[file from outside, untrusted"
 """How the line of each file of a message begins."""
+HANDED = "[handed over by"
+"""How the line begins behind a task that an agent handed over."""
 QUOTED = "[quoted, not typed by the sender]"
 """The line before each piece of a message that its sender did not type."""
 
@@ -139,12 +145,30 @@ def words_of(message: Message, row: InboxId) -> str:
     What is said of a file is the sender's claim.
     """
     pieces = [message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)]
+    if message.handed is not None:
+        pieces.append(_handed(message.handed))
     if message.files:
         named = enumerate(message.files[:FILES_NAMED])
         lines = [_claim(file, file_id_of(row, place)) for place, file in named]
         more = len(message.files) - len(lines)
         pieces.append("\n".join([*lines, *([f"[and {more} more files]"] if more else [])]))
     return "\n\n".join(piece for piece in pieces if piece)
+
+
+def chain_of(message: Message) -> tuple[AgentName, ...]:
+    """The agents that had the message before, in order."""
+    return message.handed.chain if message.handed is not None else ()
+
+
+def sender_of(message: Message, sender: Principal) -> Principal | None:
+    """Who typed the message; nobody typed what an agent handed over."""
+    return sender if message.handed is None else None
+
+
+def _handed(handed: Handed) -> str:
+    giver = handed.chain[-1]
+    line = f"{HANDED} {giver}; no person typed it]"
+    return f"{line}\n[what {giver} gave along]\n{handed.context}" if handed.context else line
 
 
 def _claim(file: FileRef, key: FileId) -> str:

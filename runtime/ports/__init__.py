@@ -9,6 +9,7 @@ from runtime.ports.audit import Audit, AuditQuery
 from runtime.ports.authority import Approvals, Grants, Judged, Policy, ToolContext, Tools, Verdict
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import FetchesFiles, Files
+from runtime.ports.handoffs import HandoffLog
 from runtime.ports.inbound import Accept, Answered, Commands, Dispatch
 from runtime.ports.ledger import Budgets, Ledger
 from runtime.ports.models import Budget, ModelPort
@@ -18,7 +19,7 @@ from runtime.ports.processes import Durable, RunContext, Worker, Workers, Workfl
 from runtime.ports.schedules import Claim, Reminders, Schedules, Ticker, Timetable
 from runtime.ports.sending import DeadLetters, Outbox
 from runtime.ports.state import States
-from runtime.ports.stops import Stops
+from runtime.ports.stops import Closing, Stops
 from runtime.ports.store import Store
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ChatLimits",
     "ChatPort",
     "Claim",
+    "Closing",
     "Commands",
     "Conversations",
     "DeadLetters",
@@ -41,6 +43,7 @@ __all__ = [
     "FetchesFiles",
     "Files",
     "Grants",
+    "HandoffLog",
     "Inbox",
     "Judged",
     "Ledger",

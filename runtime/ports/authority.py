@@ -137,6 +137,7 @@ class ToolContext:
         files: the files of this conversation, as its log names them: those that came in, and those
             that were made in it.
         sending: those of them that this turn made: they go out with its answer.
+        chain: the agents that had this before for the same cause, in order.
     """
 
     turn: TurnId
@@ -147,6 +148,7 @@ class ToolContext:
     attended: bool
     files: tuple[OutFile, ...] = ()
     sending: tuple[OutFile, ...] = ()
+    chain: tuple[AgentName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

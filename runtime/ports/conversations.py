@@ -8,6 +8,7 @@ from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Conversation, Entry
 from runtime.model.events import Cursor, Received
+from runtime.model.handoff import HandOver
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnStart, TurnState
 
@@ -156,8 +157,11 @@ class Turns(Protocol):
         state: TurnState,
         entries: Sequence[Entry] = (),
         replies: Sequence[OutboxItem] = (),
+        over: HandOver | None = None,
     ) -> None:
         """End the turn: its last entries, its state, its inbox row and its outbox rows, at once.
+
+        `over` happens with that, as by `HandoffLog.record`.
 
         Raises:
             Conflict: as for `append`.

@@ -6,6 +6,7 @@ from runtime.ports.audit import Audit
 from runtime.ports.authority import Approvals, Grants
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import Files
+from runtime.ports.handoffs import HandoffLog
 from runtime.ports.ledger import Budgets, Ledger
 from runtime.ports.people import ChannelTrust, Members, People
 from runtime.ports.processes import Workers
@@ -96,6 +97,11 @@ class Store(Protocol):
     @property
     def budgets(self) -> Budgets:
         """What people decided about money."""
+        ...
+
+    @property
+    def handoffs(self) -> HandoffLog:
+        """How threads came to their agents."""
         ...
 
     @property

@@ -1,0 +1,60 @@
+"""Hand-offs: how a thread comes from one agent to another."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from runtime.ids import AgentName, ConversationId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.conversation import Entry
+from runtime.model.events import Received
+
+DEEPEST = 5
+"""Hand-offs that one cause may lead to, one after the other."""
+LONGEST_TASK = 2_000
+"""Characters of a task."""
+LONGEST_CONTEXT = 8_000
+"""Characters of the context that is given along."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """That a thread came to another agent. It never changes.
+
+    Attributes:
+        conversation: the conversation in which the agent goes on.
+        before: the conversation that it came from.
+        thread: where.
+        giver: the agent that had it.
+        taker: the agent that has it now.
+        task: what that one is to do; empty where a person decided, or a task was done.
+        requester: the person for whom the agents act.
+        by: the person who decided it; None where the agent did.
+        chain: the agents that had it for the same cause before `taker`, in order.
+        at: when.
+    """
+
+    conversation: ConversationId
+    before: ConversationId
+    thread: ThreadRef
+    giver: AgentName
+    taker: AgentName
+    task: str = ""
+    requester: Principal
+    by: Principal | None = None
+    chain: tuple[AgentName, ...] = ()
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """A hand-off as it is stored: all of it at once, or nothing.
+
+    Attributes:
+        handoff: the hand-off.
+        opening: the first entries of its conversation: what was said before, bounded.
+        wakes: the message that the agent begins with at once; None where it waits for a person.
+    """
+
+    handoff: Handoff
+    opening: tuple[Entry, ...]
+    wakes: Received | None = None

@@ -1,0 +1,22 @@
+"""Which agent has which thread, and how it came to it."""
+
+from typing import Protocol
+
+from runtime.ids import ConversationId
+from runtime.model.handoff import Handoff, HandOver
+
+
+class HandoffLog(Protocol):
+    """Hand-offs."""
+
+    async def of(self, conversation: ConversationId) -> Handoff | None:
+        """How the conversation came to its agent; None where it began with it."""
+        ...
+
+    async def record(self, over: HandOver) -> bool:
+        """Let it happen: its conversation is made, the thread bound to it, the message accepted.
+
+        False, and nothing is stored, where the thread is not bound to `before` any more, and
+        where it happened already.
+        """
+        ...

@@ -1,0 +1,143 @@
+"""The promises of `runtime.ports.HandoffLog`, and of turns that end with one, on every store."""
+
+from dataclasses import replace
+
+import pytest
+
+from runtime.errors import Conflict
+from runtime.ids import AgentName, ConversationId, MessageId, following
+from runtime.model.conversation import Entry, Role
+from runtime.model.ending import Ending, Handed, HandTo
+from runtime.model.events import Message
+from runtime.model.handoff import Handoff, HandOver
+from runtime.model.turn import HANDED, Turn, TurnState
+from runtime.ports import Store
+from tests.support.clock import ManualClock
+from tests.support.stores import ADA, DESK, THREAD, Opener, Rows, begun, texts
+
+RESEARCH = AgentName("research")
+NEW = ConversationId("new-talk")
+
+
+def over(turn: Turn, rows: Rows, clock: ManualClock, *, task: str = "find out") -> HandOver:
+    """Desk hands the turn's thread to research, with a task to begin with at once."""
+    handoff = Handoff(
+        conversation=NEW,
+        before=turn.conversation,
+        thread=THREAD,
+        giver=DESK,
+        taker=RESEARCH,
+        task=task,
+        requester=ADA,
+        chain=(DESK,),
+        at=clock.now(),
+    )
+    opening = Entry(role=Role.SUMMARY, text="before", at=clock.now(), turn=turn.id)
+    said = Message(
+        text=task,
+        message_id=MessageId(""),
+        handed=Handed(chain=(DESK,), context="by noon"),
+    )
+    row = rows.received(body=said, event_key=f"handoff:{turn.id}")
+    row = replace(row, id=type(row.id)(following("handoff", turn.id)))
+    return HandOver(handoff=handoff, opening=(opening,), wakes=row)
+
+
+async def finished(store: Store, turn: Turn, handed: HandOver | None) -> None:
+    await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, over=handed)
+
+
+async def test_a_turn_ends_with_its_handoff_at_once(
+    open_again: Opener, rows: Rows, clock: ManualClock
+) -> None:
+    async with open_again() as store:
+        turn = (await begun(store, rows.received())).turn
+        handed = over(turn, rows, clock)
+        await finished(store, turn, handed)
+    async with open_again() as store:
+        assert await store.conversations.bound(THREAD) == NEW
+        assert await store.handoffs.of(NEW) == handed.handoff
+        assert await store.handoffs.of(turn.conversation) is None
+        assert [row.id for row in await store.inbox.pending()] == [handed.wakes and handed.wakes.id]
+        start = await store.turns.begin(NEW, owner="next life")
+        assert start is not None
+        assert (start.agent, start.turn.requester, start.turn.thread) == (RESEARCH, ADA, THREAD)
+        assert start.turn.chain == (DESK,)
+        assert [entry.sender for entry in start.entries] == [None, None]
+        assert texts(start.entries)[0] == "before"
+        assert texts(start.entries)[1].startswith(f"find out\n\n{HANDED} desk; no person")
+        assert "by noon" in texts(start.entries)[1]
+        again = await store.turns.begin(NEW, owner="a third")
+        assert again is not None
+        assert again.turn.chain == (DESK,)
+
+
+async def test_a_message_of_a_person_has_no_chain(store: Store, rows: Rows) -> None:
+    start = await begun(store, rows.received())
+    assert start.turn.chain == ()
+    assert start.entries[0].sender == ADA
+
+
+async def test_who_lost_the_turn_hands_nothing_over(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    assert await store.turns.begin(turn.conversation, owner="another") is not None
+    with pytest.raises(Conflict):
+        await finished(store, turn, over(turn, rows, clock))
+    assert await store.conversations.bound(THREAD) == turn.conversation
+    assert await store.handoffs.of(NEW) is None
+    assert await store.conversations.get(NEW) is None
+    assert await store.inbox.pending() == []
+
+
+async def test_a_thread_that_somebody_moved_meanwhile_stays_where_it_is(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    elsewhere = ConversationId("elsewhere")
+    await store.conversations.create(elsewhere, DESK)
+    await store.conversations.rebind(THREAD, elsewhere)
+    await finished(store, turn, over(turn, rows, clock))
+    assert await store.turns.state(turn.id) is TurnState.DONE
+    assert await store.conversations.bound(THREAD) == elsewhere
+    assert await store.handoffs.of(NEW) is None
+    assert await store.inbox.pending() == []
+
+
+async def test_a_handoff_happens_once(store: Store, rows: Rows, clock: ManualClock) -> None:
+    turn = (await begun(store, rows.received())).turn
+    await finished(store, turn, None)
+    handed = over(turn, rows, clock)
+    assert await store.handoffs.record(handed)
+    assert not await store.handoffs.record(handed)
+    assert len(await store.inbox.pending()) == 1
+    assert [one.id for one in await store.conversations.earlier(THREAD)] == [NEW, turn.conversation]
+
+
+async def test_what_was_handed_over_comes_before_what_people_wrote_meanwhile(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    await clock.advance(1)
+    await store.inbox.append(rows.received("and then?"))
+    await finished(store, turn, over(turn, rows, clock))
+    first = await store.turns.begin(NEW, owner="here")
+    assert first is not None
+    assert first.entries[-1].text.startswith("find out")
+    await finished(store, first.turn, None)
+    second = await store.turns.begin(NEW, owner="here")
+    assert second is not None
+    assert (second.entries[-1].text, second.turn.chain) == ("and then?", ())
+
+
+async def test_how_a_tool_ends_a_turn_is_in_the_log(open_again: Opener, rows: Rows) -> None:
+    ending = Ending(hands=HandTo(to=RESEARCH, task="find out", context="by noon"))
+    async with open_again() as store:
+        turn = (await begun(store, rows.received())).turn
+        entry = replace(rows.entry("handed", turn.id, Role.TOOL), ending=ending)
+        await store.turns.append(turn.id, turn.fence, [entry, rows.entry("plain", turn.id)])
+    async with open_again() as store:
+        start = await store.turns.begin(turn.conversation, owner="next life")
+        assert start is not None
+        assert [entry.ending for entry in start.entries] == [None, ending, None]
