@@ -1,8 +1,9 @@
 """Waiting for something for so long and no longer, by the injected clock."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from runtime.clock import Clock
 from runtime.errors import ModelTimeout
@@ -30,3 +31,59 @@ async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T], wha
     if in_time:
         return task.result()
     raise ModelTimeout(f"{what} did not come within {seconds:g} s")
+
+
+class Watchdog:
+    """Ends a wait that takes too long, at next to no cost for the waits that do not.
+
+    One timer for all the waits of a stream: `within` would begin two tasks for every piece of it.
+
+    Attributes:
+        until: when the present wait is too long, by the clock's monotonic seconds; None while
+            nobody waits.
+        bitten: a wait was too long, and was ended.
+    """
+
+    def __init__(self, clock: Clock, *, every: float, bite: Callable[[], None]) -> None:
+        """Watch.
+
+        Args:
+            clock: tells the time.
+            every: seconds between two looks at the least; the shortest wait that may be set.
+            bite: ends the wait.
+        """
+        self._clock = clock
+        self._every = every
+        self._bite = bite
+        self._group = asyncio.TaskGroup()
+        self._task: asyncio.Task[None] | None = None
+        self.until: float | None = None
+        self.bitten = False
+
+    async def __aenter__(self) -> Self:
+        """Begin to watch."""
+        await self._group.__aenter__()
+        self._task = self._group.create_task(self._watch())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Watch no more; the watcher has ended. What went wrong inside goes on as it is."""
+        if self._task is not None:
+            self._task.cancel()
+        # Not what went wrong inside: the group would wrap it, the end of a generator as well.
+        await self._group.__aexit__(None, None, None)
+
+    async def _watch(self) -> None:
+        while True:
+            until = self.until
+            left = self._every if until is None else until - self._clock.monotonic()
+            if left <= 0:
+                self.bitten = True
+                self._bite()
+                return
+            await self._clock.sleep(min(left, self._every))

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import aiohttp
 
 from adapters.models import wire
+from adapters.models.answer import Answer, usage_of
 from adapters.models.deadline import within
-from adapters.models.fuse import Fuse, is_loopback, loopback_socket
+from adapters.models.fuse import Fuse, loopback_socket
 from adapters.models.loading import (
     LiteLLM,
     Session,
@@ -21,22 +22,13 @@ from adapters.models.loading import (
 from adapters.models.provider_errors import translate
 from runtime.clock import Clock
 from runtime.errors import ModelOutputUnusable
-from runtime.ids import ModelName
-from runtime.model.completion import (
-    Chunk,
-    Finished,
-    ModelInfo,
-    ModelRequest,
-    StopReason,
-    TextDelta,
-    Usage,
-)
+from runtime.model.completion import Chunk, ModelInfo, ModelRequest, TextDelta, Usage
 
 _OLLAMA = "ollama_chat/"
-_OLLAMA_URL = "http://127.0.0.1:11434"
 _TAKES_OUR_CLIENT = ("openai/", _OLLAMA)
 """Providers that are called through our own HTTP session; LiteLLM keeps one for each other."""
-_MOST_TOKENS = 100_000_000
+_GARBAGE = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+"""What LiteLLM trips over where a server sends what is no chunk."""
 _SPARE_SECONDS = 30.0
 """LiteLLM's own time limit lies that far behind ours, so that it is ours that ends a call."""
 
@@ -48,14 +40,13 @@ class LiteLLMModel:
     `warm_up` does it before. It retries nothing: the turn decides about that.
     """
 
-    def __init__(  # noqa: PLR0913 - the settings of a model, each with its name
+    def __init__(
         self,
-        name: ModelName,
+        info: ModelInfo,
         model: str,
         *,
         api_key: str | None,
         base_url: str | None,
-        context_tokens: int,
         timeout: float,
         idle_timeout: float,
         clock: Clock,
@@ -64,18 +55,15 @@ class LiteLLMModel:
         """Describe the model; nothing is imported or sent.
 
         Args:
-            name: the name that configuration gives it.
+            info: what is known of it.
             model: LiteLLM's name of it: `openai/gpt-4.1-mini`, `ollama_chat/llama3.2`.
             api_key: the key; None where the server wants none, or LiteLLM finds it itself.
             base_url: where it is, for a server of one's own; None for the provider's address.
-            context_tokens: how many tokens fit into a call, answer included.
             timeout: seconds until the first word must have come.
             idle_timeout: seconds that may pass between two pieces after that.
             clock: the time.
             fuse: whether it may be called at all.
         """
-        if base_url is None and model.startswith(_OLLAMA):
-            base_url = _OLLAMA_URL
         self._model = model
         self._api_key = api_key
         self._base_url = base_url
@@ -85,9 +73,7 @@ class LiteLLMModel:
         self._fuse = fuse
         self._client: Session | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._info = ModelInfo(
-            name=name, context_tokens=context_tokens, local=is_loopback(base_url)
-        )
+        self._info = info
 
     @property
     def info(self) -> ModelInfo:
@@ -105,23 +91,26 @@ class LiteLLMModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         """Ask; the promise is that of `runtime.ports.ModelPort.stream`."""
         litellm = await self._bring_in()
-        answer = _Answer(names=wire.ToolNames(spec.name for spec in request.tools))
+        incoming = _Incoming(Answer(wire.ToolNames(spec.name for spec in request.tools)))
+        answer = incoming.answer
         deadline = self._clock.monotonic() + self._timeout
         try:
-            await within(self._clock, self._timeout, self._ask(litellm, request, answer), "a word")
-            while not answer.ended:
+            await within(
+                self._clock, self._timeout, self._ask(litellm, request, incoming), "a word"
+            )
+            while not incoming.ended:
                 left = self._idle_timeout
                 if not answer.started:
                     left = deadline - self._clock.monotonic()
-                if text := await within(self._clock, left, answer.next(), "the next piece"):
+                if text := await within(self._clock, left, incoming.next(), "the next piece"):
                     yield TextDelta(text)
         except litellm.errors as error:
             raise translate(
                 error, now=self._clock.now(), started=answer.started, secret=self._api_key
             ) from None
         finally:
-            await answer.close()
-        yield answer.finished(request)
+            await incoming.close()
+        yield incoming.whole().finished(request)
 
     async def aclose(self) -> None:
         """Close the connections. The model may be asked again; it then opens new ones."""
@@ -138,11 +127,11 @@ class LiteLLMModel:
         self._fuse.check(self._model, self._base_url)
         return load() if loaded() else await asyncio.to_thread(load)
 
-    async def _ask(self, litellm: LiteLLM, request: ModelRequest, answer: "_Answer") -> None:
+    async def _ask(self, litellm: LiteLLM, request: ModelRequest, incoming: "_Incoming") -> None:
         prepare_environment()
         arguments: dict[str, object] = {
             "model": self._model,
-            "messages": wire.messages(request, answer.names),
+            "messages": self._messages(request, incoming.answer.names),
             "max_tokens": request.max_tokens,
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -152,7 +141,9 @@ class LiteLLMModel:
             "drop_params": True,
         }
         if request.tools:
-            arguments["tools"] = wire.tools(request.tools, answer.names)
+            arguments["tools"] = wire.tools(request.tools, incoming.answer.names)
+        if request.temperature is not None:
+            arguments["temperature"] = request.temperature
         if self._base_url is not None:
             arguments["api_base"] = self._base_url
             # Without one, LiteLLM would send the key of the provider that it finds in the
@@ -166,7 +157,11 @@ class LiteLLMModel:
         if self._model.startswith(_TAKES_OUR_CLIENT):
             arguments["client"] = self._our_client(litellm)
         # Kept at once: whoever cancels this in the very moment it ends must find it, to close it.
-        answer.stream = await litellm.ask(**arguments)
+        incoming.stream = await litellm.ask(**arguments)
+
+    def _messages(self, request: ModelRequest, names: wire.ToolNames) -> list[wire.Message]:
+        messages = wire.messages(request, names)
+        return wire.marked(messages) if self._info.prompt_cache else messages
 
     def _our_client(self, litellm: LiteLLM) -> Session:
         """The HTTP client over our own session: closed by us, and fused where spending is off."""
@@ -189,39 +184,36 @@ class LiteLLMModel:
 
 
 @dataclass(slots=True)
-class _Answer:
-    """An answer while it comes in.
+class _Incoming:
+    """An answer while LiteLLM streams it.
 
     Attributes:
-        names: the tools' names on the wire.
-        text: what has come.
-        started: a word or a tool call has come.
-        ended: nothing more will come.
-        model: the provider's name of the model.
+        answer: what has come.
         stream: where it comes from, once the server has begun to answer.
+        ended: nothing more will come.
     """
 
-    names: wire.ToolNames
+    answer: Answer
     stream: Stream | None = None
-    text: str = ""
-    started: bool = False
     ended: bool = False
-    model: str = ""
-    calls: wire.CallAssembly = field(default_factory=wire.CallAssembly)
 
     async def next(self) -> str:
         """Take the next chunk; returns the text that it adds, and sets `ended` at the end."""
-        chunk = None if self.stream is None else await anext(aiter(self.stream), None)
-        if chunk is None:
-            self.ended = True
-            return ""
-        self.model = chunk.model or self.model
-        text = chunk.choices[0].delta.content or "" if chunk.choices else ""
-        pieces = _pieces(chunk)
+        try:
+            chunk = None if self.stream is None else await anext(aiter(self.stream), None)
+            if chunk is None:
+                self.ended = True
+                return ""
+            self.answer.model = chunk.model or self.answer.model
+            text = chunk.choices[0].delta.content or "" if chunk.choices else ""
+            pieces = _pieces(chunk)
+        except _GARBAGE as error:
+            raise ModelOutputUnusable(f"it sent no chunk ({type(error).__name__})") from None
+        if not isinstance(text, str):
+            raise ModelOutputUnusable("the server sent a text that is none")
+        self.answer.say(text)
         for piece in pieces:
-            self.calls.add(piece)
-        self.text += text
-        self.started = self.started or bool(text or pieces)
+            self.answer.call(piece)
         return text
 
     async def close(self) -> None:
@@ -229,28 +221,12 @@ class _Answer:
         if self.stream is not None:
             await self.stream.aclose()
 
-    def finished(self, request: ModelRequest) -> Finished:
-        """The end of the answer.
-
-        Raises:
-            ModelOutputUnusable: it broke off, or there is nothing in it.
-        """
-        reason = None if self.stream is None else self.stream.received_finish_reason
-        if self.stream is None or reason is None:
-            raise ModelOutputUnusable("the answer broke off before its end")
-        calls = self.calls.whole(self.names, wire.calls_in(request))
-        if not (self.text.strip() or calls):
-            raise ModelOutputUnusable(f"the answer is empty ({reason})")
-        if reason == "length" and any(not wire.is_object(call.arguments) for call in calls):
-            raise ModelOutputUnusable("a tool call was cut off by the limit on the answer's length")
-        stop = StopReason.LENGTH if reason == "length" else StopReason.COMPLETE
-        return Finished(
-            text=self.text,
-            tool_calls=calls,
-            reason=StopReason.TOOL_CALLS if calls else stop,
-            usage=_usage(self.stream),
-            model=self.model,
-        )
+    def whole(self) -> Answer:
+        """The answer, with what LiteLLM keeps apart from its chunks."""
+        if self.stream is not None:
+            self.answer.reason = self.stream.received_finish_reason
+            self.answer.usage = _usage(self.stream)
+        return self.answer
 
 
 def _pieces(chunk: StreamChunk) -> list[wire.CallPiece]:
@@ -271,13 +247,10 @@ def _usage(stream: Stream) -> Usage:
     came = [usage for chunk in stream.chunks if (usage := getattr(chunk, "usage", None))]
     if not came:
         return Usage(None, None)
-    return Usage(
-        _tokens(getattr(came[-1], "prompt_tokens", None)),
-        _tokens(getattr(came[-1], "completion_tokens", None)),
+    last = came[-1]
+    details = getattr(last, "prompt_tokens_details", None)
+    return usage_of(
+        getattr(last, "prompt_tokens", None),
+        getattr(last, "completion_tokens", None),
+        (getattr(details, "cached_tokens", None), getattr(details, "cache_creation_tokens", None)),
     )
-
-
-def _tokens(count: object) -> int | None:
-    """The count, or None where no call can have used so many, or none at all: not counted."""
-    possible = isinstance(count, int) and 0 < count <= _MOST_TOKENS
-    return count if possible and isinstance(count, int) else None

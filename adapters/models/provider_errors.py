@@ -1,4 +1,4 @@
-"""What a provider's failure means to us: LiteLLM's errors as `runtime.errors`. Pure."""
+"""What a provider's failure means to us, as one of `runtime.errors`. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -27,6 +27,14 @@ _LONGEST_MESSAGE = 300
 _SLOW_DOWN = 429
 _KEY_REFUSED = frozenset({401, 403})
 _TIMED_OUT = frozenset({408, 504})
+_PAY_FIRST = 402
+_NO_CREDIT = re.compile(
+    r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_not_active",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content_filter|content management policy|responsible ai policy", re.IGNORECASE
+)
 
 
 def translate(error: Exception, *, now: datetime, started: bool, secret: str | None) -> ModelError:
@@ -43,21 +51,42 @@ def translate(error: Exception, *, now: datetime, started: bool, secret: str | N
     status = getattr(inner, "status_code", None)
     message = _message(inner, secret)
     kinds = {kind.__name__ for kind in type(inner).__mro__}
-    if "ContextWindowExceededError" in kinds or (
-        status != _SLOW_DOWN and _TOO_LONG.search(message)
-    ):
+    if "ContextWindowExceededError" in kinds:
         return ContextTooLong(f"the context is too long for the model: {message}")
-    if "Timeout" in kinds or status in _TIMED_OUT or "Timeout on reading" in message:
+    if "Timeout" in kinds or "Timeout on reading" in message:
         return ModelTimeout(f"the model's server timed out: {message}")
-    if status == _SLOW_DOWN:
-        return ModelRateLimited(f"slow down: {message}", after=retry_after(_headers(inner), now))
-    if status in _KEY_REFUSED:
-        # Servers like to repeat a part of the key here, so the message is left out.
-        return ModelKeyRefused(f"the model's server refused the key (status {status})")
     if "ContentPolicyViolationError" in kinds:
         return ModelOutputUnusable("the provider's content filter declined to answer")
     if "APIConnectionError" in kinds and (started or "payload is not completed" in message):
         return ModelOutputUnusable(f"the answer broke off: {message}")
+    return refused(status, message, headers=_headers(inner), now=now)
+
+
+def refused(
+    status: object, message: str, *, headers: Mapping[str, str], now: datetime
+) -> ModelError:
+    """The error that the port promises for a server's refusal.
+
+    Args:
+        status: the HTTP status, or what the server named so in the middle of its answer.
+        message: what it said, without the key.
+        headers: those of its answer, by their names in lower case.
+        now: for a `Retry-After` that is a date.
+    """
+    if status == _PAY_FIRST or _NO_CREDIT.search(message):
+        # More of the same will not help: it takes somebody to pay.
+        return ModelKeyRefused("the model's server says that the account of the key has no credit")
+    if status == _SLOW_DOWN:
+        return ModelRateLimited(f"slow down: {message}", after=retry_after(headers, now))
+    if status in _KEY_REFUSED:
+        # Servers like to repeat a part of the key here, so the message is left out.
+        return ModelKeyRefused(f"the model's server refused the key (status {status})")
+    if _TOO_LONG.search(message):
+        return ContextTooLong(f"the context is too long for the model: {message}")
+    if status in _TIMED_OUT:
+        return ModelTimeout(f"the model's server timed out: {message}")
+    if _FILTERED.search(message):
+        return ModelOutputUnusable("the provider's content filter declined to answer")
     return ModelUnavailable(f"the model's server failed (status {status}): {message}")
 
 
@@ -88,7 +117,12 @@ def _headers(error: Exception) -> Mapping[str, str]:
 
 
 def _message(error: Exception, secret: str | None) -> str:
-    text = _PREFIX.sub("", " ".join(str(error).split()))
+    return fit_to_log(_PREFIX.sub("", " ".join(str(error).split())), secret)
+
+
+def fit_to_log(text: str, secret: str | None) -> str:
+    """What a server said, on one line, short, and without the key."""
+    line = " ".join(text.split())
     if secret:
-        text = text.replace(secret, "***")
-    return text[:_LONGEST_MESSAGE]
+        line = line.replace(secret, "***")
+    return line[:_LONGEST_MESSAGE]

@@ -102,6 +102,28 @@ def messages(request: ModelRequest, names: ToolNames) -> list[Message]:
     return said
 
 
+_MARK: Json = {"type": "ephemeral"}
+_MARKABLE = frozenset({"system", "user"})
+
+
+def marked(messages: Iterable[Message]) -> list[Message]:
+    """The messages, with the part marked that the next call begins with as well.
+
+    Anthropic's way, which LiteLLM hands on:
+    https://docs.claude.com/en/docs/build-with-claude/prompt-caching. A mark caches what is before
+    it too, the tools included. One stands behind the instructions, which do not change for days,
+    and one behind the last message of a person: the next calls of the turn go on from there.
+    """
+    whole = list(messages)
+    spoken = [place for place, message in enumerate(whole) if message["role"] == "user"]
+    for place in {0, *spoken[-1:]} if whole else ():
+        message = whole[place]
+        if message["role"] in _MARKABLE and message.get("content"):
+            part: Json = {"type": "text", "text": message["content"], "cache_control": _MARK}
+            whole[place] = {**message, "content": [part]}
+    return whole
+
+
 def _add(said: list[Message], message: Message) -> None:
     """Append; what the user's side says twice in a row is one message, as some servers demand."""
     last = said[-1] if said else message

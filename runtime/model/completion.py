@@ -51,6 +51,8 @@ class ModelInfo:
         vision: it can look at pictures.
         streaming: it answers piece by piece.
         prompt_cache: the provider caches the beginning of a prompt where it is marked.
+        quality: how good the team holds it for, from 1 to 10; 0 where nobody said.
+        credential: tells two keys apart, and says nothing of them; empty for none of ours.
     """
 
     name: ModelName
@@ -67,6 +69,8 @@ class ModelInfo:
     vision: bool = False
     streaming: bool = True
     prompt_cache: bool = False
+    quality: int = 0
+    credential: str = ""
 
 
 def worst_price(info: ModelInfo, prompt_tokens: int) -> Price | None:

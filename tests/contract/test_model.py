@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
 
-from adapters.models.factory import ModelConfig, build_model
+from adapters.models.factory import Client, ModelConfig, build_model
 from adapters.models.offline import OfflineModel
 from adapters.models.scripted import BreakOff, Pause, ScriptedModel, Step, ToolCalls
 from runtime.errors import (
@@ -20,17 +21,15 @@ from runtime.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from runtime.model.completion import Chunk, ModelRequest, StopReason, TextDelta
+from runtime.model.completion import Chunk, Finished, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Role
 from runtime.ports import ModelPort
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import (
     Calls,
-    Cut,
     FakeOpenAI,
     Hang,
-    Refuses,
     Reply,
     Says,
     Sends,
@@ -38,6 +37,7 @@ from tests.support.fake_openai import (
     event,
     fake_openai,
 )
+from tests.support.misbehaviours import KEY, MISBEHAVIOURS
 from tests.support.models import TOOLS, called, entry, finished_of, request, said
 
 QUESTION = "what is scheduled?"
@@ -62,9 +62,21 @@ async def _offline(clock: ManualClock) -> AsyncIterator[ModelPort]:
 
 @asynccontextmanager
 async def _litellm(clock: ManualClock) -> AsyncIterator[ModelPort]:
+    async with _served(clock, Client.LITELLM) as model:
+        yield model
+
+
+@asynccontextmanager
+async def _direct(clock: ManualClock) -> AsyncIterator[ModelPort]:
+    async with _served(clock, Client.DIRECT) as model:
+        yield model
+
+
+@asynccontextmanager
+async def _served(clock: ManualClock, client: Client) -> AsyncIterator[ModelPort]:
     async with fake_openai() as server:
         server.falls_back_to(_reply_by_the_log)
-        model = build_model(_config(server), clock=clock, allow_spending=False)
+        model = build_model(_config(server, client), clock=clock, allow_spending=False)
         yield model
         await model.aclose()
         assert server.problems == []
@@ -79,17 +91,21 @@ def _reply_by_the_log(server: FakeOpenAI) -> Reply:
     return Says(("Hel", "lo ", "there, ", "Anna."))
 
 
-def _config(server: FakeOpenAI, *, timeout: float = 60.0) -> ModelConfig:
+def _config(server: FakeOpenAI, client: Client, *, timeout: float = 60.0) -> ModelConfig:
     return ModelConfig(
         name="fake",
         model="openai/fake-model",
         base_url=server.base_url,
-        api_key="sk-made-up",
+        api_key=KEY,
         timeout_seconds=timeout,
+        client=client,
     )
 
 
-@pytest.fixture(params=[_scripted, _offline, _litellm], ids=["scripted", "offline", "litellm"])
+@pytest.fixture(
+    params=[_scripted, _offline, _litellm, _direct],
+    ids=["scripted", "offline", "litellm", "direct"],
+)
 async def model(request: pytest.FixtureRequest, clock: ManualClock) -> AsyncIterator[ModelPort]:
     async with request.param(clock) as made:
         yield made
@@ -179,80 +195,105 @@ async def test_two_answers_at_once_do_not_mix(model: ModelPort) -> None:
 # ------------------------------------------------------------------------------ what goes wrong
 
 
-HALF = event({"content": "The disk is"})
-FAILURES: dict[str, tuple[Reply, list[Step], type[ModelError]]] = {
-    "rate limit": (Refuses(429, {"message": "slow down"}), [ModelRateLimited()], ModelRateLimited),
-    "key": (Refuses(401, {"message": "bad key"}), [ModelKeyRefused()], ModelKeyRefused),
-    "forbidden": (Refuses(403, {"message": "no"}), [ModelKeyRefused()], ModelKeyRefused),
-    "server error": (Refuses(500, {"message": "boom"}), [ModelUnavailable()], ModelUnavailable),
-    "overloaded": (Refuses(503, {"message": "busy"}), [ModelUnavailable()], ModelUnavailable),
-    "no such model": (Refuses(404, {"message": "what?"}), [ModelUnavailable()], ModelUnavailable),
-    "context": (
-        Refuses(400, {"message": "too many tokens", "code": "context_length_exceeded"}),
-        [ContextTooLong()],
-        ContextTooLong,
-    ),
-    "gateway time-out": (Refuses(504, {"message": "slow"}), [ModelTimeout()], ModelTimeout),
-    "redirect": (
-        Refuses(307, {"message": "over there"}, {"Location": "http://127.0.0.1:9/"}),
-        [ModelUnavailable()],
-        ModelUnavailable,
-    ),
-    "broken off": (Sends((HALF,)), ["The disk is", BreakOff()], ModelOutputUnusable),
-    "cut": (Sends((HALF, Cut())), ["The disk is", BreakOff()], ModelOutputUnusable),
-    "empty": (Says(()), [BreakOff()], ModelOutputUnusable),
-    "blank": (Says((" ", "\n")), [BreakOff()], ModelOutputUnusable),
-    "nothing at all": (Sends(()), [BreakOff()], ModelOutputUnusable),
-    "a web page": (
-        Sends((b"<html>Welcome</html>",), "text/html"),
-        [BreakOff()],
-        ModelOutputUnusable,
-    ),
-    "not JSON": (
-        Sends((HALF, b"data: {not json\n\n")),
-        ["The disk is", BreakOff()],
-        ModelOutputUnusable,
-    ),
-    "an error in the stream": (
-        Sends((HALF, b'data: {"error": {"message": "overloaded", "code": 500}}\n\n')),
-        ["The disk is", ModelUnavailable()],
-        ModelUnavailable,
-    ),
+FAILURES: dict[str, tuple[list[Step], type[ModelError]]] = {
+    "rate limit": ([ModelRateLimited()], ModelRateLimited),
+    "key": ([ModelKeyRefused()], ModelKeyRefused),
+    "server error": ([ModelUnavailable()], ModelUnavailable),
+    "context": ([ContextTooLong()], ContextTooLong),
+    "broken off": (["The disk is", BreakOff()], ModelOutputUnusable),
+    "broken off at once": ([BreakOff()], ModelOutputUnusable),
+    "an error in the stream": (["The disk is", ModelUnavailable()], ModelUnavailable),
 }
 
 
 @pytest.mark.parametrize("name", FAILURES)
-@pytest.mark.parametrize("kind", ["scripted", "litellm"])
-async def test_a_failure_is_the_error_that_the_port_promises(
-    kind: str, name: str, clock: ManualClock
+async def test_a_scripted_failure_is_the_error_that_the_port_promises(
+    name: str, clock: ManualClock
 ) -> None:
-    reply, steps, expected = FAILURES[name]
-    if kind == "scripted":
-        with pytest.raises(ModelError) as scripted:
-            await finished_of(ScriptedModel(lambda _: steps, clock=clock), request("hello"))
-        assert type(scripted.value) is expected
-        return
+    steps, expected = FAILURES[name]
+    with pytest.raises(ModelError) as scripted:
+        await finished_of(ScriptedModel(lambda _: steps, clock=clock), request("hello"))
+    assert type(scripted.value) is expected
+
+
+def test_there_are_enough_misbehaviours() -> None:
+    assert len(MISBEHAVIOURS) >= 25
+
+
+@pytest.mark.parametrize("client", Client)
+@pytest.mark.parametrize("name", MISBEHAVIOURS)
+async def test_a_misbehaving_server_ends_as_the_port_promises(
+    client: Client, name: str, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    case = MISBEHAVIOURS[name]
     async with fake_openai() as server:
-        model = build_model(_config(server), clock=clock, allow_spending=False)
-        server.will(reply)
-        with pytest.raises(ModelError) as raised:
-            await finished_of(model, request("hello"))
-        assert type(raised.value) is expected
-        assert len(server.asked) == 1, "it tried again by itself"
+        model = build_model(_config(server, client), clock=clock, allow_spending=False)
+        server.will(case.reply)
+        asked = request("hello", tools=TOOLS)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_end_of(model, asked))
+            await eventually(lambda: server.asked or task.done(), "the call", within=30.0)
+            while not await _ends(task, server):
+                await clock.advance(31.0)
+        end = task.result()
+        if isinstance(end, ModelError):
+            assert type(end) is case.error, repr(end)
+            assert KEY not in repr(end)
+            assert getattr(end, "after", None) == case.after
+        elif client is Client.LITELLM and case.litellm_takes:
+            assert end.text == case.litellm_takes
+        else:
+            assert case.error is None, end
+            assert (end.text, end.usage) == ("The disk is full.", case.usage)
+        assert [asked.path for asked in server.asked] == ["/v1/chat/completions"], "it went on"
         server.will(Says(("Fine.",)))
         assert (await finished_of(model, request("hello"))).text == "Fine."
         await model.aclose()
+    assert KEY not in caplog.text
 
 
-@pytest.mark.parametrize("parts", [(Hang(),), (HALF, Hang())], ids=["at once", "in the middle"])
-async def test_silence_is_a_timeout_by_the_clock_and_the_call_is_stopped(
-    parts: tuple[bytes | Hang, ...], clock: ManualClock
+async def _end_of(model: ModelPort, asked: ModelRequest) -> Finished | ModelError:
+    try:
+        return await finished_of(model, asked)
+    except ModelError as error:
+        return error
+
+
+async def _ends(task: "asyncio.Task[Finished | ModelError]", server: FakeOpenAI) -> bool:
+    """Whether it ended; False where the server hangs, so that time has to pass."""
+    await eventually(lambda: task.done() or server.hanging, "the end", within=30.0)
+    await settle()
+    return task.done()
+
+
+@pytest.mark.parametrize("client", Client)
+async def test_nobody_there_is_a_server_that_cannot_be_reached(
+    client: Client, clock: ManualClock
 ) -> None:
     async with fake_openai() as server:
-        model = build_model(_config(server, timeout=30.0), clock=clock, allow_spending=False)
+        config = _config(server, client)
+    model = build_model(config, clock=clock, allow_spending=False)
+    end = await _end_of(model, request("hello"))
+    await model.aclose()
+    assert type(end) is ModelUnavailable
+    assert "cannot" in str(end).lower() or "connect" in str(end).lower()
+
+
+HALF = event({"content": "The disk is"})
+
+
+@pytest.mark.parametrize("client", Client)
+@pytest.mark.parametrize("parts", [(Hang(),), (HALF, Hang())], ids=["at once", "in the middle"])
+async def test_silence_stops_the_call_at_the_server(
+    parts: tuple[bytes | Hang, ...], client: Client, clock: ManualClock
+) -> None:
+    async with fake_openai() as server:
+        config = _config(server, client, timeout=30.0)
+        model = build_model(config, clock=clock, allow_spending=False)
         server.will(Sends(parts))
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(_error_of(model))
+            task = group.create_task(_end_of(model, request("hello")))
             await eventually(lambda: server.asked and clock.sleeping, "the call", within=30.0)
             while not task.done():
                 await clock.advance(31.0)
@@ -262,12 +303,13 @@ async def test_silence_is_a_timeout_by_the_clock_and_the_call_is_stopped(
         await model.aclose()
 
 
+@pytest.mark.parametrize("client", Client)
 @pytest.mark.parametrize("parts", [(Hang(),), (HALF, Hang())], ids=["before", "within"])
 async def test_cancelling_whoever_listens_stops_the_call(
-    parts: tuple[bytes | Hang, ...], clock: ManualClock
+    parts: tuple[bytes | Hang, ...], client: Client, clock: ManualClock
 ) -> None:
     async with fake_openai() as server:
-        model = build_model(_config(server), clock=clock, allow_spending=False)
+        model = build_model(_config(server, client), clock=clock, allow_spending=False)
         server.will(Sends(parts))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(finished_of(model, request("hello")))
@@ -277,9 +319,12 @@ async def test_cancelling_whoever_listens_stops_the_call(
         await model.aclose()
 
 
-async def test_closing_a_provider_s_answer_early_closes_its_connection(clock: ManualClock) -> None:
+@pytest.mark.parametrize("client", Client)
+async def test_closing_a_provider_s_answer_early_closes_its_connection(
+    client: Client, clock: ManualClock
+) -> None:
     async with fake_openai() as server:
-        model = build_model(_config(server), clock=clock, allow_spending=False)
+        model = build_model(_config(server, client), clock=clock, allow_spending=False)
         server.will(Sends((HALF, Hang())))
         stream = cast("AsyncGenerator[Chunk, None]", model.stream(request("hello")))
         assert await anext(stream) == TextDelta("The disk is")
@@ -297,9 +342,3 @@ async def test_a_scripted_pause_passes_by_the_clock(clock: ManualClock) -> None:
         await clock.advance(1.0)
         assert task.done()
     assert task.result().text == "Hello"
-
-
-async def _error_of(model: ModelPort) -> ModelError:
-    with pytest.raises(ModelError) as raised:
-        await finished_of(model, request("hello"))
-    return raised.value

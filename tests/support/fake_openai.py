@@ -54,17 +54,18 @@ class Cut:
 class Sends:
     """Send these bytes, hang or cut, under status 200."""
 
-    parts: tuple[bytes | Hang | Cut, ...]
+    parts: "tuple[Part, ...]"
     content_type: str = "text/event-stream"
 
 
+Part = bytes | Hang | Cut
 Reply = Says | Calls | Refuses | Sends
 
 
 def event(delta: JsonObject, finish: str | None = None) -> bytes:
     """One chunk as a server-sent event."""
     choice: JsonObject = {"index": 0, "delta": delta, "finish_reason": finish}
-    return _event({"choices": [choice]})
+    return chunk({"choices": [choice]})
 
 
 def call_delta(
@@ -96,12 +97,14 @@ class FakeOpenAI:
         asked: every request, in order.
         problems: what was wrong with them, by the provider's rules; a test expects none.
         abandoned: how many answers the client closed before their end.
+        hanging: how many answers it goes on with no more.
     """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.problems: list[str] = []
         self.abandoned = 0
+        self.hanging = 0
         self.base_url = ""
         self._replies: list[Reply] = []
         self._otherwise: Callable[[FakeOpenAI], Reply] | None = None
@@ -135,16 +138,16 @@ class FakeOpenAI:
         await response.prepare(request)
         try:
             for part in sends.parts:
+                self.hanging += isinstance(part, Hang)
                 await _send(request, response, part)
         except (asyncio.CancelledError, ConnectionError):
             self.abandoned += 1
+            self.hanging = 0
             raise
         return response
 
 
-async def _send(
-    request: web.Request, response: web.StreamResponse, part: bytes | Hang | Cut
-) -> None:
+async def _send(request: web.Request, response: web.StreamResponse, part: Part) -> None:
     if isinstance(part, Hang):
         await asyncio.Event().wait()
     elif isinstance(part, Cut):
@@ -160,6 +163,7 @@ async def fake_openai() -> AsyncIterator[FakeOpenAI]:
     fake = FakeOpenAI()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", fake._handle)
+    app.router.add_post("/elsewhere", fake._handle)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -244,16 +248,17 @@ def _events(reply: Says | Calls) -> list[bytes]:
     if reply.finish is not None:
         events.append(event({}, reply.finish))
     if usage is not None:
-        events.append(_event({"choices": [], "usage": dict(usage)}))
+        events.append(chunk({"choices": [], "usage": dict(usage)}))
     return [*events, b"data: [DONE]\n\n"]
 
 
-def _event(content: JsonObject) -> bytes:
-    chunk: JsonObject = {
+def chunk(content: JsonObject) -> bytes:
+    """A chunk with that content as a server-sent event."""
+    whole: JsonObject = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
         "created": 1_767_600_000,
         "model": "fake-model-2026",
         **content,
     }
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    return b"data: " + json.dumps(whole).encode() + b"\n\n"

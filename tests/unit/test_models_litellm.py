@@ -1,4 +1,4 @@
-"""What LiteLLM does by itself, and what we make of it."""
+"""What LiteLLM does by itself, what we make of it, and that our own client does the same."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.models.factory import ModelConfig, OpenModel, build_model
+from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
 from runtime.errors import ModelKeyRefused, ModelOutputUnusable, ModelRateLimited
 from runtime.model.completion import StopReason, Usage
 from runtime.model.tools import Json
@@ -36,9 +36,12 @@ async def server() -> AsyncIterator[FakeOpenAI]:
         assert running.problems == []
 
 
-@pytest.fixture
-async def model(server: FakeOpenAI, clock: ManualClock) -> AsyncIterator[OpenModel]:
-    made = build_model(_config(server), clock=clock, allow_spending=False)
+@pytest.fixture(params=Client)
+async def model(
+    server: FakeOpenAI, clock: ManualClock, request: pytest.FixtureRequest
+) -> AsyncIterator[OpenModel]:
+    config = replace(_config(server), client=request.param)
+    made = build_model(config, clock=clock, allow_spending=False)
     yield made
     await made.aclose()
 
@@ -50,6 +53,7 @@ def _config(server: FakeOpenAI) -> ModelConfig:
         base_url=server.base_url,
         api_key=KEY,
         context_tokens=4_096,
+        client=Client.LITELLM,
     )
 
 
@@ -187,6 +191,43 @@ async def test_the_same_model_answers_again_after_it_was_closed(
     assert (await finished_of(model, request("hello"))).text == "Two."
 
 
+@pytest.mark.parametrize("client", Client)
+async def test_a_call_without_a_temperature_leaves_it_to_the_server(
+    client: Client, server: FakeOpenAI, clock: ManualClock
+) -> None:
+    made = build_model(replace(_config(server), client=client), clock=clock, allow_spending=False)
+    server.will(Says(("Hi.",)), Says(("Hi.",)))
+    await finished_of(made, request("hello"))
+    assert "temperature" not in server.last
+    await finished_of(made, replace(request("hello"), temperature=0.0))
+    assert server.last["temperature"] == 0.0
+    await made.aclose()
+
+
+async def test_what_came_from_the_cache_is_counted(server: FakeOpenAI, model: OpenModel) -> None:
+    used: dict[str, Json] = {
+        "prompt_tokens": 1_000,
+        "completion_tokens": 4,
+        "total_tokens": 1_004,
+        "prompt_tokens_details": {"cached_tokens": 900},
+    }
+    server.will(Says(("Hi.",), usage=used))
+    assert (await finished_of(model, request("hello"))).usage == Usage(1_000, 4, 900)
+
+
+async def test_more_from_the_cache_than_there_was_is_not_believed(
+    server: FakeOpenAI, model: OpenModel
+) -> None:
+    used: dict[str, Json] = {
+        "prompt_tokens": 10,
+        "completion_tokens": 4,
+        "total_tokens": 14,
+        "prompt_tokens_details": {"cached_tokens": 900},
+    }
+    server.will(Says(("Hi.",), usage=used))
+    assert (await finished_of(model, request("hello"))).usage == Usage(10, 4)
+
+
 async def test_an_answer_with_text_before_its_tool_call_keeps_both(
     server: FakeOpenAI, model: OpenModel
 ) -> None:
@@ -202,21 +243,6 @@ async def test_an_answer_with_text_before_its_tool_call_keeps_both(
     finished = await finished_of(model, request("go", tools=TOOLS))
     assert finished.text == "Let me look."
     assert finished.reason is StopReason.TOOL_CALLS
-
-
-def test_what_is_not_said_in_the_configuration_is_assumed_carefully(clock: ManualClock) -> None:
-    local = ModelConfig(name="l", model="openai/m", base_url="http://127.0.0.1:8080/v1")
-    ollama = ModelConfig(name="o", model="ollama_chat/llama3.2")
-    remote = ModelConfig(name="r", model="openai/gpt-4.1-mini")
-    infos = [
-        build_model(c, clock=clock, allow_spending=False).info for c in (local, ollama, remote)
-    ]
-    assert [(info.local, info.context_tokens) for info in infos] == [
-        (True, 8_192),
-        (True, 8_192),
-        (False, 32_768),
-    ]
-    assert all(info.language_model for info in infos)
 
 
 def test_a_key_is_not_in_the_picture_of_a_configuration() -> None:
