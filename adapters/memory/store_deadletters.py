@@ -6,6 +6,7 @@ from datetime import datetime
 from adapters.memory.store_tables import OutboxRow, Tables
 from runtime.errors import Conflict
 from runtime.ids import OutboxId
+from runtime.model import recorded
 from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after
 
 
@@ -26,6 +27,7 @@ class MemoryDeadLetters:
         state = after(row.item.state, OutboxEvent.RETRIED)
         row.owner = None
         row.item = replace(row.item, state=state, not_before=now, created_at=now)
+        self._tables.audit.record(recorded.message_retried(item))
 
     async def drop(self, item: OutboxId) -> None:
         """Delete it: see the port."""
@@ -33,6 +35,7 @@ class MemoryDeadLetters:
         if row.item.state is not OutboxState.DEAD:
             after(row.item.state, OutboxEvent.DROPPED)
         del self._tables.outbox[item]
+        self._tables.audit.record(recorded.message_dropped(item))
 
     def _row(self, item: OutboxId) -> OutboxRow:
         row = self._tables.outbox.get(item)

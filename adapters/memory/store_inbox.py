@@ -8,6 +8,7 @@ from adapters.memory.store_tables import InboxRow, Progress, Tables
 from runtime.clock import Clock
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, Platform
 from runtime.model.address import ThreadRef
+from runtime.model.audit import AuditEvent
 from runtime.model.conversation import Conversation, Entry, latest, since_summary
 from runtime.model.events import Cursor, Received
 from runtime.model.outbox import OutboxItem
@@ -55,7 +56,13 @@ class MemoryInbox:
         found = self._tables.inbox.get(row)
         return found.received if found and found.progress is Progress.PENDING else None
 
-    async def finish(self, row: InboxId, replies: Sequence[OutboxItem]) -> None:
+    async def finish(
+        self,
+        row: InboxId,
+        replies: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Mark the row as processed and enqueue the answers: see the port."""
         found = self._tables.inbox.get(row)
         if found is None or found.progress is Progress.DONE:
@@ -63,6 +70,7 @@ class MemoryInbox:
         self._tables.check_outbox(replies)
         found.progress = Progress.DONE
         self._tables.enqueue(replies)
+        self._tables.audit.record(*audit)
 
     async def forget(self, *, before: datetime) -> int:
         """Delete processed rows from before that time: see the port."""

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from adapters.memory.store_tables import Tables
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import RunId, ScheduleId
+from runtime.model import recorded
+from runtime.model.address import Principal
 from runtime.model.schedule import Due, Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.ports import Claim
 
@@ -22,7 +24,10 @@ class MemorySchedules:
     async def add(self, schedule: Schedule) -> Schedule:
         """Store the schedule under the next number: see the port."""
         number = len(self._tables.schedules) + 1
-        return self._tables.schedules.setdefault(schedule.id, replace(schedule, number=number))
+        if schedule.id not in self._tables.schedules:
+            made = self._tables.schedules[schedule.id] = replace(schedule, number=number)
+            self._tables.audit.record(recorded.schedule_made(made))
+        return self._tables.schedules[schedule.id]
 
     async def get(self, number: int) -> Schedule | None:
         """The schedule of that number: see the port."""
@@ -47,12 +52,14 @@ class MemorySchedules:
         becomes: ScheduleState,
         next_at: datetime | None,
         held: RunId | None = None,
+        by: Principal | None = None,
     ) -> None:
         """Change the state: see the port."""
         known = self._tables.schedules.get(schedule)
         if known is None or known.state is not was:
             raise Conflict(f"the schedule is no longer {was}")
         self._tables.schedules[schedule] = replace(known, state=becomes, next_at=next_at, held=held)
+        self._tables.audit.record(recorded.schedule_changed(schedule, was, becomes, by))
 
     async def due(self, *, now: datetime, limit: int = 200, skip: int = 0) -> list[Due]:
         """Schedules whose time has come: see the port."""
@@ -101,6 +108,7 @@ class MemorySchedules:
                 delivery=known.delivery or delivery,
                 error=error,
             )
+            self._tables.audit.record(recorded.occurrence_ended(run, state))
 
     async def note_delivery(self, run: RunId, delivery: str) -> None:
         """Write what became of the result: see the port."""
@@ -149,6 +157,7 @@ class MemorySchedules:
         if planned or occurrence.run in self._tables.occurrences:
             return False
         self._tables.occurrences[occurrence.run] = occurrence
+        self._tables.audit.record(recorded.occurrence_claimed(occurrence))
         return True
 
 

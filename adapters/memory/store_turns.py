@@ -7,8 +7,10 @@ from adapters.memory.store_tables import Progress, Tables, TurnRow
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal
-from runtime.model.conversation import Entry, Role, since_summary
+from runtime.model.audit import AuditEvent
+from runtime.model.conversation import Entry, Role, model_of, since_summary
 from runtime.model.events import Lane, Message, Received
 from runtime.model.handoff import HandOver
 from runtime.model.outbox import OutboxItem
@@ -66,10 +68,18 @@ class MemoryTurns:
         known = self._tables.turns.get(turn)
         return None if known is None else known.state
 
-    async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
+    async def append(
+        self,
+        turn: TurnId,
+        fence: int,
+        entries: Sequence[Entry],
+        *,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Append to the log: see the port."""
         row = self._owned(turn, fence)
         self._tables.write_log(row.turn.conversation, entries)
+        self._tables.audit.record(*audit)
 
     async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:
         """Remember the draft: see the port."""
@@ -92,6 +102,9 @@ class MemoryTurns:
         self._tables.write_log(row.turn.conversation, entries)
         self._tables.enqueue(replies)
         self._end(row, state)
+        self._tables.audit.record(
+            recorded.turn_ended(turn, row.turn.conversation, state, model_of(entries))
+        )
         if over is not None:
             self._tables.hand_over(over)
 
@@ -122,7 +135,11 @@ class MemoryTurns:
             row.turn = replace(row.turn, attempt=row.turn.attempt - tries)
 
     async def stop(
-        self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
+        self,
+        conversation: ConversationId,
+        *,
+        closing: Callable[[Turn], Sequence[OutboxItem]],
+        by: Principal | None = None,
     ) -> Turn | None:
         """Stop what runs in the conversation: see the port."""
         running = sorted(self._open(conversation), key=lambda row: row.turn.inbox is None)
@@ -131,6 +148,7 @@ class MemoryTurns:
         self._tables.enqueue(replies)
         for row in running:
             self._end(row, TurnState.STOPPED)
+            self._tables.audit.record(recorded.turn_stopped(row.turn, by))
         return running[0].turn if running else None
 
     async def open_conversations(
@@ -187,6 +205,8 @@ class MemoryTurns:
         self._tables.turns[turn.id] = TurnRow(turn)
         asked = Entry(role=Role.USER, text=words, at=turn.started_at, turn=turn.id, sender=sender)
         self._tables.write_log(turn.conversation, [asked])
+        agent = self._tables.conversations[turn.conversation].agent
+        self._tables.audit.record(recorded.turn_started(turn, agent))
         return self._with_log(turn)
 
     def _take_up(self, row: TurnRow) -> TurnStart:

@@ -17,6 +17,7 @@ from adapters.sql.threads import same_thread
 from adapters.sql.transaction import Params, Row, Transaction, Value
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Lane, Message, Received
@@ -274,7 +275,7 @@ def _insert(
     }
     transaction.run(_INSERT, values)
     log.write(transaction, conversation, [asked], last=place.last, titled=bool(place.title))
-    return Turn(
+    turn = Turn(
         id=asked.turn,
         conversation=conversation,
         inbox=row,
@@ -286,6 +287,8 @@ def _insert(
         started_at=asked.at,
         chain=origin.chain or (),
     )
+    transaction.audit(recorded.turn_started(turn, place.agent))
+    return turn
 
 
 def _said(transaction: Transaction, turn: Turn) -> Received | None:

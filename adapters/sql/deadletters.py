@@ -13,6 +13,7 @@ from adapters.sql.schema import outbox
 from adapters.sql.transaction import Transaction, Value
 from runtime.errors import Conflict
 from runtime.ids import OutboxId
+from runtime.model import recorded
 from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after
 
 _DEAD = word(OutboxState.DEAD)
@@ -64,6 +65,7 @@ class SqlDeadLetters:
         def work(transaction: Transaction) -> None:
             if not transaction.run(_RETRY, at):
                 _refuse(transaction, item, OutboxEvent.RETRIED)
+            transaction.audit(recorded.message_retried(item))
 
         await self._database.write(work)
 
@@ -73,6 +75,7 @@ class SqlDeadLetters:
         def work(transaction: Transaction) -> None:
             if not transaction.run(_DROP, {"this": item}):
                 _refuse(transaction, item, OutboxEvent.DROPPED)
+            transaction.audit(recorded.message_dropped(item))
 
         await self._database.write(work)
 

@@ -19,6 +19,7 @@ from adapters.sql.transaction import Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import InboxId
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.audit import AuditEvent
 from runtime.model.events import (
     ButtonPress,
     ChannelChanged,
@@ -170,12 +171,19 @@ class SqlInbox:
         found = await self._database.read(lambda t: t.one(_GET, {"this": row}))
         return None if found is None else received_of(found)
 
-    async def finish(self, row: InboxId, replies: Sequence[OutboxItem]) -> None:
+    async def finish(
+        self,
+        row: InboxId,
+        replies: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Mark the row as processed and enqueue the answers: see the port."""
 
         def work(transaction: Transaction) -> None:
             if transaction.run(FINISH, {"this": row}):
                 sending.enqueue(transaction, replies)
+                transaction.audit(*audit)
 
         await self._database.write(work)
 

@@ -13,6 +13,7 @@ from adapters.sql.database import Database
 from adapters.sql.schema import occurrences
 from adapters.sql.transaction import Params, Row, Transaction, Value
 from runtime.ids import RunId, ScheduleId
+from runtime.model import recorded
 from runtime.model.schedule import Occurrence, OccurrenceState
 
 _DUE = word(OccurrenceState.DUE)
@@ -92,7 +93,10 @@ _BEGINNING = -(2**62)
 
 def insert(transaction: Transaction, occurrence: Occurrence) -> bool:
     """Write a planned time; False where it is there already."""
-    return transaction.run(_INSERT, row(occurrence)) == 1
+    if not transaction.run(_INSERT, row(occurrence)):
+        return False
+    transaction.audit(recorded.occurrence_claimed(occurrence))
+    return True
 
 
 def insert_due(transaction: Transaction, rows: Sequence[Params]) -> int:
@@ -139,7 +143,12 @@ class SqlOccurrences:
             "delivered": plain(delivery),
             "because": plain(error),
         }
-        await self._database.write(lambda t: t.run(_END, end))
+
+        def work(transaction: Transaction) -> None:
+            if transaction.run(_END, end):
+                transaction.audit(recorded.occurrence_ended(run, state))
+
+        await self._database.write(work)
 
     async def note_delivery(self, run: RunId, delivery: str) -> None:
         """Write what became of the result: see the port."""

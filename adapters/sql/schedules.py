@@ -1,6 +1,7 @@
 """Schedules and their planned times: `runtime.ports.Schedules`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -16,6 +17,7 @@ from adapters.sql.transaction import Row, Statement, Transaction, Value, Work
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import AgentName, RunId, ScheduleId
+from runtime.model import recorded
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.schedule import (
     Due,
@@ -136,8 +138,9 @@ class SqlSchedules(occurrences.SqlOccurrences):
             this = {"this": schedule.id}
             if (known := transaction.one(_BY_ID, this)) is not None:
                 return known
-            number = transaction.one(_NUMBER)
-            transaction.run(_INSERT, _row(schedule, int(number[0]) if number else 0))
+            [number] = transaction.one(_NUMBER) or (0,)
+            if transaction.run(_INSERT, _row(schedule, number)):
+                transaction.audit(recorded.schedule_made(replace(schedule, number=number)))
             return transaction.one(_BY_ID, this)
 
         return _schedule_of(await self._database.write(work))
@@ -162,6 +165,7 @@ class SqlSchedules(occurrences.SqlOccurrences):
         becomes: ScheduleState,
         next_at: datetime | None,
         held: RunId | None = None,
+        by: Principal | None = None,
     ) -> None:
         """Change the state: see the port."""
         change: dict[str, Value] = {
@@ -171,8 +175,13 @@ class SqlSchedules(occurrences.SqlOccurrences):
             "at": maybe_micros(next_at),
             "held": held,
         }
-        if not await self._database.write(lambda t: t.run(_CHANGE, change)):
-            raise Conflict(f"the schedule is no longer {was}")
+
+        def work(transaction: Transaction) -> None:
+            if not transaction.run(_CHANGE, change):
+                raise Conflict(f"the schedule is no longer {was}")
+            transaction.audit(recorded.schedule_changed(schedule, was, becomes, by))
+
+        await self._database.write(work)
 
     async def due(self, *, now: datetime, limit: int = 200, skip: int = 0) -> list[Due]:
         """Schedules whose time has come: see the port."""
@@ -226,6 +235,9 @@ def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
             or occurrences.insert_due(transaction, due) != len(due)
         ):
             raise _Raced
+        transaction.audit(
+            *(recorded.occurrence_claimed(one) for claim in claims for one in claim.occurrences)
+        )
 
     return work
 

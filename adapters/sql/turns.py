@@ -17,8 +17,10 @@ from adapters.sql.transaction import Transaction, Value
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal
-from runtime.model.conversation import Entry, Role
+from runtime.model.audit import AuditEvent
+from runtime.model.conversation import Entry, Role, model_of
 from runtime.model.handoff import HandOver
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnStart, TurnState
@@ -149,9 +151,21 @@ class SqlTurns:
         row = await self._database.read(lambda t: t.one(_STATE, {"this": turn}))
         return None if row is None else TurnState(row[0])
 
-    async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
+    async def append(
+        self,
+        turn: TurnId,
+        fence: int,
+        entries: Sequence[Entry],
+        *,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Append to the log: see the port."""
-        await self._database.write(lambda t: _append(t, turn, fence, entries))
+
+        def work(transaction: Transaction) -> None:
+            _append(transaction, turn, fence, entries)
+            transaction.audit(*audit)
+
+        await self._database.write(work)
 
     async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:
         """Remember the draft: see the port."""
@@ -181,6 +195,7 @@ class SqlTurns:
             conversation, last = known or (_conversation_of(transaction, turn), 0)
             log.write_after(transaction, conversation, entries, last=last)
             sending.enqueue(transaction, replies)
+            transaction.audit(recorded.turn_ended(turn, conversation, state, model_of(entries)))
             if over is not None:
                 hand_over(transaction, over)
 
@@ -208,7 +223,11 @@ class SqlTurns:
         await self._database.write(lambda t: t.run(_HAND_BACK, mine))
 
     async def stop(
-        self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
+        self,
+        conversation: ConversationId,
+        *,
+        closing: Callable[[Turn], Sequence[OutboxItem]],
+        by: Principal | None = None,
     ) -> Turn | None:
         """Stop what runs in the conversation: see the port."""
         this: dict[str, Value] = {"this": conversation}
@@ -218,6 +237,7 @@ class SqlTurns:
             transaction.lock(LOCK, this)
             stopped = [beginning.turn_of(row) for row in transaction.all(_STOP, {**this, **now})]
             sending.enqueue(transaction, [row for turn in stopped for row in closing(turn)])
+            transaction.audit(*(recorded.turn_stopped(turn, by) for turn in stopped))
             # A message's turn before a run's: it is the one that somebody watches.
             return min(stopped, key=lambda turn: turn.inbox is None, default=None)
 

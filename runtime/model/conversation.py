@@ -95,6 +95,11 @@ def made_by(entries: Sequence[Entry]) -> tuple[OutFile, ...]:
     return tuple([file for e in entries if e.role is Role.TOOL for file in e.files])
 
 
+def model_of(entries: Sequence[Entry]) -> str:
+    """The model that wrote the last of these entries that a model wrote; empty where none did."""
+    return next((entry.model for entry in reversed(entries) if entry.model), "")
+
+
 def since_summary(log: Sequence[Entry]) -> list[Entry]:
     """What a log still says: its latest summary first, then what that does not stand for.
 

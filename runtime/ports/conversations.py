@@ -6,6 +6,7 @@ from typing import Protocol
 
 from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.audit import AuditEvent
 from runtime.model.conversation import Conversation, Entry
 from runtime.model.events import Cursor, Received
 from runtime.model.handoff import HandOver
@@ -45,8 +46,16 @@ class Inbox(Protocol):
         """The row, or None where it is finished, begun by a turn, or not there."""
         ...
 
-    async def finish(self, row: InboxId, replies: Sequence[OutboxItem]) -> None:
+    async def finish(
+        self,
+        row: InboxId,
+        replies: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
         """Mark a row as processed and enqueue what it is answered with, in one transaction.
+
+        With it goes to the audit log what was done.
 
         A row that is finished already changes nothing, and an outbox row whose id is there
         already is left as it is: processing a row twice has the effect of processing it once.
@@ -133,8 +142,15 @@ class Turns(Protocol):
         """Where the turn is, whoever owns it; None where it never began."""
         ...
 
-    async def append(self, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
-        """Append to the log.
+    async def append(
+        self,
+        turn: TurnId,
+        fence: int,
+        entries: Sequence[Entry],
+        *,
+        audit: Sequence[AuditEvent] = (),
+    ) -> None:
+        """Append to the log, and record what the entries do.
 
         Raises:
             Conflict: the turn has ended, or another owner took it up since.
@@ -195,9 +211,13 @@ class Turns(Protocol):
         ...
 
     async def stop(
-        self, conversation: ConversationId, *, closing: Callable[[Turn], Sequence[OutboxItem]]
+        self,
+        conversation: ConversationId,
+        *,
+        closing: Callable[[Turn], Sequence[OutboxItem]],
+        by: Principal | None = None,
     ) -> Turn | None:
-        """Mark the conversation's turn as stopped, running or waiting; returns it, or None.
+        """Mark the conversation's turn as stopped by that person, running or waiting, or None.
 
         The owner's next write raises `Conflict`, so that nothing of it is sent. The message that
         began it is processed with that, and what `closing` makes of the turn, which is a pure

@@ -54,8 +54,9 @@ class Schedules(Protocol):
         becomes: ScheduleState,
         next_at: datetime | None,
         held: RunId | None = None,
+        by: Principal | None = None,
     ) -> None:
-        """Change the state; `held` is as `Schedule` has it.
+        """Change the state, as that person wants; `held` is as `Schedule` has it.
 
         Raises:
             Conflict: the state is no longer `was`.

@@ -1,11 +1,14 @@
 """The promises of `runtime.ports.Audit`, on every implementation."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from runtime.ids import TurnId
+from runtime.errors import Conflict
+from runtime.ids import ApprovalId, RunId, TurnId
+from runtime.model.approval import Frozen, Grant
 from runtime.model.audit import (
     SYSTEM,
     Actor,
@@ -17,9 +20,13 @@ from runtime.model.audit import (
     by_person,
     digest_of,
 )
+from runtime.model.conversation import Role
+from runtime.model.events import ChannelChange
+from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.model.turn import TurnState
 from runtime.ports import AuditQuery, Store
 from tests.support.clock import ManualClock
-from tests.support.stores import ADA, DESK, Opener
+from tests.support.stores import ADA, CHANNEL, DESK, Opener, Rows, begun
 
 
 def event(
@@ -116,3 +123,144 @@ async def test_whatever_is_recorded_is_kept_as_it_was(store: Store) -> None:
     [record] = await store.audit.page()
     assert chained([record])
     assert len(str(record.facts()["tool"])) <= 300
+
+
+def what(records: list[AuditRecord]) -> list[tuple[str, str]]:
+    return [(record.kind, record.actor) for record in records]
+
+
+async def test_a_turn_is_recorded_from_its_beginning_to_its_end(store: Store, rows: Rows) -> None:
+    start = await begun(store, rows.received())
+    again = await store.turns.begin(start.turn.conversation, owner="there")
+    assert again is not None
+    ran = [AuditEvent(AuditKind.TOOL_ENDED, by_agent(DESK), start.turn.id, {"tool": "time.now"})]
+    await store.turns.append(start.turn.id, 2, [rows.entry("12:00", role=Role.TOOL)], audit=ran)
+    with pytest.raises(Conflict):
+        await store.turns.append(start.turn.id, 1, [rows.entry("late")], audit=ran)
+    answer = replace(rows.entry("noon"), model="offline")
+    await store.turns.finish(start.turn.id, 2, state=TurnState.DONE, entries=[answer])
+    with pytest.raises(Conflict):
+        await store.turns.finish(start.turn.id, 2, state=TurnState.DONE)
+
+    records = await store.audit.of_turn(start.turn.id)
+    assert what(records) == [
+        ("turn.started", "person:slack/T1/U1"),
+        ("tool.ended", "agent:desk"),
+        ("turn.ended", "system"),
+    ]
+    assert records[0].facts()["trigger"] == "message"
+    assert records[0].facts()["channel"] == "slack/T1/C1"
+    assert records[2].facts() == {
+        "conversation": start.turn.conversation,
+        "state": "done",
+        "model": "offline",
+    }
+    assert chained(await store.audit.page())
+    assert "noon" not in str(await store.audit.page())
+
+
+async def test_who_stopped_a_turn_is_recorded(store: Store, rows: Rows) -> None:
+    start = await begun(store, rows.received())
+    await store.turns.stop(start.turn.conversation, closing=lambda _: (), by=ADA)
+    await store.turns.stop(start.turn.conversation, closing=lambda _: (), by=ADA)
+    assert what(await store.audit.of_turn(start.turn.id)) == [
+        ("turn.started", "person:slack/T1/U1"),
+        ("turn.stopped", "person:slack/T1/U1"),
+    ]
+
+
+async def test_a_command_is_recorded_once_when_its_row_is_finished(
+    store: Store, rows: Rows
+) -> None:
+    received = rows.received()
+    await store.inbox.append(received)
+    done = [AuditEvent(AuditKind.COMMAND_DONE, by_person(ADA), None, {"command": "stop"})]
+    await store.inbox.finish(received.id, (), audit=done)
+    await store.inbox.finish(received.id, (), audit=done)
+    assert what(await store.audit.page()) == [("command.done", "person:slack/T1/U1")]
+
+
+async def test_schedules_are_recorded(store: Store, rows: Rows, clock: ManualClock) -> None:
+    schedule = await store.schedules.add(rows.schedule())
+    await store.schedules.add(schedule)
+    claim = rows.claim(schedule)
+    missed = replace(
+        claim.occurrences[0],
+        planned_at=clock.now(),
+        run=RunId("earlier"),
+        state=OccurrenceState.MISSED,
+    )
+    claim = replace(claim, occurrences=(missed, *claim.occurrences))
+    await store.schedules.claim([claim])
+    await store.schedules.claim([claim])  # another process was first
+    manual = rows.occurrence(schedule, manual=True)
+    await store.schedules.add_occurrence(manual)
+    await store.schedules.add_occurrence(manual)
+    for _ in range(2):
+        await store.schedules.end_occurrence(
+            manual.run, state=OccurrenceState.DONE, now=clock.now(), result="a secret"
+        )
+    await store.schedules.change(
+        schedule.id,
+        was=ScheduleState.ACTIVE,
+        becomes=ScheduleState.PAUSED,
+        next_at=None,
+        by=ADA,
+    )
+    records = await store.audit.page()
+    assert what(records) == [
+        ("schedule.made", "person:slack/T1/U1"),
+        ("schedule.missed", "system"),
+        ("schedule.fired", "system"),
+        ("schedule.fired", "system"),
+        ("schedule.ended", "system"),
+        ("schedule.changed", "person:slack/T1/U1"),
+    ]
+    assert [record.facts().get("schedule") for record in records] == [
+        *[schedule.id] * 4,
+        None,
+        schedule.id,
+    ]
+    assert records[3].turn == records[4].turn == manual.run
+    assert schedule.instruction not in str(records)
+    assert "a secret" not in str(records)
+
+
+async def test_grants_links_and_trust_are_recorded_once_each(
+    store: Store, clock: ManualClock
+) -> None:
+    frozen = Frozen(tool="git.push", schema="s1", arguments='{"secret":"x"}')
+    grant = Grant(
+        id=ApprovalId("a"),
+        agent=DESK,
+        frozen=frozen,
+        digest=frozen.digest(),
+        given_by=ADA,
+        given_at=clock.now(),
+        expires_at=clock.now() + timedelta(days=1),
+    )
+    for _ in range(2):
+        await store.grants.add(grant)
+    for _ in range(2):
+        await store.grants.revoke(1, now=clock.now(), by=ADA)
+    soon = clock.now() + timedelta(minutes=1)
+    await store.people.offer("code", ADA, now=clock.now(), expires_at=soon)
+    for _ in range(2):
+        await store.people.redeem("code", replace(ADA, user="U2"), now=clock.now())
+    for _ in range(2):
+        await store.people.unlink(replace(ADA, user="U2"))
+    for _ in range(2):
+        await store.trust.distrust(CHANNEL, ChannelChange.SHARED, detail="", now=clock.now())
+    for _ in range(2):
+        await store.trust.trust(CHANNEL, by=ADA)
+    records = await store.audit.page()
+    assert what(records) == [
+        ("grant.given", "person:slack/T1/U1"),
+        ("grant.revoked", "person:slack/T1/U1"),
+        ("account.linked", "person:slack/T1/U2"),
+        ("account.unlinked", "person:slack/T1/U2"),
+        ("channel.distrusted", "system"),
+        ("channel.trusted", "person:slack/T1/U1"),
+    ]
+    assert records[0].facts()["digest"] == frozen.digest()
+    assert "secret" not in str(records)
