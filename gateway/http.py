@@ -8,10 +8,10 @@ from typing import Protocol
 
 import msgspec
 from aiohttp import web
-from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.express import Done, ExpressServer, Take
+from gateway.plain import Plain
 from gateway.sources import DEFAULT_LIMITS, Limits, SourceLimit
 from gateway.webhook import Acknowledgement, Webhook, WebhookRoute
 from runtime.clock import Clock
@@ -61,10 +61,10 @@ class Site:
         self._addresses = addresses
         self._express = express
 
-    def take(self, message: RawRequestMessage, body: bytes, remote: str | None, done: Done) -> bool:
+    def take(self, request: Plain, remote: str | None, done: Done) -> bool:
         """Take it on where its address has a short way: see `gateway.express.Take`."""
-        take = self._express.get((message.method, message.path))
-        return take is not None and take(message, body, remote, done)
+        take = self._express.get((request.method, request.target))
+        return take is not None and take(request, remote, done)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Hand the request to its address."""

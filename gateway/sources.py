@@ -54,6 +54,14 @@ class SourceLimit:
         bucket[0] = tokens - 1 if tokens >= 1 else tokens
         return tokens >= 1
 
+    def would_take(self, source: str) -> bool:
+        """Whether the source has a token left, for a request that costs none if it is genuine."""
+        bucket = self._buckets.get(source)
+        if bucket is None or bucket[0] >= 1:
+            return True
+        passed = self._clock.monotonic() - bucket[1]
+        return bucket[0] + passed * self._limits.per_second >= 1
+
     def give_back(self, source: str) -> None:
         """Return the token of a request that proved to be genuine."""
         bucket = self._buckets.get(source)

@@ -13,9 +13,9 @@ from email.utils import formatdate
 from typing import Protocol, runtime_checkable
 
 from aiohttp import HttpVersion11, web
-from aiohttp.http import RawRequestMessage
 
 from gateway.express import Done
+from gateway.plain import Plain
 from gateway.sources import Limits, SourceLimit, source_of
 from runtime.clock import Clock
 from runtime.errors import Malformed, Retryable
@@ -47,7 +47,7 @@ class Verify(Protocol):
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """The names, in lower case, of the headers it reads; no others are copied for it."""
+        """The names, in lower case, of the headers it reads; others need not be there for it."""
         ...
 
     def plausible(self, headers: Mapping[str, str]) -> bool:
@@ -55,7 +55,7 @@ class Verify(Protocol):
         ...
 
     def __call__(self, request: RawRequest) -> VerifiedRequest | None:
-        """The request, vouched for, or None."""
+        """The request, vouched for; None also where its headers are not plausible."""
         ...
 
 
@@ -163,23 +163,17 @@ class Webhook:
         refused = await self._deliver(verified)
         return self._acknowledge(request) if refused is None else refused
 
-    def take(self, message: RawRequestMessage, body: bytes, remote: str | None, done: Done) -> bool:
+    def take(self, request: Plain, remote: str | None, done: Done) -> bool:
         """Process a request that came whole without waiting: see `gateway.express.Take`.
 
         The same steps as `receive`, which also gets whatever fails here, and says why.
         """
-        accept = self._offered
+        accept, body = self._offered, request.body
         if accept is None or len(body) > self._limits.body_bytes:
             return False
-        source = source_of(remote)
-        if not self._sources.take(source):
+        if not self._sources.would_take(source_of(remote)):
             return False
-        self._sources.give_back(source)  # `receive` charges for what is not genuine
-        if "Content-Encoding" in message.headers:
-            return False
-        verify = self._route.verify
-        headers = _chosen(message.headers, verify.headers)
-        verified = verify(RawRequest(headers, body)) if verify.plausible(headers) else None
+        verified = self._route.verify(RawRequest(request.headers, body))
         if verified is None:
             return False
         try:

@@ -141,10 +141,17 @@ async def test_what_comes_early_waits_and_is_answered_in_order(line: Line, desk:
     assert await line.status() == 200
 
 
-async def test_several_in_one_piece_are_all_answered(line: Line, desk: Desk) -> None:
+async def test_several_in_one_piece_are_answered_one_after_the_other(
+    line: Line, desk: Desk
+) -> None:
     line.writer.write(request(b"1") + request(b"2") + request(b"3"))
-    assert [await line.status() for _ in range(3)] == [200, 200, 200]
-    assert desk.waited_for == 3
+    for _ in range(3):
+        stored = await desk.offered.get()
+        assert await line.is_silent()
+        assert desk.offered.empty()
+        stored(True)
+        assert await line.status() == 200
+    assert desk.waited_for == 0
 
 
 @pytest.mark.parametrize("cut", [20, -4], ids=["in the head", "in the body"])
@@ -153,18 +160,38 @@ async def test_one_and_a_half_in_one_piece_are_both_answered(
 ) -> None:
     second = request(b"the second")
     line.writer.write(request(b"1") + second[:cut])
-    if cut > 0:
-        stored = await desk.offered.get()
-        line.writer.write(second[cut:])
-        assert await line.is_silent()
-        stored(True)
-        assert await line.status() == 200
-        stored = await desk.offered.get()
-        stored(True)
-    else:
-        assert await line.status() == 200
-        line.writer.write(second[cut:])
+    stored = await desk.offered.get()
+    line.writer.write(second[cut:])
+    assert await line.is_silent()
+    stored(True)
     assert await line.status() == 200
+    stored = await desk.offered.get()
+    stored(True)
+    assert await line.status() == 200
+    assert desk.waited_for == 0
+
+
+async def test_after_a_request_in_two_pieces_the_next_goes_the_short_way(
+    line: Line, desk: Desk
+) -> None:
+    first = request(b"the first")
+    line.writer.write(first[:-4])
+    assert await line.is_silent()
+    line.writer.write(first[-4:] + request(b"the second"))
+    assert [await line.status() for _ in range(2)] == [200, 200]
+    assert (desk.offered.qsize(), desk.waited_for) == (0, 2)
+    line.post()
+    stored = await desk.offered.get()
+    stored(True)
+    assert await line.status() == 200
+
+
+async def test_after_an_odd_request_a_line_goes_the_ordinary_way(line: Line, desk: Desk) -> None:
+    line.post(more="X-Odd: \t\r\n")
+    assert await line.status() == 200
+    line.post()
+    assert await line.status() == 200
+    assert (desk.offered.qsize(), desk.waited_for) == (0, 2)
 
 
 async def test_much_that_comes_early_is_not_held_in_memory(line: Line, desk: Desk) -> None:
