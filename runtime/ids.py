@@ -23,6 +23,7 @@ ToolCallId = NewType("ToolCallId", str)
 FileId = NewType("FileId", str)
 ApprovalId = NewType("ApprovalId", str)
 ReminderId = NewType("ReminderId", str)
+StopId = NewType("StopId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _SIXTY_BITS = (1 << 60) - 1

@@ -1,9 +1,10 @@
 """From what is to be said to rows of the outbox: one for each message of the platform."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
-from runtime.ids import OutboxId, Platform, TurnId, derived
+from runtime.ids import AgentName, OutboxId, Platform, TurnId, derived
 from runtime.model.messages import Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 
@@ -17,17 +18,23 @@ def whole(platform: Platform, content: Content) -> tuple[Content, ...]:  # noqa:
 
 
 def compose(
-    message: Reply | Cleared, *, split: Splitter, now: datetime, turn: TurnId | None = None
+    message: Reply | Cleared,
+    *,
+    split: Splitter,
+    now: datetime,
+    turn: TurnId | None = None,
+    agent: AgentName | None = None,
 ) -> list[OutboxItem]:
     """The outbox rows of a message, in the order in which they go out.
 
+    `agent` is whose words they are, and a stop of that agent holds them; None for our own.
     The ids follow from the message's id, so composing it again makes the same rows. A draft
     becomes the first row, and the thread under the first row is the one that is bound.
     """
     said: Reply | Proactive = message.message if isinstance(message, Cleared) else message
     listed = isinstance(message, Cleared) and message.listed
     return [
-        _row(said, piece, place, now, turn, listed=listed)
+        replace(_row(said, piece, place, now, turn, listed=listed), agent=agent)
         for place, piece in enumerate(split(said.thread.platform, said.content))
     ]
 

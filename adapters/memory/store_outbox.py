@@ -91,6 +91,14 @@ class MemoryOutbox:
         if row is not None:
             row.owner = None
             row.item = replace(row.item, not_before=until, error=error)
+            self._withhold_taken_back(row)
+
+    async def hold(self, item: OutboxId, attempt: int) -> None:
+        """Hand a claimed message back that a stop holds: see the port."""
+        row = self._move(item, attempt, OutboxEvent.STOPPED, OutboxState.HELD)
+        if row is not None:
+            row.owner = None
+            self._withhold_taken_back(row)
 
     async def settle(self, item: OutboxId, attempt: int, state: OutboxState, *, error: str) -> None:
         """End the message as dead or withheld: see the port."""
@@ -130,6 +138,10 @@ class MemoryOutbox:
                 channel = row.item.thread.channel
                 latest[channel] = max(row.item.created_at, latest.get(channel, row.item.created_at))
         return latest
+
+    def _withhold_taken_back(self, row: OutboxRow) -> None:
+        if row.taken_back:
+            row.item = replace(row.item, state=OutboxState.WITHHELD, error=row.taken_back)
 
     def _where(self, holds: Callable[[OutboxItem], bool]) -> list[OutboxItem]:
         return [row.item for row in self._tables.outbox.values() if holds(row.item)]

@@ -17,7 +17,7 @@ from adapters.sql.schema import outbox
 from adapters.sql.threads import same_thread, thread_columns, thread_of
 from adapters.sql.transaction import Row, Statement, Transaction, Value
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, MessageId, OutboxId, Platform
+from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, Platform, TurnId
 from runtime.model.address import ChannelRef
 from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after, thread_under
 
@@ -31,7 +31,8 @@ _LAST_SENT = (
     .group_by(*_PLACE)
 )
 """When something was last sent to each channel. Reads the whole table: for people who ask."""
-_ASIDE = (word(OutboxState.DEAD), word(OutboxState.WITHHELD))
+_WITHHELD = word(OutboxState.WITHHELD)
+_ASIDE = (word(OutboxState.DEAD), _WITHHELD)
 
 ITEM = (
     outbox.c.id,
@@ -44,6 +45,8 @@ ITEM = (
     outbox.c.message_id,
     outbox.c.error,
     outbox.c.body,
+    outbox.c.turn,
+    outbox.c.agent,
     outbox.c.position,
 )
 
@@ -125,12 +128,30 @@ _SENT = _sent.where(outbox.c.binds.is_(None))
 _SENT_AND_BINDS = _sent.returning(outbox.c.binds, *thread_columns(outbox))
 """Ends a message well, and says what is to be bound to the thread under it."""
 
+_taken_back = outbox.c.taken_back.is_not(None)
+
 _POSTPONE = (
     sa.update(outbox)
     .where(_claimed)
-    .values(state=_PENDING, not_before=bindparam("until"), error=bindparam("because"), owner=None)
+    .values(
+        state=sa.case((_taken_back, _WITHHELD), else_=_PENDING),
+        not_before=bindparam("until"),
+        error=sa.func.coalesce(outbox.c.taken_back, bindparam("because", type_=sa.Text)),
+        owner=None,
+    )
 )
-"""Hands a claimed message back."""
+"""Hands a claimed message back; one that was taken back meanwhile is not tried again."""
+
+_HOLD = (
+    sa.update(outbox)
+    .where(_claimed)
+    .values(
+        state=sa.case((_taken_back, _WITHHELD), else_=word(OutboxState.HELD)),
+        error=sa.func.coalesce(outbox.c.taken_back, outbox.c.error),
+        owner=None,
+    )
+)
+"""Hands a claimed message back that a stop holds."""
 
 _SETTLE = (
     sa.update(outbox)
@@ -179,6 +200,7 @@ _COUNTS = {
     OutboxState.DEAD: _COUNT_ASIDE,
     OutboxState.WITHHELD: _COUNT_ASIDE,
     OutboxState.SENT: _COUNT,
+    OutboxState.HELD: _COUNT.where(outbox.c.state == word(OutboxState.HELD)),
 }
 
 _ENDS = {
@@ -252,6 +274,16 @@ class SqlOutbox:
         def work(transaction: Transaction) -> None:
             if not transaction.run(_POSTPONE, {**mine, **later}):
                 _explain(transaction, item, attempt, OutboxEvent.POSTPONED, None)
+
+        await self._database.write(work)
+
+    async def hold(self, item: OutboxId, attempt: int) -> None:
+        """Hand a claimed message back that a stop holds: see the port."""
+        mine: dict[str, Value] = {"this": item, "attempt": attempt}
+
+        def work(transaction: Transaction) -> None:
+            if not transaction.run(_HOLD, mine):
+                _explain(transaction, item, attempt, OutboxEvent.STOPPED, OutboxState.HELD)
 
         await self._database.write(work)
 
@@ -337,7 +369,8 @@ def _explain(
 
 def item_of(row: Row) -> OutboxItem:
     """The message of a row that was read with `ITEM`."""
-    key, *thread, state, attempts, not_before, created_at, binds, message, error, body, _ = row
+    key, *thread, state, attempts, not_before, created_at, binds, message, error, body = row[:-3]
+    turn, agent, _ = row[-3:]
     letter = _decode(body)
     return OutboxItem(
         id=OutboxId(key),
@@ -348,7 +381,8 @@ def item_of(row: Row) -> OutboxItem:
         reply_url=letter.reply_url,
         draft=letter.draft,
         binds=None if binds is None else ConversationId(binds),
-        turn=letter.turn,
+        turn=letter.turn if turn is None else TurnId(turn),
+        agent=None if agent is None else AgentName(agent),
         state=OutboxState(state),
         attempts=attempts,
         not_before=moment(not_before),

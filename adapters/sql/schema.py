@@ -192,10 +192,15 @@ outbox = sa.Table(
     maybe("message_id"),
     text("error"),
     text("body"),
+    maybe("turn"),
+    maybe("agent"),
+    maybe("taken_back"),
     sa.UniqueConstraint("id"),
     implicit_returning=False,
 )
-"""Messages on their way out, in the order in which they were written."""
+"""Messages on their way out, in the order in which they were written. `agent` is whose words they
+bring, and `taken_back` why one that is being sent is not to be tried again.
+"""
 
 partial("ix_outbox_due", outbox.c.not_before, where="state = 'pending'")
 partial(
@@ -208,6 +213,7 @@ partial(
     where="state IN ('pending', 'sending')",
 )
 partial("ix_outbox_aside", outbox.c.state, where="state IN ('dead', 'withheld')")
+partial("ix_outbox_held", outbox.c.state, where="state = 'held'")
 
 schedules = sa.Table(
     "schedules",

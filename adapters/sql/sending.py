@@ -32,6 +32,7 @@ class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
     reply_url: str = ""
     draft: MessageId | None = None
     turn: TurnId | None = None
+    """Of a message that was stored before it had a column."""
 
 
 def enqueue(transaction: Transaction, items: Sequence[OutboxItem]) -> None:
@@ -47,7 +48,6 @@ def _row(item: OutboxItem) -> dict[str, Value]:
         only_for=item.only_for,
         reply_url=item.reply_url,
         draft=item.draft,
-        turn=item.turn,
     )
     return {
         "id": item.id,
@@ -61,4 +61,7 @@ def _row(item: OutboxItem) -> dict[str, Value]:
         "message_id": item.message_id,
         "error": plain(item.error),
         "body": encode(letter),
+        "turn": item.turn,
+        "agent": item.agent,
+        "taken_back": None,
     }

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, MessageId, OutboxId, TurnId
+from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
 
@@ -23,7 +23,10 @@ class OutboxState(StrEnum):
     DEAD = "dead"
     """Set aside: it will never be sent. The owner is told."""
     WITHHELD = "withheld"
-    """The allow-list no longer had its channel when it was to be sent. Kept and logged."""
+    """The allow-list no longer had its channel when it was to be sent, or somebody stopped what it
+    comes from. Kept and logged."""
+    HELD = "held"
+    """What it comes from is stopped: it goes out once that is resumed, and is in nobody's way."""
 
 
 class OutboxEvent(StrEnum):
@@ -38,6 +41,9 @@ class OutboxEvent(StrEnum):
     """A person wants a dead message to be tried again."""
     DROPPED = "dropped"
     """A person does not want a dead message any more: it is deleted."""
+    STOPPED = "stopped"
+    """An agent or everything was stopped."""
+    RESUMED = "resumed"
 
 
 _NEXT: dict[tuple[OutboxState, OutboxEvent], OutboxState] = {
@@ -50,6 +56,11 @@ _NEXT: dict[tuple[OutboxState, OutboxEvent], OutboxState] = {
     # After a restart the ambiguous row is claimed again by whoever reconciles it.
     (OutboxState.SENDING, OutboxEvent.CLAIMED): OutboxState.SENDING,
     (OutboxState.DEAD, OutboxEvent.RETRIED): OutboxState.PENDING,
+    (OutboxState.PENDING, OutboxEvent.STOPPED): OutboxState.HELD,
+    # Claimed by a process that had not heard of the stop, and not handed to the platform.
+    (OutboxState.SENDING, OutboxEvent.STOPPED): OutboxState.HELD,
+    (OutboxState.HELD, OutboxEvent.RESUMED): OutboxState.PENDING,
+    (OutboxState.HELD, OutboxEvent.WITHHELD): OutboxState.WITHHELD,
 }
 
 
@@ -70,7 +81,7 @@ def is_final(state: OutboxState) -> bool:
     match state:
         case OutboxState.PENDING | OutboxState.SENDING:
             return False
-        case OutboxState.SENT | OutboxState.DEAD | OutboxState.WITHHELD:
+        case OutboxState.SENT | OutboxState.DEAD | OutboxState.WITHHELD | OutboxState.HELD:
             return True
         case _:
             assert_never(state)
@@ -90,6 +101,7 @@ class OutboxItem:
         draft: a message that becomes this one, or None.
         binds: the conversation to bind to the thread under the sent message, or None.
         turn: the turn that wrote it, or None.
+        agent: the agent whose words it brings, which a stop of that agent holds; None for our own.
         state: where it is.
         attempts: how often it was claimed.
         not_before: the earliest time of the next try.
@@ -107,6 +119,7 @@ class OutboxItem:
     draft: MessageId | None = None
     binds: ConversationId | None = None
     turn: TurnId | None = None
+    agent: AgentName | None = None
     state: OutboxState = OutboxState.PENDING
     attempts: int = 0
     not_before: datetime

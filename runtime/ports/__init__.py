@@ -12,7 +12,7 @@ from runtime.ports.files import FetchesFiles, Files
 from runtime.ports.handoffs import HandoffLog
 from runtime.ports.inbound import Accept, Answered, Commands, Dispatch
 from runtime.ports.ledger import Budgets, Ledger
-from runtime.ports.models import Budget, ModelPort
+from runtime.ports.models import Budget, ModelPort, Paid
 from runtime.ports.people import ChannelTrust, Link, Members, People
 from runtime.ports.platforms import ChatLimits, ChatPort, OpensForms, ShowsHome, ShowsSteps
 from runtime.ports.processes import Durable, RunContext, Worker, Workers, Workflow
@@ -52,6 +52,7 @@ __all__ = [
     "ModelPort",
     "OpensForms",
     "Outbox",
+    "Paid",
     "People",
     "Policy",
     "Reminders",

@@ -58,6 +58,16 @@ class Outbox(Protocol):
     async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back, to be tried again at that time.
 
+        One that was taken back since it was claimed (`Stops.order`) is `WITHHELD` instead.
+
+        Raises:
+            Conflict: the message is not `SENDING` under that claim.
+        """
+        ...
+
+    async def hold(self, item: OutboxId, attempt: int) -> None:
+        """Hand a claimed message back that a stop holds: it is `HELD` until that is lifted.
+
         Raises:
             Conflict: the message is not `SENDING` under that claim.
         """

@@ -445,6 +445,9 @@ async def test_messages_are_counted_by_state(store: Store, rows: Rows, clock: Ma
     await store.outbox.sent(items[0].id, 1, MessageId("1"))
     await store.outbox.settle(items[1].id, 1, OutboxState.DEAD, error="")
     await store.outbox.settle(items[2].id, 1, OutboxState.WITHHELD, error="")
+    await store.outbox.enqueue([rows.item(thread=thread("6"))])
+    [held] = [item for item in await claim(store, clock) if item.thread == thread("6")]
+    await store.outbox.hold(held.id, 1)
 
     counts = {state: await store.outbox.count(state) for state in OutboxState}
 
@@ -454,6 +457,7 @@ async def test_messages_are_counted_by_state(store: Store, rows: Rows, clock: Ma
         OutboxState.SENT: 1,
         OutboxState.DEAD: 1,
         OutboxState.WITHHELD: 1,
+        OutboxState.HELD: 1,
     }
 
 

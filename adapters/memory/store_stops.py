@@ -1,0 +1,180 @@
+"""Stops in memory: the twin of those in a database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from adapters.memory.store_tables import Progress, Tables, TurnRow
+from runtime.ids import AgentName, StopId, TurnId
+from runtime.model.address import Principal
+from runtime.model.outbox import OutboxState
+from runtime.model.stop import (
+    Ended,
+    Lifted,
+    Stop,
+    StopKind,
+    Stopped,
+    Work,
+    stop_for,
+)
+from runtime.model.turn import TurnState
+from runtime.ports import Closing
+
+_OPEN = (TurnState.RUNNING, TurnState.WAITING)
+_UNSENT = (OutboxState.PENDING, OutboxState.SENDING)
+
+
+@dataclass(slots=True)
+class _Row:
+    """A stop, what it did, and by which command it was lifted."""
+
+    stopped: Stopped
+    lifted: bool = False
+    lifted_with: StopId | None = None
+
+
+class MemoryStops:
+    """`runtime.ports.Stops` in memory."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._rows: dict[StopId, _Row] = {}
+
+    async def active(self) -> list[Stop]:
+        """The stops in force: see the port."""
+        return self._active()
+
+    async def lifted(self) -> int:
+        """How many were lifted: see the port."""
+        rows = self._rows.values()
+        return sum(row.lifted and row.stopped.stop.kind is not StopKind.TURNS for row in rows)
+
+    async def under_way(self, *, limit: int = 500) -> list[Work]:
+        """What is under way: see the port."""
+        found = [
+            Work(
+                turn=row.turn,
+                agent=self._agent(row),
+                state=row.state,
+                unsent=self._unsent(row.turn.id),
+            )
+            for row in self._tables.turns.values()
+            if row.state in _OPEN or self._unsent(row.turn.id)
+        ]
+        return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))[:limit]
+
+    async def order(
+        self, stop: Stop, *, closing: Closing, turns: Sequence[TurnId] = (), why: str = ""
+    ) -> Stopped:
+        """Store a stop and do what it says: see the port."""
+        known = self._rows.get(stop.id)
+        if known is not None:
+            return replace(known.stopped, fresh=False)
+        if stop.kind is StopKind.TURNS:
+            ended, messages = self._end_turns(turns, closing, why)
+            did = Stopped(stop=stop, fresh=True, ended=tuple(ended), messages=messages)
+            self._rows[stop.id] = _Row(did, lifted=True)
+            return did
+        for row in self._rows.values():
+            if not row.lifted and row.stopped.stop.agent == stop.agent:
+                return replace(row.stopped, fresh=False)
+        row = self._rows[stop.id] = _Row(Stopped(stop=stop, fresh=True))
+        ended, messages = self._enforce(closing)
+        row.stopped = replace(row.stopped, ended=tuple(ended), messages=messages)
+        return row.stopped
+
+    async def enforce(self, *, closing: Closing) -> list[Ended]:
+        """End and hold what a stop covers: see the port."""
+        ended, _ = self._enforce(closing)
+        return ended
+
+    async def lift(
+        self, agent: AgentName, *, by: Principal, at: datetime, key: StopId
+    ) -> Lifted | None:
+        """End a stop: see the port."""
+        del by, at  # for people who look at a table
+        for row in self._rows.values():
+            if row.lifted_with == key:
+                return Lifted(stop=row.stopped.stop, messages=0)
+        for row in self._rows.values():
+            if not row.lifted and row.stopped.stop.agent == agent:
+                row.lifted, row.lifted_with = True, key
+                return Lifted(stop=row.stopped.stop, messages=self._release())
+        return None
+
+    def _active(self) -> list[Stop]:
+        active = [row.stopped.stop for row in self._rows.values() if not row.lifted]
+        return sorted(active, key=lambda stop: stop.at)
+
+    def _enforce(self, closing: Closing) -> tuple[list[Ended], int]:
+        stops = self._active()
+        running = [
+            row
+            for row in self._tables.turns.values()
+            if row.state is TurnState.RUNNING and stop_for(self._agent(row), stops)
+        ]
+        for row in running:
+            self._end(row, closing)
+        held = 0
+        for message in self._tables.outbox.values():
+            item = message.item
+            waits = item.state is OutboxState.PENDING and item.agent is not None
+            if waits and stop_for(item.agent, stops):
+                message.item = replace(item, state=OutboxState.HELD)
+                held += 1
+        return [_ended(row) for row in running], held
+
+    def _end_turns(
+        self, chosen: Sequence[TurnId], closing: Closing, why: str
+    ) -> tuple[list[Ended], int]:
+        ended: list[Ended] = []
+        messages = 0
+        for this in chosen:
+            row = self._tables.turns.get(this)
+            if row is None:
+                continue
+            touched = row.state in _OPEN
+            if touched:
+                self._end(row, closing)
+            proactive = False
+            for message in self._tables.outbox.values():
+                if message.item.turn != this:
+                    continue
+                if message.item.state in (OutboxState.PENDING, OutboxState.HELD):
+                    proactive = proactive or message.item.proactive
+                    message.item = replace(message.item, state=OutboxState.WITHHELD, error=why)
+                    messages += 1
+                    touched = True
+                elif message.item.state is OutboxState.SENDING:
+                    message.taken_back = why
+                    touched = True
+            if touched:
+                ended.append(replace(_ended(row), proactive=proactive))
+        return ended, messages
+
+    def _end(self, row: TurnRow, closing: Closing) -> None:
+        replies = list(closing(row.turn))
+        self._tables.check_outbox(replies)
+        self._tables.enqueue(replies)
+        row.state = TurnState.STOPPED
+        if row.turn.inbox is not None:
+            self._tables.inbox[row.turn.inbox].progress = Progress.DONE
+
+    def _release(self) -> int:
+        stops, released = self._active(), 0
+        for message in self._tables.outbox.values():
+            if message.item.state is OutboxState.HELD and not stop_for(message.item.agent, stops):
+                message.item = replace(message.item, state=OutboxState.PENDING)
+                released += 1
+        return released
+
+    def _unsent(self, turn: TurnId) -> int:
+        rows = self._tables.outbox.values()
+        return sum(row.item.turn == turn and row.item.state in _UNSENT for row in rows)
+
+    def _agent(self, row: TurnRow) -> AgentName:
+        return self._tables.conversations[row.turn.conversation].agent
+
+
+def _ended(row: TurnRow) -> Ended:
+    return Ended(turn=row.turn.id, conversation=row.turn.conversation)

@@ -1,0 +1,292 @@
+"""Stops: `runtime.ports.Stops`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from adapters.sql import beginning, sending
+from adapters.sql.beginning import LOCK, OPEN, RUNNING, TURN
+from adapters.sql.codec import decoder, encode, micros, moment, plain
+from adapters.sql.constants import word
+from adapters.sql.database import Database
+from adapters.sql.outbox import ITEM, item_of
+from adapters.sql.schema import conversations, outbox, turns
+from adapters.sql.schema_stops import stops
+from adapters.sql.transaction import Params, Row, Transaction
+from adapters.sql.upsert import insert
+from runtime.clock import Clock
+from runtime.ids import AgentName, StopId, TurnId
+from runtime.model.address import Principal
+from runtime.model.outbox import OutboxState
+from runtime.model.stop import Ended, Lifted, Stop, StopKind, Stopped, Work
+from runtime.model.turn import Turn, TurnState
+from runtime.ports import Closing
+
+_PENDING, _SENDING = word(OutboxState.PENDING), word(OutboxState.SENDING)
+_HELD, _WITHHELD = word(OutboxState.HELD), word(OutboxState.WITHHELD)
+_OPEN = outbox.c.state.in_((_PENDING, _SENDING))
+"""What the partial index over unsent messages is named by."""
+
+_STOP = (stops.c.id, stops.c.kind, stops.c.agent, stops.c.stopped_at, stops.c.body)
+_INSERT = insert(stops).values({column.name: bindparam(column.name) for column in stops.c})
+_INSERT = _INSERT.on_conflict_do_nothing(
+    index_elements=[stops.c.agent], index_where=sa.text("lifted_at IS NULL")
+)
+_BY_ID = sa.select(*_STOP).where(stops.c.id == bindparam("this"))
+_ACTIVE = sa.select(*_STOP).where(stops.c.lifted_at.is_(None)).order_by(stops.c.stopped_at)
+_ACTIVE_OF = _ACTIVE.where(stops.c.agent == bindparam("agent"))
+_LIFTED = sa.select(sa.func.count()).where(
+    stops.c.lifted_at.is_not(None), stops.c.kind != word(StopKind.TURNS)
+)
+_NOTE = sa.update(stops).where(stops.c.id == bindparam("this")).values(body=bindparam("said"))
+"""Writes what a stop did into it."""
+_LIFT = (
+    sa.update(stops)
+    .where(stops.c.agent == bindparam("of"), stops.c.lifted_at.is_(None))
+    .values(lifted_at=bindparam("at"), lifted_by=bindparam("by"), lifted_with=bindparam("key"))
+    .returning(*_STOP)
+)
+_LIFTED_WITH = sa.select(*_STOP).where(stops.c.lifted_with == bindparam("key"))
+
+_agent_is_stopped = sa.exists(
+    sa.select(stops.c.id).where(
+        conversations.c.id == turns.c.conversation,
+        stops.c.lifted_at.is_(None),
+        stops.c.agent.in_((sa.literal_column("''", sa.Text), conversations.c.agent)),
+    )
+).correlate(turns)
+_END = (
+    sa.update(turns)
+    .where(turns.c.state == RUNNING, OPEN, _agent_is_stopped)
+    .values(state=word(TurnState.STOPPED), ended_at=bindparam("at"))
+    .returning(*TURN)
+)
+"""Ends what runs for an agent that is stopped, whoever owns it."""
+_END_ONE = (
+    sa.update(turns)
+    .where(turns.c.id == bindparam("this"), OPEN)
+    .values(state=word(TurnState.STOPPED), ended_at=bindparam("at"))
+    .returning(*TURN)
+)
+"""Ends a turn, whether it runs or waits."""
+
+_is_stopped = sa.exists(
+    sa.select(stops.c.id).where(
+        stops.c.lifted_at.is_(None),
+        stops.c.agent.in_(
+            (
+                sa.literal_column("''", sa.Text),
+                sa.func.coalesce(outbox.c.agent, sa.literal_column("''", sa.Text)),
+            )
+        ),
+    )
+).correlate(outbox)
+_HOLD = (
+    sa.update(outbox)
+    .where(outbox.c.state == _PENDING, _OPEN, outbox.c.agent.is_not(None), _is_stopped)
+    .values(state=_HELD)
+)
+"""Holds what agents that are stopped have written. What nobody asked for and no agent wrote, the
+dispatcher holds when it comes to it."""
+_RELEASE = sa.update(outbox).where(outbox.c.state == _HELD, ~_is_stopped).values(state=_PENDING)
+"""Lets go of what no stop holds any more."""
+_WITHHOLD = (
+    sa.update(outbox)
+    .where(
+        outbox.c.turn == bindparam("this"),
+        sa.or_(
+            sa.and_(outbox.c.state == _PENDING, _OPEN),
+            outbox.c.state == _HELD,
+        ),
+    )
+    .values(state=_WITHHELD, error=bindparam("why"))
+    .returning(*ITEM)
+)
+"""Takes back what a turn has written and was not begun to be sent."""
+_TAKE_BACK = (
+    sa.update(outbox)
+    .where(outbox.c.turn == bindparam("this"), outbox.c.state == _SENDING, _OPEN)
+    .values(taken_back=bindparam("why"))
+)
+"""Sees to it that what is being sent is not tried again."""
+
+_UNSENT = (
+    sa.select(outbox.c.turn, sa.func.count())
+    .where(_OPEN, outbox.c.turn.is_not(None))
+    .group_by(outbox.c.turn)
+)
+_WORK = sa.select(*TURN, turns.c.state, conversations.c.agent).join(
+    conversations, conversations.c.id == turns.c.conversation
+)
+_UNDER_WAY = (
+    _WORK.where(OPEN)
+    .order_by(turns.c.started_at, turns.c.id)
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+_WORK_OF = _WORK.where(turns.c.id == bindparam("this"))
+
+
+class _Did(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Who stopped it, and what that did."""
+
+    by: Principal
+    ended: tuple[Ended, ...] = ()
+    messages: int = 0
+
+
+_decode = decoder(_Did)
+
+
+class SqlStops:
+    """Stops in a database."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def active(self) -> list[Stop]:
+        """The stops in force: see the port."""
+        return [_stop(row) for row in await self._database.read(lambda t: t.all(_ACTIVE))]
+
+    async def lifted(self) -> int:
+        """How many were lifted: see the port."""
+        row = await self._database.read(lambda t: t.one(_LIFTED))
+        return 0 if row is None else int(row[0])
+
+    async def under_way(self, *, limit: int = 500) -> list[Work]:
+        """What is under way: see the port."""
+
+        def work(transaction: Transaction) -> list[Work]:
+            unsent = {row[0]: int(row[1]) for row in transaction.all(_UNSENT)}
+            rows = list(transaction.all(_UNDER_WAY, {"limit": limit}))
+            known = {row[0] for row in rows}
+            for turn in sorted(unsent.keys() - known)[: limit - len(rows)]:
+                rows += transaction.all(_WORK_OF, {"this": turn})
+            found = [_work(row, unsent.get(row[0], 0)) for row in rows]
+            return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))
+
+        return await self._database.scan(work)
+
+    async def order(
+        self, stop: Stop, *, closing: Closing, turns: Sequence[TurnId] = (), why: str = ""
+    ) -> Stopped:
+        """Store a stop and do what it says: see the port."""
+
+        def work(transaction: Transaction) -> Stopped:
+            known = transaction.one(_BY_ID, {"this": stop.id})
+            if known is None and not transaction.run(_INSERT, _row(stop)):
+                known = transaction.one(_ACTIVE_OF, {"agent": stop.agent})
+            if known is not None:
+                return _stopped(known)
+            if stop.kind is StopKind.TURNS:
+                ended, messages = self._end_turns(transaction, turns, closing, plain(why))
+            else:
+                ended, messages = self._enforce(transaction, closing)
+            did = _Did(by=stop.by, ended=tuple(ended), messages=messages)
+            transaction.run(_NOTE, {"this": stop.id, "said": encode(did)})
+            return Stopped(stop=stop, fresh=True, ended=did.ended, messages=messages)
+
+        return await self._database.write(work)
+
+    async def enforce(self, *, closing: Closing) -> list[Ended]:
+        """End and hold what a stop covers: see the port."""
+        ended, _ = await self._database.write(lambda t: self._enforce(t, closing))
+        return ended
+
+    async def lift(
+        self, agent: AgentName, *, by: Principal, at: datetime, key: StopId
+    ) -> Lifted | None:
+        """End a stop: see the port."""
+        given: Params = {"of": agent, "by": encode(by), "at": micros(at), "key": key}
+
+        def work(transaction: Transaction) -> Lifted | None:
+            row = transaction.one(_LIFTED_WITH, {"key": key})
+            if row is not None:
+                return Lifted(stop=_stop(row), messages=0)
+            row = transaction.one(_LIFT, given)
+            if row is None:
+                return None
+            return Lifted(stop=_stop(row), messages=transaction.run(_RELEASE))
+
+        return await self._database.write(work)
+
+    def _enforce(self, transaction: Transaction, closing: Closing) -> tuple[list[Ended], int]:
+        if not transaction.all(_ACTIVE):
+            return [], 0
+        rows = transaction.all(_END, {"at": micros(self._clock.now())})
+        ended = [beginning.turn_of(row) for row in rows]
+        _close(transaction, ended, closing)
+        return [_ended(turn) for turn in ended], transaction.run(_HOLD)
+
+    def _end_turns(
+        self, transaction: Transaction, chosen: Sequence[TurnId], closing: Closing, why: str
+    ) -> tuple[list[Ended], int]:
+        ended: list[Ended] = []
+        messages = 0
+        for this in chosen:
+            row = transaction.one(_WORK_OF, {"this": this})
+            if row is None:
+                continue
+            turn = beginning.turn_of(row[: len(TURN)])
+            transaction.lock(LOCK, {"this": turn.conversation})
+            now: Params = {"this": this, "at": micros(self._clock.now())}
+            over = [beginning.turn_of(row) for row in transaction.all(_END_ONE, now)]
+            _close(transaction, over, closing)
+            because: Params = {"this": this, "why": why}
+            unsent = [item_of(row) for row in transaction.all(_WITHHOLD, because)]
+            taken_back = transaction.run(_TAKE_BACK, because)
+            messages += len(unsent)
+            if over or unsent or taken_back:
+                ended.append(_ended(turn, proactive=any(item.proactive for item in unsent)))
+        return ended, messages
+
+
+def _close(transaction: Transaction, ended: Sequence[Turn], closing: Closing) -> None:
+    sending.enqueue(transaction, [row for turn in ended for row in closing(turn)])
+
+
+def _ended(turn: Turn, *, proactive: bool = False) -> Ended:
+    return Ended(turn=turn.id, conversation=turn.conversation, proactive=proactive)
+
+
+def _row(stop: Stop) -> Params:
+    return {
+        "id": stop.id,
+        "kind": stop.kind.value,
+        "agent": stop.agent,
+        "stopped_at": micros(stop.at),
+        "body": encode(_Did(by=stop.by)),
+        # Turns have ended with it: nothing of it is in force afterwards.
+        "lifted_at": micros(stop.at) if stop.kind is StopKind.TURNS else None,
+        "lifted_by": None,
+        "lifted_with": None,
+    }
+
+
+def _stop(row: Row) -> Stop:
+    this, kind, agent, at, body = row
+    return Stop(
+        id=StopId(this),
+        kind=StopKind(kind),
+        agent=AgentName(agent),
+        by=_decode(body).by,
+        at=moment(at),
+    )
+
+
+def _stopped(row: Row) -> Stopped:
+    did = _decode(row[-1])
+    return Stopped(stop=_stop(row), fresh=False, ended=did.ended, messages=did.messages)
+
+
+def _work(row: Row, unsent: int) -> Work:
+    *turn, state, agent = row
+    return Work(
+        turn=beginning.turn_of(turn),
+        agent=AgentName(agent),
+        state=TurnState(state),
+        unsent=unsent,
+    )
