@@ -439,15 +439,13 @@ async def test_the_next_time_is_the_earliest_of_what_is_pending(
 
 
 async def test_messages_are_counted_by_state(store: Store, rows: Rows, clock: ManualClock) -> None:
-    items = [rows.item(thread=thread(str(number))) for number in range(6)]
+    items = [rows.item(thread=thread(str(number))) for number in range(7)]
     await store.outbox.enqueue(items)
-    await claim(store, clock, limit=4)
+    await claim(store, clock, limit=5)
     await store.outbox.sent(items[0].id, 1, MessageId("1"))
     await store.outbox.settle(items[1].id, 1, OutboxState.DEAD, error="")
     await store.outbox.settle(items[2].id, 1, OutboxState.WITHHELD, error="")
-    await store.outbox.enqueue([rows.item(thread=thread("6"))])
-    [held] = [item for item in await claim(store, clock) if item.thread == thread("6")]
-    await store.outbox.hold(held.id, 1)
+    await store.outbox.hold(items[3].id, 1)
 
     counts = {state: await store.outbox.count(state) for state in OutboxState}
 
