@@ -1,17 +1,31 @@
 """The tools an agent has, and the rules for them."""
 
+from collections.abc import Callable
+
+from bot.doors import splitter
 from bot.policy import LivePolicy
 from bot.process import Parts
 from gateway.access import authorize
 from runtime.facts import FactsReader
+from runtime.handoffs import Handoffs
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.tools.desk import DeskTools
 from runtime.tools.files import FileTools
+from runtime.tools.grants import granted
+from runtime.tools.handing import HandingTools
+from runtime.tools.messages import MessageTools
 from runtime.tools.registry import Toolbox
+from runtime.tools.state import StateTools
 
 
-def all_tools(parts: Parts, schedules: ScheduleService, reminders: ReminderService) -> Toolbox:
+def all_tools(
+    parts: Parts,
+    schedules: ScheduleService,
+    reminders: ReminderService,
+    handoffs: Handoffs,
+    wake_outbox: Callable[[], None],
+) -> Toolbox:
     """Every tool of this desk."""
     desk = DeskTools(
         facts=FactsReader(parts.store, parts.timetable, parts.clock),
@@ -23,8 +37,25 @@ def all_tools(parts: Parts, schedules: ScheduleService, reminders: ReminderServi
         clock=parts.clock,
     )
     files = FileTools(parts.store.files)
-    tools = (*desk.tools(), *files.tools(), *parts.more_tools)
-    return Toolbox(tools, clock=parts.clock, ids=parts.ids)
+    states = StateTools(
+        states=parts.store.states, team=parts.team, authorize=authorize, clock=parts.clock
+    )
+    messages = MessageTools(
+        store=parts.store,
+        team=parts.team,
+        authorize=authorize,
+        split=splitter(parts),
+        clock=parts.clock,
+        wake_outbox=wake_outbox,
+    )
+    groups = (desk, files, states, messages, HandingTools(handoffs))
+    tools = [tool for group in groups for tool in group.tools()]
+    return Toolbox(
+        [*tools, *parts.more_tools],
+        clock=parts.clock,
+        ids=parts.ids,
+        granted=lambda agent, tool: granted(parts.team(), agent, tool),
+    )
 
 
 def live_rules(parts: Parts, tools: Toolbox) -> LivePolicy:

@@ -66,6 +66,7 @@ _RIGHTS: dict[Action, _Right] = {
     Action.SHARED_WRITE: _of(MemberRole.OPERATOR),
     Action.POST: _of(MemberRole.OPERATOR),
     Action.HAND_OFF: _of(MemberRole.MEMBER),
+    Action.ASSIGN: _of(MemberRole.OPERATOR),
     Action.STATUS: _of(MemberRole.MEMBER),
     Action.TOLD: _of(MemberRole.OWNER),
 }

@@ -116,12 +116,18 @@ class Executor:
                 return approval
             case ApprovalState.APPROVED:
                 return await self._run_approved(call, approval, job)
+            case ApprovalState.EXECUTING if self._repeats(approval, job):
+                await self._run_begun(call, approval, job)
             case ApprovalState.EXECUTING:
                 # Whoever ran it is gone: the turn is taken up by its owner's successor only.
                 lost = await self._questions.lost(approval)
                 if lost.state is ApprovalState.UNKNOWN:
                     return lost
                 return await self._go_on(call, lost, job)
+            case ApprovalState.DONE if self._repeats(approval, job):
+                # For what it made besides words, which is in no approval: twice is once.
+                result = await self._tools.run(_as_approved(approval), job.context())
+                await self._answer(replace(result, call=call.id), job)
             case ApprovalState.DONE | ApprovalState.FAILED:
                 failed = approval.state is ApprovalState.FAILED
                 await self._answer(ToolResult(call=call.id, text=approval.note, failed=failed), job)
@@ -135,14 +141,15 @@ class Executor:
         begun = await self._questions.begin(approval)
         if begun.state is not ApprovalState.EXECUTING:
             return await self._go_on(call, begun, job)
+        await self._run_begun(call, begun, job)
+        return None
+
+    async def _run_begun(self, call: ToolCall, begun: Approval, job: Job) -> None:
         await job.show(call, StepState.RUNNING)
-        # From the bytes that were approved: what the model wrote is not looked at again.
-        frozen = ToolCall(id=call.id, name=begun.frozen.tool, arguments=begun.frozen.arguments)
-        result = await self._tools.run(frozen, job.context())
+        result = await self._tools.run(replace(_as_approved(begun), id=call.id), job.context())
         await self._questions.ended(begun, result)
         await self._answer(result, job)
         await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
-        return None
 
     async def _perform(self, call: ToolCall, spec: ToolSpec, job: Job) -> None:
         """Run what may run: recorded as executing before, where it is not repeatable."""
@@ -174,11 +181,37 @@ class Executor:
                 turn=job.context().turn,
                 call=result.call,
                 files=result.files,
+                ending=result.ending,
             )
         )
 
+    def _repeats(self, approval: Approval, job: Job) -> bool:
+        """Whether running it again has the effect of once, and it is still what was approved."""
+        call = _as_approved(approval)
+        spec = self._spec(call, job)
+        if spec is None or not spec.repeatable:
+            return False
+        try:
+            return self._tools.frozen(call, approval.agent).digest() == approval.digest
+        except Refused:
+            return False
+
     def _spec(self, call: ToolCall, job: Job) -> ToolSpec | None:
         return next((spec for spec in self.specs(job) if spec.name == call.name), None)
+
+
+def _as_approved(approval: Approval) -> ToolCall:
+    """The call in the bytes that were approved: what the model wrote is not looked at again."""
+    frozen = approval.frozen
+    return ToolCall(id=approval.call, name=frozen.tool, arguments=frozen.arguments)
+
+
+def not_begun(approval: Approval | None) -> bool:
+    """Whether nothing can have happened yet of what the approval is about."""
+    return approval is None or approval.state not in (
+        ApprovalState.EXECUTING,
+        ApprovalState.UNKNOWN,
+    )
 
 
 def standing(call: ToolCall, asked: Iterable[Approval]) -> Approval | None:

@@ -13,6 +13,7 @@ from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
 from runtime.ids import AgentName, IdSource
 from runtime.model.approval import Frozen
+from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import ToolContext
@@ -40,15 +41,17 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """An answer that comes with files.
+    """An answer that comes with more than words.
 
     Attributes:
         text: what the model is told.
         files: what goes out with the turn's answer; they are in the file store.
+        ending: how it ends its turn, or None.
     """
 
     text: str
-    files: tuple[OutFile, ...]
+    files: tuple[OutFile, ...] = ()
+    ending: Ending | None = None
 
 
 class Run(Protocol):
@@ -129,14 +132,11 @@ class Toolbox:
         self._clock = clock
         self._ids = ids
         self._granted = granted
-        self._specs: dict[AgentName, tuple[ToolSpec, ...]] = {}
+        self._specs = {name: tool.spec for name, tool in self._tools.items()}
 
     def specs(self, agent: AgentName) -> tuple[ToolSpec, ...]:
         """What the agent may call."""
-        if agent not in self._specs:
-            mine = (tool for name, tool in self._tools.items() if self._granted(agent, name))
-            self._specs[agent] = tuple(tool.spec for tool in mine)
-        return self._specs[agent]
+        return tuple([spec for name, spec in self._specs.items() if self._granted(agent, name)])
 
     def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:
         """Exactly what would run: see the port."""
@@ -149,7 +149,7 @@ class Toolbox:
 
     def tool_specs(self) -> tuple[ToolSpec, ...]:
         """Every tool there is, whoever has it."""
-        return tuple(tool.spec for tool in self._tools.values())
+        return tuple(self._specs.values())
 
     def arguments(self, call: ToolCall) -> Arguments:
         """The arguments of a call, read as its tool declares them.
@@ -187,7 +187,9 @@ class Toolbox:
             log.exception("tool.failed", extra={"tool": call.name, "reference": reference})
             return _failed(call, f"It failed on our side. Reference: {reference}")
         made = answer if isinstance(answer, Produced) else Produced(answer, ())
-        return ToolResult(call=call.id, text=_bounded(made.text), files=made.files)
+        return ToolResult(
+            call=call.id, text=_bounded(made.text), files=made.files, ending=made.ending
+        )
 
     async def _in_time(self, work: Awaitable[str | Produced], tool: Tool) -> str | Produced:
         """The tool's answer; it is cancelled, and has ended, where its time is over first.

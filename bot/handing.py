@@ -1,0 +1,20 @@
+"""Hand-offs, put together: who is told that a thread has come to another agent."""
+
+from bot.process import Parts
+from runtime.engine import ConversationControl
+from runtime.handoffs import Handoffs
+from runtime.model.handoff import HandOver
+from runtime.queue import QueueDispatch
+
+
+def connect(parts: Parts, handoffs: Handoffs, control: ConversationControl) -> None:
+    """Let the agent that a thread has come to begin: here, or from the queue among many."""
+    queue = None if parts.alone else QueueDispatch(parts.durable)
+
+    async def begin(over: HandOver) -> None:
+        conversation = over.handoff.conversation
+        control.bound(over.handoff.thread, conversation)
+        if queue is not None and over.wakes is not None:
+            await queue.post(conversation, over.wakes)
+
+    handoffs.on_happened(begin)

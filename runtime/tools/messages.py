@@ -1,0 +1,123 @@
+"""The tool that posts to a channel: only where the team's list lets agents post unasked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from runtime.clock import Clock
+from runtime.egress import Withheld, clear
+from runtime.errors import Refused
+from runtime.ids import ConversationId, OutboxId, derived
+from runtime.model.access import Action
+from runtime.model.address import ThreadRef
+from runtime.model.conversation import Entry, Role
+from runtime.model.messages import Content, Proactive
+from runtime.model.team import ChannelRule, Team
+from runtime.model.tools import Risk
+from runtime.outbox import Splitter, compose
+from runtime.ports import Store, ToolContext
+from runtime.tools.desk import Authorize
+from runtime.tools.registry import Effect, Tool
+
+LONGEST = 8_000
+"""Characters of a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageTools:
+    """The functions of the tools.
+
+    Attributes:
+        store: where messages wait to be sent, and what became known of channels.
+        team: the configuration as it is now.
+        authorize: judges what the person may do for whom an agent acts.
+        split: cuts a message as its platform takes it.
+        clock: the clock.
+        wake_outbox: says that there is something to send.
+    """
+
+    store: Store
+    team: Callable[[], Team]
+    authorize: Authorize
+    split: Splitter
+    clock: Clock
+    wake_outbox: Callable[[], None]
+
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools, for the registry."""
+        return (
+            Tool(
+                name="message.send",
+                about="Post a message to a channel of the team, by its name. Only channels on the "
+                "proactive list take it. What people answer there comes to you.",
+                run=self.send,
+                risk=Risk.EXTERNAL,
+                # It goes out from the outbox under the key of the call: twice is once.
+                effect=Effect.OWN,
+            ),
+        )
+
+    async def send(
+        self,
+        context: ToolContext,
+        key: str,
+        /,
+        *,
+        channel: Annotated[str, "The channel: #name."],
+        text: Annotated[str, f"What it says, at most {LONGEST:,} characters of Markdown."],
+    ) -> str:
+        """`message.send`."""
+        team = self.team()
+        self.authorize(team, context.requester, Action.POST)
+        if team.is_bot(context.requester):
+            raise Refused("Nothing is posted for a program: a person has to ask for it.")
+        if not text.strip():
+            raise Refused("The message is empty: say what is to be posted.")
+        if len(text) > LONGEST:
+            raise Refused(
+                f"The message has {len(text):,} characters, and {LONGEST:,} is the most.",
+                hint="Post the gist of it.",
+            )
+        rule = _rule(team, channel, context.thread)
+        talk = ConversationId(derived("message", "talk", key))
+        message = Proactive(
+            id=OutboxId(derived("message", key)),
+            thread=ThreadRef(rule.ref),
+            content=Content(text),
+            binds=talk,
+        )
+        cleared = clear(message, team, await self.store.trust.of(rule.ref))
+        if isinstance(cleared, Withheld):
+            raise Refused(f"It was not posted: {cleared.reason}.", hint=_listed(team))
+        now = self.clock.now()
+        said = Entry(role=Role.ASSISTANT, text=text, at=now, turn=context.turn)
+        await self.store.conversations.create(talk, context.agent, opening=[said])
+        rows = compose(cleared, split=self.split, now=now, turn=context.turn)
+        await self.store.outbox.enqueue(rows)
+        self.wake_outbox()
+        return f"The message is on its way to #{rule.name}."
+
+
+def _rule(team: Team, written: str, thread: ThreadRef | None) -> ChannelRule:
+    """The channel that is meant; of several with that name, the one on the asker's platform.
+
+    Raises:
+        Refused: there is none, or it could be more than one.
+    """
+    name = written.strip().removeprefix("#").casefold()
+    found = [r for r in team.channels if name in (r.name.casefold(), r.ref.channel.casefold())]
+    here = [r for r in found if thread is not None and r.ref.platform == thread.platform]
+    meant = here if len(found) > 1 and here else found
+    if len(meant) == 1:
+        return meant[0]
+    if not meant:
+        raise Refused(f"There is no channel {written[:40]!r}.", hint=_listed(team))
+    ids = ", ".join(f"{rule.ref.channel} ({rule.ref.platform})" for rule in meant)
+    raise Refused(
+        f"There are several channels {written[:40]!r}.", hint=f"Name one by its id: {ids}."
+    )
+
+
+def _listed(team: Team) -> str:
+    names = ", ".join(f"#{rule.name}" for rule in team.channels if rule.proactive)
+    return f"Channels that take messages: {names or 'none'}."
