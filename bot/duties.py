@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from bot import retention
+from bot import money, retention
 from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from bot.retention import Retention
 from bot.slot import SILENT_AFTER, Slot
@@ -22,8 +22,8 @@ LOOK_EVERY_AMONG_MANY = 1.0
 BEAT_EVERY = 3.0
 """Seconds between signs of life of a process among many. One of the role of a process that gives
 none for `SILENT_AFTER` takes its work up: with the time that takes, within 15 s."""
-REFRESH_PEOPLE_EVERY = 5.0
-"""Seconds between looks who was linked, or is no longer, by another process."""
+REFRESH_PEOPLE_EVERY = 1.0
+"""Seconds between looks whom another process let in, let go, linked or gave another role."""
 POLL_OUTBOX = 0.25
 """Seconds between looks at an outbox that other processes write to."""
 SWEEP_EVERY = 10.0
@@ -106,7 +106,7 @@ class Duties:
 
     async def recover(self) -> None:
         """Take up what an earlier life of this process left."""
-        await self._desk.roster.refresh()
+        await self._desk.people.roster.refresh()
         if self._parts.alone:
             await self._desk.engine.recover()
         else:
@@ -129,6 +129,7 @@ class Duties:
             self._desk.asks.book.on_change(self._watch_now)
             self._watch_now()
             every(look_every, "approvals.look", self._watch)
+            every(money.LOOK_EVERY, "budget.look", self._desk.money.tick)
             every(retention.EVERY, "retention.prune", self._retention.prune)
             soon = self._parts.clock.now() + retention.FIRST_AFTER
             self._ticker.wake_at(soon, "retention.first", self._retention.prune)
@@ -136,7 +137,7 @@ class Duties:
             # For what an administrator changed from outside: `nightdesk outbox retry`.
             every(LOOK_EVERY, "outbox.look", self._poll)
         if not self._parts.alone:
-            every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.roster.refresh)
+            every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.people.roster.refresh)
             every(BEAT_EVERY, "process.take_over", self._take_over)
             if self._desk.delivers:
                 every(POLL_OUTBOX, "outbox.poll", self._poll)

@@ -15,6 +15,7 @@ from contextlib import (
 from bot.collector import collector_spared
 from bot.duties import Duties
 from bot.parts import Listener, Opened, open_parts
+from bot.people import offer_ownership
 from bot.platforms import Hear
 from bot.role import Role
 from bot.settings import Settings
@@ -57,6 +58,7 @@ async def _live(settings: Settings, role: Role, opening: Opening) -> None:
             desk = wire(opened.parts)
             desk.rules.read()
             async with working(desk, opened):
+                await offer_ownership(desk.parts, desk.people)
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
                     await stop.wait()

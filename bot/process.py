@@ -12,6 +12,7 @@ from runtime.clock import Clock
 from runtime.ids import AgentName, IdSource, ModelName, Platform
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
+from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import ChatPort, Durable, ModelPort, Policy, Store, Timetable
 from runtime.tools.registry import Tool
@@ -30,6 +31,7 @@ class Parts:
         role: what the process does.
         slot: its stable name.
         team: the configuration as it is now.
+        roster: adds whom the chat added, where platforms need to know that; else it is made.
         alone: no other process writes to the database.
         clock: time.
         ids: identity.
@@ -63,6 +65,7 @@ class Parts:
     read_policy: ReadPolicy = _no_rules
     policy: Policy | None = None
     more_tools: tuple[Tool, ...] = ()
+    roster: Roster | None = None
 
 
 class Passes:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from bot import doors, runs, toolbox
 from bot.authority import Authority, authority
+from bot.people import people_services, roster_of
 from bot.policy import LivePolicy
 from bot.process import Parts, Passes
 from bot.role import Role
 from gateway.aftermath import Aftermath
 from gateway.bindings import Bindings
 from gateway.commands.desk import CommandDesk, Services
+from gateway.commands.members import PeopleServices
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.home import Home
@@ -23,7 +25,6 @@ from runtime.facts import FactsReader
 from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
-from runtime.people import Roster
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.seams import Unlimited
@@ -46,7 +47,7 @@ class Desk:
     commands: CommandLane
     schedules: ScheduleService
     reminders: ReminderService
-    roster: Roster
+    people: PeopleServices
     rules: LivePolicy
     asks: Authority
     engine: Engine
@@ -68,11 +69,12 @@ class Desk:
 
 def wire(parts: Parts) -> Desk:
     """Put a process together."""
-    roster = Roster(parts.team, parts.store.people, clock=parts.clock)
+    roster = roster_of(parts)
     parts = replace(parts, team=roster.team)
     activity, passes = Activity(), Passes()
     aftermath = Aftermath(parts.store, doors.notices(parts))
     dispatcher = doors.dispatcher(parts, activity, aftermath)
+    people = people_services(parts, roster, dispatcher.wake)
     schedules = ScheduleService(
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
@@ -102,7 +104,7 @@ def wire(parts: Parts) -> Desk:
                 parts,
                 schedules,
                 reminders,
-                roster=roster,
+                people=people,
                 control=control,
                 health=health,
                 asks=asks,
@@ -113,7 +115,7 @@ def wire(parts: Parts) -> Desk:
         passes=passes,
         schedules=schedules,
         reminders=reminders,
-        roster=roster,
+        people=people,
         rules=rules,
         asks=asks,
         engine=Engine(
@@ -131,7 +133,7 @@ def _services(
     parts: Parts,
     schedules: ScheduleService,
     reminders: ReminderService,
-    roster: Roster,
+    people: PeopleServices,
     *,
     control: ConversationControl,
     health: Readiness,
@@ -141,7 +143,7 @@ def _services(
         store=parts.store,
         schedules=schedules,
         reminders=reminders,
-        roster=roster,
+        people=people,
         timetable=parts.timetable,
         control=control,
         models=parts.models,

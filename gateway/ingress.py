@@ -13,17 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from gateway.access import Action, authorize
 from gateway.arriving import Arriving
 from gateway.bindings import Bindings
 from gateway.early import EarlyReplies
 from gateway.strangers import Strangers, spoken_to_us
+from runtime.access import authorize, wanted_by
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import Body, Command, Inbound, Lane, Message, Received, Told
+from runtime.model.events import Body, Command, Inbound, Lane, Message, Received
 from runtime.model.team import Listen, Team
 from runtime.ports import Dispatch, Store
 from runtime.storing import until_stored
@@ -354,7 +354,8 @@ class Ingress:
             bound: whether the thread has a conversation; None where nobody has asked.
         """
         body = inbound.body
-        if isinstance(body, Told):
+        action = wanted_by(body)
+        if action is None:
             return inbound
         team = self._team()
         if isinstance(body, Message) and not body.direct:
@@ -364,15 +365,16 @@ class Ingress:
             if not (addressed or bound):
                 return _NOT_ADDRESSED
         try:
-            authorize(team, inbound.sender, Action.CONVERSE)
+            authorize(team, inbound.sender, action)
         except Refused as refused:
             words = _words_alone(body)
             if words and self._introduces(inbound.sender, words):
                 said = isinstance(body, Message)
-                return replace(inbound, body=Command(text=words)) if said else inbound
+                command = Command(text=words, direct=True)
+                return replace(inbound, body=command) if said else inbound
             return _Drop("stranger", refused)
         if isinstance(body, Message) and self._is_command(body.text):
-            return replace(inbound, body=Command(text=body.text))
+            return replace(inbound, body=Command(text=body.text, direct=body.direct))
         return inbound
 
     def _addressed(self, team: Team, thread: ThreadRef, body: Message) -> bool | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from runtime.access import permits
 from runtime.model.access import Action
 from runtime.model.address import ChannelRef, Principal
+from runtime.model.member import Enrolment
 from runtime.model.messages import Cleared, Proactive
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
@@ -64,6 +65,16 @@ def clear_question(message: Proactive, team: Team, person: Principal) -> Cleared
     """
     if not permits(team, person, Action.APPROVE):
         return Withheld("questions go to those who may decide them only")
+    return Cleared(message, listed=False)
+
+
+def clear_membership(message: Proactive, said: Enrolment) -> Cleared | Withheld:
+    """Let through what became of a person's own membership, also to who is let go by it.
+
+    The caller has taken `message.thread` from `ChatPort.direct(said.who)`.
+    """
+    if message.thread.platform != said.who.platform:
+        return Withheld("a word about a membership goes to the person it is about")
     return Cleared(message, listed=False)
 
 

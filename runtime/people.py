@@ -1,23 +1,25 @@
-"""Who is who over the platforms: the configuration, and links that one-time codes made.
+"""Who is who over the platforms: the configuration, who was added in the chat, and links.
 
+What the configuration says of an account goes before the list of the chat, and that before a link.
 A member asks for a code where they are known, and says it to the bot in a direct message on the
 other platform. The code is the only proof, so it is long, lives shortly and works once; the
-database holds its hash.
+database holds its hash. The first owner's code (`runtime.firstowner`) is of the same kind.
 """
 
 import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.model.address import Principal
+from runtime.model.member import Enrolment
 from runtime.model.team import Member, Team
-from runtime.ports import Link, People
+from runtime.ports import Link, Members, People
 
 log = logging.getLogger("nightdesk.people")
 
@@ -32,45 +34,84 @@ TRIES_WITHIN = 3600.0
 _TRIERS = 10_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where somebody's membership comes from.
+
+    Attributes:
+        member: who they are.
+        anchor: the account that the configuration or the list of the chat names.
+        enrolment: what the chat says of the anchor; None where the configuration names it.
+    """
+
+    member: Member
+    anchor: Principal
+    enrolment: Enrolment | None
+
+
 class Roster:
-    """The team as it is configured, with its members' further accounts."""
+    """The team as it is configured, with who was added in the chat, and further accounts."""
 
     def __init__(
         self,
         configured: Callable[[], Team],
         people: People,
+        members: Members,
         *,
         clock: Clock,
         new_code: Callable[[], str] | None = None,
     ) -> None:
-        """Add the links of `people` to the configuration.
+        """Add `members` and the links of `people` to the configuration.
 
         Args:
             configured: the configuration as it is now.
             people: the links.
+            members: who was added in the chat.
             clock: the clock.
             new_code: makes a code of `CODE_LENGTH` characters that nobody can guess.
         """
         self._configured = configured
         self._people = people
+        self._members = members
         self._clock = clock
-        self._new_code = new_code or _random_code
+        self._new_code = new_code or random_code
         self._links: tuple[Link, ...] = ()
-        self._merged: tuple[Team, Team] | None = None
+        self._enrolled: dict[Principal, Enrolment] = {}
+        self._merged: tuple[Team, Team, Team] | None = None
         self._tries: OrderedDict[Principal, tuple[float, int]] = OrderedDict()
 
     def team(self) -> Team:
         """The team as it is now."""
-        configured = self._configured()
-        if self._merged is None or self._merged[0] is not configured:
-            self._merged = configured, _merge(configured, self._links)
-        return self._merged[1]
+        return self._teams()[2]
+
+    def configured(self) -> Team:
+        """The team as the configuration alone has it."""
+        return self._configured()
+
+    def standing(self, who: Principal) -> Standing | None:
+        """Where the person's membership comes from; None for a stranger."""
+        member = self.team().member_of(who)
+        anchor = self._anchor(who)
+        if member is None or anchor is None:
+            return None
+        named = self._configured().member_of(anchor) is not None
+        enrolment = None if named else self._enrolled.get(anchor)
+        return Standing(member=member, anchor=anchor, enrolment=enrolment)
 
     async def refresh(self) -> None:
-        """Read the links anew: another process may have made or ended some."""
+        """Read everything anew: another process may have changed some of it."""
         links = tuple(await self._people.links())
-        if links != self._links:
-            self._links, self._merged = links, None
+        enrolled = {each.who: each for each in await self._members.all()}
+        if links != self._links or enrolled != self._enrolled:
+            self._links, self._enrolled, self._merged = links, enrolled, None
+
+    def _teams(self) -> tuple[Team, Team, Team]:
+        """The team as configured, with whom the chat added, and with further accounts as well."""
+        configured = self._configured()
+        if self._merged is None or self._merged[0] is not configured:
+            added = _with_added(configured, self._enrolled.values())
+            self._merged = configured, added, _merge(added, self._links)
+        return self._merged
 
     async def offer(self, who: Principal) -> str:
         """A new code for the person, which ends their earlier one.
@@ -83,23 +124,24 @@ class Roster:
             raise Refused("Only members of the team can link another account to theirs.")
         code = self._new_code()
         now = self._clock.now()
-        await self._people.offer(_hash(code), anchor, now=now, expires_at=now + CODE_AGE)
+        await self._people.offer(hashed("link", code), anchor, now=now, expires_at=now + CODE_AGE)
         log.info("people.code_offered", extra={"platform": who.platform, "user": who.user})
-        return f"{code[:4]}-{code[4:8]}-{code[8:]}"
+        return grouped(code)
 
     async def redeem(self, code: str, who: Principal) -> Member:
         """Link the person to the member who has the code; returns that member.
 
+        The caller counts the try.
+
         Raises:
-            Refused: the code is not good, they tried too often, or they are a member already.
+            Refused: the code is not good, or they are a member already.
         """
-        if self._configured().role_of(who) is not None:
+        if self._teams()[1].member_of(who) is not None:
             raise Refused(
-                "This account is in the team's configuration already.",
+                "This account is in the team already, by itself.",
                 hint="Ask for a code here with /link, and say it on the other platform.",
             )
-        self._count_try(who)
-        anchor = await self._people.redeem(_hash(_plain(code)), who, now=self._clock.now())
+        anchor = await self._people.redeem(hashed("link", code), who, now=self._clock.now())
         await self.refresh()
         member = self.team().member_of(who)
         if anchor is None or member is None:
@@ -108,7 +150,7 @@ class Roster:
                 "That code is not good: it works once, for ten minutes.",
                 hint="Ask for a new one with /link where you are known.",
             )
-        self._tries.pop(who, None)
+        self.forget_tries(who)
         log.info("people.linked", extra={"platform": who.platform, "user": who.user})
         return member
 
@@ -129,12 +171,21 @@ class Roster:
         log.info("people.unlinked", extra={"platform": who.platform, "user": who.user})
 
     def _anchor(self, who: Principal) -> Principal | None:
-        """The person as the configuration names them."""
-        if self._configured().role_of(who) is not None:
+        """The person as the configuration or the list of the chat names them."""
+        if self._teams()[1].member_of(who) is not None:
             return who
         return next((link.anchor for link in self._links if link.who == who), None)
 
-    def _count_try(self, who: Principal) -> None:
+    def forget_tries(self, who: Principal) -> None:
+        """The person had a good code."""
+        self._tries.pop(who, None)
+
+    def count_try(self, who: Principal) -> None:
+        """The person tries a code.
+
+        Raises:
+            Refused: they tried too often.
+        """
         now = self._clock.monotonic()
         began, count = self._tries.pop(who, (now, 0))
         if now - began >= TRIES_WITHIN:
@@ -146,11 +197,21 @@ class Roster:
             raise Refused("Those were too many wrong codes.", hint="Try again in an hour.")
 
 
+def _with_added(team: Team, enrolled: Iterable[Enrolment]) -> Team:
+    """The team with whom the chat added; what the configuration says of an account goes first."""
+    added = tuple(
+        Member(name=each.name, role=each.role, principals=(each.who,))
+        for each in enrolled
+        if each.role is not None and team.member_of(each.who) is None
+    )
+    return replace(team, members=team.members + added) if added else team
+
+
 def _merge(team: Team, links: tuple[Link, ...]) -> Team:
-    """The team with the linked accounts; what the configuration says of an account goes first."""
+    """The team with the linked accounts; what the team says of an account goes first."""
     further: dict[Principal, list[Principal]] = {}
     for link in links:
-        if team.role_of(link.who) is None:
+        if team.member_of(link.who) is None:
             further.setdefault(link.anchor, []).append(link.who)
     if not further:
         return team
@@ -165,13 +226,17 @@ def _merge(team: Team, links: tuple[Link, ...]) -> Team:
     return replace(team, members=tuple(members))
 
 
-def _random_code() -> str:
+def random_code() -> str:
+    """A code that nobody can guess."""
     return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
 
 
-def _plain(code: str) -> str:
-    return code.strip().replace("-", "").replace(" ", "").upper()
+def grouped(code: str) -> str:
+    """The code as people read it: `ABCD-2345-WXYZ`."""
+    return f"{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
-def _hash(code: str) -> str:
-    return hashlib.sha256(f"nightdesk link {code}".encode()).hexdigest()
+def hashed(purpose: str, code: str) -> str:
+    """What is stored of a code, however it was typed."""
+    plain = code.strip().replace("-", "").replace(" ", "").upper()
+    return hashlib.sha256(f"nightdesk {purpose} {plain}".encode()).hexdigest()

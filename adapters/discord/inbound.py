@@ -197,7 +197,8 @@ class DiscordInbound:
 
     def _command(self, came: wire.Interaction) -> Parsed:
         text = self._grammar.text(came.data or wire.InteractionData())
-        body = Command(text=text, reply_url=_reply_url(came, "answer"))
+        reply = _reply_url(came, "answer")
+        body = Command(text=text, direct=not came.guild_id, reply_url=reply)
         form = self._form_for(body)
         if form is not None:
             return Challenge(answer=modal(form, ""), media_type=JSON)

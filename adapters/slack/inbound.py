@@ -98,6 +98,7 @@ class SlackInbound:
             sender=Principal(SLACK, team, wire.given(fields.get("user_id"), "user_id")),
             body=Command(
                 text=readable(fields.get("text", "")).strip(),
+                direct=channel.startswith("D"),
                 reply_url=fields.get("response_url", ""),
                 trigger=fields.get("trigger_id", ""),
             ),

@@ -178,7 +178,7 @@ class TelegramInbound:
                 return Ignored(reason=OTHER_BOT)
         elif not direct and word.casefold() not in self._nouns:
             return Ignored(reason=OTHER_BOT)
-        return Command(text=f"{word} {text[first.length :].strip()}".strip())
+        return Command(text=f"{word} {text[first.length :].strip()}".strip(), direct=direct)
 
     def _addressed(self, message: wire.Message) -> tuple[str, bool]:
         """The words without the mentions of us, and whether there were any."""

@@ -136,7 +136,8 @@ def _said(text: str, here: Here, message: MessageId) -> tuple[ThreadRef, Body]:
         return shown.place, press
     command = _COMMAND.fullmatch(text)
     if command:
-        return here.place, Command(text=_OURSELVES.sub("", command[1].strip()))
+        words = _OURSELVES.sub("", command[1].strip())
+        return here.place, Command(text=words, direct=here.place.channel.channel == DIRECT)
     if text in {"/", "!"}:
         raise Refused("That is no command yet.", hint="/help lists the commands.")
     direct = here.place.channel.channel == DIRECT

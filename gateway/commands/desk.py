@@ -10,6 +10,7 @@ from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.help import help_command
+from gateway.commands.members import MemberCommands, PeopleServices
 from gateway.commands.model import ModelCommand
 from gateway.commands.people import PeopleCommands
 from gateway.commands.policy import PolicyCommands, Rules, ToolTable
@@ -45,7 +46,6 @@ from runtime.model.events import (
 )
 from runtime.model.messages import Content
 from runtime.model.team import Team
-from runtime.people import Roster
 from runtime.ports import Answered, ChatPort, ModelPort, OpensForms, Store, Timetable
 from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
 from runtime.schedules import ScheduleService
@@ -62,7 +62,7 @@ class Services:
         store: the database, to show what is in it.
         schedules: makes and changes schedules.
         reminders: makes and changes reminders.
-        roster: who is who.
+        people: who is who, and who changes that.
         timetable: reads times.
         control: acts on conversations.
         models: the models by name.
@@ -81,7 +81,7 @@ class Services:
     store: Store
     schedules: ScheduleService
     reminders: ReminderService
-    roster: Roster
+    people: PeopleServices
     timetable: Timetable
     control: Control
     models: Mapping[ModelName, ModelPort]
@@ -104,7 +104,7 @@ class CommandDesk:
         """Take commands, and let the services carry them out."""
         team, clock = services.team, services.clock
         conversations = ConversationCommands(services.control, team=team, clock=clock)
-        people = PeopleCommands(services.roster)
+        people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         schedules = ScheduleCommands(
             services.schedules,
@@ -131,6 +131,8 @@ class CommandDesk:
             "remind": reminders,
             "approve": approvals,
             "policy": PolicyCommands(services.rules, services.tools, team=team),
+            "member": MemberCommands(services.people, clock=clock),
+            "whoami": people.whoami,
             "link": people.link,
             "unlink": people.unlink,
             "new": conversations.new,
@@ -162,13 +164,14 @@ class CommandDesk:
 
     async def answer(self, received: Received) -> Answered | None:
         """See `runtime.ports.Commands`."""
+        body = received.inbound.body
         request = Request(
             id=received.id,
             thread=received.inbound.thread,
             sender=received.inbound.sender,
             at=received.received_at,
+            direct=isinstance(body, Command | Message) and body.direct,
         )
-        body = received.inbound.body
         if isinstance(body, Command | ButtonPress) and await self._asked_with_form(body, request):
             return None
         match body:

@@ -129,6 +129,37 @@ FORMS = (
         about="Take a reminder back.",
         also=("delete", "remove", "rm", "del", "stop"),
     ),
+    Form(noun="member", verb="list", about="Show who is in the team, and with which role."),
+    Form(
+        noun="member",
+        verb="add",
+        arguments="<person> <role> [name]",
+        least=2,
+        most=12,
+        about="Let somebody in. The person is named by their platform id, or by a mention.",
+        example="/member add slack:T0123ABCD/U0456EFGH operator Ana",
+    ),
+    Form(
+        noun="member",
+        verb="role",
+        arguments="<person> <role>",
+        least=2,
+        most=3,
+        about="Change what somebody may do who was added in the chat.",
+        example="/member role telegram:123456789 member",
+        also=("set", "promote", "demote"),
+    ),
+    Form(
+        noun="member",
+        verb="remove",
+        arguments="<person>",
+        least=1,
+        most=2,
+        about="Let somebody go who was added in the chat.",
+        example="/member remove telegram:123456789",
+        also=("delete", "rm", "del", "kick"),
+    ),
+    Form(noun="whoami", about="Show who you are here, where your role comes from, what it may."),
     Form(
         noun="link",
         arguments="[code]",
@@ -237,6 +268,7 @@ NOUN_ALIASES = {
     "reminders": "remind",
     "approvals": "approve",
     "sched": "schedule",
+    "members": "member",
     "channels": "channel",
     "models": "model",
     "health": "status",
@@ -245,7 +277,7 @@ NOUN_ALIASES = {
 }
 """Other first words for the same; `start` is what a chat platform sends to begin with a bot."""
 
-SIGNED_ONLY = frozenset({"approve"})
+SIGNED_ONLY = frozenset({"approve", "member"})
 """First words that need their prefix: no sentence without one may decide anything."""
 
 VERB_ALIASES = {
@@ -282,7 +314,7 @@ def forms_of(noun: str) -> tuple[Form, ...]:
 def form_of(noun: str, verb: str) -> Form | None:
     """The form of a noun with that verb, or with what the verb is another word for."""
     folded = verb.casefold()
-    own = next((form for form in forms_of(noun) if folded in form.also), None)
+    own = next((f for f in forms_of(noun) if folded and folded in (f.verb, *f.also)), None)
     if own is not None:
         return own
     meant = VERB_ALIASES.get(folded, folded)

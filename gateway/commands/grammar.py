@@ -24,6 +24,8 @@ LONGEST = 4_000
 _FIRST_WORD = re.compile(r"(?P<word>[A-Za-z][A-Za-z-]*)(?:@\w+)?[.!?]?")
 # Twelve characters in three groups, one of them at least a digit where the dashes are left out.
 _LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
+# The same with nothing around it: the alphabet of codes, and not a number with dashes.
+_BARE_CODE = re.compile(r"(?=.*[A-Z])[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}")
 _OURSELVES = "nightdesk"
 _NEAR = 0.7
 _NOUNS = (*NOUNS, *NOUN_ALIASES)
@@ -62,7 +64,12 @@ class UsageError:
 
 
 def parse(text: str) -> ParsedCommand | UsageError:
-    """Read a command, with the prefix `/` or `!` or without one. Never raises."""
+    """Read a command, with the prefix `/` or `!` or without one. Never raises.
+
+    A one-time code with nothing around it is the command that takes it.
+    """
+    if _BARE_CODE.fullmatch(text.strip()):
+        return ParsedCommand(noun="link", args=(text.strip(),))
     _, body = _signed(text)
     if len(body) > LONGEST:
         return UsageError(problem=f"That is too long: a command has at most {LONGEST} characters.")
@@ -80,8 +87,10 @@ def looks_like_command(text: str) -> bool:
 
     With a prefix: its first word is a command, or nearly one, or all there is. Without one it must
     be exact, because people begin sentences with such words: a known noun and a known verb of it,
-    or a noun that stands alone and does.
+    or a noun that stands alone and does. So must be a one-time code, with nothing around it.
     """
+    if _BARE_CODE.fullmatch(text.strip()):
+        return True
     sign, body = _signed(text)
     words = body.split(maxsplit=3)
     if not words:

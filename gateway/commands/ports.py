@@ -22,12 +22,14 @@ class Request:
         thread: where it was given.
         sender: who gave it.
         at: when it was accepted, which is what "in 2 hours" counts from.
+        direct: nobody but the sender and the bot sees it.
     """
 
     id: InboxId
     thread: ThreadRef
     sender: Principal
     at: datetime
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Command:
 
     Attributes:
         text: the command without its prefix: `schedule list`.
+        direct: it was given in a direct message to the bot.
         reply_url: where the platform takes the answer to this very command, or empty.
             It is a secret: never logged.
         trigger: what the platform wants to see for a form (modal) in answer to this very command,
@@ -47,6 +48,7 @@ class Command:
     """
 
     text: str
+    direct: bool = False
     reply_url: str = ""
     trigger: str = ""
 

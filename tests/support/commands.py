@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import ScriptedModel
 from adapters.timing.timetable import CronsimTimetable
+from bot.people import read_person
 from gateway.commands.desk import CommandDesk, Services
+from gateway.commands.members import PeopleServices
 from gateway.home import Home
 from gateway.http import Check
 from runtime.approvalbook import ApprovalBook, Limits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.facts import FactsReader
+from runtime.firstowner import FirstOwner
 from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
+from runtime.members import MemberService
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval
 from runtime.model.conversation import Conversation
@@ -97,6 +101,7 @@ class CommandBench:
     schedules: ScheduleService
     reminders: ReminderService
     roster: Roster
+    people: PeopleServices
     rules: FakeRules
     chat: MemoryChat
     teams: list[Team]
@@ -118,10 +123,13 @@ class CommandBench:
     ) -> str:
         """Give a command; returns the answer, what only the sender sees in brackets."""
         self.given += 1
+        direct = thread == DM
         row = Received(
             id=InboxId(key or f"row-{self.given}"),
             lane=Lane.COMMAND,
-            inbound=inbound(thread=thread, sender=sender, body=body or Command(text=text)),
+            inbound=inbound(
+                thread=thread, sender=sender, body=body or Command(text=text, direct=direct)
+            ),
             received_at=self.clock.now(),
         )
         answered = await self.desk.answer(row)
@@ -149,7 +157,13 @@ def command_bench(
     control, health = FakeControl(), FakeHealth()
     model = model or ScriptedModel(lambda _: "Fine.")
     teams = [configured or team(model=model.info.name)]
-    roster = Roster(lambda: teams[-1], store.people, clock=clock, new_code=lambda: "ABCD2345WXYZ")
+    roster = Roster(
+        lambda: teams[-1],
+        store.people,
+        store.members,
+        clock=clock,
+        new_code=lambda: "ABCD2345WXYZ",
+    )
     chat = chat or MemoryChat()
     reminders = ReminderService(
         store,
@@ -175,12 +189,30 @@ def command_bench(
         resume=_nothing,
         wake_outbox=lambda: None,
     )
+    live = frozenset({chat.platform})
+    people = PeopleServices(
+        roster=roster,
+        members=MemberService(
+            store.members,
+            store.outbox,
+            roster,
+            {chat.platform: chat},
+            live=live,
+            split=whole,
+            clock=clock,
+            wake_outbox=lambda: None,
+        ),
+        first=FirstOwner(
+            store.members, roster, live=live, clock=clock, new_code=lambda: "FRST2345WNER"
+        ),
+        read=read_person,
+    )
     desk = CommandDesk(
         Services(
             store=store,
             schedules=schedules,
             reminders=reminders,
-            roster=roster,
+            people=people,
             timetable=timetable,
             control=control,
             models={model.info.name: model},
@@ -209,6 +241,7 @@ def command_bench(
         schedules=schedules,
         reminders=reminders,
         roster=roster,
+        people=people,
         chat=chat,
         teams=teams,
         durable=durable,

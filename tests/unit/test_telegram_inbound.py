@@ -203,11 +203,13 @@ def test_who_mentions_us_under_another_message_shows_it_to_us(send: Sender, read
 def test_a_command_is_a_command(
     send: Sender, read: Read, text: str, command: str, chat: int | None
 ) -> None:
-    assert inbound_of(read(send.message(text, chat=chat))).body == Command(text=command)
+    expected = Command(text=command, direct=chat is None)
+    assert inbound_of(read(send.message(text, chat=chat))).body == expected
 
 
 def test_a_command_that_we_do_not_have_is_ours_in_private_only(send: Sender, read: Read) -> None:
-    assert inbound_of(read(send.message("/frobnicate"))).body == Command(text="frobnicate")
+    private = inbound_of(read(send.message("/frobnicate"))).body
+    assert private == Command(text="frobnicate", direct=True)
     assert read(send.message("/frobnicate", chat=GROUP)) == Ignored(reason="other_bot")
     assert read(send.message("/help@another_bot", chat=GROUP)) == Ignored(reason="other_bot")
 

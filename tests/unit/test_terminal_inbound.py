@@ -80,7 +80,7 @@ def test_text_in_an_open_thread_is_a_reply_in_it() -> None:
     ],
 )
 def test_a_prefix_makes_a_command(line: str) -> None:
-    assert read(line).body == Command(text="schedule list")
+    assert read(line).body == Command(text="schedule list", direct=True)
 
 
 @pytest.mark.parametrize(("line", "thread"), [("", OPS), ("r1", place_of("c-ops", "r1"))])
@@ -164,7 +164,7 @@ def test_what_is_not_there_is_refused_with_what_would_be_right(line: str, says: 
 
 @pytest.mark.parametrize("line", ["/quit smoking", "/dm me later", "/rooms 2"])
 def test_a_local_word_with_more_after_it_is_the_desks_to_judge(line: str) -> None:
-    assert read(line).body == Command(text=line[1:])
+    assert read(line).body == Command(text=line[1:], direct=True)
 
 
 @pytest.mark.parametrize("line", ["2", "[2]", "press 2", "PRESS 2"])
@@ -202,7 +202,7 @@ def test_what_a_database_could_not_store_is_replaced() -> None:
 
 def test_a_multi_line_paste_is_one_message() -> None:
     assert message("one\ntwo").text == "one\ntwo"
-    assert read("/schedule create\nnow").body == Command(text="schedule create\nnow")
+    assert read("/schedule create\nnow").body == Command(text="schedule create\nnow", direct=True)
 
 
 @given(st.text(), st.sampled_from(["", "/", "!", "@night-owl ", "press ", "/thread ", "/join "]))

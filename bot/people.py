@@ -1,0 +1,106 @@
+"""Who is who, put together: the list of the chat, and the first owner."""
+
+import sys
+from collections.abc import Callable
+
+from bot.doors import splitter
+from bot.process import Parts
+from bot.role import Role
+from gateway.commands.members import PeopleServices
+from runtime.errors import Refused
+from runtime.firstowner import CODE_AGE, FirstOwner
+from runtime.ids import Platform
+from runtime.members import MemberService
+from runtime.model.address import Principal
+from runtime.people import Roster
+
+SLACK, TELEGRAM, DISCORD = Platform("slack"), Platform("telegram"), Platform("discord")
+TERMINAL = Platform("terminal")
+CHATS = frozenset({SLACK, TELEGRAM, DISCORD})
+"""Platforms where strangers can write to the bot, so that the first of them can become owner."""
+
+
+def roster_of(parts: Parts) -> Roster:
+    """Who is who, for this process."""
+    if parts.roster is not None:
+        return parts.roster
+    return Roster(parts.team, parts.store.people, parts.store.members, clock=parts.clock)
+
+
+def people_services(
+    parts: Parts, roster: Roster, wake_outbox: Callable[[], None]
+) -> PeopleServices:
+    """What the commands about people act through."""
+    live = frozenset(parts.chats)
+    return PeopleServices(
+        roster=roster,
+        members=MemberService(
+            parts.store.members,
+            parts.store.outbox,
+            roster,
+            parts.chats,
+            live=live & (CHATS | {TERMINAL}),
+            split=splitter(parts),
+            clock=parts.clock,
+            wake_outbox=wake_outbox,
+        ),
+        first=FirstOwner(parts.store.members, roster, live=live & CHATS, clock=parts.clock),
+        read=read_person,
+    )
+
+
+async def offer_ownership(parts: Parts, people: PeopleServices) -> None:
+    """Show the code of the first owner where one is wanted: on standard output, and nowhere else.
+
+    Only in a process that hears what people write. It is in no log: the code is the key.
+    """
+    if parts.role not in (Role.ALL, Role.WEB):
+        return
+    code = await people.first.offer(parts.slot)
+    if not code or sys.stdout is None:
+        return
+    where = ", ".join(sorted(frozenset(parts.chats) & CHATS))
+    minutes = int(CODE_AGE.total_seconds() // 60)
+    sys.stdout.write(
+        f"Nobody is owner on {where} yet. To become the owner, send this to the bot in a direct\n"
+        f"message, within {minutes} minutes:\n"
+        f"    link {code}\n"
+        "It works once, and each start shows a new one. Show it to nobody.\n"
+    )
+    sys.stdout.flush()
+
+
+def read_person(written: str, sender: Principal) -> Principal:
+    """The person that a word names, as somebody on their platform writes it.
+
+    An id of another platform has that before it: `telegram:123456789`. A mention counts where the
+    platform writes the id into it.
+
+    Raises:
+        Refused: it is no id; says what one looks like, and how to find it.
+    """
+    # What reads the configuration takes 10 MB: here, where somebody names a person.
+    from bot.configuration import ids  # noqa: PLC0415
+
+    platform, colon, rest = written.strip("\"'`").partition(":")
+    if not colon:
+        platform, rest = sender.platform, platform
+    known = (SLACK, TELEGRAM, DISCORD, TERMINAL)
+    if platform not in known:
+        raise Refused(
+            f"There is no platform “{platform[:20]}”.",
+            hint=f"There are: {', '.join(known)}; for example telegram:123456789.",
+        )
+    plain = _mentioned(rest) if platform in (SLACK, DISCORD) else rest
+    workspace = sender.workspace if sender.platform == SLACK else ""
+    try:
+        return ids.principal(Platform(platform), plain, slack_workspace_id=workspace)
+    except ValueError as error:
+        raise Refused(f"“{rest[:40]}” names nobody on {platform}: {error}.") from None
+
+
+def _mentioned(written: str) -> str:
+    """The id in a mention, `<@U0123ABCD>` or `<@!123456789012345678>`; else what is written."""
+    if not (written.startswith("<@") and written.endswith(">")):
+        return written
+    return written[2:-1].partition("|")[0].removeprefix("!")
