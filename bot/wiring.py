@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot import doors, runs, toolbox
+from bot import doors, handing, runs, toolbox
 from bot.authority import Authority, authority
+from bot.money import Money
+from bot.money import money as money_of
 from bot.people import people_services, roster_of
 from bot.policy import LivePolicy
 from bot.process import Parts, Passes
@@ -22,12 +24,13 @@ from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
 from runtime.engine import ConversationControl, Engine
 from runtime.facts import FactsReader
+from runtime.handoffs import Handoffs
 from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
+from runtime.ports import Budget
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
-from runtime.seams import Unlimited
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
 from runtime.turns import TurnRunner
@@ -50,6 +53,7 @@ class Desk:
     people: PeopleServices
     rules: LivePolicy
     asks: Authority
+    money: Money
     engine: Engine
     control: ConversationControl
 
@@ -79,16 +83,21 @@ def wire(parts: Parts) -> Desk:
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
     reminders = _reminders(parts, dispatcher.wake)
-    tools = toolbox.all_tools(parts, schedules, reminders)
+    handoffs = Handoffs(parts.store, team=parts.team, clock=parts.clock)
+    tools = toolbox.all_tools(parts, schedules, reminders, handoffs, dispatcher.wake)
     rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
     asks = authority(parts, tools, rules, split=split, wake_outbox=dispatcher.wake)
     aftermath.on_shown(asks.book.shown)
-    turns = TurnRunner(_turn_deps(parts, dispatcher.wake, tools, asks))
+    money = money_of(parts, asks, split=split, wake_outbox=dispatcher.wake)
+    turns = TurnRunner(
+        _turn_deps(parts, dispatcher.wake, tools, asks, handoffs, budget=money.spending)
+    )
     mailboxes = runs.mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
     asks.resumption.on_drain(mailboxes.drain)
     runs.register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
     control = _control(parts, mailboxes, bindings, dispatcher.wake, asks)
+    handing.connect(parts, handoffs, control)
     ingress = doors.ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster)
     _tell_of_bindings(dispatcher, control, ingress)
     health = _health(parts, passes)
@@ -118,6 +127,7 @@ def wire(parts: Parts) -> Desk:
         people=people,
         rules=rules,
         asks=asks,
+        money=money,
         engine=Engine(
             parts.store,
             mailboxes,
@@ -230,7 +240,13 @@ def _commands(parts: Parts, services: Services, wake_outbox: Callable[[], None])
 
 
 def _turn_deps(
-    parts: Parts, wake_outbox: Callable[[], None], tools: Toolbox, asks: Authority
+    parts: Parts,
+    wake_outbox: Callable[[], None],
+    tools: Toolbox,
+    asks: Authority,
+    handoffs: Handoffs,
+    *,
+    budget: Budget,
 ) -> TurnDeps:
     return TurnDeps(
         store=parts.store,
@@ -241,7 +257,8 @@ def _turn_deps(
         executor=asks.executor,
         questions=asks.questions,
         parked=asks.parked,
-        budget=Unlimited(),
+        handoffs=handoffs,
+        budget=budget,
         split=doors.splitter(parts),
         clock=parts.clock,
         ids=parts.ids,

@@ -16,12 +16,16 @@ from runtime.errors import (
     ModelUnavailable,
     Refused,
 )
-from runtime.executor import Executor, Job, MustWait
+from runtime.executor import Executor, Job, MustWait, not_begun, standing
+from runtime.halt import Halt
+from runtime.handoffs import Handoffs
 from runtime.ids import IdSource, ModelName, Platform
 from runtime.live import LiveAnswer
 from runtime.model.approval import Approval
+from runtime.model.audit import AuditEvent
 from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Entry, Role, made_by
+from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
@@ -29,7 +33,7 @@ from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnStart
 from runtime.outbox import Splitter
 from runtime.parked import Parked
-from runtime.ports import Budget, ChatPort, ModelPort, Store, ToolContext, Tools
+from runtime.ports import Budget, ChatPort, ModelPort, Paid, Store, ToolContext, Tools
 from runtime.questions import Questions
 
 log = logging.getLogger("nightdesk.turns")
@@ -56,7 +60,9 @@ class TurnDeps:
     executor: Executor
     questions: Questions
     parked: Parked
+    halt: Halt
     budget: Budget
+    handoffs: Handoffs
     split: Splitter
     clock: Clock
     ids: IdSource
@@ -82,11 +88,15 @@ class Course:
     async def answer(self) -> str:
         """Go on from the log until the model answers without asking for a tool.
 
+        Empty where a tool ended the turn: `ending` says how.
+
         Raises:
             MustWait: people must decide first; the turn goes on from its log then.
         """
         await self._settle_open_calls()
         for _ in range(MAX_MODEL_CALLS):
+            if self.ending is not None:
+                return ""
             finished = await self._ask()
             if not finished.tool_calls:
                 return finished.text + _note_on(finished.reason)
@@ -101,6 +111,8 @@ class Course:
                 )
             )
             await self._each(finished.tool_calls, self._run)
+        if self.ending is not None:
+            return ""
         raise Refused(
             f"I asked for tools {MAX_MODEL_CALLS} times without coming to an answer, so I stopped.",
             hint="Please ask for a smaller step.",
@@ -109,8 +121,21 @@ class Course:
     @property
     def made(self) -> tuple[OutFile, ...]:
         """What this turn's tools made to go out with its answer, as its log says it."""
+        return made_by(self._mine())
+
+    @property
+    def ending(self) -> Ending | None:
+        """How a tool ended this turn, as its log says it; None where none did."""
+        return next((entry.ending for entry in self._mine() if entry.ending is not None), None)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The conversation as the turn knows it."""
+        return tuple(self._entries)
+
+    def _mine(self) -> list[Entry]:
         mine = takewhile(lambda entry: entry.turn == self._turn.id, reversed(self._entries))
-        return made_by(list(mine)[::-1])
+        return list(mine)[::-1]
 
     # ---- the model
 
@@ -121,28 +146,32 @@ class Course:
         tries = 0
         while True:
             tries += 1
-            hold = await self._deps.budget.reserve(self._turn.id, model.info, request)
-            finished: Finished | None = None
             try:
-                finished = await self._stream(model, request)
+                return await self._paid(model, request)
             except (ModelUnavailable, ModelTimeout) as error:
                 if tries >= MODEL_TRIES or isinstance(error, ModelKeyRefused):
                     raise
                 log.info("model.retry", extra={"turn": self._turn.id, "try": tries})
                 wait = error.after if isinstance(error, ModelRateLimited) else None
                 await self._deps.clock.sleep(wait if wait is not None else 2.0**tries)
-            else:
-                return finished
-            finally:
-                await self._deps.budget.settle(hold, finished)
 
-    async def _stream(self, model: ModelPort, request: ModelRequest) -> Finished:
+    async def _paid(self, model: ModelPort, request: ModelRequest) -> Finished:
+        """Make the call inside the budget, which settles it however it ends."""
+        self._deps.halt.require(self._agent.name)
+        budget = self._deps.budget
+        async with budget.call(self._turn, self._agent.name, model.info, request) as paid:
+            finished = await self._stream(model, request, paid)
+            paid.ended(finished)
+            return finished
+
+    async def _stream(self, model: ModelPort, request: ModelRequest, paid: Paid) -> Finished:
         if self._live:
             self._live.restart()
         finished: Finished | None = None
         chunks = model.stream(request)
         try:
             async for chunk in chunks:
+                paid.began()
                 match chunk:
                     case TextDelta(text):
                         if self._live:
@@ -203,17 +232,14 @@ class Course:
             turn=self._turn.id,
         )
         request = ModelRequest(instructions="", entries=(question,), max_tokens=600)
-        hold = await self._deps.budget.reserve(self._turn.id, model.info, request)
-        finished: Finished | None = None
         live, self._live = self._live, None
         try:
-            finished = await self._stream(model, request)
+            finished = await self._paid(model, request)
         except ModelError as error:
             log.warning("turn.summary_failed", extra={"turn": self._turn.id}, exc_info=error)
             return ""
         finally:
             self._live = live
-            await self._deps.budget.settle(hold, finished)
         return finished.text
 
     # ---- tools
@@ -232,12 +258,35 @@ class Course:
         begun = {entry.call for entry in mine if entry.role is Role.EXECUTING}
         asked = await self._deps.questions.of_turn(turn)
         take_up = self._deps.executor.take_up
-        await self._each(
-            calls, lambda call: take_up(call, self._job, begun=call.id in begun, asked=asked)
-        )
+
+        async def go_on(call: ToolCall) -> Approval | None:
+            approval = standing(call, asked)
+            if self.ending is not None and call.id not in begun and not_begun(approval):
+                await self._too_late(call, approval)
+                return None
+            return await take_up(call, self._job, begun=call.id in begun, asked=asked)
+
+        await self._each(calls, go_on)
 
     async def _run(self, call: ToolCall) -> Approval | None:
+        if self.ending is not None:
+            await self._too_late(call, None)
+            return None
         return await self._deps.executor.run(call, self._job)
+
+    async def _too_late(self, call: ToolCall, approval: Approval | None) -> None:
+        """A call before it ended the turn: nothing was done of this one, and nothing is."""
+        if approval is not None:
+            await self._deps.questions.orphaned(approval)
+        await self._append(
+            Entry(
+                role=Role.TOOL,
+                text="not run: the turn had ended by then",
+                at=self._deps.clock.now(),
+                turn=self._turn.id,
+                call=call.id,
+            )
+        )
 
     async def _each(
         self, calls: Sequence[ToolCall], do: Callable[[ToolCall], Awaitable[Approval | None]]
@@ -247,7 +296,11 @@ class Course:
         Raises:
             MustWait: some of them wait for people.
         """
-        waits = [approval for call in calls if (approval := await do(call)) is not None]
+        waits: list[Approval] = []
+        for call in calls:
+            self._deps.halt.require(self._agent.name)
+            approval = await do(call)
+            waits += [] if approval is None else [approval]
         if waits:
             raise MustWait(waits)
 
@@ -263,13 +316,16 @@ class Course:
             agent=self._agent.name,
             requester=self._turn.requester,
             thread=self._turn.thread,
-            attended=self._turn.thread is not None,
+            # What an agent hands over is in its words, and not in those of the person.
+            attended=self._turn.thread is not None and not self._turn.chain,
             files=tuple([file for entry in self._entries for file in entry.files]),
             sending=self.made,
+            chain=self._turn.chain,
         )
 
-    async def _append(self, entry: Entry) -> None:
-        await self._deps.store.turns.append(self._turn.id, self._turn.fence, [entry])
+    async def _append(self, entry: Entry, audit: Sequence[AuditEvent] = ()) -> None:
+        turn = self._turn
+        await self._deps.store.turns.append(turn.id, turn.fence, [entry], audit=audit)
         self._entries.append(entry)
 
 

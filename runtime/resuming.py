@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from runtime.errors import Permanent
-from runtime.ids import ConversationId, RunId
+from runtime.ids import ConversationId, RunId, TurnId
 from runtime.model.approval import Approval
 from runtime.ports import Durable, Turns
 from runtime.queue import QueueDispatch
@@ -40,12 +40,19 @@ class Resumption:
     async def __call__(self, approval: Approval) -> None:
         """Take up the approval's turn, once it is parked; harmless where it is not."""
         key = f"{approval.id}/{approval.state}"
-        if approval.thread is None:
+        is_run = approval.thread is None
+        await self.turn(approval.turn, approval.conversation, is_run=is_run, key=key)
+
+    async def turn(
+        self, turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
+    ) -> None:
+        """Take up a turn, once it is parked; once for each `key`, and harmless where it is not."""
+        if is_run:
             try:
-                await self._durable.signal(RunId(approval.turn), DECIDED, None, key=key)
+                await self._durable.signal(RunId(turn), DECIDED, None, key=key)
             except Permanent as error:
-                log.warning("approval.run_gone", extra={"turn": approval.turn, "why": str(error)})
+                log.warning("turn.run_gone", extra={"turn": turn, "why": str(error)})
         elif self._queue is not None:
-            await self._queue.resume(approval.conversation, approval.turn, key=key)
-        elif await self._turns.unpark(approval.turn) and self._drain is not None:
-            self._drain(approval.conversation)
+            await self._queue.resume(conversation, turn, key=key)
+        elif await self._turns.unpark(turn) and self._drain is not None:
+            self._drain(conversation)

@@ -6,26 +6,30 @@ turn that died is taken up again from its log, by the same process or by another
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from runtime.access import permits
+from runtime.atwork import AtWork
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.executor import MustWait
+from runtime.halt import refusal
 from runtime.hitches import Hitches
-from runtime.ids import ConversationId, MessageId, OutboxId, following
+from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, following
 from runtime.intake import FileIntake
 from runtime.live import LiveAnswer, Troubles, closing_word
 from runtime.model.access import Action
 from runtime.model.address import Principal
-from runtime.model.approval import Approval
 from runtime.model.conversation import Entry, Role
 from runtime.model.files import OutFile
+from runtime.model.handoff import HandOver
+from runtime.model.ledger import OverBudget
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
+from runtime.model.stop import Stop
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
 from runtime.outbox import Splitter, compose, whole
@@ -40,7 +44,7 @@ MAX_ATTEMPTS = 3
 
 Neither an orderly end of the process counts nor a database that took nothing.
 """
-WATCH_EVERY = 1.0
+WATCH_EVERY = 0.5
 """Seconds between looks whether a turn was stopped by another process."""
 
 
@@ -53,12 +57,22 @@ class Outcome:
         failed: there is none.
         files: what goes out with it.
         replies: the same as messages, where somebody waits for it.
+        over: the hand-off that happens with its end, or None.
     """
 
     text: str
     failed: bool = False
     files: tuple[OutFile, ...] = ()
     replies: tuple[OutboxItem, ...] = ()
+    over: HandOver | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an agent says, and the hand-off that happens with it."""
+
+    content: Content
+    over: HandOver | None = None
 
 
 class TurnRunner:
@@ -69,6 +83,7 @@ class TurnRunner:
         self._tasks: asyncio.TaskGroup | None = None
         self._thinking: Thinking | None = None
         self._asides: set[asyncio.Task[Troubles]] = set()
+        self.at_work = AtWork()
         self._hitches = Hitches(deps.chats, deps.clock)
         self._intake = FileIntake(
             deps.store,
@@ -106,7 +121,25 @@ class TurnRunner:
         if start is None:
             return False
         self._deps.parked.discard(conversation)
+        stop = self._deps.halt.of(start.agent)
+        if stop is not None:
+            return await self._refuse(start.turn, stop)
         return await self._counted(start.turn, self._tried(start, shown=True)) is not None
+
+    async def _refuse(self, turn: Turn, stop: Stop) -> bool:
+        """Answer a message whose agent is stopped, without a model; False where that was done."""
+        rows = refusal(turn, stop, self._deps.team(), now=self._deps.clock.now())
+        said = [row.content.text for row in rows]
+        now = self._deps.clock.now()
+        entries = [Entry(role=Role.ASSISTANT, text=t, at=now, turn=turn.id) for t in said]
+        try:
+            await self._deps.store.turns.finish(
+                turn.id, turn.fence, state=TurnState.STOPPED, entries=entries, replies=rows
+            )
+        except Conflict:
+            return False
+        self._deps.wake_outbox()
+        return True
 
     async def carry_out(self, start: TurnStart) -> Outcome | None:
         """Run a run's turn; the run delivers what comes of it.
@@ -153,11 +186,13 @@ class TurnRunner:
         try:
             _refuse_after_too_many(turn.attempt - self._hitches.excused(turn.id))
             with self._shown(start):
-                said = await self._while_ours(turn, self._answer(start, live))
+                said = await self._while_ours(turn, start.agent, self._answer(start, live))
             if said is None:
                 return None
-            replies = self._replies(turn, live, said, self._deps.split)
-            return Outcome(said.text, files=said.files, replies=replies)
+            content = said.content
+            shown = await self._with_footer(turn, content)
+            replies = self._replies(start, live, shown, self._deps.split)
+            return Outcome(content.text, files=content.files, replies=replies, over=said.over)
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return None
@@ -171,11 +206,12 @@ class TurnRunner:
             log.exception("turn.failed", extra={"turn": turn.id, "reference": reference})
             text = f"Something went wrong on our side. Reference: {reference}"
         # A few words of ours, which go out even where it is the cutting that failed.
-        return Outcome(text, failed=True, replies=self._replies(turn, live, Content(text), whole))
+        return Outcome(text, failed=True, replies=self._replies(start, live, Content(text), whole))
 
     def _replies(
-        self, turn: Turn, live: LiveAnswer | None, said: Content, split: Splitter
+        self, start: TurnStart, live: LiveAnswer | None, said: Content, split: Splitter
     ) -> tuple[OutboxItem, ...]:
+        turn = start.turn
         if turn.thread is None:
             return ()
         reply = Reply(
@@ -185,9 +221,14 @@ class TurnRunner:
             draft=live.draft if live else turn.draft,
         )
         now = self._deps.clock.now()
-        return tuple(compose(reply, split=split, now=now, turn=turn.id))
+        return tuple(compose(reply, split=split, now=now, turn=turn.id, agent=start.agent))
 
-    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Content | None:
+    async def _with_footer(self, turn: Turn, said: Content) -> Content:
+        """What is sent: the answer, with its cost under it. The log keeps the answer alone."""
+        footer = await self._deps.budget.footer(turn) if turn.thread else ""
+        return replace(said, text=f"{said.text}\n\n_{footer}_") if footer else said
+
+    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> _Said | None:
         """What the agent says; None where people must decide something first."""
         _refuse_strangers(self._deps.team(), start.turn.requester)
         if start.files:
@@ -195,50 +236,54 @@ class TurnRunner:
         agent = self._agent_of(start)
         course = Course(self._deps, start, agent, live=live)
         try:
-            return Content(await course.answer(), files=course.made)
+            text = await course.answer()
         except MustWait as must:
-            await self._park(start.turn, must.approvals)
+            await self._park(start.turn)
+            await self._deps.questions.recheck(must.approvals)
             return None
+        except OverBudget as over:
+            await self._deps.budget.wait(start.turn, over)
+            await self._park(start.turn)
+            await self._deps.budget.parked(start.turn, over)
+            return None
+        if course.ending is None:
+            return _Said(Content(text, files=course.made))
+        ended = await self._deps.handoffs.end(start.turn, agent.name, course.entries, course.ending)
+        return _Said(Content(ended.text, files=course.made), ended.over)
 
-    async def _park(self, turn: Turn, waits: Sequence[Approval]) -> None:
-        """Leave the turn as a row until people decide. No task holds it, and it costs no try."""
+    async def _park(self, turn: Turn) -> None:
+        """Leave the turn as a row until it may go on. No task holds it, and it costs no try."""
         tries = 1 + self._hitches.excused(turn.id)
         await self._deps.store.turns.park(turn.id, turn.fence, tries=tries)
-        log.info("turn.parked", extra={"turn": turn.id, "approvals": len(waits)})
+        log.info("turn.parked", extra={"turn": turn.id})
         if turn.thread is not None:
             self._deps.parked.add(turn.conversation)
-        await self._deps.questions.recheck(waits)
 
-    async def _while_ours(self, turn: Turn, work: Awaitable[Content | None]) -> Content | None:
-        """Do the work, broken off where another process stopped the turn or took it up.
-
-        In a process that is alone whoever stops a turn cancels its task, and nobody takes it up.
+    async def _while_ours(
+        self, turn: Turn, agent: AgentName, work: Awaitable[_Said | None]
+    ) -> _Said | None:
+        """Do the work, broken off where the turn is stopped or another process took it up.
 
         Raises:
             Conflict: it was broken off.
         """
+        ours = self.at_work.breakable(turn.id, agent, work)
         if self._deps.alone or self._tasks is None:
-            return await work
-        patience = asyncio.timeout(None)
-        watch = self._tasks.create_task(self._watch(turn, patience))
+            return await ours
+        watch = self._tasks.create_task(self._watch(turn))
         try:
-            async with patience:
-                return await work
-        except TimeoutError:
-            if not patience.expired():
-                raise
-            raise Conflict("the turn was stopped or taken up by another process") from None
+            return await ours
         finally:
             watch.cancel()
 
-    async def _watch(self, turn: Turn, patience: asyncio.Timeout) -> None:
-        """End the patience once the turn is no longer ours."""
+    async def _watch(self, turn: Turn) -> None:
+        """Break the turn off once it is no longer ours."""
         while True:
             await self._deps.clock.sleep(WATCH_EVERY)
             try:
                 await self._deps.store.turns.append(turn.id, turn.fence, [])
             except Conflict:
-                patience.reschedule(asyncio.get_running_loop().time())
+                self.at_work.break_off(turn.id)
                 return
             except NightdeskError as error:
                 log.warning("turn.not_watched", extra={"turn": turn.id, "why": str(error)})
@@ -313,6 +358,7 @@ class TurnRunner:
                 state=state,
                 entries=[Entry(role=Role.ASSISTANT, text=outcome.text, at=now, turn=turn.id)],
                 replies=[*self._hitches.apology(turn, now=now), *outcome.replies],
+                over=outcome.over,
             )
 
         try:
@@ -326,6 +372,8 @@ class TurnRunner:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return False
         self._deps.wake_outbox()
+        if outcome.over is not None:
+            await self._deps.handoffs.happened(outcome.over)
         return True
 
 

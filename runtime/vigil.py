@@ -82,6 +82,8 @@ class Vigil:
         """Take a parked turn up where people decided, and whoever heard of that died."""
         if turn.thread is not None:
             self._parked.add(turn.conversation)
+        if await self._book.store.budgets.paused(turn.id) is not None:
+            return  # it waits for money
         asked = await self._book.approvals.of_turn(turn.id)
         approved = [one for one in asked if one.state is ApprovalState.APPROVED]
         if approved or not any(one.state in WAITS for one in asked):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NewType
 
-from runtime.errors import Conflict
+from runtime.errors import Conflict, Refused
 from runtime.ids import AgentName, ConversationId, ModelName, ScheduleId, TurnId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import Usage
@@ -116,6 +116,20 @@ class Short:
     bound: Bound
     balance: Balance
     wanted: int
+
+
+class OverBudget(Refused):
+    """A call would pass a limit, so it was not made.
+
+    Attributes:
+        short: the limit that it would pass.
+        until: when its period ends; None for a run, which has no end.
+    """
+
+    def __init__(self, message: str, hint: str, *, short: Short, until: datetime | None) -> None:
+        super().__init__(message, hint)
+        self.short = short
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

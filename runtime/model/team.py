@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import ChannelRef, Principal
+from runtime.model.budget import BudgetRules
 from runtime.model.files import FileRules
 
 
@@ -105,6 +106,7 @@ class Team:
         channels: the channels in use; all others are closed.
         agents: the agents by name; the first is the default.
         files: which files of people are taken.
+        budget: what may be spent.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Team:
     channels: tuple[ChannelRule, ...]
     agents: tuple[Agent, ...]
     files: FileRules = field(default_factory=FileRules)
+    budget: BudgetRules = field(default_factory=BudgetRules)
     _members: dict[Principal, Member] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )

@@ -1,10 +1,13 @@
 """Language models, and the money they cost."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from runtime.ids import TurnId
-from runtime.model.completion import Chunk, ModelInfo, ModelRequest
+from runtime.ids import AgentName
+from runtime.model.completion import Chunk, Finished, ModelInfo, ModelRequest
+from runtime.model.ledger import OverBudget
+from runtime.model.turn import Turn
 
 
 class ModelPort(Protocol):
@@ -32,17 +35,43 @@ class ModelPort(Protocol):
         ...
 
 
+class Paid(Protocol):
+    """A call while it is made: whoever makes it says here how far it came."""
+
+    def began(self) -> None:
+        """The answer begins to come: from now on the provider charges for it."""
+        ...
+
+    def ended(self, finished: Finished) -> None:
+        """The answer has come, with what it used."""
+        ...
+
+
 class Budget(Protocol):
     """Keeps spending inside its limits."""
 
-    async def reserve(self, turn: TurnId, model: ModelInfo, request: ModelRequest) -> str:
-        """Hold the worst case of a call; returns the hold.
+    def call(
+        self, turn: Turn, agent: AgentName, model: ModelInfo, request: ModelRequest
+    ) -> AbstractAsyncContextManager[Paid]:
+        """Hold the worst case of one call while it is made, and settle it at what it cost.
+
+        Each try of a call is a call. Where no end is told, all counts that the call may have cost;
+        nothing where the provider refused it or could not be reached before an answer began.
 
         Raises:
-            Refused: a limit would be passed; says which.
+            OverBudget: a limit would be passed; says which. Nothing is held, and the turn waits.
+            Refused: it may not be called at all; says why.
         """
         ...
 
-    async def settle(self, hold: str, finished: Chunk | None) -> None:
-        """Replace the hold by what was used; None where the call failed."""
+    async def wait(self, turn: Turn, over: OverBudget) -> None:
+        """Remember that the turn waits until there is money; before it is parked."""
+        ...
+
+    async def parked(self, turn: Turn, over: OverBudget) -> None:
+        """The turn is parked: tell people, and look whether there is money meanwhile."""
+        ...
+
+    async def footer(self, turn: Turn) -> str:
+        """What stands under the turn's answer about its cost; empty where it cost nothing."""
         ...

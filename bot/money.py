@@ -1,0 +1,57 @@
+"""What keeps spending inside its limits, put together."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.authority import Authority
+from bot.process import Parts
+from runtime.alerts import BudgetAlerts
+from runtime.limits import LimitBook
+from runtime.outbox import Splitter
+from runtime.pauses import Pauses
+from runtime.spending import Spending
+
+log = logging.getLogger("nightdesk.money")
+
+LOOK_EVERY = 10.0
+"""Seconds between looks at what waits for money, and at calls that nobody settled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What keeps spending inside its limits.
+
+    Attributes:
+        parts: what the process is made of.
+        spending: holds and settles.
+        limits: the limits that hold.
+        alerts: tells people.
+        pauses: what waits for money.
+    """
+
+    parts: Parts
+    spending: Spending
+    limits: LimitBook
+    alerts: BudgetAlerts
+    pauses: Pauses
+
+    async def tick(self) -> None:
+        """Let calls expire that nobody settled, and take up what need not wait any more."""
+        for call in await self.parts.store.ledger.sweep(now=self.parts.clock.now()):
+            log.warning("ledger.expired", extra={"call": call.id, "spent": call.spent})
+        await self.pauses.look()
+
+
+def money(
+    parts: Parts, asks: Authority, *, split: Splitter, wake_outbox: Callable[[], None]
+) -> Money:
+    """Put it together."""
+    store, team, clock = parts.store, parts.team, parts.clock
+    limits = LimitBook(store.budgets, team=team, clock=clock, alone=parts.alone)
+    alerts = BudgetAlerts(
+        store, limits, parts.chats, team=team, split=split, clock=clock, wake_outbox=wake_outbox
+    )
+    pauses = Pauses(store, limits, asks.resumption.turn, parked=asks.parked, clock=clock)
+    spending = Spending(store, limits, alerts, pauses, team=team, clock=clock, ids=parts.ids)
+    return Money(parts=parts, spending=spending, limits=limits, alerts=alerts, pauses=pauses)

@@ -1,0 +1,142 @@
+"""Which limits hold: those of the configuration, and those that people set since."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.model.address import Principal
+from runtime.model.budget import BudgetRules, LimitRule
+from runtime.model.ledger import Bound, LimitChange, Meter, Period, Scope
+from runtime.model.team import Team
+from runtime.money import show_amount
+from runtime.ports import Budgets
+
+_KEPT = timedelta(days=40)
+"""How long a limit for one period is looked at: longer than the longest period."""
+MOST = 1_000_000_000_000_000
+"""The highest limit, in micro-units: a thousand million of the currency."""
+
+Key = tuple[Scope, str, Period]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that hold now.
+
+    Attributes:
+        rules: what the configuration says.
+        changes: what people set, the latest first.
+    """
+
+    rules: BudgetRules
+    changes: tuple[LimitChange, ...]
+
+    def of(self, meter: Meter) -> int | None:
+        """The limit of the meter, in micro-units, or None. The nearer one wins, then the later."""
+        own = self._of((meter.scope, meter.subject, meter.period), meter.stamp)
+        if own is not None or not meter.subject:
+            return own
+        return self._of((meter.scope, "", meter.period), meter.stamp)
+
+    def bounds(self, meters: Iterable[Meter]) -> list[Bound]:
+        """Those of the meters that have a limit, with it."""
+        found = ((meter, self.of(meter)) for meter in meters)
+        return [Bound(meter, limit) for meter, limit in found if limit is not None]
+
+    def configured(self, key: Key) -> int | None:
+        """What the configuration says, or None."""
+        rules = (rule for rule in self.rules.limits if _key(rule) == key)
+        return next((rule.micros for rule in rules), None)
+
+    def lasting(self) -> list[LimitRule]:
+        """Every limit that is not for one period alone, as it is now."""
+        keys = dict.fromkeys([*map(_key, self.rules.limits), *map(_key, self.changes[::-1])])
+        found = ((key, self._of(key, "")) for key in keys)
+        return [
+            LimitRule(scope=scope, subject=subject, period=period, micros=micros)
+            for (scope, subject, period), micros in found
+            if micros is not None
+        ]
+
+    def _of(self, key: Key, stamp: str) -> int | None:
+        base = self.configured(key)
+        for change in self.changes:
+            if _key(change) != key or change.base != base:
+                continue  # of another, or the configuration was changed since: its word is later
+            if change.stamp in ("", stamp):
+                return base if change.micros is None else change.micros
+        return base
+
+
+class LimitBook:
+    """Reads and changes limits."""
+
+    def __init__(
+        self,
+        budgets: Budgets,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+        alone: bool,
+    ) -> None:
+        """Keep what people set in `budgets`, beside what the configuration of `team` says.
+
+        Args:
+            budgets: the store.
+            team: the configuration as it is now.
+            clock: the clock.
+            alone: no other process changes limits, so that they are read once.
+        """
+        self._budgets = budgets
+        self._team = team
+        self._clock = clock
+        self._alone = alone
+        self._known: tuple[LimitChange, ...] | None = None
+
+    async def now(self) -> Limits:
+        """The limits that hold now."""
+        changes = self._known
+        if changes is None or not self._alone:
+            changes = tuple(await self._budgets.limits(since=self._clock.now() - _KEPT))
+            self._known = changes
+        return Limits(self._team().budget, changes)
+
+    async def history(self) -> Sequence[LimitChange]:
+        """What people set, the latest first."""
+        return await self._budgets.limits(since=self._clock.now() - _KEPT, limit=50)
+
+    async def set(self, meter: Meter, micros: int | None, by: Principal) -> LimitChange:
+        """Set the limit of the meter's subject: for its stamp, or from now on where that is empty.
+
+        Raises:
+            Refused: it is more than there can be.
+        """
+        if micros is not None and not 0 <= micros <= MOST:
+            currency = self._team().budget.currency
+            raise Refused(f"A limit is at most {show_amount(MOST, currency)}.")
+        limits = await self.now()
+        change = LimitChange(
+            scope=meter.scope,
+            subject=meter.subject,
+            period=meter.period,
+            stamp=meter.stamp,
+            micros=micros,
+            before=limits.of(meter),
+            base=limits.configured((meter.scope, meter.subject, meter.period)),
+            by=by,
+            at=self._clock.now(),
+        )
+        await self._budgets.set_limit(change)
+        self._known = None
+        return change
+
+
+def lasting(meter: Meter) -> Meter:
+    """The meter's subject over all of its periods."""
+    return replace(meter, stamp="")
+
+
+def _key(of: LimitRule | LimitChange) -> Key:
+    return of.scope, of.subject, of.period

@@ -1,0 +1,43 @@
+"""Amounts of money, as people write and read them. Whole micro-units inside, never a float."""
+
+import re
+from decimal import Decimal
+
+from runtime.model.budget import MICROS
+
+_AMOUNT = re.compile(r"(?P<number>\d{1,9}(?:[.,]\d{1,6})?)\s*(?P<currency>[A-Za-z]{3})?")
+_CURRENCY = re.compile(r"(?P<currency>[A-Za-z]{3})\s+(?P<number>\d{1,9}(?:[.,]\d{1,6})?)")
+_CENT = MICROS // 100
+"""Micro-units in a hundredth; below it, hundredths say too little."""
+
+
+def read_amount(written: str, currency: str) -> int:
+    """The micro-units that a person means by `5`, `0.50`, `0,50`, `5 USD` or `USD 5`.
+
+    Raises:
+        ValueError: it is no amount, or one in another currency; says which.
+    """
+    text = written.strip().replace("$", "") if currency == "USD" else written.strip()
+    match = _AMOUNT.fullmatch(text.strip()) or _CURRENCY.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("write an amount like 5 or 0.50, of at most six decimals, and not below 0")
+    said = (match["currency"] or currency).upper()
+    if said != currency:
+        raise ValueError(f"the team's currency is {currency}, and this is {said}")
+    return int(Decimal(match["number"].replace(",", ".")) * MICROS)
+
+
+def show_amount(micros: int, currency: str) -> str:
+    """`1.25 USD`; with up to six decimals where the amount is small, so that none is shown as 0."""
+    return f"{bare_amount(micros)} {currency}"
+
+
+def bare_amount(micros: int) -> str:
+    """The same without its currency."""
+    sign, micros = ("-", -micros) if micros < 0 else ("", micros)
+    whole, rest = divmod(micros, MICROS)
+    decimals = f"{rest:06d}"
+    if whole or micros >= _CENT or not micros:
+        cents = (micros + _CENT // 2) // _CENT
+        return f"{sign}{cents // 100}.{cents % 100:02d}"
+    return f"{sign}{whole}.{decimals.rstrip('0')}"

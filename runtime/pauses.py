@@ -1,0 +1,80 @@
+"""Turns that wait for money: remembered, and taken up again where they were once there is some.
+
+That is when the limit was raised, the period ended, or calls turned out cheaper than was held for
+them. What waits is in the database, so a restart changes nothing.
+"""
+
+import logging
+from collections.abc import Awaitable
+from typing import Protocol
+
+from runtime.clock import Clock
+from runtime.ids import ConversationId, TurnId
+from runtime.limits import LimitBook, Limits
+from runtime.model.ledger import Pause
+from runtime.model.turn import TurnState
+from runtime.parked import Parked
+from runtime.ports import Store
+
+log = logging.getLogger("nightdesk.money")
+
+
+class TakeUp(Protocol):
+    """Takes a parked turn up again."""
+
+    def __call__(
+        self, turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
+    ) -> Awaitable[None]:
+        """Once for each `key`, and harmless where it is not parked."""
+        ...
+
+
+class Pauses:
+    """Knows what waits for money."""
+
+    def __init__(
+        self, store: Store, limits: LimitBook, take_up: TakeUp, *, parked: Parked, clock: Clock
+    ) -> None:
+        """Take the turns of `store` up again by `take_up`, once `limits` leave room."""
+        self._store = store
+        self._limits = limits
+        self._take_up = take_up
+        self._parked = parked
+        self._clock = clock
+
+    async def add(self, pause: Pause) -> None:
+        """Remember that a turn is about to be parked."""
+        await self._store.budgets.pause(pause)
+
+    async def look(self) -> int:
+        """Take up what need not wait any more; returns how many still wait."""
+        pauses = await self._store.budgets.pauses()
+        if not pauses:
+            return 0
+        limits = await self._limits.now()
+        return sum([await self._waits(pause, limits) for pause in pauses])
+
+    async def _waits(self, pause: Pause, limits: Limits) -> bool:
+        """Whether the turn waits on; where it does not, it is taken up."""
+        state = await self._store.turns.state(pause.turn)
+        if state is TurnState.RUNNING:
+            return True  # about to be parked, or already under way again
+        if state is not TurnState.WAITING:
+            await self._store.budgets.forget_pause(pause.turn)
+            return False
+        if not await self._has_room(pause, limits):
+            if pause.thread is not None:
+                self._parked.add(pause.conversation)
+            return True
+        log.info("turn.goes_on", extra={"turn": pause.turn})
+        key = f"money/{pause.at.isoformat()}"
+        await self._take_up(pause.turn, pause.conversation, is_run=pause.thread is None, key=key)
+        await self._store.budgets.forget_pause(pause.turn)
+        return False
+
+    async def _has_room(self, pause: Pause, limits: Limits) -> bool:
+        if pause.until is not None and self._clock.now() >= pause.until:
+            return True
+        limit = limits.of(pause.bound.meter)
+        [balance] = await self._store.ledger.balances([pause.bound.meter])
+        return limit is None or balance.taken + pause.wanted <= limit

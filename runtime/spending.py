@@ -1,0 +1,273 @@
+"""Keeps spending inside its limits: holds before each call, settles after it, and says so.
+
+What nobody can say for sure counts as the most that it can have been. A hold that nobody settles,
+because the process died, ends by itself and counts in full.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from runtime.alerts import BudgetAlerts
+from runtime.clock import Clock
+from runtime.errors import (
+    Conflict,
+    ContextTooLong,
+    ModelUnavailable,
+    NightdeskError,
+    Refused,
+    Retryable,
+    SpendingForbidden,
+)
+from runtime.ids import AgentName, IdSource, RunId
+from runtime.limits import LimitBook
+from runtime.model.completion import Finished, ModelInfo, ModelRequest
+from runtime.model.ledger import (
+    Bound,
+    Call,
+    CallState,
+    HoldId,
+    OverBudget,
+    Pause,
+    Settlement,
+    Short,
+    Spender,
+)
+from runtime.model.localtime import show_time
+from runtime.model.team import Team
+from runtime.model.turn import Turn
+from runtime.money import show_amount
+from runtime.pauses import Pauses
+from runtime.ports import Store
+from runtime.pricing import Worst, cost_of, worst_case
+from runtime.spenders import end_of, meters_of, run_meter, when_of, whose
+
+log = logging.getLogger("nightdesk.money")
+
+HELD_FOR = timedelta(minutes=30)
+"""How long a call may be under way before it counts in full; longer than any model may take."""
+_NOT_DONE = (ModelUnavailable, ContextTooLong, SpendingForbidden)
+"""What a provider does not charge for, where no answer had begun."""
+
+
+class PaidCall:
+    """How far a call came. Implements `runtime.ports.Paid`."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.finished: Finished | None = None
+
+    def began(self) -> None:
+        """The answer begins to come: see the port."""
+        self.begun = True
+
+    def ended(self, finished: Finished) -> None:
+        """The answer has come: see the port."""
+        self.finished = finished
+
+
+class Spending:
+    """Keeps spending inside its limits. Implements `runtime.ports.Budget`."""
+
+    def __init__(
+        self,
+        store: Store,
+        limits: LimitBook,
+        alerts: BudgetAlerts,
+        pauses: Pauses,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        """Hold and settle in the ledger of `store`, within `limits`.
+
+        Args:
+            store: the database.
+            limits: the limits that hold.
+            alerts: tells people.
+            pauses: knows what waits for money.
+            team: the configuration as it is now.
+            clock: the clock.
+            ids: makes the ids of holds.
+        """
+        self._store = store
+        self._limits = limits
+        self._alerts = alerts
+        self._pauses = pauses
+        self._team = team
+        self._clock = clock
+        self._ids = ids
+
+    @asynccontextmanager
+    async def call(
+        self, turn: Turn, agent: AgentName, model: ModelInfo, request: ModelRequest
+    ) -> AsyncIterator[PaidCall]:
+        """Hold the worst case of one call while it is made: see the port."""
+        worst = worst_case(model, request, currency=self._team().budget.currency)
+        paid = PaidCall()
+        if not worst.micros:
+            yield paid
+            await self._note_free(turn, agent, model, worst, paid)
+            return
+        call, bounds = await self._reserve(turn, agent, model, worst)
+        try:
+            yield paid
+        except BaseException as error:
+            await self._settle(call, bounds, _ended_early(call, paid, error, self._clock))
+            raise
+        await self._settle(call, bounds, self._charged(model, worst, call, paid))
+
+    async def wait(self, turn: Turn, over: OverBudget) -> None:
+        """Remember that the turn waits: see the port."""
+        await self._pauses.add(
+            Pause(
+                turn=turn.id,
+                conversation=turn.conversation,
+                thread=turn.thread,
+                bound=over.short.bound,
+                wanted=over.short.wanted,
+                until=over.until,
+                at=self._clock.now(),
+            )
+        )
+
+    async def parked(self, turn: Turn, over: OverBudget) -> None:
+        """Tell people, and look whether there is money meanwhile: see the port."""
+        await self._alerts.used_up(turn, over)
+        await self._pauses.look()
+
+    async def footer(self, turn: Turn) -> str:
+        """What stands under the turn's answer: see the port."""
+        team = self._team()
+        if not team.budget.footer:
+            return ""
+        try:
+            [balance] = await self._store.ledger.balances([run_meter(turn.id)])
+            left = await self._alerts.left() if balance.spent else ""
+        except Retryable as error:
+            # The answer was paid for: it does not fail for want of a line under it.
+            log.warning("budget.no_footer", extra={"turn": turn.id, "why": str(error)})
+            return ""
+        said = show_amount(balance.spent, team.budget.currency) if balance.spent else ""
+        return " · ".join(part for part in (said, left) if part)
+
+    # ---- one call
+
+    async def _reserve(
+        self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst
+    ) -> tuple[Call, list[Bound]]:
+        call = await self._call(turn, agent, model, worst)
+        limits = await self._limits.now()
+        bounds = limits.bounds(call.meters)
+        short = await self._store.ledger.reserve(call, bounds)
+        if short is not None:
+            raise await self._refusal(short)
+        return call, bounds
+
+    async def _call(self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst) -> Call:
+        now = self._clock.now()
+        spender = await self._spender(turn, agent, model)
+        return Call(
+            id=HoldId(self._ids.new()),
+            spender=spender,
+            model=model.name,
+            at=now,
+            expires_at=now + HELD_FOR,
+            worst=worst.micros,
+            meters=meters_of(spender, self._team(), at=now),
+        )
+
+    async def _spender(self, turn: Turn, agent: AgentName, model: ModelInfo) -> Spender:
+        """On whose behalf: a run's call is its schedule's, and counts in that one's channel."""
+        thread, schedule = turn.thread, None
+        if thread is None:
+            planned = await self._store.schedules.occurrence(RunId(turn.id))
+            schedule = planned.schedule if planned else None
+            known = await self._store.schedules.by_id(schedule) if schedule else None
+            thread = known.target if known else None
+        return Spender(
+            provider=model.provider or model.name,
+            agent=agent,
+            run=turn.id,
+            person=turn.requester,
+            thread=thread,
+            schedule=schedule,
+        )
+
+    def _charged(self, model: ModelInfo, worst: Worst, call: Call, paid: PaidCall) -> Settlement:
+        now = self._clock.now()
+        if paid.finished is None:
+            note = "it ended without saying what it used: the most was counted"
+            return Settlement(state=CallState.SETTLED, spent=call.worst, note=note, at=now)
+        cost = cost_of(model, paid.finished.usage, worst)
+        return Settlement(
+            state=CallState.SETTLED,
+            spent=cost.micros,
+            usage=paid.finished.usage,
+            note=cost.note,
+            at=now,
+        )
+
+    async def _settle(self, call: Call, bounds: list[Bound], by: Settlement) -> None:
+        """Settle; what cannot be stored now ends by itself, and counts in full."""
+        if by.note:
+            log.warning("ledger.odd", extra={"call": call.id, "why": by.note})
+        try:
+            await self._store.ledger.settle(call.id, by)
+            await self._alerts.nearly(bounds)
+        except (Retryable, Conflict) as error:
+            log.warning("ledger.not_settled", extra={"call": call.id, "why": str(error)})
+
+    async def _note_free(
+        self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst, paid: PaidCall
+    ) -> None:
+        """Record what a call used that cost nothing, where anybody said it."""
+        used = paid.finished.usage if paid.finished else None
+        if used is None or not (used.prompt_tokens or used.completion_tokens):
+            return
+        call = await self._call(turn, agent, model, worst)
+        done = _recorded(call, self._charged(model, worst, call, paid))
+        try:
+            await self._store.ledger.reserve(done, [])
+        except (Retryable, Conflict) as error:
+            log.warning("ledger.not_settled", extra={"call": call.id, "why": str(error)})
+
+    async def _refusal(self, short: Short) -> NightdeskError:
+        """What the turn is told: that it has to wait, or where nothing may be spent, that."""
+        team, now = self._team(), self._clock.now()
+        bound, balance = short.bound, short.balance
+        meter, currency = bound.meter, team.budget.currency
+        number = await self._alerts.number_of(meter)
+        who, when = whose(team, meter.scope, meter.subject, schedule=number), when_of(meter.period)
+        if not bound.limit:
+            return Refused(
+                f"Nothing may be spent for {who}: the limit is 0 {currency} {when}.",
+                hint="`/budget` shows the limits, and who may change them.",
+            )
+        until = end_of(meter.period, now, team.zone)
+        held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
+        over = (
+            f"The budget for {who} is used up: {show_amount(balance.spent, currency)} of "
+            f"{show_amount(bound.limit, currency)} {when} spent{held}, and this call may cost up "
+            f"to {show_amount(short.wanted, currency)}."
+        )
+        ends = f" The period ends {show_time(until, team.zone, now=now)}." if until else ""
+        hint = f"I go on from where I was once there is room.{ends}"
+        return OverBudget(over, hint, short=short, until=until)
+
+
+def _ended_early(call: Call, paid: PaidCall, error: BaseException, clock: Clock) -> Settlement:
+    """What a call cost that failed, or was broken off."""
+    if isinstance(error, _NOT_DONE) and not paid.begun:
+        note = f"the provider did nothing ({type(error).__name__})"
+        return Settlement(state=CallState.RELEASED, spent=0, note=note, at=clock.now())
+    note = f"it broke off ({type(error).__name__}): the most was counted"
+    return Settlement(state=CallState.SETTLED, spent=call.worst, note=note, at=clock.now())
+
+
+def _recorded(call: Call, by: Settlement) -> Call:
+    """The call, settled before it was ever held."""
+    return replace(call, state=by.state, spent=by.spent, usage=by.usage, note=by.note)
