@@ -6,6 +6,8 @@ from collections.abc import Callable
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Retryable
 from runtime.ids import IdSource, OutboxId, derived
+from runtime.model import recorded
+from runtime.model.audit import AuditEvent
 from runtime.model.events import ButtonPress, Received, reply_url_of
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
@@ -43,8 +45,11 @@ class CommandLane:
         what = f"command {received.id}"
         answered = await until_stored(lambda: self._answer(received), clock=self._clock, what=what)
         rows = self._rows(received, answered) if answered else []
+        audit = _recorded(received, answered) if answered and answered.did else []
         await until_stored(
-            lambda: self._inbox.finish(received.id, rows), clock=self._clock, what=what
+            lambda: self._inbox.finish(received.id, rows, audit=audit),
+            clock=self._clock,
+            what=what,
         )
         self._wake_outbox()
 
@@ -89,3 +94,16 @@ class CommandLane:
             )
         now = self._clock.now()
         return [row for reply in said for row in compose(reply, split=self._split, now=now)]
+
+
+def _recorded(received: Received, answered: Answered) -> list[AuditEvent]:
+    said = received.inbound
+    return [
+        recorded.command(
+            received.id,
+            answered.did,
+            said.sender,
+            said.thread.channel,
+            refused=answered.refused,
+        )
+    ]

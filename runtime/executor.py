@@ -4,19 +4,24 @@ Judge, ask where policy says so, record as executing, run, record. What was reco
 and has no result is never run again by itself: a person is asked to look.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from runtime.clock import Clock
 from runtime.errors import Refused
+from runtime.model import recorded
 from runtime.model.approval import Approval, ApprovalState
+from runtime.model.audit import AuditEvent, AuditKind
 from runtime.model.conversation import Entry, Role
 from runtime.model.step import StepState
-from runtime.model.tools import ToolCall, ToolResult, ToolSpec
+from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 from runtime.questions import Questions
 from runtime.words import explain
+
+_NO_RULE: Mapping[str, Json] = {}
+"""Where people said yes: their approval has its own records."""
 
 
 class MustWait(Exception):
@@ -37,12 +42,13 @@ class Job:
 
     Attributes:
         context: in whose name and where, as things are when it is asked.
-        append: writes to the turn's log; raises `Conflict` where the turn is another's.
+        append: writes to the turn's log, and what that does to the audit log; raises `Conflict`
+            where the turn is another's.
         show: shows how far a call is.
     """
 
     context: Callable[[], ToolContext]
-    append: Callable[[Entry], Awaitable[None]]
+    append: Callable[[Entry, Sequence[AuditEvent]], Awaitable[None]]
     show: Callable[[ToolCall, StepState], Awaitable[None]]
 
 
@@ -65,18 +71,21 @@ class Executor:
         spec = self._spec(call, job)
         if spec is None:
             known = ", ".join(spec.name for spec in self.specs(job)) or "none"
-            await self._refuse(call, job, f"no tool {call.name}; there are: {known}")
+            why = f"no tool {call.name}; there are: {known}"
+            # What a model made up is a text of its own, and no name.
+            await self._refuse(replace(call, name=""), job, why, rule="there is no such tool")
             return None
         judged = await self._policy.judge(call, spec, job.context())
         match judged.verdict:
             case Verdict.ALLOW:
-                await self._perform(call, spec, job)
+                await self._perform(call, spec, job, rule=judged.reason)
                 return None
             case Verdict.ASK:
                 return await self._ask(call, spec, judged, job)
             case Verdict.DENY:
                 why = f": {judged.reason}" if judged.reason else ""
-                await self._refuse(call, job, f"policy does not allow {call.name}{why}")
+                said = f"policy does not allow {call.name}{why}"
+                await self._refuse(call, job, said, rule=judged.reason)
                 return None
             case _:
                 assert_never(judged.verdict)
@@ -100,12 +109,15 @@ class Executor:
         try:
             frozen = self._tools.frozen(call, context.agent)
             alone = judged.needed == 1
-            if alone and await self._questions.granted(frozen, spec, context):
-                await self._perform(replace(call, arguments=frozen.arguments), spec, job)
+            grant = await self._questions.granted(frozen, spec, context) if alone else None
+            if grant is not None:
+                granted = replace(call, arguments=frozen.arguments)
+                await self._perform(granted, spec, job, rule=judged.reason, grant=grant.number)
                 return None
             return await self._questions.ask(frozen, judged, spec, call, context)
         except Refused as refused:
-            await self._refuse(call, job, explain(refused))
+            rule = f"{judged.reason}; it could not be asked for"
+            await self._refuse(call, job, explain(refused), rule=rule)
             return None
 
     async def _go_on(self, call: ToolCall, approval: Approval, job: Job) -> Approval | None:
@@ -127,12 +139,14 @@ class Executor:
             case ApprovalState.DONE if self._repeats(approval, job):
                 # For what it made besides words, which is in no approval: twice is once.
                 result = await self._tools.run(_as_approved(approval), job.context())
-                await self._answer(replace(result, call=call.id), job)
+                await self._answer(call, replace(result, call=call.id), job)
             case ApprovalState.DONE | ApprovalState.FAILED:
                 failed = approval.state is ApprovalState.FAILED
-                await self._answer(ToolResult(call=call.id, text=approval.note, failed=failed), job)
+                ended = ToolResult(call=call.id, text=approval.note, failed=failed)
+                await self._answer(call, ended, job)
             case ApprovalState.DENIED | ApprovalState.EXPIRED | ApprovalState.CANCELLED:
-                await self._refuse(call, job, self._questions.told(approval))
+                told = self._questions.told(approval)
+                await self._refuse(call, job, told, rule=f"its approval is {approval.state}")
             case _:
                 assert_never(approval.state)
         return None
@@ -148,13 +162,16 @@ class Executor:
         await job.show(call, StepState.RUNNING)
         result = await self._tools.run(replace(_as_approved(begun), id=call.id), job.context())
         await self._questions.ended(begun, result)
-        await self._answer(result, job)
+        await self._answer(call, result, job)
         await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
 
-    async def _perform(self, call: ToolCall, spec: ToolSpec, job: Job) -> None:
+    async def _perform(
+        self, call: ToolCall, spec: ToolSpec, job: Job, *, rule: str, grant: int | None = None
+    ) -> None:
         """Run what may run: recorded as executing before, where it is not repeatable."""
         await job.show(call, StepState.RUNNING)
         context = job.context()
+        by: dict[str, Json] = {"rule": rule} if grant is None else {"rule": rule, "grant": grant}
         if not spec.repeatable:
             await job.append(
                 Entry(
@@ -163,26 +180,34 @@ class Executor:
                     at=self._clock.now(),
                     turn=context.turn,
                     call=call.id,
-                )
+                ),
+                [_recorded(AuditKind.TOOL_BEGUN, call, context, by)],
             )
         result = await self._tools.run(call, context)
-        await self._answer(result, job)
+        await self._answer(call, result, job, by)
         await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
 
-    async def _refuse(self, call: ToolCall, job: Job, why: str) -> None:
-        await self._answer(ToolResult(call=call.id, text=why, failed=True), job)
+    async def _refuse(self, call: ToolCall, job: Job, why: str, *, rule: str) -> None:
+        refused = ToolResult(call=call.id, text=why, failed=True)
+        record = _recorded(AuditKind.TOOL_REFUSED, call, job.context(), {"rule": rule})
+        await job.append(self._entry(refused, job), [record])
 
-    async def _answer(self, result: ToolResult, job: Job) -> None:
-        await job.append(
-            Entry(
-                role=Role.TOOL,
-                text=result.text,
-                at=self._clock.now(),
-                turn=job.context().turn,
-                call=result.call,
-                files=result.files,
-                ending=result.ending,
-            )
+    async def _answer(
+        self, call: ToolCall, result: ToolResult, job: Job, by: Mapping[str, Json] = _NO_RULE
+    ) -> None:
+        how = {**by, "failed": result.failed}
+        record = _recorded(AuditKind.TOOL_ENDED, call, job.context(), how)
+        await job.append(self._entry(result, job), [record])
+
+    def _entry(self, result: ToolResult, job: Job) -> Entry:
+        return Entry(
+            role=Role.TOOL,
+            text=result.text,
+            at=self._clock.now(),
+            turn=job.context().turn,
+            call=result.call,
+            files=result.files,
+            ending=result.ending,
         )
 
     def _repeats(self, approval: Approval, job: Job) -> bool:
@@ -198,6 +223,12 @@ class Executor:
 
     def _spec(self, call: ToolCall, job: Job) -> ToolSpec | None:
         return next((spec for spec in self.specs(job) if spec.name == call.name), None)
+
+
+def _recorded(
+    kind: AuditKind, call: ToolCall, context: ToolContext, how: Mapping[str, Json]
+) -> AuditEvent:
+    return recorded.tool(kind, call, turn=context.turn, agent=context.agent, **how)
 
 
 def _as_approved(approval: Approval) -> ToolCall:

@@ -98,17 +98,17 @@ class Questions:
                 f"has {able}."
             )
 
-    async def granted(self, frozen: Frozen, spec: ToolSpec, context: ToolContext) -> bool:
-        """Whether somebody allowed exactly this for a time, and may still do so."""
+    async def granted(self, frozen: Frozen, spec: ToolSpec, context: ToolContext) -> Grant | None:
+        """The grant by which somebody allowed exactly this for a time, and may still do so."""
         if spec.risk is Risk.DANGEROUS:
-            return False
+            return None
         digest, team = frozen.digest(), self._book.team()
         now = self._book.clock.now()
         for grant in await self._book.store.grants.find(context.agent, digest, now=now):
             given = _as_question(grant, spec, context)
             if grant.frozen == frozen and not objection(team, grant.given_by, given):
-                return True
-        return False
+                return grant
+        return None
 
     # ---- running, for the executor
 

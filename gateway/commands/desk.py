@@ -1,8 +1,8 @@
 """The desk that takes commands: reads them, hands each to its noun, words what went wrong."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from gateway.commands.approvals import ApprovalCommands
@@ -176,11 +176,11 @@ class CommandDesk:
             return None
         match body:
             case Command(text=text) | Message(text=text):
-                return self._answered(await self._carry_out(text, request), request)
+                return await self._carry_out(text, request)
             case ButtonPress() as press:
-                return self._answered(await self._pressed(press, request), request)
+                return await self._pressed(press, request)
             case FormSubmit() as form:
-                return self._answered(await self._submitted(form, request), request)
+                return await self._submitted(form, request)
             case Unknown(kind=kind):
                 self._note_unknown(f"{request.thread.platform} {kind}")
                 return None
@@ -216,32 +216,33 @@ class CommandDesk:
             return False
         return True
 
-    async def _carry_out(self, text: str, request: Request) -> Answer:
+    async def _carry_out(self, text: str, request: Request) -> Answered:
         command = parse(text)
         if isinstance(command, UsageError):
-            return Answer(explain(command))
-        try:
-            return await self._nouns[command.noun](command, request)
-        except Refused as refused:
-            return Answer(words.explain(refused))
+            return self._answered(Answer(explain(command)), request)
+        did = f"{command.noun} {command.verb}".strip()
+        return await self._doing(did, self._nouns[command.noun](command, request), request)
 
-    async def _pressed(self, press: ButtonPress, request: Request) -> Answer:
+    async def _pressed(self, press: ButtonPress, request: Request) -> Answered:
         act = self._presses.get(press.action)
         if act is None:
-            return Answer("This button no longer does anything.")
-        try:
-            return await act(press, request)
-        except Refused as refused:
-            return Answer(words.explain(refused))
+            return self._answered(Answer("This button no longer does anything."), request)
+        return await self._doing(f"button {press.action}", act(press, request), request)
 
-    async def _submitted(self, form: FormSubmit, request: Request) -> Answer:
+    async def _submitted(self, form: FormSubmit, request: Request) -> Answered:
         act = self._submits.get(form.action)
         if act is None:
-            return Answer("This form no longer does anything.")
+            return self._answered(Answer("This form no longer does anything."), request)
+        return await self._doing(f"form {form.action}", act(form, request), request)
+
+    async def _doing(self, did: str, work: Awaitable[Answer], request: Request) -> Answered:
+        """Do the work, and say what it was and whether it was refused."""
         try:
-            return await act(form, request)
+            answered = self._answered(await work, request)
         except Refused as refused:
-            return Answer(words.explain(refused))
+            answered = self._answered(Answer(words.explain(refused)), request)
+            return replace(answered, did=did, refused=True)
+        return replace(answered, did=did)
 
     def _answered(self, answer: Answer, request: Request) -> Answered:
         content = None

@@ -5,14 +5,16 @@ left out: instructions, answers, arguments, the reasons that people give. Argume
 their digest, so that it can be shown later what it was that somebody allowed.
 """
 
-from runtime.ids import ConversationId, OutboxId, RunId, ScheduleId, TurnId
+import hashlib
+
+from runtime.ids import AgentName, ConversationId, InboxId, OutboxId, RunId, ScheduleId, TurnId
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.approval import Approval, Grant, Vote
 from runtime.model.audit import SHELL, SYSTEM, Actor, AuditEvent, AuditKind, by_agent, by_person
 from runtime.model.events import ChannelChange
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
-from runtime.model.tools import Json
+from runtime.model.tools import Json, ToolCall
 from runtime.model.turn import Turn, TurnState
 
 
@@ -54,6 +56,30 @@ def turn_stopped(turn: Turn, by: Principal | None) -> AuditEvent:
     """Somebody stopped a turn."""
     body: dict[str, Json] = {"conversation": turn.conversation}
     return AuditEvent(AuditKind.TURN_STOPPED, whoever(by), turn.id, body)
+
+
+# ---- tools
+
+
+def tool(
+    kind: AuditKind, call: ToolCall, *, turn: TurnId, agent: AgentName, **more: Json
+) -> AuditEvent:
+    """An agent's call of a tool began, ended or was refused; `more` says by which rule, and how.
+
+    The arguments are there as their digest, and only the name of a tool that there is.
+    """
+    arguments = hashlib.sha256(call.arguments.encode("utf-8", "surrogatepass")).hexdigest()
+    body: dict[str, Json] = {"tool": call.name, "call": call.id, "arguments": arguments, **more}
+    return AuditEvent(kind, by_agent(agent), turn, body)
+
+
+def command(
+    row: InboxId, did: str, who: Principal, channel: ChannelRef, *, refused: bool
+) -> AuditEvent:
+    """A person's command, button or form was carried out, or refused."""
+    kind = AuditKind.COMMAND_REFUSED if refused else AuditKind.COMMAND_DONE
+    body: dict[str, Json] = {"command": did, "channel": channel_name(channel), "row": row}
+    return AuditEvent(kind, by_person(who), None, body)
 
 
 # ---- approvals

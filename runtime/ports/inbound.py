@@ -28,11 +28,15 @@ class Answered:
         content: the answer; None for none.
         private: only the sender sees it, where the platform can do that.
         updates: what the message with the pressed button becomes; None to leave it as it is.
+        did: which command, button or form it was, for the audit log; empty for none.
+        refused: nothing was done.
     """
 
     content: Content | None
     private: bool = True
     updates: Content | None = None
+    did: str = ""
+    refused: bool = False
 
 
 class Commands(Protocol):
