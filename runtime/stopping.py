@@ -1,0 +1,210 @@
+"""STOP and resume: stored first, then obeyed here, and by the other processes when they look.
+
+No model is asked, nothing waits in a conversation's queue, and nothing depends on whether what is
+stopped lets go: what does not, within `GRACE`, is ended with its process, which begins anew and
+finds the stop stored.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+
+from runtime.approvers import name_of
+from runtime.atwork import AtWork
+from runtime.clock import Clock
+from runtime.halt import Halt, refusal
+from runtime.ids import AgentName, ConversationId, RunId, StopId, TurnId
+from runtime.live import closing_word
+from runtime.mailboxes import Mailboxes
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.outbox import OutboxItem
+from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
+from runtime.model.team import Team
+from runtime.model.turn import Turn
+from runtime.ports import Store
+
+log = logging.getLogger("nightdesk.stopping")
+
+GRACE = 1.0
+"""Seconds that what was stopped has to let go, before its process is ended hard."""
+LOOK_EVERY = 0.5
+"""Seconds between looks for stops that other processes stored."""
+
+HardStop = Callable[[str], None]
+"""Ends this process at once, without asking anything in it; is told why, for the log."""
+
+
+def stays(why: str) -> None:
+    """The hard stop of a process that is not ended: it is only said."""
+    log.critical("stop.not_obeyed", extra={"why": why})
+
+
+class Stopping:
+    """Stops and resumes."""
+
+    def __init__(  # noqa: PLR0913 - one port or service each
+        self,
+        store: Store,
+        halt: Halt,
+        *,
+        at_work: AtWork,
+        mailboxes: Mailboxes,
+        drain: Callable[[ConversationId], None],
+        over: Callable[[TurnId], Awaitable[None]],
+        team: Callable[[], Team],
+        clock: Clock,
+        wake_outbox: Callable[[], None],
+        hard: HardStop = stays,
+    ) -> None:
+        """Stop and resume.
+
+        Args:
+            store: the database.
+            halt: what this process knows of stops.
+            at_work: the turns that are at work here.
+            mailboxes: work conversations here.
+            drain: has what waits in a conversation worked.
+            over: takes back what a turn that was stopped asked people.
+            team: the configuration as it is now.
+            clock: the clock.
+            wake_outbox: says that there is something to send.
+            hard: ends this process where what was stopped does not let go.
+        """
+        self._store = store
+        self._halt = halt
+        self._at_work = at_work
+        self._mailboxes = mailboxes
+        self._drain = drain
+        self._over = over
+        self._team = team
+        self._clock = clock
+        self._wake_outbox = wake_outbox
+        self._hard = hard
+        self._tasks: asyncio.TaskGroup | None = None
+        self._watches: set[asyncio.Task[None]] = set()
+
+    def open(self, tasks: asyncio.TaskGroup) -> None:
+        """See from this task group that what is stopped lets go."""
+        self._tasks = tasks
+
+    def close(self) -> None:
+        """See to it no more: the process ends."""
+        for watch in self._watches:
+            watch.cancel()
+
+    @property
+    def active(self) -> tuple[Stop, ...]:
+        """The stops in force, as this process knows them."""
+        return self._halt.active
+
+    def holds(self, agent: AgentName | None) -> Stop | None:
+        """The stop that holds the agent, or, for None, everything."""
+        return self._halt.of(agent)
+
+    async def under_way(self) -> list[Work]:
+        """What runs, waits for people, or was not sent yet."""
+        return await self._store.stops.under_way()
+
+    async def in_thread(self, thread: ThreadRef) -> list[Work]:
+        """What of that belongs to the thread.
+
+        What was begun before the thread was bound to another conversation counts too: whoever
+        asks sees one thread.
+        """
+        mine = {one.id for one in await self._store.conversations.earlier(thread)}
+        return [work for work in await self.under_way() if work.turn.conversation in mine]
+
+    # ---- stopping
+
+    async def stop_turns(self, works: Sequence[Work], *, by: Principal, key: StopId) -> Stopped:
+        """End these turns for good, and take back what of them was not sent.
+
+        The same `key` tells again what the first call did.
+        """
+        stop = Stop(id=key, kind=StopKind.TURNS, by=by, at=self._clock.now())
+        now = self._clock.now()
+        did = await self._store.stops.order(
+            stop,
+            turns=[work.turn.id for work in works],
+            closing=partial(closing_word, now=now),
+            why=f"stopped by {name_of(self._team(), by)}",
+        )
+        await self._obey(did.ended)
+        for ended in did.ended:
+            if ended.proactive:
+                note = f"kept, not sent: stopped by {name_of(self._team(), by)}"
+                await self._store.schedules.note_delivery(RunId(ended.turn), note)
+        return did
+
+    async def stop_agent(self, agent: AgentName, *, by: Principal, key: StopId) -> Stopped:
+        """Stop an agent, or `EVERYTHING`, until somebody resumes it.
+
+        Where it is stopped already, that stop stays, and is obeyed again.
+        """
+        kind = StopKind.EVERYTHING if agent == EVERYTHING else StopKind.AGENT
+        now = self._clock.now()
+        stop = Stop(id=key, kind=kind, agent=agent, by=by, at=now)
+        closing = partial(refusal, stop=stop, team=self._team(), now=now)
+        did = await self._store.stops.order(stop, closing=closing)
+        await self._obey(did.ended)
+        # What this process began between the stop and its hearing of it.
+        await self.look()
+        return did
+
+    async def lift(self, agent: AgentName, *, by: Principal, key: StopId) -> Lifted | None:
+        """Let the agent, or `EVERYTHING`, go on; None where it is not stopped."""
+        lifted = await self._store.stops.lift(agent, by=by, at=self._clock.now(), key=key)
+        await self._halt.refresh()
+        if lifted is not None:
+            log.warning("stop.lifted", extra={"stop": lifted.stop.id, "agent": agent})
+            self._wake_outbox()
+        return lifted
+
+    async def look(self) -> None:
+        """Learn what was stopped and resumed, and obey it."""
+        await self._halt.refresh()
+        if not self._halt.active:
+            return
+        ended = await self._store.stops.enforce(closing=self._refusal)
+        await self._obey(ended)
+        # Another process may have ended on disk what runs here.
+        held = [turn for turn, agent in self._at_work.all() if self._halt.of(agent)]
+        self._break_off(held)
+
+    def _refusal(self, turn: Turn) -> Sequence[OutboxItem]:
+        """The answer to a message whose turn began although its agent was stopped."""
+        stop = self._halt.of(None) or self._halt.active[0]
+        return refusal(turn, stop, self._team(), now=self._clock.now())
+
+    async def _obey(self, ended: Iterable[Ended]) -> None:
+        """Break off what the turns still do here, and go on with what waits behind them."""
+        ended = list(ended)
+        await self._halt.refresh()
+        self._break_off([one.turn for one in ended])
+        for one in ended:
+            log.warning("turn.stopped", extra={"turn": one.turn})
+            self._mailboxes.interrupt(one.conversation)
+        self._wake_outbox()
+        for one in ended:
+            self._drain(one.conversation)
+            await self._over(one.turn)
+
+    def _break_off(self, turns: Sequence[TurnId]) -> None:
+        here = [turn for turn in turns if self._at_work.break_off(turn)]
+        if here and self._tasks is not None:
+            watch = self._tasks.create_task(self._see_that_they_let_go(here))
+            self._watches.add(watch)
+            watch.add_done_callback(self._watches.discard)
+
+    async def _see_that_they_let_go(self, turns: Sequence[TurnId]) -> None:
+        """End the process where one of the turns is at work still after some time."""
+        async with asyncio.TaskGroup() as tasks:
+            grace = tasks.create_task(self._clock.sleep(GRACE))
+            gone = tasks.create_task(self._at_work.left(turns))
+            await asyncio.wait((grace, gone), return_when=asyncio.FIRST_COMPLETED)
+            let_go = gone.done()
+            grace.cancel()
+            gone.cancel()
+        if not let_go:
+            self._hard(f"{len(turns)} stopped turns did not let go within {GRACE:g} seconds")
