@@ -15,12 +15,13 @@ claim holds right before it sends, and can write nothing about the message after
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 
 from gateway.pace import Pace
+from gateway.unknown import FIRST_PAUSE, Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
@@ -36,8 +37,6 @@ log = logging.getLogger("nightdesk.dispatcher")
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a message is tried before it is set aside."""
-FIRST_PAUSE = 1.0
-"""Seconds before the second try; doubled for each further one."""
 LONGEST_PAUSE = 300.0
 """Seconds between tries at the most."""
 BEHIND_PAUSE = 1.0
@@ -59,25 +58,6 @@ Settled = Callable[[OutboxItem, OutboxState, str], Awaitable[None]]
 Bound = Callable[[ThreadRef, ConversationId], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Unknown:
-    """A message of which only the platform knows whether it was sent.
-
-    Attributes:
-        item: the message; `SENDING` on disk.
-        ask_at: when to ask.
-        pause: seconds until the question after that, should this one find no answer.
-        again_after: seconds to wait before sending it again, should it not be there.
-        orphaned: the process that was sending it is gone.
-    """
-
-    item: OutboxItem
-    ask_at: datetime
-    pause: float = FIRST_PAUSE
-    again_after: float = 0.0
-    orphaned: bool = False
-
-
 class Dispatcher:
     """Sends what the outbox holds."""
 
@@ -94,6 +74,7 @@ class Dispatcher:
         alone: bool,
         activity: Activity,
         settled: Settled,
+        held: Callable[[OutboxItem], object] = lambda _: None,
     ) -> None:
         """Send.
 
@@ -108,7 +89,9 @@ class Dispatcher:
             alone: no other process sends what this outbox holds.
             activity: is told what is under way.
             settled: is told how each message ended.
+            held: whether a stop holds a message back.
         """
+        self._held = held
         self._outbox = outbox
         self._chats = chats
         self._trust = trust
@@ -121,7 +104,7 @@ class Dispatcher:
         self._settled = settled
         self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
         self._bound: Bound | None = None
-        self._unknown: list[_Unknown] = []
+        self._unknown: list[Unknown] = []
         self._woken = asyncio.Event()
         self._flying = 0
         self._landed = 0
@@ -146,7 +129,7 @@ class Dispatcher:
         """
         mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=list(self._chats))
         now = self._clock.now()
-        self._unknown += [_Unknown(item, now, orphaned=True) for item in mine]
+        self._unknown += [Unknown(item, now, orphaned=True) for item in mine]
         self.wake()
         return len(mine)
 
@@ -253,7 +236,7 @@ class Dispatcher:
             except Retryable:
                 log.exception("outbox.not_stored", extra={"item": item.id})
                 await self._clock.sleep(STORE_PAUSE)
-                work = partial(self._ask, _Unknown(item, self._clock.now()))
+                work = partial(self._ask, Unknown(item, self._clock.now()))
             except Conflict:
                 # Another process took us for dead and took the message on.
                 log.warning("outbox.overtaken", extra={"item": item.id})
@@ -264,6 +247,10 @@ class Dispatcher:
 
     async def _deliver(self, item: OutboxItem) -> None:
         """Send one message, or say why not."""
+        if self._held(item):
+            await self._outbox.hold(item.id, item.attempts)
+            self.wake()
+            return
         known = await self._trust.of(item.thread.channel) if item.proactive else None
         objection = objection_now(item, self._team(), known)
         if objection:
@@ -282,7 +269,7 @@ class Dispatcher:
                 await self._end(item, OutboxState.DEAD, str(error))
             case Ambiguous() | None:
                 now = self._clock.now()
-                await self._ask(_Unknown(item, now, again_after=FIRST_PAUSE))
+                await self._ask(Unknown(item, now, again_after=FIRST_PAUSE))
             case message:
                 await self._arrived(item, message)
 
@@ -314,7 +301,7 @@ class Dispatcher:
             log.exception("outbox.failed", extra={"item": item.id, "reference": reference})
             return Ambiguous(f"something went wrong on our side, reference {reference}")
 
-    async def _ask(self, unknown: _Unknown) -> None:
+    async def _ask(self, unknown: Unknown) -> None:
         """Ask the platform whether it has the message; only if it has not, send it again.
 
         A send that broke just now may still be on its way, so the next try waits a moment.
@@ -336,7 +323,7 @@ class Dispatcher:
             case message:
                 await self._arrived(item, message)
 
-    def _may_repeat(self, unknown: _Unknown) -> bool:
+    def _may_repeat(self, unknown: Unknown) -> bool:
         """Whether a message that is perhaps there may be sent once more.
 
         Where the platform can never tell, each crash may cost one more copy, and never the message.
@@ -347,7 +334,7 @@ class Dispatcher:
             return self._clock.now() - item.created_at <= GIVE_UP_AFTER
         return (item.only_for is not None or twice_is_better) and item.error != SENT_AGAIN
 
-    async def _ask_later(self, unknown: _Unknown, error: Retryable) -> None:
+    async def _ask_later(self, unknown: Unknown, error: Retryable) -> None:
         """The platform cannot be asked. Sending instead could make the message twice."""
         now, item = self._clock.now(), unknown.item
         if now - item.created_at > GIVE_UP_AFTER:
