@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from functools import partial
 
 from adapters.telegram import quoted, wire
 from adapters.telegram.places import Chains, channel, person
@@ -134,9 +133,10 @@ class TelegramInbound:
     # ---- messages
 
     def _said(self, update: wire.Update, message: wire.Message) -> Parsed:
-        made = partial(self._inbound, update, sent_at=_time(message.date))
+        at = _time(message.date)
         if told := _told(message):
-            return made(ThreadRef(channel(message.chat.id)), person_of(None), told)
+            thread = ThreadRef(channel(message.chat.id))
+            return self._inbound(update, thread, person_of(None), told, at)
         sender = message.from_
         if reason := _why_ignored(message):
             return Ignored(reason=reason)
@@ -144,7 +144,7 @@ class TelegramInbound:
         if sender is None or isinstance(body, Ignored):
             return body if isinstance(body, Ignored) else Ignored(reason=NO_SENDER)
         thread = ThreadRef(channel(message.chat.id), self._chains.of(message))
-        return made(thread, person(sender.id), body)
+        return self._inbound(update, thread, person(sender.id), body, at)
 
     def _body(self, message: wire.Message) -> Message | Command | Ignored:
         direct = message.chat.type == "private"
@@ -186,17 +186,17 @@ class TelegramInbound:
         found = [entity for entity in _entities(message) if entity.type.endswith("mention")]
         if not found:
             return text.strip(), False
-        units = text.encode("utf-16-le", "surrogatepass")
         kept, at, mentioned = [], 0, False
         for entity in sorted(found, key=lambda entity: entity.offset):
-            start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
-            if start < at or end > len(units):
+            start = _index(text, entity.offset)
+            end = _index(text, entity.offset + entity.length)
+            if start < at or end > len(text):
                 raise Malformed("an entity does not lie within its text")
-            if self._names_us(entity, units[start:end].decode("utf-16-le", "replace")):
-                kept.append(units[at:start].decode("utf-16-le", "replace").rstrip(" \t"))
+            if self._names_us(entity, text[start:end]):
+                kept.append(text[at:start].rstrip(" \t"))
                 at, mentioned = end, True
-        kept.append(units[at:].decode("utf-16-le", "replace").lstrip(" \t:,"))
-        return " ".join(part for part in kept if part).strip(), mentioned
+        kept.append(text[at:].lstrip(" \t:,"))
+        return " ".join([part for part in kept if part]).strip(), mentioned
 
     def _names_us(self, entity: wire.Entity, words: str) -> bool:
         if entity.type == "text_mention":
@@ -294,6 +294,16 @@ def _why_ignored(message: wire.Message) -> str:
 
 def _entities(message: wire.Message) -> list[wire.Entity]:
     return (message.entities if message.text else message.caption_entities) or []
+
+
+def _index(text: str, units: int) -> int:
+    """Where in the text so many UTF-16 units end; behind its end where it has fewer."""
+    if text.isascii() or units < 0:
+        return units
+    encoded = text.encode("utf-16-le", "surrogatepass")
+    if 2 * units > len(encoded):
+        return len(text) + 1
+    return len(encoded[: 2 * units].decode("utf-16-le", "ignore"))
 
 
 def _is_inside(member: wire.ChatMember) -> bool:

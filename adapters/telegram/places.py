@@ -6,6 +6,7 @@ of replies begins with, or nothing in a private chat without topics. The message
 """
 
 from collections import OrderedDict
+from functools import lru_cache
 
 from adapters.telegram import wire
 from runtime.ids import Platform
@@ -54,11 +55,16 @@ class Chains:
         return self._roots.get((chat, message.message_id), str(message.message_id))
 
 
+@lru_cache(maxsize=4096)
 def channel(chat: int) -> ChannelRef:
-    """The channel that a chat is. Telegram has no workspaces."""
+    """The channel that a chat is. Telegram has no workspaces.
+
+    Few are spoken in often, and this is on the way of every update.
+    """
     return ChannelRef(TELEGRAM, "", str(chat))
 
 
+@lru_cache(maxsize=4096)
 def person(user: int) -> Principal:
     """The person of that id."""
     return Principal(TELEGRAM, "", str(user))
