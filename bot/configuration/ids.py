@@ -69,9 +69,11 @@ def principal(platform: Platform, text: str, *, slack_workspace_id: str) -> Prin
         ValueError: it names nobody there; the message says what would.
     """
     if platform == TERMINAL:
-        if not _WORD.fullmatch(text):
+        # With the workspace before it, as we spell everybody.
+        user = text.removeprefix(f"{rooms.WORKSPACE}/")
+        if not _WORD.fullmatch(user):
             raise ValueError(_TERMINAL_USER)
-        return Principal(TERMINAL, rooms.WORKSPACE, text)
+        return Principal(TERMINAL, rooms.WORKSPACE, user)
     if platform == telegram.TELEGRAM:
         return telegram.principal(text)
     if platform == discord.DISCORD:
