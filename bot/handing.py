@@ -7,7 +7,12 @@ from runtime.model.handoff import HandOver
 from runtime.queue import QueueDispatch
 
 
-def connect(parts: Parts, handoffs: Handoffs, control: ConversationControl) -> None:
+def handoffs(parts: Parts) -> Handoffs:
+    """What gives threads from agent to agent."""
+    return Handoffs(parts.store, team=parts.team, clock=parts.clock)
+
+
+def connect(parts: Parts, given: Handoffs, control: ConversationControl) -> None:
     """Let the agent that a thread has come to begin: here, or from the queue among many."""
     queue = None if parts.alone else QueueDispatch(parts.durable)
 
@@ -17,4 +22,4 @@ def connect(parts: Parts, handoffs: Handoffs, control: ConversationControl) -> N
         if queue is not None and over.wakes is not None:
             await queue.post(conversation, over.wakes)
 
-    handoffs.on_happened(begin)
+    given.on_happened(begin)

@@ -83,15 +83,14 @@ def wire(parts: Parts) -> Desk:
         parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
     )
     reminders = _reminders(parts, dispatcher.wake)
-    handoffs = Handoffs(parts.store, team=parts.team, clock=parts.clock)
+    handoffs = handing.handoffs(parts)
     tools = toolbox.all_tools(parts, schedules, reminders, handoffs, dispatcher.wake)
     rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
     asks = authority(parts, tools, rules, split=split, wake_outbox=dispatcher.wake)
     aftermath.on_shown(asks.book.shown)
     money = money_of(parts, asks, split=split, wake_outbox=dispatcher.wake)
-    turns = TurnRunner(
-        _turn_deps(parts, dispatcher.wake, tools, asks, handoffs, budget=money.spending)
-    )
+    deps = _turn_deps(parts, dispatcher.wake, tools, asks, handoffs, budget=money.spending)
+    turns = TurnRunner(deps)
     mailboxes = runs.mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
     asks.resumption.on_drain(mailboxes.drain)
     runs.register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
@@ -117,6 +116,7 @@ def wire(parts: Parts) -> Desk:
                 control=control,
                 health=health,
                 asks=asks,
+                handoffs=handoffs,
             ),
             dispatcher.wake,
         ),
@@ -128,14 +128,20 @@ def wire(parts: Parts) -> Desk:
         rules=rules,
         asks=asks,
         money=money,
-        engine=Engine(
-            parts.store,
-            mailboxes,
-            activity=activity,
-            clock=parts.clock,
-            owed=runs.owed(parts, dispatcher),
-        ),
+        engine=_engine(parts, mailboxes, activity, dispatcher),
         control=control,
+    )
+
+
+def _engine(
+    parts: Parts, mailboxes: Mailboxes, activity: Activity, dispatcher: Dispatcher
+) -> Engine:
+    return Engine(
+        parts.store,
+        mailboxes,
+        activity=activity,
+        clock=parts.clock,
+        owed=runs.owed(parts, dispatcher),
     )
 
 
@@ -148,6 +154,7 @@ def _services(
     control: ConversationControl,
     health: Readiness,
     asks: Authority,
+    handoffs: Handoffs,
 ) -> Services:
     return Services(
         store=parts.store,
@@ -161,6 +168,7 @@ def _services(
         chats=parts.chats,
         trust=TrustService(parts.store.trust, team=parts.team),
         approvals=asks.approvals,
+        handoffs=handoffs,
         rules=asks.rules,
         tools=asks.tools,
         home=_home(parts),

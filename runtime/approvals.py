@@ -13,7 +13,7 @@ from runtime.approvers import name_of, objection, person
 from runtime.edits import changed
 from runtime.errors import Conflict, Refused
 from runtime.ids import ApprovalId, ToolCallId, derived, unguessable
-from runtime.model.address import Principal
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Grant, Vote
 from runtime.model.messages import Content
 from runtime.model.tools import ToolCall
@@ -57,6 +57,17 @@ class ApprovalService:
         """Everything that waits for a person, oldest first."""
         unclear = await self._book.approvals.unclear(limit=_LOOK_AT)
         return [*unclear, *await self._book.approvals.open(limit=_LOOK_AT)]
+
+    async def in_thread(self, thread: ThreadRef) -> list[Approval]:
+        """What waits for a yes in that thread: was asked in it, or is shown in it; oldest first."""
+        waiting = await self._book.approvals.open(limit=_LOOK_AT)
+        now = self._book.clock.now()
+        return [
+            one
+            for one in waiting
+            if one.expires_at > now
+            and (one.thread == thread or any(card.thread == thread for card in one.cards))
+        ]
 
     async def approve(self, approval: Approval, who: Principal, *, shown: str) -> Approval:
         """Note a person's yes to what they were shown; `shown` begins its digest.

@@ -42,8 +42,10 @@ class ApprovalCommands:
         """Carry out one of them."""
         authorize(self._team(), request.sender, Action.APPROVAL_READ)
         match command.verb:
-            case "list":
-                return await self._list()
+            case "this":
+                return await self._accept_here(request)
+            case "list" | "grants":
+                return await (self._list() if command.verb == "list" else self._grants())
             case "show":
                 return await self._show(command.args[0])
             case "accept":
@@ -57,11 +59,17 @@ class ApprovalCommands:
                 return await self._edited(await self._find(this), changes, request)
             case "mark":
                 return await self._mark(command.args, request)
-            case "grants":
-                return await self._grants()
             case _:
                 authorize(self._team(), request.sender, Action.APPROVE)
                 return await self._revoke(command.args[0])
+
+    async def deny_here(self, command: ParsedCommand, request: Request) -> Answer:
+        """`/deny [reason]`: no to the one thing that waits in the thread."""
+        authorize(self._team(), request.sender, Action.CONVERSE)
+        approval = await self._here(request)
+        reason = " ".join(command.args)
+        denied = await self._service.deny(approval, request.sender, reason)
+        return Answer(f"Denied: `{denied.frozen.tool}` does not run.", private=False)
 
     # ---- buttons and forms
 
@@ -185,6 +193,27 @@ class ApprovalCommands:
             media_type="text/plain",
             most=_LONGEST_FILE,
         )
+
+    async def _here(self, request: Request) -> Approval:
+        """The one question whose card is in the thread.
+
+        Raises:
+            Refused: there is none, or there are several; says how to name one.
+        """
+        waiting = await self._service.in_thread(request.thread)
+        if len(waiting) == 1:
+            return waiting[0]
+        if not waiting:
+            raise Refused("Nothing waits for a yes in this thread.", hint="See /approve list.")
+        lines = "\n".join(map(self._line, waiting))
+        raise Refused(
+            f"{len(waiting)} things wait in this thread. Which one?\n{lines}",
+            hint="Name it: /approve accept ID, or /approve deny ID.",
+        )
+
+    async def _accept_here(self, request: Request) -> Answer:
+        approval = await self._here(request)
+        return await self._accept((approval.id,), request)
 
     async def _accept(self, args: tuple[str, ...], request: Request) -> Answer:
         approval = await self._find(args[0])

@@ -9,6 +9,7 @@ from gateway.commands.approvals import ApprovalCommands
 from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
+from gateway.commands.handoffs import HandoffCommands
 from gateway.commands.help import help_command
 from gateway.commands.members import MemberCommands, PeopleServices
 from gateway.commands.model import ModelCommand
@@ -33,6 +34,7 @@ from runtime.forms import (
     SCHEDULE_CREATE,
     form_for,
 )
+from runtime.handoffs import Handoffs
 from runtime.ids import ModelName, Platform
 from runtime.model.events import (
     ButtonPress,
@@ -70,6 +72,7 @@ class Services:
         chats: the platforms by name.
         trust: what became known of channels.
         approvals: what people say to what agents ask.
+        handoffs: which agent has which thread.
         rules: what agents may do.
         tools: the tools there are.
         home: draws people's pages.
@@ -89,6 +92,7 @@ class Services:
     chats: Mapping[Platform, ChatPort]
     trust: TrustService
     approvals: ApprovalService
+    handoffs: Handoffs
     rules: Rules
     tools: ToolTable
     home: Home
@@ -113,23 +117,16 @@ class CommandDesk:
             team=team,
             clock=clock,
         )
-        self._channels = ChannelCommands(
-            services.trust,
-            services.chats,
-            services.store.outbox,
-            team=team,
-            clock=clock,
-            tell_owners=services.tell_owners,
-        )
-        approvals = ApprovalCommands(
-            services.approvals, services.store.files, team=team, clock=clock
-        )
+        self._channels = _channels(services)
+        approvals = _approvals(services)
         self._chats, self._home = services.chats, services.home
         self._nouns: dict[str, Noun] = {
             "schedule": schedules,
             "channel": self._channels,
             "remind": reminders,
             "approve": approvals,
+            "deny": approvals.deny_here,
+            "handoff": HandoffCommands(services.handoffs, team=team, clock=clock),
             "policy": PolicyCommands(services.rules, services.tools, team=team),
             "member": MemberCommands(services.people, clock=clock),
             "whoami": people.whoami,
@@ -138,7 +135,7 @@ class CommandDesk:
             "new": conversations.new,
             "resume": conversations.resume,
             "stop": conversations.stop,
-            "model": ModelCommand(services.models, team=team),
+            "model": ModelCommand(services.models, services.handoffs, team=team),
             "status": _status(services),
             "help": help_command,
         }
@@ -259,6 +256,24 @@ class CommandDesk:
             log.warning("event.unknown_kind", extra={"kind": kind})
 
 
+def _channels(services: Services) -> ChannelCommands:
+    return ChannelCommands(
+        services.trust,
+        services.chats,
+        services.store.outbox,
+        team=services.team,
+        clock=services.clock,
+        tell_owners=services.tell_owners,
+    )
+
+
+def _approvals(services: Services) -> ApprovalCommands:
+    files = services.store.files
+    return ApprovalCommands(services.approvals, files, team=services.team, clock=services.clock)
+
+
 def _status(services: Services) -> StatusCommand:
     schedules = services.store.schedules
-    return StatusCommand(services.health, schedules, team=services.team, clock=services.clock)
+    return StatusCommand(
+        services.health, schedules, services.handoffs, team=services.team, clock=services.clock
+    )

@@ -39,6 +39,7 @@ class Form:
         example: a whole command that works.
         implied: it is meant where the second word is no verb at all: `/remind in 2 hours to …`.
         also: other words for the verb, for this noun alone.
+        bare: it is meant where the noun stands alone: `/approve`.
     """
 
     noun: str
@@ -52,6 +53,7 @@ class Form:
     example: str = ""
     implied: bool = False
     also: tuple[str, ...] = ()
+    bare: bool = False
 
     @property
     def usage(self) -> str:
@@ -189,6 +191,12 @@ FORMS = (
         about="Post unasked again where a channel was shared, moved or left. For owners.",
         example="/channel trust #ops",
     ),
+    Form(
+        noun="approve",
+        verb="this",
+        about="Let run the one thing that waits in this thread; /approve alone does, too.",
+        bare=True,
+    ),
     Form(noun="approve", verb="list", about="Show what waits for a yes or a no."),
     Form(
         noun="approve",
@@ -237,6 +245,33 @@ FORMS = (
         most=1,
         about="End what was allowed for a time.",
     ),
+    Form(
+        noun="deny",
+        arguments="[reason]",
+        most=60,
+        about="Do not let run the one thing that waits in this thread.",
+        example="/deny not before the release",
+    ),
+    Form(
+        noun="handoff",
+        verb="show",
+        about="Show which agent has this thread, and how it came to it.",
+        bare=True,
+    ),
+    Form(
+        noun="handoff",
+        verb="back",
+        about="Give this thread back to the agent that had it before.",
+    ),
+    Form(
+        noun="handoff",
+        verb="to",
+        arguments="<agent>",
+        least=1,
+        most=1,
+        about="Give this thread to another agent, which is told what was said.",
+        example="/handoff to desk",
+    ),
     Form(noun="policy", verb="show", about="Show the rules for what agents may do."),
     Form(
         noun="policy",
@@ -274,10 +309,12 @@ NOUN_ALIASES = {
     "health": "status",
     "commands": "help",
     "start": "help",
+    "handoffs": "handoff",
+    "hand-off": "handoff",
 }
 """Other first words for the same; `start` is what a chat platform sends to begin with a bot."""
 
-SIGNED_ONLY = frozenset({"approve", "member"})
+SIGNED_ONLY = frozenset({"approve", "member", "deny", "handoff"})
 """First words that need their prefix: no sentence without one may decide anything."""
 
 VERB_ALIASES = {

@@ -185,6 +185,9 @@ def _parse_noun(noun: str, body: str, words: Sequence[Word]) -> ParsedCommand | 
     alone = form_of(noun, "")
     if alone is not None:
         return _parse_form(alone, body, words)
+    bare = next((form for form in forms_of(noun) if form.bare), None)
+    if not words and bare is not None:
+        return _parse_form(bare, body, words)
     if not words:
         return UsageError(problem=f"“{noun}” alone is not enough.", forms=forms_of(noun))
     form = form_of(noun, words[0].text)

@@ -7,6 +7,7 @@ from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.http import Check, Health
 from runtime.clock import Clock
+from runtime.handoffs import Handoffs
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Schedule, ScheduleState
 from runtime.model.team import Team
@@ -22,13 +23,15 @@ class StatusCommand:
         self,
         health: Health,
         schedules: Schedules,
+        handoffs: Handoffs,
         *,
         team: Callable[[], Team],
         clock: Clock,
     ) -> None:
-        """Ask `health` and `schedules`, for the people of `team`."""
+        """Ask `health`, `schedules` and `handoffs`, for the people of `team`."""
         self._health = health
         self._schedules = schedules
+        self._handoffs = handoffs
         self._team = team
         self._clock = clock
 
@@ -38,7 +41,16 @@ class StatusCommand:
         authorize(team, request.sender, Action.STATUS)
         checks = await self._health.readiness()
         schedules = await self._schedules.all()
-        return Answer("\n".join([_head(checks), *map(_line, checks), self._next(schedules, team)]))
+        lines = [_head(checks), *map(_line, checks), self._next(schedules, team)]
+        if len(team.agents) > 1:
+            lines.append(await self._here(request))
+        return Answer("\n".join(lines))
+
+    async def _here(self, request: Request) -> str:
+        """Which agent has the thread."""
+        has, handoff = await self._handoffs.who(request.thread)
+        came = f", from {handoff.giver}" if handoff is not None else ""
+        return f"{has} has this thread{came}; `/handoff show` tells more."
 
     def _next(self, schedules: Sequence[Schedule], team: Team) -> str:
         active = [schedule for schedule in schedules if schedule.state is ScheduleState.ACTIVE]

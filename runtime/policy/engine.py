@@ -67,9 +67,14 @@ class RulePolicy:
     def explain(
         self, spec: ToolSpec, arguments: Mapping[str, Json], context: ToolContext
     ) -> Decision:
-        """What holds for a call, and whose words it is made of; nothing is counted."""
-        layers = self._book().layers(context.agent)
-        return decide(layers, spec, arguments, attended=context.attended)
+        """What holds for a call, and whose words it is made of; nothing is counted.
+
+        What was handed over is judged by the rules of every agent that had it: the strictest holds.
+        """
+        book = self._book()
+        agents = (context.agent, *context.chain)
+        layers = dict.fromkeys(layer for agent in agents for layer in book.layers(agent))
+        return decide(tuple(layers), spec, arguments, attended=context.attended)
 
     def _exceeded(self, decision: Decision, context: ToolContext) -> Word | None:
         """The word whose rule lets this happen less often, where it would happen by itself."""

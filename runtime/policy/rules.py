@@ -163,7 +163,7 @@ ASKED_FOR = frozenset({"desk.facts", "time.now", "schedule.create", "reminder.cr
 """Tools that only do, for the person who is talking, what that person could do by a command; the
 commands' own judge asks whether the person may. They run wherever a person is talking."""
 
-PART_OF_THE_ANSWER = frozenset({"file.send"})
+PART_OF_THE_ANSWER = frozenset({"file.send", "task.complete"})
 """Tools that only add to what the agent answers, which goes where the answer goes, by its rules."""
 
 PEOPLE: Mapping[Risk, int] = {

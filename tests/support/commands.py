@@ -16,6 +16,7 @@ from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.facts import FactsReader
 from runtime.firstowner import FirstOwner
+from runtime.handoffs import Handoffs
 from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
 from runtime.members import MemberService
 from runtime.model.address import Principal, ThreadRef
@@ -227,6 +228,7 @@ def command_bench(
                 clock=clock,
             ),
             approvals=ApprovalService(book, toolbox, Limits()),
+            handoffs=Handoffs(store, team=roster.team, clock=clock),
             rules=rules,
             tools=toolbox,
             tell_owners=tell_owners,
