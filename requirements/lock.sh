@@ -24,6 +24,7 @@ resolve run.in run.lock
 resolve dev.in dev.lock --constraint run.lock
 resolve prove.in prove.lock --constraint dev.lock
 resolve model.in model.lock --no-deps
+resolve mutate.in mutate.lock --constraint dev.lock
 
 if grep -nE '://|^-|^--(index|find|extra)|@ ' ./*.lock; then
     echo 'A lock names a source. It must hold names, versions and hashes only.' >&2
