@@ -58,8 +58,12 @@ def _lasting(spender: Spender, team: Team) -> Iterator[tuple[Scope, str]]:
 def subject_of_person(team: Team, who: Principal) -> str:
     """The person, the same on every platform where the team knows them."""
     member = team.member_of(who)
-    known = member.principals[0] if member else who
-    return json.dumps([known.platform, known.workspace, known.user])
+    return subject_of_principal(member.principals[0] if member else who)
+
+
+def subject_of_principal(who: Principal) -> str:
+    """Somebody, as a platform names them."""
+    return json.dumps([who.platform, who.workspace, who.user])
 
 
 def subject_of_channel(channel: ChannelRef) -> str:

@@ -15,7 +15,7 @@ from bot.configuration import discord, ids, telegram, zone
 from bot.configuration.problems import did_you_mean, listed
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal
-from runtime.model.team import Listen, MemberRole
+from runtime.model.team import Listen, MemberRole, Sharing
 
 MODEL_EXAMPLE = '"openai/gpt-4.1-mini" or "ollama_chat/llama3.2"'
 
@@ -26,9 +26,15 @@ _LISTEN = {"all": Listen.ALL, "mentions": Listen.MENTIONS, "off": Listen.OFF}
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a field's reader knows of the rest of the file: Slack's workspace, where it is given."""
+    """What a field's reader knows of the rest of the file.
+
+    Attributes:
+        slack_workspace: Slack's workspace, where it is given.
+        currency: the team's currency.
+    """
 
     slack_workspace: str
+    currency: str = "USD"
 
 
 def _text(value: object) -> str:
@@ -94,6 +100,22 @@ def _listen(value: object) -> Listen:
             '"all", "mentions" or "off"'
         )
     return _LISTEN[value]
+
+
+def _sharing(value: object) -> Sharing:
+    words = [each.value for each in Sharing]
+    if value not in words:
+        there_are = f"it is {listed(words)}"
+        raise ValueError(
+            did_you_mean(value, words, there_are) if isinstance(value, str) else there_are
+        )
+    return Sharing(value)
+
+
+def _agents(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError('write a list of agents in quotes: ["research"]')
+    return tuple(dict.fromkeys(name.strip() for name in value))
 
 
 def _heard(value: Listen, info: ValidationInfo) -> Listen:
@@ -243,6 +265,7 @@ class MemberEntry(Entry):
     discord: Annotated[tuple[Principal, ...], BeforeValidator(_discord_people)] = ()
     terminal: Annotated[tuple[Principal, ...], BeforeValidator(_terminal_people)] = ()
     timezone: Annotated[Text, AfterValidator(_zone)] | None = None
+    bot: Switch = False
 
 
 class ChannelEntry(Entry):
@@ -262,6 +285,8 @@ class AgentEntry(Entry):
     name: Name
     model: Text = "offline"
     instructions: Text = ""
+    hands_to: Annotated[tuple[str, ...], BeforeValidator(_agents)] = ()
+    shared_state: Annotated[Sharing, BeforeValidator(_sharing)] = Sharing.NONE
 
 
 class ModelEntry(Entry):

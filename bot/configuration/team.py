@@ -1,12 +1,13 @@
 """`nightdesk.toml` -> the team and its models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.configuration.budget import BudgetEntry, BudgetReader, LimitEntry
 from bot.configuration.document import Document
 from bot.configuration.entries import (
     AgentEntry,
@@ -25,6 +26,7 @@ from bot.configuration.files import FilesEntry
 from bot.configuration.problems import Place, did_you_mean, listed, spell
 from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName
+from runtime.model.budget import BudgetRules
 from runtime.model.team import Agent, ChannelRule, Member, Team
 
 DEFAULT_INSTRUCTIONS = (
@@ -41,6 +43,8 @@ _TABLES: Mapping[str, str] = {
     "slack": "[slack]",
     "discord": "[discord]",
     "files": "[files]",
+    "budget": "[budget]",
+    "limits": "[[limits]]",
     "members": "[[members]]",
     "channels": "[[channels]]",
     "agents": "[[agents]]",
@@ -125,16 +129,18 @@ class _Reader:
             self._around = Around(slack_workspace=slack.workspace if slack else _ANY_WORKSPACE)
         team = self._entry(TeamEntry, ("team",)) or TeamEntry()
         agents = self._agents()
+        members, channels = self._members(), self._channels(agents)
         files = self._entry(FilesEntry, ("files",)) if "files" in self._tables else None
         files = files or FilesEntry()
         return FileConfiguration(
             team=Team(
                 name=team.name,
                 zone=team.timezone,
-                members=self._members(),
-                channels=self._channels(agents),
+                members=members,
+                channels=channels,
                 agents=agents,
                 files=files.rules(),
+                budget=self._budget(members, channels, agents),
             ),
             models=self._models(),
             model_names=frozenset(self._table("models")),
@@ -148,6 +154,17 @@ class _Reader:
         for key in self._tables.keys() - _TABLES.keys():
             tables = f"the tables here are {listed(_TABLES.values(), 'and')}"
             self._unknown((key,), list(_TABLES), tables)
+
+    def _budget(
+        self, members: Sequence[Member], channels: Sequence[ChannelRule], agents: Sequence[Agent]
+    ) -> BudgetRules:
+        there = "budget" in self._tables
+        budget = (self._entry(BudgetEntry, ("budget",)) if there else None) or BudgetEntry()
+        self._around = replace(self._around, currency=budget.currency)
+        reader = BudgetReader(
+            problems=self._problems, members=members, channels=channels, agents=agents
+        )
+        return reader.rules(budget, self._entries(LimitEntry, "limits"))
 
     def _discord(self) -> DiscordEntry:
         """What is said of Discord; channels of it need the servers that they are in."""
@@ -177,6 +194,7 @@ class _Reader:
                     role=entry.role,
                     principals=principals,
                     zone=entry.timezone or "",
+                    bot=entry.bot,
                 )
             )
         return tuple(members)
@@ -219,9 +237,22 @@ class _Reader:
                     name=AgentName(entry.name),
                     model=ModelName(entry.model),
                     instructions=instructions,
+                    hands_to=self._reach(place, entry),
+                    sharing=entry.shared_state,
                 )
             )
         return tuple(agents)
+
+    def _reach(self, place: Place, entry: AgentEntry) -> tuple[AgentName, ...]:
+        """The agents that this one may hand to."""
+        here = (*place, "hands_to")
+        known = sorted(self._names_of("agents"))
+        for name in entry.hands_to:
+            if name == entry.name:
+                self._problems.at(here, "an agent hands nothing to itself: leave it out")
+            elif name not in known:
+                self._unknown_name(here, name, known, "[[agents]]")
+        return tuple(map(AgentName, entry.hands_to))
 
     def _models(self) -> dict[ModelName, ModelEntry]:
         models: dict[ModelName, ModelEntry] = {}

@@ -1,0 +1,211 @@
+"""`[budget]` and `[[limits]]` of `nightdesk.toml`: what may be spent, and who is told."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, cast
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from bot.configuration.entries import Around, Entry, Switch, Text
+from bot.configuration.problems import FileProblems, Place, did_you_mean, listed
+from runtime.model.address import ChannelRef
+from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
+from runtime.model.ledger import Period, Scope
+from runtime.model.team import Agent, ChannelRule, Member
+from runtime.money import read_amount
+from runtime.spenders import subject_of_channel, subject_of_principal
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_SCOPES = tuple(str(scope) for scope in Scope if scope not in (Scope.ORGANISATION, Scope.WORKFLOW))
+_ONCE = {Scope.RUN, Scope.SCHEDULE}
+"""Scopes whose single runs can be limited."""
+_NAMED = {Scope.AGENT, Scope.PROVIDER, Scope.CHANNEL, Scope.PERSON}
+"""Scopes of which the file can name one."""
+
+
+def _currency(value: str) -> str:
+    if not _CURRENCY.fullmatch(value):
+        raise ValueError('write the three capital letters of a currency, such as "USD" or "EUR"')
+    return value
+
+
+def _amount(value: object, info: ValidationInfo) -> int:
+    """The micro-units; whole numbers and decimals, and texts that may name the currency."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("write an amount such as 5 or 0.50")
+    around = cast("Around", info.context).currency
+    said = f"{Decimal(str(value)):f}" if isinstance(value, float) else str(value)
+    return read_amount(said, str(info.data.get("currency") or around))
+
+
+def _scope(value: object) -> object:
+    if value == Scope.ORGANISATION:
+        raise ValueError("that is [budget] itself: write its day and month there")
+    if value not in _SCOPES:
+        raise ValueError(did_you_mean(str(value), _SCOPES, f"it is {listed(_SCOPES)}"))
+    return value
+
+
+def _people(value: object) -> tuple[str, ...]:
+    said: list[object] = value if isinstance(value, list) else [value]
+    names = tuple(each.strip() for each in said if isinstance(each, str) and each.strip())
+    if not names or len(names) < len(said):
+        raise ValueError('write the name of a member, or a list such as ["Ana", "Bo"]')
+    return names
+
+
+Amount = Annotated[int, BeforeValidator(_amount)]
+
+
+class BudgetEntry(Entry):
+    """`[budget]`. The currency is read first: amounts may name it."""
+
+    currency: Annotated[Text, AfterValidator(_currency)] = "USD"
+    day: Amount | None = None
+    month: Amount | None = None
+    owner: Annotated[tuple[str, ...], BeforeValidator(_people)] = ()
+    channel: Text = ""
+    footer: Switch = True
+
+
+class LimitEntry(Entry):
+    """`[[limits]]`."""
+
+    scope: Annotated[Scope, BeforeValidator(_scope)]
+    of: Text = ""
+    each: Amount | None = None
+    day: Amount | None = None
+    month: Amount | None = None
+
+    def amounts(self) -> Iterator[tuple[Period, int]]:
+        """The limits that it sets."""
+        for period, micros in (
+            (Period.FIRING, self.each),
+            (Period.DAY, self.day),
+            (Period.MONTH, self.month),
+        ):
+            if micros is not None:
+                yield period, micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReader:
+    """Makes rules of the entries, and notes what is wrong with them.
+
+    Attributes:
+        problems: of the file.
+        members: the people of the file.
+        channels: its channels.
+        agents: its agents.
+    """
+
+    problems: FileProblems
+    members: Sequence[Member]
+    channels: Sequence[ChannelRule]
+    agents: Sequence[Agent]
+
+    def rules(self, budget: BudgetEntry, limits: Sequence[tuple[Place, LimitEntry]]) -> BudgetRules:
+        """The rules; what is wrong is left out of them."""
+        own = {Period.DAY: budget.day, Period.MONTH: budget.month}
+        whole = [
+            LimitRule(scope=Scope.ORGANISATION, period=period, micros=micros)
+            for period, micros in own.items()
+            if micros is not None
+        ]
+        owners = [self._member(("budget", "owner"), name) for name in budget.owner]
+        return BudgetRules(
+            currency=budget.currency,
+            limits=(*(whole or DEFAULT_LIMITS), *self._limits(limits)),
+            owners=tuple(who for member in owners if member for who in member.principals),
+            channel=self._told(budget.channel),
+            footer=budget.footer,
+        )
+
+    def _limits(self, entries: Sequence[tuple[Place, LimitEntry]]) -> Iterator[LimitRule]:
+        seen: dict[tuple[Scope, str, Period], Place] = {}
+        for place, entry in entries:
+            subject = self._subject(place, entry)
+            if subject is None or not self._possible(place, entry):
+                continue
+            for period, micros in entry.amounts():
+                key = (entry.scope, subject, period)
+                if key in seen:
+                    line = self.problems.line_of(seen[key])
+                    self.problems.at(place, f"the same limit as on line {line}")
+                seen.setdefault(key, place)
+                yield LimitRule(scope=entry.scope, subject=subject, period=period, micros=micros)
+
+    def _possible(self, place: Place, entry: LimitEntry) -> bool:
+        if entry.each is not None and entry.scope not in _ONCE:
+            self.problems.at(
+                (*place, "each"), "only a run or a schedule has it: write day or month"
+            )
+            return False
+        if entry.scope is Scope.RUN and (entry.day is not None or entry.month is not None):
+            self.problems.at(place, "a run has no day and no month: write each")
+            return False
+        if not any(True for _ in entry.amounts()):
+            key = "each" if entry.scope is Scope.RUN else "day"
+            self.problems.at(place, f"how much? write {key} = 0.50, or another amount")
+            return False
+        return True
+
+    def _subject(self, place: Place, entry: LimitEntry) -> str | None:
+        """Which one is limited; empty for each of them, None and told where there is none such."""
+        here = (*place, "of")
+        if not entry.of:
+            return ""
+        if entry.scope not in _NAMED:
+            hint = " in the chat: /schedule budget 3 0.50" if entry.scope is Scope.SCHEDULE else ""
+            said = f"the file cannot name one {entry.scope}; leave it out for each of them"
+            self.problems.at(here, f"{said}{', or set it' if hint else ''}{hint}")
+            return None
+        match entry.scope:
+            case Scope.AGENT:
+                return self._known(here, entry.of, [agent.name for agent in self.agents])
+            case Scope.CHANNEL:
+                ref = self._channel(here, entry.of)
+                return subject_of_channel(ref.ref) if ref else None
+            case Scope.PERSON:
+                member = self._member(here, entry.of)
+                return subject_of_principal(member.principals[0]) if member else None
+            case _:
+                return entry.of
+
+    def _told(self, name: str) -> ChannelRef | None:
+        place = ("budget", "channel")
+        rule = self._channel(place, name) if name else None
+        if rule is not None and not rule.proactive:
+            said = "agents may not post there unasked: give that channel proactive = true"
+            self.problems.value(place, name, said)
+        return rule.ref if rule else None
+
+    def _channel(self, place: Place, name: str) -> ChannelRule | None:
+        wanted = name.removeprefix("#")
+        found = [rule for rule in self.channels if wanted in (rule.name, rule.ref.channel)]
+        if len(found) != 1:
+            names = [f"#{rule.name}" for rule in self.channels]
+            several = f"there are {len(found)} channels of that name: write its id"
+            known = f"[[channels]] has {listed(names, 'and')}" if names else "there is no channel"
+            self.problems.value(place, name, several if found else f"unknown: {known}")
+            return None
+        return found[0]
+
+    def _member(self, place: Place, name: str) -> Member | None:
+        found = [member for member in self.members if member.name == name and member.principals]
+        if len(found) != 1:
+            names = [member.name for member in self.members]
+            several = f"there are {len(found)} people of that name"
+            known = did_you_mean(name, names, f"[[members]] has {listed(names, 'and')}")
+            self.problems.value(place, name, several if found else f"unknown: {known}")
+            return None
+        return found[0]
+
+    def _known(self, place: Place, name: str, names: Sequence[str]) -> str | None:
+        if name in names:
+            return name
+        has = f"[[agents]] has {listed(names, 'and')}"
+        self.problems.value(place, name, f"unknown: {did_you_mean(name, names, has)}")
+        return None
