@@ -16,17 +16,18 @@ from adapters.discord.probe import NO_CONTENTS, Expected, invitation
 from adapters.discord.sync import synchronise
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import DiscordSettings, Settings
-from gateway.access import Action, authorize
+from gateway.access import Action, permits
 from gateway.commands.forms import FORMS
 from gateway.http import Check, WebhookRoute
 from gateway.verify.discord import DiscordVerifier
 from runtime.clock import Clock
-from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
+from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
 from runtime.forms import form_for
+from runtime.members import named
 from runtime.model.address import Principal
 from runtime.model.events import Command, Wanted
 from runtime.model.probe import Finding
-from runtime.model.team import Team
+from runtime.model.team import MemberRole, Team
 from runtime.ports import Accept, Store
 
 if TYPE_CHECKING:  # what loads discord.py is loaded where it is used
@@ -41,6 +42,8 @@ SILENT_AFTER = 120.0
 """Seconds without an answered heartbeat after which the gateway counts as not connected."""
 PATH = "/discord/interactions"
 _TYPED = 25
+_NEEDS = {"remind": Action.REMIND, "member": Action.MEMBER_READ}
+"""What somebody must be allowed to be shown what a command can be about."""
 
 
 def grammar() -> ApplicationCommands:
@@ -210,19 +213,28 @@ class Suggestions:
     async def __call__(self, wanted: Wanted) -> str:
         """The body of the answer."""
         noun = wanted.command.partition(" ")[0]
-        reminders = noun == "remind"
-        try:
-            action = Action.REMIND if reminders else Action.SCHEDULE_READ
-            authorize(self._team(), wanted.sender, action)
-        except Refused:
+        if not permits(self._team(), wanted.sender, _NEEDS.get(noun, Action.SCHEDULE_READ)):
             return choices([])
-        if wanted.argument == "tz":
-            return choices([(zone, zone) for zone in _zones(wanted.typed)])
-        if wanted.argument != "number" or noun not in {"schedule", "remind"}:
-            return choices([])
-        found = await (self._reminders(wanted.sender) if reminders else self._schedules())
+        found: Sequence[tuple[str, str | int]] = []
+        match noun, wanted.argument:
+            case _, "tz":
+                return choices([(zone, zone) for zone in _zones(wanted.typed)])
+            case "schedule", "number":
+                found = await self._schedules()
+            case "remind", "number":
+                found = await self._reminders(wanted.sender)
+            case "member", "person":
+                found = self._people()
+            case "member", "role":
+                found = [(role, role) for role in MemberRole]
+            case _:
+                pass
         words = wanted.typed.casefold()
-        return choices([(name, number) for name, number in found if words in name.casefold()])
+        return choices([(name, value) for name, value in found if words in name.casefold()])
+
+    def _people(self) -> list[tuple[str, str]]:
+        members = [member for member in self._team().members if member.principals]
+        return [(f"{m.name}, {m.role}", named(m.principals[0])) for m in members]
 
     async def _schedules(self) -> list[tuple[str, int]]:
         found = await self._store.schedules.all()

@@ -31,9 +31,11 @@ from bot.settings import (
     load_settings,
 )
 from bot.status import describe_database, read_outbox
+from runtime.access import may
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, NightdeskError
-from runtime.ids import TimeOrderedIds
+from runtime.ids import Platform, TimeOrderedIds
+from runtime.model.access import Action
 from runtime.model.team import Team
 
 _LEAST_FREE = 200_000_000
@@ -107,9 +109,6 @@ def _configuration(settings: Settings) -> Finding:
     if not settings.config_found:
         todo = "Nothing: the first `nightdesk run` writes one. `nightdesk init` does so now."
         return Finding(layer, State.MISSING, f"there is no {settings.config_path} yet", todo)
-    if not team.owners():
-        todo = 'Give one of the [[members]] role = "owner".'
-        return Finding(layer, State.WRONG, "nobody is told what needs an owner", todo)
     owners = len({team.member_of(who) for who in team.owners()})
     counts = (
         f"{_count(team.members, 'member')} ({owners} of them owner), "
@@ -159,6 +158,7 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     try:
         async with opened as found:
             yield _revision(found)
+            yield await _owner(found, settings)
             if found is not None and found.readable:
                 yield await _outbox(found, settings, clock.now())
     except NightdeskError as error:
@@ -166,6 +166,34 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         if settings.on_sqlite:
             todo = "Keep a copy of the data folder, and put a backup in its place."
         yield Finding("database", State.WRONG, f"it cannot be read: {error}", todo)
+
+
+async def _owner(found: Glance | None, settings: Settings) -> Finding:
+    """Whether somebody is owner where people can write to the bot, by the file or by the chat."""
+    layer = "owner"
+    platforms = {
+        "slack": settings.slack,
+        "telegram": settings.telegram,
+        "discord": settings.discord,
+    }
+    live = {Platform(name) for name, how in platforms.items() if how is not None}
+    readable = found is not None and found.readable
+    listed = await found.store.members.all() if found is not None and readable else []
+    added = [each for each in listed if each.role and may(each.role, Action.TOLD)]
+    everywhere = {*settings.team.owners(), *(each.who for each in added)}
+    owners = [who for who in everywhere if not live or who.platform in live]
+    if owners:
+        by_chat = f", {len(added)} of them by the chat" if added else ""
+        return Finding(layer, State.OK, f"{_count(owners, 'account')} of an owner{by_chat}")
+    where = f" on {', '.join(sorted(live))}" if live else ""
+    todo = (
+        "Start Nightdesk: it shows a one-time code; send it to the bot in a direct message "
+        "(docs/people.md)."
+        if live
+        else 'Give one of the [[members]] role = "owner".'
+    )
+    state = State.MISSING if everywhere else State.WRONG
+    return Finding(layer, state, f"nobody is owner{where}, and told what needs one", todo)
 
 
 def _revision(found: Glance | None) -> Finding:

@@ -32,6 +32,7 @@ from runtime.ids import AgentName, IdSource, ModelName, Platform, TimeOrderedIds
 from runtime.model.files import OutFile
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
+from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
 
@@ -96,7 +97,9 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 role=role,
             )
         )
-        platforms = await _open_platforms(settings, clock, stack, store)
+        roster = Roster(_team_of(settings), store.people, store.members, clock=clock)
+        await roster.refresh()
+        platforms = await _open_platforms(settings, clock, stack, store, roster.team)
         chats = {platform.chat.platform: platform.chat for platform in platforms}
         routes = [route for platform in platforms for route in platform.routes]
         terminal = _terminal(settings, role, ids, _reader(store))
@@ -106,7 +109,8 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
             parts=Parts(
                 role=role,
                 slot=settings.slot_for(role),
-                team=_team_of(settings),
+                team=roster.team,
+                roster=roster,
                 alone=settings.on_sqlite,
                 clock=clock,
                 ids=ids,
@@ -131,7 +135,11 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
 
 
 async def _open_platforms(
-    settings: Settings, clock: Clock, stack: AsyncExitStack, store: Store
+    settings: Settings,
+    clock: Clock,
+    stack: AsyncExitStack,
+    store: Store,
+    team: Callable[[], Team],
 ) -> list[OpenPlatform]:
     """Connect to every platform that is configured; what is not used is not loaded."""
     read = _reader(store)
@@ -147,7 +155,7 @@ async def _open_platforms(
         from bot.telegram import open_telegram  # noqa: PLC0415 - loaded there
 
         telegram = open_telegram(
-            settings.telegram, clock, team=_team_of(settings), positions=store.inbox, read_file=read
+            settings.telegram, clock, team=team, positions=store.inbox, read_file=read
         )
         platforms.append(await stack.enter_async_context(telegram))
     if settings.discord is not None:
@@ -156,7 +164,7 @@ async def _open_platforms(
         discord = open_discord(
             settings.discord,
             clock,
-            team=_team_of(settings),
+            team=team,
             store=store,
             read=read,
         )

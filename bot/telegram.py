@@ -39,7 +39,15 @@ FIRST_PAUSE = 2.0
 """Seconds before the second try to reach Telegram; doubled for each further one."""
 LONGEST_PAUSE = 60.0
 
-_NEEDS = {"schedule": Action.SCHEDULE_READ, "status": Action.STATUS}
+_NEEDS = {
+    "schedule": Action.SCHEDULE_READ,
+    "status": Action.STATUS,
+    "member": Action.MEMBER_READ,
+    "policy": Action.POLICY_READ,
+    "approve": Action.APPROVAL_READ,
+    "channel": Action.CHANNEL_READ,
+    "model": Action.STATUS,
+}
 """What a person must be allowed to be offered a command; all others only to be a member."""
 
 

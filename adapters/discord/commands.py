@@ -36,7 +36,7 @@ _LARGEST: Final = 999_999_999
 
 _PART = re.compile(r"<(?P<needed>[^<>]+)>|\[(?P<free>[^\[\]]+)\]|(?P<word>[^\s<>\[\]]+)")
 _NAME = re.compile(r"[^a-z0-9_-]+")
-_LOOKED_UP: Final = frozenset({"number", "tz"})
+_LOOKED_UP: Final = frozenset({"number", "tz", "person", "role"})
 """Arguments for which there is something to choose from."""
 
 

@@ -16,8 +16,11 @@ from bot.diagnosis import Finding, State, healthy
 from bot.doctor import examine, in_words, to_json
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
-from runtime.ids import TimeOrderedIds
+from runtime.ids import Platform, TimeOrderedIds
+from runtime.model.address import Principal
+from runtime.model.member import Enrolment
 from runtime.model.outbox import OutboxState
+from runtime.model.team import MemberRole
 from tests.support.clock import ManualClock
 from tests.support.fake_slack import APP_TOKEN, SCOPES, TOKEN, FakeSlack
 from tests.support.fake_telegram import GROUP, FakeTelegram
@@ -96,6 +99,7 @@ async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(
         "data folder": State.MISSING,
         "configuration": State.MISSING,
         "database": State.MISSING,
+        "owner": State.OK,
         "http": State.OK,
         "slack": State.MISSING,
         "model": State.MISSING,
@@ -133,7 +137,37 @@ async def test_a_configuration_that_cannot_be_used_ends_the_examination(machine:
 
 async def test_a_team_without_an_owner_is_wrong(machine: Machine) -> None:
     machine.configure('[[members]]\nname = "Bo"\nterminal = "bo"\n')
-    assert (await machine.look())["configuration"].state is State.WRONG
+    found = (await machine.look())["owner"]
+    assert (found.state, found.todo) == (
+        State.WRONG,
+        'Give one of the [[members]] role = "owner".',
+    )
+
+
+async def test_an_owner_counts_where_people_can_write_to_the_bot(machine: Machine) -> None:
+    machine.configure(OWNER)
+    machine.variables |= {"TELEGRAM__BOT_TOKEN": TELEGRAM_TOKEN}
+    machine.variables |= {"TELEGRAM__BASE_URL": "http://127.0.0.1:1"}
+    found = (await machine.look())["owner"]
+    assert found.state is State.MISSING
+    assert found.found == "nobody is owner on telegram, and told what needs one"
+    assert "one-time code" in found.todo
+
+    who = Principal(Platform("telegram"), "", "42")
+    said = Enrolment(
+        who=who,
+        name="Ann",
+        role=MemberRole.OWNER,
+        was=None,
+        by=who,
+        at=machine.clock.now(),
+        key="row",
+    )
+    ids = TimeOrderedIds(machine.clock)
+    async with open_store(None, data_dir=machine.data, clock=machine.clock, ids=ids) as store:
+        await store.members.put(said, owned=True)
+    found = (await machine.look())["owner"]
+    assert (found.state, found.found) == (State.OK, "1 account of an owner, 1 of them by the chat")
 
 
 async def test_nowhere_to_post_unasked_is_missing(machine: Machine) -> None:
