@@ -13,6 +13,7 @@ from adapters.memory.store_handoffs import MemoryHandoffs
 from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
 from adapters.memory.store_ledger import MemoryLedger
 from adapters.memory.store_members import MemoryMembers
+from adapters.memory.store_modelbook import MemoryModelBook
 from adapters.memory.store_outbox import MemoryOutbox
 from adapters.memory.store_people import MemoryPeople
 from adapters.memory.store_reminders import MemoryReminders
@@ -106,6 +107,7 @@ class MemoryStore:
         self._approvals = MemoryApprovals(self._outbox, tables.audit)
         self._grants = MemoryGrants(tables.audit)
         self._trust = MemoryChannelTrust(tables.audit)
+        self._modelbook = MemoryModelBook()
         self._stops = MemoryStops(tables)
         self._ledger = MemoryLedger()
         self._budgets = MemoryBudgets(tables)
@@ -211,6 +213,11 @@ class MemoryStore:
     def stops(self) -> MemoryStops:
         """What people stopped."""
         return self._stops
+
+    @property
+    def modelbook(self) -> MemoryModelBook:
+        """What people chose of models, and which providers are out."""
+        return self._modelbook
 
     async def check(self) -> None:
         """Memory always answers."""

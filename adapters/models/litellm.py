@@ -15,6 +15,7 @@ from adapters.models.loading import (
     Session,
     Stream,
     StreamChunk,
+    leave_no_record,
     load,
     loaded,
     prepare_environment,
@@ -158,6 +159,7 @@ class LiteLLMModel:
             arguments["client"] = self._our_client(litellm)
         # Kept at once: whoever cancels this in the very moment it ends must find it, to close it.
         incoming.stream = await litellm.ask(**arguments)
+        leave_no_record(incoming.stream)
 
     def _messages(self, request: ModelRequest, names: wire.ToolNames) -> list[wire.Message]:
         messages = wire.messages(request, names)

@@ -18,6 +18,7 @@ from adapters.sql.handoffs import SqlHandoffs
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.ledger import SqlLedger
 from adapters.sql.members import SqlMembers
+from adapters.sql.modelbook import SqlModelBook
 from adapters.sql.outbox import SqlOutbox
 from adapters.sql.people import SqlPeople
 from adapters.sql.reminders import SqlReminders
@@ -54,6 +55,7 @@ class SqlStore:
         self._approvals = SqlApprovals(database)
         self._grants = SqlGrants(database)
         self._trust = SqlChannelTrust(database)
+        self._modelbook = SqlModelBook(database)
         self._stops = SqlStops(database, clock=clock)
         self._ledger = SqlLedger(database)
         self._budgets = SqlBudgets(database)
@@ -160,6 +162,11 @@ class SqlStore:
     def stops(self) -> SqlStops:
         """What people stopped."""
         return self._stops
+
+    @property
+    def modelbook(self) -> SqlModelBook:
+        """What people chose of models, and which providers are out."""
+        return self._modelbook
 
     async def check(self) -> None:
         """Return where the database can be read and written; raise where it cannot."""

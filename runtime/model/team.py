@@ -6,6 +6,7 @@ from enum import StrEnum
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.budget import BudgetRules
+from runtime.model.choice import Phase, Preference, Signal
 from runtime.model.files import FileRules
 
 
@@ -86,6 +87,11 @@ class Agent:
         instructions: its system prompt.
         hands_to: the agents that it may hand a conversation to.
         sharing: what it may do with what agents share.
+        models: what else it may use: to fall back to, and to prefer.
+        prefer: what to prefer among them; None for the order in which they are named.
+        phases: the model for a phase, where it has one of its own for it.
+        temperature: how freely its models choose words; 0 for always the likeliest, None for
+            their own.
     """
 
     name: AgentName
@@ -93,6 +99,10 @@ class Agent:
     instructions: str
     hands_to: tuple[AgentName, ...] = ()
     sharing: Sharing = Sharing.NONE
+    models: tuple[ModelName, ...] = ()
+    prefer: Preference | None = None
+    phases: tuple[tuple[Phase, ModelName], ...] = ()
+    temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +117,7 @@ class Team:
         agents: the agents by name; the first is the default.
         files: which files of people are taken.
         budget: what may be spent.
+        signals: words that call for a model.
     """
 
     name: str
@@ -116,6 +127,7 @@ class Team:
     agents: tuple[Agent, ...]
     files: FileRules = field(default_factory=FileRules)
     budget: BudgetRules = field(default_factory=BudgetRules)
+    signals: tuple[Signal, ...] = ()
     _members: dict[Principal, Member] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )

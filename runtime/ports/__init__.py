@@ -12,6 +12,7 @@ from runtime.ports.files import FetchesFiles, Files
 from runtime.ports.handoffs import HandoffLog
 from runtime.ports.inbound import Accept, Answered, Commands, Dispatch
 from runtime.ports.ledger import Budgets, Ledger
+from runtime.ports.modelbook import ChoiceScope, ModelBook
 from runtime.ports.models import Budget, ModelPort, Paid
 from runtime.ports.people import ChannelTrust, Link, Members, People
 from runtime.ports.platforms import ChatLimits, ChatPort, OpensForms, ShowsHome, ShowsSteps
@@ -33,6 +34,7 @@ __all__ = [
     "ChannelTrust",
     "ChatLimits",
     "ChatPort",
+    "ChoiceScope",
     "Claim",
     "Closing",
     "Commands",
@@ -49,6 +51,7 @@ __all__ = [
     "Ledger",
     "Link",
     "Members",
+    "ModelBook",
     "ModelPort",
     "OpensForms",
     "Outbox",

@@ -8,6 +8,7 @@ from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import Files
 from runtime.ports.handoffs import HandoffLog
 from runtime.ports.ledger import Budgets, Ledger
+from runtime.ports.modelbook import ModelBook
 from runtime.ports.people import ChannelTrust, Members, People
 from runtime.ports.processes import Workers
 from runtime.ports.schedules import Reminders, Schedules
@@ -117,6 +118,11 @@ class Store(Protocol):
     @property
     def stops(self) -> Stops:
         """What people stopped."""
+        ...
+
+    @property
+    def modelbook(self) -> ModelBook:
+        """What people chose of models, and which providers are out."""
         ...
 
     async def check(self) -> None:

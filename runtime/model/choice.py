@@ -1,0 +1,171 @@
+"""Which model answers, and why: the values that the router works with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from runtime.ids import AgentName, ModelName
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.completion import ModelInfo
+
+
+class Phase(StrEnum):
+    """What a model is asked for."""
+
+    CHAT = "chat"
+    """A person waits."""
+    BRIEFING = "briefing"
+    """What is posted for everybody to read."""
+    SCHEDULE = "schedule"
+    """Any other work at a planned time."""
+    HEARTBEAT = "heartbeat"
+    """A look whether something needs doing; most often it does not."""
+
+
+class Preference(StrEnum):
+    """What to prefer among models that will do."""
+
+    QUALITY = "quality"
+    COST = "cost"
+    LATENCY = "latency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """Words that call for a model.
+
+    Attributes:
+        words: any of them, as whole words, in whatever case.
+        model: the model.
+    """
+
+    words: tuple[str, ...]
+    model: ModelName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A model that somebody chose.
+
+    Attributes:
+        scope: for a thread (without a root: for its whole channel), a person, or an agent.
+        model: which.
+        by: who chose.
+        at: when.
+    """
+
+    scope: ThreadRef | Principal | AgentName
+    model: ModelName
+    by: Principal
+    at: datetime
+
+
+class Layer(StrEnum):
+    """The layers of a choice, in their order."""
+
+    EXPLICIT = "explicit"
+    PROFILE = "profile"
+    SIGNALS = "signals"
+    PREFERENCE = "preference"
+    USABLE = "usable"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one layer did, in words."""
+
+    layer: Layer
+    said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A configured model, and how it does.
+
+    Attributes:
+        info: what is known of it.
+        out: why it cannot be called now; empty where it can.
+        wait: seconds until that may be over, or None for not by itself.
+        latency: seconds to its first word lately, or None where nothing was measured.
+    """
+
+    info: ModelInfo
+    out: str = ""
+    wait: float | None = None
+    latency: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a call needs.
+
+    Attributes:
+        phase: what for.
+        text: what was said last, for the keywords.
+        prompt_tokens: about how long the prompt is.
+        answer_tokens: the longest answer.
+        tools: tools are offered.
+        vision: pictures are shown.
+    """
+
+    phase: Phase
+    text: str = ""
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    tools: bool = False
+    vision: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        order: the model to ask first, and those to fall back to; empty where none will do.
+        reasons: what each layer did, in order.
+        wait: where none will do now: seconds until one may, or None.
+    """
+
+    order: tuple[ModelName, ...]
+    reasons: tuple[Reason, ...]
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The last choice in a thread, and what came of it.
+
+    Attributes:
+        agent: who answered.
+        phase: what for.
+        order: as in `Choice`.
+        reasons: as in `Choice`.
+        tried: each model that was asked and did not answer, and why.
+        answered: the model that did; empty where none did.
+        at: when.
+    """
+
+    agent: AgentName
+    phase: Phase
+    order: tuple[ModelName, ...]
+    reasons: tuple[Reason, ...]
+    tried: tuple[tuple[ModelName, str], ...] = ()
+    answered: ModelName = ModelName("")
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A provider that was taken out until its key changes or an operator says otherwise.
+
+    Attributes:
+        provider: which, as `ModelInfo.provider` says it.
+        credential: with which key, as `ModelInfo.credential` says it.
+        why: what it said.
+        since: since when.
+    """
+
+    provider: str
+    credential: str
+    why: str
+    since: datetime

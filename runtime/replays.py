@@ -1,0 +1,48 @@
+"""Answers that need not be paid for twice: what is always the same was asked in this run before.
+
+Only what a model answers at temperature 0 counts as always the same. They are kept in memory, a
+few of them: a turn that goes on after a crash has the answers that it acted on in its log, and pays
+again for the one call that was under way.
+"""
+
+import hashlib
+from collections import OrderedDict
+
+from runtime.ids import ModelName, TurnId
+from runtime.model.completion import Finished, ModelRequest
+
+MOST = 256
+_LONGEST = 65_536
+
+
+class Replays:
+    """The answers of the last deterministic calls, each for the run that made it."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[TurnId, bytes], Finished] = OrderedDict()
+
+    def find(self, turn: TurnId, model: ModelName, request: ModelRequest) -> Finished | None:
+        """The answer, where the turn asked that model the same before."""
+        if request.temperature != 0:
+            return None
+        return self._kept.get((turn, _digest(model, request)))
+
+    def keep(
+        self, turn: TurnId, model: ModelName, request: ModelRequest, finished: Finished
+    ) -> None:
+        """Keep the answer, where asking again would give it again."""
+        if request.temperature != 0 or len(finished.text) > _LONGEST:
+            return
+        self._kept[turn, _digest(model, request)] = finished
+        while len(self._kept) > MOST:
+            self._kept.popitem(last=False)
+
+
+def _digest(model: ModelName, request: ModelRequest) -> bytes:
+    """Of everything that the model is shown, and of nothing else: not of when it was said."""
+    shown = [
+        (entry.role, entry.text, entry.sender, entry.tool_calls, entry.call)
+        for entry in request.entries
+    ]
+    whole = (model, request.instructions, shown, request.tools, request.max_tokens)
+    return hashlib.sha256(repr(whole).encode("utf-8", "surrogatepass")).digest()
