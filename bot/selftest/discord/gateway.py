@@ -83,7 +83,10 @@ class Gateway:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Hold one connection."""
         ws = web.WebSocketResponse()
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:  # who asked is gone
+            return web.Response()
         line = Line(ws, request)
         self._lines.append(line)
         if request.query.get("v") != "10" or request.query.get("encoding") != "json":

@@ -84,16 +84,22 @@ class Sockets:
             return web.Response(status=HTTPStatus.FORBIDDEN)
         self._tickets.discard(ticket)
         ws = web.WebSocketResponse()
-        await ws.prepare(request)
-        socket = Socket(ws, request)
-        if len(self.open) >= MOST_SOCKETS:
-            await ws.send_json({"type": "disconnect", "reason": "too_many_websockets"})
-            await ws.close()
-            return ws
+        try:
+            await ws.prepare(request)
+            if len(self.open) >= MOST_SOCKETS:
+                await ws.send_json({"type": "disconnect", "reason": "too_many_websockets"})
+                await ws.close()
+            else:
+                await self._hold(Socket(ws, request))
+        except ConnectionError:  # who asked is gone
+            return web.Response()
+        return ws
+
+    async def _hold(self, socket: Socket) -> None:
         self.opened += 1
         self.open.append(socket)
         try:
-            await ws.send_json(
+            await socket.ws.send_json(
                 {
                     "type": "hello",
                     "num_connections": len(self.open),
@@ -102,13 +108,12 @@ class Sockets:
                 }
             )
             self._note()
-            async for message in ws:
+            async for message in socket.ws:
                 if message.type is WSMsgType.TEXT:
                     self._heard(socket, message.data)
         finally:
             self.open.remove(socket)
             self._note()
-        return ws
 
     async def close(self) -> None:
         """Close every socket."""
@@ -131,7 +136,11 @@ class Sockets:
         socket: Socket | None = None,
         envelope_id: str = "",
     ) -> str:
-        """Send an envelope over one socket, each in its turn; returns its id."""
+        """Send an envelope over one socket, each in its turn; returns its id.
+
+        Raises:
+            ConnectionError: the socket was cut; it is not among the open ones any more.
+        """
         chosen = socket or self.open[next(self._turn) % len(self.open)]
         name = envelope_id or f"env-{next(self._numbers)}"
         body: dict[str, Any] = {
@@ -144,7 +153,11 @@ class Sockets:
             body |= {"retry_attempt": retry, "retry_reason": "timeout" if retry else ""}
         self.acks.setdefault(name, [])
         chosen.delivered.append(name)
-        await chosen.ws.send_json(body)
+        try:
+            await chosen.ws.send_json(body)
+        except ConnectionError:
+            await self.ended(chosen)  # else whoever tries again tries the same one, for ever
+            raise
         return name
 
     async def answered(self, name: str, seconds: float = ACK_SECONDS) -> Any:
