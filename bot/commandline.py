@@ -26,6 +26,7 @@ discord = typer.Typer(help="Connect Discord.", no_args_is_help=True)
 outbox = typer.Typer(
     help="See what could not be delivered, and send it again or drop it.", no_args_is_help=True
 )
+audit = typer.Typer(help="See who did what, and whether that log is whole.", no_args_is_help=True)
 
 _WORK = "Work"
 _LOOK = "Look and set up"
@@ -33,6 +34,7 @@ _LOOK = "Look and set up"
 app.add_typer(slack, name="slack", rich_help_panel=_LOOK)
 app.add_typer(discord, name="discord", rich_help_panel=_LOOK)
 app.add_typer(outbox, name="outbox", rich_help_panel=_LOOK)
+app.add_typer(audit, name="audit", rich_help_panel=_LOOK)
 
 
 _SELFTEST_EXAMPLES = (
@@ -43,6 +45,10 @@ _EXAMPLE_URL = "https://nightdesk.example.com"
 
 Letter = Annotated[str, typer.Argument(metavar="ID", help="As `nightdesk outbox list` shows it.")]
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask first.")]
+Heads = Annotated[
+    list[str] | None,
+    typer.Option("--head", metavar="N:HASH", help="Where it ended, as you noted it elsewhere."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 
 
@@ -291,3 +297,42 @@ def drop(letter: Letter, sure: Sure = False) -> None:
     with supervised() as program:
         complete(Desk(program.load()).drop(letter))
         typer.echo(f"{letter} is gone.")
+
+
+@audit.command("show")
+def show_audit(
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="30m, 24h, 7d, or a date: 2026-11-21T08:30.")
+    ] = "",
+    kind: Annotated[
+        str, typer.Option(metavar="KIND", help="Such as approval, or tool.refused.")
+    ] = "",
+    actor: Annotated[
+        str, typer.Option(metavar="WHO", help="A member, an agent, system, or shell.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The latest of them.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show who did what, oldest first, and where the log ends: note that elsewhere."""
+    from bot.audit import AuditDesk, in_words, to_json
+    from bot.program import complete, supervised
+
+    with supervised() as program:
+        desk = AuditDesk(program.load())
+        shown = complete(desk.show(since=since, kind=kind, actor=actor, limit=limit))
+        typer.echo(to_json(shown) if as_json else in_words(shown))
+
+
+@audit.command("verify")
+def verify_audit(head: Heads = None, as_json: AsJson = False) -> None:
+    """Walk the whole log, and say where it was tampered with first. Ends with 1 where it was.
+
+    That nothing was cut from its end, or all of it written anew, only shows with --head.
+    """
+    from bot.audit import AuditDesk, found_in_json, found_in_words
+    from bot.program import complete, supervised
+
+    with supervised() as program:
+        checked = complete(AuditDesk(program.load()).verify(head or ()))
+        typer.echo(found_in_json(checked) if as_json else found_in_words(checked))
+        raise SystemExit(0 if checked.broken is None else 1)

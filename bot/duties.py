@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 
-from bot import money, retention
+from bot import money, retention, witness
 from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from bot.retention import Retention
 from bot.slot import SILENT_AFTER, Slot
@@ -131,6 +132,8 @@ class Duties:
             every(look_every, "approvals.look", self._watch)
             every(money.LOOK_EVERY, "budget.look", self._desk.money.tick)
             every(retention.EVERY, "retention.prune", self._retention.prune)
+            say_head = partial(witness.say_head, self._parts.store.audit)
+            every(witness.SAY_HEAD_EVERY, "audit.head", say_head)
             soon = self._parts.clock.now() + retention.FIRST_AFTER
             self._ticker.wake_at(soon, "retention.first", self._retention.prune)
         if self._parts.alone and self._desk.delivers:

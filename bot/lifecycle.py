@@ -20,6 +20,7 @@ from bot.platforms import Hear
 from bot.role import Role
 from bot.settings import Settings
 from bot.wiring import Desk, wire
+from bot.witness import note_start
 from gateway.http import build_app, serve
 from runtime.errors import StorageUnavailable
 from runtime.ports import Accept
@@ -58,6 +59,7 @@ async def _live(settings: Settings, role: Role, opening: Opening) -> None:
             desk = wire(opened.parts)
             desk.rules.read()
             async with working(desk, opened):
+                await note_start(opened.parts.store.audit, settings, role)
                 await offer_ownership(desk.parts, desk.people)
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})

@@ -1,7 +1,7 @@
 """The policy's file as it is now: read at the start, and again when it changes."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from runtime.errors import ConfigurationError
@@ -31,6 +31,7 @@ class LivePolicy:
         *,
         specs: Callable[[], Sequence[ToolSpec]],
         agents: Callable[[], Sequence[AgentName]],
+        noted: Callable[[bool], Awaitable[None]],
     ) -> None:
         """Hold the rules that hold without a file, until `read` is called.
 
@@ -39,7 +40,9 @@ class LivePolicy:
             read: reads it.
             specs: the tools there are.
             agents: the agents there are.
+            noted: is told when the file changed, and whether it could be used.
         """
+        self._noted = noted
         self._path = path
         self._reader = read
         self._specs = specs
@@ -73,9 +76,11 @@ class LivePolicy:
         except ConfigurationError as error:
             self.trouble = str(error)
             log.error("policy.not_read", extra={"why": self.trouble})  # noqa: TRY400 - the lines say where and why
+            await self._noted(False)
         else:
             self.trouble = ""
             log.warning("policy.read", extra={"path": str(self._path)})
+            await self._noted(True)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """What changes when the file does."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bot.doors import splitter
 from bot.policy import LivePolicy
 from bot.process import Parts
+from bot.witness import note_policy
 from gateway.access import authorize
 from runtime.facts import FactsReader
 from runtime.handoffs import Handoffs
@@ -60,9 +61,14 @@ def all_tools(
 
 def live_rules(parts: Parts, tools: Toolbox) -> LivePolicy:
     """The rules for the tools, read again when their file changes."""
+
+    async def noted(usable: bool) -> None:  # noqa: FBT001 - what the policy tells
+        await note_policy(parts.store.audit, parts.policy_path, usable=usable)
+
     return LivePolicy(
         parts.policy_path,
         parts.read_policy,
         specs=tools.tool_specs,
         agents=lambda: [agent.name for agent in parts.team().agents],
+        noted=noted,
     )

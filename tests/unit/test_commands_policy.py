@@ -85,9 +85,14 @@ class Reader:
         return PolicyBook(team=Layer(name="team", preset=Preset(text)))
 
 
-def live(path: Path) -> LivePolicy:
+def live(path: Path, heard: list[bool] | None = None) -> LivePolicy:
     specs: list[ToolSpec] = []
-    rules = LivePolicy(path, Reader(path), specs=lambda: specs, agents=list)
+
+    async def noted(usable: bool) -> None:
+        if heard is not None:
+            heard.append(usable)
+
+    rules = LivePolicy(path, Reader(path), specs=lambda: specs, agents=list, noted=noted)
     rules.read()
     return rules
 
@@ -95,6 +100,20 @@ def live(path: Path) -> LivePolicy:
 def write(path: Path, text: str, moment: int) -> None:
     path.write_text(text, "utf-8")
     os.utime(path, (moment, moment))
+
+
+async def test_whoever_asks_is_told_of_each_change_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    heard: list[bool] = []
+    rules = live(path, heard)
+    await rules.look()
+    assert heard == []
+    write(path, "git_safe", 1)
+    await rules.look()
+    write(path, "nonsense", 2)
+    await rules.look()
+    await rules.look()
+    assert heard == [True, False]
 
 
 async def test_a_change_of_the_file_holds_from_then_on(tmp_path: Path) -> None:

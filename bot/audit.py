@@ -1,0 +1,221 @@
+"""The audit log for who runs the desk: shown and verified, beside a running process."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from adapters.sql.glance import glance
+from bot.redaction import redactor
+from bot.settings import Settings
+from bot.status import describe_database
+from runtime.chain import PAGE, Checked, read_head, walk
+from runtime.clock import Clock, SystemClock
+from runtime.errors import Refused
+from runtime.ids import TimeOrderedIds
+from runtime.model.audit import (
+    SHELL,
+    SYSTEM,
+    Actor,
+    AuditKind,
+    AuditRecord,
+    Head,
+    by_agent,
+    by_person,
+)
+from runtime.ports import Audit, AuditQuery
+
+_SPAN = re.compile(r"(?P<count>\d{1,6})(?P<unit>[mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_NOUNS = tuple(dict.fromkeys(kind.partition(".")[0] for kind in AuditKind))
+_LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Records, and where the chain ends.
+
+    Attributes:
+        records: oldest first.
+        head: of the whole chain.
+        names: what people are called, by actor.
+        zone: in which times are shown.
+        secrets: what is never shown.
+    """
+
+    records: Sequence[AuditRecord]
+    head: Head
+    names: dict[str, str]
+    zone: str
+    secrets: frozenset[str]
+
+
+class AuditDesk:
+    """The audit log of a desk, whether it runs or not."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            settings: which database, and the team.
+            clock: time; the machine's own where it is None.
+        """
+        self._settings = settings
+        self._clock = clock or SystemClock()
+
+    async def show(self, *, since: str, kind: str, actor: str, limit: int) -> Shown:
+        """The latest records that are wanted; each word is empty where it is left out.
+
+        Raises:
+            Refused: one of the words cannot be understood.
+            NightdeskError: the database cannot be read.
+        """
+        wanted = AuditQuery(
+            since=self._since(since) if since else None,
+            kind=_kind(kind),
+            actors=self._actors(actor) if actor else (),
+            limit=limit,
+        )
+        async with self._open() as audit:
+            found, head = await audit.find(wanted), await audit.head()
+        return Shown(
+            records=found[::-1],
+            head=head,
+            names=self._names(),
+            zone=self._settings.team.zone,
+            secrets=self._settings.secrets(),
+        )
+
+    async def verify(self, heads: Sequence[str]) -> Checked:
+        """Walk the whole chain, through each of the heads that were noted elsewhere.
+
+        Raises:
+            Refused: one of them is no head.
+            NightdeskError: the database cannot be read.
+        """
+        noted = [read_head(head) for head in heads]
+        async with self._open() as audit:
+            return await walk(lambda after: audit.page(after=after, limit=PAGE), heads=noted)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Audit]:
+        async with glance(
+            self._settings.database_url,
+            data_dir=self._settings.data_dir,
+            clock=self._clock,
+            ids=TimeOrderedIds(self._clock),
+        ) as found:
+            if found is None or not found.readable:
+                raise Refused(f"The database is {describe_database(found)}.")
+            yield found.store.audit
+
+    def _since(self, written: str) -> datetime:
+        span = _SPAN.fullmatch(written)
+        if span is not None:
+            return self._clock.now() - int(span["count"]) * _UNITS[span["unit"]]
+        try:
+            read = datetime.fromisoformat(written)
+        except ValueError:
+            raise Refused(
+                f"“{written[:40]}” is no time.",
+                hint="Write 30m, 24h or 7d, or a date such as 2026-11-21 or 2026-11-21T08:30.",
+            ) from None
+        return read if read.tzinfo else read.replace(tzinfo=ZoneInfo(self._settings.team.zone))
+
+    def _actors(self, written: str) -> tuple[Actor, ...]:
+        team = self._settings.team
+        if written in (SYSTEM, SHELL) or written.partition(":")[0] in ("person", "agent"):
+            return (Actor(written),)
+        meant = written.casefold()
+        found = [
+            by_person(who)
+            for member in team.members
+            for who in member.principals
+            if meant in (member.name.casefold(), who.user.casefold())
+        ]
+        found += [by_agent(agent.name) for agent in team.agents if agent.name == meant]
+        if not found:
+            raise Refused(
+                f"Nobody in the configuration is called “{written[:40]}”.",
+                hint="Write a member's name or id, an agent's name, system, shell, or an actor as "
+                "it is shown: person:slack/T0ACME/U0ADA.",
+            )
+        return tuple(found)
+
+    def _names(self) -> dict[str, str]:
+        return {
+            by_person(who): member.name
+            for member in self._settings.team.members
+            for who in member.principals
+        }
+
+
+def in_words(shown: Shown) -> str:
+    """Records for people: one line each, and where the chain ends."""
+    hide, zone = redactor(shown.secrets), ZoneInfo(shown.zone)
+    lines = [hide(_line(record, shown.names, zone)) for record in shown.records]
+    if not lines:
+        lines = ["No record fits."]
+    return "\n".join([*lines, f"The audit log ends with {shown.head}"])
+
+
+def to_json(shown: Shown) -> str:
+    """Records for machines: exactly what is stored, with times in ISO 8601 as well."""
+    hide = redactor(shown.secrets)
+    records = [
+        {**record._asdict(), "at": str(record.moment or record.at), "micros": record.at}
+        for record in shown.records
+    ]
+    whole = {"head": str(shown.head), "records": records}
+    return hide(json.dumps(whole, ensure_ascii=False, indent=2, default=repr))
+
+
+def found_in_words(checked: Checked) -> str:
+    """What a walk found, for people."""
+    if checked.broken is None:
+        return f"The audit log is whole: {checked.count} records. It ends with {checked.head}"
+    return (
+        f"The audit log is broken at record {checked.broken.seq}: {checked.broken.why}.\n"
+        f"Whole up to there: {checked.count} records, to {checked.head}"
+    )
+
+
+def found_in_json(checked: Checked) -> str:
+    """The same for machines."""
+    broken = checked.broken
+    return json.dumps(
+        {
+            "whole": broken is None,
+            "records": checked.count,
+            "head": str(checked.head),
+            "broken_at": broken.seq if broken else None,
+            "why": broken.why if broken else None,
+        }
+    )
+
+
+def _kind(written: str) -> str:
+    meant = written.strip().casefold()
+    if meant and meant not in _NOUNS and meant not in tuple(AuditKind):
+        raise Refused(
+            f"There is no kind “{written[:40]}”.",
+            hint=f"There are {', '.join(_NOUNS)}; and of each its own, such as tool.refused.",
+        )
+    return meant
+
+
+def _line(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> str:
+    moment = record.moment
+    when = f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else str(record.at)
+    who = names.get(record.actor, str(record.actor))
+    facts = [f"{name}={_plain(value)}" for name, value in record.facts().items() if value != ""]
+    turn = [f"turn={record.turn}"] if record.turn else []
+    return _plain(f"{record.seq}  {when}  {record.kind}  {who}  {' '.join([*facts, *turn])}", 2000)
+
+
+def _plain(value: object, most: int = _LONGEST) -> str:
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+    return text if len(text) <= most else f"{text[: most - 1]}…"
