@@ -9,17 +9,8 @@ from runtime.errors import Permanent, Retryable
 from runtime.ids import OutboxId, Platform, ScheduleId, derived
 from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.ledger import (
-    Alert,
-    AlertId,
-    AlertState,
-    Balance,
-    Bound,
-    Meter,
-    OverBudget,
-    Period,
-    Scope,
-)
+from runtime.model.budget import Alert, AlertId, AlertState
+from runtime.model.ledger import Balance, Bound, Meter, OverBudget, Period, Scope
 from runtime.model.localtime import show_time
 from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem

@@ -7,8 +7,8 @@ from datetime import timedelta
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.model.address import Principal
-from runtime.model.budget import BudgetRules, LimitRule
-from runtime.model.ledger import Bound, LimitChange, Meter, Period, Scope
+from runtime.model.budget import BudgetRules, LimitChange, LimitRule
+from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.money import show_amount
 from runtime.ports import Budgets

@@ -11,7 +11,7 @@ from typing import Protocol
 from runtime.clock import Clock
 from runtime.ids import ConversationId, TurnId
 from runtime.limits import LimitBook, Limits
-from runtime.model.ledger import Pause
+from runtime.model.budget import Pause
 from runtime.model.turn import TurnState
 from runtime.parked import Parked
 from runtime.ports import Store

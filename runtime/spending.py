@@ -23,6 +23,7 @@ from runtime.errors import (
 )
 from runtime.ids import AgentName, IdSource, RunId
 from runtime.limits import LimitBook
+from runtime.model.budget import Pause
 from runtime.model.completion import Finished, ModelInfo, ModelRequest
 from runtime.model.ledger import (
     Bound,
@@ -30,7 +31,6 @@ from runtime.model.ledger import (
     CallState,
     HoldId,
     OverBudget,
-    Pause,
     Settlement,
     Short,
     Spender,

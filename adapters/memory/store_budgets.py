@@ -8,7 +8,7 @@ from adapters.memory.store_tables import Tables
 from runtime.errors import Conflict
 from runtime.ids import TurnId
 from runtime.model.address import Principal
-from runtime.model.ledger import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.outbox import OutboxItem
 
 

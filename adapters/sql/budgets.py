@@ -17,17 +17,8 @@ from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, TurnId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.ledger import (
-    Alert,
-    AlertId,
-    AlertState,
-    Bound,
-    LimitChange,
-    Meter,
-    Pause,
-    Period,
-    Scope,
-)
+from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
 _SET = sa.insert(limits).values(

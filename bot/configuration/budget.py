@@ -184,7 +184,8 @@ class BudgetReader:
 
     def _channel(self, place: Place, name: str) -> ChannelRule | None:
         wanted = name.removeprefix("#")
-        found = [rule for rule in self.channels if wanted in (rule.name, rule.ref.channel)]
+        found = [rule for rule in self.channels if rule.ref.channel == name]
+        found = found or [rule for rule in self.channels if rule.name == wanted]
         if len(found) != 1:
             names = [f"#{rule.name}" for rule in self.channels]
             several = f"there are {len(found)} channels of that name: write its id"

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NewType
 
 from runtime.errors import Conflict, Refused
-from runtime.ids import AgentName, ConversationId, ModelName, ScheduleId, TurnId, derived
+from runtime.ids import AgentName, ModelName, ScheduleId, TurnId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import Usage
 
@@ -19,7 +19,6 @@ UNTOLD = Usage(None, None)
 """What is known where a provider says nothing."""
 
 HoldId = NewType("HoldId", str)
-AlertId = NewType("AlertId", str)
 
 
 class Scope(StrEnum):
@@ -330,87 +329,3 @@ def overdue(call: Call, now: datetime) -> Settlement:
         note="nobody said what it cost, so it counts as the most that it may have cost",
         at=now,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitChange:
-    """A limit that a person set, beside those of the configuration.
-
-    Attributes:
-        scope: whose spending it limits.
-        subject: which of them; empty for each of them by itself.
-        period: over which time.
-        stamp: for one period alone, which; empty from then on.
-        micros: the limit; None for that of the configuration.
-        before: the limit that held until then; None where there was none.
-        base: what the configuration said then; a limit set here ends when that changes.
-        by: who set it.
-        at: when.
-    """
-
-    scope: Scope
-    subject: str
-    period: Period
-    stamp: str = ""
-    micros: int | None
-    before: int | None
-    base: int | None
-    by: Principal
-    at: datetime
-
-
-class AlertState(StrEnum):
-    """What people did about an alert."""
-
-    OPEN = "open"
-    RAISED = "raised"
-    KEPT = "kept"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
-    """A limit that is nearly or wholly used up, and what people did about it.
-
-    Attributes:
-        id: the same for the same meter, share and limit.
-        bound: the meter and its limit.
-        share: per cent of the limit that were used up: 80, or 100 where a call was refused.
-        turn: the turn that was refused, or None where it is about the meter.
-        at: when.
-        state: what people did.
-        by: who did that, or None.
-        note: what came of it, in words.
-    """
-
-    id: AlertId
-    bound: Bound
-    share: int
-    turn: TurnId | None = None
-    at: datetime
-    state: AlertState = AlertState.OPEN
-    by: Principal | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """A turn that waits until there is money.
-
-    Attributes:
-        turn: the turn.
-        conversation: its conversation.
-        thread: where it was asked; None for a run's turn.
-        bound: what was short.
-        wanted: how much it needs, in micro-units.
-        until: when the period ends that was used up; None for a run, which has no end.
-        at: when it began to wait.
-    """
-
-    turn: TurnId
-    conversation: ConversationId
-    thread: ThreadRef | None
-    bound: Bound
-    wanted: int
-    until: datetime | None
-    at: datetime

@@ -6,18 +6,14 @@ from typing import Protocol
 
 from runtime.ids import TurnId
 from runtime.model.address import Principal
+from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.ledger import (
-    Alert,
-    AlertId,
-    AlertState,
     Balance,
     Bound,
     Call,
     HoldId,
     LedgerEntry,
-    LimitChange,
     Meter,
-    Pause,
     Period,
     Scope,
     Settlement,

@@ -8,20 +8,16 @@ import pytest
 
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, ModelName, TurnId
+from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
-    Alert,
-    AlertId,
-    AlertState,
     Balance,
     Bound,
     Call,
     CallState,
     EntryKind,
     HoldId,
-    LimitChange,
     Meter,
-    Pause,
     Period,
     Scope,
     Settlement,
