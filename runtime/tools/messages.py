@@ -92,7 +92,7 @@ class MessageTools:
         now = self.clock.now()
         said = Entry(role=Role.ASSISTANT, text=text, at=now, turn=context.turn)
         await self.store.conversations.create(talk, context.agent, opening=[said])
-        rows = compose(cleared, split=self.split, now=now, turn=context.turn)
+        rows = compose(cleared, split=self.split, now=now, turn=context.turn, agent=context.agent)
         await self.store.outbox.enqueue(rows)
         self.wake_outbox()
         return f"The message is on its way to #{rule.name}."

@@ -1,0 +1,136 @@
+"""`message.send`: only to listed channels, for who may, once for each call."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from adapters.memory.store import MemoryStore
+from runtime.access import authorize
+from runtime.ids import AgentName, ConversationId, TimeOrderedIds, ToolCallId, TurnId
+from runtime.model.address import ChannelRef, Principal
+from runtime.model.team import ChannelRule, Team
+from runtime.model.tools import Risk, ToolCall, ToolResult
+from runtime.outbox import whole
+from runtime.ports import ToolContext
+from runtime.tools.messages import LONGEST, MessageTools
+from runtime.tools.registry import Toolbox
+from tests.support.approving import BOB, MEL, people
+from tests.support.build import DM, OPS, TERMINAL
+from tests.support.clock import ManualClock
+
+
+class Bench:
+    """The tool, over a store in memory."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.team: Team = people()
+        ids = TimeOrderedIds(self.clock)
+        self.store = MemoryStore(clock=self.clock, ids=ids)
+        self.woken = 0
+        tools = MessageTools(
+            store=self.store,
+            team=lambda: self.team,
+            authorize=authorize,
+            split=whole,
+            clock=self.clock,
+            wake_outbox=self._wake,
+        )
+        self.box = Toolbox(tools.tools(), clock=self.clock, ids=ids)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def send(
+        self, channel: str = "#ops", text: str = "It is done.", *, who: Principal = BOB
+    ) -> ToolResult:
+        context = ToolContext(
+            turn=TurnId("turn"),
+            conversation=ConversationId("talk"),
+            agent=AgentName("desk"),
+            requester=who,
+            thread=DM,
+            attended=True,
+        )
+        arguments = json.dumps({"channel": channel, "text": text})
+        call = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
+        return await self.box.run(call, context)
+
+    async def waiting(self) -> list[str]:
+        claimed = await self.store.outbox.claim(
+            now=self.clock.now(), owner="me", platforms=[TERMINAL]
+        )
+        return [row.content.text for row in claimed]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_it_posts_to_a_listed_channel_and_binds_its_thread(bench: Bench) -> None:
+    result = await bench.send()
+    assert (result.text, result.failed) == ("The message is on its way to #ops.", False)
+    [row] = await bench.store.outbox.claim(now=bench.clock.now(), owner="me", platforms=[TERMINAL])
+    assert (row.thread, row.proactive, row.turn) == (OPS, True, "turn")
+    assert row.binds is not None
+    talk = await bench.store.conversations.get(row.binds)
+    assert talk is not None
+    assert talk.agent == "desk"
+    assert [e.text for e in await bench.store.conversations.entries(row.binds)] == ["It is done."]
+    assert bench.woken == 1
+
+
+async def test_the_same_call_sends_once_however_often_it_runs(bench: Bench) -> None:
+    for _ in range(3):
+        assert not (await bench.send()).failed
+    assert await bench.waiting() == ["It is done."]
+
+
+@pytest.mark.parametrize(
+    ("channel", "text", "said"),
+    [
+        ("#quiet", "x", "does not have proactive = true"),
+        ("#nowhere", "x", "There is no channel '#nowhere'."),
+        ("", "x", "There is no channel ''."),
+        ("dm", "x", "There is no channel 'dm'."),
+        ("#ops", "  ", "The message is empty"),
+        ("#ops", "x" * (LONGEST + 1), "8,000 is the most"),
+    ],
+)
+async def test_elsewhere_it_is_refused_in_words(
+    bench: Bench, channel: str, text: str, said: str
+) -> None:
+    result = await bench.send(channel, text)
+    assert result.failed
+    assert said in result.text
+    if "channel" in said:
+        assert "Channels that take messages: #ops." in result.text
+    assert await bench.waiting() == []
+
+
+async def test_of_two_with_one_name_that_of_the_platform_is_meant(bench: Bench) -> None:
+    other = ChannelRef(type(TERMINAL)("slack"), "T1", "C1")
+    again = ChannelRef(TERMINAL, "local", "ops2")
+    rules = [ChannelRule(ref=ref, name="ops", proactive=True) for ref in (other, again)]
+    bench.team = replace(bench.team, channels=(*bench.team.channels, rules[0]))
+    assert not (await bench.send()).failed
+    assert await bench.waiting() == ["It is done."]
+    bench.team = replace(bench.team, channels=(*bench.team.channels, rules[1]))
+    result = await bench.send()
+    assert "several channels" in result.text
+    assert "ops2 (terminal)" in result.text
+
+
+async def test_who_may_not_post_has_nothing_posted(bench: Bench) -> None:
+    assert "needs the role operator" in (await bench.send(who=MEL)).text
+    bots = [replace(m, bot=m.name == "Bob") for m in bench.team.members]
+    bench.team = replace(bench.team, members=tuple(bots))
+    assert "a person has to ask" in (await bench.send()).text
+    assert await bench.waiting() == []
+
+
+def test_it_reaches_people_and_is_repeatable(bench: Bench) -> None:
+    [spec] = bench.box.tool_specs()
+    assert (spec.risk, spec.repeatable) == (Risk.EXTERNAL, True)
