@@ -9,6 +9,7 @@ from runtime.approvalbook import ApprovalBook, Limits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.executor import Executor
+from runtime.halt import Halt
 from runtime.outbox import Splitter
 from runtime.parked import Parked
 from runtime.policy.engine import RulePolicy
@@ -51,6 +52,7 @@ def authority(
     tools: Toolbox,
     rules: LivePolicy,
     *,
+    halt: Halt,
     split: Splitter,
     wake_outbox: Callable[[], None],
 ) -> Authority:
@@ -59,7 +61,7 @@ def authority(
     policy = parts.policy or RulePolicy(rules.book, read=tools.arguments, clock=parts.clock)
     store, team, clock = parts.store, parts.team, parts.clock
     queue = None if parts.alone else QueueDispatch(parts.durable)
-    resumption = Resumption(store.turns, parts.durable, queue=queue)
+    resumption = Resumption(store, parts.durable, halt=halt, queue=queue)
     book = ApprovalBook(
         store,
         Cards(parts.chats, team=team, split=split, clock=clock),

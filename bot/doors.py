@@ -10,7 +10,9 @@ from gateway.dispatcher import Dispatcher
 from gateway.ingress import Ingress
 from gateway.notices import OwnerNotices
 from gateway.strangers import Strangers
+from gateway.urgent import Urgent
 from runtime.activity import Activity
+from runtime.halt import Halt
 from runtime.ids import Platform
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import Principal
@@ -26,6 +28,7 @@ def ingress(
     activity: Activity,
     wake_outbox: Callable[[], None],
     roster: Roster,
+    urgent: Urgent,
 ) -> Ingress:
     """The way in of everything that platforms and terminals say."""
 
@@ -49,11 +52,12 @@ def ingress(
         clock=parts.clock,
         ids=parts.ids,
         activity=activity,
+        urgent=urgent,
         introduces=introduces,
     )
 
 
-def dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath) -> Dispatcher:
+def dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath, halt: Halt) -> Dispatcher:
     """The way out: what the outbox holds, to each platform, in order and once."""
     return Dispatcher(
         parts.store.outbox,
@@ -66,6 +70,7 @@ def dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath) -> Dispat
         alone=parts.alone,
         activity=activity,
         settled=aftermath,
+        held=halt.holding,
     )
 
 

@@ -13,6 +13,7 @@ from bot.wiring import Desk
 from runtime.claims import AHEAD
 from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker, Worker
+from runtime.stopping import LOOK_EVERY as LOOK_AT_STOPS_EVERY
 
 log = logging.getLogger("nightdesk.duties")
 
@@ -87,6 +88,9 @@ class Duties:
             self._signs.note(self._parts.clock.monotonic())
             self._ticker.every(BEAT_EVERY, "process.beat", self._beat)
         self._ticker.every(LOOK_AT_POLICY_EVERY, "policy.look", self._desk.rules.look)
+        # Before anything is taken up: an earlier life may have died over a stop.
+        await self._desk.stopping.look()
+        self._ticker.every(LOOK_AT_STOPS_EVERY, "stops.look", self._look_at_stops)
         self._ticker.start()
 
     async def leave(self) -> None:
@@ -119,6 +123,7 @@ class Duties:
     def start(self) -> None:
         """Keep time from now on."""
         every = self._ticker.every
+        self._desk.halt.on_change(self._stopped_or_resumed)
         if self._desk.fires:
             self._desk.schedules.on_change(self._look_now)
             self._look_now()
@@ -145,6 +150,18 @@ class Duties:
             if self._desk.delivers:
                 every(POLL_OUTBOX, "outbox.poll", self._poll)
                 every(SWEEP_EVERY, "inbox.sweep", self._sweep)
+
+    async def _look_at_stops(self) -> None:
+        """Learn what other processes stopped, and see that it is obeyed here."""
+        if not self._parts.alone or self._desk.halt.active:
+            await self._desk.stopping.look()
+
+    def _stopped_or_resumed(self) -> None:
+        """Do at once what had to wait for a resume."""
+        self._desk.dispatcher.wake()
+        if self._desk.fires:
+            self._remind_now()
+            self._watch_now()
 
     async def stop(self) -> None:
         """Keep time no more."""

@@ -81,6 +81,8 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
         desk.mailboxes.open(tasks, desk.commands)
         stack.callback(desk.mailboxes.close)
+        desk.stopping.open(tasks)
+        stack.callback(desk.stopping.close)
         duties = Duties(desk, opened.ticker)
         await duties.appear()
         stack.push_async_callback(duties.leave)

@@ -15,6 +15,7 @@ from runtime.model.tools import ToolSpec
 from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import ChatPort, Durable, ModelPort, Policy, Store, Timetable
+from runtime.stopping import HardStop, stays
 from runtime.tools.registry import Tool
 
 
@@ -46,6 +47,7 @@ class Parts:
         read_policy: reads them, for the tools and the agents there are.
         policy: judges in their place; for tests.
         more_tools: beside those there are; for tests.
+        hard_stop: ends this process where what was stopped does not let go.
     """
 
     role: Role
@@ -65,6 +67,7 @@ class Parts:
     read_policy: ReadPolicy = _no_rules
     policy: Policy | None = None
     more_tools: tuple[Tool, ...] = ()
+    hard_stop: HardStop = stays
     roster: Roster | None = None
 
 

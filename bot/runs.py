@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from bot.doors import splitter
+from bot.people import standing
 from bot.process import Parts
 from bot.role import Role
 from gateway.dispatcher import Dispatcher
@@ -10,6 +11,7 @@ from runtime.activity import Activity
 from runtime.engine import Owed, planned, unanswered
 from runtime.firings import WORKFLOW as FIRING
 from runtime.firings import Firings
+from runtime.halt import Halt
 from runtime.mailboxes import Mailboxes
 from runtime.parked import Parked
 from runtime.queue import WORKFLOW as MAILBOX
@@ -38,11 +40,14 @@ def register_workflows(
     mailboxes: Mailboxes,
     activity: Activity,
     wake_outbox: Callable[[], None],
+    halt: Halt,
 ) -> None:
     """Tell the durable engine what a firing and a mailbox do."""
     firings = Firings(
         parts.store,
         turns,
+        halt=halt,
+        standing=standing(parts),
         team=parts.team,
         split=splitter(parts),
         clock=parts.clock,

@@ -5,32 +5,40 @@ from dataclasses import dataclass, replace
 
 from bot import doors, handing, runs, toolbox
 from bot.authority import Authority, authority
+from bot.models import look_of, routing_of
 from bot.money import Money
 from bot.money import money as money_of
 from bot.people import people_services, roster_of
 from bot.policy import LivePolicy
 from bot.process import Parts, Passes
 from bot.role import Role
+from bot.stops import said_of, stopping_of
 from gateway.aftermath import Aftermath
 from gateway.bindings import Bindings
 from gateway.commands.desk import CommandDesk, Services
+from gateway.commands.grammar import cannot_wait
 from gateway.commands.members import PeopleServices
 from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.home import Home
 from gateway.ingress import Ingress
+from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
 from runtime.engine import ConversationControl, Engine
 from runtime.facts import FactsReader
+from runtime.halt import Halt
 from runtime.handoffs import Handoffs
 from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.ports import Budget
 from runtime.reminders import ReminderService
+from runtime.replays import Replays
+from runtime.routing import Routing
 from runtime.schedules import ScheduleService
+from runtime.stopping import Stopping
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
 from runtime.turns import TurnRunner
@@ -56,6 +64,8 @@ class Desk:
     money: Money
     engine: Engine
     control: ConversationControl
+    halt: Halt
+    stopping: Stopping
 
     @property
     def delivers(self) -> bool:
@@ -76,50 +86,72 @@ def wire(parts: Parts) -> Desk:
     roster = roster_of(parts)
     parts = replace(parts, team=roster.team)
     activity, passes = Activity(), Passes()
+    halt = Halt(parts.store.stops)
     aftermath = Aftermath(parts.store, doors.notices(parts))
-    dispatcher = doors.dispatcher(parts, activity, aftermath)
+    dispatcher = doors.dispatcher(parts, activity, aftermath, halt)
     people = people_services(parts, roster, dispatcher.wake)
     schedules = ScheduleService(
-        parts.store, parts.timetable, parts.durable, clock=parts.clock, changed=activity.note
+        parts.store,
+        parts.timetable,
+        parts.durable,
+        clock=parts.clock,
+        changed=activity.note,
+        held=said_of(parts, halt),
     )
-    reminders = _reminders(parts, dispatcher.wake)
+    reminders = _reminders(parts, dispatcher.wake, halt)
     handoffs = handing.handoffs(parts)
     tools = toolbox.all_tools(parts, schedules, reminders, handoffs, dispatcher.wake)
     rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
-    asks = authority(parts, tools, rules, split=split, wake_outbox=dispatcher.wake)
+    asks = authority(parts, tools, rules, halt=halt, split=split, wake_outbox=dispatcher.wake)
     aftermath.on_shown(asks.book.shown)
     money = money_of(parts, asks, split=split, wake_outbox=dispatcher.wake)
-    deps = _turn_deps(parts, dispatcher.wake, tools, asks, handoffs, budget=money.spending)
+    routing = routing_of(parts)
+    deps = _turn_deps(
+        parts,
+        dispatcher.wake,
+        tools,
+        asks,
+        handoffs,
+        halt,
+        budget=money.spending,
+        routing=routing,
+    )
     turns = TurnRunner(deps)
     mailboxes = runs.mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
     asks.resumption.on_drain(mailboxes.drain)
-    runs.register_workflows(parts, turns, mailboxes, activity, dispatcher.wake)
+    runs.register_workflows(parts, turns, mailboxes, activity, dispatcher.wake, halt)
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
-    control = _control(parts, mailboxes, bindings, dispatcher.wake, asks)
+    drain = mailboxes.drain if parts.alone else _left_to_the_queue
+    control = ConversationControl(parts.store, drain=drain, forget_binding=bindings.forget)
+    stopping = stopping_of(
+        parts, halt, turns, mailboxes, drain=drain, asks=asks, wake_outbox=dispatcher.wake
+    )
+    urgent = Urgent(cannot_wait, activity=activity)
     handing.connect(parts, handoffs, control)
-    ingress = doors.ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster)
+    ingress = doors.ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster, urgent)
     _tell_of_bindings(dispatcher, control, ingress)
-    health = _health(parts, passes)
+    health = _health(parts, passes, routing)
+    services = _services(
+        parts,
+        schedules,
+        reminders,
+        people=people,
+        control=control,
+        stopping=stopping,
+        health=health,
+        asks=asks,
+        handoffs=handoffs,
+        routing=routing,
+    )
+    commands = _commands(parts, services, dispatcher.wake)
+    urgent.on(commands)
     return Desk(
         parts=parts,
         activity=activity,
         ingress=ingress,
         dispatcher=dispatcher,
         mailboxes=mailboxes,
-        commands=_commands(
-            parts,
-            _services(
-                parts,
-                schedules,
-                reminders,
-                people=people,
-                control=control,
-                health=health,
-                asks=asks,
-                handoffs=handoffs,
-            ),
-            dispatcher.wake,
-        ),
+        commands=commands,
         health=health,
         passes=passes,
         schedules=schedules,
@@ -130,6 +162,8 @@ def wire(parts: Parts) -> Desk:
         money=money,
         engine=_engine(parts, mailboxes, activity, dispatcher),
         control=control,
+        halt=halt,
+        stopping=stopping,
     )
 
 
@@ -145,16 +179,18 @@ def _engine(
     )
 
 
-def _services(
+def _services(  # noqa: PLR0913 - one service each
     parts: Parts,
     schedules: ScheduleService,
     reminders: ReminderService,
     people: PeopleServices,
     *,
     control: ConversationControl,
+    stopping: Stopping,
     health: Readiness,
     asks: Authority,
     handoffs: Handoffs,
+    routing: Routing,
 ) -> Services:
     return Services(
         store=parts.store,
@@ -163,7 +199,8 @@ def _services(
         people=people,
         timetable=parts.timetable,
         control=control,
-        models=parts.models,
+        stopping=stopping,
+        routing=routing,
         health=health,
         chats=parts.chats,
         trust=TrustService(parts.store.trust, team=parts.team),
@@ -183,30 +220,12 @@ def _home(parts: Parts) -> Home:
     return Home(parts.store, facts, parts.chats, team=parts.team, clock=parts.clock)
 
 
-def _health(parts: Parts, passes: Passes) -> Readiness:
+def _health(parts: Parts, passes: Passes, routing: Routing) -> Readiness:
     return Readiness(
         parts.store,
         clock=parts.clock,
         last_tick=passes.last if parts.role in (Role.ALL, Role.CLOCK) else None,
-        platforms=parts.looks,
-    )
-
-
-def _control(
-    parts: Parts,
-    mailboxes: Mailboxes,
-    bindings: Bindings,
-    wake_outbox: Callable[[], None],
-    asks: Authority,
-) -> ConversationControl:
-    return ConversationControl(
-        parts.store,
-        interrupt=mailboxes.interrupt,
-        drain=mailboxes.drain if parts.alone else _left_to_the_queue,
-        clock=parts.clock,
-        forget_binding=bindings.forget,
-        wake_outbox=wake_outbox,
-        stopped=asks.questions.turn_over,
+        platforms=[*parts.looks, look_of(parts, routing)],
     )
 
 
@@ -224,7 +243,7 @@ def _left_to_the_queue(conversation: ConversationId) -> None:
     """Do nothing: among many processes the queue hands out what waits, and nobody else may."""
 
 
-def _reminders(parts: Parts, wake_outbox: Callable[[], None]) -> ReminderService:
+def _reminders(parts: Parts, wake_outbox: Callable[[], None], halt: Halt) -> ReminderService:
     return ReminderService(
         parts.store,
         parts.timetable,
@@ -233,6 +252,7 @@ def _reminders(parts: Parts, wake_outbox: Callable[[], None]) -> ReminderService
         split=doors.splitter(parts),
         clock=parts.clock,
         wake_outbox=wake_outbox,
+        held=lambda: halt.of(None) is not None,
     )
 
 
@@ -253,18 +273,22 @@ def _turn_deps(
     tools: Toolbox,
     asks: Authority,
     handoffs: Handoffs,
+    halt: Halt,
     *,
     budget: Budget,
+    routing: Routing,
 ) -> TurnDeps:
     return TurnDeps(
         store=parts.store,
-        models=parts.models,
+        routing=routing,
+        replays=Replays(),
         chats=parts.chats,
         team=parts.team,
         tools=tools,
         executor=asks.executor,
         questions=asks.questions,
         parked=asks.parked,
+        halt=halt,
         handoffs=handoffs,
         budget=budget,
         split=doors.splitter(parts),

@@ -17,6 +17,7 @@ from gateway.arriving import Arriving
 from gateway.bindings import Bindings
 from gateway.early import EarlyReplies
 from gateway.strangers import Strangers, spoken_to_us
+from gateway.urgent import Urgent
 from runtime.access import authorize, wanted_by
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -90,6 +91,7 @@ class Ingress:
         clock: Clock,
         ids: IdSource,
         activity: Activity,
+        urgent: Urgent,
         introduces: Callable[[Principal, str], bool] = _nobody,
     ) -> None:
         """Accept events.
@@ -104,6 +106,7 @@ class Ingress:
             clock: the clock.
             ids: makes inbox ids, in the order of arrival.
             activity: is told what is under way.
+            urgent: carries out what cannot wait.
             introduces: whether a stranger's direct message is to be heard all the same, because
                 it says who they are: a one-time code.
         """
@@ -117,6 +120,7 @@ class Ingress:
         self._ids = ids
         self._activity = activity
         self._introduces = introduces
+        self._urgent = urgent
         self._early = EarlyReplies(bindings, store.outbox, clock=clock)
         self._accepted: deque[Received] = deque()
         self._backlog: _Backlog | None = None
@@ -199,10 +203,11 @@ class Ingress:
         """What was arriving is stored, and goes on its way; or it was not, and is forgotten."""
         if new:
             self._activity.begin()
-            if self._backlog is not None and self._backlog.before is None:
-                self._backlog.behind.append(received)
-            else:
+            backlog = self._backlog
+            if backlog is None or backlog.before is not None or self._urgent.means(received):
                 self._hand_over(received)
+            else:
+                backlog.behind.append(received)
             return
         self._arriving.end(received.inbound.thread)
         log.info("ingress.not_new", extra={"key": received.inbound.event_key})
@@ -252,7 +257,8 @@ class Ingress:
     async def run(self) -> None:
         """Hand accepted events to their mailboxes until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for loop in (self._early.run(self._released), self._strangers.run()):
+            early = self._early.run(self._released)
+            for loop in (early, self._strangers.run(), self._urgent.run()):
                 tasks.create_task(loop)
             await self._serve()
 
@@ -281,7 +287,9 @@ class Ingress:
             self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
-        if not self._early.hold(received):
+        if self._urgent.takes(received):
+            self._arriving.end(received.inbound.thread)
+        elif not self._early.hold(received):
             self._accept(received)
 
     def _accept(self, received: Received) -> None:

@@ -51,6 +51,7 @@ _RIGHTS: dict[Action, _Right] = {
     # Stopping errs towards yes: whoever may start something may stop it, and whoever once did.
     Action.SCHEDULE_STOP: _Right(MemberRole.GUEST, MemberRole.OPERATOR),
     Action.STOP: _Right(MemberRole.GUEST, MemberRole.OPERATOR),
+    Action.STOP_ALL: _of(MemberRole.OPERATOR),
     Action.APPROVAL_READ: _of(MemberRole.MEMBER),
     Action.APPROVE: _of(MemberRole.OPERATOR),
     Action.POLICY_READ: _of(MemberRole.MEMBER),
@@ -86,6 +87,8 @@ def authorize(team: Team, who: Principal, action: Action, resource: Resource = _
             f"You are not a member of {team.name}, so I cannot do that for you.",
             hint=f"An owner can add you by your id, {who.platform}: {spelled(who)}.",
         )
+    if team.is_bot(who) and action is not Action.CONVERSE:
+        raise Refused("A program may talk here, and do nothing else.")
     least = _least(team, who, action, resource)
     if least is None:
         raise Refused("That is somebody else's, and nobody but they may do that.")

@@ -3,16 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.ids import AgentName, ConversationId, TurnId, derived
-from runtime.live import closing_word
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
-from runtime.model.turn import Turn, TurnState
+from runtime.model.turn import TurnState
 from runtime.ports import Store
 from runtime.storing import until_stored
 
@@ -52,54 +50,19 @@ class ConversationControl:
         self,
         store: Store,
         *,
-        interrupt: Callable[[ConversationId], object],
         drain: Callable[[ConversationId], None],
-        clock: Clock,
         forget_binding: Callable[[ThreadRef], None],
-        wake_outbox: Callable[[], None],
-        stopped: Callable[[Turn], Awaitable[None]],
     ) -> None:
         """Control conversations.
 
         Args:
             store: the database.
-            interrupt: cancels the conversation's turn where it is under way in this process.
             drain: has what waits in the conversation worked.
-            clock: the clock.
             forget_binding: is told that a thread was bound anew.
-            wake_outbox: says that there is something to send.
-            stopped: takes back what a stopped turn asked people.
         """
-        self._on_stopped = stopped
         self._store = store
-        self._interrupt = interrupt
         self._drain = drain
-        self._clock = clock
         self._forget_binding = forget_binding
-        self._wake_outbox = wake_outbox
-
-    async def stop(self, thread: ThreadRef) -> bool:
-        """Stop the turn under way in the thread; False where there is none.
-
-        A turn that was begun before the thread was bound to another conversation counts too:
-        whoever asks sees one thread. The mark on disk comes first: whatever the turn still does,
-        nothing of it is sent. The word that closes its growing answer
-        is on disk with the mark.
-        """
-        for conversation in await self._store.conversations.earlier(thread):
-            closing = partial(closing_word, now=self._clock.now())
-            turn = await self._store.turns.stop(conversation.id, closing=closing)
-            if turn is not None:
-                self._stopped(turn)
-                await self._on_stopped(turn)
-                return True
-        return False
-
-    def _stopped(self, turn: Turn) -> None:
-        """Break off what a stopped turn still does here, and go on with the next."""
-        self._interrupt(turn.conversation)
-        self._wake_outbox()
-        self._drain(turn.conversation)
 
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
         """Bind the thread to a fresh conversation; the same `key` makes the same one."""

@@ -14,17 +14,20 @@ from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
+from runtime.halt import Halt, in_words
 from runtime.ids import ConversationId, FileId, OutboxId, RunId, ScheduleId, TurnId, derived
 from runtime.model.conversation import Role, made_by
 from runtime.model.files import OutFile
 from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
+from runtime.model.stop import Stop
 from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.model.turn import TurnState
 from runtime.outbox import Splitter, compose
 from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
+from runtime.standing import Standing, objection
 from runtime.storing import until_stored
 from runtime.turns import TurnRunner
 
@@ -46,14 +49,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How the agent's part ended: what it said and made, or why it could not."""
+    """How the agent's part ended: what it said and made, or why it could not.
+
+    `missed` where it was stopped before it began.
+    """
 
     text: str
     error: str
     files: tuple[OutFile, ...] = ()
+    missed: bool = False
+
+    @property
+    def state(self) -> OccurrenceState:
+        if self.missed:
+            return OccurrenceState.MISSED
+        return OccurrenceState.FAILED if self.error else OccurrenceState.DONE
 
     def as_json(self) -> Json:
         said: dict[str, Json] = {"text": self.text, "error": self.error}
+        said |= {"missed": True} if self.missed else {}
         return said | {"files": [asdict(file) for file in self.files]} if self.files else said
 
     @classmethod
@@ -65,17 +79,20 @@ class _Outcome:
             text=str(value["text"]),
             error=str(value["error"]),
             files=tuple(map(_file, files)) if isinstance(files, list) else (),
+            missed=bool(value.get("missed")),
         )
 
 
 class Firings:
     """Carries out planned times."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one port or service each
         self,
         store: Store,
         turns: TurnRunner,
         *,
+        halt: Halt,
+        standing: Standing,
         team: Callable[[], Team],
         split: Splitter,
         clock: Clock,
@@ -88,6 +105,8 @@ class Firings:
         Args:
             store: the database.
             turns: runs the agent's turn.
+            halt: what is stopped: its planned times pass.
+            standing: whether who made a schedule may still have it.
             team: the configuration as it is now.
             split: cuts a result into messages.
             clock: the clock.
@@ -97,6 +116,8 @@ class Firings:
         """
         self._store = store
         self._turns = turns
+        self._halt = halt
+        self._standing = standing
         self._team = team
         self._split = split
         self._clock = clock
@@ -137,9 +158,15 @@ class Firings:
             return _Outcome("", GONE).as_json()
         conversation = conversation_of(run)
         await self._store.conversations.create(conversation, schedule.agent)
-        if self._team().role_of(schedule.made_by) is None:
-            return _Outcome("", "Who made the schedule is no longer a member.").as_json()
         turn = TurnId(run)
+        # One that has begun is judged where it goes on, as every turn is.
+        gone = objection(self._team(), schedule)
+        if gone and await self._store.turns.state(turn) is None:
+            await self._standing.hold(run, schedule)
+            return _Outcome("", f"Not run: {gone}.", missed=True).as_json()
+        stop = self._halt.of(schedule.agent)
+        if stop is not None:
+            return await self._held_back(turn, conversation, stop)
         start = await self._store.turns.begin_run(
             turn,
             conversation,
@@ -150,6 +177,14 @@ class Firings:
         ours = None if start is None else await self._turns.carry_out(start)
         if ours is not None:
             return _outcome(ours.text, ours.files, failed=ours.failed).as_json()
+        ended = await self._ended(turn, conversation)
+        return ended.as_json() if ended is not None else _WAITS
+
+    async def _held_back(self, turn: TurnId, conversation: ConversationId, stop: Stop) -> Json:
+        """What becomes of a planned time whose agent is stopped: it passes, or waits on."""
+        if await self._store.turns.state(turn) is None:
+            why = in_words(stop, self._team(), now=self._clock.now())
+            return _Outcome("", why, missed=True).as_json()
         ended = await self._ended(turn, conversation)
         return ended.as_json() if ended is not None else _WAITS
 
@@ -187,7 +222,7 @@ class Firings:
         delivery = await self._send(run, schedule, occurrence, outcome)
         await self._store.schedules.end_occurrence(
             run,
-            state=OccurrenceState.FAILED if outcome.error else OccurrenceState.DONE,
+            state=outcome.state,
             now=self._clock.now(),
             result=outcome.text,
             delivery=delivery,
@@ -201,8 +236,8 @@ class Firings:
     ) -> str:
         if schedule.state is ScheduleState.DELETED and not outcome.text:
             return f"not sent: {GONE}"
-        if outcome.error == STOPPED:
-            return f"not sent: {STOPPED}"
+        if outcome.missed or outcome.error == STOPPED:
+            return f"not sent: {outcome.error}"
         message = Proactive(
             id=OutboxId(derived("briefing", run)),
             thread=schedule.target,
@@ -219,7 +254,7 @@ class Firings:
             return f"kept, not sent: {cleared.reason}"
         now = self._clock.now()
         await self._store.outbox.enqueue(
-            compose(cleared, split=self._split, now=now, turn=TurnId(run))
+            compose(cleared, split=self._split, now=now, turn=TurnId(run), agent=schedule.agent)
         )
         log.info("firing.enqueued", extra={"run": run, "planned": str(occurrence.planned_at)})
         return "on its way"

@@ -16,7 +16,6 @@ from runtime.errors import Conflict, Refused
 from runtime.ids import ApprovalId, ToolCallId, TurnId, unguessable
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Frozen, Grant
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
-from runtime.model.turn import Turn
 from runtime.ports import Judged, ToolContext, Tools
 
 log = logging.getLogger("nightdesk.approvals")
@@ -224,9 +223,9 @@ class Questions:
 
     # ---- ending
 
-    async def turn_over(self, turn: Turn) -> None:
+    async def turn_over(self, turn: TurnId) -> None:
         """Take back what a turn asked that was stopped; what it was about to run is looked at."""
-        for approval in await self._book.approvals.of_turn(turn.id):
+        for approval in await self._book.approvals.of_turn(turn):
             await self.orphaned(approval)
 
     async def orphaned(self, approval: Approval) -> None:

@@ -118,8 +118,13 @@ class ReminderService:
         split: Splitter,
         clock: Clock,
         wake_outbox: Callable[[], None],
+        held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Serve the reminders of `store` to the people of `team`, over `chats`."""
+        """Serve the reminders of `store` to the people of `team`, over `chats`.
+
+        None is sent while `held` says so; those that are due come late then.
+        """
+        self._held = held
         self._reminders = store.reminders
         self._timetable = timetable
         self._chats = chats
@@ -248,6 +253,8 @@ class ReminderService:
 
     async def tick(self) -> datetime | None:
         """Send what is due; returns when to look again, or None where nothing waits."""
+        if self._held():
+            return None
         now = self._clock.now()
         due = await self._reminders.due(now=now, limit=_AT_ONCE)
         ready = [one for one in due if self._not_before.get(one.id, now) <= now]

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable
 
 from runtime.errors import Permanent
+from runtime.halt import Halt
 from runtime.ids import ConversationId, RunId, TurnId
 from runtime.model.approval import Approval
-from runtime.ports import Durable, Turns
+from runtime.ports import Durable, Store
 from runtime.queue import QueueDispatch
 
 log = logging.getLogger("nightdesk.approvals")
@@ -20,15 +21,20 @@ Drain = Callable[[ConversationId], None]
 class Resumption:
     """Takes turns up again. Implements `runtime.approvalbook.Resume`."""
 
-    def __init__(self, turns: Turns, durable: Durable, *, queue: QueueDispatch | None) -> None:
-        """Take up turns of `turns`.
+    def __init__(
+        self, store: Store, durable: Durable, *, halt: Halt, queue: QueueDispatch | None
+    ) -> None:
+        """Take up turns of `store`.
 
         Args:
-            turns: the turns.
+            store: the database.
+            halt: what is stopped: it stays parked until somebody resumes it.
             durable: runs, which take up their own turns.
             queue: hands out conversations among many processes; None where this one is alone.
         """
-        self._turns = turns
+        self._turns = store.turns
+        self._conversations = store.conversations
+        self._halt = halt
         self._durable = durable
         self._queue = queue
         self._drain: Drain | None = None
@@ -46,7 +52,15 @@ class Resumption:
     async def turn(
         self, turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
     ) -> None:
-        """Take up a turn, once it is parked; once for each `key`, and harmless where it is not."""
+        """Take up a turn, once it is parked; once for each `key`, and harmless where it is not.
+
+        Not while its agent is stopped: then whoever looks after parked turns says it again.
+        """
+        if self._halt.active:
+            found = await self._conversations.get(conversation)
+            if found is not None and self._halt.of(found.agent) is not None:
+                return
+        key = f"{key}/{self._halt.epoch}"
         if is_run:
             try:
                 await self._durable.signal(RunId(turn), DECIDED, None, key=key)

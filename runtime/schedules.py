@@ -62,6 +62,10 @@ class NewSchedule:
     made_in: ThreadRef
 
 
+def _nobody_is(_: AgentName) -> str:
+    return ""
+
+
 class ScheduleService:
     """Makes, changes and fires schedules."""
 
@@ -73,13 +77,18 @@ class ScheduleService:
         *,
         clock: Clock,
         changed: Callable[[], None] | None = None,
+        held: Callable[[AgentName], str] = _nobody_is,
     ) -> None:
-        """Serve the schedules of `store`; `changed` as for `on_change`."""
+        """Serve the schedules of `store`; `changed` as for `on_change`.
+
+        `held` says in words that an agent is stopped; nothing where it is not.
+        """
         self._schedules = store.schedules
         self._timetable = timetable
         self._claims = Claims(store.schedules, timetable, clock=clock)
         self._durable = durable
         self._clock = clock
+        self._held = held
         self._listeners = [changed] if changed else []
         self._ticking = asyncio.Lock()
         # Nobody knows what an earlier life of this process left, so the first tick looks.
@@ -159,9 +168,11 @@ class ScheduleService:
         """Carry it out now, besides its planned times; once for each time somebody asks.
 
         Raises:
-            Refused: there is none.
+            Refused: there is none, or its agent is stopped.
         """
         schedule = await self.find(number)
+        if why := self._held(schedule.agent):
+            raise Refused(why)
         occurrence = Occurrence(
             schedule=schedule.id,
             planned_at=asked_at,

@@ -16,7 +16,6 @@ from runtime.clock import Clock
 from runtime.halt import Halt, refusal
 from runtime.ids import AgentName, ConversationId, RunId, StopId, TurnId
 from runtime.live import closing_word
-from runtime.mailboxes import Mailboxes
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.outbox import OutboxItem
 from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
@@ -49,7 +48,7 @@ class Stopping:
         halt: Halt,
         *,
         at_work: AtWork,
-        mailboxes: Mailboxes,
+        interrupt: Callable[[ConversationId], object],
         drain: Callable[[ConversationId], None],
         over: Callable[[TurnId], Awaitable[None]],
         team: Callable[[], Team],
@@ -63,7 +62,7 @@ class Stopping:
             store: the database.
             halt: what this process knows of stops.
             at_work: the turns that are at work here.
-            mailboxes: work conversations here.
+            interrupt: lets a conversation go on at once, without its turn.
             drain: has what waits in a conversation worked.
             over: takes back what a turn that was stopped asked people.
             team: the configuration as it is now.
@@ -74,7 +73,7 @@ class Stopping:
         self._store = store
         self._halt = halt
         self._at_work = at_work
-        self._mailboxes = mailboxes
+        self._interrupt = interrupt
         self._drain = drain
         self._over = over
         self._team = team
@@ -184,7 +183,7 @@ class Stopping:
         self._break_off([one.turn for one in ended])
         for one in ended:
             log.warning("turn.stopped", extra={"turn": one.turn})
-            self._mailboxes.interrupt(one.conversation)
+            self._interrupt(one.conversation)
         self._wake_outbox()
         for one in ended:
             self._drain(one.conversation)

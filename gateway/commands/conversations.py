@@ -1,4 +1,4 @@
-"""`/new`, `/resume` and `/stop`: what a person does to the conversation of a thread."""
+"""`/new` and `/resume`: what a person does to the conversation of a thread."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from runtime.model.team import Team
 
 
 class ConversationCommands:
-    """Begins, resumes and stops conversations."""
+    """Begins conversations, and goes back to earlier ones."""
 
     def __init__(self, control: Control, *, team: Callable[[], Team], clock: Clock) -> None:
         """Act through `control`, for the people of `team`."""
@@ -29,13 +29,6 @@ class ConversationCommands:
         agent = rule.agent if rule else team.agents[0].name
         await self._control.new(request.thread, agent, key=request.id)
         return Answer("A fresh conversation begins here. `/resume` goes back.", private=False)
-
-    async def stop(self, _command: ParsedCommand, request: Request) -> Answer:
-        """`/stop`."""
-        authorize(self._team(), request.sender, Action.STOP)
-        if await self._control.stop(request.thread):
-            return Answer("Stopped.", private=False)
-        return Answer("Nothing is running in this thread.")
 
     async def resume(self, command: ParsedCommand, request: Request) -> Answer:
         """`/resume [number]`.

@@ -20,6 +20,7 @@ from gateway.commands.reminders import ReminderCommands
 from gateway.commands.schedules import ScheduleCommands
 from gateway.commands.spelling import spelled
 from gateway.commands.status import StatusCommand
+from gateway.commands.stopping import StopCommands
 from gateway.home import Home
 from gateway.http import Health
 from runtime import cards, words
@@ -51,6 +52,7 @@ from runtime.model.team import Team
 from runtime.ports import Answered, ChatPort, ModelPort, OpensForms, Store, Timetable
 from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
 from runtime.schedules import ScheduleService
+from runtime.stopping import Stopping
 from runtime.trust import TrustService
 
 log = logging.getLogger("nightdesk.commands")
@@ -67,6 +69,7 @@ class Services:
         people: who is who, and who changes that.
         timetable: reads times.
         control: acts on conversations.
+        stopping: stops and resumes.
         models: the models by name.
         health: looks at everything.
         chats: the platforms by name.
@@ -87,6 +90,7 @@ class Services:
     people: PeopleServices
     timetable: Timetable
     control: Control
+    stopping: Stopping
     models: Mapping[ModelName, ModelPort]
     health: Health
     chats: Mapping[Platform, ChatPort]
@@ -108,6 +112,13 @@ class CommandDesk:
         """Take commands, and let the services carry them out."""
         team, clock = services.team, services.clock
         conversations = ConversationCommands(services.control, team=team, clock=clock)
+        stops = StopCommands(
+            services.stopping,
+            services.store,
+            go_back=conversations.resume,
+            team=team,
+            clock=clock,
+        )
         people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         schedules = ScheduleCommands(
@@ -119,7 +130,7 @@ class CommandDesk:
         )
         self._channels = _channels(services)
         approvals = _approvals(services)
-        self._chats, self._home = services.chats, services.home
+        self._chats, self._home, self._team = services.chats, services.home, team
         self._nouns: dict[str, Noun] = {
             "schedule": schedules,
             "channel": self._channels,
@@ -133,8 +144,8 @@ class CommandDesk:
             "link": people.link,
             "unlink": people.unlink,
             "new": conversations.new,
-            "resume": conversations.resume,
-            "stop": conversations.stop,
+            "resume": stops.resume,
+            "stop": stops.stop,
             "model": ModelCommand(services.models, services.handoffs, team=team),
             "status": _status(services),
             "help": help_command,
@@ -169,6 +180,9 @@ class CommandDesk:
             at=received.received_at,
             direct=isinstance(body, Command | Message) and body.direct,
         )
+        if self._team().is_bot(request.sender):
+            log.info("command.of_a_program", extra={"row": received.id})
+            return None
         if isinstance(body, Command | ButtonPress) and await self._asked_with_form(body, request):
             return None
         match body:
@@ -275,5 +289,10 @@ def _approvals(services: Services) -> ApprovalCommands:
 def _status(services: Services) -> StatusCommand:
     schedules = services.store.schedules
     return StatusCommand(
-        services.health, schedules, services.handoffs, team=services.team, clock=services.clock
+        services.health,
+        schedules,
+        services.handoffs,
+        services.stopping,
+        team=services.team,
+        clock=services.clock,
     )

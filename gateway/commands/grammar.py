@@ -27,6 +27,7 @@ _LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
 # The same with nothing around it: the alphabet of codes, and not a number with dashes.
 _BARE_CODE = re.compile(r"(?=.*[A-Z])[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}")
 _OURSELVES = "nightdesk"
+_EVERYTHING = ("everything", "all")
 _NEAR = 0.7
 _NOUNS = (*NOUNS, *NOUN_ALIASES)
 
@@ -106,6 +107,14 @@ def looks_like_command(text: str) -> bool:
     return _stands_alone(noun, words[1:]) and isinstance(parse(text), ParsedCommand)
 
 
+def cannot_wait(text: str) -> bool:
+    """Whether the words are a command that is carried out before everything else: `stop`."""
+    if "stop" not in text.casefold():
+        return False
+    command = parse(text)
+    return isinstance(command, ParsedCommand) and command.noun == "stop"
+
+
 def says_link_code(text: str) -> bool:
     """Whether the words are `link` with a code, which a stranger may say in a direct message."""
     command = parse(text)
@@ -150,8 +159,12 @@ def _stands_alone(noun: str, others: Sequence[str]) -> bool:
             return form_of(noun_of(other) or "", verb) is not None
         case "link", _:
             return _LINK_CODE.fullmatch("".join(others)) is not None
-        case "resume", [number]:
-            return number.isdecimal()
+        case "resume", [word]:
+            return word.isdecimal() or word.casefold() in _EVERYTHING
+        case "stop", [word]:
+            return word.casefold() in (*_EVERYTHING, "mine")
+        case (("stop" | "resume"), [word, _]):
+            return word.casefold() == "agent"
         case _:
             return False
 

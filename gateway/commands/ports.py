@@ -83,10 +83,6 @@ class Noun(Protocol):
 class Control(Protocol):
     """What a person can do to a thread's conversation; `runtime.engine` implements it."""
 
-    async def stop(self, thread: ThreadRef) -> bool:
-        """Stop the turn under way in the thread; False where there is none."""
-        ...
-
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
         """Bind the thread to a fresh conversation; the same `key` makes the same one."""
         ...

@@ -5,15 +5,21 @@ from collections.abc import Callable, Sequence
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from gateway.commands.stopping import what_is_under_way
 from gateway.http import Check, Health
+from runtime.approvers import name_of
 from runtime.clock import Clock
+from runtime.halt import in_words
 from runtime.handoffs import Handoffs
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.ports import Schedules
+from runtime.stopping import Stopping
 
 _MINUTE, _HOUR = 60, 3_600
+_SHOWN = 10
+"""Turns that are listed."""
 
 
 class StatusCommand:
@@ -24,14 +30,16 @@ class StatusCommand:
         health: Health,
         schedules: Schedules,
         handoffs: Handoffs,
+        stopping: Stopping,
         *,
         team: Callable[[], Team],
         clock: Clock,
     ) -> None:
-        """Ask `health`, `schedules` and `handoffs`, for the people of `team`."""
+        """Ask these, for the people of `team`."""
         self._health = health
         self._schedules = schedules
         self._handoffs = handoffs
+        self._stopping = stopping
         self._team = team
         self._clock = clock
 
@@ -41,10 +49,26 @@ class StatusCommand:
         authorize(team, request.sender, Action.STATUS)
         checks = await self._health.readiness()
         schedules = await self._schedules.all()
-        lines = [_head(checks), *map(_line, checks), self._next(schedules, team)]
+        lines = [*self._stopped(team), _head(checks), *map(_line, checks)]
+        lines += [self._next(schedules, team), *await self._under_way(team)]
         if len(team.agents) > 1:
             lines.append(await self._here(request))
         return Answer("\n".join(lines))
+
+    def _stopped(self, team: Team) -> list[str]:
+        """What is stopped, by whom, and since when."""
+        now = self._clock.now()
+        return [f"**Stopped.** {in_words(s, team, now=now)}" for s in self._stopping.active]
+
+    async def _under_way(self, team: Team) -> list[str]:
+        """What runs, by the ids that `/stop` takes."""
+        works = await self._stopping.under_way()
+        lines = [
+            what_is_under_way(work, name_of(team, work.turn.requester), team, self._clock)
+            for work in works[:_SHOWN]
+        ]
+        more = [f"- and {len(works) - _SHOWN} more"] if len(works) > _SHOWN else []
+        return [*lines, *more, "`/stop <id>` ends one of these."] if lines else []
 
     async def _here(self, request: Request) -> str:
         """Which agent has the thread."""

@@ -19,6 +19,8 @@ class Action(StrEnum):
     """Pause or delete a schedule."""
     STOP = "stop"
     """Stop a running turn."""
+    STOP_ALL = "stop_all"
+    """Stop an agent or everything, and let it go on again."""
     APPROVAL_READ = "approval_read"
     """See what waits for a person, and what is allowed for a time."""
     APPROVE = "approve"

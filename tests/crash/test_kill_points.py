@@ -161,7 +161,7 @@ RUN_NOW = Course(
 )
 STOP = Course(
     "stop",
-    ("turns.stop", "inbox.finish", "chat.send", "outbox.sent"),
+    ("stops.order", "inbox.finish", "chat.send", "outbox.sent"),
     (),
     _stop,
     posts=2,

@@ -67,10 +67,7 @@ async def test_a_stopped_run_that_waited_ends(tmp_path: Path) -> None:
         await scheduled(life)
         (approval,) = await life.waiting()
         store = life.desk.desk.parts.store
-        turn = await store.turns.stop(approval.conversation, closing=lambda _: [])
-        assert turn is not None
-        await life.desk.desk.asks.questions.turn_over(turn)
-        await life.desk.quiet()
+        await life.desk.command(f"stop {approval.turn[-8:]}")
         (occurrence,) = await store.schedules.history()
         assert occurrence.state is OccurrenceState.FAILED
         assert await life.state(approval) is ApprovalState.CANCELLED

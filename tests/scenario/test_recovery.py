@@ -10,10 +10,10 @@ from runtime.errors import Ambiguous, NightdeskError
 from runtime.ids import TimeOrderedIds
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
-from tests.support.build import DM, TERMINAL, outbox_item
+from tests.support.build import TERMINAL, outbox_item
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.desk import DeskUnderTest, passing, running_desk, stopped
 from tests.support.eventually import eventually
 from tests.support.faults import failing_times
 
@@ -162,8 +162,8 @@ async def test_stop_ends_the_turn_and_nothing_of_it_is_sent(tmp_path: Path) -> N
     async with running_desk(tmp_path, slow, chat=chat) as desk:
         await desk.say("hello")
         await eventually(lambda: asked)
-        assert await desk.desk.control.stop(DM)
-        assert not await desk.desk.control.stop(DM)
+        assert await stopped(desk)
+        assert not await stopped(desk)
         await desk.quiet()
         assert chat.texts == []
         assert await desk.ask("again") == "Next."
@@ -178,7 +178,7 @@ async def test_stop_closes_an_answer_that_was_growing(tmp_path: Path) -> None:
     async with running_desk(tmp_path, slow, chat=chat) as desk:
         await desk.say("hello")
         await passing(desk, 0.5, lambda: len(chat.drafts) >= 2)
-        assert await desk.desk.control.stop(DM)
+        assert await stopped(desk)
         await desk.quiet()
         assert [(shown.text, shown.message) for shown in chat.shown] == [("_Stopped._", "d1")]
 

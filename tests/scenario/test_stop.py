@@ -17,7 +17,7 @@ from runtime.model.turn import TurnState
 from tests.support.build import DM, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.desk import DeskUnderTest, passing, running_desk, stopped
 from tests.support.eventually import eventually
 from tests.support.faults import failing_once, failing_times
 
@@ -54,7 +54,7 @@ async def test_a_turn_from_before_a_fresh_start_can_be_stopped(tmp_path: Path) -
         await eventually(lambda: desk.chat.shown)
         await desk.command("stop")
         assert desk.chat.texts[-1] == "Stopped."
-        assert not await desk.desk.control.stop(DM)
+        assert not await stopped(desk)
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ async def test_a_draft_that_was_being_begun_when_its_turn_was_stopped_is_closed(
     async with running_desk(tmp_path, lambda _: script, chat=chat) as desk:
         await desk.say("hello")
         await passing(desk, 0.5, chat.begins.is_set)
-        assert await desk.desk.control.stop(DM)
+        assert await stopped(desk)
         chat.lets.set()
         await eventually(lambda: chat.shown)
         assert [(shown.text, shown.message) for shown in chat.shown] == [("_Stopped._", "d1")]
@@ -107,7 +107,7 @@ async def test_a_draft_is_closed_by_the_next_life_where_this_one_ends_right_afte
         conversation = await store.conversations.bound(DM)
         assert conversation is not None
         with suppress(StorageUnavailable):
-            await desk.desk.control.stop(DM)
+            await stopped(desk)
     async with running_desk(tmp_path, chat=chat, clock=clock) as desk:
         await desk.quiet()
         assert [(shown.text, shown.message) for shown in chat.shown] == [("_Stopped._", "d1")]

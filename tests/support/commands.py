@@ -1,6 +1,6 @@
 """The command desk over memory, with what its ports were asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from adapters.memory.store import MemoryStore
@@ -14,10 +14,13 @@ from gateway.http import Check
 from runtime.approvalbook import ApprovalBook, Limits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards
+from runtime.atwork import AtWork
+from runtime.clock import Clock
 from runtime.facts import FactsReader
 from runtime.firstowner import FirstOwner
+from runtime.halt import Halt
 from runtime.handoffs import Handoffs
-from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds
+from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds, TurnId
 from runtime.members import MemberService
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval
@@ -28,9 +31,10 @@ from runtime.model.tools import Risk
 from runtime.outbox import whole
 from runtime.people import Roster
 from runtime.policy.book import PolicyBook
-from runtime.ports import ModelPort, ToolContext
+from runtime.ports import ModelPort, Store, ToolContext
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
+from runtime.stopping import Stopping
 from runtime.tools.registry import Tool, Toolbox
 from runtime.trust import TrustService
 from tests.support.build import ANN, DM, T0, inbound, team
@@ -44,12 +48,7 @@ class FakeControl:
     """Conversations of one thread, latest bound first, and what was done to them."""
 
     bound: list[Conversation] = field(default_factory=list)
-    running: bool = False
     begun: dict[str, AgentName] = field(default_factory=dict)
-
-    async def stop(self, thread: ThreadRef) -> bool:
-        was, self.running = self.running, False
-        return was
 
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
         self.begun[key] = agent
@@ -83,6 +82,25 @@ class FakeRules:
 
     def book(self) -> PolicyBook:
         return self.held
+
+
+async def _nobody_asked(_turn: TurnId) -> None:
+    """No turn asked people."""
+
+
+def stopping_over(store: Store, *, clock: Clock, team: Callable[[], Team]) -> Stopping:
+    """What stops and resumes in a store, in a process where nothing runs."""
+    return Stopping(
+        store,
+        Halt(store.stops),
+        at_work=AtWork(),
+        interrupt=lambda _: None,
+        drain=lambda _: None,
+        over=_nobody_asked,
+        team=team,
+        clock=clock,
+        wake_outbox=lambda: None,
+    )
 
 
 @dataclass
@@ -216,6 +234,7 @@ def command_bench(
             people=people,
             timetable=timetable,
             control=control,
+            stopping=stopping_over(store, clock=clock, team=roster.team),
             models={model.info.name: model},
             health=health,
             chats={chat.platform: chat},

@@ -21,7 +21,7 @@ from runtime.ports import ChatPort, Durable, ModelPort, RunContext, Store, Workf
 BEFORE = "before"
 AFTER = "after"
 
-_STORES = ("inbox", "conversations", "turns", "outbox", "schedules", "workers")
+_STORES = ("inbox", "conversations", "turns", "outbox", "schedules", "workers", "stops")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class Fuse:
 
     Attributes:
         point: where; None for nowhere.
-        armed_by: a file that arms the fuse once it is there; None for a fuse that always is.
+        armed_by: a file that arms the fuse once it is there (see `arm`); None for a fuse that
+            always is.
         trace: a file that gets the name of every call that counts, or None.
     """
 
@@ -58,9 +59,9 @@ class Fuse:
     _armed: bool = False
     _calls: int = 0
 
-    def pass_before(self, method: str) -> None:
-        """The method is about to be called."""
-        self._armed = self._armed or self.armed_by is None or self.armed_by.exists()
+    def pass_before(self, method: str, *given: object) -> None:
+        """The method is about to be called, with what is given."""
+        self._armed = self._armed or self._arms(method, given)
         if self._armed:
             self._note(method)
             self._strike(method, BEFORE)
@@ -69,6 +70,14 @@ class Fuse:
         """The call came back with something."""
         if self._armed:
             self._strike(method, AFTER)
+
+    def _arms(self, method: str, given: tuple[object, ...]) -> bool:
+        if self.armed_by is None:
+            return True
+        if not self.armed_by.exists():
+            return False
+        words = self.armed_by.read_text()
+        return not words or (method == "inbox.append" and words in repr(given))
 
     def _strike(self, method: str, phase: str) -> None:
         if self.point is None or (method, phase) != (self.point.method, self.point.phase):
@@ -81,6 +90,16 @@ class Fuse:
         if self.trace is not None:
             with self.trace.open("a") as file:
                 file.write(f"{method}\n")
+
+
+def arm(file: Path, words: str) -> None:
+    """Arm the fuse that waits for this file, from the event on that has the words in it.
+
+    What an earlier event left under way is done with by then, so that no call of it counts.
+    """
+    draft = file.with_suffix(".draft")
+    draft.write_text(words)
+    draft.replace(file)
 
 
 class _Watched:
@@ -205,7 +224,7 @@ def _promising(
         return result
 
     def call(*args: object, **named: object) -> Awaitable[object]:
-        fuse.pass_before(name)
+        fuse.pass_before(name, args, named)
         promise = method(*args, **named)
         if isinstance(promise, asyncio.Future):
             promise.add_done_callback(passed)
@@ -221,7 +240,7 @@ def _passing(
     returns_nothing = inspect.signature(method).return_annotation in {None, "None"}
 
     async def call(*args: object, **named: object) -> object:
-        fuse.pass_before(name)
+        fuse.pass_before(name, args, named)
         result = await method(*args, **named)
         if returns_nothing or result:
             fuse.pass_after(name)

@@ -12,7 +12,7 @@ from adapters.sql.store import open_store
 from adapters.timing.timetable import CronsimTimetable
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
-from runtime.ids import TimeOrderedIds
+from runtime.ids import StopId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Body, Command
 from runtime.model.team import Team
@@ -89,6 +89,14 @@ class DeskUnderTest:
         await self.quiet()
 
 
+async def stopped(desk: DeskUnderTest) -> bool:
+    """Stop what is under way in Ann's direct conversation; whether anything was."""
+    stopping = desk.desk.stopping
+    key = StopId(desk.desk.parts.ids.new())
+    did = await stopping.stop_turns(await stopping.in_thread(DM), by=ANN, key=key)
+    return bool(did.ended)
+
+
 async def passing(desk: DeskUnderTest, step: float, reached: Callable[[], object]) -> None:
     """Let time pass in steps until it is reached; between them the commits of threads come in."""
 
@@ -148,6 +156,8 @@ async def running_desk(
         under_test.append(DeskUnderTest(desk=desk, chat=chat, clock=clock, team=configured))
         async with asyncio.TaskGroup() as tasks:
             desk.mailboxes.open(tasks, desk.commands)
+            desk.stopping.open(tasks)
+            await desk.stopping.look()
             await desk.parts.durable.open()
             await desk.engine.recover()
             await desk.dispatcher.reconcile(owner="all-0")
@@ -161,6 +171,7 @@ async def running_desk(
                 yield under_test[0]
             finally:
                 desk.mailboxes.close()
+                desk.stopping.close()
                 for loop in loops:
                     loop.cancel()
                 await desk.parts.durable.close()

@@ -16,8 +16,9 @@ from runtime.model.conversation import Conversation
 from runtime.model.events import ButtonPress, Message
 from runtime.model.schedule import OccurrenceState, Schedule, run_id_of
 from runtime.model.team import ChannelRule, Member, MemberRole, Team
-from tests.support.build import ANN, DM, OPS, QUIET, STRANGER, T0, TERMINAL, team
+from tests.support.build import ANN, DM, OPS, QUIET, STRANGER, T0, TERMINAL, received, team
 from tests.support.commands import CommandBench, command_bench
+from tests.support.stores import begun
 
 BRIEFING = "/schedule create every weekday at 8:30 Write the briefing"
 
@@ -372,7 +373,7 @@ async def test_a_fresh_conversation_is_keyed_by_the_row_and_has_the_channels_age
 
 
 async def test_stop_says_whether_there_was_anything_to_stop(give: CommandBench) -> None:
-    give.control.running = True
+    await begun(give.store, received())
     assert await give("stop!") == "Stopped."
     assert await give("/stop") == "(Nothing is running in this thread.)"
 

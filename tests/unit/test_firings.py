@@ -10,12 +10,15 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime.activity import Activity
 from runtime.firings import LOOK_EVERY, STOPPED, Firings, conversation_of
-from runtime.ids import AgentName, RunId, ScheduleId, TimeOrderedIds, TurnId
+from runtime.halt import Halt
+from runtime.ids import AgentName, RunId, ScheduleId, StopId, TimeOrderedIds, TurnId
 from runtime.model.conversation import Entry, Role
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind
+from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Json
 from runtime.model.turn import Turn, TurnStart, TurnState
 from runtime.outbox import whole
+from runtime.standing import Standing
 from runtime.turns import Outcome, TurnRunner
 from tests.support.build import ANN, DM, OPS, T0, team
 from tests.support.clock import ManualClock, settle
@@ -37,6 +40,10 @@ class Turns(TurnRunner):
     async def carry_out(self, start: TurnStart) -> Outcome | None:
         assert self.carry is not None, "the turn had ended"
         return await self.carry(start)
+
+
+async def _nobody(_key: str, _text: str) -> bool:
+    return False
 
 
 class Context:
@@ -65,6 +72,15 @@ class Bench:
         self.firings = Firings(
             self.store,
             self.turns,
+            halt=Halt(self.store.stops),
+            standing=Standing(
+                store=self.store,
+                chats={},
+                team=team,
+                split=whole,
+                clock=self.clock,
+                tell_owners=_nobody,
+            ),
             team=team,
             split=whole,
             clock=self.clock,
@@ -88,7 +104,8 @@ class Bench:
 
     async def stop(self) -> None:
         """Stop it, as a person does."""
-        assert await self.store.turns.stop(conversation_of(RUN), closing=lambda _: ())
+        stop = Stop(id=StopId("stop"), kind=StopKind.TURNS, by=ANN, at=self.clock.now())
+        assert (await self.store.stops.order(stop, turns=[TURN], closing=lambda _: ())).ended
 
     async def play(self) -> None:
         """Play the run's workflow."""

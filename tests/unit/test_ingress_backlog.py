@@ -9,9 +9,11 @@ import pytest
 
 from adapters.memory.store import MemoryStore
 from gateway.bindings import Bindings
+from gateway.commands.grammar import cannot_wait
 from gateway.ingress import Ingress
 from gateway.notices import OwnerNotices
 from gateway.strangers import Strangers
+from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.ids import ConversationId, InboxId, MessageId, TimeOrderedIds
 from runtime.model.events import Command, Lane, Received
@@ -69,6 +71,7 @@ class Bench:
             clock=self.clock,
             ids=self.ids,
             activity=self.activity,
+            urgent=Urgent(cannot_wait, activity=self.activity),
         )
         pending = self.store.inbox.pending
 
