@@ -35,6 +35,7 @@ from tests.support.crash_platforms import (
     reminder,
 )
 from tests.support.crash_points import AFTER, BEFORE
+from tests.support.crash_process import Process
 from tests.support.crash_strikes import Strike, Striker
 from tests.support.fake_discord import by_schema
 
@@ -91,6 +92,7 @@ class Discord(Lives):
     _sender: DiscordSender = field(default_factory=lambda: DiscordSender(time.time))
     _carded: set[str] = field(default_factory=set)
     _words: list[Told] = field(default_factory=list)
+    _telling: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.discord.heard = self._happens
@@ -129,9 +131,20 @@ class Discord(Lives):
             for number in range(count)
         ]
 
-    async def connected(self) -> None:
-        """Wait until the gateway has somebody, for half a second at the most."""
-        await passed(lambda: self.discord.gateway.connected, within=0.5)
+    async def connected(self, *, within: float = PATIENCE_SECONDS) -> bool:
+        """Wait, so many seconds at the most, until the gateway has somebody; whether it has."""
+        return await passed(lambda: self.discord.gateway.connected, within=within)
+
+    def untaken(self) -> Sequence[str]:
+        """What the gateway has not told yet."""
+        return [task.get_name() for task in self._telling]
+
+    async def kill(self, process: Process) -> None:
+        """Kill it, unless it is dead, and wait until the gateway sees that nobody listens."""
+        await super().kill(process)
+        gateway = self.discord.gateway
+        gone = await passed(lambda: not gateway.connected, within=PATIENCE_SECONDS)
+        assert gone, "a killed process still listens"
 
     def unheard(self) -> int:
         """How much the gateway told, and no process lived to store."""
@@ -192,8 +205,8 @@ class Discord(Lives):
     async def command(self, place: str = "") -> None:
         """Somebody makes a schedule, and tries again where Discord says that it failed."""
         place = place or channel(self.chance.randrange(CHANNELS))
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while not self.impatient(began):
             mark, _ = self.marked()
             made = command("schedule", "create", when=LATER, instruction=f"say {mark}")
             if await self.use(2, made, channel=place):
@@ -208,8 +221,8 @@ class Discord(Lives):
         mark = next(word for word in card.content.split() if word.startswith("m0"))
         done = next(name for name in card.buttons if name.startswith("reminder.done"))
         user = next(who for who, where in self.discord.direct.items() if where == card.channel)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while not self.impatient(began):
             pressed = press(card, done)
             if await self.use(3, pressed, channel=card.channel, user=user, message=card):
                 self.pressed.append(Told(mark, card.channel))
@@ -234,7 +247,9 @@ class Discord(Lives):
         return [posted.channel for posted in self.discord.messages if posted.flags & LOADING]
 
     def _happens(self, kind: str, data: Json) -> None:
-        self.tasks.create_task(self._tell(kind, data))
+        task = self.tasks.create_task(self._tell(kind, data))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _tell(self, kind: str, data: Json) -> None:
         """Tell of it soon, and three in ten times once more later."""

@@ -32,14 +32,15 @@ from runtime.ids import ReminderId, TimeOrderedIds, following
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.reminder import Reminder
 from runtime.model.schedule import When, WhenKind
+from tests.support.clock import settle
 from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan
 from tests.support.crash_strikes import Strike, Striker
 from tests.support.program import free_port
 
-PATIENCE_SECONDS = 60.0
-"""How long a busy machine may take to take a request, or to get anything further."""
+PATIENCE_SECONDS = 120.0
+"""How long a process may take to take a request, or to get any further, on a busy machine."""
 DOUBLED = 0.3
 """The part of what happens that the program is told twice."""
 LATER = "tomorrow at 3:33"
@@ -133,6 +134,7 @@ class Lives(ABC):
     pressed: list[Told] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     _processes: list[Process] = field(default_factory=list)
+    _started: float = 0.0
     _server: "psycopg.Connection[tuple[str, ...]] | None" = None
     _count: int = 0
 
@@ -163,9 +165,13 @@ class Lives(ABC):
     def reminders(self, count: int, *, every: float) -> list[Reminder]:
         """Reminders that fall due one after the other, in seconds between."""
 
-    async def connected(self) -> None:
-        """Wait, but not for long, until a ready process hears what is said."""
-        return
+    async def connected(self, *, within: float = PATIENCE_SECONDS) -> bool:
+        """Wait, so many seconds at the most, until a ready process hears; whether one does."""
+        return True
+
+    def untaken(self) -> Sequence[str]:
+        """What was said to the program and is still on its way into the database."""
+        return ()
 
     def unheard(self) -> int:
         """How much nobody had acknowledged, nor stored."""
@@ -203,13 +209,19 @@ class Lives(ABC):
             armed_by=armed_by,
         )
         self._processes.append(start(plan))
+        self._started = time.monotonic()
         return self._processes[-1]
+
+    def impatient(self, since: float) -> bool:
+        """Whether the process that was started last took too long for what began at that time."""
+        return time.monotonic() - max(since, self._started) > PATIENCE_SECONDS
 
     async def kill(self, process: Process) -> None:
         """Kill it, unless it is dead, and note what it was sending."""
         self.striker.armed = None
         await process.kill()
         await asyncio.sleep(_SETTLE)
+        await settle()
         there = set(_marks(text for _, text in self.wire()))
         sending = _marks(body for (body,) in self.rows(_SENDING))
         self.hits.update(there.intersection(sending))
@@ -235,14 +247,29 @@ class Lives(ABC):
         return found.fetchall() if found.description else []
 
     async def quiet(self) -> None:
-        """Wait until the database has no open work; fails when nothing changes for too long."""
-        before: list[tuple[str, ...]] = []
+        """Wait until all is taken in and the database has no open work.
+
+        Fails when nothing changes for too long.
+        """
+        before: Sequence[object] = ()
         deadline = 0.0
-        while left := self.rows(_OPEN_WORK):
+        # What is said first: what has just been taken in is open work.
+        while left := [*self.untaken(), *self.rows(_OPEN_WORK)]:
             if left != before:
                 before, deadline = left, time.monotonic() + PATIENCE_SECONDS
             assert time.monotonic() < deadline, f"still open: {left[:5]} of {len(left)}"
             await asyncio.sleep(0.05)
+
+    async def live(self, process: "Process | None" = None) -> None:
+        """Start a process, or let that one go on, until all is done; it ends in order."""
+        while True:
+            process = process or self.start()
+            await process.ready()
+            await self.quiet()
+            await process.stop()
+            process = None
+            if not self.rows(_OPEN_WORK):  # some of it may have come while the process ended
+                return
 
     async def put(self, reminders: Sequence[Reminder]) -> None:
         """Store them while no process runs; the tables are made where there are none."""

@@ -11,6 +11,8 @@ ALIVE = (0.05, 0.25)
 """Seconds that a process lives after it became ready, where chance kills it."""
 AT_ONCE = 20
 """What is on its way to the program at the most."""
+CONNECTED_WITHIN = 0.5
+"""Seconds after which a process is killed that hears nobody yet, too."""
 STRIKE_WITHIN = 0.5
 """Seconds in which a request that is to kill must come; then chance kills."""
 
@@ -53,7 +55,7 @@ async def survive(
                 await asyncio.sleep(people.chance.uniform(0.0, 0.2))
             else:
                 await process.ready()
-                await people.connected()
+                await people.connected(within=CONNECTED_WITHIN)
                 if kind < 0.55:
                     struck += await _struck(people, process)
                 else:
@@ -63,9 +65,7 @@ async def survive(
         enough.set()
     await people.quiet()
     await asyncio.sleep(0.3)  # for what comes twice, and late
-    await process.ready()
-    await people.quiet()
-    await process.stop()
+    await people.live(process)
     return Result(kills, struck, people.verdict(), time.monotonic() - began)
 
 

@@ -28,7 +28,6 @@ from runtime.model.reminder import Reminder
 from tests.support.crash_platforms import (
     DOUBLED,
     LATER,
-    PATIENCE_SECONDS,
     Lives,
     Told,
     reminder,
@@ -104,6 +103,11 @@ class Telegram(Lives):
 
     def __post_init__(self) -> None:
         self.telegram.on_forgotten = self._forgotten
+
+    def untaken(self) -> Sequence[str]:
+        """The updates that Telegram still has and the program has not stored."""
+        waiting = [f"{BOT}:{update['update_id']}" for update in self.telegram.world.updates]
+        return self._not_stored(waiting) if waiting else ()
 
     @property
     def strikes(self) -> Sequence[Strike]:
@@ -221,7 +225,7 @@ class Telegram(Lives):
 
     async def _post(self, update: Fields) -> None:
         """Post until it is taken, as Telegram does, but faster."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        began = time.monotonic()
         url, headers = f"{self.base}/telegram/webhook", {SECRET_HEADER: SECRET}
         while True:
             try:
@@ -232,14 +236,16 @@ class Telegram(Lives):
                         return
             except aiohttp.ClientError:
                 pass
-            assert time.monotonic() < deadline, f"it is not taken: {update}"
+            assert not self.impatient(began), f"it is not taken: {update}"
             await asyncio.sleep(self.chance.uniform(0.01, 0.1))
 
     def _forgotten(self, updates: list[Fields]) -> None:
         """Telegram forgets updates: look that each is stored."""
+        self.skipped += self._not_stored([f"{BOT}:{update['update_id']}" for update in updates])
+
+    def _not_stored(self, keys: Sequence[str]) -> list[str]:
         stored = {key for (key,) in self.rows("SELECT event_key FROM inbox")}
-        keys = [f"{BOT}:{update['update_id']}" for update in updates]
-        self.skipped += [key for key in keys if key not in stored]
+        return [key for key in keys if key not in stored]
 
 
 @asynccontextmanager
