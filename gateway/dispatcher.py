@@ -27,6 +27,7 @@ from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
 from runtime.ids import ConversationId, IdSource, MessageId, Platform
+from runtime.model import recorded
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem, OutboxState, thread_under
 from runtime.model.team import Team
@@ -355,7 +356,8 @@ class Dispatcher:
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
         """What follows from the end comes before the end itself: it is not lost in between."""
         await self._settled(replace(item, message_id=message), OutboxState.SENT, "")
-        await self._outbox.sent(item.id, item.attempts, message)
+        unasked = [recorded.message_unasked(item)] if item.proactive else []
+        await self._outbox.sent(item.id, item.attempts, message, audit=unasked)
         if item.binds is not None and self._bound is not None:
             self._bound(thread_under(item.thread, message), item.binds)
         log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})

@@ -7,7 +7,9 @@ from datetime import datetime
 from adapters.memory.store_tables import OutboxRow, Tables
 from runtime.errors import Conflict
 from runtime.ids import MessageId, OutboxId, Platform
+from runtime.model import recorded
 from runtime.model.address import ChannelRef, ThreadRef
+from runtime.model.audit import AuditEvent
 from runtime.model.outbox import (
     OutboxEvent,
     OutboxItem,
@@ -76,12 +78,15 @@ class MemoryOutbox:
         mine = row is not None and row.item.attempts == attempt
         return mine and row is not None and row.item.state is OutboxState.SENDING
 
-    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
+    async def sent(
+        self, item: OutboxId, attempt: int, message: MessageId, *, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         """Mark the message as sent and bind the thread under it: see the port."""
         row = self._move(item, attempt, OutboxEvent.ACCEPTED, OutboxState.SENT)
         if row is None:
             return
         row.item = replace(row.item, message_id=message)
+        self._tables.audit.record(*audit)
         if row.item.binds is not None:
             self._tables.bind(thread_under(row.item.thread, message), row.item.binds)
 
@@ -105,6 +110,7 @@ class MemoryOutbox:
         row = self._move(item, attempt, _BAD_ENDS[state], state)
         if row is not None:
             row.item = replace(row.item, error=error)
+            self._tables.audit.record(recorded.message_settled(item, state))
 
     async def get(self, item: OutboxId) -> OutboxItem | None:
         """The message, or None: see the port."""
@@ -138,6 +144,24 @@ class MemoryOutbox:
                 channel = row.item.thread.channel
                 latest[channel] = max(row.item.created_at, latest.get(channel, row.item.created_at))
         return latest
+
+    async def sent_to(
+        self,
+        channel: ChannelRef,
+        *,
+        root: str | None = None,
+        messages: Sequence[MessageId] = (),
+        limit: int = 20,
+    ) -> list[OutboxItem]:
+        """Messages that were sent there, the latest first: see the port."""
+        found = [
+            item
+            for item in self._where(lambda item: item.state is OutboxState.SENT)
+            if item.thread.channel == channel
+            and root in (None, item.thread.root)
+            and (not messages or item.message_id in messages)
+        ]
+        return found[::-1][:limit]
 
     def _withhold_taken_back(self, row: OutboxRow) -> None:
         if row.taken_back:

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam
 from adapters.sql.codec import micros
 from adapters.sql.constants import word
 from adapters.sql.database import Database
-from adapters.sql.outbox import ITEM, item_of
+from adapters.sql.letters import ITEM, item_of
 from adapters.sql.schema import outbox
 from adapters.sql.transaction import Transaction, Value
 from runtime.errors import Conflict

@@ -12,44 +12,23 @@ from adapters.sql.codec import decoder, maybe_moment, micros, moment, plain
 from adapters.sql.constants import word
 from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
+from adapters.sql.letters import ITEM, SqlSent, item_of
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox
 from adapters.sql.threads import same_thread, thread_columns, thread_of
 from adapters.sql.transaction import Row, Statement, Transaction, Value
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, Platform, TurnId
+from runtime.model import recorded
 from runtime.model.address import ChannelRef
+from runtime.model.audit import AuditEvent
 from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after, thread_under
 
 _PENDING = word(OutboxState.PENDING)
 _SENDING = word(OutboxState.SENDING)
 _OPEN = (_PENDING, _SENDING)
-_PLACE = (outbox.c.platform, outbox.c.workspace, outbox.c.channel)
-_LAST_SENT = (
-    sa.select(*_PLACE, sa.func.max(outbox.c.created_at))
-    .where(outbox.c.state == word(OutboxState.SENT))
-    .group_by(*_PLACE)
-)
-"""When something was last sent to each channel. Reads the whole table: for people who ask."""
 _WITHHELD = word(OutboxState.WITHHELD)
 _ASIDE = (word(OutboxState.DEAD), _WITHHELD)
-
-ITEM = (
-    outbox.c.id,
-    *thread_columns(outbox),
-    outbox.c.state,
-    outbox.c.attempts,
-    outbox.c.not_before,
-    outbox.c.created_at,
-    outbox.c.binds,
-    outbox.c.message_id,
-    outbox.c.error,
-    outbox.c.body,
-    outbox.c.turn,
-    outbox.c.agent,
-    outbox.c.position,
-)
-
 
 # Not the bare column: SQLite would then read the whole table, which is in that order already,
 # rather than sort the few rows that a partial index finds.
@@ -209,13 +188,12 @@ _ENDS = {
 }
 """The bad ends: the event, and from which state they are reached besides `SENDING`."""
 
-_decode = decoder(sending.Letter)
 
-
-class SqlOutbox:
+class SqlOutbox(SqlSent):
     """The outbox in a database."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self._database = database
 
     async def enqueue(self, items: Sequence[OutboxItem]) -> None:
@@ -248,17 +226,21 @@ class SqlOutbox:
         mine: dict[str, Value] = {"this": item, "attempt": attempt}
         return await self._database.read(lambda t: t.one(_HOLDS, mine)) is not None
 
-    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
+    async def sent(
+        self, item: OutboxId, attempt: int, message: MessageId, *, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         """Mark the message as sent and bind the thread under it: see the port."""
         mine: dict[str, Value] = {"this": item, "attempt": attempt, "message": message}
 
         def work(transaction: Transaction) -> None:
             if transaction.run(_SENT, mine):
+                transaction.audit(*audit)
                 return
             row = transaction.one(_SENT_AND_BINDS, mine)
             if row is None:
                 _explain(transaction, item, attempt, OutboxEvent.ACCEPTED, OutboxState.SENT)
                 return
+            transaction.audit(*audit)
             binds, *thread = row
             if binds is not None:
                 under = thread_under(thread_of(*thread), message)
@@ -294,7 +276,9 @@ class SqlOutbox:
         end: dict[str, Value] = {"becomes": state.value, "also": also.value}
 
         def work(transaction: Transaction) -> None:
-            if not transaction.run(_SETTLE, {**mine, "because": plain(error), **end}):
+            if transaction.run(_SETTLE, {**mine, "because": plain(error), **end}):
+                transaction.audit(recorded.message_settled(item, state))
+            else:
                 _explain(transaction, item, attempt, event, state)
 
         await self._database.write(work)
@@ -329,11 +313,6 @@ class SqlOutbox:
     async def oldest_pending(self) -> datetime | None:
         """Since when something waits: see the port."""
         return maybe_moment(await self._number(_OLDEST))
-
-    async def last_sent(self) -> dict[ChannelRef, datetime]:
-        """For each channel, when the latest message sent there was written: see the port."""
-        rows = await self._database.scan(lambda t: t.all(_LAST_SENT))
-        return {ChannelRef(Platform(row[0]), row[1], row[2]): moment(row[3]) for row in rows}
 
     async def _number(self, statement: Statement) -> int | None:
         row = await self._database.read(lambda t: t.one(statement))

@@ -12,7 +12,7 @@ from adapters.sql.beginning import LOCK, OPEN, RUNNING, TURN
 from adapters.sql.codec import decoder, encode, micros, moment, plain
 from adapters.sql.constants import word
 from adapters.sql.database import Database
-from adapters.sql.outbox import ITEM, item_of
+from adapters.sql.letters import ITEM, item_of
 from adapters.sql.schema import conversations, outbox, turns
 from adapters.sql.schema_stops import stops
 from adapters.sql.transaction import Params, Row, Transaction

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from runtime.ids import MessageId, OutboxId, Platform
 from runtime.model.address import ChannelRef
+from runtime.model.audit import AuditEvent
 from runtime.model.outbox import OutboxItem, OutboxState
 
 
@@ -44,7 +45,9 @@ class Outbox(Protocol):
         """Whether the message is `SENDING` under that claim still."""
         ...
 
-    async def sent(self, item: OutboxId, attempt: int, message: MessageId) -> None:
+    async def sent(
+        self, item: OutboxId, attempt: int, message: MessageId, *, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         """Mark a message as sent and, where it `binds`, bind the thread under it, at once.
 
         The thread under a message that was sent into a thread is that thread itself. Said
@@ -108,6 +111,20 @@ class Outbox(Protocol):
 
     async def last_sent(self) -> dict[ChannelRef, datetime]:
         """For each channel, when the latest message that was sent there was written."""
+        ...
+
+    async def sent_to(
+        self,
+        channel: ChannelRef,
+        *,
+        root: str | None = None,
+        messages: Sequence[MessageId] = (),
+        limit: int = 20,
+    ) -> list[OutboxItem]:
+        """Messages that were sent to the channel, the latest first.
+
+        With `root`, of that thread only; with `messages`, those that the platform calls so.
+        """
         ...
 
     async def forget(self, *, before: datetime) -> int:

@@ -3,13 +3,17 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import ApprovalId, RunId, TurnId
-from runtime.model.approval import Frozen, Grant
+from runtime.ids import ApprovalId, ConversationId, MessageId, Platform, RunId, ToolCallId, TurnId
+from runtime.model import recorded
+from runtime.model.address import ThreadRef
+from runtime.model.approval import Approval, ApprovalEvent, Frozen, Grant, Vote
 from runtime.model.audit import (
+    SHELL,
     SYSTEM,
     Actor,
     AuditEvent,
@@ -22,11 +26,13 @@ from runtime.model.audit import (
 )
 from runtime.model.conversation import Role
 from runtime.model.events import ChannelChange
+from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.model.tools import Risk
 from runtime.model.turn import TurnState
 from runtime.ports import AuditQuery, Store
 from tests.support.clock import ManualClock
-from tests.support.stores import ADA, CHANNEL, DESK, Opener, Rows, begun
+from tests.support.stores import ADA, CHANNEL, DESK, THREAD, Opener, Rows, begun
 
 
 def event(
@@ -264,3 +270,127 @@ async def test_grants_links_and_trust_are_recorded_once_each(
     ]
     assert records[0].facts()["digest"] == frozen.digest()
     assert "secret" not in str(records)
+
+
+async def sending(store: Store, rows: Rows, clock: ManualClock) -> OutboxItem:
+    await store.outbox.enqueue([rows.item()])
+    [item] = await store.outbox.claim(now=clock.now(), owner="here", platforms=[Platform("slack")])
+    return item
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [(OutboxState.DEAD, "message.dead"), (OutboxState.WITHHELD, "message.withheld")],
+)
+async def test_a_message_that_ends_badly_is_recorded_once(
+    store: Store, rows: Rows, clock: ManualClock, state: OutboxState, kind: str
+) -> None:
+    item = await sending(store, rows, clock)
+    for _ in range(2):
+        await store.outbox.settle(item.id, 1, state, error="a secret")
+    records = await store.audit.page()
+    assert what(records) == [(kind, "system")]
+    assert records[0].facts() == {"message": item.id}
+
+
+async def test_a_message_that_went_out_unasked_is_recorded_once(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    item = await sending(store, rows, clock)
+    for _ in range(2):
+        await store.outbox.sent(
+            item.id, 1, MessageId("17.1"), audit=[recorded.message_unasked(item)]
+        )
+    records = await store.audit.page()
+    assert what(records) == [("message.unasked", "system")]
+    assert records[0].facts() == {"message": item.id, "channel": "slack/T1/C1"}
+
+
+async def test_who_retried_and_dropped_a_message_is_recorded(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    item = await sending(store, rows, clock)
+    await store.outbox.settle(item.id, 1, OutboxState.DEAD, error="")
+    await store.dead_letters.retry(item.id, now=clock.now())
+    with pytest.raises(Conflict):
+        await store.dead_letters.retry(item.id, now=clock.now())
+    await store.outbox.claim(now=clock.now(), owner="here", platforms=[Platform("slack")])
+    await store.outbox.settle(item.id, 2, OutboxState.DEAD, error="")
+    await store.dead_letters.drop(item.id)
+    assert [kind for kind, actor in what(await store.audit.page()) if actor == SHELL] == [
+        "message.retried",
+        "message.dropped",
+    ]
+
+
+def approval(clock: ManualClock) -> Approval:
+    frozen = Frozen(tool="git.push", schema="s1", arguments='{"branch":"secret"}')
+    return Approval(
+        id=ApprovalId("a"),
+        frozen=frozen,
+        digest=frozen.digest(),
+        risk=Risk.EXTERNAL,
+        reason="team, rule 1\nbranch: was main, is secret",
+        turn=TurnId("t1"),
+        call=ToolCallId("c1"),
+        conversation=ConversationId("conv"),
+        agent=DESK,
+        requester=ADA,
+        thread=THREAD,
+        created_at=clock.now(),
+        expires_at=clock.now() + timedelta(hours=1),
+    )
+
+
+async def test_an_approval_is_recorded_from_question_to_end(
+    store: Store, clock: ManualClock
+) -> None:
+    asked = approval(clock)
+    for _ in range(2):
+        await store.approvals.ask(asked)
+    vote = Vote(by=replace(ADA, user="U2"), at=clock.now())
+    await store.approvals.vote(asked.id, vote, digest=asked.digest)
+    with pytest.raises(Conflict):
+        await store.approvals.vote(asked.id, vote, digest=asked.digest)
+    for event_ in (ApprovalEvent.BEGIN, ApprovalEvent.SUCCEED):
+        await store.approvals.change(asked.id, event_, now=clock.now(), note="a secret answer")
+    with pytest.raises(Conflict):
+        await store.approvals.change(asked.id, ApprovalEvent.DENY, now=clock.now(), by=ADA)
+
+    records = await store.audit.of_turn(asked.turn)
+    assert what(records) == [
+        ("approval.asked", "agent:desk"),
+        ("approval.voted", "person:slack/T1/U2"),
+        ("approval.changed", "system"),
+        ("approval.changed", "system"),
+    ]
+    assert [record.facts()["state"] for record in records] == [
+        "pending",
+        "approved",
+        "executing",
+        "done",
+    ]
+    assert {record.facts()["digest"] for record in records} == {asked.digest}
+    assert records[0].facts()["rule"] == "team, rule 1"
+    assert "secret" not in str(records)
+
+
+async def test_sent_messages_are_found_by_channel_thread_and_platform_id(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    other = ThreadRef(replace(CHANNEL, channel="C2"), THREAD.root)
+    for number, thread in enumerate((THREAD, ThreadRef(CHANNEL), other), start=1):
+        await store.outbox.enqueue([rows.item(str(number), thread=thread)])
+    await store.outbox.enqueue([rows.item("not yet", not_before=clock.now() + timedelta(1))])
+    for item in await store.outbox.claim(
+        now=clock.now(), owner="here", platforms=[Platform("slack")]
+    ):
+        await store.outbox.sent(item.id, 1, MessageId(f"17.{item.content.text}"))
+
+    async def found(**wanted: Any) -> list[str]:
+        return [item.content.text for item in await store.outbox.sent_to(CHANNEL, **wanted)]
+
+    assert await found() == ["2", "1"]
+    assert await found(limit=1) == ["2"]
+    assert await found(root=THREAD.root) == ["1"]
+    assert await found(messages=[MessageId("17.1"), MessageId("17.3")]) == ["1"]

@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from adapters.sql import (
+    audit,
     beginning,
     budgets,
     conversations,
     inbox,
     ledger,
+    letters,
     log,
     occurrences,
     outbox,
@@ -25,6 +27,8 @@ from adapters.sql.schema import metadata
 from adapters.sql.transaction import Statement, prepare
 
 MODULES = (
+    audit,
+    letters,
     beginning,
     budgets,
     conversations,
@@ -51,7 +55,10 @@ MAY_SCAN = {
     "budgets._LIMITS": "a handful of rows, which people set by hand",
     "budgets._PAUSES": "the turns that wait for money; all of them are asked for",
     "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
-    "outbox._LAST_SENT": "for people who ask for a list of channels; at length, in a thread",
+    "audit._FIND": "the end of the table, backwards from its key; for people who ask",
+    "audit.LAST": "the last row, by its key",
+    "letters._LAST_SENT": "for people who ask for a list of channels; at length, in a thread",
+    "letters._LATELY": "reads the end of the table, for people who ask what was said",
     "outbox._COUNT": "counts what was sent, which nobody does on a hot path",
     "schedules._ALL": "reads all schedules, because all are asked for",
     "workers._INHERIT": "a handful of rows",
