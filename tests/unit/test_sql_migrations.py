@@ -43,7 +43,8 @@ def _postgres(url: str) -> sa.Engine:
 
 
 def _squeezed(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
+    # SQLite quotes the name of a table that was made anew under another name.
+    return " ".join(value.replace('"', "").split()) if isinstance(value, str) else value
 
 
 def _ordered(shape: set[tuple[object, ...]]) -> list[str]:
