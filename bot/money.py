@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.authority import Authority
 from bot.process import Parts
+from gateway.commands.budget import BudgetServices
 from runtime.alerts import BudgetAlerts
 from runtime.limits import LimitBook
 from runtime.outbox import Splitter
@@ -35,6 +36,11 @@ class Money:
     limits: LimitBook
     alerts: BudgetAlerts
     pauses: Pauses
+
+    @property
+    def for_commands(self) -> BudgetServices:
+        """What the commands about money act through."""
+        return BudgetServices(limits=self.limits, alerts=self.alerts, pauses=self.pauses)
 
     async def tick(self) -> None:
         """Let calls expire that nobody settled, and take up what need not wait any more."""

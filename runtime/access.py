@@ -68,6 +68,12 @@ _RIGHTS: dict[Action, _Right] = {
     Action.POST: _of(MemberRole.OPERATOR),
     Action.HAND_OFF: _of(MemberRole.MEMBER),
     Action.ASSIGN: _of(MemberRole.OPERATOR),
+    Action.BUDGET_READ: _of(MemberRole.MEMBER),
+    Action.BUDGET_LOWER: _of(MemberRole.OPERATOR),
+    Action.BUDGET_RAISE: _of(MemberRole.ADMIN),
+    Action.MODEL_OWN: _of(MemberRole.MEMBER),
+    Action.MODEL_THREAD: _of(MemberRole.OPERATOR),
+    Action.MODEL_AGENT: _of(MemberRole.ADMIN),
     Action.STATUS: _of(MemberRole.MEMBER),
     Action.TOLD: _of(MemberRole.OWNER),
 }

@@ -1,7 +1,7 @@
 """Which limits hold: those of the configuration, and those that people set since."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from runtime.clock import Clock
@@ -107,8 +107,16 @@ class LimitBook:
         """What people set, the latest first."""
         return await self._budgets.limits(since=self._clock.now() - _KEPT, limit=50)
 
-    async def set(self, meter: Meter, micros: int | None, by: Principal) -> LimitChange:
+    async def made(self, key: str) -> LimitChange | None:
+        """What `key` changed before, or None."""
+        return next((change for change in await self.history() if change.key == key), None)
+
+    async def set(
+        self, meter: Meter, micros: int | None, by: Principal, *, key: str
+    ) -> LimitChange:
         """Set the limit of the meter's subject: for its stamp, or from now on where that is empty.
+
+        Once for each `key`.
 
         Raises:
             Refused: it is more than there can be.
@@ -127,15 +135,11 @@ class LimitBook:
             base=limits.configured((meter.scope, meter.subject, meter.period)),
             by=by,
             at=self._clock.now(),
+            key=key,
         )
         await self._budgets.set_limit(change)
         self._known = None
         return change
-
-
-def lasting(meter: Meter) -> Meter:
-    """The meter's subject over all of its periods."""
-    return replace(meter, stamp="")
 
 
 def _key(of: LimitRule | LimitChange) -> Key:

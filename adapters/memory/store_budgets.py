@@ -23,7 +23,8 @@ class MemoryBudgets:
 
     async def set_limit(self, change: LimitChange) -> None:
         """Remember a limit: see the port."""
-        self._changes.append(change)
+        if all(known.key != change.key for known in self._changes):
+            self._changes.append(change)
 
     async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:
         """Limits that people set: see the port."""

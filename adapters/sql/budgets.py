@@ -21,9 +21,8 @@ from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
-_SET = sa.insert(limits).values(
-    {name: bindparam(name) for name in ("stamp", "at", "body")},
-)
+_SET = insert(limits).values({name: bindparam(name) for name in ("key", "stamp", "at", "body")})
+_SET = _SET.on_conflict_do_nothing(index_elements=[limits.c.key])
 _LIMITS = (
     sa.select(limits.c.body)
     .where(
@@ -100,7 +99,12 @@ class SqlBudgets:
 
     async def set_limit(self, change: LimitChange) -> None:
         """Remember a limit: see the port."""
-        row: Params = {"stamp": change.stamp, "at": micros(change.at), "body": encode(change)}
+        row: Params = {
+            "key": change.key,
+            "stamp": change.stamp,
+            "at": micros(change.at),
+            "body": encode(change),
+        }
         await self._database.write(lambda t: t.run(_SET, row))
 
     async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:

@@ -67,9 +67,11 @@ limits = sa.Table(
         sa.Identity(),
         primary_key=True,
     ),
+    text("key"),
     text("stamp"),
     moment("at"),
     text("body"),
+    sa.UniqueConstraint("key"),
     implicit_returning=False,
 )
 """Limits that people set, in order; nothing is ever changed or deleted."""

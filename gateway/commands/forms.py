@@ -83,6 +83,7 @@ FORMS = (
         tail=True,
         options=(
             Option(name="channel", value="#name", about="where the results go"),
+            Option(name="budget", value="0.50", about="the most that each of its runs may cost"),
             _ZONE,
         ),
         about="Let an agent work by itself at certain times.",
@@ -94,6 +95,15 @@ FORMS = (
     _of_one("resume", "Go on with a paused schedule at its next time."),
     _of_one("delete", "Delete a schedule."),
     _of_one("run", "Carry a schedule out now, besides its times."),
+    Form(
+        noun="schedule",
+        verb="budget",
+        arguments="<number> <amount>",
+        least=2,
+        most=3,
+        about="Limit what each of its runs may cost; “default” for no limit of its own.",
+        example="/schedule budget 3 0.50",
+    ),
     Form(
         noun="remind",
         verb="me",
@@ -282,6 +292,54 @@ FORMS = (
         about="Say what the rules say of a tool, and which of them says it.",
         example="/policy explain schedule.create",
     ),
+    Form(
+        noun="budget",
+        verb="show",
+        about="Show what models cost: the limits, who spent what, and where the month is going.",
+        bare=True,
+    ),
+    Form(
+        noun="budget",
+        verb="set",
+        arguments="<team | agent <name> | schedule <number> | …> <amount> [day | month | each]",
+        least=2,
+        most=6,
+        about="Set a limit from now on; “default” for the configuration's. 0 lets nothing be spent.",
+        example="/budget set schedule 3 0.50 each",
+    ),
+    Form(
+        noun="budget",
+        verb="raise",
+        arguments="<team | agent <name> | …> <amount or %> [day | month | each]",
+        least=2,
+        most=7,
+        about="Raise a limit; what waits for money goes on.",
+        example="/budget raise team 25% day",
+        also=("increase", "up"),
+    ),
+    Form(
+        noun="budget",
+        verb="lower",
+        arguments="<team | agent <name> | …> <amount or %> [day | month | each]",
+        least=2,
+        most=7,
+        about="Lower a limit, at once.",
+        example="/budget lower agent desk 0.50",
+        also=("decrease", "down", "cut"),
+    ),
+    Form(
+        noun="budget",
+        verb="history",
+        about="Show which limits were changed, when, and by whom.",
+        also=("log",),
+    ),
+    Form(
+        noun="cost",
+        arguments="[thread | schedule <number> | agent <name> | run <id> | …]",
+        most=3,
+        about="Show what this thread cost, or something else.",
+        example="/cost schedule 3",
+    ),
     Form(noun="new", about="Begin a fresh conversation in this thread."),
     Form(
         noun="resume",
@@ -297,7 +355,36 @@ FORMS = (
         about="Stop what the agent does in this thread; or a run, an agent, or everything.",
         example="/stop everything",
     ),
-    Form(noun="model", about="Show which model answers here."),
+    Form(noun="model", verb="show", about="Show which model answers here.", bare=True),
+    Form(noun="model", verb="list", about="Show the models: prices, abilities, how they do."),
+    Form(noun="model", verb="why", about="Show why the last model here was asked."),
+    Form(
+        noun="model",
+        verb="set",
+        arguments="<model> [thread | me | agent]",
+        least=1,
+        most=2,
+        about="Let one model answer: in this thread, to you, or wherever the agent answers.",
+        example="/model set fast me",
+        also=("use",),
+    ),
+    Form(
+        noun="model",
+        verb="auto",
+        arguments="[thread | me | agent]",
+        most=1,
+        about="Take back what was set, so that the model is chosen again for each call.",
+        also=("unset", "clear", "reset"),
+    ),
+    Form(
+        noun="model",
+        verb="retry",
+        arguments="<provider>",
+        least=1,
+        most=1,
+        about="Ask a provider's models again that was taken out.",
+        example="/model retry openai",
+    ),
     Form(noun="status", about="Show whether everything works."),
     Form(noun="help", arguments="[command]", most=2, about="Show the commands, or one of them."),
 )
@@ -316,12 +403,14 @@ NOUN_ALIASES = {
     "health": "status",
     "commands": "help",
     "start": "help",
+    "budgets": "budget",
+    "costs": "cost",
     "handoffs": "handoff",
     "hand-off": "handoff",
 }
 """Other first words for the same; `start` is what a chat platform sends to begin with a bot."""
 
-SIGNED_ONLY = frozenset({"approve", "member", "deny", "handoff"})
+SIGNED_ONLY = frozenset({"approve", "budget", "member", "deny", "handoff"})
 """First words that need their prefix: no sentence without one may decide anything."""
 
 VERB_ALIASES = {

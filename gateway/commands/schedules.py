@@ -1,9 +1,9 @@
 """`/schedule`: create, list, show, pause, resume, delete, run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from gateway.access import Action, authorize
+from gateway.access import Action, Resource, authorize
 from gateway.commands import scheduletext
 from gateway.commands.forms import form_of
 from gateway.commands.grammar import ParsedCommand, UsageError, explain
@@ -13,14 +13,23 @@ from runtime.asking import Asked, Target, default_target, named_target, split_se
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import CHANNEL, INSTRUCTION, WHEN, ZONE
+from runtime.ids import ScheduleId
 from runtime.model.events import FormSubmit
 from runtime.model.team import Team
 from runtime.ports import Schedules, Timetable
 from runtime.schedules import NewSchedule, ScheduleService
+from runtime.standing import objection, remedy
+
+Allow = Callable[[ScheduleId, str, Request], Awaitable[str]]
+"""Limits what each run of a schedule may cost, to an amount as it was written; what holds then.
+
+Raises `Refused` where it is none, and where the person may not.
+"""
 
 _SHOWN_RUNS = 5
 _LONGEST_NUMBER = 9
 _READING = frozenset({"list", "show"})
+_STOPPING = frozenset({"pause", "delete"})
 
 
 class ScheduleCommands:
@@ -31,11 +40,22 @@ class ScheduleCommands:
         service: ScheduleService,
         schedules: Schedules,
         timetable: Timetable,
+        allow: Allow,
         *,
         team: Callable[[], Team],
         clock: Clock,
     ) -> None:
-        """Change schedules through `service`, and show what is in `schedules`."""
+        """Change schedules through `service`, and show what is in `schedules`.
+
+        Args:
+            service: makes and changes schedules.
+            schedules: the schedules.
+            timetable: reads times.
+            allow: limits what each run of a schedule may cost.
+            team: the configuration as it is now.
+            clock: the clock.
+        """
+        self._allow = allow
         self._service = service
         self._schedules = schedules
         self._timetable = timetable
@@ -44,9 +64,7 @@ class ScheduleCommands:
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
-        reads = command.verb in _READING
-        action = Action.SCHEDULE_READ if reads else Action.SCHEDULE_WRITE
-        authorize(self._team(), request.sender, action)
+        await self._authorize(command, request)
         match command.verb:
             case "create":
                 return await self._create(command, request)
@@ -54,10 +72,34 @@ class ScheduleCommands:
                 return await self._list()
             case "show":
                 return await self._show(_number(command))
+            case "budget":
+                schedule = await self._service.find(_number(command))
+                amount = " ".join(command.args[1:])
+                return Answer(await self._allow(schedule.id, amount, request), private=False)
             case "run":
+                await self._require_standing(_number(command))
                 return await self._run(_number(command), request)
+            case "resume":
+                await self._require_standing(_number(command))
+                return await self._change("resume", _number(command))
             case _:
                 return await self._change(command.verb, _number(command))
+
+    async def _authorize(self, command: ParsedCommand, request: Request) -> None:
+        action, whose = Action.SCHEDULE_WRITE, Resource()
+        if command.verb in _READING:
+            action = Action.SCHEDULE_READ
+        elif command.verb in _STOPPING:
+            schedule = await self._schedules.get(_number(command))
+            if schedule is not None:
+                action, whose = Action.SCHEDULE_STOP, Resource(belongs_to=schedule.made_by)
+        authorize(self._team(), request.sender, action, whose)
+
+    async def _require_standing(self, number: int) -> None:
+        """Refuse what would not run: who made it may have no schedules any more."""
+        schedule = await self._service.find(number)
+        if why := objection(self._team(), schedule):
+            raise Refused(f"It would not run: {why}.", hint=remedy(schedule))
 
     async def make_form(self, form: FormSubmit, request: Request) -> Answer:
         """The form of `/schedule create` without its words."""
@@ -80,10 +122,17 @@ class ScheduleCommands:
         target = self._target(channel, request, team)
         # Not on the loop: the first time that is read brings in what reads it, 0.15 s and 9 MB.
         asked = await asyncio.to_thread(self._read, command.tail, request, zone)
-        return await self._make(asked, target, request, chosen=bool(channel))
+        allowed = command.options.get("budget", "")
+        return await self._make(asked, target, request, chosen=bool(channel), allowed=allowed)
 
     async def _make(
-        self, asked: Asked, target: Target, request: Request, *, chosen: bool
+        self,
+        asked: Asked,
+        target: Target,
+        request: Request,
+        *,
+        chosen: bool,
+        allowed: str = "",
     ) -> Answer:
         if not asked.instruction:
             return Answer(_missing_instruction())
@@ -113,6 +162,8 @@ class ScheduleCommands:
             ),
             now=self._clock.now(),
         )
+        if allowed:
+            text += f"\n{await self._allow(schedule.id, allowed, request)}"
         return Answer(text, private=False)
 
     def _target(self, name: str | None, request: Request, team: Team) -> Target:

@@ -72,6 +72,7 @@ class LimitChange:
         base: what the configuration said then; a limit set here ends when that changes.
         by: who set it.
         at: when.
+        key: what asked for it; the same asks once, however often it is carried out.
     """
 
     scope: Scope
@@ -83,6 +84,7 @@ class LimitChange:
     base: int | None
     by: Principal
     at: datetime
+    key: str
 
 
 class AlertState(StrEnum):

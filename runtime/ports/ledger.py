@@ -83,7 +83,7 @@ class Budgets(Protocol):
     """What people decided about money, what they were told, and which turns wait for it."""
 
     async def set_limit(self, change: LimitChange) -> None:
-        """Remember a limit that a person set."""
+        """Remember a limit that a person set; nothing where the same `key` set one before."""
         ...
 
     async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:

@@ -239,7 +239,9 @@ async def test_old_calls_are_forgotten_and_their_money_is_not(
 # ---- what people decided
 
 
-def limit(clock: ManualClock, micros: int | None, stamp: str = "") -> LimitChange:
+def limit(
+    clock: ManualClock, micros: int | None, stamp: str = "", *, key: str = ""
+) -> LimitChange:
     return LimitChange(
         scope=Scope.AGENT,
         subject="desk",
@@ -250,6 +252,7 @@ def limit(clock: ManualClock, micros: int | None, stamp: str = "") -> LimitChang
         base=None,
         by=ADA,
         at=clock.now(),
+        key=key or f"{micros}/{stamp}",
     )
 
 
@@ -258,6 +261,7 @@ async def test_limits_are_kept_in_order(open_again: Opener, clock: ManualClock) 
     async with open_again() as store:
         await store.budgets.set_limit(first)
         await store.budgets.set_limit(second)
+        await store.budgets.set_limit(limit(clock, 99, key=first.key))
     async with open_again() as store:
         assert await store.budgets.limits(since=clock.now()) == [second, first]
 

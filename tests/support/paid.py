@@ -1,14 +1,23 @@
 """A desk whose model costs money, and what a test does with that."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 from adapters.models.scripted import Script, ScriptedModel
+from gateway.commands.budget import BudgetServices
+from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
+from runtime.ids import ConversationId, TurnId
+from runtime.limits import LimitBook
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest, Price, Usage
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Team
+from runtime.outbox import whole
+from runtime.parked import Parked
+from runtime.pauses import Pauses
+from runtime.ports import Store
+from tests.support.chat import MemoryChat
 
 PRICE = Price(input=1_000_000, output=10_000_000)
 """A micro-unit for a token of the prompt, and ten for one of the answer."""
@@ -50,6 +59,30 @@ class PaidModel:
                 yield chunk
         finally:
             await chunks.aclose()
+
+
+def budget_services(
+    store: Store, chat: MemoryChat, *, team: Callable[[], Team], clock: Clock
+) -> BudgetServices:
+    """What the commands about money act through; nothing is ever paused."""
+
+    async def take_up(
+        turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
+    ) -> None:
+        raise AssertionError(f"{turn} {conversation} {is_run} {key} was never parked")
+
+    limits = LimitBook(store.budgets, team=team, clock=clock, alone=False)
+    alerts = BudgetAlerts(
+        store,
+        limits,
+        {chat.platform: chat},
+        team=team,
+        split=whole,
+        clock=clock,
+        wake_outbox=lambda: None,
+    )
+    pauses = Pauses(store, limits, take_up, parked=Parked(), clock=clock)
+    return BudgetServices(limits=limits, alerts=alerts, pauses=pauses)
 
 
 def limited(team: Team, micros: int, **more: object) -> Team:

@@ -58,10 +58,12 @@ def upgrade() -> None:
             sa.Identity(),
             nullable=False,
         ),
+        _text("key"),
         _text("stamp"),
         _number("at"),
         _text("body"),
         sa.PrimaryKeyConstraint("position", name="pk_ledger_limits"),
+        sa.UniqueConstraint("key", name="uq_ledger_limits_key"),
     )
     op.create_table(
         "ledger_alerts",

@@ -1,0 +1,403 @@
+"""`/budget` and `/cost`, with the buttons of the cards about money."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gateway.access import Action, authorize
+from gateway.commands import budgettext
+from gateway.commands.grammar import ParsedCommand
+from gateway.commands.ports import Answer, Noun, Press, Request
+from gateway.commands.words import picked_channel
+from runtime.alerts import KEEP, RAISE, STOP, BudgetAlerts, alert_of, raised
+from runtime.approvers import name_of
+from runtime.asking import named_target
+from runtime.clock import Clock
+from runtime.errors import Conflict, Refused
+from runtime.ids import ScheduleId
+from runtime.limits import LimitBook
+from runtime.model.budget import Alert, AlertState, LimitRule
+from runtime.model.events import ButtonPress
+from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.schedule import ScheduleState
+from runtime.model.team import Member, Team
+from runtime.money import read_amount, show_amount
+from runtime.pauses import Pauses
+from runtime.ports import Store
+from runtime.spenders import (
+    run_meter,
+    stamp_of,
+    subject_of_channel,
+    subject_of_principal,
+    subject_of_thread,
+    when_of,
+    whose,
+)
+
+_SCOPES = {
+    "team": Scope.ORGANISATION,
+    "organisation": Scope.ORGANISATION,
+    "organization": Scope.ORGANISATION,
+    "all": Scope.ORGANISATION,
+    "everything": Scope.ORGANISATION,
+    **{str(scope): scope for scope in Scope if scope is not Scope.WORKFLOW},
+}
+_ALONE = {Scope.ORGANISATION, Scope.RUN}
+"""What has no name behind it."""
+_PERIODS = {
+    "day": Period.DAY,
+    "daily": Period.DAY,
+    "month": Period.MONTH,
+    "monthly": Period.MONTH,
+    "each": Period.FIRING,
+    "run": Period.FIRING,
+    "firing": Period.FIRING,
+}
+_EVERY = frozenset({"each", "every", "any"})
+_BACK = frozenset({"default", "none", "reset"})
+_PERCENT = re.compile(r"\+?-?(\d{1,4})\s?%")
+_RUNS_SHOWN = 5
+_LONGEST_NUMBER = 9
+_HINT = "For example: /budget set team 5 day, or /budget raise schedule 3 25 %"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetServices:
+    """What the commands about money act through.
+
+    Attributes:
+        limits: the limits that hold.
+        alerts: what people were told.
+        pauses: what waits for money.
+    """
+
+    limits: LimitBook
+    alerts: BudgetAlerts
+    pauses: Pauses
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a limit is to become.
+
+    Attributes:
+        meter: whose, and over which time; for no one period.
+        amount: the amount as it was written.
+    """
+
+    meter: Meter
+    amount: str
+
+
+class BudgetCommands:
+    """The commands of the nouns `budget` and `cost`, and the buttons of cards."""
+
+    def __init__(
+        self, services: BudgetServices, store: Store, *, team: Callable[[], Team], clock: Clock
+    ) -> None:
+        """Show what `store` counted, and change limits through `services`."""
+        self._limits = services.limits
+        self._alerts = services.alerts
+        self._pauses = services.pauses
+        self._store = store
+        self._team = team
+        self._clock = clock
+
+    async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
+        """`/budget`."""
+        authorize(self._team(), request.sender, Action.BUDGET_READ)
+        match command.verb:
+            case "show":
+                return await self._show()
+            case "history":
+                return await self._history()
+            case _:
+                return await self._change(command, request)
+
+    async def cost(self, command: ParsedCommand, request: Request) -> Answer:
+        """`/cost`."""
+        authorize(self._team(), request.sender, Action.BUDGET_READ)
+        words = list(command.args) or [str(Scope.THREAD)]
+        if words[0].casefold() == Scope.RUN:
+            return await self._cost_of_run(words[1] if len(words) > 1 else "")
+        scope, subject, rest = await self._whose(words, request)
+        if rest:
+            raise Refused(f"“{rest[0][:40]}” is too much.", hint="/cost schedule 3")
+        if scope is Scope.THREAD and not subject:
+            subject = subject_of_thread(request.thread)
+        months = await self._store.ledger.series(scope, subject, Period.MONTH, limit=600)
+        label = await self._label(scope, subject)
+        said = budgettext.cost(label, months, self._team(), now=self._clock.now())
+        if scope is Scope.SCHEDULE:
+            said = "\n".join([said, *await self._firings(subject)])
+        return Answer(said)
+
+    async def of_schedule(self, schedule: ScheduleId, amount: str, request: Request) -> str:
+        """Limit what each run of a schedule may cost: see `gateway.commands.schedules.Allow`."""
+        meter = Meter(scope=Scope.SCHEDULE, subject=schedule, period=Period.FIRING, stamp="")
+        return await self._set("set", _Wish(meter, amount), request)
+
+    def presses(self, stop: Noun) -> dict[str, Press]:
+        """What the buttons of cards do; `stop` is the command that ends what runs in a thread."""
+
+        async def stopped(_: ButtonPress, request: Request) -> Answer:
+            return await stop(ParsedCommand(noun="stop"), request)
+
+        return {RAISE: self._press_raise, KEEP: self._press_keep, STOP: stopped}
+
+    # ---- buttons
+
+    async def _press_raise(self, press: ButtonPress, request: Request) -> Answer:
+        """The buttons that raise a limit by a step, until its period ends."""
+        authorize(self._team(), request.sender, Action.BUDGET_RAISE)
+        this, step = alert_of(press.value)
+        alert = await self._store.budgets.alert(this)
+        if alert is None or not step:
+            return Answer("This card is too old for me to know it. `/budget` shows the limits.")
+        meter, shown = alert.bound.meter, alert.bound.limit
+        limit = raised(shown, step)
+        currency = self._team().budget.currency
+        once = "" if meter.period is Period.FIRING else f" for this {meter.period}"
+        by = name_of(self._team(), request.sender)
+        note = f"Raised to {show_amount(limit, currency)}{once} by {by}."
+        holds = (await self._limits.now()).of(meter)
+        if alert.state is AlertState.OPEN and holds != shown:
+            now = "none" if holds is None else show_amount(holds, currency)
+            return Answer(f"The limit was changed since this card was written: it is {now} now.")
+        decided = await self._decide(alert, AlertState.RAISED, request, note)
+        if decided.state is AlertState.RAISED and decided.note == note and holds == shown:
+            await self._limits.set(meter, limit, request.sender, key=f"alert/{alert.id}")
+            await self._pauses.look()
+        return await self._outcome(decided, note)
+
+    async def _press_keep(self, press: ButtonPress, request: Request) -> Answer:
+        """The button that leaves a limit as it is."""
+        authorize(self._team(), request.sender, Action.BUDGET_LOWER)
+        this, _ = alert_of(press.value)
+        alert = await self._store.budgets.alert(this)
+        if alert is None:
+            return Answer("This card is too old for me to know it. `/budget` shows the limits.")
+        note = f"Kept as it is by {name_of(self._team(), request.sender)}."
+        return await self._outcome(await self._decide(alert, AlertState.KEPT, request, note), note)
+
+    async def _decide(self, alert: Alert, state: AlertState, request: Request, note: str) -> Alert:
+        """Decide about the alert, unless somebody did; what was decided."""
+        try:
+            return await self._store.budgets.answer_alert(
+                alert.id, state=state, by=request.sender, note=note
+            )
+        except Conflict:
+            return await self._store.budgets.alert(alert.id) or alert
+
+    async def _outcome(self, decided: Alert, note: str) -> Answer:
+        """What came of it, the truth whoever was first; the pressed card says it too."""
+        said = decided.note if decided.note == note else f"That was decided: {decided.note}"
+        return Answer(said, updates=await self._alerts.face(decided))
+
+    # ---- showing
+
+    async def _show(self) -> Answer:
+        team, now = self._team(), self._clock.now()
+        limits = await self._limits.now()
+        lines, each = [], []
+        for rule in limits.lasting():
+            label = await self._label(rule.scope, rule.subject)
+            if rule.period is Period.FIRING or not (
+                rule.subject or rule.scope is Scope.ORGANISATION
+            ):
+                amount = show_amount(rule.micros, team.budget.currency)
+                each.append(f"- {label}: {amount} {when_of(rule.period)}")
+                continue
+            [balance] = await self._store.ledger.balances([self._now(rule)])
+            limit = limits.of(balance.meter)
+            lines.append(budgettext.meter(label, balance, rule.micros if limit is None else limit))
+        month = self._now(LimitRule(scope=Scope.ORGANISATION, period=Period.MONTH, micros=0))
+        [spent] = await self._store.ledger.balances([month])
+        recent = await self._store.ledger.series(
+            Scope.ORGANISATION, "", Period.DAY, limit=budgettext.DAYS
+        )
+        waiting = len(await self._store.budgets.pauses())
+        parts = [
+            f"**Budget of {team.name}** ({team.budget.currency})",
+            "```\n" + "\n".join(lines) + "\n```",
+            "\n".join(each),
+            budgettext.forecast(spent, limits.of(month), team, now=now),
+            budgettext.days(recent, team, now=now),
+            await self._alerts.spenders(Period.MONTH, month.stamp),
+            _waiting(waiting),
+        ]
+        return Answer("\n".join(part for part in parts if part))
+
+    async def _history(self) -> Answer:
+        changes = await self._limits.history()
+        if not changes:
+            return Answer("Nobody changed a limit in the chat; those of the configuration hold.")
+        team, now = self._team(), self._clock.now()
+        lines = [
+            budgettext.change(await self._label(one.scope, one.subject), one, team, now=now)
+            for one in changes[:20]
+        ]
+        return Answer("**Limits that were changed**\n" + "\n".join(lines))
+
+    async def _cost_of_run(self, run: str) -> Answer:
+        if not run:
+            raise Refused("Which run? Its id is missing.", hint="/cost schedule 3 shows its runs.")
+        found = await self._store.ledger.balances([run_meter(run)])
+        label = f"Run {run[:26]}"
+        return Answer(budgettext.cost(label, found, self._team(), now=self._clock.now()))
+
+    async def _firings(self, schedule: str) -> list[str]:
+        """What the last firings of a schedule cost, the latest first."""
+        found = await self._store.ledger.series(
+            Scope.SCHEDULE, schedule, Period.FIRING, limit=_RUNS_SHOWN
+        )
+        currency = self._team().budget.currency
+        return [f"- run `{one.meter.stamp}`: {show_amount(one.spent, currency)}" for one in found]
+
+    # ---- changing
+
+    async def _change(self, command: ParsedCommand, request: Request) -> Answer:
+        wish = await self._wish(command, request)
+        return Answer(await self._set(command.verb, wish, request), private=False)
+
+    async def _set(self, verb: str, wish: _Wish, request: Request) -> str:
+        """Let the limit be as it is wished, once for each request; what holds then."""
+        now = replace(wish.meter, stamp=self._stamp(wish.meter))
+        if (made := await self._limits.made(request.id)) is not None:
+            return await self._said(now, made.before)
+        before = (await self._limits.now()).of(now)
+        after = self._new_limit(verb, wish, before)
+        lower = after is not None and (before is None or after <= before)
+        action = Action.BUDGET_LOWER if lower else Action.BUDGET_RAISE
+        authorize(self._team(), request.sender, action)
+        await self._limits.set(wish.meter, after, request.sender, key=request.id)
+        await self._pauses.look()
+        return await self._said(now, before)
+
+    async def _said(self, meter: Meter, before: int | None) -> str:
+        """What holds now; and where it is below what was spent, that it refuses at once."""
+        currency = self._team().budget.currency
+        limit = (await self._limits.now()).of(meter)
+        label = await self._label(meter.scope, meter.subject)
+        was = "There was none" if before is None else f"It was {show_amount(before, currency)}"
+        if limit is None:
+            return f"There is no limit {when_of(meter.period)} for {label} any more. {was} before."
+        holds = f"{show_amount(limit, currency)} {when_of(meter.period)}"
+        said = f"The limit for {label} is {holds}. {was} before."
+        [balance] = await self._store.ledger.balances([meter])
+        if balance.spent >= limit and (meter.subject or meter.scope is Scope.ORGANISATION):
+            spent = show_amount(balance.spent, currency)
+            said += f" {spent} are spent already, so nothing more is spent until that is over."
+        return said
+
+    async def _wish(self, command: ParsedCommand, request: Request) -> _Wish:
+        scope, subject, rest = await self._whose(list(command.args), request)
+        if scope is Scope.THREAD and not subject:
+            subject = subject_of_thread(request.thread)
+        once = scope is Scope.RUN or (scope is Scope.SCHEDULE and command.verb == "set")
+        period = Period.FIRING if once else Period.DAY
+        if rest and (named := _PERIODS.get(rest[-1].casefold())) is not None:
+            period, rest = named, rest[:-1]
+        if not rest:
+            raise Refused("How much? The amount is missing.", hint=_HINT)
+        if (period is Period.FIRING) != once and scope is not Scope.SCHEDULE:
+            wrong = "has no day and no month" if once else "is not limited run by run"
+            raise Refused(f"A {scope} {wrong}.", hint=_HINT)
+        meter = Meter(scope=scope, subject=subject, period=period, stamp="")
+        return _Wish(meter, " ".join(word for word in rest if word.casefold() not in ("to", "by")))
+
+    def _new_limit(self, verb: str, wish: _Wish, before: int | None) -> int | None:
+        """The limit that is wished, which for `raise` and `lower` must be one."""
+        currency = self._team().budget.currency
+        percent = _PERCENT.fullmatch(wish.amount)
+        if wish.amount.casefold() in _BACK and verb == "set":
+            return None
+        if percent and before is None:
+            raise Refused("There is no limit yet of which that could be a part.", hint=_HINT)
+        if percent and before is not None:
+            part = before * int(percent[1]) // 100
+            after = before - part if verb == "lower" else before + part
+        else:
+            try:
+                after = read_amount(wish.amount, currency)
+            except ValueError as error:
+                raise Refused(f"“{wish.amount[:40]}” is no amount: {error}.", hint=_HINT) from None
+        if verb == "raise" and before is not None and after <= before:
+            raise Refused(f"The limit is {show_amount(before, currency)}, and that is not more.")
+        if verb == "lower" and before is not None and after >= before:
+            raise Refused(f"The limit is {show_amount(before, currency)}, and that is not less.")
+        return max(after, 0)
+
+    async def _whose(self, words: list[str], request: Request) -> tuple[Scope, str, list[str]]:
+        """Whose money is meant, and the words that follow; an empty subject means each of them."""
+        scope = _SCOPES.get(words[0].casefold()) if words else None
+        if scope is None:
+            said = f"“{words[0][:40]}”" if words else "Nothing"
+            raise Refused(
+                f"{said} is nothing that has a budget.",
+                hint="It is team, agent, schedule, run, channel, thread, person or provider. "
+                + _HINT,
+            )
+        rest = words[1:]
+        if scope in _ALONE or (scope is Scope.THREAD and not (rest and rest[0] in _EVERY)):
+            return scope, "", rest
+        if not rest:
+            raise Refused(f"Which {scope}? Its name is missing.", hint=_HINT)
+        if rest[0].casefold() in _EVERY:
+            return scope, "", rest[1:]
+        return scope, await self._subject(scope, rest[0], request), rest[1:]
+
+    async def _subject(self, scope: Scope, name: str, request: Request) -> str:
+        team = self._team()
+        match scope:
+            case Scope.SCHEDULE:
+                number = name.removeprefix("#")
+                fits = number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER
+                found = await self._store.schedules.get(int(number)) if fits else None
+                if found is None or found.state is ScheduleState.DELETED:
+                    raise Refused(
+                        f"There is no schedule “{name[:20]}”.", hint="See /schedule list."
+                    )
+                return found.id
+            case Scope.CHANNEL:
+                return subject_of_channel(
+                    named_target(team, picked_channel(name), request.thread).thread.channel
+                )
+            case Scope.PERSON:
+                return subject_of_principal(_member(team, name).principals[0])
+            case Scope.AGENT:
+                agents = [str(agent.name) for agent in team.agents]
+                if name not in agents:
+                    there = ", ".join(agents)
+                    raise Refused(f"There is no agent “{name[:40]}”.", hint=f"There are: {there}.")
+                return name
+            case _:
+                return name
+
+    async def _label(self, scope: Scope, subject: str) -> str:
+        meter = Meter(scope=scope, subject=subject, period=Period.DAY, stamp="")
+        number = await self._alerts.number_of(meter)
+        return whose(self._team(), scope, subject, schedule=number)
+
+    def _now(self, rule: LimitRule) -> Meter:
+        meter = Meter(scope=rule.scope, subject=rule.subject, period=rule.period, stamp="")
+        return replace(meter, stamp=self._stamp(meter))
+
+    def _stamp(self, meter: Meter) -> str:
+        return stamp_of(meter.period, self._clock.now(), self._team().zone)
+
+
+def _member(team: Team, name: str) -> Member:
+    wanted = name.removeprefix("@").casefold()
+    found = [one for one in team.members if one.name.casefold() == wanted and one.principals]
+    if len(found) != 1:
+        problem = "Several people are" if found else "Nobody is"
+        names = ", ".join(member.name for member in team.members)
+        raise Refused(f"{problem} called “{name[:40]}” here.", hint=f"There are: {names}.")
+    return found[0]
+
+
+def _waiting(count: int) -> str:
+    if not count:
+        return ""
+    return f"{count} turn{' waits' if count == 1 else 's wait'} for money."

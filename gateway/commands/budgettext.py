@@ -1,0 +1,92 @@
+"""What the commands of `budget` and `cost` say."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from runtime.approvers import name_of
+from runtime.model.budget import LimitChange
+from runtime.model.ledger import Balance, Period
+from runtime.model.localtime import show_time
+from runtime.model.team import Team
+from runtime.money import bare_amount, show_amount
+from runtime.spenders import end_of, when_of
+
+_BAR = 10
+_STEPS = " ▁▂▃▄▅▆▇█"
+DAYS = 14
+"""Days that the row of bars shows."""
+
+
+def meter(label: str, balance: Balance, limit: int) -> str:
+    """One meter as a line: a bar, the share, and the amounts."""
+    share = 100 if not limit else min(100 * balance.taken // limit, 999)
+    full = min(share * _BAR // 100, _BAR)
+    bar = "▰" * full + "▱" * (_BAR - full)
+    held = f", {bare_amount(balance.held)} held" if balance.held else ""
+    amounts = f"{bare_amount(balance.spent)} of {bare_amount(limit)}"
+    return f"{bar} {share:3} %  {amounts} {when_of(balance.meter.period)}{held}  {label}"
+
+
+def forecast(month: Balance, limit: int | None, team: Team, *, now: datetime) -> str:
+    """What the month will have cost at its end, if it goes on like this; empty for nothing yet."""
+    if not month.spent:
+        return ""
+    zone = ZoneInfo(team.zone)
+    start = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    end = end_of(Period.MONTH, now, team.zone) or now
+    passed, whole = (now - start) // timedelta(seconds=1), (end - start) // timedelta(seconds=1)
+    expected = month.spent * whole // max(passed, 1)
+    currency = team.budget.currency
+    text = f"At this pace: {show_amount(expected, currency)} by the end of the month"
+    if limit is None:
+        return f"{text}."
+    word = "above" if expected > limit else "within"
+    return f"{text}, {word} the limit of {show_amount(limit, currency)}."
+
+
+def days(found: Iterable[Balance], team: Team, *, now: datetime) -> str:
+    """The last days as a row of bars, the highest for the dearest; empty where all cost nothing."""
+    spent = {one.meter.stamp: one.spent for one in found}
+    today = now.astimezone(ZoneInfo(team.zone)).date()
+    stamps = [f"{today - timedelta(days=back):%Y-%m-%d}" for back in range(DAYS - 1, -1, -1)]
+    row = [spent.get(stamp, 0) for stamp in stamps]
+    most = max(row)
+    if not most:
+        return ""
+    bars = "".join(_STEPS[-(-each * (len(_STEPS) - 1) // most)] for each in row)
+    return (
+        f"`{bars}` the last {DAYS} days, at most {show_amount(most, team.budget.currency)} in one"
+    )
+
+
+def change(label: str, made: LimitChange, team: Team, *, now: datetime) -> str:
+    """One line of the history."""
+    currency = team.budget.currency
+    before = "none" if made.before is None else show_amount(made.before, currency)
+    after = "the configuration's" if made.micros is None else show_amount(made.micros, currency)
+    once = f", for {made.stamp} only" if made.stamp and made.period is not Period.FIRING else ""
+    at = show_time(made.at, team.zone, now=now)
+    by = name_of(team, made.by)
+    return f"- {at}: {label} {when_of(made.period)}, from {before} to {after}{once}, by {by}"
+
+
+def cost(label: str, months: Sequence[Balance], team: Team, *, now: datetime) -> str:
+    """What something cost in all, this month and today's month among it."""
+    if not any(one.calls or one.taken for one in months):
+        return f"{label} called no model that was counted yet."
+    currency = team.budget.currency
+    this_month = f"{now.astimezone(ZoneInfo(team.zone)):%Y-%m}"
+    total = sum(one.spent for one in months)
+    held = sum(one.held for one in months)
+    here = sum(one.spent for one in months if one.meter.stamp == this_month)
+    tokens = sum(one.prompt_tokens + one.completion_tokens for one in months)
+    lasting = months[0].meter.period is Period.MONTH
+    parts = [f"**{label}: {show_amount(total, currency)}**"]
+    if lasting:
+        parts.append(f"{show_amount(here, currency)} of it this month")
+    if held:
+        parts.append(f"{show_amount(held, currency)} held for calls under way")
+    calls = sum(one.calls for one in months)
+    parts.append(f"{calls} call{'' if calls == 1 else 's'}, {tokens:,} tokens")
+    return "; ".join(parts) + "."
