@@ -6,6 +6,7 @@ from datetime import datetime
 
 from adapters.memory.store_tables import Progress, Tables, TurnRow
 from runtime.ids import AgentName, StopId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
 from runtime.model.stop import (
@@ -71,13 +72,14 @@ class MemoryStops:
         if known is not None:
             return replace(known.stopped, fresh=False)
         if stop.kind is StopKind.TURNS:
-            ended, messages = self._end_turns(turns, closing, why)
+            ended, messages = self._end_turns(stop, turns, closing, why)
             did = Stopped(stop=stop, fresh=True, ended=tuple(ended), messages=messages)
             self._rows[stop.id] = _Row(did, lifted=True)
             return did
         for row in self._rows.values():
             if not row.lifted and row.stopped.stop.agent == stop.agent:
                 return replace(row.stopped, fresh=False)
+        self._tables.audit.record(recorded.stop_ordered(stop))
         row = self._rows[stop.id] = _Row(Stopped(stop=stop, fresh=True))
         ended, messages = self._enforce(closing)
         row.stopped = replace(row.stopped, ended=tuple(ended), messages=messages)
@@ -92,13 +94,14 @@ class MemoryStops:
         self, agent: AgentName, *, by: Principal, at: datetime, key: StopId
     ) -> Lifted | None:
         """End a stop: see the port."""
-        del by, at  # for people who look at a table
+        del at  # for people who look at a table
         for row in self._rows.values():
             if row.lifted_with == key:
                 return Lifted(stop=row.stopped.stop, messages=0)
         for row in self._rows.values():
             if not row.lifted and row.stopped.stop.agent == agent:
                 row.lifted, row.lifted_with = True, key
+                self._tables.audit.record(recorded.stop_lifted(row.stopped.stop, by))
                 return Lifted(stop=row.stopped.stop, messages=self._release())
         return None
 
@@ -114,7 +117,7 @@ class MemoryStops:
             if row.state is TurnState.RUNNING and stop_for(self._agent(row), stops)
         ]
         for row in running:
-            self._end(row, closing)
+            self._end(row, closing, by=stops[0].by)
         held = 0
         for message in self._tables.outbox.values():
             item = message.item
@@ -125,7 +128,7 @@ class MemoryStops:
         return [_ended(row) for row in running], held
 
     def _end_turns(
-        self, chosen: Sequence[TurnId], closing: Closing, why: str
+        self, stop: Stop, chosen: Sequence[TurnId], closing: Closing, why: str
     ) -> tuple[list[Ended], int]:
         ended: list[Ended] = []
         messages = 0
@@ -135,7 +138,7 @@ class MemoryStops:
                 continue
             touched = row.state in _OPEN
             if touched:
-                self._end(row, closing)
+                self._end(row, closing, by=stop.by)
             proactive = False
             for message in self._tables.outbox.values():
                 if message.item.turn != this:
@@ -143,6 +146,8 @@ class MemoryStops:
                 if message.item.state in (OutboxState.PENDING, OutboxState.HELD):
                     proactive = proactive or message.item.proactive
                     message.item = replace(message.item, state=OutboxState.WITHHELD, error=why)
+                    settled = recorded.message_settled(message.item.id, OutboxState.WITHHELD)
+                    self._tables.audit.record(settled)
                     messages += 1
                     touched = True
                 elif message.item.state is OutboxState.SENDING:
@@ -152,11 +157,12 @@ class MemoryStops:
                 ended.append(replace(_ended(row), proactive=proactive))
         return ended, messages
 
-    def _end(self, row: TurnRow, closing: Closing) -> None:
+    def _end(self, row: TurnRow, closing: Closing, *, by: Principal) -> None:
         replies = list(closing(row.turn))
         self._tables.check_outbox(replies)
         self._tables.enqueue(replies)
         row.state = TurnState.STOPPED
+        self._tables.audit.record(recorded.turn_stopped(row.turn, by))
         if row.turn.inbox is not None:
             self._tables.inbox[row.turn.inbox].progress = Progress.DONE
 

@@ -1,6 +1,6 @@
 """Turns, in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.memory.store_tables import Progress, Tables, TurnRow
@@ -133,23 +133,6 @@ class MemoryTurns:
         row = self._tables.turns.get(turn)
         if row is not None and row.state is TurnState.RUNNING and row.turn.fence == fence:
             row.turn = replace(row.turn, attempt=row.turn.attempt - tries)
-
-    async def stop(
-        self,
-        conversation: ConversationId,
-        *,
-        closing: Callable[[Turn], Sequence[OutboxItem]],
-        by: Principal | None = None,
-    ) -> Turn | None:
-        """Stop what runs in the conversation: see the port."""
-        running = sorted(self._open(conversation), key=lambda row: row.turn.inbox is None)
-        replies = [reply for row in running for reply in closing(row.turn)]
-        self._tables.check_outbox(replies)
-        self._tables.enqueue(replies)
-        for row in running:
-            self._end(row, TurnState.STOPPED)
-            self._tables.audit.record(recorded.turn_stopped(row.turn, by))
-        return running[0].turn if running else None
 
     async def open_conversations(
         self, *, after: ConversationId | None = None, limit: int = 500

@@ -19,6 +19,7 @@ from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.clock import Clock
 from runtime.ids import AgentName, StopId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
 from runtime.model.stop import Ended, Lifted, Stop, StopKind, Stopped, Work
@@ -182,8 +183,9 @@ class SqlStops:
             if known is not None:
                 return _stopped(known)
             if stop.kind is StopKind.TURNS:
-                ended, messages = self._end_turns(transaction, turns, closing, plain(why))
+                ended, messages = self._end_turns(transaction, stop, turns, closing, plain(why))
             else:
+                transaction.audit(recorded.stop_ordered(stop))
                 ended, messages = self._enforce(transaction, closing)
             did = _Did(by=stop.by, ended=tuple(ended), messages=messages)
             transaction.run(_NOTE, {"this": stop.id, "said": encode(did)})
@@ -209,20 +211,27 @@ class SqlStops:
             row = transaction.one(_LIFT, given)
             if row is None:
                 return None
+            transaction.audit(recorded.stop_lifted(_stop(row), by))
             return Lifted(stop=_stop(row), messages=transaction.run(_RELEASE))
 
         return await self._database.write(work)
 
     def _enforce(self, transaction: Transaction, closing: Closing) -> tuple[list[Ended], int]:
-        if not transaction.all(_ACTIVE):
+        active = transaction.all(_ACTIVE)
+        if not active:
             return [], 0
         rows = transaction.all(_END, {"at": micros(self._clock.now())})
         ended = [beginning.turn_of(row) for row in rows]
-        _close(transaction, ended, closing)
+        _close(transaction, ended, closing, by=_stop(active[0]).by)
         return [_ended(turn) for turn in ended], transaction.run(_HOLD)
 
     def _end_turns(
-        self, transaction: Transaction, chosen: Sequence[TurnId], closing: Closing, why: str
+        self,
+        transaction: Transaction,
+        stop: Stop,
+        chosen: Sequence[TurnId],
+        closing: Closing,
+        why: str,
     ) -> tuple[list[Ended], int]:
         ended: list[Ended] = []
         messages = 0
@@ -234,18 +243,24 @@ class SqlStops:
             transaction.lock(LOCK, {"this": turn.conversation})
             now: Params = {"this": this, "at": micros(self._clock.now())}
             over = [beginning.turn_of(row) for row in transaction.all(_END_ONE, now)]
-            _close(transaction, over, closing)
+            _close(transaction, over, closing, by=stop.by)
             because: Params = {"this": this, "why": why}
             unsent = [item_of(row) for row in transaction.all(_WITHHOLD, because)]
             taken_back = transaction.run(_TAKE_BACK, because)
+            transaction.audit(
+                *(recorded.message_settled(item.id, OutboxState.WITHHELD) for item in unsent)
+            )
             messages += len(unsent)
             if over or unsent or taken_back:
                 ended.append(_ended(turn, proactive=any(item.proactive for item in unsent)))
         return ended, messages
 
 
-def _close(transaction: Transaction, ended: Sequence[Turn], closing: Closing) -> None:
+def _close(
+    transaction: Transaction, ended: Sequence[Turn], closing: Closing, *, by: Principal
+) -> None:
     sending.enqueue(transaction, [row for turn in ended for row in closing(turn)])
+    transaction.audit(*(recorded.turn_stopped(turn, by) for turn in ended))
 
 
 def _ended(turn: Turn, *, proactive: bool = False) -> Ended:

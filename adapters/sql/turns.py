@@ -1,14 +1,13 @@
 """Turns: `runtime.ports.Turns`. The conversation's log is their journal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import beginning, log, sending
-from adapters.sql.beginning import LOCK, NO_RUN, OPEN, RUNNING, TURN, WAITING
+from adapters.sql.beginning import NO_RUN, RUNNING, TURN, WAITING
 from adapters.sql.codec import micros
-from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.handoffs import hand_over
 from adapters.sql.recent import RecentLogs
@@ -55,14 +54,6 @@ _END = (
 
 _CONVERSATION = sa.select(turns.c.conversation).where(turns.c.id == bindparam("turn"))
 """Finds the conversation of a turn that this process did not begin."""
-
-_STOP = (
-    sa.update(turns)
-    .where(turns.c.conversation == bindparam("this"), OPEN)
-    .values(state=word(TurnState.STOPPED), ended_at=bindparam("at"))
-    .returning(*TURN)
-)
-"""Ends what runs or waits in a conversation, whoever owns it."""
 
 _PARK = (
     sa.update(turns)
@@ -221,27 +212,6 @@ class SqlTurns:
         """Forget tries of the turn: see the port."""
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "tries": tries}
         await self._database.write(lambda t: t.run(_HAND_BACK, mine))
-
-    async def stop(
-        self,
-        conversation: ConversationId,
-        *,
-        closing: Callable[[Turn], Sequence[OutboxItem]],
-        by: Principal | None = None,
-    ) -> Turn | None:
-        """Stop what runs in the conversation: see the port."""
-        this: dict[str, Value] = {"this": conversation}
-        now: dict[str, Value] = {"at": micros(self._clock.now())}
-
-        def work(transaction: Transaction) -> Turn | None:
-            transaction.lock(LOCK, this)
-            stopped = [beginning.turn_of(row) for row in transaction.all(_STOP, {**this, **now})]
-            sending.enqueue(transaction, [row for turn in stopped for row in closing(turn)])
-            transaction.audit(*(recorded.turn_stopped(turn, by) for turn in stopped))
-            # A message's turn before a run's: it is the one that somebody watches.
-            return min(stopped, key=lambda turn: turn.inbox is None, default=None)
-
-        return await self._database.write(work)
 
     def _note_end(self, start: TurnStart) -> None:
         """Note where a log ended when a turn began: most often it ends there when the turn does.

@@ -14,6 +14,7 @@ from runtime.model.audit import SHELL, SYSTEM, Actor, AuditEvent, AuditKind, by_
 from runtime.model.events import ChannelChange
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
+from runtime.model.stop import Stop
 from runtime.model.tools import Json, ToolCall
 from runtime.model.turn import Turn, TurnState
 
@@ -56,6 +57,20 @@ def turn_stopped(turn: Turn, by: Principal | None) -> AuditEvent:
     """Somebody stopped a turn."""
     body: dict[str, Json] = {"conversation": turn.conversation}
     return AuditEvent(AuditKind.TURN_STOPPED, whoever(by), turn.id, body)
+
+
+def stop_ordered(stop: Stop) -> AuditEvent:
+    """Somebody stopped an agent, or everything."""
+    return AuditEvent(AuditKind.STOP_ORDERED, by_person(stop.by), None, _stop(stop))
+
+
+def stop_lifted(stop: Stop, by: Principal) -> AuditEvent:
+    """Somebody let it go on."""
+    return AuditEvent(AuditKind.STOP_LIFTED, by_person(by), None, _stop(stop))
+
+
+def _stop(stop: Stop) -> dict[str, Json]:
+    return {"stop": stop.id, "kind": stop.kind.value, "agent": stop.agent}
 
 
 # ---- tools

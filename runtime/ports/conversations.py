@@ -1,6 +1,6 @@
 """What people said, and the turns that answer it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -207,21 +207,6 @@ class Turns(Protocol):
 
         For a process that ends in order, and will take it up in its next life. Nothing where the
         turn has ended, or another owner took it up since.
-        """
-        ...
-
-    async def stop(
-        self,
-        conversation: ConversationId,
-        *,
-        closing: Callable[[Turn], Sequence[OutboxItem]],
-        by: Principal | None = None,
-    ) -> Turn | None:
-        """Mark the conversation's turn as stopped by that person, running or waiting, or None.
-
-        The owner's next write raises `Conflict`, so that nothing of it is sent. The message that
-        began it is processed with that, and what `closing` makes of the turn, which is a pure
-        function, is enqueued with that. A run's turn is stopped too.
         """
         ...
 

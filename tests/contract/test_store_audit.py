@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import ApprovalId, ConversationId, MessageId, Platform, RunId, ToolCallId, TurnId
+from runtime.ids import (
+    ApprovalId,
+    ConversationId,
+    MessageId,
+    Platform,
+    RunId,
+    StopId,
+    ToolCallId,
+    TurnId,
+)
 from runtime.model import recorded
 from runtime.model.address import ThreadRef
 from runtime.model.approval import Approval, ApprovalEvent, Frozen, Grant, Vote
@@ -28,6 +37,7 @@ from runtime.model.conversation import Role
 from runtime.model.events import ChannelChange
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Risk
 from runtime.model.turn import TurnState
 from runtime.ports import AuditQuery, Store
@@ -167,11 +177,28 @@ async def test_a_turn_is_recorded_from_its_beginning_to_its_end(store: Store, ro
 
 async def test_who_stopped_a_turn_is_recorded(store: Store, rows: Rows) -> None:
     start = await begun(store, rows.received())
-    await store.turns.stop(start.turn.conversation, closing=lambda _: (), by=ADA)
-    await store.turns.stop(start.turn.conversation, closing=lambda _: (), by=ADA)
+    stop = Stop(id=StopId("s"), kind=StopKind.TURNS, by=ADA, at=start.turn.started_at)
+    for _ in range(2):
+        await store.stops.order(stop, turns=[start.turn.id], closing=lambda _: ())
     assert what(await store.audit.of_turn(start.turn.id)) == [
         ("turn.started", "person:slack/T1/U1"),
         ("turn.stopped", "person:slack/T1/U1"),
+    ]
+
+
+async def test_who_stopped_and_resumed_an_agent_is_recorded(store: Store, rows: Rows) -> None:
+    start = await begun(store, rows.received())
+    at = start.turn.started_at
+    stop = Stop(id=StopId("s"), kind=StopKind.AGENT, agent=DESK, by=ADA, at=at)
+    for _ in range(2):
+        await store.stops.order(stop, closing=lambda _: ())
+    for _ in range(2):
+        await store.stops.lift(DESK, by=ADA, at=at, key=StopId("r"))
+    assert what(await store.audit.page()) == [
+        ("turn.started", "person:slack/T1/U1"),
+        ("stop.ordered", "person:slack/T1/U1"),
+        ("turn.stopped", "person:slack/T1/U1"),
+        ("stop.lifted", "person:slack/T1/U1"),
     ]
 
 

@@ -69,21 +69,6 @@ async def test_only_the_owner_parks_a_turn(store: Store, rows: Rows) -> None:
     assert await store.turns.state(turn.id) is TurnState.RUNNING
 
 
-async def test_a_parked_turn_can_be_stopped_and_the_next_begins(store: Store, rows: Rows) -> None:
-    turn = await parked(store, rows)
-    later = rows.received("and then?")
-    await store.inbox.append(later)
-
-    stopped = await store.turns.stop(turn.conversation, closing=nothing)
-
-    assert stopped is not None
-    assert stopped.id == turn.id
-    assert not await store.turns.unpark(turn.id)
-    following = await store.turns.begin(turn.conversation, owner="here")
-    assert following is not None
-    assert following.turn.inbox == later.id
-
-
 async def test_a_runs_turn_that_waits_is_its_runs_business(store: Store) -> None:
     await store.conversations.create(TALK, DESK)
     start = await store.turns.begin_run(

@@ -333,58 +333,6 @@ async def test_of_many_that_begin_at_once_each_gets_a_fence_of_its_own(
     assert texts(await store.conversations.entries(conversation)) == ["first"]
 
 
-async def test_a_stopped_turn_takes_nothing_more_and_its_message_is_processed(
-    store: Store, rows: Rows
-) -> None:
-    turn = (await begun(store, rows.received("first"))).turn
-
-    stopped = await store.turns.stop(turn.conversation, closing=nothing)
-
-    assert stopped is not None
-    assert stopped == turn
-    with pytest.raises(Conflict):
-        await store.turns.append(turn.id, turn.fence, [rows.entry("late")])
-    assert await store.turns.begin(turn.conversation, owner="here") is None
-
-
-async def test_the_last_word_of_a_stopped_turn_is_stored_with_the_stop(
-    store: Store, rows: Rows
-) -> None:
-    turn = (await begun(store, rows.received("first"))).turn
-    await store.turns.set_draft(turn.id, turn.fence, MessageId("draft"))
-    word = rows.item("Stopped.")
-    seen: list[Turn] = []
-
-    def closing(stopped: Turn) -> list[OutboxItem]:
-        seen.append(stopped)
-        return [replace(word, draft=stopped.draft)]
-
-    stopped = await store.turns.stop(turn.conversation, closing=closing)
-
-    assert seen[-1] == stopped == replace(turn, draft=MessageId("draft"))
-    assert await store.outbox.get(word.id) == replace(word, draft=MessageId("draft"))
-
-
-async def test_a_stop_whose_last_word_cannot_be_stored_stops_nothing(
-    store: Store, rows: Rows
-) -> None:
-    turn = (await begun(store, rows.received("first"))).turn
-    impossible = rows.item(binds=ConversationId("nowhere"))
-
-    with pytest.raises(NightdeskError):
-        await store.turns.stop(turn.conversation, closing=lambda _: [impossible])
-
-    await store.turns.append(turn.id, turn.fence, [rows.entry("still mine")])
-
-
-async def test_nothing_to_stop_is_nothing(store: Store, rows: Rows) -> None:
-    assert await store.turns.stop(ConversationId("none"), closing=nothing) is None
-    turn = (await begun(store, rows.received("first"))).turn
-    await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE)
-
-    assert await store.turns.stop(turn.conversation, closing=nothing) is None
-
-
 async def test_conversations_with_a_running_turn_are_found(store: Store, rows: Rows) -> None:
     threads = [ThreadRef(THREAD.channel, str(number)) for number in range(4)]
     running, waiting, done, commanded = [
@@ -480,15 +428,3 @@ async def test_a_mailbox_leaves_a_runs_turn_to_its_run(store: Store, rows: Rows)
     assert start is not None
     assert start.turn.id != RUN
     await store.turns.append(RUN, 1, [rows.entry("still mine")])
-
-
-async def test_a_runs_turn_can_be_stopped(store: Store, rows: Rows) -> None:
-    await store.conversations.create(RUNS, DESK)
-    await store.turns.begin_run(RUN, RUNS, requester=ADA, instruction="Say.", owner="here")
-
-    stopped = await store.turns.stop(RUNS, closing=nothing)
-
-    assert stopped is not None
-    assert stopped.id == RUN
-    with pytest.raises(Conflict):
-        await store.turns.append(RUN, 1, [rows.entry("late")])
