@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from adapters.durable.dbos import DbosDurable
-from adapters.models.factory import ModelConfig, build_model
+from adapters.models.factory import build_model
 from adapters.sql.store import open_store
 from adapters.terminal.listener import TerminalListener
 from adapters.terminal.terminal import Terminal, open_terminal
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
 from bot import collector
+from bot.models import configured
 from bot.ondemand import OnDemandDurable
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.policy import Read as ReadPolicy
@@ -220,20 +221,8 @@ def _durable(settings: Settings, role: Role, clock: Clock) -> Durable:
 def _models(
     settings: Settings, clock: Clock, stack: AsyncExitStack
 ) -> Mapping[ModelName, ModelPort]:
-    offline = ModelConfig(name=OFFLINE, model="offline")
-    configs = [offline] + [
-        ModelConfig(
-            name=model.name,
-            model=model.model,
-            base_url=model.base_url,
-            api_key=model.api_key.get_secret_value() if model.api_key else None,
-            context_tokens=model.context_tokens,
-            timeout_seconds=model.timeout_seconds,
-        )
-        for model in settings.models.values()
-    ]
     models: dict[ModelName, ModelPort] = {}
-    for config in configs:
+    for config in configured(settings):
         model = build_model(config, clock=clock, allow_spending=not settings.no_spend)
         stack.push_async_callback(model.aclose)
         models[ModelName(config.name)] = model

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from bot.configuration.values import OFFLINE, LogFormat, LogLevel, Secret
 from bot.role import Role
 from runtime.ids import ModelName
+from runtime.model.completion import Price
 from runtime.model.team import Team
 
 __all__ = [
@@ -171,6 +172,15 @@ class ModelSettings:
         api_key: its key; None where it needs none.
         context_tokens: its context window; None to use what is known of it.
         timeout_seconds: how long to wait for the first word of an answer.
+        client: what it is called with, `direct` or `litellm`; empty for what suits it.
+        prices: what it costs; None for what LiteLLM's list says.
+        currency: of those prices.
+        unpriced_allowed: it may be called though its price is not known.
+        max_output_tokens: its longest answer; None for what is known of it.
+        tools: it can call tools; None for what is known of it.
+        vision: it can look at pictures; None for what is known of it.
+        streaming: it answers piece by piece.
+        quality: how good the team holds it for, from 1 to 10; 0 where the file does not say.
     """
 
     name: ModelName
@@ -179,6 +189,15 @@ class ModelSettings:
     api_key: Secret | None = None
     context_tokens: int | None = None
     timeout_seconds: float = _DEFAULT_TIMEOUT
+    client: str = ""
+    prices: tuple[Price, ...] | None = None
+    currency: str = "USD"
+    unpriced_allowed: bool = False
+    max_output_tokens: int | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+    streaming: bool = True
+    quality: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,22 +7,15 @@ from itertools import takewhile
 
 from runtime.clock import Clock
 from runtime.context import covered_by, extract, files_of, listed, overflow, summary_request
-from runtime.errors import (
-    ModelError,
-    ModelKeyRefused,
-    ModelOutputUnusable,
-    ModelRateLimited,
-    ModelTimeout,
-    ModelUnavailable,
-    Refused,
-)
+from runtime.errors import ModelError, ModelOutputUnusable, Refused
 from runtime.executor import Executor, Job, MustWait, not_begun, standing
 from runtime.halt import Halt
 from runtime.handoffs import Handoffs
-from runtime.ids import IdSource, ModelName, Platform
+from runtime.ids import IdSource, Platform
 from runtime.live import LiveAnswer
 from runtime.model.approval import Approval
 from runtime.model.audit import AuditEvent
+from runtime.model.choice import Phase
 from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Entry, Role, made_by
 from runtime.model.ending import Ending
@@ -35,13 +28,13 @@ from runtime.outbox import Splitter
 from runtime.parked import Parked
 from runtime.ports import Budget, ChatPort, ModelPort, Paid, Store, ToolContext, Tools
 from runtime.questions import Questions
+from runtime.replays import Replays
+from runtime.routing import Asking, Routing, need_of, phase_of
 
 log = logging.getLogger("nightdesk.turns")
 
 MAX_MODEL_CALLS = 8
 """Model calls in one turn; a model that still asks for tools then is going in circles."""
-MODEL_TRIES = 3
-"""Tries of one model call that failed for a passing reason."""
 ANSWER_TOKENS = 2048
 """The most that one model call may answer."""
 LEAST_ROOM = 512
@@ -53,7 +46,8 @@ class TurnDeps:
     """What turns need from outside; every field is a port or a value."""
 
     store: Store
-    models: Mapping[ModelName, ModelPort]
+    routing: Routing
+    replays: Replays
     chats: Mapping[Platform, ChatPort]
     team: Callable[[], Team]
     tools: Tools
@@ -82,6 +76,7 @@ class Course:
         self._entries = list(start.entries)
         self._agent = agent
         self._live = live
+        self._phase = phase_of(start.turn, start.entries)
         self._specs = deps.tools.specs(agent.name)
         self._job = Job(context=self._context, append=self._append, show=self._show)
 
@@ -140,29 +135,36 @@ class Course:
     # ---- the model
 
     async def _ask(self) -> Finished:
-        model = self._model()
+        """One answer, of whichever model gives one."""
+        need = need_of(
+            self._phase,
+            self._agent,
+            self._entries,
+            tools=len(self._specs),
+            answer_tokens=ANSWER_TOKENS,
+        )
+        turn = self._turn
+        asking = Asking(agent=self._agent, thread=turn.thread, asker=turn.requester, need=need)
+        return await self._deps.routing.answer(asking, self._call)
+
+    async def _call(self, model: ModelPort) -> Finished:
         await self._compact(model)
-        request = self._request(self._entries)
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                return await self._paid(model, request)
-            except (ModelUnavailable, ModelTimeout) as error:
-                if tries >= MODEL_TRIES or isinstance(error, ModelKeyRefused):
-                    raise
-                log.info("model.retry", extra={"turn": self._turn.id, "try": tries})
-                wait = error.after if isinstance(error, ModelRateLimited) else None
-                await self._deps.clock.sleep(wait if wait is not None else 2.0**tries)
+        return await self._paid(model, self._request(model))
 
     async def _paid(self, model: ModelPort, request: ModelRequest) -> Finished:
-        """Make the call inside the budget, which settles it however it ends."""
+        """Make the call inside the budget, which settles it however it ends.
+
+        What is always answered the same is asked, and paid, once in a turn.
+        """
         self._deps.halt.require(self._agent.name)
-        budget = self._deps.budget
+        budget, replays = self._deps.budget, self._deps.replays
+        if (kept := replays.find(self._turn.id, model.info.name, request)) is not None:
+            return kept
         async with budget.call(self._turn, self._agent.name, model.info, request) as paid:
             finished = await self._stream(model, request, paid)
             paid.ended(finished)
-            return finished
+        replays.keep(self._turn.id, model.info.name, request, finished)
+        return finished
 
     async def _stream(self, model: ModelPort, request: ModelRequest, paid: Paid) -> Finished:
         if self._live:
@@ -185,22 +187,16 @@ class Course:
             raise ModelOutputUnusable("the model's stream ended without saying so")
         return finished
 
-    def _model(self) -> ModelPort:
-        found = self._deps.models.get(self._agent.model)
-        if found is None:
-            raise Refused(
-                f"The agent {self._agent.name} uses the model {self._agent.model}, "
-                "which this process does not know.",
-                hint="Check [models] in nightdesk.toml, or run nightdesk doctor.",
-            )
-        return found
-
-    def _request(self, entries: list[Entry]) -> ModelRequest:
+    def _request(self, model: ModelPort) -> ModelRequest:
+        temperature = self._agent.temperature
+        if temperature is None and self._phase is Phase.HEARTBEAT:
+            temperature = 0.0
         return ModelRequest(
             instructions=self._agent.instructions,
-            entries=tuple([entry for entry in entries if entry.role is not Role.EXECUTING]),
+            entries=tuple([entry for entry in self._entries if entry.role is not Role.EXECUTING]),
             tools=self._specs,
-            max_tokens=ANSWER_TOKENS,
+            max_tokens=min(ANSWER_TOKENS, model.info.max_output_tokens or ANSWER_TOKENS),
+            temperature=temperature,
         )
 
     async def _compact(self, model: ModelPort) -> None:
@@ -231,7 +227,9 @@ class Course:
             at=self._deps.clock.now(),
             turn=self._turn.id,
         )
-        request = ModelRequest(instructions="", entries=(question,), max_tokens=600)
+        request = ModelRequest(
+            instructions="", entries=(question,), max_tokens=600, temperature=0.0
+        )
         live, self._live = self._live, None
         try:
             finished = await self._paid(model, request)

@@ -81,8 +81,9 @@ class Providers:
 
     def known(self, info: ModelInfo) -> Known:
         """The model, with how it does now."""
-        why = self._refused.get((info.provider, info.credential), "")
         wait = None
+        # Not what it said of the key: this is shown to whoever asks, and the owners know.
+        why = "its provider is out of service" if self.refused(info) else ""
         if not why:
             why, wait = self._out(info.provider)
         return Known(info=info, out=why, wait=wait, latency=self.latency(info.name))

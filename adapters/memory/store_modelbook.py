@@ -30,6 +30,10 @@ class MemoryModelBook:
         """The choices for those: see the port."""
         return [self._chosen[scope] for scope in scopes if scope in self._chosen]
 
+    async def every(self) -> list[Chosen]:
+        """Every choice: see the port."""
+        return list(self._chosen.values())
+
     async def explain(self, thread: ThreadRef, explanation: Explanation) -> None:
         """Remember why a model answered: see the port."""
         self._explanations[thread] = explanation

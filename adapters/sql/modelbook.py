@@ -1,6 +1,6 @@
 """What people chose of models: `runtime.ports.ModelBook`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from adapters.sql.database import Database
 from adapters.sql.schema_models import model_choices, model_explanations, model_outages
 from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
-from runtime.ids import ModelName
+from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.choice import Chosen, Explanation, Outage
 from runtime.ports import ChoiceScope
@@ -30,6 +30,14 @@ _this = sa.and_(model_choices.c.kind == bindparam("kind"), model_choices.c.key =
 _FORGET = sa.delete(model_choices).where(_this)
 _CHOSEN = sa.select(model_choices.c.model, model_choices.c.by, model_choices.c.chosen_at).where(
     _this
+)
+
+_EVERY = sa.select(
+    model_choices.c.kind,
+    model_choices.c.key,
+    model_choices.c.model,
+    model_choices.c.by,
+    model_choices.c.chosen_at,
 )
 
 _EXPLAIN = insert(model_explanations).values(
@@ -59,6 +67,11 @@ _OUTAGES = sa.select(*model_outages.c).order_by(
 
 _read_explanation = decoder(Explanation)
 _read_principal = decoder(Principal)
+_READ_SCOPE: Mapping[str, Callable[[str], ChoiceScope]] = {
+    "thread": decoder(ThreadRef),
+    "person": _read_principal,
+    "agent": lambda key: AgentName(decoder(str)(key)),
+}
 
 
 class SqlModelBook:
@@ -89,6 +102,11 @@ class SqlModelBook:
             return [_chosen(scope, row) for scope, row in rows if row is not None]
 
         return await self._database.read(work)
+
+    async def every(self) -> list[Chosen]:
+        """Every choice: see the port."""
+        rows = await self._database.scan(lambda t: t.all(_EVERY))
+        return [_chosen(_READ_SCOPE[row[0]](row[1]), row[2:]) for row in rows]
 
     async def explain(self, thread: ThreadRef, explanation: Explanation) -> None:
         """Remember why a model answered: see the port."""

@@ -12,7 +12,7 @@ from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.handoffs import HandoffCommands
 from gateway.commands.help import help_command
 from gateway.commands.members import MemberCommands, PeopleServices
-from gateway.commands.model import ModelCommand
+from gateway.commands.model import ModelCommands
 from gateway.commands.people import PeopleCommands
 from gateway.commands.policy import PolicyCommands, Rules, ToolTable
 from gateway.commands.ports import Answer, Control, Noun, Press, Request, Submit
@@ -36,7 +36,7 @@ from runtime.forms import (
     form_for,
 )
 from runtime.handoffs import Handoffs
-from runtime.ids import ModelName, Platform
+from runtime.ids import Platform
 from runtime.model.events import (
     ButtonPress,
     ChannelChanged,
@@ -49,8 +49,9 @@ from runtime.model.events import (
 )
 from runtime.model.messages import Content
 from runtime.model.team import Team
-from runtime.ports import Answered, ChatPort, ModelPort, OpensForms, Store, Timetable
+from runtime.ports import Answered, ChatPort, OpensForms, Store, Timetable
 from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
+from runtime.routing import Routing
 from runtime.schedules import ScheduleService
 from runtime.stopping import Stopping
 from runtime.trust import TrustService
@@ -70,7 +71,7 @@ class Services:
         timetable: reads times.
         control: acts on conversations.
         stopping: stops and resumes.
-        models: the models by name.
+        routing: chooses models, and asks them.
         health: looks at everything.
         chats: the platforms by name.
         trust: what became known of channels.
@@ -91,7 +92,7 @@ class Services:
     timetable: Timetable
     control: Control
     stopping: Stopping
-    models: Mapping[ModelName, ModelPort]
+    routing: Routing
     health: Health
     chats: Mapping[Platform, ChatPort]
     trust: TrustService
@@ -146,7 +147,7 @@ class CommandDesk:
             "new": conversations.new,
             "resume": stops.resume,
             "stop": stops.stop,
-            "model": ModelCommand(services.models, services.handoffs, team=team),
+            "model": ModelCommands(services.routing, services.handoffs, team=team),
             "status": _status(services),
             "help": help_command,
         }

@@ -1,42 +1,190 @@
-"""`/model`: which model answers here."""
+"""`/model`: which models there are, which answers, why, and who decides otherwise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.choices import Choices
+from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import ModelName
+from runtime.model.address import ThreadRef
+from runtime.model.choice import Choice, Explanation, Known, Need, Phase
 from runtime.model.completion import ModelInfo
-from runtime.model.team import Team
-from runtime.ports import ModelPort
+from runtime.model.localtime import show_time
+from runtime.model.team import Agent, Team
+from runtime.ports import ChoiceScope
+from runtime.routing import Asking, Routing
+
+_MICROS = 1_000_000
+_THREAD, _ME, _AGENT = "thread", "me", "agent"
+_NEEDS = {_THREAD: Action.MODEL_THREAD, _ME: Action.MODEL_OWN, _AGENT: Action.MODEL_AGENT}
 
 
-class ModelCommand:
-    """Shows the model of the agent that answers in a thread."""
+class ModelCommands:
+    """The commands of the noun `model`."""
 
     def __init__(
         self,
-        models: Mapping[ModelName, ModelPort],
+        routing: Routing,
         handoffs: Handoffs,
         *,
         team: Callable[[], Team],
     ) -> None:
-        """Know `models` by the names that the agents of `team` use."""
-        self._models = models
+        """Show and choose the models of `routing`, of the agents that `handoffs` says have threads.
+
+        `team` has the people who may.
+        """
+        self._routing = routing
+        self._choices: Choices = routing.choices
         self._handoffs = handoffs
         self._team = team
 
-    async def __call__(self, _command: ParsedCommand, request: Request) -> Answer:
-        """`/model`."""
+    async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
+        """Carry out one of them."""
+        match command.verb:
+            case "set":
+                return await self._set(command, request)
+            case "auto":
+                return await self._auto(command, request)
+            case "retry":
+                return await self._retry(command.args[0], request)
+            case _:
+                authorize(self._team(), request.sender, Action.STATUS)
+                return Answer(await self._looked(command.verb, request))
+
+    # ---- looking
+
+    async def _looked(self, verb: str, request: Request) -> str:
+        match verb:
+            case "list":
+                return self._list()
+            case "why":
+                return await self._why(request)
+            case _:
+                return await self._show(request)
+
+    async def _show(self, request: Request) -> str:
+        agent = await self._agent(request.thread)
+        choice = await self._would(agent, request)
+        if not choice.order:
+            return f"The agent {agent.name} has no model: {choice.reasons[-1].said}."
+        known = self._routing.catalogue()[choice.order[0]]
+        others = ", ".join(f"`{name}`" for name in choice.order[1:])
+        rest = f"\nWhere it fails: {others}. `/model why` says why." if others else ""
+        return _words(agent.name, known.info) + rest
+
+    def _list(self) -> str:
+        catalogue = self._routing.catalogue().values()
+        return "\n".join(["**Models**", *(_line(known) for known in catalogue)])
+
+    async def _why(self, request: Request) -> str:
+        explained = await self._choices.why(request.thread)
+        if explained is not None:
+            return self._explained(explained)
+        agent = await self._agent(request.thread)
+        choice = await self._would(agent, request)
+        head = "Nothing was in question here yet. If you wrote now:"
+        return "\n".join([head, *_layers(choice)])
+
+    def _explained(self, explained: Explanation) -> str:
+        at = show_time(explained.at, self._team().zone, now=explained.at)
+        answered = f"`{explained.answered}` answered" if explained.answered else "No model answered"
+        head = f"**{answered}** for the agent {explained.agent} ({explained.phase}), {at}."
+        choice = Choice(order=explained.order, reasons=explained.reasons)
+        tried = [f"- `{name}` was asked first, and {why}" for name, why in explained.tried]
+        return "\n".join([head, *_layers(choice), *tried])
+
+    async def _would(self, agent: Agent, request: Request) -> Choice:
+        need = Need(phase=Phase.CHAT, tools=True)
+        return await self._routing.choose(
+            Asking(agent=agent, thread=request.thread, asker=request.sender, need=need)
+        )
+
+    # ---- choosing
+
+    async def _set(self, command: ParsedCommand, request: Request) -> Answer:
+        name, scope, where = await self._scoped(command.args[1:], request)
+        model = self._known(command.args[0])
+        refusal = _unfit(model)
+        if refusal:
+            raise Refused(f"`{model.info.name}` cannot be set: {refusal}.", hint=_PRICE_HINT)
+        await self._choices.choose(scope, model.info.name, by=request.sender)
+        note = f" Just now it cannot be asked: {model.out}." if model.out else ""
+        return Answer(
+            f"`{model.info.name}` answers {where} from now on. "
+            f"`/model auto {name}` takes it back.{note}",
+            private=name == _ME,
+        )
+
+    async def _auto(self, command: ParsedCommand, request: Request) -> Answer:
+        name, scope, where = await self._scoped(command.args, request)
+        if not await self._choices.forget(scope):
+            return Answer(f"No model was set {where}.")
+        return Answer(f"The model is chosen for each call again {where}.", private=name == _ME)
+
+    async def _scoped(
+        self, written: tuple[str, ...], request: Request
+    ) -> tuple[str, ChoiceScope, str]:
+        """What a choice is for, where the sender may choose that."""
+        name = written[0].casefold() if written else _THREAD
+        if name not in _NEEDS:
+            raise Refused(
+                f"“{written[0][:40]}” is nothing that a model is set for.",
+                hint="Write `thread`, `me` or `agent`.",
+            )
+        authorize(self._team(), request.sender, _NEEDS[name])
+        if name == _ME:
+            return name, self._choices.person(request.sender), "to you"
+        if name == _AGENT:
+            agent = (await self._agent(request.thread)).name
+            return name, agent, f"wherever the agent {agent} does"
+        here = "in this thread" if request.thread.root else "in this channel"
+        return name, request.thread, here
+
+    async def _retry(self, provider: str, request: Request) -> Answer:
+        authorize(self._team(), request.sender, Action.MODEL_THREAD)
+        known = sorted({k.info.provider for k in self._routing.catalogue().values()} - {""})
+        if provider not in known:
+            said = ", ".join(f"`{name}`" for name in known) or "none"
+            raise Refused(f"There is no provider “{provider[:80]}”.", hint=f"There are: {said}.")
+        if not await self._choices.put_back(provider):
+            return Answer(f"{provider} was not out of service.")
+        return Answer(f"{provider} is asked again from now on.", private=False)
+
+    # ---- finding
+
+    def _known(self, written: str) -> Known:
+        catalogue = self._routing.catalogue()
+        known = catalogue.get(ModelName(written))
+        if known is None:
+            listed = ", ".join(f"`{name}`" for name in catalogue)
+            raise Refused(f"There is no model “{written[:80]}”.", hint=f"There are: {listed}.")
+        return known
+
+    async def _agent(self, thread: ThreadRef) -> Agent:
         team = self._team()
-        authorize(team, request.sender, Action.STATUS)
-        has, _ = await self._handoffs.who(request.thread)
-        agent = team.agent(has) or team.agents[0]
-        model = self._models.get(agent.model)
-        if model is None:
-            return Answer(f"The agent {agent.name} has no model: `{agent.model}` is not set up.")
-        return Answer(_words(agent.name, model.info))
+        name, _ = await self._handoffs.who(thread)
+        return team.agent(name) or team.agents[0]
+
+
+_PRICE_HINT = "Give it `prices`, or `unknown_price = true`, under [models] in nightdesk.toml."
+
+
+def _unfit(known: Known) -> str:
+    info = known.info
+    priced = info.prices or info.local or info.unpriced_allowed
+    return "" if priced else "its price is not known"
+
+
+def _layers(choice: Choice) -> list[str]:
+    order = ", then ".join(f"`{name}`" for name in choice.order) or "none"
+    lines = [
+        f"{place}. {reason.layer}: {reason.said or 'all of them can be asked'}"
+        for place, reason in enumerate(choice.reasons, start=1)
+    ]
+    return [*lines, f"So the order is: {order}."]
 
 
 def _words(agent: str, info: ModelInfo) -> str:
@@ -48,3 +196,38 @@ def _words(agent: str, info: ModelInfo) -> str:
     where = "It runs on this machine and costs nothing." if info.local else ""
     context = f"{info.context_tokens:,} tokens of context."
     return f"The agent {agent} uses `{info.name}`: {context} {where}".strip()
+
+
+def _line(known: Known) -> str:
+    info = known.info
+    if not info.language_model:
+        return f"- `{info.name}`: the built-in assistant, no language model, free"
+    able = [word for word, has in (("tools", info.tools), ("pictures", info.vision)) if has]
+    details = [
+        _price(info),
+        f"{info.context_tokens:,} tokens",
+        ", ".join(able) or "text only",
+        "local" if info.local else info.provider,
+        f"first word after {known.latency:.1f} s" if known.latency is not None else "",
+        f"**out: {known.out}**" if known.out else "",
+    ]
+    return f"- `{info.name}`: {'; '.join(detail for detail in details if detail)}"
+
+
+def _price(info: ModelInfo) -> str:
+    """What a million tokens cost: of the prompt, and of the answer."""
+    if not info.prices:
+        return "free" if info.local else "price not known"
+    if all(not (price.input or price.output) for price in info.prices):
+        return "free"
+    first = info.prices[0]
+    more = ", more for long prompts" if len(info.prices) > 1 else ""
+    return (
+        f"{_amount(first.input)} / {_amount(first.output)} {info.currency} a million tokens{more}"
+    )
+
+
+def _amount(micros: int) -> str:
+    whole, rest = divmod(micros, _MICROS)
+    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{whole}.{decimals}"

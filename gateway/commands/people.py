@@ -32,6 +32,9 @@ _MAY = {
     Action.CHANNEL_READ: "see the channels",
     Action.CHANNEL_TEST: "test the connections",
     Action.CHANNEL_TRUST: "trust a channel again",
+    Action.MODEL_OWN: "choose the model that answers you",
+    Action.MODEL_THREAD: "choose the model of a thread",
+    Action.MODEL_AGENT: "choose the model of an agent",
     Action.STATUS: "see whether everything works",
     Action.TOLD: "be told what needs an owner",
 }

@@ -26,6 +26,10 @@ class ModelBook(Protocol):
         """The choices for those, in their order; what has none is left out."""
         ...
 
+    async def every(self) -> list[Chosen]:
+        """Every choice, in no order."""
+        ...
+
     async def explain(self, thread: ThreadRef, explanation: Explanation) -> None:
         """Remember why a model answered in the thread, in place of what was known before.
 

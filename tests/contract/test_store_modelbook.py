@@ -39,6 +39,9 @@ async def test_choices_are_found_in_the_order_they_are_asked_for_after_a_restart
         assert await book.chosen([BOB, ADA]) == [made[2]]
         assert await book.chosen([AgentName("other"), replace(THREAD, root="2")]) == []
         assert await book.chosen([]) == []
+        every = await book.every()
+        assert len(every) == len(made)
+        assert all(each in every for each in made)
 
 
 async def test_a_choice_takes_the_place_of_the_one_before_and_can_be_forgotten(

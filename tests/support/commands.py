@@ -33,6 +33,7 @@ from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import ModelPort, Store, ToolContext
 from runtime.reminders import ReminderService
+from runtime.routing import Routing
 from runtime.schedules import ScheduleService
 from runtime.stopping import Stopping
 from runtime.tools.registry import Tool, Toolbox
@@ -40,6 +41,7 @@ from runtime.trust import TrustService
 from tests.support.build import ANN, DM, T0, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
+from tests.support.routing import routing_over
 from tests.support.runs import RecordingDurable
 
 
@@ -129,6 +131,7 @@ class CommandBench:
     durable: RecordingDurable
     desk: CommandDesk
     told: dict[str, str]
+    routing: Routing
     given: int = 0
 
     async def __call__(
@@ -165,6 +168,7 @@ async def _nothing(_approval: Approval) -> None:
 def command_bench(
     *,
     model: ModelPort | None = None,
+    more: Sequence[ModelPort] = (),
     configured: Team | None = None,
     chat: MemoryChat | None = None,
 ) -> CommandBench:
@@ -226,6 +230,9 @@ def command_bench(
         ),
         read=read_person,
     )
+    routing = routing_over(
+        store, [model, *more], team=roster.team, clock=clock, tell_owners=tell_owners
+    )
     desk = CommandDesk(
         Services(
             store=store,
@@ -235,7 +242,7 @@ def command_bench(
             timetable=timetable,
             control=control,
             stopping=stopping_over(store, clock=clock, team=roster.team),
-            models={model.info.name: model},
+            routing=routing,
             health=health,
             chats={chat.platform: chat},
             trust=TrustService(store.trust, team=roster.team),
@@ -270,4 +277,5 @@ def command_bench(
         health=health,
         desk=desk,
         told=told,
+        routing=routing,
     )

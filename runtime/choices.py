@@ -1,0 +1,143 @@
+"""What people chose of models, why the last ones were asked, and which providers are out."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from runtime.clock import Clock
+from runtime.ids import AgentName, ModelName
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.choice import Chosen, Explanation, Outage
+from runtime.model.completion import ModelInfo
+from runtime.model.team import Team
+from runtime.ports import ChoiceScope, ModelBook
+from runtime.providers import Providers
+
+LOOK_EVERY = 60.0
+"""Seconds between two looks at what other processes know of providers."""
+_THREADS = 1_000
+
+TellOwners = Callable[[str, str], Awaitable[bool]]
+"""Tells every owner, once for each key."""
+
+
+class Choices:
+    """What is stored about models.
+
+    A process that is alone reads the choices once and keeps them, for it alone changes them; one
+    among many asks the database.
+    """
+
+    def __init__(
+        self,
+        book: ModelBook,
+        providers: Providers,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+        alone: bool,
+        tell_owners: TellOwners,
+    ) -> None:
+        """Keep what people choose.
+
+        Args:
+            book: where it is stored.
+            providers: learns which are out.
+            team: who is who.
+            clock: the clock.
+            alone: no other process writes to the database.
+            tell_owners: says that a provider does not take a key.
+        """
+        self._book = book
+        self._providers = providers
+        self._team = team
+        self._clock = clock
+        self._alone = alone
+        self._tell = tell_owners
+        self._kept: dict[ChoiceScope, Chosen] | None = None
+        self._looked: float | None = None
+        self._told: dict[ThreadRef, Explanation] = {}
+
+    # ---- what people choose
+
+    async def for_call(
+        self, thread: ThreadRef | None, asker: Principal, agent: AgentName
+    ) -> list[Chosen]:
+        """What was chosen for the thread, its channel, the person and the agent, in that order."""
+        scopes: list[ChoiceScope] = []
+        if thread is not None:
+            scopes += [thread, *([replace(thread, root="")] if thread.root else [])]
+        scopes += [self.person(asker), agent]
+        if not self._alone:
+            return await self._book.chosen(scopes)
+        if self._kept is None:
+            self._kept = {chosen.scope: chosen for chosen in await self._book.every()}
+        return [self._kept[scope] for scope in scopes if scope in self._kept]
+
+    def person(self, who: Principal) -> Principal:
+        """The person under the account that stands for all of theirs."""
+        member = self._team().member_of(who)
+        return member.principals[0] if member and member.principals else who
+
+    async def choose(self, scope: ChoiceScope, model: ModelName, *, by: Principal) -> None:
+        """Let the model answer from now on."""
+        chosen = Chosen(scope=scope, model=model, by=by, at=self._clock.now())
+        await self._book.choose(chosen)
+        if self._kept is not None:
+            self._kept[scope] = chosen
+
+    async def forget(self, scope: ChoiceScope) -> bool:
+        """Let the router choose again; False where nothing was chosen."""
+        forgotten = await self._book.forget(scope)
+        if self._kept is not None:
+            self._kept.pop(scope, None)
+        return forgotten
+
+    # ---- why
+
+    async def explain(self, thread: ThreadRef, explanation: Explanation) -> None:
+        """Remember why a model was asked; written where it is another reason than before."""
+        known = self._told.get(thread)
+        if known is not None and replace(known, at=explanation.at) == explanation:
+            return
+        self._told[thread] = explanation
+        while len(self._told) > _THREADS:
+            del self._told[next(iter(self._told))]
+        await self._book.explain(thread, explanation)
+
+    async def why(self, thread: ThreadRef) -> Explanation | None:
+        """Why the last model was asked in the thread; None where that was never in question."""
+        return await self._book.explanation(thread)
+
+    # ---- providers
+
+    async def look(self, models: Mapping[ModelName, ModelInfo]) -> None:
+        """Learn which providers are out, as any process found it."""
+        now = self._clock.monotonic()
+        if self._looked is not None and (self._alone or now - self._looked < LOOK_EVERY):
+            return
+        self._looked = now
+        out = {(o.provider, o.credential): o.why for o in await self._book.outages()}
+        for info in models.values():
+            why = out.get((info.provider, info.credential))
+            if why is not None:
+                self._providers.refuse(info.provider, info.credential, why)
+            elif self._providers.refused(info):
+                self._providers.put_back(info.provider)
+
+    async def refused(self, info: ModelInfo, why: str) -> None:
+        """The provider did not take the key: owners are told once, and no chat."""
+        outage = Outage(
+            provider=info.provider, credential=info.credential, why=why, since=self._clock.now()
+        )
+        if await self._book.take_out(outage):
+            await self._tell(
+                f"model-key {outage.provider} {outage.credential} {outage.since.isoformat()}",
+                f"**{info.provider} does not take the key of `{info.name}`**: {why}. I ask its "
+                "models no more. Correct the key and start again, or, where it was not the key, "
+                f"write `/model retry {info.provider}`.",
+            )
+
+    async def put_back(self, provider: str) -> bool:
+        """Ask the provider's models again; False where it was not out."""
+        stored = await self._book.put_back(provider)
+        return self._providers.put_back(provider) or stored

@@ -1,0 +1,303 @@
+"""Asks models: the one that is chosen, and where it fails the next, until there is one answer."""
+
+import logging
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runtime.choices import Choices
+from runtime.clock import Clock
+from runtime.errors import (
+    ContextTooLong,
+    ModelError,
+    ModelKeyRefused,
+    ModelOutputUnusable,
+    ModelRateLimited,
+    ModelTimeout,
+    ModelUnavailable,
+    Refused,
+    Retryable,
+)
+from runtime.ids import ModelName
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.choice import Choice, Explanation, Known, Need, Phase
+from runtime.model.completion import Finished
+from runtime.model.conversation import Entry, Role
+from runtime.model.team import Agent, Team
+from runtime.model.turn import Turn
+from runtime.ports import ModelPort
+from runtime.providers import Providers, WatchedModel
+from runtime.router import route
+
+log = logging.getLogger("nightdesk.models")
+
+TRIES = 3
+"""Calls for one answer, whichever models they go to."""
+PATIENCE = {Phase.CHAT: 20.0}
+"""Seconds that are waited for a provider to be called again; for most phases it may be longer."""
+_LONG_PATIENCE = 600.0
+_TOKENS_PER_TOOL = 100
+_TOKENS_PER_ENTRY = 8
+_CHARACTERS_PER_TOKEN = 4
+_BRIEFING = re.compile(r"\b(briefing|digest)\b", re.IGNORECASE)
+_HEARTBEAT = re.compile(r"\s*(heartbeat|check|watch|monitor|look (whether|if))\b", re.IGNORECASE)
+
+Call = Callable[[ModelPort], Awaitable[Finished]]
+"""Makes one call of a model, inside the budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who wants an answer, and what it takes.
+
+    Attributes:
+        agent: who answers.
+        thread: where; None for what nobody waits for.
+        asker: who asked.
+        need: what the call needs.
+    """
+
+    agent: Agent
+    thread: ThreadRef | None
+    asker: Principal
+    need: Need
+
+
+class Routing:
+    """Chooses models, asks them, and falls back."""
+
+    def __init__(
+        self,
+        models: Mapping[ModelName, ModelPort],
+        choices: Choices,
+        providers: Providers,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+    ) -> None:
+        """Ask `models`, by the names that configuration gives them.
+
+        Args:
+            models: the models.
+            choices: what people chose.
+            providers: how their providers do.
+            team: the configuration as it is now.
+            clock: the clock.
+        """
+        self._models = {
+            name: WatchedModel(model, providers, clock) for name, model in models.items()
+        }
+        self._choices = choices
+        self._providers = providers
+        self._team = team
+        self._clock = clock
+
+    @property
+    def choices(self) -> Choices:
+        """What people chose."""
+        return self._choices
+
+    def catalogue(self) -> dict[ModelName, Known]:
+        """Every configured model, and how it does now."""
+        return {name: self._providers.known(model.info) for name, model in self._models.items()}
+
+    async def choose(self, asking: Asking) -> Choice:
+        """What would be asked now, and why."""
+        await self._choices.look({name: model.info for name, model in self._models.items()})
+        chosen = await self._choices.for_call(asking.thread, asking.asker, asking.agent.name)
+        signals = self._team().signals
+        return route(asking.agent, signals, chosen, self.catalogue(), asking.need)
+
+    async def answer(self, asking: Asking, call: Call) -> Finished:
+        """One answer, of the first model that gives one.
+
+        Each try is a call of its own to the budget; what an earlier one showed is replaced.
+
+        Raises:
+            Refused: no model can do it; says why.
+            ModelError: none did, in as many tries as there are; the last one's failure.
+        """
+        choice = await self._patient(asking)
+        attempt = _Attempt(choice.order)
+        try:
+            finished = await self._tried(asking, attempt, call)
+        except ModelError:
+            await self._explain(asking, choice, attempt)
+            raise
+        await self._explain(asking, choice, attempt)
+        return finished
+
+    async def _patient(self, asking: Asking) -> Choice:
+        """The choice, once there is one; waits where a provider is left alone for a moment."""
+        choice = await self.choose(asking)
+        patience = PATIENCE.get(asking.need.phase, _LONG_PATIENCE)
+        while not choice.order and choice.wait is not None and choice.wait <= patience:
+            patience -= choice.wait
+            await self._clock.sleep(choice.wait)
+            choice = await self.choose(asking)
+        if not choice.order:
+            raise Refused(
+                f"No model can answer now: {choice.reasons[-1].said}.",
+                hint="`/model list` shows the models; `/model set` chooses one; "
+                "they are set up under [models] in nightdesk.toml.",
+            )
+        return choice
+
+    async def _tried(self, asking: Asking, attempt: "_Attempt", call: Call) -> Finished:
+        while True:
+            name = attempt.next(self.catalogue())
+            model = self._models[name]
+            try:
+                finished = await call(model)
+            except ModelError as error:
+                attempt.failed(name, error)
+                log.info(
+                    "model.failed",
+                    extra={"model": name, "try": attempt.tries, "why": type(error).__name__},
+                )
+                if isinstance(error, ModelKeyRefused):
+                    await _or_not(self._choices.refused(model.info, str(error)))
+                if attempt.over:
+                    raise
+                await self._pause(asking, attempt, error)
+            else:
+                attempt.answered = name
+                return finished
+
+    async def _pause(self, asking: Asking, attempt: "_Attempt", error: ModelError) -> None:
+        """Wait where what comes next was asked before, or is left alone.
+
+        Raises:
+            ModelError: that would take longer than anybody waits.
+        """
+        catalogue = self.catalogue()
+        if attempt.has_fresh(catalogue):
+            return
+        wait = self._providers.backoff(attempt.tries, error)
+        left = [catalogue[name] for name in attempt.left]
+        outs = [known.wait or 0.0 for known in left if known.out]
+        if left and len(outs) == len(left):
+            wait = max(wait, min(outs)) if not _asked_for(error) else min(outs)
+        if wait > PATIENCE.get(asking.need.phase, _LONG_PATIENCE):
+            raise error
+        await self._clock.sleep(wait)
+
+    async def _explain(self, asking: Asking, choice: Choice, attempt: "_Attempt") -> None:
+        """Keep why, where there was anything to choose."""
+        if asking.thread is None or (len(choice.order) == 1 and not attempt.errors):
+            return
+        explanation = Explanation(
+            agent=asking.agent.name,
+            phase=asking.need.phase,
+            order=choice.order,
+            reasons=choice.reasons,
+            tried=tuple((name, _why(error)) for name, error in attempt.errors),
+            answered=attempt.answered,
+            at=self._clock.now(),
+        )
+        await _or_not(self._choices.explain(asking.thread, explanation))
+
+
+class _Attempt:
+    """The tries for one answer.
+
+    Attributes:
+        left: the models that may still be asked, the next one first.
+        tries: how many calls were made.
+        errors: what failed, in order.
+        answered: the model that answered; empty where none did.
+    """
+
+    def __init__(self, order: Sequence[ModelName]) -> None:
+        self.left = deque(order)
+        self.tries = 0
+        self.errors: list[tuple[ModelName, ModelError]] = []
+        self.answered = ModelName("")
+
+    @property
+    def over(self) -> bool:
+        """Whether that was all."""
+        return self.tries >= TRIES or not self.left
+
+    def has_fresh(self, catalogue: Mapping[ModelName, Known]) -> bool:
+        """Whether there is one that was not asked and can be."""
+        asked = {name for name, _ in self.errors}
+        return any(name not in asked and not catalogue[name].out for name in self.left)
+
+    def next(self, catalogue: Mapping[ModelName, Known]) -> ModelName:
+        """The next model to ask: the first that can be called."""
+        self.tries += 1
+        return next((name for name in self.left if not catalogue[name].out), self.left[0])
+
+    def failed(self, name: ModelName, error: ModelError) -> None:
+        """It failed: it is the last to be asked again, or not at all where that is of no use."""
+        self.errors.append((name, error))
+        self.left.remove(name)
+        if _may_pass(error):
+            self.left.append(name)
+
+
+async def _or_not(work: Awaitable[None]) -> None:
+    """Do what an answer must not fail for: a database that is away for a moment."""
+    try:
+        await work
+    except Retryable as error:
+        log.warning("model.not_noted", extra={"why": str(error)})
+
+
+def _may_pass(error: ModelError) -> bool:
+    """Whether the same call of the same model may succeed later."""
+    passing = isinstance(error, ModelUnavailable | ModelTimeout)
+    return passing and not isinstance(error, ModelKeyRefused)
+
+
+def _asked_for(error: ModelError) -> bool:
+    return isinstance(error, ModelRateLimited) and error.after is not None
+
+
+def _why(error: ModelError) -> str:
+    """What was wrong, for people: the server's own words stay in the log."""
+    match error:
+        case ModelKeyRefused():
+            return "its provider is out of service"
+        case ModelRateLimited():
+            return "its provider asked us to slow down"
+        case ModelTimeout():
+            return "it did not answer in time"
+        case ContextTooLong():
+            return "the conversation does not fit into it"
+        case ModelOutputUnusable():
+            return "its answer could not be used"
+        case _:
+            return "its provider failed"
+
+
+def phase_of(turn: Turn, entries: Sequence[Entry]) -> Phase:
+    """What a turn is for: by whether somebody waits for it, else by how its instruction begins."""
+    if turn.thread is not None:
+        return Phase.CHAT
+    said = last_said(entries)
+    if _BRIEFING.search(said):
+        return Phase.BRIEFING
+    return Phase.HEARTBEAT if _HEARTBEAT.match(said) else Phase.SCHEDULE
+
+
+def last_said(entries: Sequence[Entry]) -> str:
+    """What a person, or a schedule, said last."""
+    return next((entry.text for entry in reversed(entries) if entry.role is Role.USER), "")
+
+
+def need_of(
+    phase: Phase, agent: Agent, entries: Sequence[Entry], *, tools: int, answer_tokens: int
+) -> Need:
+    """What a call for these entries needs, by an estimate of their length."""
+    length = sum([len(entry.text) for entry in entries]) + len(agent.instructions)
+    frames = len(entries) * _TOKENS_PER_ENTRY + tools * _TOKENS_PER_TOOL
+    return Need(
+        phase=phase,
+        text=last_said(entries),
+        prompt_tokens=length // _CHARACTERS_PER_TOKEN + frames,
+        answer_tokens=answer_tokens,
+        tools=tools > 0,
+    )
