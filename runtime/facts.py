@@ -56,7 +56,7 @@ class FactsReader:
             ),
             waiting_approvals=await self._waiting(),
             dead_letters=await self._store.outbox.count(OutboxState.DEAD),
-            spent_micros=0,
+            spent_micros=await self._store.ledger.spent(since=now - PERIOD),
         )
 
     async def _waiting(self) -> int:

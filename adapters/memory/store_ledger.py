@@ -78,6 +78,10 @@ class MemoryLedger:
         """What the meters say: see the port."""
         return [self._balance(meter) for meter in meters]
 
+    async def spent(self, *, since: datetime) -> int:
+        """What calls cost since then: see the port."""
+        return sum(call.spent for call in self._calls.values() if call.at >= since)
+
     async def dearest(
         self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
     ) -> list[Balance]:

@@ -104,6 +104,9 @@ _END = (
         outcome=bindparam("became"),
     )
 )
+_SPENT = sa.select(sa.func.coalesce(sa.func.sum(calls.c.spent), 0)).where(
+    calls.c.at >= bindparam("since", type_=sa.BigInteger)
+)
 _LATE = (
     sa.select(calls.c.id)
     .where(
@@ -202,6 +205,12 @@ class SqlLedger:
     async def balances(self, meters: Sequence[Meter]) -> list[Balance]:
         """What the meters say: see the port."""
         return await self._database.read(lambda t: [_balance(t, meter) for meter in meters])
+
+    async def spent(self, *, since: datetime) -> int:
+        """What calls cost since then: see the port."""
+        asked: Params = {"since": micros(since)}
+        row = await self._database.scan(lambda t: t.one(_SPENT, asked))
+        return int(row[0]) if row else 0
 
     async def dearest(
         self, scope: Scope, period: Period, stamp: str, *, limit: int = 10

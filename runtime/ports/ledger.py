@@ -59,6 +59,10 @@ class Ledger(Protocol):
         """What each of the meters says, in the same order."""
         ...
 
+    async def spent(self, *, since: datetime) -> int:
+        """What calls cost that were reserved since then, in micro-units."""
+        ...
+
     async def dearest(
         self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
     ) -> list[Balance]:

@@ -199,6 +199,17 @@ async def test_a_call_that_cost_nothing_is_recorded_with_what_it_used(
     assert balance == Balance(ITS, calls=1, prompt_tokens=100, completion_tokens=20)
 
 
+async def test_what_was_spent_since_a_time_is_summed(store: Store, clock: ManualClock) -> None:
+    assert await store.ledger.spent(since=clock.now()) == 0
+    for name in "ab":
+        await store.ledger.reserve(call(clock, name), [])
+        await store.ledger.settle(HoldId(name), cost(clock, 7))
+        await clock.advance(HOUR)
+
+    assert await store.ledger.spent(since=clock.now() - HOUR) == 7
+    assert await store.ledger.spent(since=clock.now() - 2 * HOUR) == 14
+
+
 async def test_the_dearest_come_first(store: Store, clock: ManualClock) -> None:
     meters = [replace(ITS, subject=name) for name in ("cheap", "dear", "idle")]
     for meter, spent in zip(meters, (3, 9), strict=False):
