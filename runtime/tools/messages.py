@@ -69,8 +69,6 @@ class MessageTools:
         """`message.send`."""
         team = self.team()
         self.authorize(team, context.requester, Action.POST)
-        if team.is_bot(context.requester):
-            raise Refused("Nothing is posted for a program: a person has to ask for it.")
         if not text.strip():
             raise Refused("The message is empty: say what is to be posted.")
         if len(text) > LONGEST:
