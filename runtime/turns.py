@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
-from runtime.access import permits
+from runtime.access import authorize, permits
 from runtime.atwork import AtWork
 from runtime.course import Course, TurnDeps
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
@@ -21,8 +21,8 @@ from runtime.hitches import Hitches
 from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, following
 from runtime.intake import FileIntake
 from runtime.live import LiveAnswer, Troubles, closing_word
+from runtime.loops import UNANSWERED, Loops
 from runtime.model.access import Action
-from runtime.model.address import Principal
 from runtime.model.conversation import Entry, Role
 from runtime.model.files import OutFile
 from runtime.model.handoff import HandOver
@@ -85,6 +85,7 @@ class TurnRunner:
         self._asides: set[asyncio.Task[Troubles]] = set()
         self.at_work = AtWork()
         self._hitches = Hitches(deps.chats, deps.clock)
+        self._loops = Loops(deps.team, deps.clock)
         self._intake = FileIntake(
             deps.store,
             deps.chats,
@@ -152,8 +153,9 @@ class TurnRunner:
         return await self._counted(start.turn, self._tried(start, shown=False))
 
     async def _tried(self, start: TurnStart, *, shown: bool) -> Outcome | None:
-        live = await self._live(start) if shown else None
-        outcome = await self._attempt(start, live)
+        outcome: Outcome | None = Outcome(UNANSWERED, failed=True)
+        if not self._loops.is_spent(start):
+            outcome = await self._attempt(start, await self._live(start) if shown else None)
         if outcome is None or not await self._finish(start.turn, outcome):
             return None
         return outcome
@@ -230,7 +232,7 @@ class TurnRunner:
 
     async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> _Said | None:
         """What the agent says; None where people must decide something first."""
-        _refuse_strangers(self._deps.team(), start.turn.requester)
+        _refuse_strangers(self._deps.team(), start.turn)
         if start.files:
             start = await self._intake.take(start)
         agent = self._agent_of(start)
@@ -377,10 +379,12 @@ class TurnRunner:
         return True
 
 
-def _refuse_strangers(team: Team, who: Principal) -> None:
-    """The list may have changed since the message was accepted."""
-    if not permits(team, who, Action.CONVERSE):
+def _refuse_strangers(team: Team, turn: Turn) -> None:
+    """The list may have changed since the message was accepted, or the run began."""
+    if not permits(team, turn.requester, Action.CONVERSE):
         raise Refused(f"You are no longer a member of {team.name}, so I did not answer this.")
+    if turn.thread is None:
+        authorize(team, turn.requester, Action.SCHEDULE_WRITE)
 
 
 def _refuse_after_too_many(attempt: int) -> None:

@@ -10,7 +10,7 @@ from bot.configuration.team import DEFAULT_INSTRUCTIONS, FileConfiguration, read
 from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal
-from runtime.model.team import Listen, MemberRole
+from runtime.model.team import Listen, MemberRole, Sharing
 
 SLACK = Platform("slack")
 
@@ -90,6 +90,29 @@ def test_a_whole_file_becomes_a_team() -> None:
     fast = read_file.models[ModelName("fast")]
     assert (fast.base_url, fast.context_tokens) == ("http://127.0.0.1:8080/v1", 8192)
     assert fast.timeout_seconds == 2.5
+
+
+def test_an_agent_is_granted_what_the_file_says_and_nothing_else() -> None:
+    team = read("""\
+        [[agents]]
+        name = "desk"
+        hands_to = ["night", "day"]
+        shared_state = "write"
+        [[agents]]
+        name = "night"
+        shared_state = "read"
+        [[agents]]
+        name = "day"
+        [[members]]
+        name = "Pager"
+        terminal = "pager"
+        bot = true
+    """).team
+    desk, night, day = team.agents
+    assert (desk.hands_to, desk.sharing) == (("night", "day"), Sharing.WRITE)
+    assert (night.hands_to, night.sharing) == ((), Sharing.READ)
+    assert (day.hands_to, day.sharing) == ((), Sharing.NONE)
+    assert team.members[0].bot
 
 
 def test_an_empty_file_lets_nobody_in_and_has_one_offline_agent() -> None:
@@ -184,7 +207,7 @@ MEMBER = '[[members]]\nname = "Ana"\n'
         pytest.param(
             MEMBER + "shoe_size = 47\n",
             "nightdesk.toml:3: members[0].shoe_size: unknown key: "
-            "the keys here are name, role, slack, telegram, discord, terminal and timezone",
+            "the keys here are name, role, slack, telegram, discord, terminal, timezone and bot",
             id="an unknown key",
         ),
         pytest.param(
@@ -265,6 +288,32 @@ MEMBER = '[[members]]\nname = "Ana"\n'
             'nightdesk.toml:3: agents[0].model = "openai/gpt-4.1-mini": an agent names its model: '
             'add [models.fast] with model = "openai/gpt-4.1-mini" and write fast',
             id="a provider's model as an agent's",
+        ),
+        pytest.param(
+            '[[agents]]\nname = "desk"\nhands_to = ["dsk"]\n[[agents]]\nname = "night"\n',
+            'nightdesk.toml:3: agents[0].hands_to = "dsk": unknown: did you mean desk?',
+            id="an unknown agent to hand to",
+        ),
+        pytest.param(
+            '[[agents]]\nname = "desk"\nhands_to = ["desk"]\n',
+            "nightdesk.toml:3: agents[0].hands_to: an agent hands nothing to itself: leave it out",
+            id="an agent that hands to itself",
+        ),
+        pytest.param(
+            '[[agents]]\nname = "desk"\nhands_to = "night"\n',
+            'nightdesk.toml:3: agents[0].hands_to = "night": write a list of agents in quotes: '
+            '["research"]',
+            id="no list of agents",
+        ),
+        pytest.param(
+            '[[agents]]\nname = "desk"\nshared_state = "writes"\n',
+            'nightdesk.toml:3: agents[0].shared_state = "writes": did you mean write?',
+            id="what an agent may do with shared state",
+        ),
+        pytest.param(
+            '[[agents]]\nname = "desk"\nshared_state = true\n',
+            "nightdesk.toml:3: agents[0].shared_state = true: it is none, read or write",
+            id="a switch for shared state",
         ),
         pytest.param(
             '[[agents]]\nname = "Night Desk"\n',
