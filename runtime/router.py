@@ -162,7 +162,7 @@ def _unfit(known: Mapping[ModelName, Known], need: Need) -> Iterator[tuple[Model
     roomy = any(length <= each.info.context_tokens for each in known.values())
     for name, each in known.items():
         info = each.info
-        if not (info.prices or info.local or info.unpriced_allowed):
+        if not is_priced(info):
             yield name, "its price is not known"
         elif need.tools and not info.tools:
             yield name, "it cannot call tools"
@@ -170,6 +170,12 @@ def _unfit(known: Mapping[ModelName, Known], need: Need) -> Iterator[tuple[Model
             yield name, "it cannot look at pictures"
         elif roomy and length > info.context_tokens:
             yield name, f"{length:,} tokens do not fit into its {info.context_tokens:,}"
+
+
+def is_priced(info: ModelInfo) -> bool:
+    """Whether it is known what a call costs, or nobody minds."""
+    free = info.local or not info.language_model
+    return bool(info.prices) or free or info.unpriced_allowed
 
 
 # ---- in words

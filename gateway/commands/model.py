@@ -15,6 +15,7 @@ from runtime.model.completion import ModelInfo
 from runtime.model.localtime import show_time
 from runtime.model.team import Agent, Team
 from runtime.ports import ChoiceScope
+from runtime.router import is_priced
 from runtime.routing import Asking, Routing
 
 _MICROS = 1_000_000
@@ -43,6 +44,7 @@ class ModelCommands:
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
+        authorize(self._team(), request.sender, Action.STATUS)
         match command.verb:
             case "set":
                 return await self._set(command, request)
@@ -51,7 +53,6 @@ class ModelCommands:
             case "retry":
                 return await self._retry(command.args[0], request)
             case _:
-                authorize(self._team(), request.sender, Action.STATUS)
                 return Answer(await self._looked(command.verb, request))
 
     # ---- looking
@@ -107,9 +108,10 @@ class ModelCommands:
     async def _set(self, command: ParsedCommand, request: Request) -> Answer:
         name, scope, where = await self._scoped(command.args[1:], request)
         model = self._known(command.args[0])
-        refusal = _unfit(model)
-        if refusal:
-            raise Refused(f"`{model.info.name}` cannot be set: {refusal}.", hint=_PRICE_HINT)
+        if not is_priced(model.info):
+            raise Refused(
+                f"`{model.info.name}` cannot be set: its price is not known.", hint=_PRICE_HINT
+            )
         await self._choices.choose(scope, model.info.name, by=request.sender)
         note = f" Just now it cannot be asked: {model.out}." if model.out else ""
         return Answer(
@@ -170,12 +172,6 @@ class ModelCommands:
 
 
 _PRICE_HINT = "Give it `prices`, or `unknown_price = true`, under [models] in nightdesk.toml."
-
-
-def _unfit(known: Known) -> str:
-    info = known.info
-    priced = info.prices or info.local or info.unpriced_allowed
-    return "" if priced else "its price is not known"
 
 
 def _layers(choice: Choice) -> list[str]:

@@ -11,7 +11,7 @@ from gateway.commands.grammar import ParsedCommand, parse
 from gateway.http import Check
 from runtime.ids import AgentName, ConversationId, MessageId, ModelName, Platform, RunId, ScheduleId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.completion import Chunk, ModelInfo, ModelRequest
+from runtime.model.completion import Chunk, ModelInfo, ModelRequest, Price
 from runtime.model.conversation import Conversation
 from runtime.model.events import ButtonPress, Message
 from runtime.model.schedule import OccurrenceState, Schedule, run_id_of
@@ -431,7 +431,8 @@ class Silent:
 
 
 async def test_the_model_of_the_channels_agent_is_named() -> None:
-    info = ModelInfo(name=ModelName("large"), context_tokens=128_000)
+    priced = (Price(input=1, output=2),)
+    info = ModelInfo(name=ModelName("large"), context_tokens=128_000, prices=priced)
     give = command_bench(model=Silent(info))
     assert await give("/model") == "(The agent desk uses `large`: 128,000 tokens of context.)"
     local = replace(info, local=True)
@@ -452,7 +453,7 @@ async def test_the_offline_assistant_says_what_it_is_and_what_connects_a_model()
 
 async def test_an_agent_whose_model_is_missing_is_named() -> None:
     give = command_bench(configured=team(model="gone"))
-    assert "`gone` is not set up" in await give("/model")
+    assert "`gone`: it is not set up" in await give("/model")
 
 
 async def test_status_shows_each_check_with_its_age_and_what_comes_next(
@@ -488,7 +489,11 @@ async def test_help_is_made_from_the_table_of_commands(give: CommandBench) -> No
 
 
 @pytest.mark.parametrize("example", [form.example for form in FORMS if form.example])
-async def test_the_examples_in_help_work(give: CommandBench, example: str) -> None:
+async def test_the_examples_in_help_work(example: str) -> None:
+    fast = ModelInfo(
+        name=ModelName("fast"), context_tokens=8_000, provider="openai", unpriced_allowed=True
+    )
+    give = command_bench(more=[Silent(fast)])
     for _ in range(3):
         await give("/remind me in 5 hours to stretch")
 
