@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bot.doors import splitter
+from bot.doors import notices, splitter
 from bot.process import Parts
 from bot.role import Role
 from gateway.commands.members import PeopleServices
@@ -13,6 +13,7 @@ from runtime.ids import Platform
 from runtime.members import MemberService
 from runtime.model.address import Principal
 from runtime.people import Roster
+from runtime.standing import Standing
 
 SLACK, TELEGRAM, DISCORD = Platform("slack"), Platform("telegram"), Platform("discord")
 TERMINAL = Platform("terminal")
@@ -46,6 +47,18 @@ def people_services(
         ),
         first=FirstOwner(parts.store.members, roster, live=live & CHATS, clock=parts.clock),
         read=read_person,
+    )
+
+
+def standing(parts: Parts) -> Standing:
+    """Whether those who made schedules may still have them."""
+    return Standing(
+        store=parts.store,
+        chats=parts.chats,
+        team=parts.team,
+        split=splitter(parts),
+        clock=parts.clock,
+        tell_owners=notices(parts).tell,
     )
 
 

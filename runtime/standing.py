@@ -1,0 +1,144 @@
+"""Whether schedules may still run: each does so with the rights that who made it has now.
+
+Looked at when a planned time comes. Where the right is gone the schedule is paused, and its
+channel, who made it and the owners hear that once, with how to give it back.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from runtime.access import permits
+from runtime.approvers import name_of
+from runtime.clock import Clock
+from runtime.egress import Withheld, clear, clear_personal
+from runtime.errors import Conflict, Permanent, Retryable
+from runtime.ids import OutboxId, Platform, RunId, derived
+from runtime.model.access import Action
+from runtime.model.address import ThreadRef
+from runtime.model.messages import Content, Proactive
+from runtime.model.schedule import Schedule, ScheduleState
+from runtime.model.team import Team
+from runtime.outbox import Splitter, compose
+from runtime.ports import ChatPort, Store
+
+log = logging.getLogger("nightdesk.schedules")
+
+TellOwners = Callable[[str, str], Awaitable[bool]]
+"""Tells every owner something, once for each key."""
+_QUOTE = 200
+
+
+def objection(team: Team, schedule: Schedule) -> str:
+    """Why the schedule may not run, as the team is now; empty where it may."""
+    if permits(team, schedule.made_by, Action.SCHEDULE_WRITE):
+        return ""
+    member = team.member_of(schedule.made_by)
+    name = name_of(team, schedule.made_by)
+    now = f"is only {member.role} now" if member else f"is no longer in {team.name}"
+    return f"{name}, who made it, {now}, and a schedule runs with the rights of who made it"
+
+
+def remedy(schedule: Schedule) -> str:
+    """How to give it back."""
+    return (
+        "To let it go on, give them a role that may have schedules (`/member list` shows who has "
+        f"which), then `/schedule resume {schedule.number}`. Or make it anew in your own name with "
+        f"`/schedule create`, and `/schedule delete {schedule.number}`."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Pauses schedules whose right is gone.
+
+    Attributes:
+        store: the database.
+        chats: the platforms by name.
+        team: the team as it is now.
+        split: cuts a text into messages.
+        clock: the clock.
+        tell_owners: tells the owners.
+    """
+
+    store: Store
+    chats: Mapping[Platform, ChatPort]
+    team: Callable[[], Team]
+    split: Splitter
+    clock: Clock
+    tell_owners: TellOwners
+
+    async def hold(self, run: RunId, schedule: Schedule) -> None:
+        """Pause the schedule, to which there is an objection, because of this run of it.
+
+        Said again for the same run, as after a crash, it pauses nothing more and tells nobody
+        twice; of several runs of one schedule the one that paused it tells.
+        """
+        why = objection(self.team(), schedule)
+        if why and await self._paused(run, schedule):
+            log.warning("schedule.held", extra={"schedule": schedule.id, "why": why})
+            await self._tell(run, schedule, why)
+
+    async def _paused(self, run: RunId, schedule: Schedule) -> bool:
+        """Pause it; whether it is this run that says so."""
+        if schedule.state is ScheduleState.FINISHED:  # this was its only time
+            return True
+        if schedule.state is not ScheduleState.ACTIVE:
+            return schedule.held == run
+        try:
+            await self.store.schedules.change(
+                schedule.id,
+                was=ScheduleState.ACTIVE,
+                becomes=ScheduleState.PAUSED,
+                next_at=None,
+                held=run,
+            )
+        except Conflict:
+            now = await self.store.schedules.by_id(schedule.id)
+            return now is not None and now.held == run
+        return True
+
+    async def _tell(self, run: RunId, schedule: Schedule, why: str) -> None:
+        text = self._words(schedule, why)
+        key = f"schedule {schedule.id} held by {run}"
+        place = await self._tell_channel(key, schedule, text)
+        await self._tell_maker(key, schedule, text, besides=place)
+        await self.tell_owners(key, text)
+
+    async def _tell_channel(self, key: str, schedule: Schedule, text: str) -> ThreadRef:
+        known = await self.store.trust.of(schedule.target.channel)
+        message = Proactive(
+            id=OutboxId(derived(key, "channel")), thread=schedule.target, content=Content(text)
+        )
+        cleared = clear(message, self.team(), known)
+        if not isinstance(cleared, Withheld):
+            now = self.clock.now()
+            await self.store.outbox.enqueue(compose(cleared, split=self.split, now=now))
+        return schedule.target
+
+    async def _tell_maker(
+        self, key: str, schedule: Schedule, text: str, *, besides: ThreadRef
+    ) -> None:
+        """Tell who made it, if they are still in the team; the owners are told anyway."""
+        who, team = schedule.made_by, self.team()
+        chat = self.chats.get(who.platform)
+        if chat is None or permits(team, who, Action.TOLD):
+            return
+        try:
+            thread = await chat.direct(who)
+        except (Retryable, Permanent) as error:
+            log.info("schedule.maker_not_told", extra={"why": str(error)})
+            return
+        message = Proactive(
+            id=OutboxId(derived(key, "maker")), thread=thread, content=Content(text)
+        )
+        cleared = clear_personal(message, team, who)
+        if thread != besides and not isinstance(cleared, Withheld):
+            now = self.clock.now()
+            await self.store.outbox.enqueue(compose(cleared, split=self.split, now=now))
+
+    def _words(self, schedule: Schedule, why: str) -> str:
+        what = " ".join(schedule.instruction.split())[:_QUOTE].replace("`", "'")
+        if schedule.state is ScheduleState.FINISHED:
+            return f"Schedule {schedule.number} (`{what}`) did not run: {why}."
+        return f"Schedule {schedule.number} (`{what}`) is paused: {why}.\n{remedy(schedule)}"
