@@ -2,13 +2,13 @@
 
 aiohttp gives every request a parser's objects, a task, a request and a response. A platform's event
 needs none of them: its head is plain, what came is judged and stored by functions that do not wait,
-and its answer is the same for all. That is half of what an acknowledgement costs. Whatever is not
+and its answer is short. That is half of what an acknowledgement costs. Whatever is not
 so simple, fails, or is to be refused goes the ordinary way from its start, byte for byte, so
 nothing is decided here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -36,15 +36,19 @@ class Take(Protocol):
         ...
 
 
+Takes = Mapping[tuple[str, str], Take]
+"""Who takes requests on, by method and target."""
+
+
 class _Connection(web.RequestHandler):
     """aiohttp's connection, with the short way before the ordinary one."""
 
-    __slots__ = ("_given", "_held", "_owed", "_quiet", "_take", "_under_way", "remote")
+    __slots__ = ("_given", "_held", "_owed", "_quiet", "_takes", "_under_way", "remote")
 
-    def __init__(self, server: web.Server, take: Take, **settings: Any) -> None:
+    def __init__(self, server: web.Server, takes: Takes, **settings: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **settings)
         self.remote: str | None = None
-        self._take = take
+        self._takes = takes
         self._under_way = False
         self._given = b""
         self._held = b""
@@ -86,10 +90,12 @@ class _Connection(web.RequestHandler):
         """Take the request the short way, where none is on the ordinary one and it is open."""
         if self._waiter is None or self._messages or self._close or self._force_close:
             return False
-        self._under_way = self._take(request, self.remote, self._done)
-        if self._under_way:
-            self._given, self._held = data[: request.length], data[request.length :]
-        return self._under_way
+        take = self._takes.get((request.method, request.target))
+        if take is None or not take(request, self.remote, self._done):
+            return False
+        self._under_way = True
+        self._given, self._held = data[: request.length], data[request.length :]
+        return True
 
     def _go_on(self, data: bytes) -> None:
         """More of a request that is on the ordinary way."""
@@ -146,14 +152,14 @@ class ExpressServer(web.Server):
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        take: Take,
+        takes: Takes,
         **settings: Any,
     ) -> None:
         """Serve; see `aiohttp.web.Server` for `handler` and the settings."""
         super().__init__(handler, **settings)
-        self._take = take
+        self._takes = takes
         self._settings = settings
 
     def __call__(self) -> web.RequestHandler:
         """A new connection."""
-        return _Connection(self, self._take, **self._settings)
+        return _Connection(self, self._takes, **self._settings)

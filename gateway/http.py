@@ -10,8 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.express import Done, ExpressServer, Take
-from gateway.plain import Plain
+from gateway.express import ExpressServer, Take
 from gateway.sources import DEFAULT_LIMITS, Limits, SourceLimit
 from gateway.webhook import Acknowledgement, Webhook, WebhookRoute
 from runtime.clock import Clock
@@ -58,13 +57,9 @@ class Site:
     def __init__(
         self, addresses: Mapping[tuple[str, str], Serve], express: Mapping[tuple[str, str], Take]
     ) -> None:
+        """Serve `addresses`; those of them that have a short way are in `express`, too."""
         self._addresses = addresses
-        self._express = express
-
-    def take(self, request: Plain, remote: str | None, done: Done) -> bool:
-        """Take it on where its address has a short way: see `gateway.express.Take`."""
-        take = self._express.get((request.method, request.target))
-        return take is not None and take(request, remote, done)
+        self.express = express
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Hand the request to its address."""
@@ -148,7 +143,7 @@ async def serve(
     """
     server = ExpressServer(
         app,
-        app.take,
+        app.express,
         access_log=None,
         # The signature is over the bytes as they were sent.
         auto_decompress=False,

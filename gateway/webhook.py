@@ -26,6 +26,8 @@ from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.http")
 
+_JSON = "application/json; charset=utf-8"
+
 Suggest = Callable[[Wanted], Awaitable[str]]
 """Makes the body of the answer to what a person wants to choose from."""
 
@@ -87,15 +89,16 @@ class _Headers(Protocol):
 
 
 class Acknowledgement(web.StreamResponse):
-    """The answer to every event that was stored: 200 and nothing else, on a line that stays open.
+    """The answer to an event that was stored: 200 and most often nothing else, on an open line.
 
-    It is the same for all of them but for the time of day, so it is put together once a second.
+    Then it is the same for all of them but for the time of day, and put together once a second.
     """
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
         self._until = float("-inf")
+        self._date = ""
         self._whole = b""
 
     @property
@@ -103,14 +106,18 @@ class Acknowledgement(web.StreamResponse):
         """The line stays open."""
         return True
 
-    def now(self) -> bytes:
-        """The whole of it, as it is this second."""
+    def now(self, said: str = "") -> bytes:
+        """The whole of it, as it is this second; with that JSON, where the platform wants some."""
         now = self._clock.monotonic()
         if now >= self._until:
-            date = formatdate(self._clock.now().timestamp(), usegmt=True)
-            self._whole = f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: {date}\r\n\r\n".encode()
+            self._date = formatdate(self._clock.now().timestamp(), usegmt=True)
+            self._whole = _ok(f"Content-Length: 0\r\nDate: {self._date}")
             self._until = now + 1.0
-        return self._whole
+        if not said:
+            return self._whole
+        body = said.encode()
+        head = f"Content-Type: {_JSON}\r\nContent-Length: {len(body)}\r\nDate: {self._date}"
+        return _ok(head) + body
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write it, in one piece."""
@@ -131,9 +138,7 @@ class Webhook:
         acknowledgement: Acknowledgement,
     ) -> None:
         self._route = route
-        # Where a route looks things up its answers have words, which the short way has not.
-        offered = route.accept if isinstance(route.accept, Offered) else None
-        self._offered = offered if route.suggest is None else None
+        self._offered = route.accept if isinstance(route.accept, Offered) else None
         self._limits = limits
         self._sources = sources
         self._acknowledgement = acknowledgement
@@ -178,11 +183,10 @@ class Webhook:
             return False
         try:
             parsed = self._route.parse(verified)
-            if not isinstance(parsed, Inbound) or parsed.acknowledgement:
+            if not isinstance(parsed, Inbound):
                 return False
-            return accept.offer(
-                parsed, lambda stored: done(self._acknowledgement.now() if stored else None)
-            )
+            said, answer = parsed.acknowledgement, self._acknowledgement.now
+            return accept.offer(parsed, lambda stored: done(answer(said) if stored else None))
         except Exception:  # noqa: BLE001 - `_deliver` does it again, and logs it
             return False
 
@@ -250,6 +254,10 @@ class Webhook:
             return _said(parsed.answer, parsed.media_type)
         log.debug("http.ignored", extra={"path": self._route.path, "reason": parsed.reason})
         return _answer(200)
+
+
+def _ok(fields: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\n{fields}\r\n\r\n".encode()
 
 
 def _said(answer: str, media_type: str = "application/json") -> web.Response:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,6 +139,18 @@ async def test_a_genuine_event_is_stored_and_then_acknowledged(server: Site) -> 
     assert server.gate.accepted == [EVENT]
     [judged] = server.gate.judged
     assert (judged.headers["x-key"], judged.body) == ("good", b"\xff\x00 raw")
+
+
+async def test_what_the_platform_wants_to_hear_goes_with_the_acknowledgement(server: Site) -> None:
+    server.gate.parsed = replace(EVENT, acknowledgement='{"said": "\N{OWL}"}')
+    async with server.session.post(
+        f"http://127.0.0.1:{server.port}/hook", data=b"x", headers=GENUINE
+    ) as answer:
+        assert (answer.status, answer.content_type) == (200, "application/json")
+        assert answer.charset == "utf-8"
+        assert await answer.json() == {"said": "\N{OWL}"}
+    assert len(server.gate.accepted) == 1
+    assert len(server.gate.judged) == 1
 
 
 async def test_a_body_in_pieces_is_put_together(server: Site) -> None:
