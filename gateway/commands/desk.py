@@ -21,12 +21,14 @@ from gateway.commands.schedules import ScheduleCommands
 from gateway.commands.spelling import spelled
 from gateway.commands.status import StatusCommand
 from gateway.commands.stopping import StopCommands
+from gateway.commands.why import WhyCommand
 from gateway.home import Home
 from gateway.http import Health
 from runtime import cards, words
 from runtime.approvals import ApprovalService
 from runtime.clock import Clock
 from runtime.errors import Permanent, Refused, Retryable
+from runtime.explaining import Explainer
 from runtime.forms import (
     APPROVAL_DENY,
     APPROVAL_EDIT,
@@ -149,6 +151,7 @@ class CommandDesk:
             "stop": stops.stop,
             "model": ModelCommands(services.routing, services.handoffs, team=team),
             "status": _status(services),
+            "why": WhyCommand(Explainer(services.store, team=team, clock=clock), team=team),
             "help": help_command,
         }
         self._presses: dict[str, Press] = {

@@ -385,6 +385,13 @@ FORMS = (
         about="Ask a provider's models again that was taken out.",
         example="/model retry openai",
     ),
+    Form(
+        noun="why",
+        arguments="[link to a message or its id]",
+        most=1,
+        about="Show how an answer came about: trigger, rules, approvals, tools, model, cost.",
+        example="/why",
+    ),
     Form(noun="status", about="Show whether everything works."),
     Form(noun="help", arguments="[command]", most=2, about="Show the commands, or one of them."),
 )
@@ -410,8 +417,9 @@ NOUN_ALIASES = {
 }
 """Other first words for the same; `start` is what a chat platform sends to begin with a bot."""
 
-SIGNED_ONLY = frozenset({"approve", "budget", "member", "deny", "handoff"})
-"""First words that need their prefix: no sentence without one may decide anything."""
+SIGNED_ONLY = frozenset({"approve", "budget", "member", "deny", "handoff", "why"})
+"""First words that need their prefix: no sentence without one may decide anything, and "why?" is
+a question to the agent."""
 
 VERB_ALIASES = {
     "add": "create",
