@@ -125,8 +125,8 @@ async def test_a_schedule_of_somebody_who_left_does_not_run(tmp_path: Path) -> N
         desk.team = replace(team(), members=())
         await an_hour_later(desk)
         [ran] = await desk.desk.parts.store.schedules.history(schedule=schedule.id)
-        assert ran.state is OccurrenceState.FAILED
-        assert "no longer a member" in ran.error
+        assert ran.state is OccurrenceState.MISSED
+        assert "is no longer in Night shift" in ran.error
 
 
 async def test_a_night_without_a_process_is_one_late_briefing(tmp_path: Path) -> None:
