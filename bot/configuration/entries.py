@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 from bot.configuration import discord, ids, telegram, zone
 from bot.configuration.problems import did_you_mean, listed
@@ -135,12 +135,6 @@ def model_key(name: str) -> str:
     return f"NIGHTDESK_MODELS__{name.replace('-', '_').upper()}__API_KEY"
 
 
-def _model(value: str) -> str:
-    if not is_model(value):
-        raise ValueError(f"a model is written as provider/model, such as {MODEL_EXAMPLE}")
-    return value
-
-
 def is_url(text: str) -> bool:
     """Whether it can be taken apart as a URL, its port included."""
     try:
@@ -201,19 +195,34 @@ def _channel(value: str, info: ValidationInfo) -> ChannelRef:
     return ids.channel(platform, value, slack_workspace_id=workspace)
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
+    """A number that is none in quotes.
+
+    Raises:
+        ValueError: it is no number.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("write a number, without quotes")
     return float(value)
 
 
-def _seconds(value: float) -> float:
+def seconds(value: float) -> float:
+    """A time-out.
+
+    Raises:
+        ValueError: nobody waits so short, or so long.
+    """
     if not 1 <= value <= _LONGEST_TIMEOUT:
         raise ValueError(f"write seconds from 1 to {_LONGEST_TIMEOUT}")
     return value
 
 
-def _tokens(value: float) -> int:
+def tokens(value: float) -> int:
+    """A context window.
+
+    Raises:
+        ValueError: nothing fits into it, or it is no whole number.
+    """
     if value != int(value) or value < _LEAST_CONTEXT:
         raise ValueError(f"write a whole number of tokens, at least {_LEAST_CONTEXT}")
     return int(value)
@@ -287,14 +296,3 @@ class AgentEntry(Entry):
     instructions: Text = ""
     hands_to: Annotated[tuple[str, ...], BeforeValidator(_agents)] = ()
     shared_state: Annotated[Sharing, BeforeValidator(_sharing)] = Sharing.NONE
-
-
-class ModelEntry(Entry):
-    """`[models.<name>]`."""
-
-    model: Annotated[Text, AfterValidator(_model)]
-    base_url: Annotated[Text, AfterValidator(web_address)] | None = None
-    context_tokens: Annotated[int, BeforeValidator(_tokens), BeforeValidator(_number)] | None = None
-    timeout_seconds: Annotated[float, AfterValidator(_seconds), BeforeValidator(_number)] = Field(
-        default=60.0
-    )

@@ -119,3 +119,15 @@ def listed(words: Iterable[str], last: str = "or") -> str:
     """`a, b or c`."""
     *most, end = list(words)
     return f"{', '.join(most)} {last} {end}" if most else end
+
+
+@dataclass(slots=True)
+class Seen:
+    """Values that may come only once, and where each came first."""
+
+    first: dict[object, Place] = field(default_factory=dict)
+
+    def earlier(self, value: object, place: Place) -> Place | None:
+        """Where the value came before; None, and remembered, where it did not."""
+        before = self.first.setdefault(value, place)
+        return before if before != place else None

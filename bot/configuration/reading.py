@@ -39,6 +39,8 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     webhook = oneway.webhook(variables, file.team if file else None, problems)
     models = _models(variables, file, problems) if file else {}
     shortcut = _shortcut(variables, models, problems)
+    if shortcut is not None and file is not None and file.unknown_prices:
+        shortcut = replace(shortcut, unpriced_allowed=True)
     problems.raise_if_any()
     assert file is not None, "a file that cannot be read is a problem"  # noqa: S101
     return Settings(
@@ -161,6 +163,15 @@ def _models(
             api_key=_maybe(keys.get(_in_variables(name))),
             context_tokens=entry.context_tokens,
             timeout_seconds=entry.timeout_seconds,
+            client=entry.client or "",
+            prices=entry.prices,
+            currency=entry.currency,
+            unpriced_allowed=entry.unknown_price or file.unknown_prices,
+            max_output_tokens=entry.max_output_tokens,
+            tools=entry.tools,
+            vision=entry.vision,
+            streaming=entry.streaming,
+            quality=entry.quality,
         )
         for name, entry in file.models.items()
     }

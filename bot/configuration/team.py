@@ -1,7 +1,7 @@
 """`nightdesk.toml` -> the team and its models."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
@@ -10,23 +10,23 @@ from pydantic_core import ErrorDetails
 from bot.configuration.budget import BudgetEntry, BudgetReader, LimitEntry
 from bot.configuration.document import Document
 from bot.configuration.entries import (
-    AgentEntry,
     Around,
     ChannelEntry,
     DiscordEntry,
     Entry,
     MemberEntry,
-    ModelEntry,
     SlackEntry,
     TeamEntry,
     model_key,
     short_name,
 )
 from bot.configuration.files import FilesEntry
-from bot.configuration.problems import Place, did_you_mean, listed, spell
+from bot.configuration.models import ModelEntry, RoutedAgentEntry, RoutingEntry, SignalEntry
+from bot.configuration.problems import Place, Seen, did_you_mean, listed, spell
 from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName
 from runtime.model.budget import BudgetRules
+from runtime.model.choice import Signal
 from runtime.model.team import Agent, ChannelRule, Member, Team
 
 DEFAULT_INSTRUCTIONS = (
@@ -36,7 +36,7 @@ DEFAULT_INSTRUCTIONS = (
 
 _ANY_WORKSPACE = "T0"
 
-_DEFAULT_AGENT = AgentEntry(name="desk")
+_DEFAULT_AGENT = RoutedAgentEntry(name="desk")
 
 _TABLES: Mapping[str, str] = {
     "team": "[team]",
@@ -49,6 +49,8 @@ _TABLES: Mapping[str, str] = {
     "channels": "[[channels]]",
     "agents": "[[agents]]",
     "models": "[models.<name>]",
+    "routing": "[routing]",
+    "signals": "[[signals]]",
 }
 
 _ELSEWHERE: Mapping[str, str] = {
@@ -85,6 +87,7 @@ class FileConfiguration:
         model_names: the names of all models, of those that cannot be used as well.
         slack_workspace: the Slack workspace that the file names for all its ids, or None.
         discord: what the file says of Discord.
+        unknown_prices: every model may be called whose price is not known.
     """
 
     team: Team
@@ -92,6 +95,7 @@ class FileConfiguration:
     model_names: frozenset[str]
     slack_workspace: str | None
     discord: DiscordEntry
+    unknown_prices: bool = False
 
 
 def read_team(document: Document) -> FileConfiguration:
@@ -103,22 +107,11 @@ def read_team(document: Document) -> FileConfiguration:
     return _Reader(document).read()
 
 
-@dataclass(slots=True)
-class _Seen:
-    """Values that may come only once, and where each came first."""
-
-    first: dict[object, Place] = field(default_factory=dict)
-
-    def earlier(self, value: object, place: Place) -> Place | None:
-        """Where the value came before; None, and remembered, where it did not."""
-        before = self.first.setdefault(value, place)
-        return before if before != place else None
-
-
 class _Reader:
     def __init__(self, document: Document) -> None:
         self._tables = document.tables
         self._problems = document.problems
+        self._routing = RoutingEntry()
         self._around = Around(slack_workspace="")
 
     def read(self) -> FileConfiguration:
@@ -128,6 +121,7 @@ class _Reader:
             # Where it cannot be used, that is told once and not again with every id.
             self._around = Around(slack_workspace=slack.workspace if slack else _ANY_WORKSPACE)
         team = self._entry(TeamEntry, ("team",)) or TeamEntry()
+        self._routing = self._route()
         agents = self._agents()
         members, channels = self._members(), self._channels(agents)
         files = self._entry(FilesEntry, ("files",)) if "files" in self._tables else None
@@ -140,9 +134,11 @@ class _Reader:
                 channels=channels,
                 agents=agents,
                 files=files.rules(),
+                signals=self._signals(),
                 budget=self._budget(members, channels, agents),
             ),
             models=self._models(),
+            unknown_prices=self._routing.unknown_prices,
             model_names=frozenset(self._table("models")),
             slack_workspace=self._around.slack_workspace or None,
             discord=self._discord(),
@@ -180,7 +176,7 @@ class _Reader:
         return entry or DiscordEntry()
 
     def _members(self) -> tuple[Member, ...]:
-        seen = _Seen()
+        seen = Seen()
         members = []
         for place, entry in self._entries(MemberEntry, "members"):
             for platform in ("slack", "telegram", "discord", "terminal"):
@@ -200,7 +196,7 @@ class _Reader:
         return tuple(members)
 
     def _channels(self, agents: Sequence[Agent]) -> tuple[ChannelRule, ...]:
-        refs, names = _Seen(), _Seen()
+        refs, names = Seen(), Seen()
         rules = []
         known = [agent.name for agent in agents]
         for place, entry in self._entries(ChannelEntry, "channels"):
@@ -223,27 +219,37 @@ class _Reader:
         return tuple(rules)
 
     def _agents(self) -> tuple[Agent, ...]:
-        seen = _Seen()
+        seen = Seen()
         agents = []
-        known = [OFFLINE, *self._table("models")]
-        entries = self._entries(AgentEntry, "agents") or [(("agents",), _DEFAULT_AGENT)]
+        entries = self._entries(RoutedAgentEntry, "agents") or [(("agents",), _DEFAULT_AGENT)]
         for place, entry in entries:
             self._once(seen, entry.name, (*place, "name"), "the same name as")
-            if entry.model not in known:
-                self._unknown_model((*place, "model"), entry.model, known)
+            self._check_models(((*place, key), name) for key, name in entry.named())
             instructions = entry.instructions or DEFAULT_INSTRUCTIONS
-            agents.append(
-                Agent(
-                    name=AgentName(entry.name),
-                    model=ModelName(entry.model),
-                    instructions=instructions,
-                    hands_to=self._reach(place, entry),
-                    sharing=entry.shared_state,
-                )
-            )
+            agents.append(entry.agent(instructions, self._reach(place, entry), self._routing))
         return tuple(agents)
 
-    def _reach(self, place: Place, entry: AgentEntry) -> tuple[AgentName, ...]:
+    def _signals(self) -> tuple[Signal, ...]:
+        """The words that call for models."""
+        entries = self._entries(SignalEntry, "signals")
+        self._check_models(((*place, "model"), signal.model) for place, signal in entries)
+        return tuple(signal.signal() for _, signal in entries)
+
+    def _route(self) -> RoutingEntry:
+        """What `[routing]` says for every agent."""
+        entry = self._entry(RoutingEntry, ("routing",)) if "routing" in self._tables else None
+        entry = entry or RoutingEntry()
+        self._check_models((("routing", "models"), name) for name in entry.models)
+        return entry
+
+    def _check_models(self, named: Iterable[tuple[Place, str]]) -> None:
+        """Tell of each model that the file names and does not have."""
+        known = [OFFLINE, *self._table("models")]
+        for place, name in named:
+            if name not in known:
+                self._unknown_model(place, name, known)
+
+    def _reach(self, place: Place, entry: RoutedAgentEntry) -> tuple[AgentName, ...]:
         """The agents that this one may hand to."""
         here = (*place, "hands_to")
         known = sorted(self._names_of("agents"))
@@ -256,7 +262,7 @@ class _Reader:
 
     def _models(self) -> dict[ModelName, ModelEntry]:
         models: dict[ModelName, ModelEntry] = {}
-        spellings = _Seen()
+        spellings = Seen()
         for name in self._table("models"):
             place: Place = ("models", name)
             self._check_model_name(name, place, spellings)
@@ -265,7 +271,7 @@ class _Reader:
                 models[ModelName(name)] = entry
         return models
 
-    def _check_model_name(self, name: str, place: Place, spellings: _Seen) -> None:
+    def _check_model_name(self, name: str, place: Place, spellings: Seen) -> None:
         if name == OFFLINE:
             self._problems.at(place, "offline is the built-in assistant: choose another name")
             return
@@ -367,7 +373,7 @@ class _Reader:
         kind = "once for each" if _TABLES[key].startswith("[[") else "and its keys below it"
         self._problems.at((key,), f"write {_TABLES[key]} on a line of its own, {kind}")
 
-    def _once(self, seen: _Seen, value: object, place: Place, text: str) -> None:
+    def _once(self, seen: Seen, value: object, place: Place, text: str) -> None:
         before = seen.earlier(value, place)
         if before is not None:
             line = self._problems.line_of(before)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.configuration import entries
+from bot.configuration import entries, models
 from bot.configuration.environment import VARIABLES
 from bot.role import Role
 from bot.settings import (
@@ -407,8 +407,10 @@ def test_the_documentation_lists_every_variable_and_key() -> None:
         entries.SlackEntry,
         entries.MemberEntry,
         entries.ChannelEntry,
-        entries.AgentEntry,
-        entries.ModelEntry,
+        models.RoutedAgentEntry,
+        models.ModelEntry,
+        models.RoutingEntry,
+        models.SignalEntry,
     )
     keys = [f"`{key}`" for table in tables for key in table.model_fields]
     missing = [key for key in (*VARIABLES, *keys) if key not in text]
