@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from tests.support import environment
 # Before anything of the program is imported: some libraries read the environment at import.
 environment.close(os.environ)
 
-from tests.prove import gateway, kills, kills_platforms, model, planned, service, storage  # noqa: E402
+from tests.prove import approvals, gateway, kills, kills_platforms, model, planned, service, storage  # noqa: E402
 from tests.prove.report import NotRun, Outcome, not_run  # noqa: E402
 
 Proof = Callable[[], Outcome]
@@ -21,6 +22,8 @@ PROOFS: Mapping[str, Proof] = {
     "P1": gateway.only_slack,
     "P2": kills_platforms.acknowledged_once,
     "P3": kills_platforms.answered_once,
+    "P4": approvals.nothing_again,
+    "P5": approvals.only_what_was_approved,
     "P13": kills.nothing_tempting,
     "P15": planned.once_each,
     "P16": storage.survives,
@@ -32,6 +35,8 @@ PROOFS: Mapping[str, Proof] = {
 def main(arguments: Sequence[str], proofs: Mapping[str, Proof] = PROOFS) -> int:
     """Run what was asked for; the exit code."""
     options = _options(proofs).parse_args(arguments)
+    # Programs that are killed on purpose say so; the lines are what people read.
+    logging.getLogger().addHandler(logging.NullHandler())
     good = True
     found: list[dict[str, object]] = []
     for name in options.only or proofs:
