@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.memory.durable import MemoryDurable
+from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Script, ScriptedModel
 from adapters.sql.store import open_store
 from adapters.timing.timetable import CronsimTimetable
 from bot.role import Role
 from bot.wiring import Desk, Parts, wire
-from runtime.ids import StopId, TimeOrderedIds
+from runtime.clock import Clock
+from runtime.ids import IdSource, StopId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Body, Command
 from runtime.model.team import Team
-from runtime.ports import ModelPort, Policy
+from runtime.ports import ModelPort, Policy, Store
 from runtime.tools.registry import Tool
-from tests.support.build import ANN, DM, TERMINAL, inbound, team
+from tests.support.build import ANN, DM, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -114,8 +116,17 @@ async def passing(desk: DeskUnderTest, step: float, reached: Callable[[], object
 
 
 @asynccontextmanager
+async def _opened(folder: Path | MemoryStore, clock: Clock, ids: IdSource) -> AsyncIterator[Store]:
+    if isinstance(folder, MemoryStore):
+        yield folder
+        return
+    async with open_store(None, data_dir=folder, clock=clock, ids=ids) as store:
+        yield store
+
+
+@asynccontextmanager
 async def running_desk(
-    folder: Path,
+    folder: Path | MemoryStore,
     script: Script = lambda _: "Fine.",
     *,
     chat: MemoryChat | None = None,
@@ -129,13 +140,14 @@ async def running_desk(
     """Live once: a second call with the same folder is the next life.
 
     Not `alone` it works as one process among many: the durable engine's queue hands out its work.
+    With a store in memory in the place of a folder it is quick, for very many events.
     """
     clock = clock or ManualClock()
     chat = chat or MemoryChat()
     ids = TimeOrderedIds(clock)
     answering = model or ScriptedModel(script, clock=clock)
     under_test: list[DeskUnderTest] = []
-    async with open_store(None, data_dir=folder, clock=clock, ids=ids) as store:
+    async with _opened(folder, clock, ids) as store:
         parts = Parts(
             role=Role.ALL,
             slot="all-0",
@@ -146,7 +158,7 @@ async def running_desk(
             store=store,
             durable=MemoryDurable(clock),
             models={answering.info.name: answering},
-            chats={TERMINAL: chat},
+            chats={chat.platform: chat},
             timetable=CronsimTimetable(),
             policy=policy,
             more_tools=tuple(tools),
