@@ -141,6 +141,7 @@ def wire(parts: Parts) -> Desk:
         health=health,
         asks=asks,
         handoffs=handoffs,
+        money=money,
         routing=routing,
     )
     commands = _commands(parts, services, dispatcher.wake)
@@ -190,6 +191,7 @@ def _services(  # noqa: PLR0913 - one service each
     health: Readiness,
     asks: Authority,
     handoffs: Handoffs,
+    money: Money,
     routing: Routing,
 ) -> Services:
     return Services(
@@ -209,6 +211,7 @@ def _services(  # noqa: PLR0913 - one service each
         rules=asks.rules,
         tools=asks.tools,
         home=_home(parts),
+        budget=money.for_commands,
         tell_owners=doors.notices(parts).tell,
         team=parts.team,
         clock=parts.clock,

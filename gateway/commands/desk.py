@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from gateway.commands.approvals import ApprovalCommands
+from gateway.commands.budget import BudgetCommands, BudgetServices
 from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
@@ -82,6 +83,7 @@ class Services:
         rules: what agents may do.
         tools: the tools there are.
         home: draws people's pages.
+        budget: what may be spent.
         tell_owners: tells every owner something, once for each key.
         team: the configuration as it is now.
         clock: for what is shown relative to now.
@@ -103,6 +105,7 @@ class Services:
     rules: Rules
     tools: ToolTable
     home: Home
+    budget: BudgetServices
     tell_owners: TellOwners
     team: Callable[[], Team]
     clock: Clock
@@ -122,12 +125,14 @@ class CommandDesk:
             team=team,
             clock=clock,
         )
+        budgets = BudgetCommands(services.budget, services.store, team=team, clock=clock)
         people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         schedules = ScheduleCommands(
             services.schedules,
             services.store.schedules,
             services.timetable,
+            budgets.of_schedule,
             team=team,
             clock=clock,
         )
@@ -146,6 +151,8 @@ class CommandDesk:
             "whoami": people.whoami,
             "link": people.link,
             "unlink": people.unlink,
+            "budget": budgets,
+            "cost": budgets.cost,
             "new": conversations.new,
             "resume": stops.resume,
             "stop": stops.stop,
@@ -164,6 +171,7 @@ class CommandDesk:
             cards.EDIT: approvals.edit,
             cards.HAPPENED: approvals.happened,
             cards.FAILED: approvals.not_happened,
+            **budgets.presses(stops.stop),
         }
         self._submits: dict[str, Submit] = {
             SCHEDULE_CREATE: schedules.make_form,

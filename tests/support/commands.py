@@ -41,6 +41,7 @@ from runtime.trust import TrustService
 from tests.support.build import ANN, DM, T0, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
+from tests.support.paid import budget_services
 from tests.support.routing import routing_over
 from tests.support.runs import RecordingDurable
 
@@ -257,6 +258,7 @@ def command_bench(
             handoffs=Handoffs(store, team=roster.team, clock=clock),
             rules=rules,
             tools=toolbox,
+            budget=budget_services(store, chat, team=roster.team, clock=clock),
             tell_owners=tell_owners,
             team=roster.team,
             clock=clock,
