@@ -8,6 +8,7 @@ tool calls, with an error, or step by step:
     ScriptedModel(lambda request: ["The disk is", BreakOff()])
 """
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class ScriptedModel:
 
     Attributes:
         requests: everything it was asked, in order.
-        abandoned: how many answers were closed before their end.
+        abandoned: how many answers were closed, or cancelled, before their end.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class ScriptedModel:
                     return
             finished = True
             yield self._finished(said)
-        except GeneratorExit:
+        except (GeneratorExit, asyncio.CancelledError):
             self.abandoned += not finished
             raise
 

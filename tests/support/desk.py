@@ -19,6 +19,7 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Body, Command
 from runtime.model.team import Team
 from runtime.ports import ModelPort, Policy, Store
+from runtime.stopping import HardStop, stays
 from runtime.tools.registry import Tool
 from tests.support.build import ANN, DM, inbound, team
 from tests.support.chat import MemoryChat
@@ -136,6 +137,7 @@ async def running_desk(
     alone: bool = True,
     policy: Policy | None = None,
     tools: Sequence[Tool] = (),
+    hard_stop: HardStop = stays,
 ) -> AsyncIterator[DeskUnderTest]:
     """Live once: a second call with the same folder is the next life.
 
@@ -162,6 +164,7 @@ async def running_desk(
             timetable=CronsimTimetable(),
             policy=policy,
             more_tools=tuple(tools),
+            hard_stop=hard_stop,
         )
         desk = wire(parts)
         configured = members or team(model=answering.info.name)
