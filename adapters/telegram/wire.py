@@ -154,30 +154,22 @@ class Update(_Shape, frozen=True):
     my_chat_member: ChatMemberUpdated | None = None
 
 
-class _Numbered(_Shape, frozen=True):
-    """An update of another kind."""
-
-    update_id: int
-
-
-_KNOWN = frozenset({"message", "callback_query", "my_chat_member"})
 _UPDATE = msgspec.json.Decoder(Update)
-_NUMBER = msgspec.json.Decoder(_Numbered)
 _ANY = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def update(body: bytes) -> tuple[Update, str]:
-    """Read an update: the update and what kind it is.
+    """Read an update: the update and, where nothing of it is there, what kind it is.
 
     Raises:
         Malformed: it is none, or not of the shape that its kind has.
     """
     refuse_loose(body, deepest=MAX_DEPTH)
+    found = _decode(_UPDATE, body)
+    if found.message or found.callback_query or found.my_chat_member:
+        return found, ""
     parts = _decode(_ANY, body)
-    kind = _kind(parts)
-    if kind not in _KNOWN:  # the others may have fields of the same names and other types
-        return Update(_decode(_NUMBER, body).update_id), kind
-    return _decode(_UPDATE, body), kind
+    return found, _kind(parts)
 
 
 def polled(found: object) -> tuple[Update, str]:
