@@ -85,7 +85,7 @@ class TurnRunner:
         self._asides: set[asyncio.Task[Troubles]] = set()
         self.at_work = AtWork()
         self._hitches = Hitches(deps.chats, deps.clock)
-        self._loops = Loops(deps.team, deps.clock)
+        self._loops = Loops(deps.store.states, deps.team, deps.clock)
         self._intake = FileIntake(
             deps.store,
             deps.chats,
@@ -154,7 +154,7 @@ class TurnRunner:
 
     async def _tried(self, start: TurnStart, *, shown: bool) -> Outcome | None:
         outcome: Outcome | None = Outcome(UNANSWERED, failed=True)
-        if not self._loops.is_spent(start):
+        if not await self._loops.is_spent(start):
             outcome = await self._attempt(start, await self._live(start) if shown else None)
         if outcome is None or not await self._finish(start.turn, outcome):
             return None
