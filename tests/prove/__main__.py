@@ -13,7 +13,18 @@ from tests.support import environment
 # Before anything of the program is imported: some libraries read the environment at import.
 environment.close(os.environ)
 
-from tests.prove import approvals, gateway, kills, kills_platforms, model, planned, service, storage  # noqa: E402
+from tests.prove import (  # noqa: E402
+    approvals,
+    gateway,
+    kills,
+    kills_platforms,
+    loops,
+    model,
+    planned,
+    service,
+    storage,
+    who_may,
+)
 from tests.prove.report import NotRun, Outcome, not_run  # noqa: E402
 
 Proof = Callable[[], Outcome]
@@ -24,7 +35,9 @@ PROOFS: Mapping[str, Proof] = {
     "P3": kills_platforms.answered_once,
     "P4": approvals.nothing_again,
     "P5": approvals.only_what_was_approved,
+    "P6": who_may.every_cell,
     "P13": kills.nothing_tempting,
+    "P14": loops.come_to_an_end,
     "P15": planned.once_each,
     "P16": storage.survives,
     "P17": service.quick_and_flat,
