@@ -8,10 +8,9 @@ from gateway.access import Action, authorize
 from gateway.commands import budgettext
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
-from gateway.commands.words import picked_channel
+from gateway.commands.subjects import EXAMPLES, Subjects
 from runtime.alerts import KEEP, RAISE, STOP, BudgetAlerts, alert_of, raised
 from runtime.approvers import name_of
-from runtime.asking import named_target
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
 from runtime.ids import ScheduleId
@@ -19,31 +18,18 @@ from runtime.limits import LimitBook
 from runtime.model.budget import Alert, AlertState, LimitRule
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Meter, Period, Scope
-from runtime.model.schedule import ScheduleState
-from runtime.model.team import Member, Team
+from runtime.model.team import Team
 from runtime.money import read_amount, show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
 from runtime.spenders import (
     run_meter,
     stamp_of,
-    subject_of_channel,
-    subject_of_principal,
     subject_of_thread,
     when_of,
     whose,
 )
 
-_SCOPES = {
-    "team": Scope.ORGANISATION,
-    "organisation": Scope.ORGANISATION,
-    "organization": Scope.ORGANISATION,
-    "all": Scope.ORGANISATION,
-    "everything": Scope.ORGANISATION,
-    **{str(scope): scope for scope in Scope if scope is not Scope.WORKFLOW},
-}
-_ALONE = {Scope.ORGANISATION, Scope.RUN}
-"""What has no name behind it."""
 _PERIODS = {
     "day": Period.DAY,
     "daily": Period.DAY,
@@ -53,12 +39,9 @@ _PERIODS = {
     "run": Period.FIRING,
     "firing": Period.FIRING,
 }
-_EVERY = frozenset({"each", "every", "any"})
 _BACK = frozenset({"default", "none", "reset"})
 _PERCENT = re.compile(r"\+?-?(\d{1,4})\s?%")
 _RUNS_SHOWN = 5
-_LONGEST_NUMBER = 9
-_HINT = "For example: /budget set team 5 day, or /budget raise schedule 3 25 %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +83,7 @@ class BudgetCommands:
         self._alerts = services.alerts
         self._pauses = services.pauses
         self._store = store
+        self._subjects = Subjects(store, team=team)
         self._team = team
         self._clock = clock
 
@@ -120,7 +104,7 @@ class BudgetCommands:
         words = list(command.args) or [str(Scope.THREAD)]
         if words[0].casefold() == Scope.RUN:
             return await self._cost_of_run(words[1] if len(words) > 1 else "")
-        scope, subject, rest = await self._whose(words, request)
+        scope, subject, rest = await self._subjects.find(words, request)
         if rest:
             raise Refused(f"“{rest[0][:40]}” is too much.", hint="/cost schedule 3")
         if scope is Scope.THREAD and not subject:
@@ -291,7 +275,7 @@ class BudgetCommands:
         return said
 
     async def _wish(self, command: ParsedCommand, request: Request) -> _Wish:
-        scope, subject, rest = await self._whose(list(command.args), request)
+        scope, subject, rest = await self._subjects.find(list(command.args), request)
         if scope is Scope.THREAD and not subject:
             subject = subject_of_thread(request.thread)
         once = scope is Scope.RUN or (scope is Scope.SCHEDULE and command.verb == "set")
@@ -299,10 +283,10 @@ class BudgetCommands:
         if rest and (named := _PERIODS.get(rest[-1].casefold())) is not None:
             period, rest = named, rest[:-1]
         if not rest:
-            raise Refused("How much? The amount is missing.", hint=_HINT)
+            raise Refused("How much? The amount is missing.", hint=EXAMPLES)
         if (period is Period.FIRING) != once and scope is not Scope.SCHEDULE:
             wrong = "has no day and no month" if once else "is not limited run by run"
-            raise Refused(f"A {scope} {wrong}.", hint=_HINT)
+            raise Refused(f"A {scope} {wrong}.", hint=EXAMPLES)
         meter = Meter(scope=scope, subject=subject, period=period, stamp="")
         return _Wish(meter, " ".join(word for word in rest if word.casefold() not in ("to", "by")))
 
@@ -313,7 +297,7 @@ class BudgetCommands:
         if wish.amount.casefold() in _BACK and verb == "set":
             return None
         if percent and before is None:
-            raise Refused("There is no limit yet of which that could be a part.", hint=_HINT)
+            raise Refused("There is no limit yet of which that could be a part.", hint=EXAMPLES)
         if percent and before is not None:
             part = before * int(percent[1]) // 100
             after = before - part if verb == "lower" else before + part
@@ -321,58 +305,14 @@ class BudgetCommands:
             try:
                 after = read_amount(wish.amount, currency)
             except ValueError as error:
-                raise Refused(f"“{wish.amount[:40]}” is no amount: {error}.", hint=_HINT) from None
+                raise Refused(
+                    f"“{wish.amount[:40]}” is no amount: {error}.", hint=EXAMPLES
+                ) from None
         if verb == "raise" and before is not None and after <= before:
             raise Refused(f"The limit is {show_amount(before, currency)}, and that is not more.")
         if verb == "lower" and before is not None and after >= before:
             raise Refused(f"The limit is {show_amount(before, currency)}, and that is not less.")
         return max(after, 0)
-
-    async def _whose(self, words: list[str], request: Request) -> tuple[Scope, str, list[str]]:
-        """Whose money is meant, and the words that follow; an empty subject means each of them."""
-        scope = _SCOPES.get(words[0].casefold()) if words else None
-        if scope is None:
-            said = f"“{words[0][:40]}”" if words else "Nothing"
-            raise Refused(
-                f"{said} is nothing that has a budget.",
-                hint="It is team, agent, schedule, run, channel, thread, person or provider. "
-                + _HINT,
-            )
-        rest = words[1:]
-        if scope in _ALONE or (scope is Scope.THREAD and not (rest and rest[0] in _EVERY)):
-            return scope, "", rest
-        if not rest:
-            raise Refused(f"Which {scope}? Its name is missing.", hint=_HINT)
-        if rest[0].casefold() in _EVERY:
-            return scope, "", rest[1:]
-        return scope, await self._subject(scope, rest[0], request), rest[1:]
-
-    async def _subject(self, scope: Scope, name: str, request: Request) -> str:
-        team = self._team()
-        match scope:
-            case Scope.SCHEDULE:
-                number = name.removeprefix("#")
-                fits = number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER
-                found = await self._store.schedules.get(int(number)) if fits else None
-                if found is None or found.state is ScheduleState.DELETED:
-                    raise Refused(
-                        f"There is no schedule “{name[:20]}”.", hint="See /schedule list."
-                    )
-                return found.id
-            case Scope.CHANNEL:
-                return subject_of_channel(
-                    named_target(team, picked_channel(name), request.thread).thread.channel
-                )
-            case Scope.PERSON:
-                return subject_of_principal(_member(team, name).principals[0])
-            case Scope.AGENT:
-                agents = [str(agent.name) for agent in team.agents]
-                if name not in agents:
-                    there = ", ".join(agents)
-                    raise Refused(f"There is no agent “{name[:40]}”.", hint=f"There are: {there}.")
-                return name
-            case _:
-                return name
 
     async def _label(self, scope: Scope, subject: str) -> str:
         meter = Meter(scope=scope, subject=subject, period=Period.DAY, stamp="")
@@ -385,16 +325,6 @@ class BudgetCommands:
 
     def _stamp(self, meter: Meter) -> str:
         return stamp_of(meter.period, self._clock.now(), self._team().zone)
-
-
-def _member(team: Team, name: str) -> Member:
-    wanted = name.removeprefix("@").casefold()
-    found = [one for one in team.members if one.name.casefold() == wanted and one.principals]
-    if len(found) != 1:
-        problem = "Several people are" if found else "Nobody is"
-        names = ", ".join(member.name for member in team.members)
-        raise Refused(f"{problem} called “{name[:40]}” here.", hint=f"There are: {names}.")
-    return found[0]
 
 
 def _waiting(count: int) -> str:

@@ -3,65 +3,8 @@
 The parser, the usage errors and `/help` are made from it, so that they cannot disagree.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """A named argument, `--name value`.
-
-    Attributes:
-        name: without its dashes.
-        value: what the value is, for the usage line.
-        about: what it does.
-        also: other names for it.
-    """
-
-    name: str
-    value: str
-    about: str
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """One way to write a command.
-
-    Attributes:
-        noun: the first word.
-        verb: the second word, or empty where the noun stands alone.
-        arguments: what follows, for the usage line; `<required>` and `[optional]`.
-        least: how many arguments there must be.
-        most: how many there may be.
-        tail: everything after the verb is one text, kept as it was written, never empty.
-        options: its named arguments.
-        about: what it does, a sentence.
-        example: a whole command that works.
-        implied: it is meant where the second word is no verb at all: `/remind in 2 hours to …`.
-        also: other words for the verb, for this noun alone.
-        bare: it is meant where the noun stands alone: `/approve`.
-    """
-
-    noun: str
-    verb: str = ""
-    arguments: str = ""
-    least: int = 0
-    most: int = 0
-    tail: bool = False
-    options: tuple[Option, ...] = ()
-    about: str
-    example: str = ""
-    implied: bool = False
-    also: tuple[str, ...] = ()
-    bare: bool = False
-
-    @property
-    def usage(self) -> str:
-        """How it is written: `/schedule create <when> <instruction> [--channel #name]`."""
-        words = [f"/{self.noun}", self.verb, self.arguments]
-        words += [f"[--{option.name} {option.value}]" for option in self.options]
-        return " ".join(word for word in words if word)
-
+from gateway.commands.budgetforms import BUDGET_FORMS
+from gateway.commands.form import Form, Option
 
 _ZONE = Option(
     name="tz",
@@ -102,7 +45,6 @@ FORMS = (
         least=2,
         most=3,
         about="Limit what each of its runs may cost; “default” for no limit of its own.",
-        example="/schedule budget 3 0.50",
     ),
     Form(
         noun="remind",
@@ -292,54 +234,7 @@ FORMS = (
         about="Say what the rules say of a tool, and which of them says it.",
         example="/policy explain schedule.create",
     ),
-    Form(
-        noun="budget",
-        verb="show",
-        about="Show what models cost: the limits, who spent what, and where the month is going.",
-        bare=True,
-    ),
-    Form(
-        noun="budget",
-        verb="set",
-        arguments="<team | agent <name> | schedule <number> | …> <amount> [day | month | each]",
-        least=2,
-        most=6,
-        about="Set a limit from now on; “default” for the configuration's. 0 lets nothing be spent.",
-        example="/budget set schedule 3 0.50 each",
-    ),
-    Form(
-        noun="budget",
-        verb="raise",
-        arguments="<team | agent <name> | …> <amount or %> [day | month | each]",
-        least=2,
-        most=7,
-        about="Raise a limit; what waits for money goes on.",
-        example="/budget raise team 25% day",
-        also=("increase", "up"),
-    ),
-    Form(
-        noun="budget",
-        verb="lower",
-        arguments="<team | agent <name> | …> <amount or %> [day | month | each]",
-        least=2,
-        most=7,
-        about="Lower a limit, at once.",
-        example="/budget lower agent desk 0.50",
-        also=("decrease", "down", "cut"),
-    ),
-    Form(
-        noun="budget",
-        verb="history",
-        about="Show which limits were changed, when, and by whom.",
-        also=("log",),
-    ),
-    Form(
-        noun="cost",
-        arguments="[thread | schedule <number> | agent <name> | run <id> | …]",
-        most=3,
-        about="Show what this thread cost, or something else.",
-        example="/cost schedule 3",
-    ),
+    *BUDGET_FORMS,
     Form(noun="new", about="Begin a fresh conversation in this thread."),
     Form(
         noun="resume",

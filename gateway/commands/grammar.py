@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from gateway.commands.form import Form
 from gateway.commands.forms import (
     FORMS,
     NOUN_ALIASES,
     NOUNS,
     SIGNED_ONLY,
     VERB_ALIASES,
-    Form,
     form_of,
     forms_of,
     noun_of,

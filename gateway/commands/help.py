@@ -1,6 +1,7 @@
 """`/help`: made from the table of commands."""
 
-from gateway.commands.forms import FORMS, NOUNS, Form, form_of, forms_of, noun_of
+from gateway.commands.form import Form
+from gateway.commands.forms import FORMS, NOUNS, form_of, forms_of, noun_of
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime.errors import Refused

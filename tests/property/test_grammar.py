@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.commands.forms import FORMS, NOUN_ALIASES, VERB_ALIASES, Form, form_of, noun_of
+from gateway.commands.form import Form
+from gateway.commands.forms import FORMS, NOUN_ALIASES, VERB_ALIASES, form_of, noun_of
 from gateway.commands.grammar import (
     LONGEST,
     ParsedCommand,
@@ -79,7 +80,9 @@ def commands(draw: st.DrawFn) -> ParsedCommand:
 def written(command: ParsedCommand, draw: st.DataObject) -> str:
     """The command as somebody may type it: other names, other quotes, options anywhere."""
     nouns = [command.noun, *(a for a, n in NOUN_ALIASES.items() if n == command.noun)]
-    verbs = [command.verb, *(a for a, v in VERB_ALIASES.items() if v == command.verb)]
+    aliases = [a for a, v in VERB_ALIASES.items() if v == command.verb]
+    own = form_of(command.noun, command.verb)
+    verbs = [command.verb, *(a for a in aliases if form_of(command.noun, a) is own)]
     words = [draw.draw(st.sampled_from(nouns)), draw.draw(st.sampled_from(verbs))]
     words += [_quoted(arg, draw) for arg in command.args]
     options = [_option(name, value, draw) for name, value in command.options.items()]

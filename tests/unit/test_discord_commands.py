@@ -44,7 +44,7 @@ def test_what_opens_a_form_requires_nothing() -> None:
     [schedule] = [made for made in grammar().wanted() if made["name"] == "schedule"]
     options: Any = schedule["options"]
     required = {option["name"]: [o["required"] for o in option["options"]] for option in options}
-    assert required["create"] == [False] * 4
+    assert required["create"] == [False] * 5
     assert required["show"] == [True]
 
 
