@@ -5,7 +5,8 @@ import logging
 from datetime import timedelta
 from functools import partial
 
-from bot import money, retention, witness
+from bot import heap, money, retention, witness
+from bot.heap import Heap
 from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from bot.retention import Retention
 from bot.slot import SILENT_AFTER, Slot
@@ -68,6 +69,7 @@ class Duties:
             ids=self._parts.ids,
         )
         self._lost = asyncio.Event()
+        self._heap = Heap(desk.activity)
         self._retention = Retention(
             self._parts.store,
             self._parts.durable,
@@ -123,6 +125,7 @@ class Duties:
     def start(self) -> None:
         """Keep time from now on."""
         every = self._ticker.every
+        every(heap.LOOK_EVERY, "memory.give_back", self._heap.look)
         self._desk.halt.on_change(self._stopped_or_resumed)
         if self._desk.fires:
             self._desk.schedules.on_change(self._look_now)
