@@ -128,14 +128,7 @@ class CommandDesk:
         budgets = BudgetCommands(services.budget, services.store, team=team, clock=clock)
         people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
-        schedules = ScheduleCommands(
-            services.schedules,
-            services.store.schedules,
-            services.timetable,
-            budgets.of_schedule,
-            team=team,
-            clock=clock,
-        )
+        schedules = _schedules(services, budgets)
         self._channels = _channels(services)
         approvals = _approvals(services)
         self._chats, self._home, self._team = services.chats, services.home, team
@@ -296,6 +289,17 @@ def _channels(services: Services) -> ChannelCommands:
 def _approvals(services: Services) -> ApprovalCommands:
     files = services.store.files
     return ApprovalCommands(services.approvals, files, team=services.team, clock=services.clock)
+
+
+def _schedules(services: Services, budgets: BudgetCommands) -> ScheduleCommands:
+    return ScheduleCommands(
+        services.schedules,
+        services.store.schedules,
+        services.timetable,
+        budgets.of_schedule,
+        team=services.team,
+        clock=services.clock,
+    )
 
 
 def _status(services: Services) -> StatusCommand:
