@@ -94,7 +94,7 @@ class ModelCommands:
         answered = f"`{explained.answered}` answered" if explained.answered else "No model answered"
         head = f"**{answered}** for the agent {explained.agent} ({explained.phase}), {at}."
         choice = Choice(order=explained.order, reasons=explained.reasons)
-        tried = [f"- `{name}` was asked first, and {why}" for name, why in explained.tried]
+        tried = [f"- `{name}` was asked before: {why}" for name, why in explained.tried]
         return "\n".join([head, *_layers(choice), *tried])
 
     async def _would(self, agent: Agent, request: Request) -> Choice:

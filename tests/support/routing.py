@@ -56,7 +56,7 @@ class Played:
         provider: str = "",
         credential: str = "k1",
         clock: Clock | None = None,
-        price: int = 1_000_000,
+        price: int | None = 1_000_000,
         **known: Any,
     ) -> None:
         """Do those in order, the last one for ever; `known` is what its info says beside."""
@@ -68,7 +68,7 @@ class Played:
             context_tokens=known.pop("context_tokens", 32_000),
             provider=provider or name,
             credential=credential,
-            prices=(Price(input=price, output=price),),
+            prices=() if price is None else (Price(input=price, output=price),),
             **known,
         )
 
