@@ -11,6 +11,7 @@ from adapters.models.intents import (
     Ask,
     Change,
     Deliver,
+    HandOn,
     Intent,
     NeedsModel,
     Recall,
@@ -24,7 +25,7 @@ from adapters.models.wishes import MakeSchedule
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
-from runtime.model.turn import FILE
+from runtime.model.turn import FILE, HANDED
 
 FACTS_TOOL = "desk.facts"
 """Takes no arguments; answers with `runtime.model.facts.DeskFacts` as JSON."""
@@ -33,6 +34,9 @@ SCHEDULE_TOOL = "schedule.create"
 
 REMINDER_TOOL = "reminder.create"
 """Takes `when` and `text`; the person alone is told, by direct message."""
+
+HANDOFF_TOOL = "handoff.to"
+"""Takes `agent` and `task`; ends the turn."""
 
 _FOR_ALL = re.compile(r"\b(?:us|everyone|everybody|all|team)\b", re.IGNORECASE)
 _REMINDER = "Reminder: "
@@ -85,7 +89,7 @@ class Dialogue:
         if self.asked is None:
             return self._with_notice(_CAN)
         by_person = self.asked.sender is not None
-        intent = self._of_message() if by_person else of_instruction(self.asked.text)
+        intent = self._of_message() if by_person else self._of_instruction()
         said = self._reply(intent)
         if isinstance(said, ToolWanted):
             return said
@@ -99,6 +103,11 @@ class Dialogue:
         if split is None or split.rest or not instruction:
             return of_message(text)
         return MakeSchedule(when=split.when, instruction=instruction.partition("\n")[0])
+
+    def _of_instruction(self) -> Intent:
+        """What a schedule tells, or another agent hands on: a task that a person could ask, too."""
+        text, _, handed = (self.asked.text if self.asked else "").partition(f"\n\n{HANDED}")
+        return of_message(text) if handed else of_instruction(text)
 
     def _reply(self, intent: Intent) -> str | ToolWanted:
         match intent:
@@ -115,6 +124,8 @@ class Dialogue:
                 return self._recall(intent)
             case Deliver():
                 return intent.text
+            case HandOn():
+                return self._hand_on(intent)
             case NeedsModel():
                 return self._needs_model()
 
@@ -160,6 +171,14 @@ class Dialogue:
             if lines:
                 return f"The briefing above said, under {title}:\n{briefing.quoted(lines)}"
         return ""
+
+    def _hand_on(self, wish: HandOn) -> str | ToolWanted:
+        if HANDOFF_TOOL in self.results:  # it ends the turn where it does what it is asked
+            return f"I could not hand this on: {self.results[HANDOFF_TOOL]}"
+        if HANDOFF_TOOL not in self._tools:
+            return f"I may hand nothing on. A command does that: `/handoff to {wish.to}`"
+        task = wish.task or "Go on with this conversation."
+        return ToolWanted(HANDOFF_TOOL, {"agent": wish.to, "task": task})
 
     def _recall(self, recall: Recall) -> str:
         if not self.earlier:

@@ -87,11 +87,24 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOn:
+    """A wish that another agent goes on with this.
+
+    Attributes:
+        to: the agent, as it was written.
+        task: what it is to do; empty where that was not said.
+    """
+
+    to: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class NeedsModel:
     """Anything else: only a language model could answer."""
 
 
-Intent = Small | Ask | MakeSchedule | Change | Recall | Deliver | NeedsModel
+Intent = Small | Ask | MakeSchedule | Change | Recall | Deliver | HandOn | NeedsModel
 
 _LONGEST_QUESTION = 14
 _MOST_UNKNOWN = 2
@@ -204,6 +217,11 @@ _CHANGE = re.compile(
     r"(?:(?:schedules?|reminders?|jobs?|briefing|report)(?: (?:number|no|nr))?(?: #?(?P<a>\d+))?"
     r"|#?(?P<b>\d+))(?: (?:now|please|again|for now|today))*"
 )
+_HAND_ON = re.compile(
+    r"(?:please\s+)?(?:hand|pass|give)\s+(?:this|it|that|the\s+thread)(?:\s+(?:over|on))?\s+to"
+    r"\s+@?(?P<to>[\w-]+)(?:\s*[:,]\s*(?P<task>.+?))?[\s.!]*",
+    re.IGNORECASE | re.DOTALL,
+)
 _COMMANDS = {
     "cancel": "delete", "delete": "delete", "remove": "delete", "pause": "pause", "stop": "pause",
     "resume": "resume", "unpause": "resume", "run": "run", "trigger": "run", "start": "run",
@@ -239,6 +257,9 @@ def of_message(text: str) -> Intent:
     wish = wish_in(text)
     if wish is not None:
         return wish
+    handed = _HAND_ON.fullmatch(text.strip())
+    if handed is not None:
+        return HandOn(handed["to"], (handed["task"] or "").strip())
     words = _plain(text)
     bare = _plain(without_manners(text)) or words
     return _small(words) or _small(bare) or _change(bare) or _recall(bare) or _ask(bare)

@@ -13,6 +13,7 @@ from adapters.models.offline import HOW_TO_CONNECT, OfflineModel
 from runtime.ids import AgentName, InboxId, MessageId, ModelName
 from runtime.model.completion import Finished, StopReason, Usage
 from runtime.model.conversation import Entry, Role
+from runtime.model.ending import Handed
 from runtime.model.events import Message
 from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
 from runtime.model.files import FileRef
@@ -323,7 +324,7 @@ async def test_a_time_alone_after_another_models_question_needs_a_model() -> Non
 async def test_without_an_instruction_it_asks_what_to_do() -> None:
     chat = _chat()
     assert "What should I do then?" in await _on(chat, "remind me in 2 hours")
-    assert chat.calls == []
+    assert "handoff.to" not in dict(chat.calls)
 
 
 async def test_without_the_schedule_tool_it_gives_the_command_to_use() -> None:
@@ -396,7 +397,7 @@ async def test_a_single_time_is_said_once() -> None:
 async def test_a_reminder_says_exactly_what_it_was_told() -> None:
     chat = _chat()
     assert await chat.say("Reminder: call Bob", instruction=True) == "Reminder: call Bob"
-    assert chat.calls == []
+    assert "handoff.to" not in dict(chat.calls)
 
 
 async def test_an_instruction_that_needs_a_model_says_so_and_what_to_set() -> None:
@@ -528,3 +529,50 @@ async def test_any_log_gets_an_answer_or_a_call_of_an_offered_tool(
     assert end.text.strip() or end.tool_calls
     assert {call.name for call in end.tool_calls} <= {tool.name for tool in tools}
     assert (end.reason is StopReason.TOOL_CALLS) == bool(end.tool_calls)
+
+
+# ------------------------------------------------------------------------------------ handing on
+
+
+def _hands() -> Chat:
+    chat = _chat()
+    chat.answers["handoff.to"] = "You may not hand anything over to x."
+    chat.tools = (*TOOLS, ToolSpec(name="handoff.to", description="hand on"))
+    return chat
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "task"),
+    [
+        ("hand this to research", "research", "Go on with this conversation."),
+        ("Hand it over to @night-shift.", "night-shift", "Go on with this conversation."),
+        ("please pass that on to research: what failed?", "research", "what failed?"),
+        ("give this to research, find out\nwhy", "research", "find out\nwhy"),
+    ],
+)
+async def test_it_hands_on_what_it_is_told_to(text: str, to: str, task: str) -> None:
+    chat = _hands()
+    assert "I could not hand this on: You may not" in await _on(chat, text)
+    assert chat.calls == [("handoff.to", {"agent": to, "task": task})]
+
+
+@pytest.mark.parametrize("text", ["hand this to", "hand me the report", "who can I hand this to?"])
+async def test_other_words_hand_nothing_on(text: str) -> None:
+    chat = _hands()
+    await _on(chat, text)
+    assert "handoff.to" not in dict(chat.calls)
+
+
+async def test_without_the_tool_it_names_the_command() -> None:
+    assert "`/handoff to research`" in await _on(_chat(), "hand this to research")
+
+
+async def test_a_task_that_was_handed_on_is_answered_like_a_person_s_question() -> None:
+    handed = Message(
+        text="what failed?",
+        message_id=MessageId(""),
+        handed=Handed(chain=(AgentName("desk"),), context="since midnight"),
+    )
+    chat = _chat()
+    answer = await chat.say(words_of(handed, InboxId("row")), instruction=True)
+    assert answer.startswith("Failed since")
