@@ -2,13 +2,15 @@
 
 200 kills: half of them on SQLite, half on Postgres, where some hit the roles of the Procfile, in
 worlds that are side by side, as most of a life is waiting. Three in ten messages are delivered
-again. `make prove` does 200 in each of the three ways, in one world, whose database outlives them.
+again. Afterwards the audit log is whole, and says what the other tables say. `make prove` does 200
+in each of the three ways, in one world, whose database outlives them.
 """
 
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.audited import disagreements
 from tests.support.crash_places import Places
 from tests.support.crash_waves import Result, Starters, alone, split, survive
 from tests.support.crash_world import world
@@ -40,7 +42,9 @@ async def _side_by_side(places: Places, ways: Sequence[Starters]) -> list[Result
 
 async def _survive(folder: Path, url: str | None, way: Starters) -> Result:
     async with world(folder, url=url) as people:
-        return await survive(people, KILLS, starters=way(people))
+        result = await survive(people, KILLS, starters=way(people))
+        assert await disagreements(people.rows) == []
+        return result
 
 
 def _nothing_lost_nothing_twice(results: Sequence[Result]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,11 @@ from sqlalchemy import bindparam
 
 from adapters.sql import failures, lane
 from adapters.sql.lane import MOST_TURNS, Lane
+from adapters.sql.trail import Trail
 from adapters.sql.transaction import Transaction, Work
 from runtime.errors import Conflict, NightdeskError, StorageFull
-from tests.support.clock import settle
+from runtime.model.audit import SYSTEM, AuditEvent, AuditKind
+from tests.support.clock import ManualClock, settle
 
 TABLE = sa.table("numbers", sa.column("n", sa.Integer))
 ADD = sa.insert(TABLE).values(n=bindparam("number"))
@@ -69,6 +71,46 @@ def numbers(transaction: Transaction) -> list[int]:
 def refuse(transaction: Transaction) -> None:
     transaction.run(ADD, {"number": 99})
     raise Conflict("no")
+
+
+class Trace(Trail):
+    """Keeps what it is told to record, and with how many numbers in the table."""
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock())
+        self.added: list[tuple[str, int]] = []
+
+    def add(self, transaction: Transaction, events: Sequence[AuditEvent]) -> None:
+        count = len(numbers(transaction))
+        self.added += [(str(event.body["n"]), count) for event in events]
+
+
+def saying(number: int, work: Work[object]) -> Work[None]:
+    def unit(transaction: Transaction) -> None:
+        transaction.audit(AuditEvent(AuditKind.TOOL_ENDED, SYSTEM, None, {"n": number}))
+        work(transaction)
+
+    return unit
+
+
+async def test_what_units_record_is_added_once_and_last_and_not_of_a_unit_that_raised(
+    connection: sqlite3.Connection,
+) -> None:
+    trace = Trace()
+    writer = Lane(
+        "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite, trail=trace
+    )
+    await asyncio.gather(
+        writer.submit(saying(1, add(1))),
+        writer.submit(saying(2, refuse)),
+        writer.submit(saying(3, add(3))),
+        return_exceptions=True,
+    )
+    with pytest.raises(Conflict):
+        await writer.submit(saying(4, refuse))
+    await writer.submit(add(5))
+    await writer.close()
+    assert trace.added == [("1", 2), ("3", 2)]
 
 
 async def test_what_one_tick_submits_is_one_commit(writer: Lane, written: Written) -> None:
