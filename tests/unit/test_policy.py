@@ -8,7 +8,9 @@ from runtime.ids import AgentName
 from runtime.model.tools import Json, Risk, ToolSpec
 from runtime.policy.judge import Rates, decide, too_lax
 from runtime.policy.rules import (
+    ASKED_FOR,
     FLOORS,
+    PART_OF_THE_ANSWER,
     PRESETS,
     Comparison,
     Condition,
@@ -130,6 +132,8 @@ def test_what_a_person_could_do_by_a_command_runs_while_they_talk_and_not_at_nig
             ["/w", "/w/a", "/w/a/../b"],
             ["/wx", "/w/../etc", "w/a", "/w\0", 3],
         ),
+        (Comparison.UNDER, "/", ["/", "/a"], ["a", "../a"]),
+        (Comparison.UNDER, 3, [], ["3", 3]),
         (Comparison.UNDER, "w", ["w/a", "./w"], ["../w", "x", "/w"]),
         (Comparison.UNDER, ".", ["a", "."], ["..", "/a"]),
         (Comparison.AT_MOST, 5, [5, 4.5], [6, True, "4"]),
@@ -141,7 +145,7 @@ def test_conditions(test: Comparison, value: Json, holds: list[Json], fails: lis
     condition = on("x", test, value)
     assert [one for one in holds if not condition.holds({"x": one})] == []
     assert [one for one in fails if condition.holds({"x": one})] == []
-    assert not condition.holds({"y": holds[0]})
+    assert not holds or not condition.holds({"y": holds[0]})
 
 
 def test_a_rule_that_is_laxer_than_a_layer_above_is_found() -> None:
@@ -218,3 +222,44 @@ def test_a_lower_layer_never_makes_it_laxer(
 @given(LAYERS, st.sampled_from([PUSH, READ, SHELL, WRITE]))
 def test_the_same_call_has_the_same_answer(layers: list[Layer], spec: ToolSpec) -> None:
     assert decide(layers, spec, {}, attended=True) == decide(layers, spec, {}, attended=True)
+
+
+def test_every_rule_that_is_too_lax_is_found_with_the_first_tool_that_shows_it() -> None:
+    team = Layer(name="team", rules=(rule("git.push", BLOCK), rule("file.read", ASK)))
+    lax, fine = rule("git.*", ASK), rule("file.*", ASK)
+    agent = Layer(name="agent", rules=(fine, lax, rule("*", NOTIFY)))
+    found = too_lax([team, agent], [READ, PUSH, SHELL])
+    assert [(one.rule, one.tool, one.least) for one in found] == [
+        (lax, "git.push", BLOCK),
+        (agent.rules[2], "file.read", ASK),
+    ]
+
+
+def test_the_least_of_a_layer_is_the_laxest_that_it_can_say() -> None:
+    sometimes = rule("git.push", NOTIFY, on("branch", Comparison.IS, "main"))
+    mine = Layer(name="agent", rules=(rule("git.push", AUTO),))
+    always = Layer(name="team", rules=(sometimes, rule("git.push", BLOCK)))
+    assert [one.least for one in too_lax([always, mine], [PUSH])] == [NOTIFY]
+    preset = Layer(name="team", preset=Preset.READ_ONLY, rules=(sometimes,))
+    (lax,) = too_lax([preset, mine], [PUSH])
+    assert lax.least is NOTIFY
+    unsaid = Layer(name="team", rules=(sometimes,))
+    floor = FLOORS[PUSH.risk]
+    assert [one.least for one in too_lax([unsaid, mine], [PUSH])] == (
+        [floor] if floor is not AUTO else []
+    )
+
+
+@pytest.mark.parametrize("name", sorted(ASKED_FOR | PART_OF_THE_ANSWER))
+def test_what_the_person_could_do_themselves_is_never_held_against_a_rule(name: str) -> None:
+    spec = ToolSpec(name=name, description="", risk=Risk.WRITE)
+    team = Layer(name="team", preset=Preset.READ_ONLY)
+    assert too_lax([team, Layer(name="agent", rules=(rule(name, AUTO),))], [spec]) == []
+    decision = decide([team], spec, {}, attended=True)
+    why = "is part of the answer" if name in PART_OF_THE_ANSWER else "could do by a command"
+    assert decision.permission is AUTO
+    assert why in decision.source
+
+
+def test_where_no_layer_has_a_word_that_is_said() -> None:
+    assert decide([], PUSH, {}, attended=True).source == "no layer says anything of it"

@@ -120,6 +120,12 @@ def test_a_verifier_without_a_usable_secret_is_not_built(
         SlackVerifier(secrets, clock)
 
 
+def test_what_is_wrong_with_a_secret_is_said(clock: ManualClock) -> None:
+    for secrets, wrong in (([], "is missing"), ([SECRET, " "], "is empty"), (["a b"], "no secret")):
+        with pytest.raises(ConfigurationError, match=rf"_SECRET (is )?{wrong}[:,]"):
+            SlackVerifier(secrets, clock)
+
+
 async def test_a_verifier_asks_its_clock(clock: ManualClock) -> None:
     verifier = SlackVerifier([SECRET], clock)
     genuine = request(at=clock.now())

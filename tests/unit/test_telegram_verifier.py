@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.verify.telegram import SECRET_TOKEN, TelegramVerifier, plausible, verify
+from gateway.verify.telegram import SECRET_TOKEN, SHORTEST, TelegramVerifier, plausible, verify
 from runtime.errors import ConfigurationError
 from runtime.model.wire import RawRequest
 from tests.support.fake_telegram import SECRET
@@ -43,9 +43,37 @@ def test_a_blank_secret_fits_nothing() -> None:
     assert plausible(request("a").headers)
 
 
-@pytest.mark.parametrize("secrets", [[], [""], ["short"], ["with space " * 4], [SECRET, "ü" * 40]])
+@pytest.mark.parametrize("secrets", [[""], ["short"], ["with space " * 4], [SECRET, "ü" * 40]])
 def test_a_secret_that_cannot_be_one_stops_the_start_and_names_the_variable(
     secrets: list[str],
 ) -> None:
-    with pytest.raises(ConfigurationError, match="NIGHTDESK_TELEGRAM__WEBHOOK_SECRET"):
+    with pytest.raises(ConfigurationError, match=r"^NIGHTDESK_TELEGRAM__WEBHOOK_SECRET cannot be"):
         TelegramVerifier(secrets)
+
+
+def test_without_a_secret_there_is_no_start() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^NIGHTDESK_TELEGRAM__WEBHOOK_SECRET is missing:"
+    ):
+        TelegramVerifier([])
+
+
+def test_the_shortest_secret_is_one() -> None:
+    shortest = "a" * SHORTEST
+    assert TelegramVerifier([shortest])(request(shortest)) is not None
+    with pytest.raises(ConfigurationError):
+        TelegramVerifier([shortest[1:]])
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, ""),
+        ({"content-type": "application/json"}, "application/json"),
+        ({"content-type": " Text/Plain ;charset=utf-8; x=y"}, "text/plain"),
+    ],
+)
+def test_the_type_is_read_without_its_parameters(headers: dict[str, str], found: str) -> None:
+    verified = verify(RawRequest({SECRET_TOKEN: SECRET, **headers}, b"{}"), secrets=[SECRET])
+    assert verified is not None
+    assert verified.content_type == found
