@@ -11,7 +11,8 @@ import pytest
 from tests.support.durable_process import ChildRaised, Place
 from tests.support.eventually import eventually
 
-TAKEN_OVER_WITHIN_SECONDS = 15.0
+TAKEN_OVER_WITHIN_SECONDS = 60.0
+"""It takes one or two, on a machine that has nothing else to do."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

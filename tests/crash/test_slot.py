@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-READY_WITHIN = 30.0
+READY_WITHIN = 120.0
+"""Seconds, on the busiest of machines, in which a process starts."""
 
 
 @asynccontextmanager

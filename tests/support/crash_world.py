@@ -201,6 +201,10 @@ class World:
         self._started = time.monotonic()
         return self._processes[-1]
 
+    def impatient(self, since: float) -> bool:
+        """Whether the process that was started last took too long for what began at that time."""
+        return time.monotonic() - max(since, self._started) > PATIENCE_SECONDS
+
     async def kill_all(self) -> None:
         """Leave nothing running."""
         for process in self._processes:
@@ -276,8 +280,7 @@ class World:
             except aiohttp.ClientError:
                 pass
             tries += 1
-            waited = time.monotonic() - max(began, self._started)
-            assert waited < PATIENCE_SECONDS, f"it is answered {status}: {signed.body!r}"
+            assert not self.impatient(began), f"it is answered {status}: {signed.body!r}"
             await asyncio.sleep(self.chance.uniform(0.01, 0.03) * min(tries, 5))
 
     async def _deliver(self, said: Said, events: Sequence[Signed]) -> Said:

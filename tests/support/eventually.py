@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 async def eventually(
-    reached: Callable[[], object], what: str = "the condition", within: float = 10.0
+    reached: Callable[[], object], what: str = "the condition", within: float = 45.0
 ) -> None:
     """Return once `reached()` is true; fail, naming `what`, when it is not within that many seconds.
 

@@ -56,3 +56,17 @@ async def test_a_socket_that_was_cut_is_not_delivered_to_again() -> None:
             await sockets.deliver(ENVELOPE)
         assert sockets.open == []
     await server.close()
+
+
+async def test_what_a_closed_socket_did_not_acknowledge_is_not_waited_for() -> None:
+    sockets = Sockets(lambda: 0.0)
+    server = await _serving(sockets.serve)
+    async with aiohttp.ClientSession() as session:
+        address = server.make_url("/").with_query(ticket=sockets.ticket())
+        connection = await session.ws_connect(address)
+        await connection.receive_json()
+        name = await sockets.deliver(ENVELOPE)
+        await connection.close()
+        with pytest.raises(ConnectionError):
+            await sockets.answered(name)
+    await server.close()

@@ -66,6 +66,8 @@ class Sockets:
         self.violations: list[str] = []
         self.lose_acks = 0
         """How many of the next acknowledgements get lost."""
+        self._over: dict[str, Socket] = {}
+        """The socket over which each envelope was sent last."""
         self._tickets: set[str] = set()
         self._numbers = itertools.count(1)
         self._turn = itertools.count()
@@ -153,6 +155,7 @@ class Sockets:
             body |= {"retry_attempt": retry, "retry_reason": "timeout" if retry else ""}
         self.acks.setdefault(name, [])
         chosen.delivered.append(name)
+        self._over[name] = chosen
         try:
             await chosen.ws.send_json(body)
         except ConnectionError:
@@ -165,9 +168,12 @@ class Sockets:
 
         Raises:
             TimeoutError: there was none in time.
+            ConnectionError: the socket over which the envelope was sent closed before.
         """
         async with asyncio.timeout(seconds):
-            await self._until(lambda: bool(self.acks[name]))
+            await self._until(lambda: self.acks[name] or self._over[name] not in self.open)
+        if not self.acks[name]:
+            raise ConnectionError("the socket closed before the acknowledgement")
         return self.acks[name][0]
 
     async def tell(self, envelope: Envelope, *, seconds: float = ACK_SECONDS) -> Any:
@@ -210,7 +216,7 @@ class Sockets:
             self.acked_at[name] = self._now()
         self._note()
 
-    async def _until(self, true: Callable[[], bool]) -> None:
+    async def _until(self, true: Callable[[], object]) -> None:
         while not true():
             self._changed.clear()
             await self._changed.wait()
