@@ -65,26 +65,26 @@ class _Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
+        while data:
+            data = self._read(data)
+
+    def _read(self, data: bytes) -> bytes:
+        """See to the request that it begins with; what is behind that."""
         if self._under_way:
             self._hold(data)
-        elif self._owed == 0 and data:
-            self._begin(data)
-        else:
-            self._go_on(data)
-
-    def _begin(self, data: bytes) -> None:
-        """A request begins here."""
+            return b""
+        if self._owed != 0:
+            return self._go_on(data)
         request = read_plain(data)
         if request is None:
             self._owed = None
             super().data_received(data)
-        elif len(data) < request.length:
-            self._owed = request.length - len(data)
-            super().data_received(data)
-        elif not self._take_on(request, data):
-            super().data_received(data[: request.length])
-            if len(data) > request.length:
-                self.data_received(data[request.length :])
+            return b""
+        if len(data) >= request.length and self._take_on(request, data):
+            return b""
+        self._owed = max(0, request.length - len(data))
+        super().data_received(data[: request.length])
+        return data[request.length :]
 
     def _take_on(self, request: Plain, data: bytes) -> bool:
         """Take the request the short way, where none is on the ordinary one and it is open."""
@@ -97,16 +97,15 @@ class _Connection(web.RequestHandler):
         self._given, self._held = data[: request.length], data[request.length :]
         return True
 
-    def _go_on(self, data: bytes) -> None:
-        """More of a request that is on the ordinary way."""
+    def _go_on(self, data: bytes) -> bytes:
+        """More of a request that is on the ordinary way; what is behind it."""
         owed = self._owed
         if owed is None:
             super().data_received(data)
-            return
+            return b""
         self._owed = max(0, owed - len(data))
         super().data_received(data[:owed])
-        if len(data) > owed:
-            self.data_received(data[owed:])
+        return data[owed:]
 
     def _hold(self, data: bytes) -> None:
         """Keep what came early for when its turn has come, as answers go out in order."""

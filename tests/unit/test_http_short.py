@@ -255,3 +255,9 @@ async def test_the_end_is_not_held_up_for_ever(desk: Desk, clock: ManualClock) -
         line.post()
         stored = await desk.offered.get()
     stored(True)
+
+
+async def test_however_many_come_at_once_each_is_answered(line: Line, desk: Desk) -> None:
+    desk.declines = True
+    line.writer.write(request(b"") * 2_000)
+    assert [await line.status() for _ in range(2_000)] == [200] * 2_000
