@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import sending
-from adapters.sql.codec import decoder, maybe_moment, micros, moment, plain
+from adapters.sql.codec import maybe_moment, micros, plain
 from adapters.sql.constants import word
 from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
@@ -18,7 +18,7 @@ from adapters.sql.schema import outbox
 from adapters.sql.threads import same_thread, thread_columns, thread_of
 from adapters.sql.transaction import Row, Statement, Transaction, Value
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, Platform, TurnId
+from runtime.ids import ConversationId, MessageId, OutboxId, Platform
 from runtime.model import recorded
 from runtime.model.address import ChannelRef
 from runtime.model.audit import AuditEvent
@@ -344,28 +344,3 @@ def _explain(
         raise Conflict(f"outbox row was claimed again since attempt {attempt}")
     if now.state is not said:
         after(now.state, event)
-
-
-def item_of(row: Row) -> OutboxItem:
-    """The message of a row that was read with `ITEM`."""
-    key, *thread, state, attempts, not_before, created_at, binds, message, error, body = row[:-3]
-    turn, agent, _ = row[-3:]
-    letter = _decode(body)
-    return OutboxItem(
-        id=OutboxId(key),
-        thread=thread_of(*thread),
-        content=letter.content,
-        proactive=letter.proactive,
-        only_for=letter.only_for,
-        reply_url=letter.reply_url,
-        draft=letter.draft,
-        binds=None if binds is None else ConversationId(binds),
-        turn=letter.turn if turn is None else TurnId(turn),
-        agent=None if agent is None else AgentName(agent),
-        state=OutboxState(state),
-        attempts=attempts,
-        not_before=moment(not_before),
-        created_at=moment(created_at),
-        message_id=None if message is None else MessageId(message),
-        error=error,
-    )
