@@ -294,13 +294,21 @@ class Course:
         Raises:
             MustWait: some of them wait for people.
         """
-        waits: list[Approval] = []
+        asked: list[tuple[ToolCall, Approval]] = []
         for call in calls:
             self._deps.halt.require(self._agent.name)
             approval = await do(call)
-            waits += [] if approval is None else [approval]
-        if waits:
-            raise MustWait(waits)
+            asked += [] if approval is None else [(call, approval)]
+        if self.ending is not None:
+            asked = [(call, one) for call, one in asked if not await self._taken_back(call, one)]
+        if asked:
+            raise MustWait([approval for _, approval in asked])
+
+    async def _taken_back(self, call: ToolCall, approval: Approval) -> bool:
+        """Take a question back that a call after it made needless; False where it may have run."""
+        if not_begun(approval):
+            await self._too_late(call, approval)
+        return not_begun(approval)
 
     async def _show(self, call: ToolCall, state: StepState) -> None:
         """Show how far the call is to whoever looks on."""

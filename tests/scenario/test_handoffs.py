@@ -179,7 +179,10 @@ async def test_a_bare_deny_likewise(agents: Agents, word: str) -> None:
         assert (await life.now(approval)).note == " ".join(word.split()[1:])
 
 
-async def test_with_several_it_asks_which_one_and_with_none_it_says_so(agents: Agents) -> None:
+@pytest.mark.parametrize("to", REACH["desk"])
+async def test_with_several_it_asks_which_one_and_with_none_it_says_so(
+    agents: Agents, to: str
+) -> None:
     agents.verdict = Verdict.ASK
     agents.say["desk"] = lambda request: (
         "Done."
@@ -198,11 +201,12 @@ async def test_with_several_it_asks_which_one_and_with_none_it_says_so(agents: A
             assert "2 things wait in this thread. Which one?" in said
             assert all(one.id[:8] in said for one in waiting)
         assert [await life.state(one) for one in waiting] == [ApprovalState.PENDING] * 2
-        await life.command(f"/approve accept {waiting[0].id[:8]}")
-        await life.command("/approve")
-        takers = [one.taker for one in await way(life)]
-        assert takers == ["research"]
-        assert [await life.state(one) for one in waiting].count(ApprovalState.DONE) >= 1
+        one, other = sorted(waiting, key=lambda each: to not in each.frozen.arguments)
+        await life.command(f"/approve accept {one.id[:8]}")
+        assert [each.taker for each in await way(life)] == [to]
+        assert await life.state(one) is ApprovalState.DONE
+        assert await life.state(other) is ApprovalState.CANCELLED
+        assert life.desk.chat.texts[-1] == agents.say[to](agents.requests[-1][1])
 
 
 async def test_who_may_not_decide_decides_nothing_with_a_bare_approve(agents: Agents) -> None:
