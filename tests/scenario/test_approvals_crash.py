@@ -31,9 +31,9 @@ class Fuse:
             self.dead = True
             raise PowerCut
 
-    def watch(self, store: Store) -> None:
-        """Count the calls of everything that the executor and the turn write to."""
-        for part in (store.approvals, store.turns, store.grants):
+    def watch(self, store: Store, *more: object) -> None:
+        """Count the calls of everything that the executor and the turn write to, and of `more`."""
+        for part in (store.approvals, store.turns, store.grants, *more):
             for name, method in inspect.getmembers(part, inspect.iscoroutinefunction):
                 if not name.startswith("_"):
                     setattr(part, name, self._watched(method))

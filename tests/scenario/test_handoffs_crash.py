@@ -26,7 +26,7 @@ def agents(folder: Path, verdict: Verdict) -> Agents:
 
 def watch(fuse: Fuse, life: Asking) -> None:
     store = life.desk.desk.parts.store
-    fuse.watch_parts(store.approvals, store.turns, store.handoffs, store.conversations)
+    fuse.watch(store, store.handoffs, store.conversations)
 
 
 async def one_try(world: Agents, at: int) -> bool:
