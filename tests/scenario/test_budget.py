@@ -24,6 +24,7 @@ from tests.support.build import ANN, DM, OPS
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.idle import idle
 from tests.support.paid import COST, PaidModel, limited
 
 PLENTY = 10_000_000
@@ -310,3 +311,9 @@ async def test_a_run_of_a_schedule_waits_for_money_and_goes_on(bank: Bank) -> No
         assert len(bank.model.scripted.requests) == 1
         await desk.command("/cost schedule 1")
         assert "schedule 1: 0.0003 USD" in bank.chat.texts[-1]
+
+
+async def test_thirty_idle_days_cost_nothing(tmp_path: Path) -> None:
+    idled = await idle(tmp_path, days=30, step=timedelta(hours=12))
+    assert (idled.calls, idled.tokens, idled.spent) == (0, 0, 0)
+    assert idled.duties > 300
