@@ -17,6 +17,7 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.facts import place_name
 from runtime.ids import OutboxId, derived
+from runtime.members import named
 from runtime.model.address import Principal
 from runtime.model.events import Body, Inbound, Message, reply_url_of
 from runtime.model.messages import Content, Reply
@@ -100,9 +101,9 @@ class Strangers:
         did = "I refused" if spoken_to_us(inbound.body) else "I did not react"
         return (
             f"{NOTICE_BEGINS}{team.name} wrote in {place}, and {did}. Their id is "
-            f"`{who.platform}: {spelled(who)}`; to let them in, list it under a member "
-            "in nightdesk.toml.\nI tell you of strangers once a day at the most, however many "
-            "there are. The log names each (`stranger.met`)."
+            f"`{who.platform}: {spelled(who)}`; to let them in, write `/member add {named(who)} "
+            "member`, or list it under a member in nightdesk.toml.\nI tell you of strangers once a "
+            "day at the most, however many there are. The log names each (`stranger.met`)."
         )
 
     async def _refuse(self, inbound: Inbound, refused: Refused) -> None:
