@@ -33,9 +33,10 @@ def work(role: Role, *, terminal: bool = False) -> None:
     with supervised() as program:
         settings = program.load_to_run(role, terminal=terminal, meanwhile=_import_the_rest)
         with program.logging(role):
+            from bot.hardstop import begin_anew
             from bot.lifecycle import run as live
 
-            raise SystemExit(complete(live(settings, role)))
+            raise SystemExit(complete(live(settings, role, hard=begin_anew)))
 
 
 def _import_the_rest() -> None:

@@ -80,6 +80,27 @@ def clock() -> None:
     work(Role.CLOCK)
 
 
+@app.command(rich_help_panel=_WORK)
+def stop() -> None:
+    """Stop everything that agents do, whatever the processes on this machine are doing just now."""
+    from bot import stopfile
+    from bot.program import complete, say, supervised
+
+    with supervised() as program:
+        from runtime.clock import SystemClock
+
+        path = program.load().data_dir / stopfile.NAME
+        stopfile.write(path)
+        if complete(stopfile.taken_up(path, SystemClock())):
+            typer.echo("Everything is stopped. `/resume everything`, in a chat, lets it go on.")
+            return
+        say(
+            "Nightdesk did not take that up, so it does not run, or does not listen to anything.",
+            f"The stop holds from its next start on. To take it back before that, remove {path}.",
+        )
+        raise SystemExit(1)
+
+
 @app.command(rich_help_panel=_LOOK)
 def init(
     here: Annotated[

@@ -5,7 +5,7 @@ import logging
 from datetime import timedelta
 from functools import partial
 
-from bot import heap, money, retention, witness
+from bot import heap, money, retention, stopfile, witness
 from bot.heap import Heap
 from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from bot.retention import Retention
@@ -92,6 +92,7 @@ class Duties:
         self._ticker.every(LOOK_AT_POLICY_EVERY, "policy.look", self._desk.rules.look)
         # Before anything is taken up: an earlier life may have died over a stop.
         await self._desk.stopping.look()
+        await self._look_at_stops()
         self._ticker.every(LOOK_AT_STOPS_EVERY, "stops.look", self._look_at_stops)
         self._ticker.start()
 
@@ -156,6 +157,8 @@ class Duties:
 
     async def _look_at_stops(self) -> None:
         """Learn what other processes stopped, and see that it is obeyed here."""
+        if self._parts.stop_file is not None:
+            await stopfile.obey(self._parts.stop_file, self._desk.stopping)
         if not self._parts.alone or self._desk.halt.active:
             await self._desk.stopping.look()
 

@@ -11,6 +11,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
+from dataclasses import replace
 
 from bot.collector import collector_spared
 from bot.duties import Duties
@@ -19,11 +20,13 @@ from bot.people import offer_ownership
 from bot.platforms import Hear
 from bot.role import Role
 from bot.settings import Settings
+from bot.watchdog import Watchdog
 from bot.wiring import Desk, wire
 from bot.witness import note_start
 from gateway.http import build_app, serve
 from runtime.errors import StorageUnavailable
 from runtime.ports import Accept
+from runtime.stopping import HardStop, stays
 
 log = logging.getLogger("nightdesk.lifecycle")
 
@@ -33,30 +36,33 @@ LOOK_AT_STORE_EVERY = 5.0
 Opening = Callable[[Settings, Role], AbstractAsyncContextManager[Opened]]
 
 
-async def run(settings: Settings, role: Role, *, opening: Opening = open_parts) -> int:
+async def run(
+    settings: Settings, role: Role, *, opening: Opening = open_parts, hard: HardStop = stays
+) -> int:
     """Run one process until it is told to stop; the exit code.
 
     Args:
         settings: what was decided before.
         role: what the process does.
         opening: opens its parts.
+        hard: ends the process where what was stopped does not let go.
 
     Raises:
         ConfigurationError: it cannot start as it is configured.
     """
     try:
-        await _live(settings, role, opening)
+        await _live(settings, role, opening, hard)
     except BaseExceptionGroup as group:
         raise _only_cause(group) from group
     log.info("process.ended", extra={"role": role})
     return 0
 
 
-async def _live(settings: Settings, role: Role, opening: Opening) -> None:
+async def _live(settings: Settings, role: Role, opening: Opening, hard: HardStop) -> None:
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
         async with opening(settings, role) as opened:
-            desk = wire(opened.parts)
+            desk = wire(replace(opened.parts, hard_stop=hard))
             desk.rules.read()
             async with working(desk, opened):
                 await note_start(opened.parts.store.audit, settings, role)
@@ -83,6 +89,7 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         stack.callback(desk.mailboxes.close)
         desk.stopping.open(tasks)
         stack.callback(desk.stopping.close)
+        stack.enter_context(_watched(desk))
         duties = Duties(desk, opened.ticker)
         await duties.appear()
         stack.push_async_callback(duties.leave)
@@ -101,6 +108,25 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         stack.callback(tasks.create_task(_until_damaged(desk)).cancel)
         stack.enter_context(collector_spared())
         yield
+
+
+@contextmanager
+def _watched(desk: Desk) -> Iterator[None]:
+    """Have a thread see, while the block runs, that a loop that is held stops all the same."""
+    parts = desk.parts
+
+    def stop_is_stored() -> bool:
+        if parts.stop_file is not None and parts.stop_file.exists():
+            return True
+        here = [turn for turn, _ in desk.stopping.at_work.all()]
+        return parts.stopped_among is not None and parts.stopped_among(here)
+
+    watchdog = Watchdog(asyncio.get_running_loop(), stop_is_stored, parts.hard_stop)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.close()
 
 
 async def _until_damaged(desk: Desk) -> None:

@@ -18,7 +18,7 @@ from adapters.terminal.listener import TerminalListener
 from adapters.terminal.terminal import Terminal, open_terminal
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
-from bot import collector
+from bot import collector, stopfile
 from bot.models import configured
 from bot.ondemand import OnDemandDurable
 from bot.platforms import Hear, MakeRoute, OpenPlatform
@@ -29,7 +29,7 @@ from bot.wiring import Parts
 from gateway.commands.forms import FORMS
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
-from runtime.ids import AgentName, IdSource, ModelName, Platform, TimeOrderedIds
+from runtime.ids import AgentName, IdSource, ModelName, Platform, TimeOrderedIds, TurnId
 from runtime.model.files import OutFile
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
@@ -124,6 +124,8 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 policy_path=settings.policy_path,
                 read_policy=_policy_reader(settings.policy_path),
                 kept=timedelta(days=settings.retention_days),
+                stop_file=settings.data_dir / stopfile.NAME,
+                stopped_among=_aside(settings),
             ),
             ticker=ApschedulerTicker(clock),
             serves_http=role in (Role.ALL, Role.WEB) and bool(routes or terminal is None),
@@ -201,6 +203,15 @@ def _policy_reader(path: Path) -> ReadPolicy:
         return read_policy(path, specs=specs, agents=agents)
 
     return read
+
+
+def _aside(settings: Settings) -> Callable[[Sequence[TurnId]], bool] | None:
+    """Looks for stops of other processes from a thread; None where there are none."""
+    if settings.on_sqlite or settings.database_url is None:
+        return None
+    from adapters.sql.aside import Aside  # noqa: PLC0415 - only among many
+
+    return Aside(settings.database_url).stopped_among
 
 
 def _team_of(settings: Settings) -> Callable[[], Team]:

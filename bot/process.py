@@ -9,7 +9,7 @@ from bot.policy import Read as ReadPolicy
 from bot.role import Role
 from gateway.http import Check
 from runtime.clock import Clock
-from runtime.ids import AgentName, IdSource, ModelName, Platform
+from runtime.ids import AgentName, IdSource, ModelName, Platform, TurnId
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
 from runtime.people import Roster
@@ -48,6 +48,9 @@ class Parts:
         policy: judges in their place; for tests.
         more_tools: beside those there are; for tests.
         hard_stop: ends this process where what was stopped does not let go.
+        stop_file: a file that stops everything once it is there; or None.
+        stopped_among: whether another process stopped one of these turns; asked from a thread, and
+            None where no other process can.
     """
 
     role: Role
@@ -68,6 +71,8 @@ class Parts:
     policy: Policy | None = None
     more_tools: tuple[Tool, ...] = ()
     hard_stop: HardStop = stays
+    stop_file: Path | None = None
+    stopped_among: Callable[[Sequence[TurnId]], bool] | None = None
     roster: Roster | None = None
 
 

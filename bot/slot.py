@@ -44,7 +44,9 @@ class Life(msgspec.Struct, kw_only=True, frozen=True):
 
     def is_over(self, *, here: str) -> bool:
         """Whether the process is certainly gone; only its own place can know."""
-        return bool(here) and self.place == here and not _runs(self.pid)
+        # Of our own number: this process, before it began anew in its own place.
+        gone = not _runs(self.pid) or self.pid == os.getpid()
+        return bool(here) and self.place == here and gone
 
     def __str__(self) -> str:
         """In words."""

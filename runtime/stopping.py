@@ -72,7 +72,7 @@ class Stopping:
         """
         self._store = store
         self._halt = halt
-        self._at_work = at_work
+        self.at_work = at_work
         self._interrupt = interrupt
         self._drain = drain
         self._over = over
@@ -168,7 +168,7 @@ class Stopping:
         ended = await self._store.stops.enforce(closing=self._refusal)
         await self._obey(ended)
         # Another process may have ended on disk what runs here.
-        held = [turn for turn, agent in self._at_work.all() if self._halt.of(agent)]
+        held = [turn for turn, agent in self.at_work.all() if self._halt.of(agent)]
         self._break_off(held)
 
     def _refusal(self, turn: Turn) -> Sequence[OutboxItem]:
@@ -190,7 +190,7 @@ class Stopping:
             await self._over(one.turn)
 
     def _break_off(self, turns: Sequence[TurnId]) -> None:
-        here = [turn for turn in turns if self._at_work.break_off(turn)]
+        here = [turn for turn in turns if self.at_work.break_off(turn)]
         if here and self._tasks is not None:
             watch = self._tasks.create_task(self._see_that_they_let_go(here))
             self._watches.add(watch)
@@ -200,7 +200,7 @@ class Stopping:
         """End the process where one of the turns is at work still after some time."""
         async with asyncio.TaskGroup() as tasks:
             grace = tasks.create_task(self._clock.sleep(GRACE))
-            gone = tasks.create_task(self._at_work.left(turns))
+            gone = tasks.create_task(self.at_work.left(turns))
             await asyncio.wait((grace, gone), return_when=asyncio.FIRST_COMPLETED)
             let_go = gone.done()
             grace.cancel()

@@ -56,7 +56,7 @@ def call(*arguments: str) -> Result:
 
 
 def raising(error: BaseException) -> Live:
-    async def live(settings: Settings, role: Role) -> int:
+    async def live(settings: Settings, role: Role, **_: object) -> int:
         raise error
 
     return live
@@ -88,7 +88,7 @@ def test_each_command_runs_its_role_and_ends_as_it_does(
 ) -> None:
     lived: list[tuple[Role, bool]] = []
 
-    async def live(settings: Settings, role: Role) -> int:
+    async def live(settings: Settings, role: Role, **_: object) -> int:
         lived.append((role, settings.terminal))
         assert settings.data_dir.is_dir()
         return 3
@@ -104,7 +104,7 @@ def test_the_first_run_writes_the_file_and_says_so_the_second_does_not(
 ) -> None:
     teams: list[str] = []
 
-    async def live(settings: Settings, role: Role) -> int:
+    async def live(settings: Settings, role: Role, **_: object) -> int:
         teams.append(settings.team.zone)
         return 0
 

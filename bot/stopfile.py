@@ -1,0 +1,65 @@
+"""`nightdesk stop`: a file in the data folder stops everything, whatever the process is doing.
+
+For whoever sits at the machine. The process looks for it twice a second, and so does the thread
+that looks after its event loop; where no process runs, it holds from the next start on.
+"""
+
+import os
+import pwd
+from pathlib import Path
+
+from runtime.clock import Clock
+from runtime.ids import Platform, StopId, derived
+from runtime.model.address import Principal
+from runtime.model.stop import EVERYTHING
+from runtime.stopping import Stopping
+
+NAME = "stop"
+"""The file's name in the data folder."""
+WAIT = 3.0
+"""Seconds that `nightdesk stop` waits for a process to take it up."""
+_LOOK_EVERY = 0.05
+SHELL = Platform("shell")
+
+
+def write(path: Path) -> None:
+    """Ask for the stop; again changes nothing."""
+    path.write_text(pwd.getpwuid(os.getuid()).pw_name)
+
+
+async def taken_up(path: Path, clock: Clock) -> bool:
+    """Whether a process took it up in time."""
+    until = clock.monotonic() + WAIT
+    while is_there(path):
+        if clock.monotonic() > until:
+            return False
+        await clock.sleep(_LOOK_EVERY)
+    return True
+
+
+async def obey(path: Path, stopping: Stopping) -> None:
+    """Stop everything where the file is there; it goes once the stop is stored."""
+    asked = _read(path)
+    if asked is None:
+        return
+    name, stamp = asked
+    by = Principal(SHELL, "", name.strip()[:60] or "somebody")
+    await stopping.stop_agent(EVERYTHING, by=by, key=StopId(derived(NAME, name, stamp)))
+    _remove(path)
+
+
+def is_there(path: Path) -> bool:
+    """Whether somebody asks for the stop."""
+    return path.exists()
+
+
+def _read(path: Path) -> tuple[str, str] | None:
+    """Who asks, and a mark that another asking does not have; None where nobody does."""
+    try:
+        return path.read_text("utf-8", "replace"), str(path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""The thread that looks after the event loop, and the process that is ended hard."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from bot import stopfile
+from bot.hardstop import ENDED_HARD, kill_children
+from bot.watchdog import Watchdog
+from runtime.clock import SystemClock
+from runtime.model.stop import StopKind
+from tests.support.desk import running_desk
+from tests.support.eventually import eventually
+
+
+async def test_a_loop_that_is_held_is_ended_once_a_stop_is_stored() -> None:
+    ended, asked = threading.Event(), list[str]()
+
+    def hard(why: str) -> None:
+        asked.append(why)
+        ended.set()
+
+    watchdog = Watchdog(asyncio.get_running_loop(), lambda: True, hard)
+    watchdog.start()
+    try:
+        assert ended.wait(30)  # this is what holds the loop
+    finally:
+        watchdog.close()
+    assert "was held" in asked[0]
+
+
+async def test_a_loop_that_is_held_without_a_stop_is_left_alone() -> None:
+    looked, ended = threading.Event(), list[str]()
+
+    def nothing_stored() -> bool:
+        looked.set()
+        return False
+
+    watchdog = Watchdog(asyncio.get_running_loop(), nothing_stored, ended.append)
+    watchdog.start()
+    try:
+        assert looked.wait(30)
+    finally:
+        watchdog.close()
+    assert ended == []
+
+
+_ANEW = """
+import os, subprocess, sys
+from pathlib import Path
+from bot.hardstop import begin_anew
+lives = Path(sys.argv[1])
+count = len(lives.read_text().split()) if lives.exists() else 0
+child = subprocess.Popen(["sleep", "600"]) if count == 0 else None
+with lives.open("a") as file:
+    file.write(f"{os.getpid()}:{child.pid if child else 0} ")
+if count == 0:
+    begin_anew("a test")
+"""
+
+
+def test_a_process_begins_anew_in_its_own_place_and_its_children_are_gone(tmp_path: Path) -> None:
+    lives = tmp_path / "lives"
+    script = tmp_path / "program.py"
+    script.write_text(_ANEW)
+    folder = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, str(script), str(lives)],
+        env={"PYTHONPATH": str(folder)},
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 0
+    first, second = lives.read_text().split()
+    assert first.partition(":")[0] == second.partition(":")[0]
+    assert not _lives(int(first.partition(":")[2]))
+    assert ENDED_HARD == 75
+
+
+def test_children_of_children_are_killed() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE) as sh:
+        assert sh.stdout is not None
+        grandchild = int(sh.stdout.readline())
+        kill_children(sh.pid)
+        assert sh.wait(30) > 0
+    assert not _lives(grandchild)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZXx"
+
+
+async def test_the_file_of_nightdesk_stop_stops_everything_once(tmp_path: Path) -> None:
+    path = tmp_path / stopfile.NAME
+    async with running_desk(tmp_path) as desk:
+        stopping = desk.desk.stopping
+        await stopfile.obey(path, stopping)
+        assert not stopping.active
+        stopfile.write(path)
+        await stopfile.obey(path, stopping)
+        (stop,) = stopping.active
+        assert stop.kind is StopKind.EVERYTHING
+        assert stop.by.platform == "shell"
+        assert not stopfile.is_there(path)
+        assert "I do not answer this" in await desk.ask("hello")
+
+
+async def test_nightdesk_stop_waits_until_the_file_is_taken_up(tmp_path: Path) -> None:
+    path = tmp_path / stopfile.NAME
+    stopfile.write(path)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(stopfile.taken_up(path, SystemClock()))
+        path.unlink()
+    assert waiting.result()
+    await eventually(lambda: not stopfile.is_there(path))
