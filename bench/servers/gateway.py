@@ -20,11 +20,12 @@ from bot.lifecycle import working
 from bot.parts import Opened
 from bot.wiring import Parts, wire
 from gateway.bindings import Bindings
-from gateway.commands.grammar import looks_like_command
+from gateway.commands.grammar import cannot_wait, looks_like_command
 from gateway.http import Check, build_app, serve
 from gateway.ingress import Ingress
 from gateway.notices import OwnerNotices
 from gateway.strangers import Strangers
+from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.ids import ConversationId
 from runtime.model.events import Received
@@ -56,7 +57,7 @@ def _strangers(parts: Parts) -> Strangers:
 
 def _ingress(own: Opened) -> Ingress:
     """The ingress as the program wires it, but for what comes after it."""
-    parts = own.parts
+    parts, activity = own.parts, Activity()
     return Ingress(
         parts.store,
         Bindings(parts.store.conversations, alone=True),
@@ -66,7 +67,8 @@ def _ingress(own: Opened) -> Ingress:
         strangers=_strangers(parts),
         clock=parts.clock,
         ids=parts.ids,
-        activity=Activity(),
+        activity=activity,
+        urgent=Urgent(cannot_wait, activity=activity),
     )
 
 
