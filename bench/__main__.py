@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import acknowledge, fanout, fire, idle, mixed, start, turn, webhooks
+from bench import acknowledge, asking, fanout, fire, idle, mixed, start, turn, webhooks
 from bench.machine import describe
 from bench.report import Report
 
@@ -17,6 +17,7 @@ MEASURES: Mapping[str, Measure] = {
     "S3": webhooks.discord,
     "S4": fire.measure,
     "S5": turn.measure,
+    "S7": asking.measure,
     "S8": start.measure,
     "S9": fanout.measure,
     "S10": idle.measure,

@@ -49,7 +49,8 @@ def route(
     """
     explicit = [choice.model for choice in chosen]
     profile = _profile(agent, catalogue, need)
-    signalled = [signal for signal in signals if _is_said(signal, need.text)]
+    lowered = need.text.lower() if signals else ""
+    signalled = [signal for signal in signals if _is_said(signal, need.text, lowered)]
     usual = _sorted(agent, catalogue, need)
     named = [*explicit, *profile, *(signal.model for signal in signalled), *usual]
     order = list(dict.fromkeys(named))
@@ -80,8 +81,16 @@ def _profile(agent: Agent, catalogue: Catalogue, need: Need) -> list[ModelName]:
     return sorted(speaking, key=lambda name: _cost(catalogue[name].info, need))
 
 
-def _is_said(signal: Signal, text: str) -> bool:
+def _is_said(signal: Signal, text: str, lowered: str) -> bool:
+    # Most words are not there at all, which is sooner seen without a pattern.
+    if not any(word in lowered for word in _lowered(signal.words)):
+        return False
     return _pattern(signal.words).search(text) is not None
+
+
+@lru_cache(maxsize=256)
+def _lowered(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.lower() for word in words)
 
 
 @lru_cache(maxsize=256)
