@@ -33,6 +33,7 @@ from runtime.handoffs import Handoffs
 from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
+from runtime.people import Roster
 from runtime.ports import Budget
 from runtime.reminders import ReminderService
 from runtime.replays import Replays
@@ -81,15 +82,31 @@ class Desk:
     passes: Passes
 
 
-def wire(parts: Parts) -> Desk:
-    """Put a process together."""
-    roster = roster_of(parts)
-    parts = replace(parts, team=roster.team)
-    activity, passes = Activity(), Passes()
-    halt = Halt(parts.store.stops)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Core:
+    """What works, before there is a way in."""
+
+    parts: Parts
+    activity: Activity
+    halt: Halt
+    dispatcher: Dispatcher
+    people: PeopleServices
+    schedules: ScheduleService
+    reminders: ReminderService
+    handoffs: Handoffs
+    rules: LivePolicy
+    asks: Authority
+    money: Money
+    routing: Routing
+    turns: TurnRunner
+    mailboxes: Mailboxes
+
+
+def _core(parts: Parts, roster: Roster) -> _Core:
+    activity, halt = Activity(), Halt(parts.store.stops)
     aftermath = Aftermath(parts.store, doors.notices(parts))
     dispatcher = doors.dispatcher(parts, activity, aftermath, halt)
-    people = people_services(parts, roster, dispatcher.wake)
+    wake = dispatcher.wake
     schedules = ScheduleService(
         parts.store,
         parts.timetable,
@@ -98,52 +115,63 @@ def wire(parts: Parts) -> Desk:
         changed=activity.note,
         held=said_of(parts, halt),
     )
-    reminders = _reminders(parts, dispatcher.wake, halt)
+    reminders = _reminders(parts, wake, halt)
     handoffs = handing.handoffs(parts)
-    tools = toolbox.all_tools(parts, schedules, reminders, handoffs, dispatcher.wake)
+    tools = toolbox.all_tools(parts, schedules, reminders, handoffs, wake)
     rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
-    asks = authority(parts, tools, rules, halt=halt, split=split, wake_outbox=dispatcher.wake)
+    asks = authority(parts, tools, rules, halt=halt, split=split, wake_outbox=wake)
     aftermath.on_shown(asks.book.shown)
-    money = money_of(parts, asks, split=split, wake_outbox=dispatcher.wake)
+    money = money_of(parts, asks, split=split, wake_outbox=wake)
     routing = routing_of(parts)
     deps = _turn_deps(
-        parts,
-        dispatcher.wake,
-        tools,
-        asks,
-        handoffs,
-        halt,
-        budget=money.spending,
-        routing=routing,
+        parts, wake, tools, asks, handoffs, halt, budget=money.spending, routing=routing
     )
     turns = TurnRunner(deps)
-    mailboxes = runs.mailboxes(parts, turns, activity, dispatcher.wake, asks.parked)
+    mailboxes = runs.mailboxes(parts, turns, activity, wake, asks.parked)
     asks.resumption.on_drain(mailboxes.drain)
-    runs.register_workflows(parts, turns, mailboxes, activity, dispatcher.wake, halt)
+    runs.register_workflows(parts, turns, mailboxes, activity, wake, halt)
+    return _Core(
+        parts=parts,
+        activity=activity,
+        halt=halt,
+        dispatcher=dispatcher,
+        people=people_services(parts, roster, wake),
+        schedules=schedules,
+        reminders=reminders,
+        handoffs=handoffs,
+        rules=rules,
+        asks=asks,
+        money=money,
+        routing=routing,
+        turns=turns,
+        mailboxes=mailboxes,
+    )
+
+
+def wire(parts: Parts) -> Desk:
+    """Put a process together."""
+    roster = roster_of(parts)
+    parts = replace(parts, team=roster.team)
+    core, passes = _core(parts, roster), Passes()
+    activity, mailboxes, dispatcher = core.activity, core.mailboxes, core.dispatcher
     bindings = Bindings(parts.store.conversations, alone=parts.alone)
     drain = mailboxes.drain if parts.alone else _left_to_the_queue
     control = ConversationControl(parts.store, drain=drain, forget_binding=bindings.forget)
     stopping = stopping_of(
-        parts, halt, turns, mailboxes, drain=drain, asks=asks, wake_outbox=dispatcher.wake
+        parts,
+        core.halt,
+        core.turns,
+        mailboxes,
+        drain=drain,
+        asks=core.asks,
+        wake_outbox=dispatcher.wake,
     )
     urgent = Urgent(cannot_wait, activity=activity)
-    handing.connect(parts, handoffs, control)
+    handing.connect(parts, core.handoffs, control)
     ingress = doors.ingress(parts, bindings, mailboxes, activity, dispatcher.wake, roster, urgent)
     _tell_of_bindings(dispatcher, control, ingress)
-    health = _health(parts, passes, routing)
-    services = _services(
-        parts,
-        schedules,
-        reminders,
-        people=people,
-        control=control,
-        stopping=stopping,
-        health=health,
-        asks=asks,
-        handoffs=handoffs,
-        money=money,
-        routing=routing,
-    )
+    health = _health(parts, passes, core.routing)
+    services = _services(core, control=control, stopping=stopping, health=health)
     commands = _commands(parts, services, dispatcher.wake)
     urgent.on(commands)
     return Desk(
@@ -155,15 +183,15 @@ def wire(parts: Parts) -> Desk:
         commands=commands,
         health=health,
         passes=passes,
-        schedules=schedules,
-        reminders=reminders,
-        people=people,
-        rules=rules,
-        asks=asks,
-        money=money,
+        schedules=core.schedules,
+        reminders=core.reminders,
+        people=core.people,
+        rules=core.rules,
+        asks=core.asks,
+        money=core.money,
         engine=_engine(parts, mailboxes, activity, dispatcher),
         control=control,
-        halt=halt,
+        halt=core.halt,
         stopping=stopping,
     )
 
@@ -180,38 +208,28 @@ def _engine(
     )
 
 
-def _services(  # noqa: PLR0913 - one service each
-    parts: Parts,
-    schedules: ScheduleService,
-    reminders: ReminderService,
-    people: PeopleServices,
-    *,
-    control: ConversationControl,
-    stopping: Stopping,
-    health: Readiness,
-    asks: Authority,
-    handoffs: Handoffs,
-    money: Money,
-    routing: Routing,
+def _services(
+    core: _Core, *, control: ConversationControl, stopping: Stopping, health: Readiness
 ) -> Services:
+    parts, asks = core.parts, core.asks
     return Services(
         store=parts.store,
-        schedules=schedules,
-        reminders=reminders,
-        people=people,
+        schedules=core.schedules,
+        reminders=core.reminders,
+        people=core.people,
         timetable=parts.timetable,
         control=control,
         stopping=stopping,
-        routing=routing,
+        routing=core.routing,
         health=health,
         chats=parts.chats,
         trust=TrustService(parts.store.trust, team=parts.team),
         approvals=asks.approvals,
-        handoffs=handoffs,
+        handoffs=core.handoffs,
         rules=asks.rules,
         tools=asks.tools,
         home=_home(parts),
-        budget=money.for_commands,
+        budget=core.money.for_commands,
         tell_owners=doors.notices(parts).tell,
         team=parts.team,
         clock=parts.clock,
