@@ -17,6 +17,7 @@ from runtime.tools.grants import granted
 from runtime.tools.handing import HandingTools
 from runtime.tools.messages import MessageTools
 from runtime.tools.registry import Toolbox
+from runtime.tools.schedules import ScheduleTools
 from runtime.tools.state import StateTools
 
 
@@ -37,6 +38,13 @@ def all_tools(
         authorize=authorize,
         clock=parts.clock,
     )
+    planned = ScheduleTools(
+        service=schedules,
+        schedules=parts.store.schedules,
+        timetable=parts.timetable,
+        team=parts.team,
+        clock=parts.clock,
+    )
     files = FileTools(parts.store.files)
     states = StateTools(
         states=parts.store.states, team=parts.team, authorize=authorize, clock=parts.clock
@@ -49,7 +57,7 @@ def all_tools(
         clock=parts.clock,
         wake_outbox=wake_outbox,
     )
-    groups = (desk, files, states, messages, HandingTools(handoffs))
+    groups = (desk, planned, files, states, messages, HandingTools(handoffs))
     tools = [tool for group in groups for tool in group.tools()]
     return Toolbox(
         [*tools, *parts.more_tools],

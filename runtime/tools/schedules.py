@@ -1,0 +1,126 @@
+"""The tools that look at schedules and change them, as a person could by a command."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from runtime.access import authorize
+from runtime.clock import Clock
+from runtime.errors import Refused
+from runtime.facts import place_name
+from runtime.model.access import Action, Resource
+from runtime.model.localtime import show_time
+from runtime.model.schedule import Schedule, ScheduleState
+from runtime.model.team import Team
+from runtime.model.tools import Risk
+from runtime.ports import Schedules, Timetable, ToolContext
+from runtime.schedules import ScheduleService
+from runtime.standing import objection
+from runtime.tools.registry import Effect, Tool
+
+_MOST = 100
+_SHOWN = 200
+"""Characters of an instruction that a list shows."""
+
+Number = Annotated[int, "Its number, as schedule.list shows it."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTools:
+    """The functions of the tools, each in the name of the person that the agent acts for.
+
+    Attributes:
+        service: changes schedules.
+        schedules: the schedules.
+        timetable: says times in words.
+        team: the configuration as it is now.
+        clock: the clock.
+    """
+
+    service: ScheduleService
+    schedules: Schedules
+    timetable: Timetable
+    team: Callable[[], Team]
+    clock: Clock
+
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools, for the registry."""
+        return (
+            Tool(
+                name="schedule.list",
+                about="List the schedules of this desk, with their numbers and next times.",
+                run=self.list,
+                risk=Risk.READ,
+                effect=Effect.NONE,
+            ),
+            Tool(
+                name="schedule.pause",
+                about="Let no more times of a schedule come until it is resumed.",
+                run=self.pause,
+                risk=Risk.WRITE,
+                effect=Effect.OWN,
+            ),
+            Tool(
+                name="schedule.resume",
+                about="Go on with a paused schedule at its next time.",
+                run=self.resume,
+                risk=Risk.WRITE,
+                effect=Effect.OWN,
+            ),
+            Tool(
+                name="schedule.delete",
+                about="Delete a schedule. It cannot be had back.",
+                run=self.delete,
+                risk=Risk.WRITE,
+                effect=Effect.OWN,
+            ),
+        )
+
+    async def list(self, context: ToolContext, _key: str, /) -> str:
+        """`schedule.list`."""
+        team = self.team()
+        authorize(team, context.requester, Action.SCHEDULE_READ)
+        found = await self.schedules.all()
+        if not found:
+            return "There are no schedules."
+        more = len(found) - _MOST
+        lines = [self._line(team, schedule) for schedule in found[:_MOST]]
+        return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
+
+    async def pause(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
+        """`schedule.pause`."""
+        await self._authorize_stop(context, number)
+        return self._line(self.team(), await self.service.pause(number))
+
+    async def resume(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
+        """`schedule.resume`."""
+        team = self.team()
+        authorize(team, context.requester, Action.SCHEDULE_WRITE)
+        if why := objection(team, await self.service.find(number)):
+            raise Refused(f"It would not run: {why}.")
+        return self._line(team, await self.service.resume(number))
+
+    async def delete(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
+        """`schedule.delete`."""
+        await self._authorize_stop(context, number)
+        deleted = await self.service.delete(number)
+        return f"Schedule {deleted.number} is deleted."
+
+    async def _authorize_stop(self, context: ToolContext, number: int) -> None:
+        """Raises `Refused` where the person may not stop that schedule."""
+        schedule = await self.schedules.get(number)
+        team, who = self.team(), context.requester
+        if schedule is None:
+            authorize(team, who, Action.SCHEDULE_WRITE)
+        else:
+            authorize(team, who, Action.SCHEDULE_STOP, Resource(belongs_to=schedule.made_by))
+
+    def _line(self, team: Team, schedule: Schedule) -> str:
+        times = self.timetable.describe(schedule.when)
+        if schedule.state is ScheduleState.ACTIVE and schedule.next_at is not None:
+            upcoming = show_time(schedule.next_at, schedule.when.zone, now=self.clock.now())
+            times = f"{times}, next {upcoming}"
+        words = " ".join(schedule.instruction.split())
+        cut = f"{words[:_SHOWN]}…" if len(words) > _SHOWN else words
+        place = place_name(team, schedule.target)
+        return f"Schedule {schedule.number} ({schedule.state}): “{cut}”, {times}, to {place}."
