@@ -103,7 +103,7 @@ class MemoryStore:
         self._files = MemoryFiles(clock)
         self._reminders = MemoryReminders(self._outbox)
         self._people = MemoryPeople(tables.audit)
-        self._members = MemoryMembers()
+        self._members = MemoryMembers(tables.audit)
         self._approvals = MemoryApprovals(self._outbox, tables.audit)
         self._grants = MemoryGrants(tables.audit)
         self._trust = MemoryChannelTrust(tables.audit)

@@ -7,6 +7,7 @@ from datetime import datetime
 from adapters.memory.store_tables import Tables
 from runtime.errors import Conflict
 from runtime.ids import TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.outbox import OutboxItem
@@ -25,6 +26,7 @@ class MemoryBudgets:
         """Remember a limit: see the port."""
         if all(known.key != change.key for known in self._changes):
             self._changes.append(change)
+            self._tables.audit.record(recorded.limit_changed(change))
 
     async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:
         """Limits that people set: see the port."""
@@ -52,6 +54,7 @@ class MemoryBudgets:
         if known is None or known.state is not AlertState.OPEN:
             raise Conflict("somebody did something about the alert before")
         self._alerts[alert] = replace(known, state=state, by=by, note=note)
+        self._tables.audit.record(recorded.alert_answered(alert, state, by))
         return self._alerts[alert]
 
     async def pause(self, pause: Pause) -> None:

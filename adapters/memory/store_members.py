@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from adapters.memory.store_audit import MemoryAudit
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.team import MemberRole
@@ -10,7 +12,8 @@ from runtime.model.team import MemberRole
 class MemoryMembers:
     """`runtime.ports.Members` in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, audit: MemoryAudit) -> None:
+        self._audit = audit
         self._list: dict[Principal, Enrolment] = {}
         self._codes: dict[str, tuple[str, datetime]] = {}
 
@@ -34,6 +37,7 @@ class MemoryMembers:
             if owner not in others:
                 return Enrolled.LAST_OWNER
         self._list[enrolment.who] = enrolment
+        self._audit.record(recorded.member_changed(enrolment))
         return Enrolled.DONE
 
     async def offer(self, code: str, slot: str, *, expires_at: datetime) -> None:
@@ -52,4 +56,5 @@ class MemoryMembers:
             return False
         self._codes.clear()
         self._list[enrolment.who] = enrolment
+        self._audit.record(recorded.member_changed(enrolment))
         return True

@@ -12,6 +12,7 @@ from enum import StrEnum
 from adapters.memory.store_audit import MemoryAudit
 from runtime.errors import NightdeskError
 from runtime.ids import ConversationId, InboxId, OutboxId, RunId, ScheduleId, TurnId
+from runtime.model import recorded
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation, Entry, Role, title_of
 from runtime.model.events import Received
@@ -126,6 +127,7 @@ class Tables:
         self.bind(handoff.thread, new)
         if over.wakes is not None:
             self.inbox.setdefault(over.wakes.id, InboxRow(over.wakes))
+        self.audit.record(recorded.handed_over(handoff))
         return True
 
     def check_outbox(self, items: Sequence[OutboxItem]) -> None:

@@ -16,6 +16,7 @@ from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, TurnId
+from runtime.model import recorded
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.ledger import Bound, Meter, Period, Scope
@@ -105,7 +106,12 @@ class SqlBudgets:
             "at": micros(change.at),
             "body": encode(change),
         }
-        await self._database.write(lambda t: t.run(_SET, row))
+
+        def work(transaction: Transaction) -> None:
+            if transaction.run(_SET, row):
+                transaction.audit(recorded.limit_changed(change))
+
+        await self._database.write(work)
 
     async def limits(self, *, since: datetime, limit: int = 500) -> list[LimitChange]:
         """Limits that people set: see the port."""
@@ -150,6 +156,7 @@ class SqlBudgets:
             row = transaction.one(_BY_ID, {"this": alert})
             if row is None or not transaction.run(_ANSWER, answer):
                 raise Conflict("somebody did something about the alert before")
+            transaction.audit(recorded.alert_answered(alert, state, by))
             return transaction.one(_BY_ID, {"this": alert}) or row
 
         return _alerted(alert, await self._database.write(work))

@@ -11,6 +11,7 @@ from adapters.sql.schema_state import handoffs
 from adapters.sql.transaction import Params, Transaction
 from adapters.sql.upsert import insert
 from runtime.ids import ConversationId
+from runtime.model import recorded
 from runtime.model.handoff import Handoff, HandOver
 
 _INSERT = (
@@ -53,4 +54,5 @@ def hand_over(transaction: Transaction, over: HandOver) -> bool:
     rebind(transaction, handoff.thread, handoff.conversation)
     if over.wakes is not None:
         accept(transaction, over.wakes)
+    transaction.audit(recorded.handed_over(handoff))
     return True

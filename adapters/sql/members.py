@@ -12,6 +12,7 @@ from adapters.sql.schema_members import members, owner_codes
 from adapters.sql.transaction import Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import Platform
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.team import MemberRole
@@ -90,6 +91,8 @@ class SqlMembers:
             written = transaction.run(_CHANGE, change)
             if not written and was is None:
                 written = transaction.run(_ADD, row)
+            if written:
+                transaction.audit(recorded.member_changed(enrolment))
             return Enrolled.DONE if written else Enrolled.CHANGED
 
         return await self._database.write(work)
@@ -116,6 +119,7 @@ class SqlMembers:
                 return False
             transaction.run(_FORGET)
             transaction.run(_PUT, _row(enrolment))
+            transaction.audit(recorded.member_changed(enrolment))
             return True
 
         return await self._database.write(work)

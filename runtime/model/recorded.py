@@ -11,7 +11,10 @@ from runtime.ids import AgentName, ConversationId, InboxId, OutboxId, RunId, Sch
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.approval import Approval, Grant, Vote
 from runtime.model.audit import SHELL, SYSTEM, Actor, AuditEvent, AuditKind, by_agent, by_person
+from runtime.model.budget import AlertId, AlertState, LimitChange
 from runtime.model.events import ChannelChange
+from runtime.model.handoff import Handoff
+from runtime.model.member import Enrolment
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.stop import Stop
@@ -71,6 +74,19 @@ def stop_lifted(stop: Stop, by: Principal) -> AuditEvent:
 
 def _stop(stop: Stop) -> dict[str, Json]:
     return {"stop": stop.id, "kind": stop.kind.value, "agent": stop.agent}
+
+
+def handed_over(handoff: Handoff) -> AuditEvent:
+    """A thread came to another agent: by a person's word, or by its agent's."""
+    actor = by_agent(handoff.giver) if handoff.by is None else by_person(handoff.by)
+    body: dict[str, Json] = {
+        "from": handoff.giver,
+        "to": handoff.taker,
+        "conversation": handoff.conversation,
+        "before": handoff.before,
+        "channel": channel_name(handoff.thread.channel),
+    }
+    return AuditEvent(AuditKind.TURN_HANDED_OVER, actor, None, body)
 
 
 # ---- tools
@@ -242,6 +258,35 @@ def account_linked(who: Principal, anchor: Principal) -> AuditEvent:
 def account_unlinked(who: Principal) -> AuditEvent:
     """An account was unlinked."""
     return AuditEvent(AuditKind.ACCOUNT_UNLINKED, by_person(who), None, {})
+
+
+def member_changed(enrolment: Enrolment) -> AuditEvent:
+    """Somebody was let in, let go, or given another role; by a one-time code, by themselves."""
+    body: dict[str, Json] = {
+        "member": by_person(enrolment.who),
+        "role": enrolment.role.value if enrolment.role else "",
+        "was": enrolment.was.value if enrolment.was else "",
+    }
+    return AuditEvent(AuditKind.MEMBER_CHANGED, by_person(enrolment.by), None, body)
+
+
+def limit_changed(change: LimitChange) -> AuditEvent:
+    """A person set a limit for money, in micro-units; none means the configuration's."""
+    body: dict[str, Json] = {
+        "scope": change.scope.value,
+        "subject": change.subject,
+        "period": change.period.value,
+        "stamp": change.stamp,
+        "limit": change.micros,
+        "before": change.before,
+    }
+    return AuditEvent(AuditKind.BUDGET_CHANGED, by_person(change.by), None, body)
+
+
+def alert_answered(alert: AlertId, state: AlertState, by: Principal) -> AuditEvent:
+    """A person did something about a limit that was used up."""
+    body: dict[str, Json] = {"alert": alert, "state": state.value}
+    return AuditEvent(AuditKind.BUDGET_ANSWERED, by_person(by), None, body)
 
 
 def channel_distrusted(channel: ChannelRef, change: ChannelChange) -> AuditEvent:

@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from runtime.errors import Conflict
 from runtime.ids import (
+    AgentName,
     ApprovalId,
     ConversationId,
     MessageId,
@@ -33,11 +35,16 @@ from runtime.model.audit import (
     by_person,
     digest_of,
 )
+from runtime.model.budget import Alert, AlertId, AlertState, LimitChange
 from runtime.model.conversation import Role
 from runtime.model.events import ChannelChange
+from runtime.model.handoff import Handoff, HandOver
+from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.model.member import Enrolled, Enrolment
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.stop import Stop, StopKind
+from runtime.model.team import MemberRole
 from runtime.model.tools import Risk
 from runtime.model.turn import TurnState
 from runtime.ports import AuditQuery, Store
@@ -421,3 +428,88 @@ async def test_sent_messages_are_found_by_channel_thread_and_platform_id(
     assert await found(limit=1) == ["2"]
     assert await found(root=THREAD.root) == ["1"]
     assert await found(messages=[MessageId("17.1"), MessageId("17.3")]) == ["1"]
+
+
+async def test_who_was_let_in_and_by_whom_is_recorded(store: Store, clock: ManualClock) -> None:
+    bob = replace(ADA, user="U2")
+    let_in = Enrolment(
+        who=bob, name="Bob", role=MemberRole.GUEST, was=None, by=ADA, at=clock.now(), key="k1"
+    )
+    assert await store.members.put(let_in, owned=True) is Enrolled.DONE
+    assert await store.members.put(let_in, owned=True) is Enrolled.CHANGED
+    first = replace(let_in, role=MemberRole.OWNER, by=bob, key="k2")
+    await store.members.offer("code", "slot", expires_at=clock.now() + timedelta(minutes=1))
+    for _ in range(2):
+        await store.members.claim("code", first, now=clock.now())
+    records = await store.audit.page()
+    assert what(records) == [
+        ("member.changed", "person:slack/T1/U1"),
+        ("member.changed", "person:slack/T1/U2"),
+    ]
+    assert [record.facts()["role"] for record in records] == ["guest", "owner"]
+    assert records[0].facts()["member"] == "person:slack/T1/U2"
+
+
+async def test_a_hand_over_is_recorded_once(store: Store, rows: Rows, clock: ManualClock) -> None:
+    start = await begun(store, rows.received())
+    handoff = Handoff(
+        conversation=ConversationId("new"),
+        before=start.turn.conversation,
+        thread=THREAD,
+        giver=DESK,
+        taker=AgentName("other"),
+        task="a secret task",
+        requester=ADA,
+        at=clock.now(),
+    )
+    for _ in range(2):
+        await store.handoffs.record(HandOver(handoff=handoff, opening=()))
+    by_ada = replace(handoff, conversation=ConversationId("third"), before=handoff.conversation)
+    await store.handoffs.record(HandOver(handoff=replace(by_ada, by=ADA), opening=()))
+    records = await store.audit.find(AuditQuery(kind="turn.handed_over"))
+    assert what(records) == [
+        ("turn.handed_over", "person:slack/T1/U1"),
+        ("turn.handed_over", "agent:desk"),
+    ]
+    assert records[1].facts() == {
+        "from": "desk",
+        "to": "other",
+        "conversation": "new",
+        "before": start.turn.conversation,
+        "channel": "slack/T1/C1",
+    }
+    assert "secret" not in str(records)
+
+
+async def test_what_people_decided_about_money_is_recorded_once(
+    store: Store, clock: ManualClock
+) -> None:
+    change = LimitChange(
+        scope=Scope.ORGANISATION,
+        subject="",
+        period=Period.DAY,
+        micros=5_000_000,
+        before=1_000_000,
+        base=1_000_000,
+        by=ADA,
+        at=clock.now(),
+        key="k1",
+    )
+    for _ in range(2):
+        await store.budgets.set_limit(change)
+    meter = Meter(scope=Scope.ORGANISATION, subject="", period=Period.DAY, stamp="2026-11-21")
+    alert = Alert(id=AlertId("a1"), bound=Bound(meter, 1), share=80, at=clock.now())
+    await store.budgets.raise_alert(alert)
+    answer = partial(
+        store.budgets.answer_alert, alert.id, state=AlertState.KEPT, by=ADA, note="a secret"
+    )
+    await answer()
+    with pytest.raises(Conflict):
+        await answer()
+    records = await store.audit.page()
+    assert what(records) == [
+        ("budget.changed", "person:slack/T1/U1"),
+        ("budget.answered", "person:slack/T1/U1"),
+    ]
+    assert (records[0].facts()["limit"], records[0].facts()["before"]) == (5_000_000, 1_000_000)
+    assert records[1].facts() == {"alert": "a1", "state": "kept"}
