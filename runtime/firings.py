@@ -228,6 +228,8 @@ class Firings:
             delivery=delivery,
             error=outcome.error,
         )
+        if outcome.state is OccurrenceState.FAILED and outcome.error != STOPPED:
+            await self._standing.failed(run, schedule, stopped=STOPPED)
         self._wake_outbox()
         return {"delivery": delivery}
 

@@ -1,7 +1,8 @@
 """Whether schedules may still run: each does so with the rights that who made it has now.
 
 Looked at when a planned time comes. Where the right is gone the schedule is paused, and its
-channel, who made it and the owners hear that once, with how to give it back.
+channel, who made it and the owners hear that once, with how to give it back. So is one that failed
+time after time: what nobody repairs costs money and goes on saying the same.
 """
 
 import logging
@@ -17,7 +18,7 @@ from runtime.ids import OutboxId, Platform, RunId, derived
 from runtime.model.access import Action
 from runtime.model.address import ThreadRef
 from runtime.model.messages import Content, Proactive
-from runtime.model.schedule import Schedule, ScheduleState
+from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
@@ -27,6 +28,8 @@ log = logging.getLogger("nightdesk.schedules")
 TellOwners = Callable[[str, str], Awaitable[bool]]
 """Tells every owner something, once for each key."""
 _QUOTE = 200
+MOST_FAILURES = 5
+"""Runs of a schedule that may fail one after the other."""
 
 
 def objection(team: Team, schedule: Schedule) -> str:
@@ -77,7 +80,29 @@ class Standing:
         why = objection(self.team(), schedule)
         if why and await self._paused(run, schedule):
             log.warning("schedule.held", extra={"schedule": schedule.id, "why": why})
-            await self._tell(run, schedule, why)
+            await self._tell(run, schedule, self._words(schedule, why, remedy(schedule)))
+
+    async def failed(self, run: RunId, schedule: Schedule, *, stopped: str) -> None:
+        """Pause the schedule where this run is the last of too many that failed in a row.
+
+        Said again for the same run, it pauses nothing more and tells nobody twice. A run whose
+        error is `stopped` did not fail. Of a schedule that was resumed one more failure is enough.
+        """
+        found = await self.store.schedules.history(schedule=schedule.id, limit=MOST_FAILURES)
+        failures = [
+            one for one in found if one.state is OccurrenceState.FAILED and one.error != stopped
+        ]
+        if len(failures) < MOST_FAILURES or schedule.state is ScheduleState.FINISHED:
+            return
+        if not await self._paused(run, schedule):
+            return
+        why = f"it failed {MOST_FAILURES} times in a row, the last time with: {failures[0].error}"
+        log.warning("schedule.held", extra={"schedule": schedule.id, "why": why})
+        hint = (
+            f"`/schedule show {schedule.number}` shows its runs; "
+            f"`/schedule resume {schedule.number}` lets it go on."
+        )
+        await self._tell(run, schedule, self._words(schedule, why, hint))
 
     async def _paused(self, run: RunId, schedule: Schedule) -> bool:
         """Pause it; whether it is this run that says so."""
@@ -98,8 +123,7 @@ class Standing:
             return now is not None and now.held == run
         return True
 
-    async def _tell(self, run: RunId, schedule: Schedule, why: str) -> None:
-        text = self._words(schedule, why)
+    async def _tell(self, run: RunId, schedule: Schedule, text: str) -> None:
         key = f"schedule {schedule.id} held by {run}"
         place = await self._tell_channel(key, schedule, text)
         await self._tell_maker(key, schedule, text, besides=place)
@@ -137,8 +161,8 @@ class Standing:
             now = self.clock.now()
             await self.store.outbox.enqueue(compose(cleared, split=self.split, now=now))
 
-    def _words(self, schedule: Schedule, why: str) -> str:
+    def _words(self, schedule: Schedule, why: str, how_to_go_on: str) -> str:
         what = " ".join(schedule.instruction.split())[:_QUOTE].replace("`", "'")
         if schedule.state is ScheduleState.FINISHED:
             return f"Schedule {schedule.number} (`{what}`) did not run: {why}."
-        return f"Schedule {schedule.number} (`{what}`) is paused: {why}.\n{remedy(schedule)}"
+        return f"Schedule {schedule.number} (`{what}`) is paused: {why}.\n{how_to_go_on}"

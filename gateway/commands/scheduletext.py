@@ -71,7 +71,11 @@ def listing(schedules: Sequence[Schedule], team: Team, *, now: datetime) -> str:
 def next_time(schedule: Schedule, *, now: datetime) -> str:
     """When it comes next, far and exactly: `in 3 h, Mon 23 Nov 08:30 CET`; or that it does not."""
     if schedule.state is not ScheduleState.ACTIVE or schedule.next_at is None:
-        why = ": who made it may have none any more" if schedule.held else ""
+        why = (
+            ": who made it may have none any more, or it failed again and again"
+            if schedule.held
+            else ""
+        )
         return f"{schedule.state}{why}"
     exactly = show_time(schedule.next_at, schedule.when.zone, now=now)
     return f"{show_distance(schedule.next_at - now)}, {exactly}"

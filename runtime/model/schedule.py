@@ -64,7 +64,8 @@ class Schedule:
         state: where it is.
         next_at: the next planned time; None unless it is active.
         created_at: when it was made.
-        held: the run that paused it because whoever made it may have none any more; else None.
+        held: the run that paused it, because whoever made it may have none any more or because
+            it failed time after time; else None.
     """
 
     id: ScheduleId

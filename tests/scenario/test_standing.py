@@ -1,7 +1,7 @@
 """Schedules run with the rights that who made them has now, or they are paused and people told."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from adapters.memory.store import MemoryStore
+from adapters.models.scripted import Step
+from runtime.errors import ModelOutputUnusable
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.completion import ModelRequest
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Member, MemberRole, Team
 from runtime.schedules import NewSchedule
+from runtime.standing import MOST_FAILURES
 from tests.support.build import DM, OPS, QUIET, TERMINAL, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
@@ -275,3 +279,27 @@ async def test_killed_at_any_call_it_is_paused_once_and_said_once() -> None:
     while await cut_at(deaths + 1):
         deaths += 1
     assert deaths > 20
+
+
+async def test_a_schedule_that_fails_time_after_time_is_paused_and_people_told_once(
+    tmp_path: Path,
+) -> None:
+    answers: Iterator[Step] = iter([*["Fine."] * 2, *[ModelOutputUnusable("no")] * 4, "Fine."])
+
+    def script(_: ModelRequest) -> Step:
+        return next(answers, ModelOutputUnusable("no"))
+
+    async with running_desk(tmp_path, script, members=with_bob(MemberRole.OPERATOR)) as desk:
+        schedule = await bobs(desk)
+        for _ in range(7 + MOST_FAILURES - 1):
+            await an_hour_later(desk)
+        assert (await now(desk, schedule)).state is ScheduleState.ACTIVE
+        await an_hour_later(desk)
+        assert (await now(desk, schedule)).state is ScheduleState.PAUSED
+        for _ in range(3):
+            await an_hour_later(desk)
+        said = told(desk.chat)
+        assert {thread for thread, _ in said} >= {OPS, BOBS}
+        assert len(said) == len(set(said))
+        assert all(f"it failed {MOST_FAILURES} times in a row" in text for _, text in said)
+        assert "/schedule resume 1" in said[0][1]
