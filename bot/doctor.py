@@ -15,13 +15,15 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from adapters.models.catalogue import describe
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
 from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
-from bot.reach import ask_model, free_call, get
+from bot.models import config_of
+from bot.reach import ask_model, free_call, get, is_ones_own
 from bot.redaction import redactor
 from bot.settings import (
     OFFLINE,
@@ -36,7 +38,8 @@ from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, NightdeskError
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.model.access import Action
-from runtime.model.team import Team
+from runtime.model.team import Team, models_of
+from runtime.router import is_priced
 
 _LEAST_FREE = 200_000_000
 """Bytes; below that a busy day may fill the disk."""
@@ -226,9 +229,14 @@ async def _outbox(found: Glance, settings: Settings, now: datetime) -> Finding:
 
 
 def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:
-    """The models of the agents, each once; None for the built-in assistant."""
-    for name in dict.fromkeys(agent.model for agent in settings.team.agents):
-        yield None if name == OFFLINE else settings.models[name]
+    """Every model that may be asked, once; None for the built-in assistant where it is alone."""
+    team = settings.team
+    named = [name for agent in team.agents for name in models_of(agent)]
+    named += [signal.model for signal in team.signals]
+    used = [name for name in dict.fromkeys([*named, *settings.models]) if name != OFFLINE]
+    yield from (settings.models[name] for name in used)
+    if not used:
+        yield None
 
 
 async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
@@ -236,9 +244,18 @@ async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
     if model is None:
         todo = "To connect one: set NIGHTDESK_MODEL, for example ollama_chat/llama3.2."
         return Finding(layer, State.MISSING, "only the built-in assistant", todo)
+    name, priced = f"{model.name}: {model.model}", is_priced(describe(config_of(model)))
+    if not priced:
+        todo = (
+            f"Write prices = [{{ input = …, output = … }}] under [models.{model.name}], for a "
+            "million tokens, or unknown_price = true."
+        )
+        return Finding(layer, State.WRONG, f"{name}, its price is not known: not called", todo)
     url = free_call(model)
     if url is None or (no_spend and model.base_url is None):
-        found = f"{model.name}: {model.model}, not asked (no free question is known)"
+        return Finding(layer, State.OK, f"{name}, not asked (no free question is known)")
+    if model.base_url is None and model.api_key is None and not is_ones_own(model):
+        found = f"{name}, not asked (it has no key of ours)"
         return Finding(layer, State.OK, found)
     answer = await ask_model(model, url)
     if answer.refused:
@@ -248,7 +265,7 @@ async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
         todo = f"Check that the server runs and that this machine reaches {url}."
         why = answer.why or f"status {answer.status}"
         return Finding(layer, State.WRONG, f"{model.name}: it cannot be reached ({why})", todo)
-    return Finding(layer, State.OK, f"{model.name}: {model.model} answers")
+    return Finding(layer, State.OK, f"{name} answers")
 
 
 def _proactive(team: Team) -> Finding:

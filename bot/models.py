@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from adapters.models.factory import Client, ModelConfig
 from bot import doors
 from bot.process import Parts
-from bot.settings import OFFLINE, Settings
+from bot.settings import OFFLINE, ModelSettings, Settings
 from gateway.http import Check
 from runtime.choices import Choices
+from runtime.model.team import models_of
 from runtime.providers import Providers
 from runtime.routing import Routing
 
@@ -16,24 +17,28 @@ from runtime.routing import Routing
 def configured(settings: Settings) -> Iterator[ModelConfig]:
     """Every model of the settings, and the built-in assistant."""
     yield ModelConfig(name=OFFLINE, model="offline")
-    for model in settings.models.values():
-        yield ModelConfig(
-            name=model.name,
-            model=model.model,
-            base_url=model.base_url,
-            api_key=model.api_key.get_secret_value() if model.api_key else None,
-            context_tokens=model.context_tokens,
-            timeout_seconds=model.timeout_seconds,
-            client=Client(model.client) if model.client else None,
-            prices=model.prices,
-            currency=model.currency,
-            unpriced_allowed=model.unpriced_allowed,
-            max_output_tokens=model.max_output_tokens,
-            tools=model.tools,
-            vision=model.vision,
-            streaming=model.streaming,
-            quality=model.quality,
-        )
+    yield from map(config_of, settings.models.values())
+
+
+def config_of(model: ModelSettings) -> ModelConfig:
+    """What the settings say of a model, for who builds it."""
+    return ModelConfig(
+        name=model.name,
+        model=model.model,
+        base_url=model.base_url,
+        api_key=model.api_key.get_secret_value() if model.api_key else None,
+        context_tokens=model.context_tokens,
+        timeout_seconds=model.timeout_seconds,
+        client=Client(model.client) if model.client else None,
+        prices=model.prices,
+        currency=model.currency,
+        unpriced_allowed=model.unpriced_allowed,
+        max_output_tokens=model.max_output_tokens,
+        tools=model.tools,
+        vision=model.vision,
+        streaming=model.streaming,
+        quality=model.quality,
+    )
 
 
 def routing_of(parts: Parts) -> Routing:
@@ -56,11 +61,12 @@ def look_of(parts: Parts, routing: Routing) -> Callable[[], Awaitable[Check]]:
     async def look() -> Check:
         catalogue = routing.catalogue()
         out = {name: known.out for name, known in catalogue.items() if known.out}
-        used = {name for agent in parts.team().agents for name in (agent.model, *agent.models)}
+        agents = parts.team().agents
+        used = {name for agent in agents for name in models_of(agent)}
         stuck = [
             agent.name
-            for agent in parts.team().agents
-            if all(name in out or name not in catalogue for name in (agent.model, *agent.models))
+            for agent in agents
+            if all(name in out or name not in catalogue for name in models_of(agent))
         ]
         said = "; ".join(f"{name}: {why}" for name, why in out.items() if name in used)
         return Check(name="models", ok=not stuck, detail=said or "nothing is out of service")

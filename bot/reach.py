@@ -15,10 +15,18 @@ _PROVIDERS: Mapping[str, str] = {
     "mistral": "https://api.mistral.ai/v1/models",
     "groq": "https://api.groq.com/openai/v1/models",
     "deepseek": "https://api.deepseek.com/models",
+    "xai": "https://api.x.ai/v1/models",
+    "gemini": "https://generativelanguage.googleapis.com/v1beta/models",
+    "cerebras": "https://api.cerebras.ai/v1/models",
+    "together_ai": "https://api.together.xyz/v1/models",
+    "openrouter": "https://openrouter.ai/api/v1/key",
     "ollama": "http://localhost:11434/api/tags",
     "ollama_chat": "http://localhost:11434/api/tags",
 }
-"""Where a provider lists its models, which costs nothing."""
+"""Where a provider lists its models, which costs nothing, and asks for the key.
+
+OpenRouter's list is open to everybody, so it is asked about the key itself.
+"""
 
 _UNAUTHORISED = (401, 403)
 _SERVER_ERROR = 500
@@ -67,9 +75,16 @@ def free_call(model: ModelSettings) -> str | None:
     return model.base_url + ("/api/tags" if provider.startswith("ollama") else "/models")
 
 
+def is_ones_own(model: ModelSettings) -> bool:
+    """Whether its provider is a server of one's own, which may want no key."""
+    return model.model.startswith("ollama")
+
+
 async def ask_model(model: ModelSettings, url: str) -> Answer:
     """Ask the model's server for its list of models, with the key."""
     key = model.api_key.get_secret_value() if model.api_key else ""
     if model.model.startswith("anthropic/"):
         return await get(url, {"x-api-key": key, "anthropic-version": "2023-06-01"})
+    if model.model.startswith("gemini/"):
+        return await get(url, {"x-goog-api-key": key})  # in its address it would be logged
     return await get(url, {"Authorization": f"Bearer {key}"} if key else None)

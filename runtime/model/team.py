@@ -172,3 +172,9 @@ class Team:
         return tuple(
             who for m in self.members if m.role is MemberRole.OWNER for who in m.principals
         )
+
+
+def models_of(agent: Agent) -> tuple[ModelName, ...]:
+    """Every model that the agent may use, each once: its usual one first."""
+    phases = (name for _, name in agent.phases)
+    return tuple(dict.fromkeys((agent.model, *agent.models, *phases)))

@@ -410,6 +410,19 @@ async def test_a_model_whose_server_is_down_is_wrong(machine: Machine) -> None:
     assert found.todo.startswith("Check that the server runs")
 
 
+async def test_every_model_is_looked_at_with_its_own_key_and_its_price(machine: Machine) -> None:
+    two = '[models.large]\nmodel = "openai/large"\n[models.odd]\nmodel = "openai/odd"\n'
+    machine.configure(FAST + two)
+    every = await examine(machine.load, machine.clock)
+    found = [finding for finding in every if finding.layer == "model"]
+    assert [finding.found for finding in found] == [
+        "fast: openai/gpt-4.1-mini, not asked (it has no key of ours)",
+        "large: openai/large, its price is not known: not called",
+        "odd: openai/odd, its price is not known: not called",
+    ]
+    assert "[models.large]" in found[1].todo
+
+
 async def test_with_spending_off_no_provider_is_asked(machine: Machine) -> None:
     machine.configure(FAST)
     machine.variables["NO_SPEND"] = "1"
