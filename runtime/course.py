@@ -78,6 +78,8 @@ class Course:
         self._live = live
         self._phase = phase_of(start.turn, start.entries)
         self._specs = deps.tools.specs(agent.name)
+        self.model = ""
+        """The model that wrote the answer, by the provider's own name."""
         self._job = Job(context=self._context, append=self._append, show=self._show)
 
     async def answer(self) -> str:
@@ -93,6 +95,7 @@ class Course:
             if self.ending is not None:
                 return ""
             finished = await self._ask()
+            self.model = finished.model
             if not finished.tool_calls:
                 return finished.text + _note_on(finished.reason)
             await self._append(

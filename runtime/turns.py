@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from runtime.access import authorize, permits
@@ -24,8 +24,6 @@ from runtime.live import LiveAnswer, Troubles, closing_word
 from runtime.loops import UNANSWERED, Loops
 from runtime.model.access import Action
 from runtime.model.conversation import Entry, Role
-from runtime.model.files import OutFile
-from runtime.model.handoff import HandOver
 from runtime.model.ledger import OverBudget
 from runtime.model.messages import Content, Reply
 from runtime.model.outbox import OutboxItem
@@ -33,6 +31,7 @@ from runtime.model.stop import Stop
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
 from runtime.outbox import Splitter, compose, whole
+from runtime.outcome import Outcome, Said
 from runtime.storing import until_stored
 from runtime.thinking import Thinking
 from runtime.words import explain
@@ -46,33 +45,6 @@ Neither an orderly end of the process counts nor a database that took nothing.
 """
 WATCH_EVERY = 0.5
 """Seconds between looks whether a turn was stopped by another process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a turn.
-
-    Attributes:
-        text: the answer, or in words for a person why there is none.
-        failed: there is none.
-        files: what goes out with it.
-        replies: the same as messages, where somebody waits for it.
-        over: the hand-off that happens with its end, or None.
-    """
-
-    text: str
-    failed: bool = False
-    files: tuple[OutFile, ...] = ()
-    replies: tuple[OutboxItem, ...] = ()
-    over: HandOver | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What an agent says, and the hand-off that happens with it."""
-
-    content: Content
-    over: HandOver | None = None
 
 
 class TurnRunner:
@@ -194,7 +166,13 @@ class TurnRunner:
             content = said.content
             shown = await self._with_footer(turn, content)
             replies = self._replies(start, live, shown, self._deps.split)
-            return Outcome(content.text, files=content.files, replies=replies, over=said.over)
+            return Outcome(
+                content.text,
+                files=content.files,
+                replies=replies,
+                over=said.over,
+                model=said.model,
+            )
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return None
@@ -230,7 +208,7 @@ class TurnRunner:
         footer = await self._deps.budget.footer(turn) if turn.thread else ""
         return replace(said, text=f"{said.text}\n\n_{footer}_") if footer else said
 
-    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> _Said | None:
+    async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Said | None:
         """What the agent says; None where people must decide something first."""
         _refuse_strangers(self._deps.team(), start.turn)
         if start.files:
@@ -249,9 +227,9 @@ class TurnRunner:
             await self._deps.budget.parked(start.turn, over)
             return None
         if course.ending is None:
-            return _Said(Content(text, files=course.made))
+            return Said(Content(text, files=course.made), model=course.model)
         ended = await self._deps.handoffs.end(start.turn, agent.name, course.entries, course.ending)
-        return _Said(Content(ended.text, files=course.made), ended.over)
+        return Said(Content(ended.text, files=course.made), ended.over, course.model)
 
     async def _park(self, turn: Turn) -> None:
         """Leave the turn as a row until it may go on. No task holds it, and it costs no try."""
@@ -262,8 +240,8 @@ class TurnRunner:
             self._deps.parked.add(turn.conversation)
 
     async def _while_ours(
-        self, turn: Turn, agent: AgentName, work: Awaitable[_Said | None]
-    ) -> _Said | None:
+        self, turn: Turn, agent: AgentName, work: Awaitable[Said | None]
+    ) -> Said | None:
         """Do the work, broken off where the turn is stopped or another process took it up.
 
         Raises:
@@ -358,7 +336,15 @@ class TurnRunner:
                 turn.id,
                 turn.fence,
                 state=state,
-                entries=[Entry(role=Role.ASSISTANT, text=outcome.text, at=now, turn=turn.id)],
+                entries=[
+                    Entry(
+                        role=Role.ASSISTANT,
+                        text=outcome.text,
+                        at=now,
+                        turn=turn.id,
+                        model=outcome.model,
+                    )
+                ],
                 replies=[*self._hitches.apology(turn, now=now), *outcome.replies],
                 over=outcome.over,
             )

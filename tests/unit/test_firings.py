@@ -18,8 +18,9 @@ from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Json
 from runtime.model.turn import Turn, TurnStart, TurnState
 from runtime.outbox import whole
+from runtime.outcome import Outcome
 from runtime.standing import Standing
-from runtime.turns import Outcome, TurnRunner
+from runtime.turns import TurnRunner
 from tests.support.build import ANN, DM, OPS, T0, team
 from tests.support.clock import ManualClock, settle
 from tests.support.faults import failing_times

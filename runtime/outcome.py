@@ -1,0 +1,38 @@
+"""What comes of a turn."""
+
+from dataclasses import dataclass
+
+from runtime.model.files import OutFile
+from runtime.model.handoff import HandOver
+from runtime.model.messages import Content
+from runtime.model.outbox import OutboxItem
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a turn.
+
+    Attributes:
+        text: the answer, or in words for a person why there is none.
+        failed: there is none.
+        files: what goes out with it.
+        replies: the same as messages, where somebody waits for it.
+        over: the hand-off that happens with its end, or None.
+        model: the model that wrote it, by the provider's own name; empty where none did.
+    """
+
+    text: str
+    failed: bool = False
+    files: tuple[OutFile, ...] = ()
+    replies: tuple[OutboxItem, ...] = ()
+    over: HandOver | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent says, by which model, and the hand-off that happens with it."""
+
+    content: Content
+    over: HandOver | None = None
+    model: str = ""
