@@ -71,7 +71,7 @@ class Race:
     folder: Path
     stamp: str
     naive: bool = False
-    tries: int = 6
+    tries: int = 3
     limit: int = 1_000_000
 
     @property
