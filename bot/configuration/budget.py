@@ -1,7 +1,7 @@
 """`[budget]` and `[[limits]]` of `nightdesk.toml`: what may be spent, and who is told."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, cast
@@ -9,7 +9,9 @@ from typing import Annotated, cast
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bot.configuration.entries import Around, Entry, Switch, Text
+from bot.configuration.models import ModelEntry
 from bot.configuration.problems import FileProblems, Place, did_you_mean, listed
+from runtime.ids import ModelName
 from runtime.model.address import ChannelRef
 from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
@@ -122,6 +124,16 @@ class BudgetReader:
             channel=self._told(budget.channel),
             footer=budget.footer,
         )
+
+    def check_currency(self, currency: str, models: Mapping[ModelName, ModelEntry]) -> None:
+        """Note prices that stand in the file in another currency than the team's."""
+        for name, entry in models.items():
+            if entry.prices is not None and entry.currency != currency:
+                said = (
+                    f"the team's budget is in {currency}: write these prices in it, and "
+                    f'currency = "{currency}"'
+                )
+                self.problems.value(("models", name, "currency"), entry.currency, said)
 
     def _limits(self, entries: Sequence[tuple[Place, LimitEntry]]) -> Iterator[LimitRule]:
         seen: dict[tuple[Scope, str, Period], Place] = {}

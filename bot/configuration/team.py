@@ -124,6 +124,7 @@ class _Reader:
         self._routing = self._route()
         agents = self._agents()
         members, channels = self._members(), self._channels(agents)
+        models = self._models()
         files = self._entry(FilesEntry, ("files",)) if "files" in self._tables else None
         files = files or FilesEntry()
         return FileConfiguration(
@@ -135,9 +136,9 @@ class _Reader:
                 agents=agents,
                 files=files.rules(),
                 signals=self._signals(),
-                budget=self._budget(members, channels, agents),
+                budget=self._budget(members, channels, agents, models),
             ),
-            models=self._models(),
+            models=models,
             unknown_prices=self._routing.unknown_prices,
             model_names=frozenset(self._table("models")),
             slack_workspace=self._around.slack_workspace or None,
@@ -152,7 +153,11 @@ class _Reader:
             self._unknown((key,), list(_TABLES), tables)
 
     def _budget(
-        self, members: Sequence[Member], channels: Sequence[ChannelRule], agents: Sequence[Agent]
+        self,
+        members: Sequence[Member],
+        channels: Sequence[ChannelRule],
+        agents: Sequence[Agent],
+        models: Mapping[ModelName, ModelEntry],
     ) -> BudgetRules:
         there = "budget" in self._tables
         budget = (self._entry(BudgetEntry, ("budget",)) if there else None) or BudgetEntry()
@@ -160,6 +165,7 @@ class _Reader:
         reader = BudgetReader(
             problems=self._problems, members=members, channels=channels, agents=agents
         )
+        reader.check_currency(budget.currency, models)
         return reader.rules(budget, self._entries(LimitEntry, "limits"))
 
     def _discord(self) -> DiscordEntry:

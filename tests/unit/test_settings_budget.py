@@ -118,3 +118,15 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int, said: str) ->
     [problem] = said_of(f"{PEOPLE}{text}\n")
     assert problem.startswith(f"nightdesk.toml:{before + line}: "), problem
     assert said in problem
+
+
+def test_prices_in_another_currency_than_the_teams_are_refused_with_their_line() -> None:
+    model = '[models.fast]\nmodel = "openai/x"\nprices = { input = 1, output = 2 }\n'
+    budget = '[budget]\ncurrency = "EUR"\n'
+    assert read(f'{budget}{model}currency = "EUR"\n').team.budget.currency == "EUR"
+
+    [problem] = said_of(f'{budget}{model}currency = "GBP"\n')
+    assert problem.startswith("nightdesk.toml:6: ")
+    assert "the team's budget is in EUR" in problem
+    [problem] = said_of(f"{budget}{model}")
+    assert problem.startswith("nightdesk.toml:3: ")
