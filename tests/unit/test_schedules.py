@@ -9,7 +9,8 @@ import pytest
 from adapters.memory.store import MemoryStore
 from adapters.timing.timetable import CronsimTimetable
 from runtime.errors import Conflict, Refused, Retryable
-from runtime.ids import AgentName, InboxId, ScheduleId, TimeOrderedIds
+from runtime.ids import AgentName, InboxId, RunId, ScheduleId, TimeOrderedIds
+from runtime.model.address import Principal
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState, When, run_id_of
 from runtime.planner import MISSED_KEPT
 from runtime.schedules import NewSchedule, ScheduleService
@@ -193,11 +194,13 @@ class Raced(MemoryStore):
             was: ScheduleState,
             becomes: ScheduleState,
             next_at: datetime | None,
+            held: RunId | None = None,
+            by: Principal | None = None,
         ) -> None:
             if left:
                 seen, done = left.pop(0)
                 await real(schedule, was=seen, becomes=done, next_at=None)
-            await real(schedule, was=was, becomes=becomes, next_at=next_at)
+            await real(schedule, was=was, becomes=becomes, next_at=next_at, held=held, by=by)
 
         self.schedules.change = change  # type: ignore[method-assign]
 
