@@ -194,13 +194,15 @@ class ApprovalService:
         """What is allowed for a time now, oldest first."""
         return await self._book.store.grants.active(now=self._book.clock.now())
 
-    async def revoke(self, number: int) -> Grant:
-        """End a grant.
+    async def revoke(self, number: int, who: Principal) -> Grant:
+        """End a grant, as that person wants.
 
         Raises:
             Refused: there is none of that number in force.
         """
-        found = await self._book.store.grants.revoke(number, now=self._book.clock.now())
+        found = await self._book.store.grants.revoke(
+            number, now=self._book.clock.now(), by=person(self._book.team(), who)
+        )
         if found is None:
             raise Refused(f"There is no grant {number}.", hint="/approve grants shows those.")
         return found

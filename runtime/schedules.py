@@ -140,29 +140,29 @@ class ScheduleService:
             )
         return schedule
 
-    async def pause(self, number: int) -> Schedule:
+    async def pause(self, number: int, *, by: Principal | None = None) -> Schedule:
         """Let no planned time come until it is resumed; a paused one stays as it is.
 
         Raises:
             Refused: there is none, or it has no further time.
         """
-        return await self._change(number, ScheduleEvent.PAUSE)
+        return await self._change(number, ScheduleEvent.PAUSE, by)
 
-    async def resume(self, number: int) -> Schedule:
+    async def resume(self, number: int, *, by: Principal | None = None) -> Schedule:
         """Go on from the next planned time; those that passed are not made up for.
 
         Raises:
             Refused: there is none, or its only time passed.
         """
-        return await self._change(number, ScheduleEvent.RESUME)
+        return await self._change(number, ScheduleEvent.RESUME, by)
 
-    async def delete(self, number: int) -> Schedule:
+    async def delete(self, number: int, *, by: Principal | None = None) -> Schedule:
         """Delete it, keeping its history; a deleted one stays as it is.
 
         Raises:
             Refused: there never was one of that number.
         """
-        return await self._change(number, ScheduleEvent.DELETE)
+        return await self._change(number, ScheduleEvent.DELETE, by)
 
     async def run(self, number: int, *, asked_by: InboxId, asked_at: datetime) -> Schedule:
         """Carry it out now, besides its planned times; once for each time somebody asks.
@@ -202,7 +202,7 @@ class ScheduleService:
             )
         return schedule
 
-    async def _change(self, number: int, event: ScheduleEvent) -> Schedule:
+    async def _change(self, number: int, event: ScheduleEvent, by: Principal | None) -> Schedule:
         """Apply the event to the schedule as it is now, again where somebody else was first."""
         for _ in range(_TRIES):
             schedule = await self._any(number)
@@ -217,7 +217,7 @@ class ScheduleService:
                 return schedule
             resumed = state is ScheduleState.ACTIVE
             next_at = self._next(schedule.when, self._clock.now()) if resumed else None
-            if await self._changed(schedule, state, next_at):
+            if await self._changed(schedule, state, next_at, by):
                 if resumed:
                     self._announce()
                 log.info("schedule.changed", extra={"schedule": schedule.id, "state": str(state)})
@@ -225,12 +225,16 @@ class ScheduleService:
         raise Conflict(f"schedule {number} keeps changing")
 
     async def _changed(
-        self, schedule: Schedule, state: ScheduleState, next_at: datetime | None
+        self,
+        schedule: Schedule,
+        state: ScheduleState,
+        next_at: datetime | None,
+        by: Principal | None,
     ) -> bool:
         """Write the change; False where the schedule is no longer as it was read."""
         try:
             await self._schedules.change(
-                schedule.id, was=schedule.state, becomes=state, next_at=next_at
+                schedule.id, was=schedule.state, becomes=state, next_at=next_at, by=by
             )
         except Conflict:
             return False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.ids import derived
-from runtime.model.address import ChannelRef
+from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange, ChannelChanged
 from runtime.model.team import Team
 from runtime.model.trust import ChannelState
@@ -61,9 +61,9 @@ class TrustService:
                 state = await self._trust.distrust(channel, changed.change, detail=detail, now=at)
                 return self._worse(state)
 
-    async def trust(self, channel: ChannelRef) -> bool:
-        """Trust the channel again, as an owner says; False where it was trusted."""
-        return await self._trust.trust(channel)
+    async def trust(self, channel: ChannelRef, by: Principal) -> bool:
+        """Trust the channel again, as that owner says; False where it was trusted."""
+        return await self._trust.trust(channel, by=by)
 
     async def of(self, channel: ChannelRef) -> ChannelState | None:
         """What is known of the channel."""

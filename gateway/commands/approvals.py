@@ -61,7 +61,7 @@ class ApprovalCommands:
                 return await self._mark(command.args, request)
             case _:
                 authorize(self._team(), request.sender, Action.APPROVE)
-                return await self._revoke(command.args[0])
+                return await self._revoke(command.args[0], request)
 
     async def deny_here(self, command: ParsedCommand, request: Request) -> Answer:
         """`/deny [reason]`: no to the one thing that waits in the thread."""
@@ -263,11 +263,11 @@ class ApprovalCommands:
         ]
         return Answer("**Allowed for a time**\n" + "\n".join(lines))
 
-    async def _revoke(self, written: str) -> Answer:
+    async def _revoke(self, written: str, request: Request) -> Answer:
         number = written.removeprefix("#")
         if not (number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER):
             raise Refused(f"“{written[:20]}” is no grant's number.", hint="See /approve grants.")
-        grant = await self._service.revoke(int(number))
+        grant = await self._service.revoke(int(number), request.sender)
         return Answer(
             f"Revoked: `{grant.frozen.tool}` is asked for again, each time.", private=False
         )

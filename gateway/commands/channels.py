@@ -104,7 +104,7 @@ class ChannelCommands:
         channel = self._named(name, request.thread)
         shown = _shown(self._team().rule_of(channel), channel)
         state = await self._trust.of(channel)
-        if not await self._trust.trust(channel) or state is None:
+        if not await self._trust.trust(channel, request.sender) or state is None:
             return Answer(f"{shown} is trusted already.")
         rule = self._team().rule_of(channel)
         posts = "" if rule and rule.proactive else " if it is set to `proactive = true`"

@@ -14,6 +14,7 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import CHANNEL, INSTRUCTION, WHEN, ZONE
 from runtime.ids import ScheduleId
+from runtime.model.address import Principal
 from runtime.model.events import FormSubmit
 from runtime.model.team import Team
 from runtime.ports import Schedules, Timetable
@@ -81,9 +82,9 @@ class ScheduleCommands:
                 return await self._run(_number(command), request)
             case "resume":
                 await self._require_standing(_number(command))
-                return await self._change("resume", _number(command))
+                return await self._change("resume", _number(command), request.sender)
             case _:
-                return await self._change(command.verb, _number(command))
+                return await self._change(command.verb, _number(command), request.sender)
 
     async def _authorize(self, command: ParsedCommand, request: Request) -> None:
         action, whose = Action.SCHEDULE_WRITE, Resource()
@@ -207,15 +208,15 @@ class ScheduleCommands:
         where = scheduletext.place(self._team(), schedule.target)
         return Answer(f"Schedule {number} runs now; its result is for {where}.", private=False)
 
-    async def _change(self, verb: str, number: int) -> Answer:
+    async def _change(self, verb: str, number: int, who: Principal) -> Answer:
         if verb == "delete":
-            await self._service.delete(number)
+            await self._service.delete(number, by=who)
             return Answer(f"Schedule {number} is deleted.", private=False)
         if verb == "pause":
-            await self._service.pause(number)
+            await self._service.pause(number, by=who)
             hint = f"`/schedule resume {number}` goes on."
             return Answer(f"Schedule {number} is paused. {hint}", private=False)
-        schedule = await self._service.resume(number)
+        schedule = await self._service.resume(number, by=who)
         next_time = scheduletext.next_time(schedule, now=self._clock.now())
         return Answer(f"Schedule {number} is active; next {next_time}.", private=False)
 

@@ -90,7 +90,7 @@ class ScheduleTools:
     async def pause(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
         """`schedule.pause`."""
         await self._authorize_stop(context, number)
-        return self._line(self.team(), await self.service.pause(number))
+        return self._line(self.team(), await self.service.pause(number, by=context.requester))
 
     async def resume(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
         """`schedule.resume`."""
@@ -98,12 +98,12 @@ class ScheduleTools:
         authorize(team, context.requester, Action.SCHEDULE_WRITE)
         if why := objection(team, await self.service.find(number)):
             raise Refused(f"It would not run: {why}.")
-        return self._line(team, await self.service.resume(number))
+        return self._line(team, await self.service.resume(number, by=context.requester))
 
     async def delete(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
         """`schedule.delete`."""
         await self._authorize_stop(context, number)
-        deleted = await self.service.delete(number)
+        deleted = await self.service.delete(number, by=context.requester)
         return f"Schedule {deleted.number} is deleted."
 
     async def _authorize_stop(self, context: ToolContext, number: int) -> None:

@@ -9,7 +9,7 @@ from runtime.ids import Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef
 from runtime.model.events import ChannelChange, ChannelChanged
 from runtime.trust import TrustService, Word
-from tests.support.build import OPS, T0, team
+from tests.support.build import ANN, OPS, T0, team
 from tests.support.clock import ManualClock
 
 SLACK = Platform("slack")
@@ -60,7 +60,7 @@ async def test_a_channel_that_got_worse_is_distrusted_and_the_owners_hear_why_on
     assert await note(trust, change, detail) == word, "a row that is carried out again"
     if change is not ChannelChange.ARCHIVED:
         assert await note(trust, change, detail, later=1) == word, "the same key: it is said once"
-    assert await trust.trust(HERE)
+    assert await trust.trust(HERE, ANN)
     assert await reason(trust) is None
     later = await note(trust, change, detail, later=2)
     assert later is not None
