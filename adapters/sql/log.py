@@ -171,7 +171,8 @@ def read_end(
 class _Body(msgspec.Struct):
     """An entry as it is written: with its number. Changing a copy takes three times as long.
 
-    Files and endings are left out where there are none, which is nearly always.
+    With all of its fields: one that is left out takes ten times as long to read as an empty
+    one, and a turn reads fifty entries.
     """
 
     role: Role
@@ -184,8 +185,8 @@ class _Body(msgspec.Struct):
     covers: int
     model: str
     seq: int
-    files: tuple[OutFile, ...] | msgspec.UnsetType = msgspec.UNSET
-    ending: Ending | msgspec.UnsetType = msgspec.UNSET
+    files: tuple[OutFile, ...]
+    ending: Ending | None
 
 
 def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Value]:
@@ -200,7 +201,7 @@ def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Valu
         entry.covers,
         entry.model,
         seq,
-        entry.files or msgspec.UNSET,
-        entry.ending or msgspec.UNSET,
+        entry.files,
+        entry.ending,
     )
     return {"conversation": conversation, "seq": seq, "body": encode(body)}
