@@ -1,0 +1,209 @@
+"""`/budget` and `/cost`: what they show, what they change, and what they say where they cannot."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from runtime.ids import AgentName, ModelName, ScheduleId, TurnId
+from runtime.model.address import Principal
+from runtime.model.budget import BudgetRules, LimitRule
+from runtime.model.completion import Usage
+from runtime.model.ledger import (
+    Call,
+    CallState,
+    HoldId,
+    Period,
+    Scope,
+    Settlement,
+    Spender,
+)
+from runtime.model.team import Member, MemberRole, Team
+from runtime.spenders import meters_of
+from tests.support.build import ANN, DM, TERMINAL, team
+from tests.support.commands import CommandBench, command_bench
+
+BOB = Principal(TERMINAL, "local", "bob")
+CID = Principal(TERMINAL, "local", "cid")
+GUS = Principal(TERMINAL, "local", "gus")
+
+
+def people(day: int = 1_000_000) -> Team:
+    """Ann owns the team, Bob is an operator, Cid a member, Gus a guest."""
+    roles = (("Bob", BOB, MemberRole.OPERATOR), ("Cid", CID, MemberRole.MEMBER))
+    more = [Member(name=name, role=role, principals=(who,)) for name, who, role in roles]
+    more.append(Member(name="Gus", role=MemberRole.GUEST, principals=(GUS,)))
+    limits = tuple(
+        LimitRule(scope=Scope.ORGANISATION, period=period, micros=micros)
+        for period, micros in ((Period.DAY, day), (Period.MONTH, 10 * day))
+    )
+    each = LimitRule(scope=Scope.SCHEDULE, period=Period.FIRING, micros=250_000)
+    budget = BudgetRules(limits=(*limits, each))
+    return replace(team(), members=(*team().members, *more), budget=budget)
+
+
+@pytest.fixture
+def bank() -> CommandBench:
+    return command_bench(configured=people())
+
+
+NUMBERS: Iterator[int] = iter(range(10_000))
+
+
+async def spend(
+    bank: CommandBench,
+    micros: int,
+    *,
+    who: Principal = ANN,
+    schedule: ScheduleId | None = None,
+) -> None:
+    """One call of the agent's that cost that."""
+    now = bank.clock.now()
+    spender = Spender(
+        provider="acme",
+        agent=AgentName("desk"),
+        run=TurnId(f"run-{next(NUMBERS)}"),
+        person=who,
+        thread=DM,
+        schedule=schedule,
+    )
+    call = Call(
+        id=HoldId(f"call-{next(NUMBERS)}"),
+        spender=spender,
+        model=ModelName("fast"),
+        at=now,
+        expires_at=now + timedelta(hours=1),
+        worst=2 * micros,
+        meters=meters_of(spender, bank.teams[-1], at=now),
+    )
+    assert await bank.store.ledger.reserve(call, []) is None
+    done = Settlement(state=CallState.SETTLED, spent=micros, usage=Usage(100, 10), at=now)
+    await bank.store.ledger.settle(call.id, done)
+
+
+async def test_the_budget_shows_limits_spenders_days_and_where_the_month_goes(
+    bank: CommandBench,
+) -> None:
+    await spend(bank, 300_000)
+    await spend(bank, 110_000, who=BOB)
+    said = await bank("/budget", sender=CID)
+    assert "**Budget of Night shift** (USD)" in said
+    assert "▰▰▰▰▱▱▱▱▱▱  41 %  0.41 of 1.00 a day  the whole team" in said
+    assert "0.41 of 10.00 a month" in said
+    assert "each schedule: 0.25 USD a run" in said or "a schedule: 0.25 USD a run" in said
+    assert "by the end of the month, within the limit of 10.00 USD" in said
+    assert "█` the last 14 days, at most 0.41 USD in one" in said
+    assert "People: Ann 0.30 USD, Bob 0.11 USD" in said
+
+
+async def test_a_budget_of_which_nothing_was_spent_can_be_shown(bank: CommandBench) -> None:
+    said = await bank("/budget")
+    assert "0 %  0.00 of 1.00 a day" in said
+    assert "pace" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "said"),
+    [
+        ("/budget set team 5 day", ANN, "The limit for the whole team is 5.00 USD a day"),
+        ("/budget set team 0 day", BOB, "is 0.00 USD a day"),
+        ("/budget raise team 25% day", ANN, "is 1.25 USD a day. It was 1.00 USD before."),
+        ("/budget raise team to 3", ANN, "is 3.00 USD a day"),
+        ("/budget raise team by 3 month", ANN, "is not more"),
+        ("/budget lower team 0,50", BOB, "is 0.50 USD a day"),
+        ("/budget lower team 50 % month", BOB, "is 5.00 USD a month"),
+        (
+            "/budget set agent desk 2 day",
+            BOB,
+            "for the agent desk is 2.00 USD a day. There was none",
+        ),
+        ("/budget set agent each 2 day", BOB, "for each agent is 2.00 USD a day"),
+        ("/budget set person Cid 0.10", BOB, "for Cid is 0.10 USD a day"),
+        ("/budget set channel #ops 1 month", BOB, "for #ops is 1.00 USD a month"),
+        ("/budget set thread 0.20", BOB, "0.20 USD a day"),
+        ("/budget set run 0.05", BOB, "for one run is 0.05 USD a run"),
+        ("/budget set provider openai 3 USD month", BOB, "the provider openai is 3.00 USD a month"),
+    ],
+)
+async def test_limits_are_set(bank: CommandBench, text: str, who: Principal, said: str) -> None:
+    assert said in await bank(text, sender=who)
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "said"),
+    [
+        ("/budget set team 5 day", BOB, "needs the role admin"),
+        ("/budget set agent desk default", BOB, "needs the role admin"),
+        ("/budget lower team 0.50", CID, "needs the role operator"),
+        ("/budget", GUS, "needs the role member"),
+        ("/cost", GUS, "needs the role member"),
+        ("/budget set team", ANN, "is missing"),
+        ("/budget set team day", ANN, "How much?"),
+        ("/budget set team much", ANN, "is no amount"),
+        ("/budget set team -5", ANN, "is no amount"),
+        ("/budget set team 5 EUR", ANN, "the team's currency is USD, and this is EUR"),
+        ("/budget set team 9999999999", ANN, "is no amount"),
+        ("/budget set moon 5", ANN, "is nothing that has a budget"),
+        ("/budget set agent nobody 5", ANN, "There are: desk"),
+        ("/budget set person Nobody 5", ANN, "Nobody is called"),
+        ("/budget set schedule 9 5", ANN, "There is no schedule"),
+        ("/budget set run 5 day", ANN, "has no day and no month"),
+        ("/budget set agent desk 5 each", ANN, "is not limited run by run"),
+        ("/budget raise agent desk 25%", ANN, "There is no limit yet"),
+        ("/budget raise team 0.50", ANN, "that is not more"),
+        ("/budget lower team 5", ANN, "that is not less"),
+        ("/budget sell", ANN, "has no “sell”"),
+        ("/cost moon", ANN, "is nothing that has a budget"),
+        ("/cost run", ANN, "Which run?"),
+        ("/cost agent", ANN, "Which agent?"),
+    ],
+)
+async def test_what_cannot_be_is_refused_and_says_why(
+    bank: CommandBench, text: str, who: Principal, said: str
+) -> None:
+    assert said in await bank(text, sender=who)
+    assert "Nobody changed" in await bank("/budget history")
+
+
+async def test_the_history_says_who_changed_what(bank: CommandBench) -> None:
+    assert "Nobody changed a limit" in await bank("/budget history")
+    await bank("/budget lower team 0.40", sender=BOB)
+    await bank("/budget set team default")
+    said = await bank("/budget history")
+    assert "the whole team a day, from 1.00 USD to 0.40 USD, by Bob" in said
+    assert "from 0.40 USD to the configuration's, by Ann" in said
+    assert "of 1.00 a day" in await bank("/budget")
+
+
+async def test_the_file_has_the_last_word_once_it_is_changed(bank: CommandBench) -> None:
+    await bank("/budget lower team 0.40")
+    assert "of 0.40 a day" in await bank("/budget")
+    bank.teams.append(people(day=2_000_000))
+    assert "of 2.00 a day" in await bank("/budget")
+
+
+async def test_the_cost_of_a_thread_an_agent_a_run_and_a_schedule(bank: CommandBench) -> None:
+    assert "called no model that was counted yet" in await bank("/cost")
+    await bank("/schedule create every day at 9:00 Brief us --channel #ops")
+    schedule = await bank.schedules.find(1)
+    await spend(bank, 300_000)
+    await spend(bank, 200_000, schedule=schedule.id)
+    assert "a thread in" in await bank("/cost")
+    assert ": 0.50 USD**; 0.50 USD of it this month; 2 calls, 220 tokens." in await bank("/cost")
+    assert "the agent desk: 0.50 USD" in await bank("/cost agent desk")
+    assert "Ann: 0.50 USD" in await bank("/cost person Ann")
+    said = await bank("/cost schedule 1")
+    assert "schedule 1: 0.20 USD" in said
+    assert ": 0.20 USD" in said.splitlines()[-1]
+    run = said.splitlines()[-1].split("`")[1]
+    assert "0.20 USD" in await bank(f"/cost run {run}")
+
+
+async def test_a_schedule_can_be_limited_run_by_run(bank: CommandBench) -> None:
+    made = await bank("/schedule create every day at 9:00 Brief us --channel #ops --budget 0.50")
+    assert "The limit for schedule 1 is 0.50 USD a run" in made
+    assert "is 0.20 USD a run. It was 0.50 USD" in await bank("/schedule budget 1 0.20")
+    assert "is 0.25 USD a run" in await bank("/schedule budget 1 default")
+    assert "is no amount" in await bank("/schedule budget 1 much")
+    assert "no schedule" in await bank("/schedule budget 9 1")
