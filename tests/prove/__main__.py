@@ -23,6 +23,7 @@ from tests.prove import (  # noqa: E402
     money,
     planned,
     service,
+    stops,
     storage,
     who_may,
 )
@@ -37,6 +38,7 @@ PROOFS: Mapping[str, Proof] = {
     "P4": approvals.nothing_again,
     "P5": approvals.only_what_was_approved,
     "P6": who_may.every_cell,
+    "P7": stops.stops_everything,
     "P8": money.never_passed,
     "P9": money.idle,
     "P13": kills.nothing_tempting,

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
@@ -69,10 +70,14 @@ class Process:
         assert code == 0, f"it ended with {code}"
 
 
-def start(plan: Plan) -> Process:
+Live = Callable[[Plan, Connection], None]
+"""What a process does."""
+
+
+def start(plan: Plan, live: Live = crash_program.live_by) -> Process:
     """Start a process that lives by the plan."""
     ours, theirs = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=crash_program.live_by, args=(plan, theirs), daemon=True)
+    process = FORKS.Process(target=live, args=(plan, theirs), daemon=True)
     process.start()
     theirs.close()
     return Process(process, ours)

@@ -20,9 +20,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from adapters.models.scripted import Pause, ScriptedModel, Step
+from bot.hardstop import ENDED_HARD, kill_children
 from bot.lifecycle import Opening, run
 from bot.observability import Destination, Look, logging_to
 from bot.parts import Opened, open_parts
@@ -104,10 +105,11 @@ def warm_up() -> None:
     gc.freeze()  # a child that collected its garbage would copy all that memory first
 
 
-def live_by(plan: Plan, ready: Connection) -> None:
+def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) -> None:
     """Be the program, until it is told to stop or killed; says when it became ready.
 
-    What it says is the time and the names of the modules that it had to import.
+    What it says is the time and the names of the modules that it had to import. `opening` opens
+    its parts, where they are not those of the plan.
     """
     # Nothing outlives the suite, however that ends: https://man7.org/linux/man-pages/man2/prctl.2.html
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -124,8 +126,15 @@ def live_by(plan: Plan, ready: Connection) -> None:
         ),
         _told(ready, warm),
     ):
-        code = complete(run(settings, plan.role, opening=_opening(plan)))
+        live = run(settings, plan.role, opening=opening or _opening(plan), hard=_end_hard)
+        code = complete(live)
     sys.exit(code)
+
+
+def _end_hard(_why: str) -> NoReturn:
+    """End at once: a process that was forked cannot begin the program anew in its place."""
+    kill_children(os.getpid())
+    os._exit(ENDED_HARD)
 
 
 @contextmanager

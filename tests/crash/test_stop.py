@@ -1,0 +1,26 @@
+"""STOP of the real program in six bad states, once each; `make prove` counts a hundred, and times.
+
+No time is measured here: this machine may be busy. What is left over is looked for.
+"""
+
+from pathlib import Path
+
+from tests.prove.stops import of_a_worker, of_one_process
+from tests.support.postgres import PostgresServer
+
+
+async def test_one_process_stops_whatever_it_is_doing(tmp_path: Path) -> None:
+    once = {"stream": 1, "retry": 1, "ask": 1, "flood": 1, "tool": 1}
+    seen, wrong = await of_one_process(tmp_path, once)
+    assert [one.state for one in seen if not one.ok] == []
+    assert wrong == []
+    assert {one.state for one in seen} == set(once)
+
+
+async def test_a_worker_whose_event_loop_is_held_is_stopped_by_another_process(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    with postgres_server.database() as url:
+        (seen,), wrong = await of_a_worker(tmp_path, url, 1)
+    assert seen.ok
+    assert wrong == []
