@@ -184,6 +184,11 @@ class Lives(ABC):
         """Where the program listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def lives(self) -> int:
+        """How many processes were started."""
+        return len(self._processes)
+
     def start(
         self,
         *,

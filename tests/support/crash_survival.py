@@ -11,6 +11,9 @@ ALIVE = (0.05, 0.25)
 """Seconds that a process lives after it became ready, where chance kills it."""
 AT_ONCE = 20
 """What is on its way to the program at the most."""
+SAID_IN_A_LIFE = 10
+"""What people do at the most while one process lives: on a busy machine a life is long, and the
+program should not have to work off more for that."""
 CONNECTED_WITHIN = 0.5
 """Seconds after which a process is killed that hears nobody yet, too."""
 STRIKE_WITHIN = 0.5
@@ -80,9 +83,12 @@ async def _talk(
     people: Lives, tasks: asyncio.TaskGroup, enough: asyncio.Event, pause: tuple[float, float]
 ) -> None:
     """Let people do things side by side, until it is enough."""
-    places = asyncio.Semaphore(AT_ONCE)
+    places, said = asyncio.Semaphore(AT_ONCE), 0
     while not enough.is_set():
+        await asyncio.sleep(people.chance.uniform(*pause))
+        if said >= SAID_IN_A_LIFE * people.lives:
+            continue
+        said += 1
         await places.acquire()
         task = tasks.create_task(people.say())
         task.add_done_callback(lambda _: places.release())
-        await asyncio.sleep(people.chance.uniform(*pause))

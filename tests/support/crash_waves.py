@@ -17,6 +17,9 @@ UNBORN = 0.2
 """How many of the kills hit a process that is still starting."""
 SCHEDULES = 8
 """Schedules that people ask to run now."""
+SAID_IN_A_LIFE = 20
+"""Messages that are written at the most while one process lives: on a busy machine a life is long,
+and the program should not have to work off more for that."""
 AT_ONCE = 40
 """Messages that are on their way to the program at the most."""
 
@@ -109,12 +112,15 @@ async def _talk(
     world: World, tasks: asyncio.TaskGroup, enough: asyncio.Event, pause: tuple[float, float]
 ) -> None:
     """Write in many places at once, until it is enough."""
-    places = asyncio.Semaphore(AT_ONCE)
+    places, written = asyncio.Semaphore(AT_ONCE), 0
     while not enough.is_set():
+        await asyncio.sleep(world.chance.uniform(*pause))
+        if written >= SAID_IN_A_LIFE * world.lives:
+            continue
+        written += 1
         await places.acquire()
         task = tasks.create_task(_say(world))
         task.add_done_callback(lambda _: places.release())
-        await asyncio.sleep(world.chance.uniform(*pause))
 
 
 async def _say(world: World) -> None:

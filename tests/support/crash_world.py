@@ -174,6 +174,11 @@ class World:
             environment["NIGHTDESK_SLOT"] = slot
         return environment
 
+    @property
+    def lives(self) -> int:
+        """How many processes were started."""
+        return len(self._processes)
+
     def start(
         self,
         role: Role = Role.ALL,
