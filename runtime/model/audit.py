@@ -11,7 +11,6 @@ A record says who did what to what and by which rule. It never holds what people
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, NewType
@@ -28,6 +27,7 @@ NOTHING_BEFORE = "0" * 64
 LONGEST = 300
 """Characters of a text in a record: rules and names are short, and nothing else belongs there."""
 
+_NOTHING: Mapping[str, Json] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _in_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -108,8 +108,7 @@ def _part(text: str) -> str:
     return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
+class AuditEvent(NamedTuple):
     """Something to be recorded, before it has a place in the chain.
 
     Attributes:
@@ -123,7 +122,7 @@ class AuditEvent:
     kind: AuditKind
     actor: Actor
     turn: TurnId | None = None
-    body: Mapping[str, Json] = field(default_factory=dict)
+    body: Mapping[str, Json] = _NOTHING
 
 
 class AuditRecord(NamedTuple):
