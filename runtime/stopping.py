@@ -156,7 +156,7 @@ class Stopping:
         lifted = await self._store.stops.lift(agent, by=by, at=self._clock.now(), key=key)
         await self._halt.refresh()
         if lifted is not None:
-            log.warning("stop.lifted", extra={"stop": lifted.stop.id, "agent": agent})
+            log.info("stop.lifted", extra={"stop": lifted.stop.id, "agent": agent})
             self._wake_outbox()
         return lifted
 

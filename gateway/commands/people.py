@@ -22,6 +22,7 @@ _MAY = {
     Action.SCHEDULE_WRITE: "make schedules",
     Action.SCHEDULE_STOP: "",
     Action.STOP: "stop what you started",
+    Action.STOP_ALL: "stop an agent or everything",
     Action.APPROVAL_READ: "see what waits for a yes",
     Action.APPROVE: "say yes and no for agents",
     Action.POLICY_READ: "see the rules for agents",
@@ -32,6 +33,14 @@ _MAY = {
     Action.CHANNEL_READ: "see the channels",
     Action.CHANNEL_TEST: "test the connections",
     Action.CHANNEL_TRUST: "trust a channel again",
+    Action.SHARED_READ: "see what agents share",
+    Action.SHARED_WRITE: "change what agents share",
+    Action.POST: "have agents post to channels",
+    Action.HAND_OFF: "hand a thread on",
+    Action.ASSIGN: "give a thread to any agent",
+    Action.BUDGET_READ: "see what was spent",
+    Action.BUDGET_LOWER: "lower limits",
+    Action.BUDGET_RAISE: "raise limits",
     Action.MODEL_OWN: "choose the model that answers you",
     Action.MODEL_THREAD: "choose the model of a thread",
     Action.MODEL_AGENT: "choose the model of an agent",
@@ -77,7 +86,7 @@ class PeopleCommands:
             raise Refused("You were let go just now.")
         member = standing.member
         others = [account(who) for who in member.principals if who != request.sender]
-        may = [_MAY.get(each, each.replace("_", " ")) for each in permitted(member.role)]
+        may = [_MAY[each] for each in permitted(member.role)]
         lines = [
             f"You are **{member.name}**, {member.role} of {team.name}.",
             f"- Your id here, as nightdesk.toml writes it: `{account(request.sender)}`",

@@ -6,6 +6,7 @@ from gateway.commands.ports import Request
 from gateway.commands.words import picked_channel
 from runtime.asking import named_target
 from runtime.errors import Refused
+from runtime.ids import AgentName
 from runtime.model.ledger import Scope
 from runtime.model.schedule import ScheduleState
 from runtime.model.team import Member, Team
@@ -44,6 +45,8 @@ class Subjects:
             Refused: there is no such thing; says what there is.
         """
         scope = _SCOPES.get(words[0].casefold()) if words else None
+        if scope is None and words and self._team().agent(AgentName(words[0])) is not None:
+            return Scope.AGENT, words[0], words[1:]
         if scope is None:
             said = f"“{words[0][:40]}”" if words else "Nothing"
             raise Refused(

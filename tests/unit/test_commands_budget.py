@@ -192,6 +192,7 @@ async def test_the_cost_of_a_thread_an_agent_a_run_and_a_schedule(bank: CommandB
     assert "a thread in" in await bank("/cost")
     assert ": 0.50 USD**; 0.50 USD of it this month; 2 calls, 220 tokens." in await bank("/cost")
     assert "the agent desk: 0.50 USD" in await bank("/cost agent desk")
+    assert "the agent desk: 0.50 USD" in await bank("/cost desk")
     assert "Ann: 0.50 USD" in await bank("/cost person Ann")
     said = await bank("/cost schedule 1")
     assert "schedule 1: 0.20 USD" in said

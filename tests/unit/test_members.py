@@ -307,6 +307,16 @@ async def test_the_list_says_where_each_comes_from(give: CommandBench) -> None:
     assert "- Tel, **operator**: `telegram = 42` (the chat: Ann said so, " in answer
 
 
+@pytest.mark.parametrize("role", list(MemberRole))
+async def test_whoami_has_words_for_every_right(role: MemberRole) -> None:
+    configured = replace(
+        team(), members=(Member(name="Ann", role=role, principals=team().members[0].principals),)
+    )
+    answer = await command_bench(configured=configured)("/whoami")
+    assert "You may talk to agents" in answer
+    assert "_" not in answer.partition("You may ")[2]
+
+
 async def test_whoami_says_id_role_origin_accounts_and_rights(give: CommandBench) -> None:
     answer = await give("/whoami")
     assert "You are **Ann**, owner of Night shift." in answer
