@@ -87,7 +87,18 @@ class Loops:
             except VersionConflict:
                 continue  # another turn was counted meanwhile
             except StateFull:
-                return True
+                if not await self._forget_old():
+                    return True
+
+    async def _forget_old(self) -> bool:
+        """Make room: forget counts that are over; False where there were none."""
+        over = self._clock.now() - WINDOW
+        old = [
+            kept for kept in await self._states.list(_PAIRS, limit=_MOST_PAIRS) if kept.at <= over
+        ]
+        for kept in old:
+            await self._states.delete(_PAIRS, kept.key, read=kept.version)
+        return bool(old)
 
     async def _is_spent(self, start: TurnStart, channel: ChannelRef) -> bool:
         turn, now = start.turn, self._clock.now()

@@ -5,13 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.ids import TurnId
-from runtime.loops import MOST_IN_A_ROW, WINDOW, is_spent
-from runtime.model.address import Principal
+from adapters.memory.store import MemoryStore
+from runtime.ids import AgentName, ConversationId, TimeOrderedIds, TurnId
+from runtime.loops import MOST_ANSWERS, MOST_IN_A_ROW, WINDOW, Loops, is_spent
+from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.team import Member, MemberRole, Team
 from runtime.model.tools import ToolCall
+from runtime.model.turn import Turn, TurnStart
 from tests.support.build import ANN, T0, TERMINAL, team
+from tests.support.clock import ManualClock
 
 PAGER = Principal(TERMINAL, "local", "pager")
 
@@ -75,3 +78,52 @@ def test_steps_on_the_way_to_an_answer_are_no_messages(ours: Team) -> None:
     steps = [replace(step, tool_calls=(call,)), replace(step, role=Role.TOOL)] * 5
     first, answer, last = said(PAGER, None, PAGER)
     assert not is_spent([first, *steps, answer, last], ours, now=T0)
+
+
+def start(number: int, turn: str, clock: ManualClock) -> TurnStart:
+    """A turn of the pager's in a channel of that number."""
+    thread = ThreadRef(ChannelRef(TERMINAL, "local", f"c{number}"), turn)
+    begun = Turn(
+        id=TurnId(turn),
+        conversation=ConversationId(turn),
+        inbox=None,
+        thread=thread,
+        requester=PAGER,
+        attempt=1,
+        fence=1,
+        draft=None,
+        started_at=clock.now(),
+    )
+    asked = replace(said(PAGER)[0], at=clock.now())
+    return TurnStart(turn=begun, agent=AgentName("desk"), entries=(asked,))
+
+
+@pytest.fixture
+def loops(ours: Team, clock: ManualClock) -> Loops:
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    return Loops(store.states, lambda: ours, clock)
+
+
+async def test_new_threads_of_one_channel_count_together(loops: Loops, clock: ManualClock) -> None:
+    spent = [await loops.is_spent(start(1, f"t{turn}", clock)) for turn in range(5)]
+    assert spent == [False] * MOST_ANSWERS + [True] * (5 - MOST_ANSWERS)
+    assert not await loops.is_spent(start(2, "elsewhere", clock))
+    await clock.advance(WINDOW.total_seconds())
+    assert not await loops.is_spent(start(1, "later", clock))
+
+
+async def test_a_turn_that_is_taken_up_again_counts_once(loops: Loops, clock: ManualClock) -> None:
+    for turn in ("a", "a", "b", "b", "b"):
+        assert not await loops.is_spent(start(1, turn, clock))
+    assert await loops.is_spent(start(1, "c", clock))
+
+
+async def test_what_is_over_makes_room(
+    loops: Loops, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.loops._MOST_PAIRS", 3)
+    for channel in range(3):
+        assert not await loops.is_spent(start(channel, f"t{channel}", clock))
+    assert await loops.is_spent(start(9, "full", clock))
+    await clock.advance(WINDOW.total_seconds())
+    assert not await loops.is_spent(start(9, "room", clock))
