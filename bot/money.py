@@ -8,6 +8,7 @@ from bot.authority import Authority
 from bot.process import Parts
 from gateway.commands.budget import BudgetServices
 from runtime.alerts import BudgetAlerts
+from runtime.ids import ModelName
 from runtime.limits import LimitBook
 from runtime.outbox import Splitter
 from runtime.pauses import Pauses
@@ -49,6 +50,12 @@ class Money:
         await self.pauses.look()
 
 
+def _free(parts: Parts) -> ModelName | None:
+    """A language model on this machine, where one is set up."""
+    infos = (model.info for model in parts.models.values())
+    return next((one.name for one in infos if one.local and one.language_model), None)
+
+
 def money(
     parts: Parts, asks: Authority, *, split: Splitter, wake_outbox: Callable[[], None]
 ) -> Money:
@@ -56,7 +63,14 @@ def money(
     store, team, clock = parts.store, parts.team, parts.clock
     limits = LimitBook(store.budgets, team=team, clock=clock, alone=parts.alone)
     alerts = BudgetAlerts(
-        store, limits, parts.chats, team=team, split=split, clock=clock, wake_outbox=wake_outbox
+        store,
+        limits,
+        parts.chats,
+        team=team,
+        split=split,
+        clock=clock,
+        wake_outbox=wake_outbox,
+        free=_free(parts),
     )
     pauses = Pauses(store, limits, asks.resumption.turn, parked=asks.parked, clock=clock)
     spending = Spending(store, limits, alerts, pauses, team=team, clock=clock, ids=parts.ids)

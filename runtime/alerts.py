@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear, clear_question
 from runtime.errors import Permanent, Retryable
-from runtime.ids import OutboxId, Platform, ScheduleId, derived
+from runtime.ids import ModelName, OutboxId, Platform, ScheduleId, derived
 from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.budget import Alert, AlertId, AlertState
@@ -30,6 +30,7 @@ ALL = 100
 RAISE = "budget.raise"
 KEEP = "budget.keep"
 STOP = "budget.stop"
+USE = "budget.use"
 STEPS = (25, 100)
 """By how many per cent the buttons raise a limit."""
 _TOP = 3
@@ -49,6 +50,7 @@ class BudgetAlerts:
         split: Splitter,
         clock: Clock,
         wake_outbox: Callable[[], None],
+        free: ModelName | None = None,
     ) -> None:
         """Tell the people of `team`, over `chats`, of the limits in `limits`.
 
@@ -60,7 +62,9 @@ class BudgetAlerts:
             split: cuts a card into messages.
             clock: the clock.
             wake_outbox: says that there is something to send.
+            free: a language model that costs nothing, to go on with; None where there is none.
         """
+        self.free = free
         self._store = store
         self._limits = limits
         self._chats = chats
@@ -89,7 +93,8 @@ class BudgetAlerts:
             return
         this = OutboxId(derived("budget.wait", turn.id, bound.meter.id, str(bound.limit)))
         this_alert = _id(bound, ALL)
-        buttons = (*_raises(this_alert), Button("Stop", STOP, this_alert))
+        use = [Button(f"Use {self.free}", USE, this_alert)] if self.free else []
+        buttons = (*_raises(this_alert), *use, Button("Stop", STOP, this_alert))
         content = Content(f"**Waiting for money.** {explain(over)}", buttons)
         reply = Reply(id=this, thread=turn.thread, content=content)
         await self._store.outbox.enqueue(self._rows(reply))

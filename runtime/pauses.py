@@ -11,6 +11,7 @@ from typing import Protocol
 from runtime.clock import Clock
 from runtime.ids import ConversationId, TurnId
 from runtime.limits import LimitBook, Limits
+from runtime.model.address import ThreadRef
 from runtime.model.budget import Pause
 from runtime.model.turn import TurnState
 from runtime.parked import Parked
@@ -54,6 +55,12 @@ class Pauses:
         limits = await self._limits.now()
         return sum([await self._waits(pause, limits) for pause in pauses])
 
+    async def go_on(self, thread: ThreadRef) -> None:
+        """Take up what waits in the thread: what it is to do may cost nothing now."""
+        for pause in await self._store.budgets.pauses():
+            if pause.thread == thread:
+                await self._go_on(pause)
+
     async def _waits(self, pause: Pause, limits: Limits) -> bool:
         """Whether the turn waits on; where it does not, it is taken up."""
         state = await self._store.turns.state(pause.turn)
@@ -66,11 +73,14 @@ class Pauses:
             if pause.thread is not None:
                 self._parked.add(pause.conversation)
             return True
+        await self._go_on(pause)
+        return False
+
+    async def _go_on(self, pause: Pause) -> None:
         log.info("turn.goes_on", extra={"turn": pause.turn})
         key = f"money/{pause.at.isoformat()}"
         await self._take_up(pause.turn, pause.conversation, is_run=pause.thread is None, key=key)
         await self._store.budgets.forget_pause(pause.turn)
-        return False
 
     async def _has_room(self, pause: Pause, limits: Limits) -> bool:
         if pause.until is not None and self._clock.now() >= pause.until:

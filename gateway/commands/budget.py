@@ -9,7 +9,7 @@ from gateway.commands import budgettext
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
 from gateway.commands.subjects import EXAMPLES, Subjects
-from runtime.alerts import KEEP, RAISE, STOP, BudgetAlerts, alert_of, raised
+from runtime.alerts import KEEP, RAISE, STOP, USE, BudgetAlerts, alert_of, raised
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
@@ -18,6 +18,7 @@ from runtime.limits import LimitBook
 from runtime.model.budget import Alert, AlertState, LimitRule
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.money import read_amount, show_amount
 from runtime.pauses import Pauses
@@ -121,13 +122,22 @@ class BudgetCommands:
         meter = Meter(scope=Scope.SCHEDULE, subject=schedule, period=Period.FIRING, stamp="")
         return await self._set("set", _Wish(meter, amount), request)
 
-    def presses(self, stop: Noun) -> dict[str, Press]:
-        """What the buttons of cards do; `stop` is the command that ends what runs in a thread."""
+    def presses(self, stop: Noun, model: Noun) -> dict[str, Press]:
+        """What the buttons of cards do; `stop` and `model` are the commands of those names."""
 
         async def stopped(_: ButtonPress, request: Request) -> Answer:
-            return await stop(ParsedCommand(noun="stop"), request)
+            answer = await stop(ParsedCommand(noun="stop"), request)
+            return replace(answer, updates=Content(f"**It waited for money.** {answer.text}"))
 
-        return {RAISE: self._press_raise, KEEP: self._press_keep, STOP: stopped}
+        async def used(_: ButtonPress, request: Request) -> Answer:
+            if self._alerts.free is None:
+                return Answer("There is no model any more that costs nothing. See `/model list`.")
+            command = ParsedCommand(noun="model", verb="set", args=(self._alerts.free,))
+            answer = await model(command, request)
+            await self._pauses.go_on(request.thread)
+            return replace(answer, updates=Content(f"**It waited for money.** {answer.text}"))
+
+        return {RAISE: self._press_raise, KEEP: self._press_keep, STOP: stopped, USE: used}
 
     # ---- buttons
 

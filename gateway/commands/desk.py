@@ -118,17 +118,12 @@ class CommandDesk:
         """Take commands, and let the services carry them out."""
         team, clock = services.team, services.clock
         conversations = ConversationCommands(services.control, team=team, clock=clock)
-        stops = StopCommands(
-            services.stopping,
-            services.store,
-            go_back=conversations.resume,
-            team=team,
-            clock=clock,
-        )
+        stops = _stops(services, conversations)
         budgets = BudgetCommands(services.budget, services.store, team=team, clock=clock)
         people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         schedules = _schedules(services, budgets)
+        models = ModelCommands(services.routing, services.handoffs, team=team)
         self._channels = _channels(services)
         approvals = _approvals(services)
         self._chats, self._home, self._team = services.chats, services.home, team
@@ -149,7 +144,7 @@ class CommandDesk:
             "new": conversations.new,
             "resume": stops.resume,
             "stop": stops.stop,
-            "model": ModelCommands(services.routing, services.handoffs, team=team),
+            "model": models,
             "status": _status(services),
             "why": WhyCommand(Explainer(services.store, team=team, clock=clock), team=team),
             "help": help_command,
@@ -164,7 +159,7 @@ class CommandDesk:
             cards.EDIT: approvals.edit,
             cards.HAPPENED: approvals.happened,
             cards.FAILED: approvals.not_happened,
-            **budgets.presses(stops.stop),
+            **budgets.presses(stops.stop, models),
         }
         self._submits: dict[str, Submit] = {
             SCHEDULE_CREATE: schedules.make_form,
@@ -289,6 +284,16 @@ def _channels(services: Services) -> ChannelCommands:
 def _approvals(services: Services) -> ApprovalCommands:
     files = services.store.files
     return ApprovalCommands(services.approvals, files, team=services.team, clock=services.clock)
+
+
+def _stops(services: Services, conversations: ConversationCommands) -> StopCommands:
+    return StopCommands(
+        services.stopping,
+        services.store,
+        go_back=conversations.resume,
+        team=services.team,
+        clock=services.clock,
+    )
 
 
 def _schedules(services: Services, budgets: BudgetCommands) -> ScheduleCommands:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.models.scripted import BreakOff, Script, Step
+from adapters.models.scripted import BreakOff, Script, ScriptedModel, Step
 from adapters.models.scripted import Pause as Waits
 from runtime.errors import ModelTimeout, ModelUnavailable
 from runtime.ids import AgentName
@@ -18,6 +18,7 @@ from runtime.model.completion import Finished, ModelRequest, Usage
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.team import Team
+from runtime.ports import ModelPort
 from runtime.spenders import stamp_of
 from tests.support.approving import BOB, MEL, people
 from tests.support.build import ANN, DM, OPS
@@ -41,6 +42,7 @@ class Bank:
     members: Team = field(default_factory=lambda: limited(people(), PLENTY))
     clock: ManualClock = field(default_factory=ManualClock)
     chat: MemoryChat = field(default_factory=MemoryChat)
+    others: list[ModelPort] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.model = PaidModel(self._answer, clock=self.clock)
@@ -56,6 +58,7 @@ class Bank:
             chat=self.chat,
             model=self.model,
             members=self.members,
+            more_models=self.others,
         )
 
 
@@ -210,6 +213,19 @@ async def test_what_waits_can_be_stopped_from_its_card(bank: Bank) -> None:
         await desk.quiet()
         assert bank.model.scripted.requests == []
         assert await desk.desk.parts.store.budgets.pauses() == []
+
+
+async def test_what_waits_can_go_on_with_a_model_that_costs_nothing(bank: Bank) -> None:
+    bank.members = limited(people(), WORST)
+    bank.others = [ScriptedModel(lambda _: "For free.", name="house", clock=bank.clock)]
+    async with bank.live() as desk:
+        await desk.ask("hello")
+        await press(desk, "Use house")
+        assert "For free." in bank.chat.texts
+        assert any("`house` answers" in text for text in bank.chat.texts)
+        assert await desk.ask("again") == "For free."
+        assert bank.model.scripted.requests == []
+        assert await says(desk) == [(0, 0)]
 
 
 async def test_nothing_may_be_spent_with_a_limit_of_nothing(bank: Bank) -> None:
