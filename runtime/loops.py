@@ -8,6 +8,7 @@ What is counted is the conversation's log, so a restart forgets nothing.
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from datetime import datetime, timedelta
 
@@ -97,7 +98,8 @@ class Loops:
             kept for kept in await self._states.list(_PAIRS, limit=_MOST_PAIRS) if kept.at <= over
         ]
         for kept in old:
-            await self._states.delete(_PAIRS, kept.key, read=kept.version)
+            with suppress(VersionConflict):  # counted anew meanwhile
+                await self._states.delete(_PAIRS, kept.key, read=kept.version)
         return bool(old)
 
     async def _is_spent(self, start: TurnStart, channel: ChannelRef) -> bool:

@@ -407,3 +407,31 @@ async def test_a_thread_that_was_moved_meanwhile_stays_there(agents: Agents) -> 
         assert [one.taker for one in await way(life)] == ["deploy"]
         assert await life.desk.ask("now") == "Deployed."
         assert DM.root == ""
+
+
+async def test_a_run_ends_with_its_outcome_and_hands_nothing_over(agents: Agents) -> None:
+    def work(request: ModelRequest) -> Step:
+        told = answers_of(request)
+        if not told:
+            return hands("research")(request)
+        return ToolCalls.of("task.complete", json.dumps({"outcome": f"Told: {told[0]}"}))
+
+    agents.say["desk"] = work
+    async with agents.life() as life:
+        await life.command("/schedule create every day at noon Look around --channel #ops")
+        await life.command("/schedule run 1")
+        await life.desk.quiet()
+        [posted] = [s for s in life.desk.chat.shown if s.thread == OPS]
+        assert posted.text.startswith("Told: A run by itself has no thread")
+        assert await way(life) == []
+
+
+async def test_a_stopped_thread_hands_nothing_over(agents: Agents) -> None:
+    agents.verdict = Verdict.ASK
+    async with agents.life() as life:
+        approval = await life.asked("why?")
+        await life.command("/stop")
+        assert await life.state(approval) is ApprovalState.CANCELLED
+        await life.command(f"/approve accept {approval.id[:8]}")
+        assert await way(life) == []
+        assert await life.desk.ask("why?") != "Because."
