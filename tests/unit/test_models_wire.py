@@ -6,7 +6,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.models.wire import CallAssembly, CallPiece, ToolNames, calls_in, messages, tools
+from adapters.models.wire import (
+    CallAssembly,
+    CallPiece,
+    ToolNames,
+    calls_in,
+    marked,
+    messages,
+    tools,
+)
 from runtime.ids import ToolCallId
 from runtime.model.conversation import Entry, Role
 from tests.support.fake_openai import problems_of
@@ -214,3 +222,27 @@ def test_a_note_on_files_stands_with_the_message_it_is_about() -> None:
     [system, user] = messages(request("look", note), ToolNames(()))
     assert system["role"] == "system"
     assert user == {"role": "user", "content": "look\n\n[what became of the files]"}
+
+
+def test_the_stable_beginning_and_the_last_message_are_marked_for_the_cache() -> None:
+    call = called("c1", "desk.facts")
+    asked = request(
+        "what is scheduled?",
+        entry(Role.ASSISTANT, calls=(call,)),
+        entry(Role.TOOL, "{}", call="c1"),
+    )
+    plain = messages(asked, ToolNames(()))
+    found = marked(plain)
+    mark = {"type": "ephemeral"}
+    assert found[0]["content"] == [{"type": "text", "text": "Be brief.", "cache_control": mark}]
+    assert found[1]["content"] == [
+        {"type": "text", "text": "what is scheduled?", "cache_control": mark}
+    ]
+    assert found[2:] == plain[2:]
+    assert plain == messages(asked, ToolNames(())), "the messages themselves are as they were"
+
+
+def test_what_has_nothing_to_mark_stays_as_it_is() -> None:
+    assert marked([]) == []
+    only = messages(request("hello", instructions=""), ToolNames(()))
+    assert [message["role"] for message in marked(only)] == ["user"]

@@ -1,0 +1,196 @@
+"""What our own client does beside the promise that every client keeps."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+from aiohttp import web
+
+from adapters.models.catalogue import describe
+from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
+from adapters.models.fuse import Fuse
+from adapters.models.openai_compatible import OpenAICompatibleModel
+from runtime.errors import ModelUnavailable, SpendingForbidden
+from runtime.model.completion import StopReason, Usage
+from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
+from tests.support.fake_openai import FakeOpenAI, Hang, Says, Sends, call_delta, event, fake_openai
+from tests.support.models import TOOLS, chunks_of, finished_of, request
+
+KEY = "sk-made-up-0123456789"
+DONE = b"data: [DONE]\n\n"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeOpenAI]:
+    async with fake_openai() as running:
+        yield running
+
+
+def _config(server: FakeOpenAI) -> ModelConfig:
+    return ModelConfig(
+        name="fake", model="openai/org/fake-model", base_url=server.base_url, api_key=KEY
+    )
+
+
+@pytest.fixture
+async def model(server: FakeOpenAI, clock: ManualClock) -> AsyncIterator[OpenModel]:
+    made = build_model(_config(server), clock=clock, allow_spending=False)
+    assert isinstance(made, OpenAICompatibleModel)
+    yield made
+    await made.aclose()
+
+
+async def test_the_server_gets_its_own_name_of_the_model(
+    server: FakeOpenAI, model: OpenModel
+) -> None:
+    server.will(Says(("Hi.",)))
+    await finished_of(model, request("hello"))
+    assert server.last["model"] == "org/fake-model"
+    assert server.problems == []
+
+
+async def test_without_a_key_none_is_sent(server: FakeOpenAI, clock: ManualClock) -> None:
+    made = build_model(replace(_config(server), api_key=None), clock=clock, allow_spending=False)
+    server.will(Says(("Hi.",)))
+    await finished_of(made, request("hello"))
+    await made.aclose()
+    assert server.asked[-1].authorization == ""
+
+
+async def test_a_server_that_does_not_stream_is_asked_and_heard_so(
+    server: FakeOpenAI, clock: ManualClock
+) -> None:
+    whole = (
+        b'{"model": "m", "choices": [{"message": {"role": "assistant", "content": "Hello."}, '
+        b'"finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}'
+    )
+    made = build_model(replace(_config(server), streaming=False), clock=clock, allow_spending=False)
+    server.will(Sends((whole[:50], whole[50:]), "application/json"))
+    finished = await finished_of(made, request("hello"))
+    await made.aclose()
+    assert (finished.text, finished.usage) == ("Hello.", Usage(9, 2))
+    assert server.last["stream"] is False
+    assert "stream_options" not in server.last
+
+
+async def test_tool_calls_of_a_whole_answer_are_told_apart_by_their_order(
+    server: FakeOpenAI, model: OpenModel
+) -> None:
+    one, two = (
+        f'{{"id": "c{n}", "type": "function", "function": {{"name": "desk_facts", '
+        f'"arguments": "{{}}"}}}}'
+        for n in (1, 2)
+    )
+    whole = (
+        f'{{"choices": [{{"message": {{"content": null, "tool_calls": [{one}, {two}]}}, '
+        '"finish_reason": "tool_calls"}]}'
+    )
+    server.will(Sends((whole.encode(),), "application/json"))
+    finished = await finished_of(model, request("go", tools=TOOLS))
+    assert [call.id for call in finished.tool_calls] == ["c1", "c2"]
+    assert finished.reason is StopReason.TOOL_CALLS
+
+
+async def test_a_server_that_leaves_the_connection_open_costs_a_moment_and_no_answer(
+    server: FakeOpenAI, model: OpenModel, clock: ManualClock
+) -> None:
+    server.will(Sends((event({"content": "Hi."}), event({}, "stop"), DONE, Hang())))
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(finished_of(model, request("hello")))
+        await eventually(lambda: server.hanging and clock.sleeping, "the end")
+        while not task.done():
+            await clock.advance(1.0)
+            await eventually(lambda: task.done() or clock.sleeping)
+    assert task.result().text == "Hi."
+    await eventually(lambda: server.abandoned, "the connection's end")
+
+
+async def test_connections_are_used_again(server: FakeOpenAI, clock: ManualClock) -> None:
+    peers: set[object] = set()
+
+    async def note(asked: web.Request) -> web.StreamResponse:
+        peers.add(asked.transport.get_extra_info("peername") if asked.transport else None)
+        return await server._handle(asked)
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", note)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    made = build_model(replace(_config(server), base_url=url), clock=clock, allow_spending=False)
+    for _ in range(3):
+        server.will(Says(("Hi.",)))
+        await finished_of(made, request("hello"))
+    await made.aclose()
+    await runner.cleanup()
+    assert len(peers) == 1
+
+
+async def test_text_is_handed_on_as_it_comes(server: FakeOpenAI, model: OpenModel) -> None:
+    server.will(Sends((event({"content": "Hi "}), Hang())))
+    stream = model.stream(request("hello"))
+    assert (await anext(aiter(stream))) is not None
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 10_000])
+async def test_a_tool_call_in_however_many_pieces_is_whole(
+    pieces: int, server: FakeOpenAI, model: OpenModel
+) -> None:
+    text = '{"when": "in 2 hours", "instruction": "' + "tea " * 2_500 + '"}'
+    size = -(-len(text) // pieces)
+    parts = [text[at : at + size] for at in range(0, len(text), size)]
+    head = event({"tool_calls": [call_delta(id_="c1", name="schedule_create")]})
+    rest = b"".join(event({"tool_calls": [call_delta(arguments=part)]}) for part in parts)
+    server.will(Sends((head, rest, event({}, "tool_calls"), DONE)))
+    finished = await finished_of(model, request("remind me", tools=TOOLS))
+    assert [call.arguments for call in finished.tool_calls] == [text]
+
+
+# ---- money and secrets
+
+
+@dataclass(frozen=True)
+class _AskedByAddressAlone(Fuse):
+    """A fuse whose first lock is open, as where a name turned out to be another machine."""
+
+    def check(self, model: str, base_url: str | None) -> None:
+        """Let everything through."""
+
+
+async def test_a_connection_off_this_machine_is_not_made(clock: ManualClock) -> None:
+    config = ModelConfig(name="m", model="openai/m", base_url="http://192.0.2.1/v1", api_key=KEY)
+    made = OpenAICompatibleModel(
+        describe(config),
+        "m",
+        api_key=KEY,
+        base_url="http://192.0.2.1/v1",
+        timeout=9.0,
+        idle_timeout=9.0,
+        clock=clock,
+        fuse=_AskedByAddressAlone(allow_spending=False),
+    )
+    with pytest.raises(SpendingForbidden):
+        await chunks_of(made, request("hello"))
+    await made.aclose()
+
+
+async def test_the_key_is_in_no_log_and_no_error(
+    server: FakeOpenAI, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        config = replace(_config(server), base_url=url, client=Client.DIRECT)
+        made = build_model(config, clock=clock, allow_spending=False)
+        with pytest.raises(ModelUnavailable) as raised:
+            await chunks_of(made, request("hello"))
+        await made.aclose()
+    assert KEY not in caplog.text + repr(raised.value) + repr(config)
+    assert raised.value.__cause__ is None
