@@ -47,6 +47,7 @@ def people_services(
         ),
         first=FirstOwner(parts.store.members, roster, live=live & CHATS, clock=parts.clock),
         read=read_person,
+        alone=parts.alone,
     )
 
 

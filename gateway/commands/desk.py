@@ -127,6 +127,7 @@ class CommandDesk:
         self._channels = _channels(services)
         approvals = _approvals(services)
         self._chats, self._home, self._team = services.chats, services.home, team
+        self._people = services.people
         self._nouns: dict[str, Noun] = {
             "schedule": schedules,
             "channel": self._channels,
@@ -172,6 +173,7 @@ class CommandDesk:
 
     async def answer(self, received: Received) -> Answered | None:
         """See `runtime.ports.Commands`."""
+        await self._people.look()
         body = received.inbound.body
         request = Request(
             id=received.id,

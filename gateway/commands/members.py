@@ -29,12 +29,19 @@ class PeopleServices:
         members: changes the list of the chat.
         first: takes the code of the first owner.
         read: reads whom a word names.
+        alone: no other process changes who is who.
     """
 
     roster: Roster
     members: MemberService
     first: FirstOwner
     read: ReadPerson
+    alone: bool = True
+
+    async def look(self) -> None:
+        """Know who is who as the database has it now, where others change it too."""
+        if not self.alone:
+            await self.roster.refresh()
 
 
 class MemberCommands:

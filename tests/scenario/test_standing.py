@@ -14,6 +14,7 @@ from runtime.errors import ModelOutputUnusable
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import ModelRequest
+from runtime.model.member import Enrolled, Enrolment
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Member, MemberRole, Team
 from runtime.schedules import NewSchedule
@@ -303,3 +304,28 @@ async def test_a_schedule_that_fails_time_after_time_is_paused_and_people_told_o
         assert len(said) == len(set(said))
         assert all(f"it failed {MOST_FAILURES} times in a row" in text for _, text in said)
         assert "/schedule resume 1" in said[0][1]
+
+
+@pytest.mark.parametrize("role", [MemberRole.GUEST, None])
+async def test_among_many_processes_a_press_is_judged_by_the_list_on_disk(
+    tmp_path: Path, role: MemberRole | None
+) -> None:
+    """Another process takes Bob's role, and this one did not look yet."""
+    async with running_desk(tmp_path, alone=False) as desk:
+        await desk.command("member add bob operator Bob")
+        await bobs(desk)
+        store, now_ = desk.desk.parts.store, desk.clock.now()
+        said = Enrolment(
+            who=BOB,
+            name="Bob",
+            role=role,
+            was=MemberRole.OPERATOR,
+            by=BOB,
+            at=now_,
+            key="elsewhere",
+        )
+        assert await store.members.put(said, owned=True) is Enrolled.DONE
+        await desk.command("schedule run 1", sender=BOB)
+        words = "needs the role operator" if role else "not a member"
+        assert words in desk.chat.texts[-1]
+        assert await store.schedules.history() == []
