@@ -5,7 +5,18 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import acknowledge, asking, fanout, fire, idle, mixed, start, turn, webhooks
+from bench import (
+    acknowledge,
+    asking,
+    fanout,
+    fire,
+    idle,
+    mixed,
+    reserving,
+    start,
+    turn,
+    webhooks,
+)
 from bench.machine import describe
 from bench.report import Report
 
@@ -22,6 +33,7 @@ MEASURES: Mapping[str, Measure] = {
     "S9": fanout.measure,
     "S10": idle.measure,
     "S11": mixed.measure,
+    "S12": reserving.measure,
 }
 
 
