@@ -127,7 +127,7 @@ class ApprovalCommands:
             now = await self._service.find(approval.id)
             still = now.state is approval.state and now.state is ApprovalState.PENDING
             face = None if still else self._service.face(now)
-            return Answer(words.explain(refused), updates=face)
+            return Answer(words.explain(refused), updates=face, refused=True)
         return Answer("", updates=self._service.face(decided))
 
     async def _approve(self, approval: Approval, request: Request, shown: str) -> Approval:

@@ -251,11 +251,10 @@ class CommandDesk:
     async def _doing(self, did: str, work: Awaitable[Answer], request: Request) -> Answered:
         """Do the work, and say what it was and whether it was refused."""
         try:
-            answered = self._answered(await work, request)
+            answer = await work
         except Refused as refused:
-            answered = self._answered(Answer(words.explain(refused)), request)
-            return replace(answered, did=did, refused=True)
-        return replace(answered, did=did)
+            answer = Answer(words.explain(refused), refused=True)
+        return replace(self._answered(answer, request), did=did, refused=answer.refused)
 
     def _answered(self, answer: Answer, request: Request) -> Answered:
         content = None

@@ -43,6 +43,7 @@ class Answer:
         buttons: under the text.
         files: sent with the text.
         updates: what the message with the pressed button becomes; None to leave it as it is.
+        refused: nothing was done, and the text says why.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Answer:
     buttons: tuple[Button, ...] = ()
     files: tuple[OutFile, ...] = ()
     updates: Content | None = None
+    refused: bool = False
 
 
 class Press(Protocol):
