@@ -72,9 +72,10 @@ class RulePolicy:
         What was handed over is judged by the rules of every agent that had it: the strictest holds.
         """
         book = self._book()
-        agents = (context.agent, *context.chain)
-        layers = dict.fromkeys(layer for agent in agents for layer in book.layers(agent))
-        return decide(tuple(layers), spec, arguments, attended=context.attended)
+        layers = list(book.layers(context.agent))
+        for agent in context.chain:
+            layers += [layer for layer in book.layers(agent) if layer not in layers]
+        return decide(layers, spec, arguments, attended=context.attended)
 
     def _exceeded(self, decision: Decision, context: ToolContext) -> Word | None:
         """The word whose rule lets this happen less often, where it would happen by itself."""

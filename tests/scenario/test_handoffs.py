@@ -1,7 +1,7 @@
 """Hand-offs over the whole desk: asked by an agent or a person, seen in the thread, never in a ring."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from runtime.model.conversation import Role
 from runtime.model.events import Message
 from runtime.model.handoff import LONGEST_TASK
 from runtime.model.team import MemberRole
-from runtime.ports import Verdict
+from runtime.model.tools import ToolCall, ToolSpec
+from runtime.ports import Judged, ToolContext, Verdict
 from tests.support.approving import BOB, MEL
 from tests.support.build import ANN, DM, OPS
 from tests.support.handing import Agents, Says, answers_of, asked_of, hands, says, way
@@ -435,3 +436,38 @@ async def test_a_stopped_thread_hands_nothing_over(agents: Agents) -> None:
         await life.command(f"/approve accept {approval.id[:8]}")
         assert await way(life) == []
         assert await life.desk.ask("why?") != "Because."
+
+
+@dataclass
+class Noting:
+    """A policy that lets everything run, and notes in whose name."""
+
+    seen: list[ToolContext] = field(default_factory=list)
+
+    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
+        del call, spec
+        self.seen.append(context)
+        return Judged(verdict=Verdict.ALLOW)
+
+
+async def test_the_person_travels_and_nobody_counts_as_talking(agents: Agents) -> None:
+    agents.say["research"] = hands("deploy")
+    agents.policy = noting = Noting()
+    async with agents.life() as life:
+        await life.desk.ask("why?", sender=MEL)
+        assert [(c.agent, c.chain, c.requester, c.attended) for c in noting.seen] == [
+            ("desk", (), MEL, True),
+            ("research", ("desk",), MEL, False),
+        ]
+        assert life.desk.chat.texts[-1] == "Deployed."
+
+
+async def test_who_left_the_team_meanwhile_is_served_by_no_agent(agents: Agents) -> None:
+    agents.verdict = Verdict.ASK
+    async with agents.life() as life:
+        approval = await life.asked("why?", sender=MEL)
+        rest = [m for m in life.desk.team.members if m.name != "Mel"]
+        life.desk.team = replace(life.desk.team, members=tuple(rest))
+        await life.press(approval)
+        assert await way(life) == []
+        assert "Because." not in life.desk.chat.texts

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from adapters.models.scripted import Step, ToolCalls
 from runtime.ids import AgentName
-from runtime.model.address import Principal
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.handoff import Handoff
-from runtime.model.team import Agent, Member, MemberRole, Team
-from runtime.ports import Verdict
+from runtime.model.team import Agent, Team
+from runtime.ports import Policy, Verdict
 from tests.support.approving import Asking, Rules, World, people
-from tests.support.build import DM, TERMINAL
+from tests.support.build import DM
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import running_desk
@@ -65,7 +64,7 @@ class Agents:
     chat: MemoryChat = field(default_factory=MemoryChat)
     alone: bool = True
     requests: list[tuple[str, ModelRequest]] = field(default_factory=list)
-    bots: tuple[Member, ...] = ()
+    policy: Policy | None = None
 
     def team(self) -> Team:
         model = people().agents[0].model
@@ -78,8 +77,7 @@ class Agents:
             )
             for name, reach in self.reach.items()
         ]
-        members = (*people().members, *self.bots)
-        return replace(people(), agents=tuple(agents), members=members)
+        return replace(people(), agents=tuple(agents))
 
     def script(self, request: ModelRequest) -> Step:
         self.requests.append((request.instructions, request))
@@ -94,7 +92,7 @@ class Agents:
             chat=self.chat,
             clock=self.clock,
             members=self.team(),
-            policy=Rules(self.verdict),
+            policy=self.policy or Rules(self.verdict),
             alone=self.alone,
         ) as desk:
             world = World(self.folder, clock=self.clock, chat=self.chat)
@@ -110,9 +108,3 @@ async def way(life: Asking) -> list[Handoff]:
         found.append(one)
         at = one.before
     return found[::-1]
-
-
-def bot(name: str) -> Member:
-    """A program that speaks through an account like a person's."""
-    who = Principal(TERMINAL, "local", name)
-    return Member(name=name, role=MemberRole.OPERATOR, principals=(who,), bot=True)

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.ids import AgentName
+from runtime.ids import AgentName, ConversationId, TurnId
 from runtime.model.tools import Json, Risk, ToolSpec
+from runtime.policy.book import PolicyBook
+from runtime.policy.engine import RulePolicy
 from runtime.policy.judge import Rates, decide, too_lax
 from runtime.policy.rules import (
     ASKED_FOR,
@@ -20,6 +22,8 @@ from runtime.policy.rules import (
     Rate,
     Rule,
 )
+from runtime.ports import ToolContext
+from tests.support.build import ANN, DM
 from tests.support.clock import ManualClock
 
 AUTO, NOTIFY, ASK, BLOCK = Permission
@@ -263,3 +267,42 @@ def test_what_the_person_could_do_themselves_is_never_held_against_a_rule(name: 
 
 def test_where_no_layer_has_a_word_that_is_said() -> None:
     assert decide([], PUSH, {}, attended=True).source == "no layer says anything of it"
+
+
+# ---- what was handed over
+
+
+STRICT = Layer(name="agent night", rules=(rule("git.*", Permission.BLOCKED),))
+LISTED = rule("x", Permission.BLOCKED, on("branch", Comparison.IN, ["main", "release"]))
+BOOK = PolicyBook(
+    team=Layer(name="team", preset=Preset.FULL_AUTO, rules=(LISTED,)),
+    agents={AgentName("night"): STRICT},
+)
+
+
+@pytest.mark.parametrize(
+    ("agent", "chain", "says"),
+    [
+        ("day", (), Permission.AUTONOMOUS),
+        ("night", (), Permission.BLOCKED),
+        ("day", ("night",), Permission.BLOCKED),
+        ("day", ("night", "other"), Permission.BLOCKED),
+        ("night", ("day",), Permission.BLOCKED),
+        ("day", ("other",), Permission.AUTONOMOUS),
+    ],
+)
+def test_what_was_handed_over_is_judged_by_the_rules_of_all_who_had_it(
+    clock: ManualClock, agent: str, chain: tuple[str, ...], says: Permission
+) -> None:
+    policy = RulePolicy(lambda: BOOK, read=lambda _call: {}, clock=clock)
+    context = ToolContext(
+        turn=TurnId("turn"),
+        conversation=ConversationId("talk"),
+        agent=AgentName(agent),
+        requester=ANN,
+        thread=DM,
+        attended=False,
+        chain=tuple(map(AgentName, chain)),
+    )
+    spec = ToolSpec(name="git.push", description="", risk=Risk.EXTERNAL)
+    assert policy.explain(spec, {}, context).permission is says
