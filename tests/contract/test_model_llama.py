@@ -1,4 +1,7 @@
-"""The checks of `tests.proof.llama`, where a real llama.cpp server is installed."""
+"""The checks of `tests.proof.llama` where a real llama.cpp server is installed, by our own client.
+
+`make prove` runs them through LiteLLM too, which takes as long again.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator
 

@@ -16,12 +16,13 @@ import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from adapters.models.factory import ModelConfig, OpenModel, build_model
+from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
 from runtime.clock import SystemClock
 from runtime.errors import (
     ContextTooLong,
@@ -46,9 +47,11 @@ class Llama:
 
     Attributes:
         url: where it is, without a path.
+        client: what it is called with.
     """
 
     url: str
+    client: Client = Client.DIRECT
 
     def model(self, *, api_key: str = KEY, url: str | None = None) -> OpenModel:
         """The adapter under test, pointed at it."""
@@ -60,6 +63,7 @@ class Llama:
                 api_key=api_key,
                 context_tokens=CONTEXT_TOKENS,
                 timeout_seconds=120.0,
+                client=self.client,
             ),
             clock=SystemClock(),
             allow_spending=False,
@@ -232,12 +236,12 @@ async def prove() -> tuple[int, list[str]]:
     """Run the checks; how many there are, and what went wrong with each that failed."""
     failed = []
     with llama() as server:
-        for check in CHECKS:
+        for client, check in product(Client, CHECKS):
             try:
-                await check(server)
+                await check(replace(server, client=client))
             except (AssertionError, ModelError, pytest.fail.Exception) as error:
-                failed.append(f"{check.__name__}: {error!r}")
-    return len(CHECKS), failed
+                failed.append(f"{check.__name__} ({client}): {error!r}")
+    return len(Client) * len(CHECKS), failed
 
 
 def _say(line: str) -> None:
