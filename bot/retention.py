@@ -40,6 +40,7 @@ class Retention:
             ("inbox", self._store.inbox.forget),
             ("outbox", self._store.outbox.forget),
             ("files", self._store.files.forget),
+            ("calls", self._store.ledger.forget),
             ("runs", self._forget_runs),
         ):
             try:

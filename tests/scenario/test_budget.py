@@ -43,6 +43,7 @@ class Bank:
     clock: ManualClock = field(default_factory=ManualClock)
     chat: MemoryChat = field(default_factory=MemoryChat)
     others: list[ModelPort] = field(default_factory=list)
+    alone: bool = True
 
     def __post_init__(self) -> None:
         self.model = PaidModel(self._answer, clock=self.clock)
@@ -59,6 +60,7 @@ class Bank:
             model=self.model,
             members=self.members,
             more_models=self.others,
+            alone=self.alone,
         )
 
 
@@ -166,7 +168,11 @@ async def test_usage_that_cannot_be_true_is_never_counted_too_low(
         assert (low <= spent <= high, held) == (True, 0), spent
 
 
-async def test_a_turn_waits_for_money_and_goes_on_when_the_limit_is_raised(bank: Bank) -> None:
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among many"])
+async def test_a_turn_waits_for_money_and_goes_on_when_the_limit_is_raised(
+    bank: Bank, alone: bool
+) -> None:
+    bank.alone = alone
     bank.members = limited(people(), WORST)
     async with bank.live() as desk:
         said = await desk.ask("hello")

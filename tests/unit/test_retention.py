@@ -8,13 +8,23 @@ import pytest
 from adapters.memory.durable import MemoryDurable
 from bot.retention import Retention
 from runtime.errors import StorageUnavailable
-from runtime.ids import MessageId, OutboxId, RunId
+from runtime.ids import MessageId, ModelName, OutboxId, RunId, TurnId
+from runtime.model.ledger import (
+    Call,
+    CallState,
+    HoldId,
+    Meter,
+    Period,
+    Scope,
+    Settlement,
+    Spender,
+)
 from runtime.model.run import RunState
 from runtime.model.tools import Json
 from runtime.ports import RunContext, Store
 from tests.support.clock import ManualClock
 from tests.support.runs import RecordingDurable
-from tests.support.stores import DESK, SLACK, THREAD, Rows
+from tests.support.stores import ADA, DESK, SLACK, THREAD, Rows
 
 DAY = timedelta(days=1)
 KEPT = 30 * DAY
@@ -91,3 +101,26 @@ async def test_what_fails_is_said_and_keeps_nothing_else(
     assert await store.outbox.get(OutboxId("old")) is None
     [failed] = [record for record in caplog.records if record.message == "retention.failed"]
     assert vars(failed)["of"] == "runs"
+
+
+async def test_single_calls_go_and_what_they_cost_stays(
+    store: Store, durable: MemoryDurable, clock: ManualClock
+) -> None:
+    meter = Meter(scope=Scope.ORGANISATION, subject="", period=Period.MONTH, stamp="2026-01")
+    call = Call(
+        id=HoldId("old"),
+        spender=Spender(provider="acme", agent=DESK, run=TurnId("t"), person=ADA),
+        model=ModelName("fast"),
+        at=clock.now(),
+        expires_at=clock.now() + DAY,
+        worst=7,
+        meters=(meter,),
+    )
+    await store.ledger.reserve(call, [])
+    done = Settlement(state=CallState.SETTLED, spent=5, at=clock.now())
+    await store.ledger.settle(call.id, done)
+    await clock.advance(KEPT + DAY)
+    await Retention(store, durable, clock=clock, kept=KEPT).prune()
+
+    assert await store.ledger.call(call.id) is None
+    assert [balance.spent for balance in await store.ledger.balances([meter])] == [5]
