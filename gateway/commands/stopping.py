@@ -173,7 +173,7 @@ class StopCommands:
             case [word] if word in _ALL:
                 return await self._lift(EVERYTHING, request)
             case ["agent", _]:
-                return await self._lift(AgentName(command.args[1]), request)
+                return await self._lift(self._stopped_agent(command.args[1]), request)
             case [word] if len(word) < SHORT:
                 return await self._go_back(command, request)
             case _:
@@ -182,6 +182,11 @@ class StopCommands:
                     hint="Say it again, or /schedule run <number>. "
                     "/resume agent <name> and /resume everything end a stop.",
                 )
+
+    def _stopped_agent(self, name: str) -> AgentName:
+        """The stopped agent of that name, which need not be in the team any more."""
+        known = {stop.agent.casefold(): stop.agent for stop in self._stopping.active}
+        return known.get(name.casefold(), AgentName(name))
 
     async def _holding(self, request: Request) -> Stop | None:
         """The stop that holds this thread back: `/resume` alone means it."""

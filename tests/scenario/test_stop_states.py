@@ -341,7 +341,7 @@ async def test_an_agent_that_is_not_stopped_goes_on(tmp_path: Path) -> None:
         assert await desk.ask("hello") == "Fine."
         await desk.command("stop agent desk")
         assert "The agent `desk` was stopped by Ann" in await desk.ask("hello")
-        await desk.command("resume agent desk")
+        await desk.command("resume agent Desk")
         assert await desk.ask("hello") == "Fine."
 
 
