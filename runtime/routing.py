@@ -156,7 +156,7 @@ class Routing:
                     "model.failed",
                     extra={"model": name, "try": attempt.tries, "why": type(error).__name__},
                 )
-                if isinstance(error, ModelKeyRefused):
+                if isinstance(error, ModelKeyRefused) and model.info.provider:
                     await _or_not(self._choices.refused(model.info, str(error)))
                 if attempt.over:
                     raise
