@@ -16,7 +16,7 @@ from runtime.loops import MOST_IN_A_ROW
 from runtime.model.handoff import DEEPEST
 from tests.prove.report import Check, Outcome
 from tests.support.graphs import walked
-from tests.support.wired import Pair, Wire, bots_heard
+from tests.support.wired import Pair, Wire, bots_heard, in_folder
 
 PAIRS = 24
 GRAPHS = 300
@@ -33,7 +33,7 @@ async def _prove(chance: random.Random) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="nd-prove-") as name:
         folder = Path(name)
         for number, wire in enumerate(islice(cycle(Wire), PAIRS)):
-            pair = Pair(folder / f"pair-{number}", wire, chance)
+            pair = Pair(in_folder(folder / f"pair-{number}"), wire, chance)
             longest = max(longest, await pair.exchange())
         desk = folder / "desk"
         desk.mkdir(mode=0o700)

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Step
 from runtime.ids import AgentName, ConversationId
 from runtime.model.completion import ModelRequest
@@ -32,14 +33,14 @@ class Walked:
     unanswered: int = 0
 
 
-async def walked(folder: Path, chance: random.Random, *, graphs: int) -> Walked:
+async def walked(home: Path | MemoryStore, chance: random.Random, *, graphs: int) -> Walked:
     """Let a person ask something of each graph, and see where it goes."""
     found, now = Walked(), [Graph.at_random(chance)]
 
     def script(request: ModelRequest) -> Step:
         return now[0].script(request)
 
-    async with running_desk(folder, script, policy=Rules(Verdict.ALLOW)) as desk:
+    async with running_desk(home, script, policy=Rules(Verdict.ALLOW)) as desk:
         for number in range(graphs):
             now[0] = Graph.at_random(chance)
             desk.team = team_of(now[0])

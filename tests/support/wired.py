@@ -14,6 +14,7 @@ from adapters.discord.inbound import DiscordInbound
 from adapters.discord.places import Place, Places
 from adapters.discord.wire import Message as DiscordMessage
 from adapters.discord.wire import decoded
+from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Step, ToolCalls
 from adapters.slack.inbound import SlackInbound
 from adapters.telegram import wire as telegram
@@ -22,7 +23,7 @@ from adapters.telegram.places import Chains
 from bot.selftest.discord.names import APP, BOT, CHANNEL, GUILD
 from gateway.commands.forms import FORMS
 from runtime.forms import form_for
-from runtime.ids import MessageId
+from runtime.ids import MessageId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.events import Ignored, Message, Parsed
@@ -62,15 +63,30 @@ def one_side(side: int, wire: Wire) -> Team:
     return replace(team(), members=(*team().members, other), channels=(rule,))
 
 
+def in_folder(folder: Path) -> tuple[Path, Path]:
+    """Homes for two gateways on a disk."""
+    homes = (folder / "0", folder / "1")
+    for home in homes:
+        home.mkdir(mode=0o700, parents=True)
+    return homes
+
+
+def in_memory(clock: ManualClock) -> tuple[MemoryStore, MemoryStore]:
+    """Homes for two gateways that are quick, and outlive each life of theirs."""
+    ids = TimeOrderedIds(clock)
+    return MemoryStore(clock=clock, ids=ids), MemoryStore(clock=clock, ids=ids)
+
+
 @dataclass
 class Pair:
     """Two gateways and the wire between them.
 
     Attributes:
+        homes: where each keeps what it knows.
         posted: how many messages each has posted since a person spoke last.
     """
 
-    folder: Path
+    homes: tuple[Path | MemoryStore, Path | MemoryStore]
     wire: Wire
     chance: random.Random
     clock: ManualClock = field(default_factory=ManualClock)
@@ -83,10 +99,8 @@ class Pair:
 
     @asynccontextmanager
     async def life(self, side: int) -> AsyncIterator[DeskUnderTest]:
-        folder = self.folder / str(side)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with running_desk(
-            folder,
+            self.homes[side],
             lambda request: f"Answer {len(request.entries)}, and what do you say?",
             chat=self.chats[side],
             clock=self.clock,
