@@ -25,7 +25,7 @@ _FIRST_WORD = re.compile(r"(?P<word>[A-Za-z][A-Za-z-]*)(?:@\w+)?[.!?]?")
 # Twelve characters in three groups, one of them at least a digit where the dashes are left out.
 _LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
 # The same with nothing around it: the alphabet of codes, and not a number with dashes.
-_BARE_CODE = re.compile(r"(?=.*[A-Z])[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}")
+_BARE_CODE = re.compile(r"(?![2-9-]+\Z)[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}")
 _OURSELVES = "nightdesk"
 _EVERYTHING = ("everything", "all")
 _NEAR = 0.7
