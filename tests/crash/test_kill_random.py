@@ -1,6 +1,6 @@
 """Killed at random while people write: nothing acknowledged is lost, nothing is done or said twice.
 
-200 kills: half of them on SQLite, half on Postgres, where some hit the roles of the Procfile, in
+120 kills: half of them on SQLite, half on Postgres, where some hit the roles of the Procfile, in
 worlds that are side by side, as most of a life is waiting. Three in ten messages are delivered
 again. Afterwards the audit log is whole, and says what the other tables say. `make prove` does 200
 in each of the three ways, in one world, whose database outlives them.
@@ -16,7 +16,7 @@ from tests.support.crash_waves import Result, Starters, alone, split, survive
 from tests.support.crash_world import world
 
 WORLDS = 4
-KILLS = 25
+KILLS = 15
 """In each of them."""
 
 
