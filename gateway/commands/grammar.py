@@ -140,12 +140,11 @@ def explain(error: UsageError) -> str:
 def _signed(text: str) -> tuple[str, str]:
     """The prefix, and the rest without our own name: `/nightdesk schedule list` is the same."""
     stripped = text.strip()
-    sign = stripped[:1] if stripped[:1] in {"/", "!"} else ""
-    body = stripped.removeprefix(sign)
-    if sign and body[:1].isspace():  # "/ schedule" is no command
+    sign, body = stripped[:1], stripped[1:]
+    if sign not in {"/", "!"} or body[:1].isspace():  # "/ schedule" is no command
         return "", stripped
     name, _, rest = body.partition(" ")
-    return sign, rest.lstrip() if sign and name.casefold() == _OURSELVES else body
+    return sign, rest.lstrip() if name.casefold() == _OURSELVES else body
 
 
 def _stands_alone(noun: str, others: Sequence[str]) -> bool:
