@@ -67,7 +67,7 @@ class Pauses:
         if state is TurnState.RUNNING:
             return True  # about to be parked, or already under way again
         if state is not TurnState.WAITING:
-            await self._store.budgets.forget_pause(pause.turn)
+            await self._end(pause)
             return False
         if not await self._has_room(pause, limits):
             if pause.thread is not None:
@@ -80,6 +80,13 @@ class Pauses:
         log.info("turn.goes_on", extra={"turn": pause.turn})
         key = f"money/{pause.at.isoformat()}"
         await self._take_up(pause.turn, pause.conversation, is_run=pause.thread is None, key=key)
+        await self._store.budgets.forget_pause(pause.turn)
+
+    async def _end(self, pause: Pause) -> None:
+        """The turn ended while it waited: somebody stopped it. Its run has to hear of that."""
+        if pause.thread is None:
+            key = f"money/{pause.at.isoformat()}/over"
+            await self._take_up(pause.turn, pause.conversation, is_run=True, key=key)
         await self._store.budgets.forget_pause(pause.turn)
 
     async def _has_room(self, pause: Pause, limits: Limits) -> bool:

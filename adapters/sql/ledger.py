@@ -20,7 +20,7 @@ from adapters.sql.database import Database
 from adapters.sql.schema_ledger import calls, entries, meters
 from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
-from runtime.errors import Conflict
+from runtime.errors import Conflict, StorageUnavailable
 from runtime.ids import ModelName
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
@@ -174,7 +174,7 @@ class SqlLedger:
                 return await self._database.write(work)
             except _Met:
                 continue
-        raise Conflict("others reserve all the time")
+        raise StorageUnavailable("others reserve all the time")
 
     async def settle(self, hold: HoldId, by: Settlement) -> Call:
         """Replace what is held by what it cost: see the port."""

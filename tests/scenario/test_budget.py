@@ -15,8 +15,9 @@ from runtime.ids import AgentName
 from runtime.model.address import Principal
 from runtime.model.budget import LimitRule
 from runtime.model.completion import Finished, ModelRequest, Usage
-from runtime.model.events import ButtonPress
+from runtime.model.events import ButtonPress, Command
 from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.schedule import OccurrenceState
 from runtime.model.team import Team
 from runtime.ports import ModelPort
 from runtime.spenders import stamp_of
@@ -25,6 +26,7 @@ from tests.support.build import ANN, DM, OPS
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.eventually import eventually
 from tests.support.idle import idle
 from tests.support.paid import COST, PaidModel, limited
 
@@ -333,6 +335,23 @@ async def test_a_run_of_a_schedule_waits_for_money_and_goes_on(bank: Bank) -> No
         assert len(bank.model.scripted.requests) == 1
         await desk.command("/cost schedule 1")
         assert "schedule 1: 0.0003 USD" in bank.chat.texts[-1]
+
+
+async def test_a_run_that_waits_for_money_can_be_stopped(bank: Bank) -> None:
+    async with bank.live() as desk:
+        await desk.command(
+            "/schedule create every day at 10:00 Say hello --channel #ops --budget 0.001", thread=DM
+        )
+        await bank.clock.advance(timedelta(hours=2).total_seconds())
+        await desk.fire()
+        await desk.say(body=Command(text="/stop 1"))
+        await eventually(lambda: any("Stopped." in text for text in bank.chat.texts))
+        await desk.desk.money.tick()
+        await desk.quiet()
+        [run] = await desk.desk.parts.store.schedules.history(limit=5)
+        assert (run.state, run.error) == (OccurrenceState.FAILED, "Somebody stopped it.")
+        assert await desk.desk.parts.store.budgets.pauses() == []
+        assert bank.model.scripted.requests == []
 
 
 async def test_thirty_idle_days_cost_nothing(tmp_path: Path) -> None:
