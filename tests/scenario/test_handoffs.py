@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -19,21 +18,23 @@ from runtime.model.tools import ToolCall, ToolSpec
 from runtime.ports import Judged, ToolContext, Verdict
 from tests.support.approving import BOB, MEL
 from tests.support.build import ANN, DM, OPS
-from tests.support.handing import Agents, Says, answers_of, asked_of, hands, says, way
+from tests.support.clock import ManualClock
+from tests.support.handing import Agents, Says, answers_of, asked_of, hands, in_memory, says, way
 
 REACH = {"desk": ["research", "deploy"], "research": ["desk", "deploy"], "deploy": []}
 
 
 @pytest.fixture
-def agents(tmp_path: Path) -> Agents:
+def agents(clock: ManualClock) -> Agents:
     return Agents(
-        tmp_path,
+        in_memory(clock),
         REACH,
         {
             "desk": hands("research", "find out why", "by noon"),
             "research": says("Because."),
             "deploy": says("Deployed."),
         },
+        clock=clock,
     )
 
 
@@ -126,11 +127,11 @@ async def test_after_a_word_of_a_person_it_may_go_back(agents: Agents) -> None:
         assert [one.taker for one in await way(life)] == ["research", "desk"]
 
 
-async def test_it_goes_five_deep_and_no_deeper(tmp_path: Path) -> None:
+async def test_it_goes_five_deep_and_no_deeper(clock: ManualClock) -> None:
     names = [f"a{number}" for number in range(8)]
     reach = dict.fromkeys(names, names)
     say = {name: hands(after) for name, after in pairwise(names)}
-    agents = Agents(tmp_path, reach, say)
+    agents = Agents(in_memory(clock), reach, say, clock=clock)
     async with agents.life() as life:
         answer = await life.desk.ask("go")
         assert "Told: This was handed over 5 times, and 5 is the most." in answer

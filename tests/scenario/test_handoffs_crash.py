@@ -1,48 +1,79 @@
 """A power cut at every await on the way of a hand-off: it happens, and it happens once."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from adapters.memory.store import MemoryStore
+from runtime.ids import MessageId
 from runtime.model.approval import ApprovalState
+from runtime.model.events import Body, Command, Message
 from runtime.ports import Verdict
 from tests.scenario.test_approvals_crash import Fuse, PowerCut
 from tests.support.approving import BOB, Asking
-from tests.support.handing import Agents, hands, says, way
+from tests.support.clock import ManualClock
+from tests.support.handing import Agents, hands, in_memory, says, way
 
-CUTS = range(1, 400, 2)
-"""Before each call: behind it the disk is as it is before the next one."""
+EVERY = range(1, 400)
+"""A cut before and behind each call, on a store in memory, which is quick."""
+SOME = range(1, 400, 12)
+"""Of them a few on a disk."""
+
+Home = Callable[[int], Path | MemoryStore]
+"""Where the gateway lives of which the power is cut at that await."""
 
 
-def agents(folder: Path, verdict: Verdict) -> Agents:
-    folder.mkdir(mode=0o700)
+@pytest.fixture(params=["memory", "disk"])
+def lives(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[range, Home]:
+    """At which awaits the power is cut, and where the gateway lives."""
+    if request.param == "memory":
+        return EVERY, lambda _: in_memory(ManualClock())
+
+    def home(at: int) -> Path:
+        folder = tmp_path / str(at)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    return SOME, home
+
+
+def agents(home: Path | MemoryStore, verdict: Verdict) -> Agents:
     return Agents(
-        folder,
+        home,
         {"desk": ["research"], "research": ["desk"]},
         {"desk": hands("research", "find out why"), "research": says("Because.")},
         verdict=verdict,
     )
 
 
-def watch(fuse: Fuse, life: Asking) -> None:
-    store = life.desk.desk.parts.store
-    fuse.watch(store, store.handoffs, store.conversations)
+async def cut(world: Agents, at: int, said: Body) -> bool:
+    """A life that dies at that await after that was said; False where it did not die."""
+    fuse, watched = Fuse(at), list[object]()
+    try:
+        async with world.life() as life:
+            approval = await life.asked("why?") if world.verdict is Verdict.ASK else None
+            store = life.desk.desk.parts.store
+            fuse.watch(store, store.handoffs, store.conversations)
+            watched += store.approvals, store.turns, store.grants
+            watched += store.handoffs, store.conversations
+            if approval is not None:
+                await life.press(approval)
+            else:
+                await life.desk.say(body=said)
+                await life.desk.quiet()
+    except* PowerCut:
+        pass
+    # A store in memory outlives the process, and is to count no more.
+    for part in watched:
+        for name in [name for name in vars(part) if not name.startswith("_")]:
+            delattr(part, name)
+    return fuse.dead
 
 
 async def one_try(world: Agents, at: int) -> bool:
     """A life that dies at that await, and another that goes on; False where it did not die."""
-    fuse = Fuse(at)
-    try:
-        async with world.life() as life:
-            if world.verdict is Verdict.ASK:
-                approval = await life.asked("why?")
-                watch(fuse, life)
-                await life.press(approval)
-            else:
-                watch(fuse, life)
-                await life.desk.ask("why?")
-    except* PowerCut:
-        pass
+    died = await cut(world, at, Message(text="why?", message_id=MessageId("m"), direct=True))
     async with world.life() as life:
         await life.desk.quiet()
         await life.desk.fire()
@@ -50,7 +81,7 @@ async def one_try(world: Agents, at: int) -> bool:
             assert waits.state is ApprovalState.PENDING, f"a person has to look, cut at {at}"
             await life.press(waits, who=BOB)
         await happened_once(life, at)
-    return fuse.dead
+    return died
 
 
 async def happened_once(life: Asking, at: int) -> None:
@@ -64,32 +95,27 @@ async def happened_once(life: Asking, at: int) -> None:
 
 
 @pytest.mark.parametrize("verdict", [Verdict.ASK, Verdict.ALLOW], ids=["approved", "allowed"])
-async def test_cut_at_any_await_a_handoff_happens_once(tmp_path: Path, verdict: Verdict) -> None:
-    for at in CUTS:
-        if not await one_try(agents(tmp_path / str(at), verdict), at):
+async def test_cut_at_any_await_a_handoff_happens_once(
+    lives: tuple[range, Home], verdict: Verdict
+) -> None:
+    cuts, home = lives
+    for at in cuts:
+        if not await one_try(agents(home(at), verdict), at):
             assert at > 15, "too few awaits were passed to mean anything"
             return
     raise AssertionError("it never came to an end")
 
 
-async def test_a_person_who_gives_a_thread_while_the_process_dies_gives_it_once(
-    tmp_path: Path,
-) -> None:
-    for at in CUTS:
-        world = agents(tmp_path / str(at), Verdict.ALLOW)
-        fuse = Fuse(at)
-        try:
-            async with world.life() as life:
-                watch(fuse, life)
-                await life.command("/handoff to research")
-        except* PowerCut:
-            pass
+async def test_a_person_who_gives_a_thread_while_the_process_dies_gives_it_once() -> None:
+    for at in EVERY:
+        world = agents(in_memory(ManualClock()), Verdict.ALLOW)
+        died = await cut(world, at, Command(text="handoff to research"))
         async with world.life() as life:
             await life.desk.quiet()
             assert [one.taker for one in await way(life)] == ["research"], f"cut at {at}"
             assert "**research** has this thread now" in life.desk.chat.texts[-1]
             assert await life.desk.ask("why?") == "Because."
-        if not fuse.dead:
+        if not died:
             assert at > 5, "too few awaits were passed to mean anything"
             return
     raise AssertionError("it never came to an end")

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Step, ToolCalls
-from runtime.ids import AgentName
+from runtime.ids import AgentName, TimeOrderedIds
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.handoff import Handoff
@@ -56,7 +57,7 @@ def says(text: str) -> Says:
 class Agents:
     """What outlives a life: the agents, what each says, and whom each may hand to."""
 
-    folder: Path
+    home: Path | MemoryStore
     reach: Mapping[str, Sequence[str]]
     say: dict[str, Says]
     verdict: Verdict = Verdict.ALLOW
@@ -87,7 +88,7 @@ class Agents:
     async def life(self) -> AsyncIterator[Asking]:
         """One life of the program."""
         async with running_desk(
-            self.folder,
+            self.home,
             self.script,
             chat=self.chat,
             clock=self.clock,
@@ -95,8 +96,13 @@ class Agents:
             policy=self.policy or Rules(self.verdict),
             alone=self.alone,
         ) as desk:
-            world = World(self.folder, clock=self.clock, chat=self.chat)
+            world = World(Path(), clock=self.clock, chat=self.chat)
             yield Asking(world, desk)
+
+
+def in_memory(clock: ManualClock) -> MemoryStore:
+    """A home that is quick, and outlives each life."""
+    return MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
 
 
 async def way(life: Asking) -> list[Handoff]:
