@@ -103,7 +103,8 @@ def looks_like_command(text: str) -> bool:
     if noun is None or noun in SIGNED_ONLY:
         return False
     if form_of(noun, "") is None:
-        return len(words) > 1 and form_of(noun, words[1]) is not None
+        bare = any(form.bare for form in forms_of(noun))
+        return form_of(noun, words[1]) is not None if len(words) > 1 else bare
     return _stands_alone(noun, words[1:]) and isinstance(parse(text), ParsedCommand)
 
 
