@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import aiohttp
 
+from bot import heap
 from tests.prove.report import Check, Outcome
 from tests.support.crash_world import Said, World, world
 from tests.support.eventually import eventually
@@ -40,6 +41,9 @@ THREADS = 300
 FILLER = " and so on" * 250
 """Makes messages long, so that what is kept of the latest ones (some MB) is full before the soak."""
 
+AT_REST = heap.LOOK_EVERY + 5
+"""Seconds after which a process to which nobody talks has given back what it freed."""
+
 T = TypeVar("T")
 
 
@@ -49,7 +53,7 @@ class _Soak:
 
     Attributes:
         acknowledged: seconds that each acknowledgement took.
-        before: resident memory before the soak, in MB.
+        before: resident memory before the soak, in MB, at rest: what a burst left was given back.
         after: the same after it.
         lost: acknowledged and not answered.
     """
@@ -137,9 +141,11 @@ async def _soaked(folder: Path) -> _Soak:
             await _talk(people, THREADS, SOAK_RATE, threads, [])
             await _talk(people, TIMED, RATE, threads, soak.acknowledged)
             await people.quiet(within=300)
+            await asyncio.sleep(AT_REST)
             soak.before = _resident(process.pid)
             await _talk(people, SOAK, SOAK_RATE, threads, [])
             await people.quiet(within=300)
+            await asyncio.sleep(AT_REST)
             soak.after = _resident(process.pid)
             process.terminate()
             await eventually(lambda: process.poll() is not None, "the end", within=30)
