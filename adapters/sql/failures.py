@@ -27,11 +27,12 @@ _POSTGRES: dict[str, type[NightdeskError]] = {
 _TRY_AGAIN = {
     "40001",  # serialisation failure
     "40P01",  # deadlock
+    "25P03",  # this process stood still in it, and kept locks from others
     # The same key twice. Whatever may be stored twice says `ON CONFLICT`; the rest are two that
     # took the same next number of a log in the same moment.
     "23505",
 }
-"""Postgres undid the transaction for another's sake."""
+"""Postgres undid the transaction for another's sake, whatever it was at."""
 
 
 def of_sqlite(error: sqlite3.Error) -> NightdeskError:

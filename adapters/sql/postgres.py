@@ -23,6 +23,9 @@ POOL_MORE = 8
 """Connections that it opens beyond those while it has that much to do."""
 POOL_WAIT = 10.0
 """Seconds to wait for one of them."""
+IDLE_MS = 700
+"""Milliseconds after which Postgres undoes a transaction of a process that stands still in it: its
+locks would hold up what others stop. A process that goes on runs the transaction again."""
 TRIES = 5
 """How often a transaction is run that Postgres undid, for another's sake or by going away."""
 
@@ -91,7 +94,11 @@ async def open_postgres(url: sa.URL, *, clock: Clock) -> AsyncIterator[PostgresD
         StorageUnavailable: it cannot be reached.
     """
     engine = create_async_engine(
-        url, pool_size=POOL, max_overflow=POOL_MORE, pool_timeout=POOL_WAIT
+        url,
+        pool_size=POOL,
+        max_overflow=POOL_MORE,
+        pool_timeout=POOL_WAIT,
+        connect_args={"options": f"-c idle_in_transaction_session_timeout={IDLE_MS}"},
     )
     try:
         try:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -86,6 +87,26 @@ async def test_a_connection_that_broke_is_replaced(database: PostgresDatabase) -
     await database.write(work)
 
     assert await values(database) == [("one", 2), ("other", 0)]
+
+
+async def test_a_process_that_stands_still_in_a_transaction_lets_go_of_its_locks(
+    database: PostgresDatabase, store_url: str
+) -> None:
+    runs: list[int] = []
+
+    def work(transaction: Transaction) -> None:
+        [mine] = transaction.one(PID) or (0,)
+        runs.append(mine)
+        bump(transaction, "one")
+        if len(runs) == 1:
+            # This holds the event loop, as a tool that blocks does, until somebody can write.
+            with psycopg.connect(store_url, autocommit=True) as other:
+                other.execute("UPDATE counters SET value = value + 10 WHERE name = 'one'")
+
+    await database.write(work)
+
+    assert len(set(runs)) == 2
+    assert await values(database) == [("one", 11), ("other", 0)]
 
 
 async def test_a_server_that_goes_away_for_good_is_said(database: PostgresDatabase) -> None:
