@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from runtime.model.budget import MICROS
 
-_AMOUNT = re.compile(r"(?P<number>\d{1,9}(?:[.,]\d{1,6})?)\s*(?P<currency>[A-Za-z]{3})?")
-_CURRENCY = re.compile(r"(?P<currency>[A-Za-z]{3})\s+(?P<number>\d{1,9}(?:[.,]\d{1,6})?)")
+_AMOUNT = re.compile(r"(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,6})?)\s*(?P<currency>[A-Za-z]{3})?")
+_CURRENCY = re.compile(r"(?P<currency>[A-Za-z]{3})\s+(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,6})?)")
 _CENT = MICROS // 100
 """Micro-units in a hundredth; below it, hundredths say too little."""
 

@@ -41,7 +41,7 @@ _PERIODS = {
     "firing": Period.FIRING,
 }
 _BACK = frozenset({"default", "none", "reset"})
-_PERCENT = re.compile(r"\+?-?(\d{1,4})\s?%")
+_PERCENT = re.compile(r"[+-]?([0-9]{1,4})\s?%")
 _RUNS_SHOWN = 5
 
 
