@@ -253,7 +253,7 @@ async def test_a_span_counts_from_now(recorded: Settings, clock: ManualClock) ->
     ("arguments", "said"),
     [
         (["show", "--since", "whenever"], "“whenever” is no time. Write 30m, 24h or 7d"),
-        (["show", "--kind", "gossip"], "There is no kind “gossip”. There are turn, tool"),
+        (["show", "--kind", "gossip"], "There is no kind “gossip”. There are turn, "),
         (["show", "--actor", "Bob"], "Nobody in the configuration is called “Bob”."),
         (["verify", "--head", "12"], "“12” is no head of an audit log."),
     ],
