@@ -121,9 +121,9 @@ class _Connection(web.RequestHandler):
             super().data_received(self._given)
         else:
             self._answer(answer)
-        if self._held:
-            held, self._held = self._held, b""
-            if len(held) > _HELD and self.transport is not None:
+        held, self._held = self._held, b""
+        if held and self.transport is not None and not self.transport.is_closing():
+            if len(held) > _HELD:
                 self.transport.resume_reading()
             self.data_received(held)
 
