@@ -26,6 +26,7 @@ POOL_WAIT = 10.0
 IDLE_MS = 700
 """Milliseconds after which Postgres undoes a transaction of a process that stands still in it: its
 locks would hold up what others stop. A process that goes on runs the transaction again."""
+_PATIENT = "SET LOCAL idle_in_transaction_session_timeout = 0"
 TRIES = 5
 """How often a transaction is run that Postgres undid, for another's sake or by going away."""
 
@@ -103,6 +104,8 @@ async def open_postgres(url: sa.URL, *, clock: Clock) -> AsyncIterator[PostgresD
     try:
         try:
             async with engine.begin() as connection:
+                # It may load what it needs for that, which takes its time.
+                await connection.exec_driver_sql(_PATIENT)
                 await connection.run_sync(bring_up_to_date)
         except sa.exc.DBAPIError as error:
             raise failures.of_postgres(error) from error

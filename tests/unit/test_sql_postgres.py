@@ -70,7 +70,7 @@ async def test_a_transaction_that_was_undone_for_another_is_run_again(
     await asyncio.gather(cross("one", "other"), cross("other", "one"))
 
     assert await values(database) == [("one", 2), ("other", 2)]
-    assert len(runs) == 3
+    assert len(runs) >= 3
 
 
 async def test_a_connection_that_broke_is_replaced(database: PostgresDatabase) -> None:
