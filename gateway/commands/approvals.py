@@ -1,6 +1,7 @@
 """`/approve`, with the buttons and forms of cards."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
@@ -21,6 +22,8 @@ from runtime.ports import Files
 
 _LONGEST_NUMBER = 9
 _LONGEST_FILE = 4_000_000
+_SEEN_AFTER = timedelta(seconds=2)
+"""A question must have been asked so long before a bare `/approve` is a yes to it."""
 
 Decide = Callable[[Approval, Request, str], Awaitable[Approval]]
 """What a press does: the approval, who presses, and the hash that the card showed."""
@@ -213,6 +216,15 @@ class ApprovalCommands:
 
     async def _accept_here(self, request: Request) -> Answer:
         approval = await self._here(request)
+        this = f"/approve accept {cards.short_id(approval)}"
+        # A bare yes names nothing, so it may be meant for what stood there a moment ago.
+        if approval.replaces is not None:
+            raise Refused("This was edited since it was asked.", hint=f"Name it: {this}")
+        if approval.created_at > request.at - _SEEN_AFTER:
+            raise Refused(
+                f"This was asked only just now: `{approval.frozen.tool}`. Look at it first.",
+                hint=f"Then /approve again, or {this}",
+            )
         return await self._accept((approval.id,), request)
 
     async def _accept(self, args: tuple[str, ...], request: Request) -> Answer:

@@ -163,10 +163,29 @@ async def test_a_bare_approve_in_the_thread_decides_the_one_that_waits(
     agents.verdict = Verdict.ASK
     async with agents.life() as life:
         approval = await life.asked("why?")
+        await life.desk.clock.advance(2)
         await life.desk.say(word, sender=BOB)
         await life.desk.quiet()
         assert await life.state(approval) is ApprovalState.DONE
         assert [one.taker for one in await way(life)] == ["research"]
+
+
+async def test_a_bare_approve_is_no_yes_to_what_may_not_have_been_seen(agents: Agents) -> None:
+    agents.verdict = Verdict.ASK
+    async with agents.life() as life:
+        approval = await life.asked("why?")
+        assert "asked only just now" in await life.command("/approve")
+        await life.desk.clock.advance(5)
+        await life.command(f"/approve edit {approval.id[:8]} task = something else")
+        await life.desk.clock.advance(5)
+        [other] = await life.waiting()
+        said = await life.command("/approve")
+        assert "edited since it was asked" in said
+        assert other.id[:8] in said
+        assert await life.state(other) is ApprovalState.PENDING
+        await life.command(f"/approve accept {other.id[:8]}")
+        assert await life.state(other) is ApprovalState.DONE
+        assert [one.task for one in await way(life)] == ["something else"]
 
 
 @pytest.mark.parametrize("word", ["/deny", "!deny", "/deny not today"])
@@ -215,6 +234,7 @@ async def test_who_may_not_decide_decides_nothing_with_a_bare_approve(agents: Ag
     agents.verdict = Verdict.ASK
     async with agents.life() as life:
         approval = await life.asked("why?", sender=MEL)
+        await life.desk.clock.advance(2)
         assert "needs the role operator" in await life.command("/approve", who=MEL)
         assert await life.state(approval) is ApprovalState.PENDING
         elsewhere = OPS.under(MessageId("1"))
@@ -230,6 +250,7 @@ async def test_what_is_not_shown_whole_needs_its_id_and_hash(agents: Agents) -> 
     agents.say["desk"] = hands("research", "x" * 1_500)
     async with agents.life() as life:
         approval = await life.asked("why?")
+        await life.desk.clock.advance(2)
         said = await life.command("/approve")
         assert "too long to be shown whole" in said
         assert await life.state(approval) is ApprovalState.PENDING
