@@ -41,7 +41,9 @@ _PERIODS = {
     "firing": Period.FIRING,
 }
 _BACK = frozenset({"default", "none", "reset"})
-_PERCENT = re.compile(r"[+-]?([0-9]{1,4})\s?%")
+_PERCENT = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]{1,4})\s?%")
+_SIGNS = {"raise": "+", "lower": "-"}
+"""The sign that a part may have with each verb that takes one."""
 _RUNS_SHOWN = 5
 
 
@@ -303,21 +305,13 @@ class BudgetCommands:
     def _new_limit(self, verb: str, wish: _Wish, before: int | None) -> int | None:
         """The limit that is wished, which for `raise` and `lower` must be one."""
         currency = self._team().budget.currency
-        percent = _PERCENT.fullmatch(wish.amount)
         if wish.amount.casefold() in _BACK and verb == "set":
             return None
-        if percent and before is None:
-            raise Refused("There is no limit yet of which that could be a part.", hint=EXAMPLES)
-        if percent and before is not None:
-            part = before * int(percent[1]) // 100
-            after = before - part if verb == "lower" else before + part
+        percent = _PERCENT.fullmatch(wish.amount)
+        if percent is None:
+            after = _amount(wish, currency)
         else:
-            try:
-                after = read_amount(wish.amount, currency)
-            except ValueError as error:
-                raise Refused(
-                    f"“{wish.amount[:40]}” is no amount: {error}.", hint=EXAMPLES
-                ) from None
+            after = _part(verb, percent, wish, before)
         if verb == "raise" and before is not None and after <= before:
             raise Refused(f"The limit is {show_amount(before, currency)}, and that is not more.")
         if verb == "lower" and before is not None and after >= before:
@@ -335,6 +329,23 @@ class BudgetCommands:
 
     def _stamp(self, meter: Meter) -> str:
         return stamp_of(meter.period, self._clock.now(), self._team().zone)
+
+
+def _amount(wish: _Wish, currency: str) -> int:
+    try:
+        return read_amount(wish.amount, currency)
+    except ValueError as error:
+        raise Refused(f"“{wish.amount[:40]}” is no amount: {error}.", hint=EXAMPLES) from None
+
+
+def _part(verb: str, percent: re.Match[str], wish: _Wish, before: int | None) -> int:
+    """The limit, raised or lowered by so many per cent of what it is."""
+    if verb not in _SIGNS or percent["sign"] not in ("", _SIGNS[verb]):
+        raise Refused(f"“{wish.amount[:40]}” says nothing with {verb}.", hint=EXAMPLES)
+    if before is None:
+        raise Refused("There is no limit yet of which that could be a part.", hint=EXAMPLES)
+    part = before * int(percent["number"]) // 100
+    return before - part if verb == "lower" else before + part
 
 
 def _waiting(count: int) -> str:
