@@ -308,10 +308,7 @@ class BudgetCommands:
         if wish.amount.casefold() in _BACK and verb == "set":
             return None
         percent = _PERCENT.fullmatch(wish.amount)
-        if percent is None:
-            after = _amount(wish, currency)
-        else:
-            after = _part(verb, percent, wish, before)
+        after = _amount(wish, currency) if percent is None else _part(verb, percent, wish, before)
         if verb == "raise" and before is not None and after <= before:
             raise Refused(f"The limit is {show_amount(before, currency)}, and that is not more.")
         if verb == "lower" and before is not None and after >= before:
