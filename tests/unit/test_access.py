@@ -172,3 +172,13 @@ def test_what_somebody_does_takes_a_right_and_what_a_platform_tells_takes_none()
 def test_people_are_spelled_as_the_configuration_names_them() -> None:
     assert spelled(ELSEWHERE) == "42"
     assert spelled(STRANGER) == "local/eve"
+
+
+def test_a_program_may_talk_and_do_nothing_else() -> None:
+    program = Principal(TERMINAL, "local", "ci")
+    member = Member(name="CI", role=MemberRole.OWNER, principals=(program,), bot=True)
+    desk = replace(everybody(), members=(*everybody().members, member))
+    able = [action for action in Action if permits(desk, program, action)]
+    assert able == [Action.CONVERSE]
+    with pytest.raises(Refused, match="A program may talk here, and do nothing else"):
+        authorize(desk, program, Action.STATUS)
