@@ -331,7 +331,7 @@ def show_audit(
     actor: Annotated[
         str, typer.Option(metavar="WHO", help="A member, an agent, system, or shell.")
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The latest of them.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The latest of them.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Show who did what, oldest first, and where the log ends: note that elsewhere."""

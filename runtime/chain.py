@@ -15,6 +15,8 @@ PAGE = 500
 _NEAR = 1_000
 """How far from its place a record that was moved is looked for."""
 _HASH = 64
+_BEGINNING = -(2**63)
+"""Below every number that a database can hold: what is put in before the first is found, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def walk(
 async def _all(
     page: Callable[[int], Awaitable[Iterable[AuditRecord]]],
 ) -> AsyncIterator[AuditRecord]:
-    after, more = 0, True
+    after, more = _BEGINNING, True
     while more:
         more = False
         for record in await page(after):
@@ -107,6 +109,8 @@ def _wrong(record: AuditRecord, head: Head) -> str:
     """What is wrong with a record that should follow that head; empty where nothing is."""
     own = digest_of(record)
     expected = head.seq + 1
+    if record.seq < expected:
+        return "added: no record ever had that number"
     if record.seq != expected:
         if own != record.hash:
             return f"missing: the next record there is calls itself {record.seq}, and was changed"

@@ -146,8 +146,10 @@ class _Telling:
         when = self.shown(started)
         if self.schedule:
             return f"Trigger: {self.schedule}; begun {when}"
-        what = "a message" if started.facts().get("trigger") == "message" else "a run"
-        return f"Trigger: {what} of {_name(self.team, started.actor)}, {when}"
+        facts = started.facts()
+        what = _TRIGGERS.get(str(facts.get("trigger")), "not on record, for")
+        giver = f" by {facts['from']}, for" if "from" in facts else " of"
+        return f"Trigger: {what}{giver} {_name(self.team, started.actor)}, {when}"
 
     def agent(self) -> str:
         """Who answered, and with which model."""
@@ -219,6 +221,8 @@ class _Telling:
                 return f"Ended: {'gave up' if failed else 'answered'}, {self.shown(record)}"
         return "Ended: not yet"
 
+
+_TRIGGERS = {"message": "a message", "run": "a run", "handoff": "handed over"}
 
 _SAID = ("denied", "expired", "cancelled", "unknown")
 """States of an approval that its other records do not tell."""

@@ -27,7 +27,7 @@ class MemoryAudit:
 
     async def page(self, *, after: int = 0, limit: int = 500) -> list[AuditRecord]:
         """The records after that number: see the port."""
-        return self._records[after : after + limit]
+        return self._records[max(0, after) :][:limit]
 
     async def find(self, wanted: AuditQuery) -> list[AuditRecord]:
         """The latest records that are wanted: see the port."""

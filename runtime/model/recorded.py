@@ -36,12 +36,14 @@ def whoever(who: Principal | None) -> Actor:
 
 
 def turn_started(turn: Turn, agent: str) -> AuditEvent:
-    """A turn began: by a message, or by the run that it is a part of."""
+    """A turn began: by a message, by a hand-off, or by the run that it is a part of."""
     body: dict[str, Json] = {"conversation": turn.conversation, "agent": agent}
     if turn.thread is None:
         body["trigger"] = "run"
     else:
-        body["trigger"] = "message"
+        body["trigger"] = "handoff" if turn.chain else "message"
+        if turn.chain:
+            body["from"] = turn.chain[-1]
         body["channel"] = channel_name(turn.thread.channel)
     return AuditEvent(AuditKind.TURN_STARTED, by_person(turn.requester), turn.id, body)
 

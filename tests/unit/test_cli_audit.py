@@ -159,6 +159,13 @@ def forge_the_middle(records: list[AuditRecord]) -> str:
     ("statements", "place", "why"),
     [
         (["DELETE FROM audit WHERE seq = 5"], 5, "missing: record 5 is not there"),
+        (
+            [
+                "INSERT INTO audit SELECT 0, at, kind, actor, turn, body, before, hash FROM audit LIMIT 1"
+            ],
+            0,
+            "added: no record ever had that number",
+        ),
         (["DELETE FROM audit WHERE seq < 4"], 1, "missing: records 1 to 3 are not there"),
         (
             [

@@ -266,6 +266,16 @@ async def test_the_schedule_that_began_a_run_is_told(give: CommandBench) -> None
     assert "secret" not in told
 
 
+async def test_an_answer_to_what_was_handed_over_says_by_whom(give: CommandBench) -> None:
+    start = await begun(give)
+    handed = replace(start.turn, id=TurnId("handed"), chain=(AgentName("writer"), DESK))
+    await give.store.audit.add([recorded.turn_started(handed, "editor")])
+    await said(give, TurnId("handed"))
+    told = (await give("/why", thread=THREAD)).splitlines()
+    assert told[0] == "(- Trigger: handed over by desk, for Ann, Fri 20 Nov 13:00 CET"
+    assert told[1] == "- Agent: editor; model: not on record"
+
+
 async def test_who_stopped_it_is_told(give: CommandBench) -> None:
     start = await begun(give)
     stop = Stop(id=StopId("s"), kind=StopKind.TURNS, by=ANN, at=T0)
