@@ -64,7 +64,8 @@ class _Connection(web.RequestHandler):
         self.remote = str(peer[0]) if isinstance(peer, tuple) and peer else None
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio."""
+        """See asyncio, and aiohttp, which says by no bytes that it takes more again."""
+        data = self._read(data)
         while data:
             data = self._read(data)
 
@@ -73,7 +74,7 @@ class _Connection(web.RequestHandler):
         if self._under_way:
             self._hold(data)
             return b""
-        if self._owed != 0:
+        if self._owed != 0 or not data:
             return self._go_on(data)
         request = read_plain(data)
         if request is None:

@@ -261,3 +261,13 @@ async def test_however_many_come_at_once_each_is_answered(line: Line, desk: Desk
     desk.declines = True
     line.writer.write(request(b"") * 2_000)
     assert [await line.status() for _ in range(2_000)] == [200] * 2_000
+
+
+async def test_a_body_in_many_chunks_goes_on_once_its_beginning_was_read(
+    line: Line, desk: Desk
+) -> None:
+    # aiohttp reads no more than it has room for, and asks for the rest by no bytes.
+    head = b"POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    line.writer.write(head + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n")
+    assert await line.status() == 200
+    assert desk.waited_for == 1
