@@ -21,6 +21,7 @@ from runtime.model.localtime import show_distance, show_time
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Schedule
 from runtime.model.team import Member, Team
+from runtime.money import show_amount
 from runtime.ports import ChatPort, ShowsHome, Store
 
 log = logging.getLogger("nightdesk.home")
@@ -35,7 +36,6 @@ _LOOK_AT = 200
 _MOST = 20
 """Lines of one list."""
 _SHORT = 100
-_MICROS = 1_000_000
 _HELP = (
     "Write to me here, or mention me in a channel and go on in the thread. `/help` shows the "
     "commands; in a thread write `!help`."
@@ -145,7 +145,7 @@ class Home:
 
 
 def _spent(facts: DeskFacts) -> Section:
-    text = f"{facts.spent_micros / _MICROS:.2f} in the last 24 hours."
+    text = f"{show_amount(facts.spent_micros, facts.currency)} in the last 24 hours."
     return Section(title="Spent", text=text)
 
 

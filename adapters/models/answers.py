@@ -101,7 +101,8 @@ def _approvals(facts: DeskFacts) -> str:
 
 
 def _spent(facts: DeskFacts) -> str:
-    return f"Spent since {briefing.since(facts)}: {briefing.money(facts.spent_micros)}."
+    spent = briefing.money(facts.spent_micros)
+    return f"Spent since {briefing.since(facts)}: {spent} {facts.currency}."
 
 
 def _unsent(facts: DeskFacts) -> str:

@@ -107,7 +107,7 @@ def unsent(facts: DeskFacts) -> list[str]:
 def spent(facts: DeskFacts) -> list[str]:
     """What was spent in the period, where anything was."""
     micros = facts.spent_micros
-    return [f"{money(micros)} since {since(facts)}"] if micros else []
+    return [f"{money(micros)} {facts.currency} since {since(facts)}"] if micros else []
 
 
 def money(micros: int) -> str:

@@ -47,6 +47,7 @@ class DeskFacts:
         waiting_approvals: how many approvals wait for a person.
         dead_letters: how many messages were set aside.
         spent_micros: what was spent in the period in millionths of the team's currency.
+        currency: the ISO 4217 code of that.
     """
 
     now: datetime
@@ -60,3 +61,4 @@ class DeskFacts:
     waiting_approvals: int
     dead_letters: int
     spent_micros: int
+    currency: str = "USD"

@@ -214,7 +214,7 @@ ANSWERS = {
     ),
     "what was missed?": "Missed since yesterday 08:30:\n- yesterday 12:30 #2 Check the backups",
     "any approvals?": "Waiting:\n- 2 approvals for a person",
-    "what did we spend?": "Spent since yesterday 08:30: 1.23.",
+    "what did we spend?": "Spent since yesterday 08:30: 1.23 USD.",
     "anything undelivered?": (
         "Not delivered:\n- 1 message set aside, because the platform refused"
     ),
@@ -239,7 +239,7 @@ NOTHING = {
     "what failed?": "Nothing failed since yesterday 08:30.",
     "what was missed?": "Nothing was missed since yesterday 08:30.",
     "any approvals?": "No approval waits for anybody.",
-    "what did we spend?": "Spent since yesterday 08:30: 0.00.",
+    "what did we spend?": "Spent since yesterday 08:30: 0.00 USD.",
     "anything undelivered?": "Every message was delivered.",
 }
 
@@ -354,7 +354,7 @@ async def test_a_briefing_has_a_section_for_each_kind_of_fact() -> None:
         + "- 09:00 #2 Check the backups (every hour, to #dev)\n"
         + "- tomorrow 08:30 #1 Post the morning briefing"
         + " (at 08:30 on Monday through Friday, to #ops)",
-        "**Spent**\n- 1.23 since yesterday 08:30",
+        "**Spent**\n- 1.23 USD since yesterday 08:30",
     ]
     assert "no language model is connected" in text.rsplit("\n\n", 1)[-1]
 
@@ -463,7 +463,7 @@ async def test_a_point_of_the_briefing_is_quoted_by_its_place() -> None:
     first = await chat.say("tell me more about the first")
     assert "> 03:30 #2 Check the backups" in first
     assert "`/schedule show 2`" in first
-    assert "> 1.23 since yesterday" in await chat.say("the last one")
+    assert "> 1.23 USD since yesterday" in await chat.say("the last one")
     assert "no such one" in await chat.say("#40")
 
 
