@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,9 @@ from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.ports import ToolContext
 from tests.support.approving import BOB, MEL, people
 from tests.support.build import ANN, DM
+from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, running_desk
+from tests.support.handing import in_memory
 
 
 @dataclass
@@ -36,8 +37,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with running_desk(tmp_path, members=people()) as desk:
+async def bench(clock: ManualClock) -> AsyncIterator[Bench]:
+    async with running_desk(in_memory(clock), members=people(), clock=clock) as desk:
         await desk.command("/schedule create every day at noon Water the plants", sender=BOB)
         await desk.command("/schedule create every hour Look around", sender=ANN)
         yield Bench(desk)
