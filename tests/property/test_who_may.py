@@ -5,7 +5,7 @@ import pytest
 from runtime.ids import Platform
 from runtime.model.events import Wanted
 from runtime.model.team import MemberRole
-from tests.support.who_may import PLATFORMS, ROWS, STANDINGS, Cell, gate, missing
+from tests.support.who_may import PLATFORMS, PROGRAM, ROWS, STANDINGS, Cell, gate, missing
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -30,7 +30,7 @@ def test_a_kind_without_a_row_is_found() -> None:
 
 
 def test_every_role_has_a_column() -> None:
-    assert {standing.role for standing in STANDINGS} == {*MemberRole, ""}
+    assert {standing.role for standing in STANDINGS} == {*MemberRole, PROGRAM, ""}
 
 
 def test_no_row_lets_anybody_without_a_role_do_anything() -> None:

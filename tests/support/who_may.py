@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import get_args
 
@@ -73,6 +73,8 @@ _ANONYMOUS = {"telegram": "1087968824", "slack": "USLACKBOT", "discord": "", "te
 
 OWNER, ADMIN, OPERATOR, MEMBER, GUEST = "owner", "admin", "operator", "member", "guest"
 LINKED = "linked"
+PROGRAM = "program"
+"""A member that is a program: it may talk, and do nothing else, whatever its role."""
 EVERYBODY = frozenset({OWNER, ADMIN, OPERATOR, MEMBER, GUEST})
 DECIDE = frozenset({OWNER, ADMIN, OPERATOR})
 READ = frozenset({OWNER, ADMIN, OPERATOR, MEMBER})
@@ -117,6 +119,7 @@ STANDINGS = (
     *(Standing(role, role, _user(role)) for role in (OWNER, ADMIN, OPERATOR, MEMBER, GUEST)),
     Standing("added in the chat", OPERATOR, _user("added")),
     Standing("linked by a code", ADMIN, _user(LINKED)),
+    Standing("program of the team", PROGRAM, _user(PROGRAM)),
     Standing("let go", "", _user("gone")),
     Standing("linked to who was let go", "", _user("orphan")),
     Standing("stranger", "", _user("eve")),
@@ -166,6 +169,8 @@ class Row:
 
     def expected(self, role: str) -> Cell:
         """What somebody of that role causes by it; the empty role causes nothing."""
+        if role == PROGRAM:
+            return Cell(turn=bool(self.turn), decided=False, seen=bool(self.turn))
         return Cell(role in self.turn, role in self.decides, role in self.sees)
 
 
@@ -291,7 +296,7 @@ ROWS: Sequence[Row] = (
 
 def missing(rows: Iterable[Row] = ROWS) -> set[type]:
     """Kinds of events that have no row."""
-    sample = _approval(Platform("slack"), 0, None)
+    sample = _approval(Platform("slack"), 0, None, T0)
     return {*get_args(Body), Wanted} - {type(row.event(sample)) for row in rows}
 
 
@@ -339,7 +344,8 @@ class Gate:
         self.number += 1
         who, thread = standing.who(self.platform), self._place(row.place)
         store = self.desk.desk.parts.store
-        approval = _approval(self.platform, self.number, thread)
+        asked_at = self.desk.clock.now() - timedelta(hours=1)
+        approval = _approval(self.platform, self.number, thread, asked_at)
         if row.place == "bound":
             await store.conversations.bind(thread, AgentName("desk"))
         if who.user == LINKED:
@@ -416,12 +422,15 @@ def _team(platform: Platform) -> Team:
         Member(name=role.title(), role=role, principals=(_user(role)(platform),))
         for role in MemberRole
     )
+    program = Member(
+        name="CI", role=MemberRole.OWNER, principals=(_user(PROGRAM)(platform),), bot=True
+    )
     ops, everything = (ChannelRef(platform, workspace, name) for name in ("ops", "all"))
     channels = (
         ChannelRule(ref=ops, name="ops", listen=Listen.MENTIONS, proactive=True),
         ChannelRule(ref=everything, name="all", listen=Listen.ALL),
     )
-    return replace(team(), members=members, channels=channels)
+    return replace(team(), members=(*members, program), channels=channels)
 
 
 async def _enrol(desk: DeskUnderTest, platform: Platform) -> None:
@@ -450,7 +459,9 @@ async def _link(desk: DeskUnderTest, platform: Platform) -> None:
     await desk.desk.people.roster.refresh()
 
 
-def _approval(platform: Platform, number: int, thread: ThreadRef | None) -> Approval:
+def _approval(
+    platform: Platform, number: int, thread: ThreadRef | None, asked_at: datetime
+) -> Approval:
     """A call that waits for a yes, asked by nobody who is in any row."""
     frozen = Frozen(tool="desk.facts", schema="", arguments=f'{{"number": {number}}}')
     return Approval(
@@ -465,6 +476,6 @@ def _approval(platform: Platform, number: int, thread: ThreadRef | None) -> Appr
         agent=AgentName("desk"),
         requester=Principal(platform, "", "asker"),
         thread=thread,
-        created_at=T0,
-        expires_at=T0 + timedelta(days=3650),
+        created_at=asked_at,
+        expires_at=asked_at + timedelta(days=3650),
     )
