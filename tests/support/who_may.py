@@ -367,10 +367,12 @@ class Gate:
         )
         await self.desk.quiet()
         after = await store.approvals.get(approval.id)
+        # An owner is written to directly about what a platform tells; nobody else may be.
+        places = {thread} if standing.role else {thread, await self.chat.direct(who)}
         said = [
             each.text
             for each in self.chat.shown[shown:]
-            if each.thread == thread and not each.text.startswith(REFUSALS)
+            if each.thread in places and not each.text.startswith(REFUSALS)
         ]
         decided = after is None or after.state is not ApprovalState.PENDING
         if not decided:  # so that each event finds one that waits
