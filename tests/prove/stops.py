@@ -20,7 +20,8 @@ from tests.support.stop_states import Stopped, Stops, ended_hard, side_by_side
 AT_ONCE = 10
 TOGETHER = ("stream", "retry", "ask")
 """States that one process can be in many times at once."""
-COUNTS = {"stream": 20, "retry": 20, "ask": 20, "flood": 14, "tool": 13, "hog": 13}
+COUNTS = {"stream": 22, "retry": 22, "ask": 10, "flood": 16, "tool": 15, "hog": 15}
+"""A hundred; one agent may ask people ten times within an hour."""
 ACKNOWLEDGED_WITHIN = 1.0
 SILENT_WITHIN = 2.0
 
