@@ -27,6 +27,7 @@ log = logging.getLogger("nightdesk.stopping")
 
 GRACE = 1.0
 """Seconds that what was stopped has to let go, before its process is ended hard."""
+_ROUNDS = 20
 LOOK_EVERY = 0.5
 """Seconds between looks for stops that other processes stored."""
 
@@ -202,6 +203,8 @@ class Stopping:
             grace = tasks.create_task(self._clock.sleep(GRACE))
             gone = tasks.create_task(self.at_work.left(turns))
             await asyncio.wait((grace, gone), return_when=asyncio.FIRST_COMPLETED)
+            for _ in range(_ROUNDS):  # where the loop itself was late, what lets go is late too
+                await self._clock.sleep(0)
             let_go = gone.done()
             grace.cancel()
             gone.cancel()
