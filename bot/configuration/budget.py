@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from bot.configuration.entries import Around, Entry, Switch, Text
 from bot.configuration.models import ModelEntry
 from bot.configuration.problems import FileProblems, Place, did_you_mean, listed
+from runtime.access import may
 from runtime.ids import ModelName
+from runtime.model.access import Action
 from runtime.model.address import ChannelRef
 from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
@@ -116,7 +118,7 @@ class BudgetReader:
             for period, micros in own.items()
             if micros is not None
         ]
-        owners = [self._member(("budget", "owner"), name) for name in budget.owner]
+        owners = [self._looks_after(name) for name in budget.owner]
         return BudgetRules(
             currency=budget.currency,
             limits=(*(whole or DEFAULT_LIMITS), *self._limits(limits)),
@@ -185,6 +187,15 @@ class BudgetReader:
                 return subject_of_principal(member.principals[0]) if member else None
             case _:
                 return entry.of
+
+    def _looks_after(self, name: str) -> Member | None:
+        """Whoever is told about money has to be somebody who decides."""
+        place = ("budget", "owner")
+        member = self._member(place, name)
+        if member is not None and not may(member.role, Action.APPROVE):
+            said = f"is only {member.role}: name an owner, an admin or an operator"
+            self.problems.value(place, name, said)
+        return member
 
     def _told(self, name: str) -> ChannelRef | None:
         place = ("budget", "channel")

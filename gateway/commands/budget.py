@@ -24,6 +24,7 @@ from runtime.money import read_amount, show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
 from runtime.spenders import (
+    end_of,
     run_meter,
     stamp_of,
     subject_of_thread,
@@ -151,6 +152,10 @@ class BudgetCommands:
         if alert is None or not step:
             return Answer("This card is too old for me to know it. `/budget` shows the limits.")
         meter, shown = alert.bound.meter, alert.bound.limit
+        until = end_of(meter.period, alert.at, self._team().zone)
+        if until is not None and self._clock.now() >= until:
+            over = f"The {meter.period} that this card was about is over, and a new one began."
+            return Answer(over, updates=replace(await self._alerts.face(alert), buttons=()))
         limit = raised(shown, step)
         currency = self._team().budget.currency
         once = "" if meter.period is Period.FIRING else f" for this {meter.period}"

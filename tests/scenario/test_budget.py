@@ -273,6 +273,18 @@ async def test_the_owner_is_told_once_at_eighty_per_cent(bank: Bank) -> None:
         assert "Agents: desk" in told[0]
 
 
+async def test_a_card_of_a_day_that_is_over_raises_nothing(bank: Bank) -> None:
+    bank.members = limited(people(), WORST)
+    async with bank.live() as desk:
+        await desk.ask("hello")
+        await press(desk, "Stop")
+        await bank.clock.advance(timedelta(days=1).total_seconds())
+        await press(desk, "Raise by 25 %", text="The budget for")
+        assert "The day that this card was about is over" in bank.chat.texts[-1]
+        limits = await desk.desk.money.limits.now()
+        assert limits.changes == ()
+
+
 async def test_one_person_can_be_limited_and_others_go_on(bank: Bank) -> None:
     team = limited(people(), PLENTY)
     rule = LimitRule(scope=Scope.PERSON, period=Period.DAY, micros=WORST)

@@ -93,6 +93,11 @@ def test_one_limit_of_the_team_takes_the_place_of_both_that_were_assumed() -> No
         ('[budget]\nday = "5 EUR"', 2, "the team's currency is USD, and this is EUR"),
         ('[budget]\ncurrency = "euro"', 2, "three capital letters"),
         ('[budget]\nowner = "Bob"', 2, "unknown: "),
+        (
+            '[[members]]\nname = "Mel"\nterminal = "mel"\n[budget]\nowner = "Mel"',
+            5,
+            "is only member: name an owner, an admin or an operator",
+        ),
         ('[budget]\nchannel = "#none"', 2, "unknown: [[channels]] has #ops and #quiet"),
         ('[budget]\nchannel = "#quiet"', 2, "give that channel proactive = true"),
         ("[budget]\nyear = 5", 2, "unknown key"),
