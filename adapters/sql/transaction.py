@@ -95,8 +95,9 @@ class CoreTransaction:
         return self._connection.execute(statement, many, execution_options=_COUNTED).rowcount
 
     def lock(self, statement: Statement, params: Params) -> None:
-        """See `Transaction.lock`."""
-        self._connection.execute(statement, params)
+        """See `Transaction.lock`: who writes to SQLite has all of it."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(statement, params)
 
     def audit(self, *events: AuditEvent) -> None:
         """See `Transaction.audit`."""

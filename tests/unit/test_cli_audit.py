@@ -13,9 +13,10 @@ from typer.testing import CliRunner, Result
 from adapters.sql.store import DATABASE_FILE, open_store
 from bot.audit import AuditDesk, found_in_words, in_words
 from bot.commandline import app
+from bot.deadletters import Desk as OutboxDesk
 from bot.settings import Settings, load_settings
 from bot.witness import note_start
-from runtime.ids import AgentName, Platform, TimeOrderedIds, TurnId
+from runtime.ids import AgentName, OutboxId, Platform, TimeOrderedIds, TurnId
 from runtime.model.address import Principal
 from runtime.model.audit import (
     SYSTEM,
@@ -28,6 +29,8 @@ from runtime.model.audit import (
     digest_of,
     sealed,
 )
+from runtime.model.outbox import OutboxState
+from tests.support.build import TERMINAL, outbox_item
 from tests.support.clock import ManualClock
 
 ADA = Principal(Platform("terminal"), "local", "uada")
@@ -279,6 +282,23 @@ def test_without_a_database_it_says_so(settings: Settings, arguments: list[str])
     found = call(*arguments)
     assert found.exit_code == 1
     assert "The database is not made yet" in found.stderr
+
+
+async def test_what_the_shell_does_beside_that_process_is_in_the_same_chain(
+    settings: Settings, clock: ManualClock
+) -> None:
+    async with open_store(
+        None, data_dir=settings.data_dir, clock=clock, ids=TimeOrderedIds(clock)
+    ) as store:
+        await store.outbox.enqueue([outbox_item(key="o1", at=clock.now())])
+        await store.outbox.claim(now=clock.now(), owner="here", platforms=[TERMINAL])
+        await store.outbox.settle(OutboxId("o1"), 1, OutboxState.DEAD, error="")
+        await OutboxDesk(settings, clock).drop("o1")
+        await store.audit.add([AuditEvent(AuditKind.POLICY_LOADED, SYSTEM)])
+        checked = await AuditDesk(settings, clock).verify([])
+        actors = [record.actor for record in await store.audit.page()]
+    assert (checked.count, checked.broken) == (3, None)
+    assert actors == ["system", "shell", "system"]
 
 
 async def test_it_works_beside_the_process_that_owns_the_file(
