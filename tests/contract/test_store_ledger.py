@@ -250,9 +250,7 @@ async def test_old_calls_are_forgotten_and_their_money_is_not(
 # ---- what people decided
 
 
-def limit(
-    clock: ManualClock, micros: int | None, stamp: str = "", *, key: str = ""
-) -> LimitChange:
+def limit(clock: ManualClock, micros: int | None, stamp: str = "", *, key: str = "") -> LimitChange:
     return LimitChange(
         scope=Scope.AGENT,
         subject="desk",
