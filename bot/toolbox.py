@@ -13,7 +13,7 @@ from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
 from runtime.tools.desk import DeskTools
 from runtime.tools.files import FileTools
-from runtime.tools.grants import granted
+from runtime.tools.grants import withheld
 from runtime.tools.handing import HandingTools
 from runtime.tools.messages import MessageTools
 from runtime.tools.registry import Toolbox
@@ -63,7 +63,7 @@ def all_tools(
         [*tools, *parts.more_tools],
         clock=parts.clock,
         ids=parts.ids,
-        granted=lambda agent, tool: granted(parts.team(), agent, tool),
+        withheld=lambda agent: withheld(parts.team(), agent),
     )
 
 

@@ -1,20 +1,26 @@
-"""Which agent has which tool, as the team's configuration says."""
+"""Which agent has which tool, by the configuration: what needs a grant is off without one."""
+
+from collections.abc import Mapping
 
 from runtime.ids import AgentName
 from runtime.model.team import Sharing, Team
 
 HAND_OFF = "handoff.to"
-_READ_SHARED = frozenset({"state.shared.get", "state.shared.list"})
-_WRITE_SHARED = frozenset({"state.shared.set", "state.shared.delete"})
+
+_NOTHING: frozenset[str] = frozenset()
+_HANDING = frozenset({HAND_OFF})
+_WRITING = frozenset({"state.shared.set", "state.shared.delete"})
+_SHARING: Mapping[Sharing, frozenset[str]] = {
+    Sharing.NONE: _WRITING | {"state.shared.get", "state.shared.list"},
+    Sharing.READ: _WRITING,
+    Sharing.WRITE: _NOTHING,
+}
 
 
-def granted(team: Team, agent: AgentName, tool: str) -> bool:
-    """Whether the agent has the tool of that name: what needs a grant is off without one."""
+def withheld(team: Team, agent: AgentName) -> frozenset[str]:
+    """The tools that the agent does not have. Asked in every turn, so made of what is there."""
     found = team.agent(agent)
-    if tool == HAND_OFF:
-        return found is not None and bool(found.hands_to)
-    if tool in _READ_SHARED:
-        return found is not None and found.sharing is not Sharing.NONE
-    if tool in _WRITE_SHARED:
-        return found is not None and found.sharing is Sharing.WRITE
-    return True
+    if found is None:
+        return _HANDING | _SHARING[Sharing.NONE]
+    kept_back = _SHARING[found.sharing]
+    return kept_back if found.hands_to else kept_back | _HANDING

@@ -115,7 +115,7 @@ class Toolbox:
         *,
         clock: Clock,
         ids: IdSource,
-        granted: Callable[[AgentName, str], bool] = lambda _agent, _tool: True,
+        withheld: Callable[[AgentName], frozenset[str]] = lambda _agent: frozenset(),
     ) -> None:
         """Offer tools.
 
@@ -123,7 +123,7 @@ class Toolbox:
             tools: the tools.
             clock: times them.
             ids: makes references for the log.
-            granted: whether an agent has the tool of that name.
+            withheld: the names of the tools that an agent does not have.
 
         Raises:
             ValueError: two have the same name.
@@ -131,17 +131,22 @@ class Toolbox:
         self._tools: Mapping[str, Tool] = _by_name(tools)
         self._clock = clock
         self._ids = ids
-        self._granted = granted
+        self._withheld = withheld
+        self._offered: dict[frozenset[str], tuple[ToolSpec, ...]] = {}
         self._specs = {name: tool.spec for name, tool in self._tools.items()}
 
     def specs(self, agent: AgentName) -> tuple[ToolSpec, ...]:
         """What the agent may call."""
-        return tuple([spec for name, spec in self._specs.items() if self._granted(agent, name)])
+        withheld = self._withheld(agent)
+        if withheld not in self._offered:
+            mine = (spec for name, spec in self._specs.items() if name not in withheld)
+            self._offered[withheld] = tuple(mine)
+        return self._offered[withheld]
 
     def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:
         """Exactly what would run: see the port."""
         tool = self._tools.get(call.name)
-        if tool is None or not self._granted(agent, call.name):
+        if tool is None or call.name in self._withheld(agent):
             raise Refused(f"There is no tool {call.name[:60]}.")
         return Frozen(
             tool=tool.name, schema=tool.digest(), arguments=tool.signature.canonical(call.arguments)
@@ -169,7 +174,7 @@ class Toolbox:
             Retryable: the database took nothing; the turn is taken up again later.
         """
         tool = self._tools.get(call.name)
-        if tool is None or not self._granted(context.agent, call.name):
+        if tool is None or call.name in self._withheld(context.agent):
             return _failed(call, f"There is no tool {call.name[:60]}.")
         try:
             arguments = tool.signature.read(call.arguments)

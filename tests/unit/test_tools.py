@@ -49,7 +49,9 @@ def call(arguments: object, *, name: str = "look") -> ToolCall:
     return ToolCall(id=ToolCallId("c1"), name=name, arguments=text)
 
 
-def box(*tools: Tool, clock: ManualClock | None = None, **more: Callable[..., bool]) -> Toolbox:
+def box(
+    *tools: Tool, clock: ManualClock | None = None, **more: Callable[..., frozenset[str]]
+) -> Toolbox:
     clock = clock or ManualClock()
     return Toolbox(tools, clock=clock, ids=TimeOrderedIds(clock), **more)
 
@@ -143,7 +145,7 @@ def test_arguments_have_one_spelling() -> None:
 
 
 async def test_a_tool_that_is_not_there_or_not_granted_is_not_run() -> None:
-    tools = box(LOOK, granted=lambda agent, _tool: agent == "night")
+    tools = box(LOOK, withheld=lambda agent: frozenset({"look"} if agent != "night" else ()))
 
     assert (await tools.run(call({"name": "x"}), CONTEXT)).text == "There is no tool look."
     assert tools.specs(AgentName("desk")) == ()

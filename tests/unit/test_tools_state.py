@@ -13,7 +13,7 @@ from runtime.model.state import LONGEST_KEY, LONGEST_VALUE, MOST_KEPT
 from runtime.model.team import Agent, MemberRole, Sharing, Team
 from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.ports import ToolContext
-from runtime.tools.grants import granted
+from runtime.tools.grants import withheld
 from runtime.tools.registry import Toolbox
 from runtime.tools.state import StateTools
 from tests.support.approving import BOB, MEL, people
@@ -51,7 +51,7 @@ class Box:
             tools.tools(),
             clock=self.clock,
             ids=ids,
-            granted=lambda agent, tool: granted(self.team, agent, tool),
+            withheld=lambda agent: withheld(self.team, agent),
         )
 
     async def run(
