@@ -121,7 +121,7 @@ class Spending:
         await self._settle(call, bounds, self._charged(model, worst, call, paid))
 
     async def wait(self, turn: Turn, over: OverBudget) -> None:
-        """Remember that the turn waits: see the port."""
+        """Remember that the turn waits, and tell people: see the port."""
         await self._pauses.add(
             Pause(
                 turn=turn.id,
@@ -133,10 +133,10 @@ class Spending:
                 at=self._clock.now(),
             )
         )
-
-    async def parked(self, turn: Turn, over: OverBudget) -> None:
-        """Tell people, and look whether there is money meanwhile: see the port."""
         await self._alerts.used_up(turn, over)
+
+    async def parked(self) -> None:
+        """Look whether there is money meanwhile: see the port."""
         await self._pauses.look()
 
     async def footer(self, turn: Turn) -> str:

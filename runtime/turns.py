@@ -224,7 +224,7 @@ class TurnRunner:
         except OverBudget as over:
             await self._deps.budget.wait(start.turn, over)
             await self._park(start.turn)
-            await self._deps.budget.parked(start.turn, over)
+            await self._deps.budget.parked()
             return None
         if course.ending is None:
             return Said(Content(text, files=course.made), model=course.model)

@@ -65,11 +65,15 @@ class Budget(Protocol):
         ...
 
     async def wait(self, turn: Turn, over: OverBudget) -> None:
-        """Remember that the turn waits until there is money; before it is parked."""
+        """Remember that the turn waits until there is money, and tell people.
+
+        Called before the turn is parked, so that a crash in between loses nothing: the turn is
+        taken up again then, and this may be done again.
+        """
         ...
 
-    async def parked(self, turn: Turn, over: OverBudget) -> None:
-        """The turn is parked: tell people, and look whether there is money meanwhile."""
+    async def parked(self) -> None:
+        """A turn is parked now: look whether there is money meanwhile."""
         ...
 
     async def footer(self, turn: Turn) -> str:
