@@ -20,6 +20,7 @@ WHEN: Final = "when"
 INSTRUCTION: Final = "instruction"
 CHANNEL: Final = "channel"
 ZONE: Final = "tz"
+BUDGET: Final = "budget"
 WHAT: Final = "what"
 UNTIL: Final = "until"
 REASON: Final = "reason"
@@ -59,6 +60,13 @@ FORMS: Final = (
                 name=ZONE,
                 label="Time zone",
                 placeholder="Europe/Berlin; left out, the team's",
+                required=False,
+                longest=_LONGEST_NAME,
+            ),
+            FormField(
+                name=BUDGET,
+                label="What one run may cost",
+                placeholder="0.50; left out, there is no limit of its own",
                 required=False,
                 longest=_LONGEST_NAME,
             ),

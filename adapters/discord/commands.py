@@ -36,6 +36,8 @@ _LARGEST: Final = 999_999_999
 
 _PART = re.compile(r"<(?P<needed>[^<>]+)>|\[(?P<free>[^\[\]]+)\]|(?P<word>[^\s<>\[\]]+)")
 _NAME = re.compile(r"[^a-z0-9_-]+")
+_PHRASES: Final = frozenset({"whose", "which"})
+"""Arguments that may be several words, such as `agent desk`, and are typed without quotes."""
 _LOOKED_UP: Final = frozenset({"number", "tz", "person", "role"})
 """Arguments for which there is something to choose from."""
 
@@ -232,7 +234,7 @@ def _arguments(form: CommandForm, values: Mapping[str, str]) -> Iterator[str]:
             continue
         yield from pending
         pending.clear()
-        as_it_is = name == last and (form.tail or form.most > len(named))
+        as_it_is = name in _PHRASES or (name == last and (form.tail or form.most > len(named)))
         # A word of the usage line behind it ends it as well as quotes do.
         ended = place + 1 < len(parts) and parts[place + 1]["word"] is not None
         yield value if as_it_is or ended else _quoted(value)

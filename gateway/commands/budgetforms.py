@@ -12,29 +12,31 @@ BUDGET_FORMS = (
     Form(
         noun="budget",
         verb="set",
-        arguments="<team | agent <name> | schedule <number> | …> <amount> [day | month | each]",
+        arguments="<whose> <amount> [per]",
         least=2,
         most=6,
-        about="Set a limit from now on, 0 for nothing at all; “default” for the configuration's.",
+        about="Set a limit from now on, 0 for nothing at all, “default” for the configuration's. "
+        "Whose: team, agent <name>, schedule <number>, person <name>, channel <name>, thread. "
+        "Per: day, month or each.",
         example="/budget set agent desk 2 day",
     ),
     Form(
         noun="budget",
         verb="raise",
-        arguments="<team | agent <name> | …> <amount or %> [day | month | each]",
+        arguments="<whose> <amount> [per]",
         least=2,
         most=7,
-        about="Raise a limit; what waits for money goes on.",
+        about="Raise a limit, to an amount or by so many %; what waits for money goes on.",
         example="/budget raise team 25% day",
         also=("increase", "up"),
     ),
     Form(
         noun="budget",
         verb="lower",
-        arguments="<team | agent <name> | …> <amount or %> [day | month | each]",
+        arguments="<whose> <amount> [per]",
         least=2,
         most=7,
-        about="Lower a limit, at once.",
+        about="Lower a limit at once, to an amount or by so many %.",
         example="/budget lower agent desk 0.50",
         also=("decrease", "down", "cut"),
     ),
@@ -46,9 +48,10 @@ BUDGET_FORMS = (
     ),
     Form(
         noun="cost",
-        arguments="[thread | schedule <number> | agent <name> | run <id> | …]",
+        arguments="[whose]",
         most=3,
-        about="Show what this thread cost, or something else.",
+        about="Show what this thread cost, or a schedule <number>, an agent <name>, a run <id>, a "
+        "person <name>.",
         example="/cost agent desk",
     ),
 )

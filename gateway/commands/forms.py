@@ -238,16 +238,18 @@ FORMS = (
     Form(noun="new", about="Begin a fresh conversation in this thread."),
     Form(
         noun="resume",
-        arguments="[number | agent <name> | everything]",
+        arguments="[which]",
         most=2,
-        about="Go back to an earlier conversation of this thread; or let go on what was stopped.",
+        about="Go back to an earlier conversation of this thread, by its number; or let go on what "
+        "was stopped: agent <name>, everything.",
         example="/resume everything",
     ),
     Form(
         noun="stop",
-        arguments="[id | schedule's number | agent <name> | mine | everything]",
+        arguments="[which]",
         most=2,
-        about="Stop what the agent does in this thread; or a run, an agent, or everything.",
+        about="Stop what the agent does in this thread; or a run by its id, a schedule's run by "
+        "its number, agent <name>, mine, everything.",
         example="/stop everything",
     ),
     Form(noun="model", verb="show", about="Show which model answers here.", bare=True),
@@ -256,19 +258,19 @@ FORMS = (
     Form(
         noun="model",
         verb="set",
-        arguments="<model> [thread | me | agent]",
+        arguments="<model> [whose]",
         least=1,
         most=2,
-        about="Let one model answer: in this thread, to you, or wherever the agent answers.",
+        about="Let one model answer. Whose: thread for all here, me, or agent wherever it answers.",
         example="/model set fast me",
         also=("use",),
     ),
     Form(
         noun="model",
         verb="auto",
-        arguments="[thread | me | agent]",
+        arguments="[whose]",
         most=1,
-        about="Take back what was set, so that the model is chosen again for each call.",
+        about="Take back what was set for thread, me or agent: the model is chosen for each call.",
         also=("unset", "clear", "reset"),
     ),
     Form(

@@ -12,7 +12,7 @@ from gateway.commands.words import cut, left_open, picked_channel, unquoted
 from runtime.asking import Asked, Target, default_target, named_target, split_sentence
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.forms import CHANNEL, INSTRUCTION, WHEN, ZONE
+from runtime.forms import BUDGET, CHANNEL, INSTRUCTION, WHEN, ZONE
 from runtime.ids import ScheduleId
 from runtime.model.address import Principal
 from runtime.model.events import FormSubmit
@@ -114,7 +114,9 @@ class ScheduleCommands:
             self._timetable.read, answers.get(WHEN, ""), now=request.at, zone=zone
         )
         asked = Asked(when=when, instruction=unquoted(answers.get(INSTRUCTION, "")))
-        return await self._make(asked, target, request, chosen=channel is not None)
+        allowed = answers.get(BUDGET, "")
+        chosen = channel is not None
+        return await self._make(asked, target, request, chosen=chosen, allowed=allowed)
 
     async def _create(self, command: ParsedCommand, request: Request) -> Answer:
         team = self._team()

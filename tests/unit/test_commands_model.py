@@ -115,7 +115,7 @@ async def test_what_is_set_for_a_person_or_an_agent_answers_everywhere(
         ("/model set lrage", "There is no model “lrage”.\nThere are: `fast`, `large`."),
         ("/model set large everywhere", "Write `thread`, `me` or `agent`."),
         ("/model auto everything", "Write `thread`, `me` or `agent`."),
-        ("/model set", "`<model> [thread | me | agent]` is missing."),
+        ("/model set", "`<model> [whose]` is missing."),
         ("/model retry nobody", "There are: `anthropic`, `openai`."),
         ("/model retry openai", "openai was not out of service."),
         ("/model lsit", "Write: `/model list`"),

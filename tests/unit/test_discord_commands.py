@@ -55,7 +55,14 @@ def test_what_opens_a_form_requires_nothing() -> None:
         (filled("schedule", "list"), "schedule list"),
         (filled("schedule", "show", number=3), "schedule show 3"),
         (filled("schedule", "show", number=3.0), "schedule show 3"),
-        (filled("resume", number=2), "resume 2"),
+        (filled("resume", which="2"), "resume 2"),
+        (filled("stop", which="agent desk"), "stop agent desk"),
+        (
+            filled("budget", "set", whose="agent desk", amount="2", per="day"),
+            "budget set agent desk 2 day",
+        ),
+        (filled("budget", "raise", whose="team", amount="25%"), "budget raise team 25%"),
+        (filled("cost", whose="schedule 3"), "cost schedule 3"),
         (filled("resume"), "resume"),
         (filled("help", command="schedule list"), "help schedule list"),
         (

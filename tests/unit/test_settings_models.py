@@ -12,6 +12,8 @@ TWO = '[models.fast]\nmodel = "a/b"\n[models.large]\nmodel = "a/c"\n'
 
 def test_a_model_says_what_it_costs_and_can() -> None:
     found = read("""\
+        [budget]
+        currency = "EUR"
         [models.fast]
         model = "openai/gpt-4.1-mini"
         client = "litellm"

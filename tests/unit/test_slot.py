@@ -132,7 +132,7 @@ async def test_a_process_of_here_that_nobody_buried_yet_is_gone(machine: Machine
 
 
 async def test_a_process_of_here_that_runs_may_be_alive(machine: Machine) -> None:
-    await machine.another(replace_pid(os.getpid()))
+    await machine.another(replace_pid(os.getppid()))
     async with asyncio.TaskGroup() as tasks:
         taking = tasks.create_task(outcome(machine.slot()))
         await machine.clock.advance(1.0)

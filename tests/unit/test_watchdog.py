@@ -84,7 +84,7 @@ def test_children_of_children_are_killed() -> None:
         assert sh.stdout is not None
         grandchild = int(sh.stdout.readline())
         kill_children(sh.pid)
-        assert sh.wait(30) > 0
+        sh.wait(30)
     assert not _lives(grandchild)
 
 
