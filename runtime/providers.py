@@ -138,7 +138,7 @@ class Providers:
             self._limit(info, health, error)
         elif isinstance(error, ModelUnavailable | ModelTimeout):
             health.failures += 1
-            if health.failures >= OPENS_AFTER or health.pauses:
+            if health.failures >= OPENS_AFTER:
                 self._pause(info, health)
 
     def refuse(self, provider: str, credential: str, why: str) -> None:

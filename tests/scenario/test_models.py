@@ -1,18 +1,23 @@
 """Models in the whole core: one turn gives one answer, whichever of them gives it."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from adapters.models.scripted import Pause, Step
+import pytest
+
+from adapters.models.scripted import Pause, ScriptedModel, Step, ToolCalls
 from runtime.errors import ModelKeyRefused, ModelOutputUnusable, ModelUnavailable
 from runtime.ids import MessageId, ModelName
 from runtime.model.choice import Phase
+from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.team import Team
 from tests.support.build import DM, OPS, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-from tests.support.desk import passing, running_desk
+from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.faults import failing_once
 from tests.support.routing import Played
 
 
@@ -126,6 +131,34 @@ async def test_an_answer_that_cannot_be_used_falls_back_too(tmp_path: Path) -> N
         tmp_path, model=one, more_models=[two], members=with_models(one, two)
     ) as desk:
         assert await desk.ask("hello") == "Fine."
+
+
+def _said(desk: DeskUnderTest, text: str) -> bool:
+    return text in desk.chat.texts
+
+
+async def test_what_is_always_the_same_is_not_asked_again_where_its_answer_was_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for temperature, asked in ((0.0, 2), (None, 3)):
+        requests: list[ModelRequest] = []
+
+        def by_the_log(request: ModelRequest, seen: list[ModelRequest] = requests) -> Step:
+            seen.append(request)
+            used = request.entries[-1].role is Role.TOOL
+            return "Done." if used else ToolCalls.of("desk.facts")
+
+        one = ScriptedModel(by_the_log)
+        members = team(model=one.info.name)
+        agents = (replace(members.agents[0], temperature=temperature),)
+        folder = tmp_path / str(asked)
+        folder.mkdir(mode=0o700)
+        async with running_desk(folder, model=one, members=replace(members, agents=agents)) as desk:
+            turns = desk.desk.parts.store.turns
+            monkeypatch.setattr(turns, "append", failing_once(turns.append))
+            await desk.say("hello")
+            await passing(desk, 5.0, partial(_said, desk, "Done."))
+            assert len(requests) == asked
 
 
 async def test_an_answer_is_no_longer_than_its_model_can(tmp_path: Path) -> None:

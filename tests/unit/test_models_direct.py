@@ -15,7 +15,7 @@ from adapters.models.fuse import Fuse
 from adapters.models.openai_compatible import OpenAICompatibleModel
 from runtime.errors import ModelUnavailable, SpendingForbidden
 from runtime.model.completion import StopReason, Usage
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import FakeOpenAI, Hang, Says, Sends, call_delta, event, fake_openai
 from tests.support.models import TOOLS, chunks_of, finished_of, request
@@ -114,7 +114,9 @@ async def test_connections_are_used_again(server: FakeOpenAI, clock: ManualClock
 
     async def note(asked: web.Request) -> web.StreamResponse:
         peers.add(asked.transport.get_extra_info("peername") if asked.transport else None)
-        return await server._handle(asked)
+        answer = await server._handle(asked)
+        await settle(100)  # the end of the connection's answer comes a moment later
+        return answer
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", note)
@@ -153,6 +155,14 @@ async def test_a_tool_call_in_however_many_pieces_is_whole(
 
 
 # ---- money and secrets
+
+
+async def test_an_address_off_this_machine_is_not_looked_up(clock: ManualClock) -> None:
+    """Before there is a connection: a proxy on this machine would take it elsewhere."""
+    config = ModelConfig(name="m", model="openai/m", base_url="http://192.0.2.1/v1", api_key=KEY)
+    made = build_model(config, clock=clock, allow_spending=False)
+    with pytest.raises(SpendingForbidden, match="spending is switched off"):
+        await chunks_of(made, request("hello"))
 
 
 @dataclass(frozen=True)
