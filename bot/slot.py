@@ -14,7 +14,7 @@ import msgspec
 
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
-from runtime.ids import IdSource
+from runtime.ids import IdSource, unguessable
 from runtime.ports import Worker, Workers
 
 log = logging.getLogger("nightdesk.slot")
@@ -23,6 +23,8 @@ SILENT_AFTER = timedelta(seconds=9)
 """Without a sign of life for this long a process is dead."""
 _ENDED = frozenset("ZXx")
 """A process that was killed stays in the table until its parent has asked after it."""
+_IMAGE = unguessable()
+"""Another one after the process has begun anew in its own place: see `bot.hardstop`."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether the process that has the slot lives."""
 
@@ -35,18 +37,20 @@ class Life(msgspec.Struct, kw_only=True, frozen=True):
         place: where numbers of processes mean the same; empty where that is not known.
         pid: the number of the process there.
         mark: told from every other life by this.
+        image: told from every other program in the same process by this.
     """
 
     host: str
     place: str
     pid: int
     mark: str
+    image: str = ""
 
     def is_over(self, *, here: str) -> bool:
         """Whether the process is certainly gone; only its own place can know."""
-        # Of our own number: this process, before it began anew in its own place.
-        gone = not _runs(self.pid) or self.pid == os.getpid()
-        return bool(here) and self.place == here and gone
+        # Of our own number and another image: this process, before it began anew in its own place.
+        was_this = self.pid == os.getpid() and self.image not in ("", _IMAGE)
+        return bool(here) and self.place == here and (was_this or not _runs(self.pid))
 
     def __str__(self) -> str:
         """In words."""
@@ -81,7 +85,13 @@ class Slot:
         self._workers = workers
         self._clock = clock
         self._here = place()
-        life = Life(host=socket.gethostname(), place=self._here, pid=os.getpid(), mark=ids.new())
+        life = Life(
+            host=socket.gethostname(),
+            place=self._here,
+            pid=os.getpid(),
+            mark=ids.new(),
+            image=_IMAGE,
+        )
         self._life = msgspec.json.encode(life).decode()
         self._held: Worker | None = None
 

@@ -141,6 +141,11 @@ async def test_a_process_of_here_that_runs_may_be_alive(machine: Machine) -> Non
     assert taking.result() == ""
 
 
+async def test_this_process_before_it_began_anew_in_its_own_place_is_gone(machine: Machine) -> None:
+    await machine.another(Life(host="", place=place(), pid=os.getpid(), mark="a", image="earlier"))
+    await machine.slot().take()
+
+
 async def test_a_life_that_nobody_can_read_is_judged_by_its_silence(machine: Machine) -> None:
     sign = await machine.another()
     assert await machine.workers.let_go(sign)
