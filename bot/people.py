@@ -1,5 +1,6 @@
 """Who is who, put together: the list of the chat, and the first owner."""
 
+import logging
 import sys
 from collections.abc import Callable
 
@@ -14,6 +15,8 @@ from runtime.members import MemberService
 from runtime.model.address import Principal
 from runtime.people import Roster
 from runtime.standing import Standing
+
+log = logging.getLogger("nightdesk.people")
 
 SLACK, TELEGRAM, DISCORD = Platform("slack"), Platform("telegram"), Platform("discord")
 TERMINAL = Platform("terminal")
@@ -71,17 +74,23 @@ async def offer_ownership(parts: Parts, people: PeopleServices) -> None:
     if parts.role not in (Role.ALL, Role.WEB):
         return
     code = await people.first.offer(parts.slot)
-    if not code or sys.stdout is None:
+    if not code:
         return
     where = ", ".join(sorted(frozenset(parts.chats) & CHATS))
     minutes = int(CODE_AGE.total_seconds() // 60)
-    sys.stdout.write(
+    words = (
         f"Nobody is owner on {where} yet. To become the owner, send this to the bot in a direct\n"
         f"message, within {minutes} minutes:\n"
         f"    link {code}\n"
         "It works once, and each start shows a new one. Show it to nobody.\n"
     )
-    sys.stdout.flush()
+    if sys.stdout is None:  # closed
+        return
+    try:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+    except OSError as error:
+        log.warning("people.owner_code_not_shown", extra={"why": str(error)})
 
 
 def read_person(written: str, sender: Principal) -> Principal:

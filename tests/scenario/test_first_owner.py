@@ -1,13 +1,16 @@
 """The first owner, through the whole core on each platform, and through the program."""
 
+import io
 import logging
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.memory.store import MemoryStore
+from bot.people import offer_ownership
 from runtime.ids import MessageId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Body, Command, Message
@@ -106,3 +109,22 @@ async def test_where_somebody_is_owner_no_code_is_shown(
 def _logs(folder: Path) -> list[str]:
     found = [path for path in folder.rglob("*") if path.is_file() and "log" in path.name]
     return [path.read_text(errors="replace") for path in found]
+
+
+class _NobodyReads(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError("nobody reads")
+
+
+@pytest.mark.parametrize("closed", [True, False])
+async def test_a_start_goes_on_where_nobody_reads_its_output(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, closed: bool
+) -> None:
+    chat, clock = MemoryChat(platform=Platform("slack")), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    nobody = replace(team(), members=())
+    async with running_desk(store, clock=clock, chat=chat, members=nobody) as desk:
+        monkeypatch.setattr(sys, "stdout", None if closed else _NobodyReads())
+        await offer_ownership(desk.desk.parts, desk.desk.people)
+        monkeypatch.undo()
+    assert ("people.owner_code_not_shown" in caplog.text) is not closed
