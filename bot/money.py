@@ -51,9 +51,10 @@ class Money:
 
 
 def _free(parts: Parts) -> ModelName | None:
-    """A language model on this machine, where one is set up."""
+    """A language model on this machine that costs nothing, where one is set up."""
     infos = (model.info for model in parts.models.values())
-    return next((one.name for one in infos if one.local and one.language_model), None)
+    free = (one for one in infos if one.local and one.language_model and not one.prices)
+    return next((one.name for one in free), None)
 
 
 def money(

@@ -88,7 +88,7 @@ class BudgetAlerts:
     async def used_up(self, turn: Turn, over: OverBudget) -> None:
         """Tell that a turn waits: where it was asked, and once whoever looks after the money."""
         bound = over.short.bound
-        await self._tell(bound, over.short.balance, ALL)
+        await self._tell(bound, over.short.balance, ALL, besides=turn.thread)
         if turn.thread is None:
             return
         this = OutboxId(derived("budget.wait", turn.id, bound.meter.id, str(bound.limit)))
@@ -140,13 +140,17 @@ class BudgetAlerts:
 
     # ---- cards
 
-    async def _tell(self, bound: Bound, balance: Balance, share: int) -> None:
+    async def _tell(
+        self, bound: Bound, balance: Balance, share: int, *, besides: ThreadRef | None = None
+    ) -> None:
+        """Tell of it once; not in the place that is told in another way."""
         alert = Alert(id=_id(bound, share), bound=bound, share=share, at=self._clock.now())
         if alert.id in self._told:
             return
         if await self._store.budgets.alert(alert.id) is None:
             card = await self._card(alert, balance)
-            if await self._store.budgets.raise_alert(alert, await self._to_people(alert, card)):
+            rows = await self._to_people(alert, card, besides)
+            if await self._store.budgets.raise_alert(alert, rows):
                 log.info("budget.alert", extra={"alert": alert.id, "share": share})
                 self._wake_outbox()
         self._told.add(alert.id)
@@ -199,13 +203,15 @@ class BudgetAlerts:
         found = await self._store.schedules.by_id(ScheduleId(schedule))
         return found.number if found else 0
 
-    async def _to_people(self, alert: Alert, card: Content) -> list[OutboxItem]:
+    async def _to_people(
+        self, alert: Alert, card: Content, besides: ThreadRef | None
+    ) -> list[OutboxItem]:
         """The card for whoever looks after the money, and for the channel of the budget."""
         team = self._team()
         rows: list[OutboxItem] = []
         for who in team.budget.owners or team.owners():
             thread = await self._direct(who)
-            if thread is not None:
+            if thread is not None and thread != besides:
                 cleared = clear_question(self._message(alert, thread, card), team, who)
                 rows += self._cleared(cleared)
         channel = team.budget.channel
