@@ -21,7 +21,7 @@ from runtime.errors import (
     Retryable,
     SpendingForbidden,
 )
-from runtime.ids import AgentName, IdSource, RunId
+from runtime.ids import AgentName, IdSource, RunId, TurnId
 from runtime.limits import LimitBook
 from runtime.model.budget import Pause
 from runtime.model.completion import Finished, ModelInfo, ModelRequest
@@ -48,6 +48,8 @@ log = logging.getLogger("nightdesk.money")
 
 HELD_FOR = timedelta(minutes=30)
 """How long a call may be under way before it counts in full; longer than any model may take."""
+_MOST_PAID = 10_000
+"""Turns that paid and did not end, as far as this process knows."""
 _NOT_DONE = (ModelUnavailable, ContextTooLong, SpendingForbidden)
 """What a provider does not charge for, where no answer had begun."""
 
@@ -100,6 +102,7 @@ class Spending:
         self._team = team
         self._clock = clock
         self._ids = ids
+        self._paid: set[TurnId] = set()
 
     @asynccontextmanager
     async def call(
@@ -113,6 +116,9 @@ class Spending:
             await self._note_free(turn, agent, model, worst, paid)
             return
         call, bounds = await self._reserve(turn, agent, model, worst)
+        if len(self._paid) >= _MOST_PAID:
+            self._paid.clear()  # turns that were stopped or failed; all that is lost is a footer
+        self._paid.add(turn.id)
         try:
             yield paid
         except BaseException as error:
@@ -142,8 +148,9 @@ class Spending:
     async def footer(self, turn: Turn) -> str:
         """What stands under the turn's answer: see the port."""
         team = self._team()
-        if not team.budget.footer:
-            return ""
+        if turn.id not in self._paid or not team.budget.footer:
+            return ""  # most turns cost nothing, and none of those asks the database
+        self._paid.discard(turn.id)
         try:
             [balance] = await self._store.ledger.balances([run_meter(turn.id)])
             left = await self._alerts.left() if balance.spent else ""
