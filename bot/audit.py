@@ -211,7 +211,11 @@ def _line(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> str:
     moment = record.moment
     when = f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else str(record.at)
     who = names.get(record.actor, str(record.actor))
-    facts = [f"{name}={_plain(value)}" for name, value in record.facts().items() if value != ""]
+    facts = [
+        f"{name}={'none' if value is None else _plain(value)}"
+        for name, value in record.facts().items()
+        if value != ""
+    ]
     turn = [f"turn={record.turn}"] if record.turn else []
     return _plain(f"{record.seq}  {when}  {record.kind}  {who}  {' '.join([*facts, *turn])}", 2000)
 

@@ -205,11 +205,11 @@ class _Telling:
     def _allowed(self, facts: Mapping[str, Json]) -> list[str]:
         if "rule" not in facts:
             return []
-        by = f"allowed by {facts['rule'] or 'policy'}"
+        by = f"allowed: {facts['rule'] or 'policy'}"
         grant = facts.get("grant")
         if grant is None:
             return [by]
-        return [f"{by}, and by grant {grant} ({self.givers.get(grant, 'not on record')})"]
+        return [f"{by}, by grant {grant} ({self.givers.get(grant, 'not on record')})"]
 
     def end(self) -> str:
         """How it ended."""

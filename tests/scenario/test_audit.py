@@ -123,7 +123,7 @@ async def test_what_a_grant_lets_run_names_the_grant_and_its_giver(world: World)
     assert world.ran == ["main", "main"]
     assert [r.actor for r in records if r.kind == "grant.given"] == ["person:terminal/local/bob"]
     assert [r.facts().get("grant") for r in records if r.kind == "tool.begun"] == [1]
-    assert "allowed by team rule 3, line 12, and by grant 1 (Bob, " in told
+    assert "allowed: team rule 3, line 12, by grant 1 (Bob, " in told
 
 
 async def test_commands_are_recorded_by_their_words_and_without_their_arguments(

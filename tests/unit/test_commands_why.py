@@ -175,10 +175,10 @@ async def test_each_tool_is_told_with_its_rule_and_what_came_of_it(give: Command
     at = "Fri 20 Nov 13:00 CET"
     told = await give("/why", thread=THREAD)
     assert [line for line in told.splitlines() if "Tool" in line] == [
-        f"- Tool `time.now`: allowed by team, rule 2; done, {at}",
+        f"- Tool `time.now`: allowed: team, rule 2; done, {at}",
         "- Tool `shell.run`: not run, because team, preset read_only",
-        f"- Tool `git.push`: allowed by team, rule 2, and by grant 1 (Ann, {at}); failed, {at}",
-        "- Tool `web.post`: allowed by team, rule 2; no end is on record",
+        f"- Tool `git.push`: allowed: team, rule 2, by grant 1 (Ann, {at}); failed, {at}",
+        "- Tool `web.post`: allowed: team, rule 2; no end is on record",
     ]
     assert "secret" not in told
 
