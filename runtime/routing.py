@@ -85,8 +85,9 @@ class Routing:
             team: the configuration as it is now.
             clock: the clock.
         """
-        self._models = {
-            name: WatchedModel(model, providers, clock) for name, model in models.items()
+        self._models: dict[ModelName, ModelPort] = {
+            name: WatchedModel(model, providers, clock) if model.info.provider else model
+            for name, model in models.items()
         }
         self._choices = choices
         self._providers = providers
@@ -146,7 +147,7 @@ class Routing:
 
     async def _tried(self, asking: Asking, attempt: "_Attempt", call: Call) -> Finished:
         while True:
-            name = attempt.next(self.catalogue())
+            name = attempt.next(self.catalogue)
             model = self._models[name]
             try:
                 finished = await call(model)
@@ -225,9 +226,12 @@ class _Attempt:
         asked = {name for name, _ in self.errors}
         return any(name not in asked and not catalogue[name].out for name in self.left)
 
-    def next(self, catalogue: Mapping[ModelName, Known]) -> ModelName:
+    def next(self, look: Callable[[], Mapping[ModelName, Known]]) -> ModelName:
         """The next model to ask: the first that can be called."""
         self.tries += 1
+        if len(self.left) == 1:
+            return self.left[0]
+        catalogue = look()
         return next((name for name in self.left if not catalogue[name].out), self.left[0])
 
     def failed(self, name: ModelName, error: ModelError) -> None:
