@@ -6,11 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.ids import AgentName, ModelName, ScheduleId, TurnId
+from runtime.alerts import KEEP, RAISE
+from runtime.ids import AgentName, MessageId, ModelName, ScheduleId, TurnId
 from runtime.model.address import Principal
-from runtime.model.budget import BudgetRules, LimitRule
+from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitRule
 from runtime.model.completion import Usage
+from runtime.model.events import ButtonPress
 from runtime.model.ledger import (
+    Bound,
     Call,
     CallState,
     HoldId,
@@ -21,7 +24,7 @@ from runtime.model.ledger import (
 )
 from runtime.model.team import Member, MemberRole, Team
 from runtime.spenders import meters_of
-from tests.support.build import ANN, DM, TERMINAL, team
+from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
 from tests.support.commands import CommandBench, command_bench
 
 BOB = Principal(TERMINAL, "local", "bob")
@@ -212,3 +215,96 @@ async def test_a_schedule_can_be_limited_run_by_run(bank: CommandBench) -> None:
     assert "is 0.25 USD a run" in await bank("/schedule budget 1 default")
     assert "is no amount" in await bank("/schedule budget 1 much")
     assert "no schedule" in await bank("/schedule budget 9 1")
+
+
+# ---- the buttons of cards
+
+
+async def card(bank: CommandBench, limit: int = 1_000_000) -> AlertId:
+    """A card that says that the team's day is used up."""
+    [meter] = [
+        meter
+        for meter in meters_of(SOMEBODY, bank.teams[-1], at=bank.clock.now())
+        if (meter.scope, meter.period) == (Scope.ORGANISATION, Period.DAY)
+    ]
+    alert = Alert(id=AlertId("alert"), bound=Bound(meter, limit), share=100, at=bank.clock.now())
+    assert await bank.store.budgets.raise_alert(alert)
+    return alert.id
+
+
+SOMEBODY = Spender(provider="acme", agent=AgentName("desk"), run=TurnId("run"), person=ANN)
+
+
+async def press(bank: CommandBench, action: str, value: str, who: Principal = ANN) -> str:
+    body = ButtonPress(action=action, value=value, message_id=MessageId("17.1"))
+    return await bank("", sender=who, body=body)
+
+
+async def day(bank: CommandBench) -> str:
+    [line] = [line for line in (await bank("/budget")).splitlines() if "a day  the whole" in line]
+    return line.split("of ")[1].split(" a day")[0]
+
+
+@pytest.mark.parametrize("who", [BOB, CID, GUS, STRANGER])
+async def test_only_admins_and_owners_raise_by_a_card(bank: CommandBench, who: Principal) -> None:
+    said = await press(bank, RAISE, f"{await card(bank)}:100", who)
+    assert "needs the role admin" in said or "You are not a member" in said
+    assert await day(bank) == "1.00"
+    assert "Raised to 2.00 USD" in await press(bank, RAISE, "alert:100")
+    assert await day(bank) == "2.00"
+
+
+@pytest.mark.parametrize("who", [CID, GUS, STRANGER])
+async def test_only_those_who_decide_end_the_question(bank: CommandBench, who: Principal) -> None:
+    said = await press(bank, KEEP, await card(bank), who)
+    assert "needs the role operator" in said or "You are not a member" in said
+    assert "Kept as it is by Bob" in await press(bank, KEEP, "alert", BOB)
+
+
+async def test_a_card_is_used_once_and_says_the_truth_to_whoever_comes_later(
+    bank: CommandBench,
+) -> None:
+    this = await card(bank)
+    assert "Raised to 1.25 USD for this day by Ann." in await press(bank, RAISE, f"{this}:25")
+    later = await press(bank, RAISE, f"{this}:100")
+    assert "That was decided: Raised to 1.25 USD for this day by Ann." in later
+    assert "That was decided: Raised" in await press(bank, KEEP, this, BOB)
+    assert await day(bank) == "1.25"
+    # It was for that day alone.
+    await bank.clock.advance(timedelta(days=1).total_seconds())
+    assert await day(bank) == "1.00"
+
+
+async def test_a_press_that_is_carried_out_again_after_a_crash_raises_once(
+    bank: CommandBench,
+) -> None:
+    this = await card(bank)
+    body = ButtonPress(action=RAISE, value=f"{this}:100", message_id=MessageId("17.1"))
+    # The crash came after the decision was stored and before the limit was.
+    await bank.store.budgets.answer_alert(
+        this, state=AlertState.RAISED, by=ANN, note="Raised to 2.00 USD for this day by Ann."
+    )
+    for _ in range(2):
+        assert "Raised to 2.00 USD" in await bank("", key="again", body=body)
+    assert await day(bank) == "2.00"
+
+
+async def test_a_card_whose_limit_was_changed_since_raises_nothing(bank: CommandBench) -> None:
+    this = await card(bank)
+    await bank("/budget lower team 0.40")
+    assert "it is 0.40 USD now" in await press(bank, RAISE, f"{this}:100")
+    assert await day(bank) == "0.40"
+
+
+@pytest.mark.parametrize("value", ["", "nothing", "nothing:25", "alert", "alert:", "alert:x"])
+async def test_a_button_that_says_nothing_raises_nothing(bank: CommandBench, value: str) -> None:
+    await card(bank)
+    assert "too old for me to know" in await press(bank, RAISE, value)
+    assert await day(bank) == "1.00"
+
+
+async def test_the_same_command_carried_out_again_raises_once(bank: CommandBench) -> None:
+    for _ in range(2):
+        said = await bank("/budget raise team 100%", key="again")
+        assert "is 2.00 USD a day. It was 1.00 USD before." in said
+    assert await day(bank) == "2.00"
