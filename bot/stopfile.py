@@ -9,6 +9,7 @@ import pwd
 from pathlib import Path
 
 from runtime.clock import Clock
+from runtime.errors import ConfigurationError
 from runtime.ids import Platform, StopId, derived
 from runtime.model.address import Principal
 from runtime.model.stop import EVERYTHING
@@ -23,8 +24,26 @@ SHELL = Platform("shell")
 
 
 def write(path: Path) -> None:
-    """Ask for the stop; again changes nothing."""
-    path.write_text(pwd.getpwuid(os.getuid()).pw_name)
+    """Ask for the stop; again changes nothing.
+
+    Raises:
+        ConfigurationError: nothing ever ran here, or the folder is another user's.
+    """
+    try:
+        path.write_text(_user())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}. "
+            "Call this as the user, and with the settings, with which Nightdesk runs."
+        ) from error
+
+
+def _user() -> str:
+    """The name of whoever asks; the number of somebody without one."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 async def taken_up(path: Path, clock: Clock) -> bool:

@@ -5,8 +5,12 @@ No time is measured here: this machine may be busy. What is left over is looked 
 
 from pathlib import Path
 
+from bot import stopfile
 from tests.prove.stops import of_a_worker, of_one_process
+from tests.support.crash_world import channel, world
+from tests.support.eventually import eventually
 from tests.support.postgres import PostgresServer
+from tests.support.stop_states import Stops, ended_hard
 
 
 async def test_one_process_stops_whatever_it_is_doing(tmp_path: Path) -> None:
@@ -15,6 +19,26 @@ async def test_one_process_stops_whatever_it_is_doing(tmp_path: Path) -> None:
     assert [one.state for one in seen if not one.ok] == []
     assert wrong == []
     assert {one.state for one in seen} == set(once)
+
+
+async def test_one_process_whose_event_loop_is_held_is_stopped_from_the_shell(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as people:
+        stops = Stops(people)
+        process = stops.start()
+        await process.ready()
+        await stops.begin("hog", channel(0))
+        stopfile.write(tmp_path / stopfile.NAME)
+        assert await ended_hard(process) == []
+        process = stops.start()
+        await process.ready()
+        await eventually(lambda: not stopfile.is_there(tmp_path / stopfile.NAME))
+        in_force = "SELECT kind FROM stops WHERE lifted_at IS NULL"
+        assert people.rows(in_force) == [("everything",)]
+        assert people.open_work() == []
+        assert [stops.asked(mark) for mark in stops.marks] == [1]
+        await process.stop()
 
 
 async def test_a_worker_whose_event_loop_is_held_is_stopped_by_another_process(

@@ -97,7 +97,7 @@ class Stops:
 
     async def stop(self, state: str, place: str) -> Stopped:
         """Let somebody begin what meets the stop in that state, and stop it."""
-        mark, root = await self._begin(state, place)
+        mark, root = await self.begin(state, place)
         async with asyncio.TaskGroup() as tasks:
             look = tasks.create_task(self._watch(mark))
             began = time.monotonic()
@@ -119,7 +119,7 @@ class Stops:
         path = self.signs.path(mark)
         return path.read_text().split().count("model") if path.exists() else 0
 
-    async def _begin(self, state: str, place: str) -> tuple[str, str]:
+    async def begin(self, state: str, place: str) -> tuple[str, str]:
         """Get to the state; the mark, and the root of the thread."""
         self._count += 1
         mark = f"k{state}{self._count}x{place[-3:]}"

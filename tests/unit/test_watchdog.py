@@ -6,7 +6,11 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
 from bot import stopfile
+from bot.commandline import app
 from bot.hardstop import ENDED_HARD, kill_children
 from bot.watchdog import Watchdog
 from runtime.clock import SystemClock
@@ -109,6 +113,31 @@ async def test_the_file_of_nightdesk_stop_stops_everything_once(tmp_path: Path) 
         assert stop.by.platform == "shell"
         assert not stopfile.is_there(path)
         assert "I do not answer this" in await desk.ask("hello")
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "nightdesk.toml").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NIGHTDESK_DATA_DIR", str(tmp_path / "desk"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stopfile, "WAIT", 0.1)
+    return tmp_path / "desk"
+
+
+def test_nightdesk_stop_says_where_nothing_takes_it_up_and_that_it_holds(data: Path) -> None:
+    data.mkdir()
+    result = CliRunner().invoke(app, ["stop"])
+    assert result.exit_code == 1
+    assert "holds from its next start on" in result.stderr
+    assert stopfile.is_there(data / stopfile.NAME)
+
+
+def test_nightdesk_stop_where_nothing_ever_ran_is_a_clear_message(data: Path) -> None:
+    result = CliRunner().invoke(app, ["stop"])
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+    assert not data.exists()
 
 
 async def test_nightdesk_stop_waits_until_the_file_is_taken_up(tmp_path: Path) -> None:
