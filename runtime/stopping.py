@@ -147,6 +147,7 @@ class Stopping:
         stop = Stop(id=key, kind=kind, agent=agent, by=by, at=now)
         closing = partial(refusal, stop=stop, team=self._team(), now=now)
         did = await self._store.stops.order(stop, closing=closing)
+        log.warning("stop.ordered", extra={"stop": did.stop.id, "agent": agent})
         await self._obey(did.ended)
         # What this process began between the stop and its hearing of it.
         await self.look()

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from gateway.access import Action, Resource, authorize, permits
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.halt import how_to_resume, in_words, what_is_stopped
@@ -208,7 +209,8 @@ class StopCommands:
 
     async def _what_goes_on(self, lifted: Lifted) -> list[str]:
         team, now, stop = self._team(), self._clock.now(), lifted.stop
-        lines = [f"**{what_is_stopped(stop)} goes on**, {_after(stop, team, self._clock)}."]
+        at, who = show_time(stop.at, team.zone, now=now), name_of(team, stop.by)
+        lines = [f"**{what_is_stopped(stop)} goes on**: {who} had stopped it, {at}."]
         if lifted.messages:
             lines.append(f"{_count(lifted.messages, 'message')} that waited: sent now.")
         lines.append(
@@ -296,11 +298,6 @@ def _with_id(this: str, works: Sequence[Work]) -> list[Work]:
     if len(found) > 1:
         raise Refused("Several runs end like that.", hint="/status shows their ids.")
     return found
-
-
-def _after(stop: Stop, team: Team, clock: Clock) -> str:
-    at = show_time(stop.at, team.zone, now=clock.now())
-    return f"as it was before it was stopped, {at}"
 
 
 def _count(number: int, what: str) -> str:
