@@ -142,7 +142,7 @@ class ModelCommands:
         if name == _AGENT:
             agent = (await self._agent(request.thread)).name
             return name, agent, f"wherever the agent {agent} does"
-        here = "in this thread" if request.thread.root else "in this channel"
+        here = "in this thread" if request.thread.root else "here"
         return name, request.thread, here
 
     async def _retry(self, provider: str, request: Request) -> Answer:

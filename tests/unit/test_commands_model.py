@@ -87,14 +87,14 @@ async def test_what_is_set_for_a_thread_answers_there_and_nowhere_else(
     give: CommandBench,
 ) -> None:
     said = await give("/model set large")
-    assert said.startswith("`large` answers in this channel from now on.")
+    assert said.startswith("`large` answers here from now on.")
     assert "`/model auto thread` takes it back" in said
     assert await asked(give) == "large"
     assert await asked(give, OPS) == "fast"
     assert "`large`" in await give("/model")
-    assert await give("/model auto") == "The model is chosen for each call again in this channel."
+    assert await give("/model auto") == "The model is chosen for each call again here."
     assert await asked(give) == "fast"
-    assert await give("/model auto") == "(No model was set in this channel.)"
+    assert await give("/model auto") == "(No model was set here.)"
 
 
 async def test_what_is_set_for_a_person_or_an_agent_answers_everywhere(
