@@ -7,10 +7,12 @@ apply. What a provider says it used is believed only where it can be true.
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runtime.errors import Refused
 from runtime.model.completion import ModelInfo, ModelRequest, Price, Usage, worst_price
 from runtime.model.conversation import Entry
+from runtime.model.tools import ToolSpec
 
 _MILLION = 1_000_000
 _FRAME = 64
@@ -92,12 +94,24 @@ def cost_of(info: ModelInfo, usage: Usage, worst: Worst) -> Cost:
 
 def _counted(request: ModelRequest) -> int:
     """A bound on the tokens of the prompt."""
-    parts = [request.instructions, *map(_said, request.entries)]
-    parts += [spec.name + spec.description + json.dumps(spec.parameters) for spec in request.tools]
-    return sum(len(part.encode(errors="replace")) + _FRAME for part in parts)
+    said = _bound(request.instructions) + sum([_bound(_said(entry)) for entry in request.entries])
+    return said + sum([_offered(spec) for spec in request.tools])
+
+
+def _bound(text: str) -> int:
+    """A token for each byte, and what frames the text."""
+    return len(text if text.isascii() else text.encode(errors="replace")) + _FRAME
+
+
+@lru_cache(maxsize=512)
+def _offered(spec: ToolSpec) -> int:
+    """The bound of a tool that is offered: the same for every call."""
+    return _bound(spec.name + spec.description + json.dumps(spec.parameters))
 
 
 def _said(entry: Entry) -> str:
+    if not entry.tool_calls:
+        return entry.text + entry.call if entry.call else entry.text
     calls = "".join(call.id + call.name + call.arguments for call in entry.tool_calls)
     return entry.text + calls + (entry.call or "")
 

@@ -39,6 +39,10 @@ class ToolSpec:
     risk: Risk = Risk.DANGEROUS
     repeatable: bool = False
 
+    def __hash__(self) -> int:
+        """Of the part that tells tools apart."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
