@@ -207,6 +207,7 @@ def test_a_form_comes_back_with_what_was_written_and_where_it_was_asked_for() ->
             ("instruction", "greet\ufffd"),
             ("channel", ""),
             ("tz", ""),
+            ("budget", ""),
         ),
         reply_url="https://hooks.slack.com/c/1",
     )
