@@ -81,7 +81,7 @@ class DeskUnderTest:
 
     async def quiet(self) -> None:
         """Wait until everything accepted was answered and delivered."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             await self.desk.engine.settled()
 
     async def fire(self) -> None:
