@@ -48,6 +48,8 @@ LATER = "tomorrow at 3:33"
 _SETTLE = 0.02
 """Seconds until the fake has read what a killed process wrote last."""
 _MARKED = re.compile(r"m\d{5}e")
+_TRIED_TOO_OFTEN = "I tried this "
+"""How a message is answered whose turn was killed again and again: `given_up` counts those."""
 _TEMPTATIONS = (
     "<!channel> and <!here>",
     "@everyone, @channel!",
@@ -328,7 +330,7 @@ class Lives(ABC):
             excused=excused,
             hits=self.hits.total(),
             skipped=tuple(self.skipped),
-            strays=tuple(text for _, text in wire if not _MARKED.search(text)),
+            strays=_strays([text for _, text in wire], given_up),
             violations=tuple(self.violations()),
             given_up=given_up,
             unheard=self.unheard(),
@@ -339,6 +341,13 @@ class Lives(ABC):
         answer = following("answer", turn)
         sent = f"SELECT body FROM outbox WHERE id = '{answer}' AND state = 'sent'"  # noqa: S608 - our own id
         return any(not _MARKED.search(body) for (body,) in self.rows(sent))
+
+
+def _strays(wire: Sequence[str], given_up: int) -> tuple[str, ...]:
+    """What answers nothing: of the words that a turn was given up, those of no such turn."""
+    others = [text for text in wire if not _MARKED.search(text)]
+    tried = [text for text in others if text.startswith(_TRIED_TOO_OFTEN)]
+    return (*(text for text in others if text not in tried), *tried[given_up:])
 
 
 async def passed(true: Callable[[], bool], *, within: float) -> bool:

@@ -47,6 +47,7 @@ from tests.support.crash_points import (
 _LAZY = (
     "adapters.discord.listener",
     "adapters.durable.engine",
+    "adapters.sql.aside",
     "adapters.sql.postgres",
     "adapters.timing.triggers",
     "aiosqlite",
