@@ -138,8 +138,8 @@ class Executor:
                 return await self._go_on(call, lost, job)
             case ApprovalState.DONE if self._repeats(approval, job):
                 # For what it made besides words, which is in no approval: twice is once.
-                result = await self._tools.run(_as_approved(approval), job.context())
-                await self._answer(call, replace(result, call=call.id), job)
+                same = replace(_as_approved(approval), id=call.id)
+                await self._answer(call, await self._tools.run(same, job.context()), job)
             case ApprovalState.DONE | ApprovalState.FAILED:
                 failed = approval.state is ApprovalState.FAILED
                 ended = ToolResult(call=call.id, text=approval.note, failed=failed)

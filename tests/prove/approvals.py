@@ -1,7 +1,8 @@
 """P4 and P5: nothing with effects outside runs again by itself, and what was approved is what ran.
 
 P4 cuts the power at every await of the executor and of what it asks, before and after each, in a
-life that asks a person and in one that is allowed to run; the next life opens the same database.
+life that asks a person, in one whose call a person edits (with an effect outside, and with one of
+our own), and in one that is allowed to run; the next life opens the same database.
 P5 walks every path of the state machine of an approval beside a model of its own, and takes seven
 guards away, one at a time: each time a proof has to fail.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.tools.registry import Effect
 from tests.property.test_approvals_model import STEPS, walk_all
 from tests.prove.report import Check, Outcome
 from tests.scenario.test_approvals_crash import cut_everywhere
@@ -20,16 +22,25 @@ from tests.scenario.test_approvals_mutants import PAIRS, notices
 from tests.support.approving import World
 
 LONGEST = 5
+Life = tuple[bool, bool, Effect]
+_LIVES: dict[str, Life] = {
+    "approved": (True, False, Effect.OUTSIDE),
+    "allowed": (False, False, Effect.OUTSIDE),
+    "edited": (True, True, Effect.OUTSIDE),
+    "edited, of our own": (True, True, Effect.OWN),
+}
+"""Whether a person is asked, whether they edit it first, and what the tool leaves behind."""
 
 
 def nothing_again() -> Outcome:
     """Cuts at every await of the executor."""
     found: dict[str, int] = {}
     broken: list[str] = []
-    for name, asks in (("approved", True), ("allowed", False)):
+    for name, life in _LIVES.items():
 
-        async def cut(folder: Path, name: str = name, asks: bool = asks) -> None:
-            found[name] = await cut_everywhere(folder, asks=asks)
+        async def cut(folder: Path, name: str = name, life: Life = life) -> None:
+            asks, edited, effect = life
+            found[name] = await cut_everywhere(folder, asks=asks, edited=edited, effect=effect)
 
         broken += _broken(cut)
     return Outcome(
@@ -38,7 +49,7 @@ def nothing_again() -> Outcome:
             Check(
                 what="lives that ran something again, or nothing, or told nobody", value=len(broken)
             ),
-            Check(what="lives that came to no end", value=2 - len(found)),
+            Check(what="lives that came to no end", value=len(_LIVES) - len(found)),
         ),
         figures={f"awaits, {name}": count for name, count in found.items()},
         notes=broken,

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from runtime import cards
+from runtime.forms import CHANGES
 from runtime.model.approval import Approval, ApprovalState
 from runtime.ports import Store, Verdict
+from runtime.tools.registry import Effect
 from tests.support.approving import BOB, Asking, World
 
 MOST = 400
@@ -57,13 +59,17 @@ async def cut_while(life: Asking, fuse: Fuse, work: Callable[[], Awaitable[objec
     await work()
 
 
-async def one_try(world: World, at: int, *, asks: bool) -> bool:
+async def one_try(world: World, at: int, *, asks: bool, edited: bool) -> bool:
     """A life that dies at that await, and another that goes on; False where it did not die."""
     fuse = Fuse(at)
     try:
         async with world.life() as life:
             if asks:
                 approval = await life.asked()
+                if edited:
+                    change = {CHANGES: "branch = release/2"}
+                    await life.submit(approval, cards.EDIT, BOB, **change)
+                    (approval,) = await life.waiting()
                 await cut_while(life, fuse, lambda: life.press(approval))
             else:
                 await cut_while(life, fuse, lambda: life.desk.ask("push it"))
@@ -98,13 +104,16 @@ async def _look_after(life: Asking, approval: Approval) -> None:
         await life.press(approval, who=BOB)
 
 
-async def cut_everywhere(folder: Path, *, asks: bool) -> int:
+async def cut_everywhere(
+    folder: Path, *, asks: bool, edited: bool = False, effect: Effect = Effect.OUTSIDE
+) -> int:
     """A life for each await that there is, cut there; how many there are."""
     for at in range(1, MOST):
         world = World(folder / str(at))
         world.folder.mkdir(mode=0o700, parents=True)
         world.rules.verdict = Verdict.ASK if asks else Verdict.ALLOW
-        if not await one_try(world, at, asks=asks):
+        world.effect = effect
+        if not await one_try(world, at, asks=asks, edited=edited):
             return at - 1
     raise AssertionError("it never came to an end")
 
@@ -112,6 +121,13 @@ async def cut_everywhere(folder: Path, *, asks: bool) -> int:
 @pytest.mark.parametrize("asks", [True, False], ids=["approved", "allowed"])
 async def test_killed_at_any_await_a_tool_never_runs_twice(tmp_path: Path, *, asks: bool) -> None:
     assert await cut_everywhere(tmp_path, asks=asks) > 10
+
+
+@pytest.mark.parametrize("effect", [Effect.OUTSIDE, Effect.OWN])
+async def test_killed_at_any_await_what_was_edited_never_runs_twice(
+    tmp_path: Path, effect: Effect
+) -> None:
+    assert await cut_everywhere(tmp_path, asks=True, edited=True, effect=effect) > 10
 
 
 async def test_what_was_running_at_the_end_of_a_life_is_asked_about_on_every_card(

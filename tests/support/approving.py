@@ -17,7 +17,7 @@ from runtime.model.messages import Button
 from runtime.model.team import Member, MemberRole, Team
 from runtime.model.tools import Risk, ToolCall, ToolSpec
 from runtime.ports import Judged, ToolContext, Verdict
-from runtime.tools.registry import Tool
+from runtime.tools.registry import Effect, Tool
 from tests.support.build import ANN, DM, TERMINAL, team
 from tests.support.chat import MemoryChat, Shown
 from tests.support.clock import ManualClock
@@ -54,6 +54,7 @@ class World:
 
     Attributes:
         ran: the branches that were pushed, in order.
+        keys: what the pushes came under; where the effect is our own, a key that was there is none.
         rules: the policy.
         calls: the arguments that the model asks with, one call each.
         before: called before the tool has its effect, and `after` after that.
@@ -63,8 +64,10 @@ class World:
     clock: ManualClock = field(default_factory=ManualClock)
     chat: MemoryChat = field(default_factory=MemoryChat)
     ran: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     rules: Rules = field(default_factory=Rules)
     risk: Risk = Risk.EXTERNAL
+    effect: Effect = Effect.OUTSIDE
     calls: Sequence[object] = ({"branch": "main"},)
     about: str = "Push a branch."
     members: Team = field(default_factory=people)
@@ -74,10 +77,12 @@ class World:
 
     def tool(self) -> Tool:
         async def push(
-            _context: ToolContext, _key: str, /, *, branch: str, force: bool = False
+            _context: ToolContext, key: str, /, *, branch: str, force: bool = False
         ) -> str:
             self.before()
-            self.ran.append(branch)
+            if self.effect is not Effect.OWN or key not in self.keys:
+                self.ran.append(branch)
+                self.keys.append(key)
             self.after()
             return f"pushed {branch}{' by force' if force else ''}"
 
@@ -86,7 +91,7 @@ class World:
             return f"pushed {branch}"
 
         run = push if self.about == "Push a branch." else pull
-        return Tool(name="git.push", about=self.about, run=run, risk=self.risk)
+        return Tool(name="git.push", about=self.about, run=run, risk=self.risk, effect=self.effect)
 
     def script(self, request: ModelRequest) -> Step:
         """Call the tool once for each of `calls`; then tell what it answered."""
