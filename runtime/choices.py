@@ -54,6 +54,7 @@ class Choices:
         self._alone = alone
         self._tell = tell_owners
         self._kept: dict[ChoiceScope, Chosen] | None = None
+        self._changed = 0
         self._looked: float | None = None
         self._told: dict[ThreadRef, Explanation] = {}
 
@@ -69,9 +70,13 @@ class Choices:
         scopes += [self.person(asker), agent]
         if not self._alone:
             return await self._book.chosen(scopes)
-        if self._kept is None:
-            self._kept = {chosen.scope: chosen for chosen in await self._book.every()}
-        return [self._kept[scope] for scope in scopes if scope in self._kept]
+        kept = self._kept
+        if kept is None:
+            before = self._changed
+            kept = {chosen.scope: chosen for chosen in await self._book.every()}
+            if self._changed == before:  # else they were read before the change: not kept
+                self._kept = kept
+        return [kept[scope] for scope in scopes if scope in kept]
 
     def person(self, who: Principal) -> Principal:
         """The person under the account that stands for all of theirs."""
@@ -82,12 +87,14 @@ class Choices:
         """Let the model answer from now on."""
         chosen = Chosen(scope=scope, model=model, by=by, at=self._clock.now())
         await self._book.choose(chosen)
+        self._changed += 1
         if self._kept is not None:
             self._kept[scope] = chosen
 
     async def forget(self, scope: ChoiceScope) -> bool:
         """Let the router choose again; False where nothing was chosen."""
         forgotten = await self._book.forget(scope)
+        self._changed += 1
         if self._kept is not None:
             self._kept.pop(scope, None)
         return forgotten

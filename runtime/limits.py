@@ -94,13 +94,16 @@ class LimitBook:
         self._clock = clock
         self._alone = alone
         self._known: tuple[LimitChange, ...] | None = None
+        self._changed = 0
 
     async def now(self) -> Limits:
         """The limits that hold now."""
         changes = self._known
         if changes is None or not self._alone:
+            before = self._changed
             changes = tuple(await self._budgets.limits(since=self._clock.now() - _KEPT))
-            self._known = changes
+            if self._changed == before:  # else they were read before the change: not kept
+                self._known = changes
         return Limits(self._team().budget, changes)
 
     async def history(self) -> Sequence[LimitChange]:
@@ -138,6 +141,7 @@ class LimitBook:
             key=key,
         )
         await self._budgets.set_limit(change)
+        self._changed += 1
         self._known = None
         return change
 

@@ -80,14 +80,14 @@ class Pauses:
         log.info("turn.goes_on", extra={"turn": pause.turn})
         key = f"money/{pause.at.isoformat()}"
         await self._take_up(pause.turn, pause.conversation, is_run=pause.thread is None, key=key)
-        await self._store.budgets.forget_pause(pause.turn)
+        await self._store.budgets.forget_pause(pause)
 
     async def _end(self, pause: Pause) -> None:
         """The turn ended while it waited: somebody stopped it. Its run has to hear of that."""
         if pause.thread is None:
             key = f"money/{pause.at.isoformat()}/over"
             await self._take_up(pause.turn, pause.conversation, is_run=True, key=key)
-        await self._store.budgets.forget_pause(pause.turn)
+        await self._store.budgets.forget_pause(pause)
 
     async def _has_room(self, pause: Pause, limits: Limits) -> bool:
         if pause.until is not None and self._clock.now() >= pause.until:

@@ -69,6 +69,8 @@ class MemoryBudgets:
         """What the turn waits for: see the port."""
         return self._pauses.get(turn)
 
-    async def forget_pause(self, turn: TurnId) -> None:
-        """The turn does not wait any more: see the port."""
-        self._pauses.pop(turn, None)
+    async def forget_pause(self, pause: Pause) -> None:
+        """The turn waits no more since then: see the port."""
+        known = self._pauses.get(pause.turn)
+        if known is not None and known.at == pause.at:
+            del self._pauses[pause.turn]

@@ -54,7 +54,9 @@ _PAUSES = sa.select(pauses.c.turn, pauses.c.at, pauses.c.body).order_by(pauses.c
 _PAUSED = sa.select(pauses.c.turn, pauses.c.at, pauses.c.body).where(
     pauses.c.turn == bindparam("this")
 )
-_GO_ON = sa.delete(pauses).where(pauses.c.turn == bindparam("this"))
+_GO_ON = sa.delete(pauses).where(
+    pauses.c.turn == bindparam("this"), pauses.c.at == bindparam("since", type_=sa.BigInteger)
+)
 
 
 class _Meter(msgspec.Struct, kw_only=True):
@@ -182,9 +184,10 @@ class SqlBudgets:
         row = await self._database.read(lambda t: t.one(_PAUSED, {"this": turn}))
         return None if row is None else _paused(row)
 
-    async def forget_pause(self, turn: TurnId) -> None:
-        """The turn does not wait any more: see the port."""
-        await self._database.write(lambda t: t.run(_GO_ON, {"this": turn}))
+    async def forget_pause(self, pause: Pause) -> None:
+        """The turn waits no more since then: see the port."""
+        this: Params = {"this": pause.turn, "since": micros(pause.at)}
+        await self._database.write(lambda t: t.run(_GO_ON, this))
 
 
 def _meter(bound: Bound) -> _Meter:

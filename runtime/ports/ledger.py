@@ -124,6 +124,6 @@ class Budgets(Protocol):
         """What the turn waits for, or None."""
         ...
 
-    async def forget_pause(self, turn: TurnId) -> None:
-        """The turn does not wait any more."""
+    async def forget_pause(self, pause: Pause) -> None:
+        """The turn waits no more since then; a later pause of the same turn stays."""
         ...
