@@ -1,0 +1,95 @@
+"""docs/approvals.md shows one card as each platform shows it."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from runtime.cards import card
+from runtime.ids import AgentName, ApprovalId, ConversationId, OutboxId, ToolCallId, TurnId
+from runtime.model.approval import Approval, Frozen
+from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.tools import Risk
+from runtime.tools.signature import canonical
+from tests.support.adapters.courier import Courier
+from tests.support.adapters.discord import DiscordHarness
+from tests.support.adapters.harness import Harness, Kind, Seen
+from tests.support.adapters.slack import SlackHarness
+from tests.support.adapters.telegram import TelegramHarness
+from tests.support.adapters.terminal import TerminalHarness
+from tests.support.approving import people
+from tests.support.build import ANN
+from tests.support.clock import ManualClock
+
+PAGE = Path(__file__).parents[2] / "docs/approvals.md"
+PLATFORMS: dict[str, type[Harness]] = {
+    "Slack": SlackHarness,
+    "Telegram": TelegramHarness,
+    "Discord": DiscordHarness,
+    "The terminal": TerminalHarness,
+}
+
+
+def question(clock: ManualClock) -> Approval:
+    """Ann asked the desk to push."""
+    frozen = Frozen(
+        tool="git.push", schema="s1", arguments=canonical({"branch": "main", "force": True})
+    )
+    return Approval(
+        id=ApprovalId("3f9k2m1a"),
+        frozen=frozen,
+        digest=frozen.digest(),
+        risk=Risk.EXTERNAL,
+        reason="team rule 3, line 12",
+        turn=TurnId("turn"),
+        call=ToolCallId("call"),
+        conversation=ConversationId("talk"),
+        agent=AgentName("desk"),
+        requester=ANN,
+        thread=None,
+        created_at=clock.now(),
+        expires_at=clock.now() + timedelta(hours=1),
+    )
+
+
+def screen(seen: Seen) -> str:
+    """What people see: the words in the platform's own markup, and the buttons."""
+    buttons = " ".join(f"[{label}]" for label in seen.buttons)
+    return f"{seen.text.strip()}\n{buttons}\n"
+
+
+def printed(platform: str) -> str:
+    """The block under the platform's name."""
+    found = re.search(
+        rf"^\*\*{platform}\*\*.*?\n````\n(.*?)^````$",
+        PAGE.read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found is not None, f"{PAGE.name} shows no card on {platform}"
+    return found[1]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+async def test_the_page_shows_the_card_as_the_platform_does(
+    platform: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    harness = PLATFORMS[platform](clock, tmp_path)
+    await harness.start()
+    try:
+        thread = (await harness.event(Kind.MESSAGE, "push it")).thread
+        item = OutboxItem(
+            id=OutboxId("card"),
+            thread=thread,
+            content=card(question(clock), people(), now=clock.now()),
+            proactive=False,
+            not_before=clock.now(),
+            created_at=clock.now(),
+        )
+        [sent] = await Courier(harness).deliver(item)
+        assert sent.state is OutboxState.SENT
+        [seen] = harness.seen()
+        assert harness.breaches() == []
+        assert printed(platform) == screen(seen)
+    finally:
+        await harness.stop()
