@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from bot.configuration.conditions import fit_one, objection
 from bot.configuration.problems import Problem, did_you_mean, listed
 from runtime.errors import ConfigurationError
 from runtime.ids import AgentName
@@ -145,12 +146,13 @@ class _Reader:
         permission = self._permission(found.get("permission"), _line(node))
         if tools is None or permission is None:
             return None
+        when = tuple(self._when(found["when"], tools)) if "when" in found else ()
         name = f"{layer} rule {number}, line {_line(node)}"
         self._lines[name] = _line(node)
         return Rule(
             name=name,
             tools=tools,
-            when=tuple(self._when(found["when"])) if "when" in found else (),
+            when=when,
             permission=permission,
             rate=self._rate(found["rate"], permission) if "rate" in found else None,
             people=self._people(found["people"], permission) if "people" in found else None,
@@ -191,13 +193,42 @@ class _Reader:
             return None
         return Preset(text)
 
-    def _when(self, node: yaml.Node) -> Iterator[Condition]:
+    def _when(self, node: yaml.Node, tools: str) -> Iterator[Condition]:
+        """The conditions of a rule; what can never be so for any of its tools is told."""
+        about = [spec for spec in self._specs if fnmatch.fnmatchcase(spec.name, tools)]
+        sound = []
+        for condition, line in self._conditions(node):
+            wrong = objection(condition, about)
+            if wrong:
+                self._tell(line, wrong)
+            else:
+                sound.append(condition)
+            yield condition
+        if not fit_one(sound, about):
+            self._tell(_line(node), f"when: no tool of {tools} has all of these arguments")
+
+    def _conditions(self, node: yaml.Node) -> Iterator[tuple[Condition, int]]:
+        keys = [one.value for one in Comparison]
         for argument, tests in self._mapping(node):
             if not isinstance(tests, yaml.MappingNode):
-                yield Condition(argument=argument, test=Comparison.IS, value=_plain(tests))
+                value = self._value(tests)
+                yield Condition(argument=argument, test=Comparison.IS, value=value), _line(tests)
                 continue
-            for test, value in self._mapping(tests, [one.value for one in Comparison]):
-                yield Condition(argument=argument, test=Comparison(test), value=_plain(value))
+            if not tests.value:
+                self._tell(_line(tests), f"{argument}: write a value, or one of {listed(keys)}")
+            for test, given in self._mapping(tests, keys):
+                value = self._value(given)
+                condition = Condition(argument=argument, test=Comparison(test), value=value)
+                yield condition, _line(given)
+
+    def _value(self, node: yaml.Node) -> Json:
+        """The value, as YAML's safe types say it."""
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(one) for one in node.value]
+        if isinstance(node, yaml.MappingNode):
+            self._tell(_line(node), "write a value or a list here, and no mapping")
+            return None
+        return _plain(node)
 
     def _rate(self, node: yaml.Node, permission: Permission) -> Rate | None:
         match = _RATE.fullmatch(_text(node) or "")
@@ -275,22 +306,12 @@ def _text(node: yaml.Node | None) -> str | None:
 
 
 def _plain(node: yaml.Node) -> Json:
-    """The value, as YAML's safe types say it."""
+    """A single value; what is none of JSON's, such as a date, is its text."""
     loader = yaml.SafeLoader("")
     try:
-        value: Json = loader.construct_document(node)
+        value = loader.construct_document(node)
     except (yaml.YAMLError, ValueError):
         return str(node.value)
     finally:
         loader.dispose()
-    return value if _is_json(value) else str(node.value)
-
-
-def _is_json(value: object) -> bool:
-    match value:
-        case None | bool() | int() | float() | str():
-            return True
-        case list():
-            return all(map(_is_json, value))
-        case _:
-            return False
+    return value if isinstance(value, bool | int | float | str | None) else str(node.value)

@@ -191,6 +191,12 @@ class Layer:
 
 
 def _is(value: Json, wanted: Json) -> bool:
+    """The same value of the same kind: 1 is 1.0, and neither is true or "1"."""
+    one, other = _number(value), _number(wanted)
+    if one is not None and other is not None:
+        return one == other
+    if isinstance(value, list) and isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(_is, value, wanted))
     return type(value) is type(wanted) and value == wanted
 
 

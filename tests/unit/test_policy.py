@@ -124,7 +124,8 @@ def test_what_a_person_could_do_by_a_command_runs_while_they_talk_and_not_at_nig
     ("test", "value", "holds", "fails"),
     [
         (Comparison.IS, "a", ["a"], ["b", 1, None, True]),
-        (Comparison.IS, 1, [1], [True, 1.0, "1"]),
+        (Comparison.IS, 1, [1, 1.0], [True, 1.5, "1"]),
+        (Comparison.IS, [1, "a"], [[1, "a"], [1.0, "a"]], [[True, "a"], [1], 1]),
         (Comparison.IS_NOT, "a", ["b", 1], ["a"]),
         (Comparison.IN, ["a", "b"], ["a"], ["c", "A", ["a"]]),
         (Comparison.NOT_IN, ["a"], ["b"], ["a"]),

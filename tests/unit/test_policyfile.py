@@ -1,6 +1,7 @@
 """`policy.yaml`: what it says, and what is wrong with it, with its line."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,32 @@ from runtime.model.tools import Json, Risk, ToolSpec
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import decide
 from runtime.policy.rules import Comparison, Condition, Permission, Preset, Rate
+from runtime.ports import ToolContext
+from runtime.tools.registry import Tool
+
+
+async def _push(
+    _context: ToolContext,
+    _key: str,
+    /,
+    *,
+    branch: str,
+    number: int,
+    share: float = 1.0,
+    force: bool = False,
+    how: Literal["fast", "slow"] = "fast",
+    labels: list[str] | None = None,
+) -> str:
+    return f"{branch} {number} {share} {force} {how} {labels}"
+
+
+async def _log(_context: ToolContext, _key: str, /, *, path: str, number: str = "") -> str:
+    return path + number
+
 
 SPECS = (
-    ToolSpec(name="git.push", description="", risk=Risk.EXTERNAL),
-    ToolSpec(name="git.log", description="", risk=Risk.READ),
+    Tool(name="git.push", about="", run=_push, risk=Risk.EXTERNAL).spec,
+    Tool(name="git.log", about="", run=_log, risk=Risk.READ).spec,
     ToolSpec(name="shell.run", description="", risk=Risk.DANGEROUS),
     ToolSpec(name="state.set", description="", risk=Risk.WRITE),
 )
@@ -145,6 +168,76 @@ def test_little_is_enough(text: str) -> None:
 )
 def test_what_is_wrong_is_told_with_its_line(text: str, said: str) -> None:
     assert said in refused(text)
+
+
+def blocked(tools: str, when: str) -> str:
+    rule = f'    - tools: "{tools}"\n      permission: blocked\n      when: {when}\n'
+    return "team:\n  rules:\n" + rule
+
+
+@pytest.mark.parametrize(
+    ("tools", "when", "said"),
+    [
+        ("git.push", "{brnch: main}", "there is no argument brnch here: did you mean branch?"),
+        ("git.*", "{tsk: x}", "there is no argument tsk here: the arguments are branch, force"),
+        ("shell.run", "{command: x}", "there is no argument command here: there are none"),
+        ("git.push", '{number: "3"}', 'number: it is a whole number, and never "3"'),
+        ("git.push", "{number: 3.5}", "number: it is a whole number, and never 3.5"),
+        ("git.push", "{number: true}", "number: it is a whole number, and never true"),
+        ("git.push", "{share: {is_not: .nan}}", "share: it is a number, and never NaN"),
+        ("git.push", "{branch: 1.0}", "branch: it is text (in quotes), and never 1.0"),
+        ("git.push", "{branch: null}", "branch: it is text (in quotes), and never null"),
+        ("git.push", "{branch: [a]}", 'branch: it is text (in quotes), and never ["a"]'),
+        ("git.push", "{branch: {is: {a: b}}}", "write a value or a list here, and no mapping"),
+        ("git.push", "{branch: {is_not: 3}}", "branch: it is text (in quotes), and never 3"),
+        ("git.push", "{branch: {matches: 5}}", "branch: matches takes a pattern, not 5"),
+        ("git.push", "{branch: {not_matches: [a]}}", "not_matches takes a pattern"),
+        ("git.push", "{branch: {in: main}}", "branch: in takes a list of values"),
+        ("git.push", "{branch: {not_in: []}}", "branch: not_in takes a list of values"),
+        ("git.push", "{branch: {in: [a, 1]}}", "branch: it is text (in quotes), and never 1"),
+        ("git.push", "{branch: {at_most: 3}}", "branch: it is text, and at_most looks at a whole"),
+        ("git.push", '{number: {more_than: "3"}}', 'more_than takes a number, not "3"'),
+        ("git.push", "{number: {more_than: .inf}}", "more_than takes a number, not Infinity"),
+        ("git.push", "{number: {matches: x}}", "number: it is a whole number, and matches looks"),
+        ("git.log", "{path: {under: ../x}}", 'path: under takes a folder without .., not "../x"'),
+        ("git.push", "{force: {longer_than: 1}}", "longer_than looks at text or a list"),
+        ("git.push", "{branch: {longer_than: -1}}", "longer_than takes a number from 0, not -1"),
+        ("git.push", "{how: quick}", "how: it is fast or slow, so how is 'quick' never holds"),
+        ("git.push", "{how: {matches: q*}}", "so how matches 'q*' never holds"),
+        ("git.push", "{labels: a}", 'labels: it is a list, and never "a"'),
+        ("git.push", "{labels: [1]}", "labels: it is a list, and never [1]"),
+        ("git.push", "{branch: {}}", "branch: write a value, or one of is, is_not"),
+        ("git.*", "{branch: a, path: b}", "when: no tool of git.* has all of these arguments"),
+        ("git.*", "{branch: a, number: '3'}", "when: no tool of git.* has all of these arguments"),
+    ],
+)
+def test_a_condition_that_can_never_be_so_is_refused(tools: str, when: str, said: str) -> None:
+    wrong = refused(blocked(tools, when))
+    assert "policy.yaml:5: " in wrong
+    assert said in wrong
+
+
+@pytest.mark.parametrize(
+    ("tools", "when", "arguments"),
+    [
+        ("git.*", "{branch: main}", {"branch": "main"}),
+        ("git.*", '{number: "3"}', {"number": "3"}),
+        ("git.push", "{share: 3}", {"share": 3.0}),
+        ("git.push", "{share: {in: [1, 2.5]}}", {"share": 1.0}),
+        ("git.push", "{number: {more_than: 2.5}}", {"number": 3}),
+        ("git.push", "{how: {is_not: fast}}", {"how": "slow"}),
+        ("git.push", "{labels: [a]}", {"labels": ["a"]}),
+        ("git.push", "{labels: null}", {"labels": None}),
+        ("git.push", "{labels: {longer_than: 0}}", {"labels": ["a"]}),
+        ("git.push", "{branch: 2026-01-01}", {"branch": "2026-01-01"}),
+        ("git.log", "{path: {under: src}}", {"path": "src/a"}),
+    ],
+)
+def test_a_condition_that_can_be_so_applies(
+    tools: str, when: str, arguments: dict[str, Json]
+) -> None:
+    (rule,) = parse(blocked(tools, when)).team.rules
+    assert rule.applies(tools.replace("*", "push"), arguments)
 
 
 def test_everything_wrong_is_told_at_once() -> None:
