@@ -54,18 +54,18 @@ def route(
     usual = _sorted(agent, catalogue, need)
     named = [*explicit, *profile, *(signal.model for signal in signalled), *usual]
     order = list(dict.fromkeys(named))
-    left, reasons, wait = _usable(order, catalogue, need)
-    return Choice(
-        order=tuple(left),
-        reasons=(
+    left, without, wait = _usable(order, catalogue, need)
+
+    def why() -> tuple[Reason, ...]:
+        return (
             Reason(Layer.EXPLICIT, _explicit_words(chosen)),
             Reason(Layer.PROFILE, _profile_words(agent, profile, need)),
             Reason(Layer.SIGNALS, _signal_words(signalled, need.text)),
             Reason(Layer.PREFERENCE, _preference_words(agent, usual)),
-            Reason(Layer.USABLE, reasons),
-        ),
-        wait=wait,
-    )
+            Reason(Layer.USABLE, "; ".join(f"`{name}`: {cause}" for name, cause in without)),
+        )
+
+    return Choice(order=tuple(left), why=why, wait=wait)
 
 
 # ---- what names a model
@@ -151,18 +151,17 @@ def _worth(known: Known | None) -> tuple[int, int]:
 
 def _usable(
     order: Sequence[ModelName], catalogue: Catalogue, need: Need
-) -> tuple[list[ModelName], str, float | None]:
-    """Those that can be called and will do, in words why not the others, and how long to wait."""
+) -> tuple[list[ModelName], Sequence[tuple[ModelName, str]], float | None]:
+    """Those that can be called and will do, why not each of the others, and how long to wait."""
     missing = [(name, "it is not set up") for name in order if name not in catalogue]
     known = {name: catalogue[name] for name in order if name in catalogue}
-    unfit = list(_unfit(known, need))
-    able = [name for name in known if name not in dict(unfit)]
+    unfit = dict(_unfit(known, need))
+    able = [name for name in known if name not in unfit]
     out = [(name, known[name].out) for name in able if known[name].out]
     left = [name for name in able if not known[name].out]
     waits = [known[name].wait for name in able]
     wait = min((wait for wait in waits if wait is not None), default=None) if not left else None
-    said = [f"`{name}`: {why}" for name, why in (*missing, *unfit, *out)]
-    return left, "; ".join(said), wait
+    return left, (*missing, *unfit.items(), *out), wait
 
 
 def _unfit(known: Mapping[ModelName, Known], need: Need) -> Iterator[tuple[ModelName, str]]:

@@ -139,7 +139,7 @@ class Routing:
             choice = await self.choose(asking)
         if not choice.order:
             raise Refused(
-                f"No model can answer now: {choice.reasons[-1].said}.",
+                f"No model can answer now: {choice.why()[-1].said}.",
                 hint="`/model list` shows the models; `/model set` chooses one; "
                 "they are set up under [models] in nightdesk.toml.",
             )
@@ -192,7 +192,7 @@ class Routing:
             agent=asking.agent.name,
             phase=asking.need.phase,
             order=choice.order,
-            reasons=choice.reasons,
+            reasons=choice.why(),
             tried=tuple((name, _why(error)) for name, error in attempt.errors),
             answered=attempt.answered,
             at=self._clock.now(),

@@ -1,6 +1,6 @@
 """`/model`: which models there are, which answers, why, and who decides otherwise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
@@ -10,7 +10,7 @@ from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import ModelName
 from runtime.model.address import ThreadRef
-from runtime.model.choice import Choice, Explanation, Known, Need, Phase
+from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Reason
 from runtime.model.completion import ModelInfo
 from runtime.model.localtime import show_time
 from runtime.model.team import Agent, Team
@@ -70,7 +70,7 @@ class ModelCommands:
         agent = await self._agent(request.thread)
         choice = await self._would(agent, request)
         if not choice.order:
-            return f"The agent {agent.name} has no model: {choice.reasons[-1].said}."
+            return f"The agent {agent.name} has no model: {choice.why()[-1].said}."
         known = self._routing.catalogue()[choice.order[0]]
         others = ", ".join(f"`{name}`" for name in choice.order[1:])
         rest = f"\nWhere it fails: {others}. `/model why` says why." if others else ""
@@ -87,15 +87,15 @@ class ModelCommands:
         agent = await self._agent(request.thread)
         choice = await self._would(agent, request)
         head = "Nothing was in question here yet. If you wrote now:"
-        return "\n".join([head, *_layers(choice)])
+        return "\n".join([head, *_layers(choice.order, choice.why())])
 
     def _explained(self, explained: Explanation) -> str:
         at = show_time(explained.at, self._team().zone, now=explained.at)
         answered = f"`{explained.answered}` answered" if explained.answered else "No model answered"
         head = f"**{answered}** for the agent {explained.agent} ({explained.phase}), {at}."
-        choice = Choice(order=explained.order, reasons=explained.reasons)
+        layers = _layers(explained.order, explained.reasons)
         tried = [f"- `{name}` was asked before: {why}" for name, why in explained.tried]
-        return "\n".join([head, *_layers(choice), *tried])
+        return "\n".join([head, *layers, *tried])
 
     async def _would(self, agent: Agent, request: Request) -> Choice:
         need = Need(phase=Phase.CHAT, tools=True)
@@ -174,13 +174,13 @@ class ModelCommands:
 _PRICE_HINT = "Give it `prices`, or `unknown_price = true`, under [models] in nightdesk.toml."
 
 
-def _layers(choice: Choice) -> list[str]:
-    order = ", then ".join(f"`{name}`" for name in choice.order) or "none"
+def _layers(order: Sequence[ModelName], reasons: Sequence[Reason]) -> list[str]:
+    listed = ", then ".join(f"`{name}`" for name in order) or "none"
     lines = [
         f"{place}. {reason.layer}: {reason.said or 'all of them can be asked'}"
-        for place, reason in enumerate(choice.reasons, start=1)
+        for place, reason in enumerate(reasons, start=1)
     ]
-    return [*lines, f"So the order is: {order}."]
+    return [*lines, f"So the order is: {listed}."]
 
 
 def _words(agent: str, info: ModelInfo) -> str:

@@ -1,6 +1,7 @@
 """Which model answers, and why: the values that the router works with."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -122,12 +123,12 @@ class Choice:
 
     Attributes:
         order: the model to ask first, and those to fall back to; empty where none will do.
-        reasons: what each layer did, in order.
+        why: says what each layer did, in order. Most choices are never asked.
         wait: where none will do now: seconds until one may, or None.
     """
 
     order: tuple[ModelName, ...]
-    reasons: tuple[Reason, ...]
+    why: Callable[[], tuple[Reason, ...]] = field(compare=False)
     wait: float | None = None
 
 
@@ -139,7 +140,7 @@ class Explanation:
         agent: who answered.
         phase: what for.
         order: as in `Choice`.
-        reasons: as in `Choice`.
+        reasons: what each layer did, in order.
         tried: each model that was asked and did not answer, and why.
         answered: the model that did; empty where none did.
         at: when.

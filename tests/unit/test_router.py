@@ -136,8 +136,8 @@ def test_the_order_is_that_of_the_layers(
 ) -> None:
     choice = route(who, signals, said, ALL, need)
     assert order(choice) == expected
-    assert [reason.layer for reason in choice.reasons] == list(Layer)
-    assert all(reason.said for reason in choice.reasons[:4])
+    assert [reason.layer for reason in choice.why()] == list(Layer)
+    assert all(reason.said for reason in choice.why()[:4])
     assert choice == route(who, signals, said, dict(reversed(list(ALL.items()))), need)
 
 
@@ -161,15 +161,15 @@ def test_what_cannot_do_it_is_left_out_and_named(
 ) -> None:
     choice = route(agent("small", "large"), (), (), catalogue(*known), need)
     assert order(choice) == expected
-    assert why in choice.reasons[-1].said
+    assert why in choice.why()[-1].said
 
 
 def test_a_choice_that_cannot_be_asked_is_explained_and_the_next_layer_answers() -> None:
     broken = catalogue(SMALL, model("large", out="openai failed again and again"))
     choice = route(agent("small"), (), (chosen(THREAD, "large"),), broken, CHAT)
     assert order(choice) == "small"
-    assert "`large` is set for this thread" in choice.reasons[0].said
-    assert choice.reasons[-1].said == "`large`: openai failed again and again"
+    assert "`large` is set for this thread" in choice.why()[0].said
+    assert choice.why()[-1].said == "`large`: openai failed again and again"
 
 
 def test_where_none_is_left_it_says_how_long_until_one_may_be() -> None:
@@ -245,7 +245,7 @@ def test_whatever_is_asked_only_what_can_be_called_is_chosen_once_and_explained(
         wanted = {"small", "local", *(each.model for each in said)}
         assert {*choice.order} <= wanted
         for name in wanted - {*choice.order}:
-            assert f"`{name}`" in choice.reasons[-1].said
+            assert f"`{name}`" in choice.why()[-1].said
         if said and not known[ModelName("large")].out:
             assert choice.order[0] == "large"
         count += 1
