@@ -94,8 +94,10 @@ def cost_of(info: ModelInfo, usage: Usage, worst: Worst) -> Cost:
 
 def _counted(request: ModelRequest) -> int:
     """A bound on the tokens of the prompt."""
-    said = _bound(request.instructions) + sum([_bound(_said(entry)) for entry in request.entries])
-    return said + sum([_offered(spec) for spec in request.tools])
+    said = [_said(entry) for entry in request.entries]
+    # Put together first: one long text is measured sooner than many short ones.
+    whole = _bound(request.instructions + "".join(said)) + _FRAME * len(said)
+    return whole + sum([_offered(spec) for spec in request.tools])
 
 
 def _bound(text: str) -> int:
