@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from runtime.asked import Cards
 from runtime.clock import Clock
@@ -22,6 +22,7 @@ Resume = Callable[[Approval], Awaitable[None]]
 
 WAITS = frozenset({ApprovalState.PENDING, ApprovalState.UNKNOWN})
 """The states in which a person is waited for."""
+_REMEMBERED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class ApprovalBook:
         self.resume = resume
         self._wake_outbox = wake_outbox
         self._listeners: list[Callable[[], None]] = []
+        self._shown_at: dict[ApprovalId, datetime] = {}
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call the listener whenever an approval changed, to wake the ticker early."""
@@ -80,9 +82,17 @@ class ApprovalBook:
 
     async def shown(self, approval: ApprovalId) -> None:
         """One more message shows it: where it changed while that was under way, so must that."""
+        self._shown_at.pop(approval, None)
+        self._shown_at[approval] = self.clock.now()
+        if len(self._shown_at) > _REMEMBERED:
+            del self._shown_at[next(iter(self._shown_at))]
         now = await self.approvals.get(approval)
         if now is not None and (now.votes or now.state not in WAITS):
             await self.say(self.cards.again(now))
+
+    def shown_at(self, approval: ApprovalId) -> datetime | None:
+        """When this process last sent a card of it; None where another one did, or long ago."""
+        return self._shown_at.get(approval)
 
     async def say(self, rows: Sequence[OutboxItem]) -> None:
         """Send messages; those that were enqueued before are left as they are."""

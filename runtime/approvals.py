@@ -6,6 +6,7 @@ or a command, and names the approval by its id.
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from runtime import cards
 from runtime.approvalbook import ApprovalBook, Limits
@@ -68,6 +69,12 @@ class ApprovalService:
             if one.expires_at > now
             and (one.thread == thread or any(card.thread == thread for card in one.cards))
         ]
+
+    def seen_since(self, approval: Approval, thread: ThreadRef) -> datetime | None:
+        """Since when people can see its card in that thread; None where it never arrived there."""
+        if not any(card.thread == thread for card in approval.cards):
+            return None
+        return self._book.shown_at(approval.id) or approval.created_at
 
     async def approve(self, approval: Approval, who: Principal, *, shown: str) -> Approval:
         """Note a person's yes to what they were shown; `shown` begins its digest.

@@ -23,7 +23,7 @@ from runtime.ports import Files
 _LONGEST_NUMBER = 9
 _LONGEST_FILE = 4_000_000
 _SEEN_AFTER = timedelta(seconds=2)
-"""A question must have been asked so long before a bare `/approve` is a yes to it."""
+"""A card must have been there so long before a bare `/approve` is a yes to what it shows."""
 
 Decide = Callable[[Approval, Request, str], Awaitable[Approval]]
 """What a press does: the approval, who presses, and the hash that the card showed."""
@@ -220,7 +220,13 @@ class ApprovalCommands:
         # A bare yes names nothing, so it may be meant for what stood there a moment ago.
         if approval.replaces is not None:
             raise Refused("This was edited since it was asked.", hint=f"Name it: {this}")
-        if approval.created_at > request.at - _SEEN_AFTER:
+        seen = self._service.seen_since(approval, request.thread)
+        if seen is None:
+            raise Refused(
+                f"The card of `{approval.frozen.tool}` has not arrived in this thread.",
+                hint=f"/approve show {cards.short_id(approval)} shows it; then {this}",
+            )
+        if seen > request.at - _SEEN_AFTER:
             raise Refused(
                 f"This was asked only just now: `{approval.frozen.tool}`. Look at it first.",
                 hint=f"Then /approve again, or {this}",

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from adapters.models.scripted import Step, ToolCalls
+from runtime.errors import Permanent, Retryable
 from runtime.ids import MessageId
 from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest
@@ -186,6 +187,38 @@ async def test_a_bare_approve_is_no_yes_to_what_may_not_have_been_seen(agents: A
         await life.command(f"/approve accept {other.id[:8]}")
         assert await life.state(other) is ApprovalState.DONE
         assert [one.task for one in await way(life)] == ["something else"]
+
+
+async def test_a_bare_approve_is_no_yes_to_a_card_that_never_arrived(agents: Agents) -> None:
+    agents.verdict = Verdict.ASK
+    async with agents.life() as life:
+        life.desk.chat.faults.append(Permanent("the platform refused it"))
+        approval = await life.asked("why?")
+        await life.desk.clock.advance(60)
+        said = await life.command("/approve")
+        assert "has not arrived in this thread" in said
+        assert f"/approve show {approval.id[:8]} shows it" in said
+        assert await life.state(approval) is ApprovalState.PENDING
+        await life.command(f"/approve accept {approval.id[:8]}")
+        assert await life.state(approval) is ApprovalState.DONE
+
+
+async def test_a_bare_approve_is_no_yes_to_a_card_that_arrived_only_just_now(
+    agents: Agents,
+) -> None:
+    agents.verdict = Verdict.ASK
+    async with agents.life() as life:
+        life.desk.chat.faults.append(Retryable("slowly", after=60))
+        approval = await life.asked("why?")
+        assert not (await life.now(approval)).cards
+        await life.desk.clock.advance(61)
+        await life.desk.quiet()
+        assert (await life.now(approval)).cards
+        assert "asked only just now" in await life.command("/approve")
+        assert await life.state(approval) is ApprovalState.PENDING
+        await life.desk.clock.advance(3)
+        await life.command("/approve")
+        assert await life.state(approval) is ApprovalState.DONE
 
 
 @pytest.mark.parametrize("word", ["/deny", "!deny", "/deny not today"])
