@@ -84,18 +84,19 @@ class OpenAICompatibleModel:
         self._fuse.check(self._model, self._url)
         deadline = self._clock.monotonic() + self._timeout
         answer = Answer(wire.ToolNames(spec.name for spec in request.tools))
-        response = await within(
-            self._clock, self._timeout, self._ask(self._body(request, answer.names)), "a word"
-        )
+        came: list[aiohttp.ClientResponse] = []
         try:
-            texts = self._read(response, answer, deadline)
+            asking = self._ask(self._body(request, answer.names), came)
+            await within(self._clock, self._timeout, asking, "a word")
+            texts = self._read(came[0], answer, deadline)
             try:
                 async for text in texts:
                     yield TextDelta(text)
             finally:
                 await texts.aclose()
         finally:
-            response.close()
+            for response in came:
+                response.close()
         yield answer.finished(request)
 
     # ---- asking
@@ -115,7 +116,8 @@ class OpenAICompatibleModel:
             body["temperature"] = request.temperature
         return msgspec.json.encode(body)
 
-    async def _ask(self, body: bytes) -> aiohttp.ClientResponse:
+    async def _ask(self, body: bytes, came: list[aiohttp.ClientResponse]) -> None:
+        """Ask; the answer, once it begins, is put into `came`."""
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._api_key is not None:
             headers["Authorization"] = f"Bearer {self._api_key}"
@@ -125,7 +127,9 @@ class OpenAICompatibleModel:
                 self._url, data=body, headers=headers, allow_redirects=False
             )
             if response.status == _OK:
-                return response
+                # Kept at once: whoever is cancelled in the very moment this ends must close it.
+                came.append(response)
+                return
             async with response:
                 said = await response.content.read(_MOST_OF_AN_ERROR)
         except aiohttp.ClientError as error:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -107,6 +108,39 @@ async def test_a_server_that_leaves_the_connection_open_costs_a_moment_and_no_an
             await eventually(lambda: task.done() or clock.sleeping)
     assert task.result().text == "Hi."
     await eventually(lambda: server.abandoned, "the connection's end")
+
+
+class _CancelledAtTheFirstByte(OpenAICompatibleModel):
+    """Whoever asks it is cancelled in the very moment in which the answer begins."""
+
+    listener: asyncio.Task[object] | None = None
+
+    async def _ask(self, body: bytes, came: list[aiohttp.ClientResponse]) -> None:
+        await super()._ask(body, came)
+        assert self.listener is not None
+        self.listener.cancel()
+
+
+async def test_cancelling_in_the_moment_in_which_the_answer_begins_stops_the_call(
+    server: FakeOpenAI, clock: ManualClock
+) -> None:
+    config = _config(server)
+    made = _CancelledAtTheFirstByte(
+        describe(config),
+        "m",
+        api_key=None,
+        base_url=server.base_url,
+        timeout=60.0,
+        idle_timeout=60.0,
+        clock=clock,
+        fuse=Fuse(allow_spending=False),
+    )
+    server.will(Sends((event({"content": "Hi."}), Hang())))
+    async with asyncio.TaskGroup() as tasks:
+        made.listener = tasks.create_task(finished_of(made, request("hello")))
+    assert made.listener.cancelled()
+    await eventually(lambda: server.abandoned == 1, "the server noticing", within=5.0)
+    await made.aclose()
 
 
 async def test_connections_are_used_again(server: FakeOpenAI, clock: ManualClock) -> None:
