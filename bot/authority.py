@@ -70,11 +70,11 @@ def authority(
         resume=resumption,
         wake_outbox=wake_outbox,
     )
-    questions = Questions(book, tools, limits)
+    questions = Questions(book, tools, policy, limits)
     return Authority(
         executor=Executor(tools, policy, questions, clock=clock),
         questions=questions,
-        approvals=ApprovalService(book, tools, limits),
+        approvals=ApprovalService(book, tools, questions, limits),
         book=book,
         vigil=Vigil(book, questions, parked),
         resumption=resumption,

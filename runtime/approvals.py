@@ -19,6 +19,7 @@ from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Grant
 from runtime.model.messages import Content
 from runtime.model.tools import ToolCall
 from runtime.ports import Tools
+from runtime.questions import Questions
 
 log = logging.getLogger("nightdesk.approvals")
 
@@ -30,10 +31,13 @@ _LOOK_AT = 200
 class ApprovalService:
     """Notes what people say."""
 
-    def __init__(self, book: ApprovalBook, tools: Tools, limits: Limits) -> None:
-        """Note it in `book`; what is edited must fit `tools`."""
+    def __init__(
+        self, book: ApprovalBook, tools: Tools, questions: Questions, limits: Limits
+    ) -> None:
+        """Note it in `book`; what is edited must fit `tools`, and be one of the `questions`."""
         self._book = book
         self._tools = tools
+        self._questions = questions
         self._limits = limits
 
     # ---- deciding
@@ -158,18 +162,20 @@ class ApprovalService:
         frozen = self._tools.frozen(call, approval.agent)
         if frozen.arguments == approval.frozen.arguments:
             raise Refused("That changes nothing.")
-        by, rule = name_of(self._book.team(), who), approval.reason.partition("\n")[0]
+        by = name_of(self._book.team(), who)
         another = replace(
             approval,
             id=ApprovalId(unguessable()),
             frozen=frozen,
             digest=frozen.digest(),
             call=ToolCallId(derived("edited", approval.id)),
-            reason=f"{rule}; edited by {by}\n{difference}",
             replaces=approval.id,
             votes=(),
             cards=(),
         )
+        judged = await self._questions.edited(another)
+        reason = f"{judged.reason}; edited by {by}\n{difference}"
+        another = replace(another, needed=judged.needed, reason=reason)
         asked = await self._book.approvals.ask(another)
         if asked.id != another.id:
             raise Refused("Somebody edited it just now.", hint="/approve list shows what waits.")

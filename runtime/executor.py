@@ -152,7 +152,7 @@ class Executor:
         return None
 
     async def _run_approved(self, call: ToolCall, approval: Approval, job: Job) -> Approval | None:
-        begun = await self._questions.begin(approval)
+        begun = await self._questions.begin(approval, job.context())
         if begun.state is not ApprovalState.EXECUTING:
             return await self._go_on(call, begun, job)
         await self._run_begun(call, begun, job)

@@ -7,6 +7,7 @@ Nothing here runs a tool.
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from runtime import cards
@@ -16,7 +17,7 @@ from runtime.errors import Conflict, Refused
 from runtime.ids import ApprovalId, ToolCallId, TurnId, unguessable
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Frozen, Grant
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
-from runtime.ports import Judged, ToolContext, Tools
+from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
 log = logging.getLogger("nightdesk.approvals")
 
@@ -26,10 +27,11 @@ _LOOK_AT = 200
 class Questions:
     """Asks people for calls, and lets run what they said yes to."""
 
-    def __init__(self, book: ApprovalBook, tools: Tools, limits: Limits) -> None:
-        """Ask through `book`, for calls of `tools`."""
+    def __init__(self, book: ApprovalBook, tools: Tools, policy: Policy, limits: Limits) -> None:
+        """Ask through `book`, for calls of `tools`; `policy` is asked again before they run."""
         self._book = book
         self._tools = tools
+        self._policy = policy
         self.limits = limits
 
     # ---- asking
@@ -69,9 +71,41 @@ class Questions:
         log.info("approval.asked", extra={"approval": asked.id, "tool": frozen.tool})
         return asked
 
+    async def edited(self, question: Approval) -> Judged:
+        """What policy says of a question that a person edited; it is asked for in any case.
+
+        No edit lifts how many people are needed. Which agents had the task before is not known
+        here: it counts when the call runs.
+
+        Raises:
+            Refused: policy blocks it, or it is not asked; says why.
+        """
+        judged = await self._judged(question, context_of(question))
+        if judged.verdict is Verdict.DENY:
+            raise Refused(
+                f"The policy does not allow {question.frozen.tool} with that: {judged.reason}."
+            )
+        needed = max(question.needed, judged.needed)
+        await self._refuse_too_many(replace(question, needed=needed))
+        return replace(judged, needed=needed)
+
+    async def _judged(self, approval: Approval, context: ToolContext) -> Judged:
+        """What policy says now of a call that people are asked about."""
+        frozen = approval.frozen
+        call = ToolCall(id=approval.call, name=frozen.tool, arguments=frozen.arguments)
+        specs = self._tools.specs(approval.agent)
+        spec = next((one for one in specs if one.name == frozen.tool), None)
+        if spec is None:
+            return Judged(verdict=Verdict.DENY, reason="there is no such tool")
+        return await self._policy.judge(call, spec, context, counted=False)
+
     async def _refuse_too_many(self, question: Approval) -> None:
         waiting = await self._book.approvals.open(limit=_LOOK_AT)
-        here = [one for one in waiting if one.conversation == question.conversation]
+        here = [
+            one
+            for one in waiting
+            if one.conversation == question.conversation and one.id != question.replaces
+        ]
         same = next((one for one in here if one.digest == question.digest), None)
         if same is not None:
             raise Refused(
@@ -84,7 +118,9 @@ class Questions:
                 hint="Go on with those first.",
             )
         hour_ago = question.created_at - timedelta(hours=1)
-        if await self._book.approvals.count(question.agent, since=hour_ago) >= self.limits.per_hour:
+        asked = await self._book.approvals.count(question.agent, since=hour_ago)
+        # What a person edits, no agent asks.
+        if question.replaces is None and asked >= self.limits.per_hour:
             raise Refused(
                 f"{question.agent} has asked people {self.limits.per_hour} times within the hour, "
                 "which is the most.",
@@ -169,15 +205,18 @@ class Questions:
                 await self._book.changed(now, resumes=True)
                 return
 
-    async def begin(self, approval: Approval) -> Approval:
+    async def begin(
+        self, approval: Approval, context: ToolContext, *, objection: str = ""
+    ) -> Approval:
         """Let it run, once: whoever gets the approval back in `EXECUTING` must run it now.
 
-        What is no longer as it was when people said yes comes back ended.
+        What is no longer as it was when people said yes comes back ended, and so does what the
+        caller has an objection to.
 
         Raises:
             Conflict: somebody else runs it.
         """
-        objection_now = self._objection_now(approval)
+        objection_now = objection or await self._objection_now(approval, context)
         if objection_now:
             return await self._book.quietly(approval, ApprovalEvent.CANCEL, objection_now)
         try:
@@ -192,7 +231,7 @@ class Questions:
                 return await self._book.quietly(found, ApprovalEvent.EXPIRE, "the yes grew too old")
             return found
 
-    def _objection_now(self, approval: Approval) -> str:
+    async def _objection_now(self, approval: Approval, context: ToolContext) -> str:
         """Why what was approved may not run as things are now; empty where it may."""
         frozen = approval.frozen
         if frozen.digest() != approval.digest:
@@ -206,6 +245,11 @@ class Questions:
             return "The tool changed since it was asked for."
         if voices(self._book.team(), approval) < approval.needed:
             return "Somebody who said yes may no longer say it."
+        judged = await self._judged(approval, context)
+        if judged.verdict is Verdict.DENY:
+            return f"The policy does not allow it any more: {judged.reason}."
+        if voices(self._book.team(), replace(approval, needed=judged.needed)) < judged.needed:
+            return f"The policy asks for {judged.needed} people now: {judged.reason}."
         return ""
 
     async def ended(self, approval: Approval, result: ToolResult) -> Approval:
@@ -237,6 +281,18 @@ class Questions:
             await self.lost(approval)
         elif approval.state is ApprovalState.UNKNOWN:
             await self._book.resume(approval)
+
+
+def context_of(approval: Approval) -> ToolContext:
+    """In whose name and where the call would run, as far as the question itself says."""
+    return ToolContext(
+        turn=approval.turn,
+        conversation=approval.conversation,
+        agent=approval.agent,
+        requester=approval.requester,
+        thread=approval.thread,
+        attended=approval.thread is not None,
+    )
 
 
 def _as_question(grant: Grant, spec: ToolSpec, context: ToolContext) -> Approval:

@@ -41,7 +41,9 @@ class RulePolicy:
         self._read = read
         self._rates = Rates(clock)
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
         """The verdict: see the port. The same call has the same one, but for rates."""
         try:
             arguments = self._read(call)
@@ -49,11 +51,11 @@ class RulePolicy:
             # The tool refuses it in words before it does anything.
             return Judged(verdict=Verdict.ALLOW, reason="its arguments do not fit the tool")
         decision = self.explain(spec, arguments, context)
-        exceeded = self._exceeded(decision, context)
+        exceeded = self._exceeded(decision, context) if counted else None
         if exceeded is not None:
             reason = f"{exceeded.source}: more often than it may happen by itself"
             return Judged(verdict=Verdict.ASK, reason=reason, needed=decision.people)
-        if decision.permission is Permission.NOTIFY:
+        if counted and decision.permission is Permission.NOTIFY:
             log.warning(
                 "policy.notify",
                 extra={"tool": call.name, "agent": context.agent, "rule": decision.source},

@@ -169,8 +169,14 @@ class Judged:
 class Policy(Protocol):
     """Decides whether a tool may run."""
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
-        """The verdict. Deterministic: no model is asked."""
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        """The verdict. Deterministic: no model is asked.
+
+        Not `counted` where people are asked anyway: it does not happen by itself, so no rate
+        counts it, and nobody is notified.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from runtime.model.events import ButtonPress, Message
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk
 from runtime.model.turn import TurnState
+from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, MEL, World, people
 from tests.support.build import ANN, DM
 
@@ -216,6 +217,96 @@ async def test_an_edit_that_does_not_fit_changes_nothing(
         old = await life.asked()
         assert why in await life.command(f"approve edit {old.id[:8]} {changes}")
         assert [one.id for one in await life.waiting()] == [old.id]
+
+
+RELEASE = '{"branch":"release/2"}'
+
+
+async def test_an_edit_into_what_is_blocked_is_refused(world: World) -> None:
+    world.rules.words[RELEASE] = Judged(verdict=Verdict.DENY, reason="team rule 1, line 4")
+    async with world.life() as life:
+        old = await life.asked()
+        told = await life.command(f"approve edit {old.id[:8]} branch = release/2")
+        assert "policy does not allow git.push with that: team rule 1, line 4" in told
+        assert [one.id for one in await life.waiting()] == [old.id]
+
+
+async def test_an_edit_into_what_takes_two_people_takes_two(world: World) -> None:
+    world.rules.words[RELEASE] = Judged(verdict=Verdict.ASK, reason="team rule 2", needed=2)
+    async with world.life() as life:
+        old = await life.asked()
+        await life.command(f"approve edit {old.id[:8]} branch = release/2")
+        (new,) = await life.waiting()
+        assert new.needed == 2
+        assert "Why: team rule 2; edited by Bob" in life.card(new).text
+        accept = f"approve accept {new.id[:8]} {cards.short_hash(new)}"
+        await life.command(accept, who=BOB)
+        assert world.ran == []
+        await life.command(accept, who=CID)
+        await life.desk.quiet()
+        assert world.ran == ["release/2"]
+
+
+async def test_an_edit_lifts_none_of_the_people_that_were_needed(world: World) -> None:
+    world.rules.needed = 2
+    world.rules.words[RELEASE] = Judged(verdict=Verdict.ALLOW, reason="team rule 2")
+    async with world.life() as life:
+        old = await life.asked()
+        await life.command(f"approve edit {old.id[:8]} branch = release/2")
+        (new,) = await life.waiting()
+        assert new.needed == 2
+        assert cards.ALWAYS not in life.buttons(new)
+
+
+async def test_an_edit_that_takes_more_people_than_there_are_is_refused(world: World) -> None:
+    world.rules.words[RELEASE] = Judged(verdict=Verdict.ASK, reason="team rule 2", needed=3)
+    async with world.life() as life:
+        old = await life.asked()
+        told = await life.command(f"approve edit {old.id[:8]} branch = release/2")
+        assert "asks for 3 people who may approve it, and the team has 2" in told
+        assert [one.id for one in await life.waiting()] == [old.id]
+
+
+async def test_an_edit_into_another_call_that_waits_is_refused(world: World) -> None:
+    world.calls = ({"branch": "main"}, {"branch": "release/2"})
+    async with world.life() as life:
+        await life.asked()
+        first, second = await life.waiting()
+        main, other = (first, second) if "main" in first.frozen.arguments else (second, first)
+        told = await life.command(f"approve edit {main.id[:8]} branch = release/2")
+        assert f"waits for approval {other.id[:8]} already" in told
+        assert len(await life.waiting()) == 2
+
+
+async def test_a_rule_that_blocks_it_since_holds_over_a_yes(world: World) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        world.rules.verdict = Verdict.DENY
+        await life.press(approval)
+        assert world.ran == []
+        assert await life.state(approval) is ApprovalState.CANCELLED
+        why = "The policy does not allow it any more: team rule 3, line 12"
+        assert why in life.desk.chat.texts[-1]
+        assert all(why in face for face in life.faces(approval))
+
+
+async def test_a_rule_that_asks_for_more_people_since_holds_over_a_yes(world: World) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        world.rules.needed = 2
+        await life.press(approval)
+        assert world.ran == []
+        assert await life.state(approval) is ApprovalState.CANCELLED
+        why = "The policy asks for 2 people now: team rule 3, line 12"
+        assert all(why in face for face in life.faces(approval))
+
+
+async def test_a_rule_that_is_laxer_since_changes_nothing_about_a_yes(world: World) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        world.rules.verdict = Verdict.ALLOW
+        await life.press(approval)
+        assert world.ran == ["main"]
 
 
 async def test_always_covers_exactly_that_until_it_is_revoked(world: World) -> None:

@@ -25,7 +25,8 @@ from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Vote
 from runtime.model.events import ButtonPress
 from runtime.model.team import MemberRole
 from runtime.model.tools import ToolCall
-from runtime.questions import Questions
+from runtime.ports import ToolContext
+from runtime.questions import Questions, context_of
 from tests.support.approving import BOB, CID, MEL, World
 
 Patch = pytest.MonkeyPatch
@@ -70,10 +71,11 @@ async def it_begins_once(world: World, _: Patch) -> None:
         vote = Vote(by=BOB, at=life.desk.clock.now())
         approved = await store.vote(approval.id, vote, digest=approval.digest)
         questions = life.desk.desk.asks.questions
+        context = context_of(approved)
         begun = 0
         for _again in range(3):
             with suppress(Conflict):
-                began = await questions.begin(approved)
+                began = await questions.begin(approved, context)
                 begun += began.state is ApprovalState.EXECUTING
         assert begun == 1
 
@@ -189,8 +191,8 @@ def mutable_arguments(patch: Patch) -> None:
     async def with_the_models_words(
         self: Executor, call: ToolCall, approval: Approval, job: Any
     ) -> Approval | None:
-        async def swapped(questions: Questions, one: Approval) -> Approval:
-            begun = await begin(questions, one)
+        async def swapped(questions: Questions, one: Approval, context: ToolContext) -> Approval:
+            begun = await begin(questions, one, context)
             return replace(begun, frozen=replace(begun.frozen, arguments=call.arguments))
 
         patch.setattr(Questions, "begin", swapped)

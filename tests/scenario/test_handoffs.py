@@ -499,8 +499,10 @@ class Noting:
 
     seen: list[ToolContext] = field(default_factory=list)
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
-        del call, spec
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        del call, spec, counted
         self.seen.append(context)
         return Judged(verdict=Verdict.ALLOW)
 

@@ -38,14 +38,22 @@ def people() -> Team:
 
 @dataclass
 class Rules:
-    """A policy as a test says: every tool asks, and needs so many people."""
+    """A policy as a test says: every tool asks, and needs so many people.
+
+    Attributes:
+        words: what is said of a call with exactly these arguments instead.
+    """
 
     verdict: Verdict = Verdict.ASK
     needed: int = 1
+    words: dict[str, Judged] = field(default_factory=dict)
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
-        del call, spec, context
-        return Judged(verdict=self.verdict, reason="team rule 3, line 12", needed=self.needed)
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        del spec, context, counted
+        held = Judged(verdict=self.verdict, reason="team rule 3, line 12", needed=self.needed)
+        return self.words.get(call.arguments, held)
 
 
 @dataclass

@@ -31,7 +31,9 @@ from runtime.model.tools import Risk
 from runtime.outbox import whole
 from runtime.people import Roster
 from runtime.policy.book import PolicyBook
+from runtime.policy.engine import RulePolicy
 from runtime.ports import ModelPort, Store, ToolContext
+from runtime.questions import Questions
 from runtime.reminders import ReminderService
 from runtime.routing import Routing
 from runtime.schedules import ScheduleService
@@ -205,6 +207,7 @@ def command_bench(
 
     rules = FakeRules()
     toolbox = Toolbox([LOOK, MAKE], clock=clock, ids=TimeOrderedIds(clock))
+    policy = RulePolicy(rules.book, read=toolbox.arguments, clock=clock)
     book = ApprovalBook(
         store,
         Cards({chat.platform: chat}, team=roster.team, split=whole, clock=clock),
@@ -254,7 +257,9 @@ def command_bench(
                 team=roster.team,
                 clock=clock,
             ),
-            approvals=ApprovalService(book, toolbox, Limits()),
+            approvals=ApprovalService(
+                book, toolbox, Questions(book, toolbox, policy, Limits()), Limits()
+            ),
             handoffs=Handoffs(store, team=roster.team, clock=clock),
             rules=rules,
             tools=toolbox,

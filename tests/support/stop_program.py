@@ -105,8 +105,10 @@ class _Doing(ScriptedModel):
 class _Rules:
     """One tool needs a person's yes, and the others may run."""
 
-    async def judge(self, call: ToolCall, spec: ToolSpec, context: ToolContext) -> Judged:
-        del spec, context
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        del spec, context, counted
         return Judged(verdict=Verdict.ASK if call.name == "stop.ask" else Verdict.ALLOW)
 
 
