@@ -72,7 +72,7 @@ def authority(
     )
     questions = Questions(book, tools, policy, limits)
     return Authority(
-        executor=Executor(tools, policy, questions, clock=clock),
+        executor=Executor(tools, policy, questions, team=team, clock=clock),
         questions=questions,
         approvals=ApprovalService(book, tools, questions, limits),
         book=book,

@@ -6,7 +6,6 @@ from bot.doors import splitter
 from bot.policy import LivePolicy
 from bot.process import Parts
 from bot.witness import note_policy
-from gateway.access import authorize
 from runtime.facts import FactsReader
 from runtime.handoffs import Handoffs
 from runtime.reminders import ReminderService
@@ -35,7 +34,6 @@ def all_tools(
         reminders=reminders,
         timetable=parts.timetable,
         team=parts.team,
-        authorize=authorize,
         clock=parts.clock,
     )
     planned = ScheduleTools(
@@ -46,13 +44,10 @@ def all_tools(
         clock=parts.clock,
     )
     files = FileTools(parts.store.files)
-    states = StateTools(
-        states=parts.store.states, team=parts.team, authorize=authorize, clock=parts.clock
-    )
+    states = StateTools(states=parts.store.states, clock=parts.clock)
     messages = MessageTools(
         store=parts.store,
         team=parts.team,
-        authorize=authorize,
         split=splitter(parts),
         clock=parts.clock,
         wake_outbox=wake_outbox,

@@ -63,6 +63,7 @@ _RIGHTS: dict[Action, _Right] = {
     Action.CHANNEL_READ: _of(MemberRole.MEMBER),
     Action.CHANNEL_TEST: _of(MemberRole.OPERATOR),
     Action.CHANNEL_TRUST: _of(MemberRole.OWNER),
+    Action.NOTES: _of(MemberRole.MEMBER),
     Action.SHARED_READ: _of(MemberRole.MEMBER),
     Action.SHARED_WRITE: _of(MemberRole.OPERATOR),
     Action.POST: _of(MemberRole.OPERATOR),
@@ -76,6 +77,7 @@ _RIGHTS: dict[Action, _Right] = {
     Action.MODEL_AGENT: _of(MemberRole.ADMIN),
     Action.STATUS: _of(MemberRole.MEMBER),
     Action.TOLD: _of(MemberRole.OWNER),
+    Action.ANY_TOOL: _of(MemberRole.OWNER),
 }
 
 _NOTHING = Resource()

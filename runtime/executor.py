@@ -1,13 +1,15 @@
 """The executor: the only place that runs a tool.
 
-Judge, ask where policy says so, record as executing, run, record. What was recorded as executing
-and has no result is never run again by itself: a person is asked to look.
+Judge whether whoever asked may (at each call, an approved one included), judge by policy, ask where
+policy says so, record as executing, run, record. What was recorded as executing and has no result
+is never run again by itself: a person is asked to look.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.model import recorded
@@ -15,6 +17,7 @@ from runtime.model.approval import Approval, ApprovalState
 from runtime.model.audit import AuditEvent, AuditKind
 from runtime.model.conversation import Entry, Role
 from runtime.model.step import StepState
+from runtime.model.team import Team
 from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 from runtime.questions import Questions
@@ -55,11 +58,20 @@ class Job:
 class Executor:
     """Runs the calls of turns."""
 
-    def __init__(self, tools: Tools, policy: Policy, questions: Questions, *, clock: Clock) -> None:
-        """Run `tools` as `policy` says, and ask people through `questions`."""
+    def __init__(
+        self,
+        tools: Tools,
+        policy: Policy,
+        questions: Questions,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+    ) -> None:
+        """Run `tools` for people of `team` as `policy` says; ask people through `questions`."""
         self._tools = tools
         self._policy = policy
         self._questions = questions
+        self._team = team
         self._clock = clock
 
     def specs(self, job: Job) -> tuple[ToolSpec, ...]:
@@ -74,6 +86,11 @@ class Executor:
             why = f"no tool {call.name}; there are: {known}"
             # What a model made up is a text of its own, and no name.
             await self._refuse(replace(call, name=""), job, why, rule="there is no such tool")
+            return None
+        if why := self._no_right(spec, job):
+            needs = self._tools.needs(spec.name)
+            rule = f"it takes the right {needs}, which who asked does not have"
+            await self._refuse(call, job, f"{call.name} was not run. {why}", rule=rule)
             return None
         judged = await self._policy.judge(call, spec, job.context())
         match judged.verdict:
@@ -108,7 +125,7 @@ class Executor:
         context = job.context()
         try:
             frozen = self._tools.frozen(call, context.agent)
-            alone = judged.needed == 1
+            alone = judged.needed == 1 and not judged.too_often
             grant = await self._questions.granted(frozen, spec, context) if alone else None
             if grant is not None:
                 granted = replace(call, arguments=frozen.arguments)
@@ -152,7 +169,9 @@ class Executor:
         return None
 
     async def _run_approved(self, call: ToolCall, approval: Approval, job: Job) -> Approval | None:
-        begun = await self._questions.begin(approval, job.context())
+        spec = self._spec(_as_approved(approval), job)
+        lost = self._no_right(spec, job) if spec else ""
+        begun = await self._questions.begin(approval, job.context(), objection=lost)
         if begun.state is not ApprovalState.EXECUTING:
             return await self._go_on(call, begun, job)
         await self._run_begun(call, begun, job)
@@ -211,15 +230,23 @@ class Executor:
         )
 
     def _repeats(self, approval: Approval, job: Job) -> bool:
-        """Whether running it again has the effect of once, and it is still what was approved."""
+        """Whether it may run again: that has the effect of once, and it is what was approved."""
         call = _as_approved(approval)
         spec = self._spec(call, job)
-        if spec is None or not spec.repeatable:
+        if spec is None or not spec.repeatable or self._no_right(spec, job):
             return False
         try:
             return self._tools.frozen(call, approval.agent).digest() == approval.digest
         except Refused:
             return False
+
+    def _no_right(self, spec: ToolSpec, job: Job) -> str:
+        """Why whoever asked may not have the tool run, as the team is now; empty where they may."""
+        try:
+            authorize(self._team(), job.context().requester, self._tools.needs(spec.name))
+        except Refused as refused:
+            return f"Who asked for it may not have it done; they would be told: {explain(refused)}"
+        return ""
 
     def _spec(self, call: ToolCall, job: Job) -> ToolSpec | None:
         return next((spec for spec in self.specs(job) if spec.name == call.name), None)

@@ -97,8 +97,9 @@ class Handoffs:
                 "A run by itself has no thread that another agent could go on in.",
                 hint="Do it here, or say in the result that another agent should.",
             )
-        if not permits(team, requester, Action.CONVERSE) or team.is_bot(requester):
-            raise Refused("Only what a person of the team asked for is handed over.")
+        # Also as the turn ends, when it happens: the right may have been lost since the call.
+        if not permits(team, requester, Action.HAND_OFF):
+            raise Refused("Whoever asked for this may not have it handed over.")
         _require_words(wish)
         taker = self._reached(agent, wish.to)
         had = (*chain, agent)

@@ -42,6 +42,8 @@ class Action(StrEnum):
     """Test the connections."""
     CHANNEL_TRUST = "channel_trust"
     """Trust a channel again that changed."""
+    NOTES = "notes"
+    """Have an agent read and change the notes that it keeps."""
     SHARED_READ = "shared_read"
     """See what agents share."""
     SHARED_WRITE = "shared_write"
@@ -49,7 +51,8 @@ class Action(StrEnum):
     POST = "post"
     """Have an agent post to a channel."""
     HAND_OFF = "hand_off"
-    """Give a thread back, or to an agent that the one which has it could hand it to."""
+    """Give a thread back, or to an agent that the one which has it could hand it to; have an agent
+    hand it on."""
     ASSIGN = "assign"
     """Give a thread to any agent."""
     BUDGET_READ = "budget_read"
@@ -68,6 +71,8 @@ class Action(StrEnum):
     """See how the desk does."""
     TOLD = "told"
     """Be told of the desk's own trouble."""
+    ANY_TOOL = "any_tool"
+    """Have an agent run a tool that does not say which right it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from runtime.ids import AgentName, ApprovalId, ConversationId, TurnId
+from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalEvent, Card, Frozen, Grant, Vote
 from runtime.model.files import OutFile
@@ -159,11 +160,13 @@ class Judged:
         verdict: what.
         reason: which rule says so, in words: it is shown on cards, and told to the model.
         needed: how many people must say yes, where they are asked; two exclude the requester.
+        too_often: it is asked for because a rate is exceeded, which no grant lifts.
     """
 
     verdict: Verdict
     reason: str = ""
     needed: int = 1
+    too_often: bool = False
 
 
 class Policy(Protocol):
@@ -185,6 +188,13 @@ class Tools(Protocol):
 
     def specs(self, agent: AgentName) -> tuple[ToolSpec, ...]:
         """What the agent may call."""
+        ...
+
+    def needs(self, name: str) -> Action:
+        """The right that the person must have for whom the tool runs.
+
+        `ANY_TOOL`, which only owners have, where it names none, and where there is no such tool.
+        """
         ...
 
     def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:

@@ -14,7 +14,7 @@ from runtime.errors import Refused
 from runtime.facts import FactsReader, place_name
 from runtime.ids import derived
 from runtime.model.access import Action
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import ThreadRef
 from runtime.model.localtime import show_time
 from runtime.model.schedule import When
 from runtime.model.team import Team
@@ -23,9 +23,6 @@ from runtime.ports import Timetable, ToolContext
 from runtime.reminders import NewReminder, ReminderService
 from runtime.schedules import NewSchedule, ScheduleService
 from runtime.tools.registry import Effect, Tool
-
-Authorize = Callable[[Team, Principal, Action], None]
-"""The one judge of who may do what; raises `Refused`."""
 
 _WHEN = (
     "The time in the person's own words, or a five-field cron line: 'every weekday at 8:30', "
@@ -43,7 +40,6 @@ class DeskTools:
         reminders: makes reminders.
         timetable: reads times.
         team: the configuration as it is now.
-        authorize: judges what the person may do.
         clock: the clock.
     """
 
@@ -52,7 +48,6 @@ class DeskTools:
     reminders: ReminderService
     timetable: Timetable
     team: Callable[[], Team]
-    authorize: Authorize
     clock: Clock
 
     def tools(self) -> tuple[Tool, ...]:
@@ -64,6 +59,7 @@ class DeskTools:
                 "missed in the last 24 hours, what waits for approval, what was spent. JSON, times "
                 "in UTC.",
                 run=self.read_facts,
+                needs=Action.SCHEDULE_READ,
                 risk=Risk.READ,
                 effect=Effect.NONE,
             ),
@@ -71,6 +67,7 @@ class DeskTools:
                 name="time.now",
                 about="The time now, in the person's own time zone.",
                 run=self.tell_time,
+                needs=Action.CONVERSE,
                 risk=Risk.READ,
                 effect=Effect.NONE,
             ),
@@ -79,6 +76,7 @@ class DeskTools:
                 about="Make a schedule: you carry out the instruction at each time, and the result "
                 "goes to a channel.",
                 run=self.create_schedule,
+                needs=Action.SCHEDULE_WRITE,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
@@ -86,6 +84,7 @@ class DeskTools:
                 name="reminder.create",
                 about="Remind the person you are talking with, by direct message, of something.",
                 run=self.create_reminder,
+                needs=Action.REMIND,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
@@ -93,9 +92,7 @@ class DeskTools:
 
     async def read_facts(self, context: ToolContext, _key: str, /) -> str:
         """`desk.facts`."""
-        team = self.team()
-        self.authorize(team, context.requester, Action.SCHEDULE_READ)
-        facts = await self.facts.read(team, context.agent)
+        facts = await self.facts.read(self.team(), context.agent)
         return json.dumps(asdict(facts), default=_plain, ensure_ascii=False)
 
     async def tell_time(self, context: ToolContext, _key: str, /) -> str:
@@ -114,7 +111,6 @@ class DeskTools:
     ) -> str:
         """`schedule.create`."""
         team = self.team()
-        self.authorize(team, context.requester, Action.SCHEDULE_WRITE)
         thread = _asked_in(context)
         if not instruction.strip():
             raise Refused("The instruction is empty: say what is to be done then.")
@@ -159,7 +155,6 @@ class DeskTools:
     ) -> str:
         """`reminder.create`."""
         team = self.team()
-        self.authorize(team, context.requester, Action.REMIND)
         thread = _asked_in(context)
         times = await self._read(when, team.zone_of(context.requester))
         reminder = await self.reminders.create(

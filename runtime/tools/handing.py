@@ -6,6 +6,7 @@ from typing import Annotated
 from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import AgentName
+from runtime.model.access import Action
 from runtime.model.ending import Ending, HandTo
 from runtime.model.handoff import LONGEST_CONTEXT, LONGEST_TASK
 from runtime.model.tools import Risk
@@ -35,6 +36,7 @@ class HandingTools:
                 about="Hand this thread to another agent of the team, which goes on with the task "
                 "for the same person. It ends your turn: call nothing else with it.",
                 run=self.hand_over,
+                needs=Action.HAND_OFF,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
@@ -44,6 +46,7 @@ class HandingTools:
                 "that was handed to you for it goes back to who gave it. Call nothing else with "
                 "it.",
                 run=self.complete,
+                needs=Action.CONVERSE,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),

@@ -16,7 +16,6 @@ from runtime.model.team import ChannelRule, Team
 from runtime.model.tools import Risk
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store, ToolContext
-from runtime.tools.desk import Authorize
 from runtime.tools.registry import Effect, Tool
 
 LONGEST = 8_000
@@ -30,7 +29,6 @@ class MessageTools:
     Attributes:
         store: where messages wait to be sent, and what became known of channels.
         team: the configuration as it is now.
-        authorize: judges what the person may do for whom an agent acts.
         split: cuts a message as its platform takes it.
         clock: the clock.
         wake_outbox: says that there is something to send.
@@ -38,7 +36,6 @@ class MessageTools:
 
     store: Store
     team: Callable[[], Team]
-    authorize: Authorize
     split: Splitter
     clock: Clock
     wake_outbox: Callable[[], None]
@@ -51,6 +48,7 @@ class MessageTools:
                 about="Post a message to a channel of the team, by its name. Only channels on the "
                 "proactive list take it. What people answer there comes to you.",
                 run=self.send,
+                needs=Action.POST,
                 risk=Risk.EXTERNAL,
                 # It goes out from the outbox under the key of the call: twice is once.
                 effect=Effect.OWN,
@@ -68,7 +66,6 @@ class MessageTools:
     ) -> str:
         """`message.send`."""
         team = self.team()
-        self.authorize(team, context.requester, Action.POST)
         if not text.strip():
             raise Refused("The message is empty: say what is to be posted.")
         if len(text) > LONGEST:

@@ -12,6 +12,7 @@ from typing import Protocol
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
 from runtime.ids import AgentName, IdSource
+from runtime.model.access import Action
 from runtime.model.approval import Frozen
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
@@ -72,6 +73,8 @@ class Tool:
         name: dotted, as policy names it: `schedule.create`.
         about: what it does and when to use it, for the model.
         run: the function.
+        needs: the right that the person must have for whom it runs, which the executor asks the
+            judge for before each call; undeclared, only an owner has it run.
         risk: what it can do; undeclared is dangerous.
         effect: what it leaves behind; undeclared is something in the world.
         timeout: seconds after which it is cancelled.
@@ -80,6 +83,7 @@ class Tool:
     name: str
     about: str
     run: Callable[..., Awaitable[str | Produced]]
+    needs: Action = Action.ANY_TOOL
     risk: Risk = Risk.DANGEROUS
     effect: Effect = Effect.OUTSIDE
     timeout: float = TIMEOUT
@@ -142,6 +146,11 @@ class Toolbox:
             mine = (spec for name, spec in self._specs.items() if name not in withheld)
             self._offered[withheld] = tuple(mine)
         return self._offered[withheld]
+
+    def needs(self, name: str) -> Action:
+        """The right that the tool takes: see the port."""
+        tool = self._tools.get(name)
+        return Action.ANY_TOOL if tool is None else tool.needs
 
     def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:
         """Exactly what would run: see the port."""

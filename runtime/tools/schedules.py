@@ -50,6 +50,7 @@ class ScheduleTools:
                 name="schedule.list",
                 about="List the schedules of this desk, with their numbers and next times.",
                 run=self.list,
+                needs=Action.SCHEDULE_READ,
                 risk=Risk.READ,
                 effect=Effect.NONE,
             ),
@@ -57,6 +58,7 @@ class ScheduleTools:
                 name="schedule.pause",
                 about="Let no more times of a schedule come until it is resumed.",
                 run=self.pause,
+                needs=Action.SCHEDULE_STOP,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
@@ -64,6 +66,7 @@ class ScheduleTools:
                 name="schedule.resume",
                 about="Go on with a paused schedule at its next time.",
                 run=self.resume,
+                needs=Action.SCHEDULE_WRITE,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
@@ -71,15 +74,15 @@ class ScheduleTools:
                 name="schedule.delete",
                 about="Delete a schedule. It cannot be had back.",
                 run=self.delete,
+                needs=Action.SCHEDULE_STOP,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
         )
 
-    async def list(self, context: ToolContext, _key: str, /) -> str:
+    async def list(self, _context: ToolContext, _key: str, /) -> str:
         """`schedule.list`."""
         team = self.team()
-        authorize(team, context.requester, Action.SCHEDULE_READ)
         found = await self.schedules.all()
         if not found:
             return "There are no schedules."
@@ -95,7 +98,6 @@ class ScheduleTools:
     async def resume(self, context: ToolContext, _key: str, /, *, number: Number) -> str:
         """`schedule.resume`."""
         team = self.team()
-        authorize(team, context.requester, Action.SCHEDULE_WRITE)
         if why := objection(team, await self.service.find(number)):
             raise Refused(f"It would not run: {why}.")
         return self._line(team, await self.service.resume(number, by=context.requester))

@@ -24,10 +24,8 @@ from runtime.model.state import (
     require_key,
     require_value,
 )
-from runtime.model.team import Team
 from runtime.model.tools import Risk
 from runtime.ports import States, ToolContext
-from runtime.tools.desk import Authorize
 from runtime.tools.registry import Effect, Tool
 
 _SHOWN = 120
@@ -46,33 +44,47 @@ class StateTools:
 
     Attributes:
         states: where values are kept.
-        team: the configuration as it is now.
-        authorize: judges what the person may do for whom an agent acts.
         clock: the clock.
     """
 
     states: States
-    team: Callable[[], Team]
-    authorize: Authorize
     clock: Clock
 
     def tools(self) -> tuple[Tool, ...]:
         """The tools, for the registry."""
         own, shared = "your own notes", "what the agents of this team share"
         return (
-            _reads("state.get", f"Read one of {own} by its key.", self.get),
-            _reads("state.list", f"List {own}. {_OUTSIDE}", self.list),
-            _writes("state.set", f"Keep one of {own}, over restarts and conversations.", self.set),
-            _writes("state.delete", f"Delete one of {own}.", self.delete),
-            _reads("state.shared.get", f"Read a value of {shared}, with its version.", self.look),
-            _reads("state.shared.list", f"List {shared}. {_OUTSIDE}", self.look_around),
+            _reads("get", f"Read one of {own} by its key.", self.get, Action.NOTES),
+            _reads("list", f"List {own}. {_OUTSIDE}", self.list, Action.NOTES),
             _writes(
-                "state.shared.set",
+                "set",
+                f"Keep one of {own}, over restarts and conversations.",
+                self.set,
+                Action.NOTES,
+            ),
+            _writes("delete", f"Delete one of {own}.", self.delete, Action.NOTES),
+            _reads(
+                "shared.get",
+                f"Read a value of {shared}, with its version.",
+                self.look,
+                Action.SHARED_READ,
+            ),
+            _reads(
+                "shared.list", f"List {shared}. {_OUTSIDE}", self.look_around, Action.SHARED_READ
+            ),
+            _writes(
+                "shared.set",
                 f"Write a value of {shared}. You name the version that you have read: where "
                 "somebody else wrote meanwhile nothing is changed, and you are told.",
                 self.share,
+                Action.SHARED_WRITE,
             ),
-            _writes("state.shared.delete", f"Delete a value of {shared}, likewise.", self.withdraw),
+            _writes(
+                "shared.delete",
+                f"Delete a value of {shared}, likewise.",
+                self.withdraw,
+                Action.SHARED_WRITE,
+            ),
         )
 
     async def get(self, context: ToolContext, _key: str, /, *, key: Key) -> str:
@@ -93,23 +105,20 @@ class StateTools:
         there = await self.states.delete(_own(context), require_key(key), read=None)
         return f"{key} is deleted." if there else f"There is no {key}."
 
-    async def look(self, context: ToolContext, _key: str, /, *, key: Key) -> str:
+    async def look(self, _context: ToolContext, _key: str, /, *, key: Key) -> str:
         """`state.shared.get`."""
-        self.authorize(self.team(), context.requester, Action.SHARED_READ)
         return _value(key, await self.states.get(SHARED, require_key(key)))
 
     async def look_around(
-        self, context: ToolContext, _key: str, /, *, beginning: Beginning = ""
+        self, _context: ToolContext, _key: str, /, *, beginning: Beginning = ""
     ) -> str:
         """`state.shared.list`."""
-        self.authorize(self.team(), context.requester, Action.SHARED_READ)
         return _listed(await self.states.list(SHARED, beginning=beginning))
 
     async def share(
         self, context: ToolContext, call: str, /, *, key: Key, value: Value, version: Version
     ) -> str:
         """`state.shared.set`."""
-        self.authorize(self.team(), context.requester, Action.SHARED_WRITE)
         try:
             kept = await self._put(SHARED, context, call, key, value, read=version)
         except VersionConflict as conflict:
@@ -117,10 +126,9 @@ class StateTools:
         return f"{kept.key} is written, as version {kept.version}."
 
     async def withdraw(
-        self, context: ToolContext, _key: str, /, *, key: Key, version: Version
+        self, _context: ToolContext, _key: str, /, *, key: Key, version: Version
     ) -> str:
         """`state.shared.delete`."""
-        self.authorize(self.team(), context.requester, Action.SHARED_WRITE)
         try:
             there = await self.states.delete(SHARED, require_key(key), read=version)
         except VersionConflict as conflict:
@@ -169,12 +177,26 @@ class StateTools:
         )
 
 
-def _reads(name: str, about: str, run: Callable[..., Awaitable[str]]) -> Tool:
-    return Tool(name=name, about=about, run=run, risk=Risk.READ, effect=Effect.NONE)
+def _reads(name: str, about: str, run: Callable[..., Awaitable[str]], needs: Action) -> Tool:
+    return Tool(
+        name=f"state.{name}",
+        about=about,
+        run=run,
+        needs=needs,
+        risk=Risk.READ,
+        effect=Effect.NONE,
+    )
 
 
-def _writes(name: str, about: str, run: Callable[..., Awaitable[str]]) -> Tool:
-    return Tool(name=name, about=about, run=run, risk=Risk.WRITE, effect=Effect.OWN)
+def _writes(name: str, about: str, run: Callable[..., Awaitable[str]], needs: Action) -> Tool:
+    return Tool(
+        name=f"state.{name}",
+        about=about,
+        run=run,
+        needs=needs,
+        risk=Risk.WRITE,
+        effect=Effect.OWN,
+    )
 
 
 def _own(context: ToolContext) -> Space:

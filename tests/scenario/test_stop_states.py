@@ -11,6 +11,7 @@ import pytest
 from adapters.models.scripted import Pause, ScriptedModel, Step, ToolCalls
 from runtime.errors import ModelUnavailable, Retryable
 from runtime.ids import AgentName, MessageId, StopId
+from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest
@@ -95,6 +96,7 @@ class Stubborn:
             name="deploy.now",
             about="Deploy.",
             run=run,
+            needs=Action.CONVERSE,
             risk=Risk.EXTERNAL,
             effect=Effect.OUTSIDE,
             timeout=NEVER,
@@ -149,7 +151,14 @@ async def test_a_tool_that_lets_go_costs_nothing(tmp_path: Path) -> None:
         await asyncio.Event().wait()
         return ""
 
-    tool = Tool(name="deploy.now", about="Deploy.", run=run, risk=Risk.EXTERNAL, timeout=NEVER)
+    tool = Tool(
+        name="deploy.now",
+        about="Deploy.",
+        run=run,
+        needs=Action.CONVERSE,
+        risk=Risk.EXTERNAL,
+        timeout=NEVER,
+    )
     async with running_desk(
         tmp_path,
         deploying,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapters.models.scripted import Script, Step, ToolCalls
 from runtime import cards
+from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.completion import ModelRequest
@@ -16,7 +17,7 @@ from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.messages import Button
 from runtime.model.team import Member, MemberRole, Team
 from runtime.model.tools import Risk, ToolCall, ToolSpec
-from runtime.ports import Judged, ToolContext, Verdict
+from runtime.ports import Judged, Policy, ToolContext, Verdict
 from runtime.tools.registry import Effect, Tool
 from tests.support.build import ANN, DM, TERMINAL, team
 from tests.support.chat import MemoryChat, Shown
@@ -63,7 +64,7 @@ class World:
     Attributes:
         ran: the branches that were pushed, in order.
         keys: what the pushes came under; where the effect is our own, a key that was there is none.
-        rules: the policy.
+        rules: the policy, where `policy` is none.
         calls: the arguments that the model asks with, one call each.
         before: called before the tool has its effect, and `after` after that.
     """
@@ -74,6 +75,7 @@ class World:
     ran: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     rules: Rules = field(default_factory=Rules)
+    policy: Policy | None = None
     risk: Risk = Risk.EXTERNAL
     effect: Effect = Effect.OUTSIDE
     calls: Sequence[object] = ({"branch": "main"},)
@@ -99,7 +101,14 @@ class World:
             return f"pushed {branch}"
 
         run = push if self.about == "Push a branch." else pull
-        return Tool(name="git.push", about=self.about, run=run, risk=self.risk, effect=self.effect)
+        return Tool(
+            name="git.push",
+            about=self.about,
+            run=run,
+            needs=Action.CONVERSE,
+            risk=self.risk,
+            effect=self.effect,
+        )
 
     def script(self, request: ModelRequest) -> Step:
         """Call the tool once for each of `calls`; then tell what it answered."""
@@ -118,7 +127,7 @@ class World:
             chat=self.chat,
             clock=self.clock,
             members=self.members,
-            policy=self.rules,
+            policy=self.policy or self.rules,
             tools=[self.tool()],
             alone=self.alone,
         ) as desk:

@@ -20,6 +20,7 @@ from bot.role import Role
 from bot.settings import OFFLINE, Settings
 from runtime.errors import ModelUnavailable
 from runtime.ids import ModelName
+from runtime.model.access import Action
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role as Speaker
 from runtime.model.tools import Risk, ToolCall, ToolSpec
@@ -139,6 +140,7 @@ def _tools(signs: Signs) -> tuple[Tool, ...]:
             name=f"stop.{name}",
             about="For a proof.",
             run=function,
+            needs=Action.CONVERSE,
             risk=Risk.EXTERNAL,
             effect=Effect.OUTSIDE,
             timeout=600.0,

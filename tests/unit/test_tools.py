@@ -3,14 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.access import may
 from runtime.errors import Conflict, Refused, StorageUnavailable
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, ToolCallId, TurnId
+from runtime.model.access import Action
+from runtime.model.team import MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.ports import ToolContext
 from runtime.tools.registry import LONGEST_RESULT, Effect, Tool, Toolbox
@@ -82,6 +86,17 @@ def test_what_is_not_declared_is_dangerous_and_never_repeated() -> None:
     spec = Tool(name="act", about="Act.", run=act).spec
     assert spec.risk is Risk.DANGEROUS
     assert not spec.repeatable
+
+
+def test_what_does_not_say_which_right_it_takes_is_an_owners() -> None:
+    async def act(_context: ToolContext, _key: str, /) -> str:
+        return ""
+
+    tools = box(Tool(name="act", about="Act.", run=act), replace(LOOK, needs=Action.CONVERSE))
+    assert tools.needs("act") is Action.ANY_TOOL
+    assert tools.needs("nothing") is Action.ANY_TOOL
+    assert tools.needs("look") is Action.CONVERSE
+    assert [role for role in MemberRole if may(role, Action.ANY_TOOL)] == [MemberRole.OWNER]
 
 
 def test_an_argument_that_no_model_can_give_ends_the_start() -> None:

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime.access import authorize
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, ToolCallId, TurnId
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.team import ChannelRule, Team
@@ -15,7 +14,7 @@ from runtime.outbox import whole
 from runtime.ports import ToolContext
 from runtime.tools.messages import LONGEST, MessageTools
 from runtime.tools.registry import Toolbox
-from tests.support.approving import BOB, MEL, people
+from tests.support.approving import BOB, people
 from tests.support.build import DM, OPS, TERMINAL
 from tests.support.clock import ManualClock
 
@@ -32,7 +31,6 @@ class Bench:
         tools = MessageTools(
             store=self.store,
             team=lambda: self.team,
-            authorize=authorize,
             split=whole,
             clock=self.clock,
             wake_outbox=self._wake,
@@ -121,14 +119,6 @@ async def test_of_two_with_one_name_that_of_the_platform_is_meant(bench: Bench) 
     result = await bench.send()
     assert "several channels" in result.text
     assert "ops2 (terminal)" in result.text
-
-
-async def test_who_may_not_post_has_nothing_posted(bench: Bench) -> None:
-    assert "needs the role operator" in (await bench.send(who=MEL)).text
-    bots = [replace(m, bot=m.name == "Bob") for m in bench.team.members]
-    bench.team = replace(bench.team, members=tuple(bots))
-    assert "A program may talk" in (await bench.send()).text
-    assert await bench.waiting() == []
 
 
 def test_it_reaches_people_and_is_repeatable(bench: Bench) -> None:

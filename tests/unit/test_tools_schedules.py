@@ -62,7 +62,7 @@ async def test_one_is_paused_resumed_and_deleted_and_twice_is_once(bench: Bench)
     assert "Schedule 1 " not in (await bench.run("schedule.list")).text
 
 
-@pytest.mark.parametrize("name", ["schedule.pause", "schedule.resume", "schedule.delete"])
+@pytest.mark.parametrize("name", ["schedule.pause", "schedule.delete"])
 async def test_what_the_person_may_not_do_the_agent_may_not_do_for_them(
     bench: Bench, name: str
 ) -> None:

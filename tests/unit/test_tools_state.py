@@ -6,18 +6,17 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime.access import authorize
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, ToolCallId, TurnId
 from runtime.model.address import Principal
 from runtime.model.state import LONGEST_KEY, LONGEST_VALUE, MOST_KEPT
-from runtime.model.team import Agent, MemberRole, Sharing, Team
+from runtime.model.team import Agent, Sharing, Team
 from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.ports import ToolContext
 from runtime.tools.grants import withheld
 from runtime.tools.registry import Toolbox
 from runtime.tools.state import StateTools
-from tests.support.approving import BOB, MEL, people
-from tests.support.build import ANN, DM
+from tests.support.approving import BOB, people
+from tests.support.build import DM
 from tests.support.clock import ManualClock
 
 DESK, NIGHT, DAY = AgentName("desk"), AgentName("night"), AgentName("day")
@@ -44,9 +43,7 @@ class Box:
     def __post_init__(self) -> None:
         ids = TimeOrderedIds(self.clock)
         self.store = MemoryStore(clock=self.clock, ids=ids)
-        tools = StateTools(
-            states=self.store.states, team=lambda: self.team, authorize=authorize, clock=self.clock
-        )
+        tools = StateTools(states=self.store.states, clock=self.clock)
         self.box = Toolbox(
             tools.tools(),
             clock=self.clock,
@@ -173,17 +170,6 @@ async def test_what_is_shared_is_granted_to_each_agent(box: Box) -> None:
 
 def _plain(name: AgentName) -> Agent:
     return Agent(name=name, model=people().agents[0].model, instructions="")
-
-
-async def test_the_right_to_what_is_shared_is_the_lesser_of_agent_and_person(box: Box) -> None:
-    await box.run("state.shared.set", key="freeze", value="on", version=0)
-    assert not (await box.run("state.shared.get", who=MEL, key="freeze")).failed
-    refused = await box.run("state.shared.set", who=MEL, key="freeze", value="x", version=1)
-    assert "needs the role operator" in refused.text
-    members = [replace(m, role=MemberRole.GUEST) for m in box.team.members if m.name == "Mel"]
-    box.team = replace(box.team, members=(*box.team.members[:1], *members))
-    assert (await box.run("state.shared.list", who=MEL)).failed
-    assert not (await box.run("state.shared.list", who=ANN)).failed
 
 
 def test_each_is_declared(box: Box) -> None:
