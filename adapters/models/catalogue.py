@@ -18,8 +18,8 @@ MOST_CONTEXT_TOKENS = 131_072
 
 _OLLAMA = "ollama_chat"
 OLLAMA_URL = "http://127.0.0.1:11434"
-_ONES_OWN = frozenset({"ollama", _OLLAMA, "llamafile", "lm_studio", "hosted_vllm"})
-"""Providers that are a server of one's own, wherever it stands: they cost nothing for a token."""
+_AT_OLLAMA = frozenset({"ollama", _OLLAMA})
+"""LiteLLM's two names of Ollama, which is on this machine where nobody says otherwise."""
 _SPEAKS_OPENAI = frozenset({"openai", "llamafile", "lm_studio", "hosted_vllm", "openai_like"})
 _MARKED = ("anthropic", "claude")
 """Whose models want the cacheable part of a prompt marked; others find it by themselves."""
@@ -80,7 +80,7 @@ class ModelConfig:
     @property
     def address(self) -> str | None:
         """Where it is; None for the provider's own address."""
-        if self.base_url is None and self.vendor == _OLLAMA:
+        if self.base_url is None and self.vendor in _AT_OLLAMA:
             return OLLAMA_URL
         return self.base_url
 
@@ -128,7 +128,7 @@ def _context(known: Listed | None, *, local: bool) -> int:
 def _prices(config: ModelConfig, known: Listed | None, *, local: bool) -> tuple[Price, ...]:
     if config.prices is not None:
         return config.prices
-    if local or config.vendor in _ONES_OWN:
+    if local:
         return (FREE,)
     return known.prices if known is not None else ()
 

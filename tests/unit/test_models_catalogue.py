@@ -52,12 +52,23 @@ def test_a_server_of_ones_own_is_not_the_provider_of_that_name() -> None:
     [
         ("openai/qwen3", "http://127.0.0.1:8080/v1"),
         ("ollama_chat/llama3.2", None),
-        ("ollama_chat/llama3.2", "http://10.0.0.7:11434"),
-        ("hosted_vllm/qwen3", "http://10.0.0.7:8000/v1"),
+        ("ollama/llama3.2", None),
+        ("hosted_vllm/qwen3", "http://[::1]:8000/v1"),
     ],
 )
-def test_a_server_of_ones_own_costs_nothing(model: str, url: str | None) -> None:
+def test_a_server_of_this_machine_costs_nothing(model: str, url: str | None) -> None:
     assert info(model=model, base_url=url).prices == (FREE,)
+
+
+@pytest.mark.parametrize(
+    "vendor", ["ollama", "ollama_chat", "llamafile", "lm_studio", "hosted_vllm"]
+)
+def test_what_it_costs_elsewhere_is_not_known_whatever_the_server_is_called(vendor: str) -> None:
+    elsewhere = info(model=f"{vendor}/qwen3", base_url="https://models.example.com/v1")
+    assert (elsewhere.local, elsewhere.prices) == (False, ())
+    own = Price(input=0, output=0)
+    said = info(model=f"{vendor}/qwen3", base_url="http://10.0.0.7:8000/v1", prices=(own,))
+    assert said.prices == (own,)
 
 
 def test_what_is_not_said_in_the_configuration_is_assumed_carefully() -> None:
