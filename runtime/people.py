@@ -18,7 +18,7 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.model.address import Principal
 from runtime.model.member import Enrolment
-from runtime.model.team import Member, Team
+from runtime.model.team import Added, Member, Team
 from runtime.ports import Link, Members, People
 
 log = logging.getLogger("nightdesk.people")
@@ -200,7 +200,12 @@ class Roster:
 def _with_added(team: Team, enrolled: Iterable[Enrolment]) -> Team:
     """The team with whom the chat added; what the configuration says of an account goes first."""
     added = tuple(
-        Member(name=each.name, role=each.role, principals=(each.who,))
+        Member(
+            name=each.name,
+            role=each.role,
+            principals=(each.who,),
+            added=Added(by=each.by, at=each.at),
+        )
         for each in enrolled
         if each.role is not None and team.member_of(each.who) is None
     )

@@ -1,6 +1,7 @@
 """The team, as its configuration file says: who is who, which channels, which agents."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from runtime.ids import AgentName, ModelName
@@ -30,6 +31,17 @@ class Listen(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """Who let a member in, or gave them their role, in the chat, and when.
+
+    Who did so by a one-time code did it themselves.
+    """
+
+    by: Principal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """A person, on each platform where they are known.
 
@@ -40,6 +52,7 @@ class Member:
         zone: the IANA name of their own time zone; empty for the team's.
         bot: it is a program: it is answered a few times in a row only, and can ask for nothing that
             reaches further than the answer.
+        added: who the chat has them from; None where the configuration names them.
     """
 
     name: str
@@ -47,6 +60,7 @@ class Member:
     principals: tuple[Principal, ...]
     zone: str = ""
     bot: bool = False
+    added: Added | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

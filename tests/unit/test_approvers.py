@@ -1,0 +1,116 @@
+"""Whose yes counts, where it takes two people."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from runtime.approvers import deciders, objection, voices
+from runtime.ids import AgentName, ApprovalId, ConversationId, ToolCallId, TurnId
+from runtime.model.address import Principal
+from runtime.model.approval import Approval, Frozen, Vote
+from runtime.model.team import Added, Member, MemberRole, Team
+from runtime.model.tools import Risk
+from tests.support.build import T0, TERMINAL
+from tests.support.build import team as one_team
+
+BEFORE, AFTER = T0 - timedelta(minutes=1), T0 + timedelta(minutes=1)
+
+
+def who(user: str) -> Principal:
+    return Principal(TERMINAL, "local", user)
+
+
+def member(user: str, role: MemberRole, added: Added | None = None) -> Member:
+    return Member(name=user.title(), role=role, principals=(who(user),), added=added)
+
+
+def with_members(*more: Member) -> Team:
+    known = (
+        member("ada", MemberRole.ADMIN),
+        member("oli", MemberRole.OPERATOR),
+        member("req", MemberRole.ADMIN),
+    )
+    return replace(one_team(), members=(*known, *more))
+
+
+def sock(by: str, at: object = AFTER, user: str = "sock") -> Member:
+    return member(user, MemberRole.OPERATOR, Added(by=who(by), at=at))  # type: ignore[arg-type]
+
+
+def asked(*voters: str, needed: int = 2) -> Approval:
+    frozen = Frozen(tool="git.push", schema="", arguments="{}")
+    return Approval(
+        id=ApprovalId("one"),
+        frozen=frozen,
+        digest=frozen.digest(),
+        risk=Risk.DANGEROUS,
+        reason="",
+        turn=TurnId("turn"),
+        call=ToolCallId("call"),
+        conversation=ConversationId("conversation"),
+        agent=AgentName("desk"),
+        requester=who("req"),
+        thread=None,
+        needed=needed,
+        votes=tuple(Vote(by=who(user), at=AFTER) for user in voters),
+        created_at=T0,
+        expires_at=T0 + timedelta(hours=1),
+    )
+
+
+def test_two_people_of_the_team_are_two() -> None:
+    assert voices(with_members(), asked("ada", "oli")) == 2
+
+
+@pytest.mark.parametrize("voters", [("ada", "sock"), ("sock", "ada")])
+def test_who_was_let_in_for_it_and_who_did_that_are_one(voters: tuple[str, str]) -> None:
+    team, (first, second) = with_members(sock("ada")), voters
+    why = objection(team, who(second), asked(first))
+    assert "after this was asked" in why
+    assert "Oli" in why
+    assert voices(team, asked(*voters)) == 1
+
+
+def test_the_requesters_own_counts_for_nothing() -> None:
+    team = with_members(sock("req"))
+    assert "after this was asked" in objection(team, who("sock"), asked())
+    assert voices(team, asked("sock", "oli")) == 1
+    assert "Sock" not in [one.name for one in deciders(team, asked())]
+
+
+def test_a_chain_of_them_is_one() -> None:
+    first = member("first", MemberRole.ADMIN, Added(by=who("ada"), at=AFTER))
+    team = with_members(first, sock("first"), sock("first", user="other"))
+    assert voices(team, asked("sock", "other")) == 1
+    assert voices(team, asked("ada", "sock")) == 1
+    gone = with_members(sock("first"))
+    assert voices(gone, asked("ada", "sock")) == 1
+    assert "after this was asked" in objection(gone, who("sock"), asked())
+
+
+def test_who_made_each_other_are_one() -> None:
+    one = member("one", MemberRole.ADMIN, Added(by=who("sock"), at=AFTER))
+    team = with_members(one, sock("one"))
+    assert voices(team, asked("one", "sock")) == 1
+    assert objection(team, who("one"), asked("sock"))
+
+
+def test_whom_somebody_else_let_in_may_say_it() -> None:
+    team = with_members(sock("ada"))
+    assert objection(team, who("sock"), asked("oli")) == ""
+    assert voices(team, asked("oli", "sock")) == 2
+
+
+def test_who_was_let_in_before_may_say_it() -> None:
+    assert voices(with_members(sock("ada", BEFORE)), asked("ada", "sock")) == 2
+
+
+def test_who_let_themselves_in_by_a_code_is_a_person() -> None:
+    owner = member("own", MemberRole.OWNER, Added(by=who("own"), at=AFTER))
+    assert voices(with_members(owner), asked("ada", "own")) == 2
+
+
+def test_what_takes_one_person_takes_any() -> None:
+    assert voices(with_members(sock("req")), asked("sock", needed=1)) == 1
+    assert objection(with_members(sock("req")), who("sock"), asked(needed=1)) == ""
