@@ -1,5 +1,7 @@
 """What a person agrees to shows everything that is in it."""
 
+# ruff: noqa: RUF001 - characters that look like others are what this is about
+
 import unicodedata
 
 import pytest
@@ -37,6 +39,102 @@ def test_what_an_eye_would_miss_is_written_out(text: str, shown: str) -> None:
     assert is_plain(text) is (text == shown)
 
 
+def written(text: str) -> str:
+    """The text, with all that is not ASCII written out."""
+    return "".join(c if c.isascii() else f"⟨U+{ord(c):04X}⟩" for c in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "аррӏе.com",
+        "https://аррӏе.com/x",
+        '"раураӏ"',
+        "git push origin раураӏ",
+        "сору а",
+        "ΑΒΕ",
+        "νο",
+        "օօ.com",
+        "ᎪᏢᏢ",
+        "ꓮꓰ",
+        "evil․com",
+        "evil．com",
+        "a∕b",
+        "a⁄b",
+        "‐rf",
+        "–rf",
+        "−rf",
+        "—force",
+        "-x ’y; z’",
+        "“a; b”",
+        "ls ❯ x",
+        "𝐝ev",
+        "ⅼs",
+        "ɡit",
+        "ıs",
+        "ſudo",
+        "ｇｉｔ",
+        "ﬁle",
+        "𝟏0",
+        "\u212bngstrom",
+        "x\u037e y",
+        "re\u0301sume\u0301",
+        "pаypal",
+        "\\nаррӏе",
+    ],
+)
+def test_what_looks_like_ascii_is_written_out(text: str) -> None:
+    assert reveal(text) == written(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "odd", "after"),
+    [
+        ("привет ", "аррӏе", ".com"),
+        ("a", "．", "文"),
+        ("文", "．", "com"),
+        ("\u1112", "\u1161", ""),
+        ("naïve ", "ı", "s"),
+        ("Мама ", "сору", ""),
+        ("Мама мыла, ", "ѕ", "udo"),
+        ("文", "ｇｉｔ", "文"),
+    ],
+)
+def test_what_looks_like_ascii_is_written_out_alone(before: str, odd: str, after: str) -> None:
+    assert reveal(before + odd + after) == before + written(odd) + after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Мама мыла раму, а у нас её ждут.",
+        "Он, а не она; со мной был хор.",
+        '{"text": "Привет, мир!\\nА потом у окна стояли двое."}',
+        "Ребёнок и ёж",
+        "Об’єкт, п’ять",
+        "Η πόλη και ο δρόμος της θάλασσας",
+        "Բարև ձեզ, ընկերներ",
+        "你好，世界！（测试）：好；对吗？",
+        "日本語のテキスト、カタカナー。",
+        "한국어 문장입니다",
+        "น้ำตก",
+        "हिन्दी में पाठ",
+        "naïve café, l’eau, señor, Łódź, Đặng, São",
+        "one — two, three—four",
+        "done 🎉 🇩🇪 👍🏽",
+        "שלום עולם",
+        "مرحبا بالعالم",
+        "5 € ± 3 °C × 2 §",
+    ],
+)
+def test_ordinary_text_stays_readable(text: str) -> None:
+    assert reveal(text) == text
+
+
+def test_marks_on_one_letter_are_bounded() -> None:
+    assert reveal("x" + "\u0331" * 20) == "x" + "\u0331" * 8 + "⟨U+0331⟩" * 12
+
+
 @given(st.text(max_size=200))
 def test_two_texts_never_look_the_same_by_hidden_characters(text: str) -> None:
     shown = reveal(text)
@@ -45,6 +143,13 @@ def test_two_texts_never_look_the_same_by_hidden_characters(text: str) -> None:
     ]
     assert hidden == []
     assert all(c in "\n\t" or unicodedata.category(c) != "Cc" for c in shown)
+
+
+@given(st.text(max_size=60))
+def test_what_is_shown_is_normal(text: str) -> None:
+    ordinary = str.maketrans("", "", "，！？：；（）～\u0e33\u0eb3\u0587")
+    shown = reveal(text).translate(ordinary)
+    assert unicodedata.normalize("NFKC", shown) == shown
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
