@@ -122,6 +122,11 @@ class ApprovalService:
         """
         if not cards.may_always(approval):
             raise Refused("This must be asked for each time.", hint="Approve it this once.")
+        if await self._questions.runs_by_itself(approval):
+            raise Refused(
+                "This is asked for because it happens too often, which nothing lifts for a time.",
+                hint="Approve it this once.",
+            )
         approved = await self.approve(approval, who, shown=shown)
         now = self._book.clock.now()
         grant = await self._book.store.grants.add(

@@ -89,6 +89,11 @@ class Questions:
         await self._refuse_too_many(replace(question, needed=needed))
         return replace(judged, needed=needed)
 
+    async def runs_by_itself(self, approval: Approval) -> bool:
+        """Whether policy lets it run unasked, so that only how often it happened is asked about."""
+        alone = replace(context_of(approval), attended=False)
+        return (await self._judged(approval, alone)).verdict is Verdict.ALLOW
+
     async def _judged(self, approval: Approval, context: ToolContext) -> Judged:
         """What policy says now of a call that people are asked about."""
         frozen = approval.frozen

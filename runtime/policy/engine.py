@@ -54,7 +54,9 @@ class RulePolicy:
         exceeded = self._exceeded(decision, context) if counted else None
         if exceeded is not None:
             reason = f"{exceeded.source}: more often than it may happen by itself"
-            return Judged(verdict=Verdict.ASK, reason=reason, needed=decision.people)
+            return Judged(
+                verdict=Verdict.ASK, reason=reason, needed=decision.people, too_often=True
+            )
         if counted and decision.permission is Permission.NOTIFY:
             log.warning(
                 "policy.notify",

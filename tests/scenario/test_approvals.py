@@ -1,5 +1,6 @@
 """Approvals over the whole desk: asked, parked, decided by people, run once as shown."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from runtime.model.events import ButtonPress, Message
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk
 from runtime.model.turn import TurnState
+from runtime.policy.book import PolicyBook
+from runtime.policy.engine import RulePolicy
+from runtime.policy.rules import Layer, Permission, Preset, Rate, Rule
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, MEL, World, people
 from tests.support.build import ANN, DM
@@ -220,6 +224,39 @@ async def test_an_edit_that_does_not_fit_changes_nothing(
 
 
 RELEASE = '{"branch":"release/2"}'
+
+
+def once_an_hour(world: World) -> RulePolicy:
+    """A real policy: a push runs by itself, but once an hour at the most."""
+    rate = Rate(most=1, seconds=int(HOUR))
+    often = Rule(name="team rule 1", tools="git.*", permission=Permission.AUTONOMOUS, rate=rate)
+    book = PolicyBook(team=Layer(name="team", preset=Preset.FULL_AUTO, rules=(often,)))
+    return RulePolicy(lambda: book, read=lambda call: json.loads(call.arguments), clock=world.clock)
+
+
+async def test_no_grant_lifts_a_rate(world: World) -> None:
+    world.policy = once_an_hour(world)
+    async with world.life() as life:
+        assert await life.desk.ask("push it") == "Told: pushed main"
+        approval = await life.asked("again")
+        assert "more often than it may happen by itself" in life.card(approval).text
+        assert "asked for because it happens too often" in await life.press(approval, cards.ALWAYS)
+        assert await life.state(approval) is ApprovalState.PENDING
+        await life.press(approval)
+        assert world.ran == ["main", "main"]
+
+    # Nor one that was given for another reason.
+    world.policy = None
+    async with world.life() as life:
+        await life.press(await life.asked(), cards.ALWAYS)
+        assert await life.desk.ask("by the grant") == "Told: pushed main"
+        assert len(world.ran) == 4
+    world.policy = once_an_hour(world)
+    async with world.life() as life:
+        assert await life.desk.ask("push it") == "Told: pushed main"
+        await life.asked("again")
+        assert len(world.ran) == 5
+        assert len(await life.waiting()) == 1
 
 
 async def test_an_edit_into_what_is_blocked_is_refused(world: World) -> None:

@@ -191,8 +191,10 @@ def mutable_arguments(patch: Patch) -> None:
     async def with_the_models_words(
         self: Executor, call: ToolCall, approval: Approval, job: Any
     ) -> Approval | None:
-        async def swapped(questions: Questions, one: Approval, context: ToolContext) -> Approval:
-            begun = await begin(questions, one, context)
+        async def swapped(
+            questions: Questions, one: Approval, context: ToolContext, **more: Any
+        ) -> Approval:
+            begun = await begin(questions, one, context, **more)
             return replace(begun, frozen=replace(begun.frozen, arguments=call.arguments))
 
         patch.setattr(Questions, "begin", swapped)
