@@ -10,6 +10,7 @@ from gateway.commands.budget import BudgetServices
 from runtime.alerts import BudgetAlerts
 from runtime.ids import ModelName
 from runtime.limits import LimitBook
+from runtime.model.completion import costs_nothing
 from runtime.outbox import Splitter
 from runtime.pauses import Pauses
 from runtime.spending import Spending
@@ -53,7 +54,7 @@ class Money:
 def _free(parts: Parts) -> ModelName | None:
     """A language model on this machine that costs nothing, where one is set up."""
     infos = (model.info for model in parts.models.values())
-    free = (one for one in infos if one.local and one.language_model and not one.prices)
+    free = (one for one in infos if one.language_model and costs_nothing(one))
     return next((one.name for one in free), None)
 
 

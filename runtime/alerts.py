@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear, clear_question
@@ -77,7 +78,7 @@ class BudgetAlerts:
     async def nearly(self, bounds: Sequence[Bound]) -> None:
         """Tell of those of the limits that are used up to 80 %; once for each period."""
         lasting = [bound for bound in bounds if bound.meter.period is not Period.FIRING]
-        fresh = [bound for bound in lasting if _id(bound, NEARLY) not in self._told]
+        fresh = [bound for bound in lasting if self._id(bound, NEARLY) not in self._told]
         if not fresh:
             return
         balances = await self._store.ledger.balances([bound.meter for bound in fresh])
@@ -92,7 +93,7 @@ class BudgetAlerts:
         if turn.thread is None:
             return
         this = OutboxId(derived("budget.wait", turn.id, bound.meter.id, str(bound.limit)))
-        this_alert = _id(bound, ALL)
+        this_alert = self._id(bound, ALL)
         use = [Button(f"Use {self.free}", USE, this_alert)] if self.free else []
         buttons = (*_raises(this_alert), *use, Button("Stop", STOP, this_alert))
         content = Content(f"**Waiting for money.** {explain(over)}", buttons)
@@ -140,11 +141,21 @@ class BudgetAlerts:
 
     # ---- cards
 
+    def _id(self, bound: Bound, share: int) -> AlertId:
+        """Once for each period at 80 %; again for each limit that is used up.
+
+        What each run of a schedule may cost is one limit, whichever run it is: once a day.
+        """
+        meter, limit = bound.meter, str(bound.limit) if share == ALL else ""
+        if lasts(meter):
+            meter = replace(meter, stamp=stamp_of(Period.DAY, self._clock.now(), self._team().zone))
+        return AlertId(derived("budget.alert", meter.id, str(share), limit))
+
     async def _tell(
         self, bound: Bound, balance: Balance, share: int, *, besides: ThreadRef | None = None
     ) -> None:
         """Tell of it once; not in the place that is told in another way."""
-        alert = Alert(id=_id(bound, share), bound=bound, share=share, at=self._clock.now())
+        alert = Alert(id=self._id(bound, share), bound=bound, share=share, at=self._clock.now())
         if alert.id in self._told:
             return
         if await self._store.budgets.alert(alert.id) is None:
@@ -244,6 +255,11 @@ class BudgetAlerts:
         return compose(message, split=self._split, now=self._clock.now())
 
 
+def lasts(meter: Meter) -> bool:
+    """Whether its limit is that of every run of a schedule, so that a card changes it for good."""
+    return meter.scope is Scope.SCHEDULE and meter.period is Period.FIRING
+
+
 def raised(limit: int, step: int) -> int:
     """The limit, raised by so many per cent."""
     return limit + -(-limit * step // 100)
@@ -257,9 +273,3 @@ def alert_of(value: str) -> tuple[AlertId, int]:
 
 def _raises(this: AlertId) -> tuple[Button, ...]:
     return tuple(Button(f"Raise by {step} %", RAISE, f"{this}:{step}") for step in STEPS)
-
-
-def _id(bound: Bound, share: int) -> AlertId:
-    """Once for each period at 80 %; again for each limit that is used up."""
-    limit = str(bound.limit) if share == ALL else ""
-    return AlertId(derived("budget.alert", bound.meter.id, str(share), limit))

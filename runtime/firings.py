@@ -16,6 +16,7 @@ from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
 from runtime.halt import Halt, in_words
 from runtime.ids import ConversationId, FileId, OutboxId, RunId, ScheduleId, TurnId, derived
+from runtime.model.budget import Pause
 from runtime.model.conversation import Role, made_by
 from runtime.model.files import OutFile
 from runtime.model.messages import Content, Proactive
@@ -37,6 +38,10 @@ WORKFLOW = "firing"
 """The name under which the workflow is registered."""
 GONE = "the schedule was deleted before its time came"
 STOPPED = "Somebody stopped it."
+TOO_LITTLE = "Not run: an earlier run of it waits, for a run may cost too little."
+"""Nobody sees to it, so it counts as failed; five of those pause the schedule."""
+NO_MONEY = "Not run: an earlier run of it waits for money."
+"""That comes by itself, with the next day or month: the planned time passes."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether a turn ended that another process carries out."""
 
@@ -167,6 +172,11 @@ class Firings:
         stop = self._halt.of(schedule.agent)
         if stop is not None:
             return await self._held_back(turn, conversation, stop)
+        if await self._store.turns.state(turn) is None:
+            pause = await self._waiting(schedule)
+            if pause is not None:
+                ends = pause.until is not None
+                return _Outcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends).as_json()
         start = await self._store.turns.begin_run(
             turn,
             conversation,
@@ -179,6 +189,15 @@ class Firings:
             return _outcome(ours.text, ours.files, failed=ours.failed).as_json()
         ended = await self._ended(turn, conversation)
         return ended.as_json() if ended is not None else _WAITS
+
+    async def _waiting(self, schedule: Schedule) -> Pause | None:
+        """The run of the schedule that waits for money, or None."""
+        for pause in await self._store.budgets.pauses():
+            if pause.thread is None:
+                planned = await self._store.schedules.occurrence(RunId(pause.turn))
+                if planned is not None and planned.schedule == schedule.id:
+                    return pause
+        return None
 
     async def _held_back(self, turn: TurnId, conversation: ConversationId, stop: Stop) -> Json:
         """What becomes of a planned time whose agent is stopped: it passes, or waits on."""
@@ -238,7 +257,7 @@ class Firings:
     ) -> str:
         if schedule.state is ScheduleState.DELETED and not outcome.text:
             return f"not sent: {GONE}"
-        if outcome.missed or outcome.error == STOPPED:
+        if outcome.missed or outcome.error in (STOPPED, TOO_LITTLE):
             return f"not sent: {outcome.error}"
         message = Proactive(
             id=OutboxId(derived("briefing", run)),

@@ -9,7 +9,7 @@ from gateway.commands import budgettext
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
 from gateway.commands.subjects import EXAMPLES, Subjects
-from runtime.alerts import KEEP, RAISE, STOP, USE, BudgetAlerts, alert_of, raised
+from runtime.alerts import KEEP, RAISE, STOP, USE, BudgetAlerts, alert_of, lasts, raised
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
@@ -152,6 +152,8 @@ class BudgetCommands:
         if alert is None or not step:
             return Answer("This card is too old for me to know it. `/budget` shows the limits.")
         meter, shown = alert.bound.meter, alert.bound.limit
+        if lasts(meter):
+            meter = replace(meter, stamp="")
         until = end_of(meter.period, alert.at, self._team().zone)
         if until is not None and self._clock.now() >= until:
             over = f"The {meter.period} that this card was about is over, and a new one began."

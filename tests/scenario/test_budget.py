@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.models.scripted import BreakOff, Script, ScriptedModel, Step
+from adapters.models.catalogue import ModelConfig, describe
+from adapters.models.scripted import BreakOff, Script, Step
 from adapters.models.scripted import Pause as Waits
 from runtime.errors import ModelTimeout, ModelUnavailable
+from runtime.firings import NO_MONEY, TOO_LITTLE
 from runtime.ids import AgentName
 from runtime.model.address import Principal
 from runtime.model.budget import LimitRule
-from runtime.model.completion import Finished, ModelRequest, Usage
+from runtime.model.completion import Finished, ModelInfo, ModelRequest, Usage
 from runtime.model.events import ButtonPress, Command
 from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.schedule import OccurrenceState
@@ -69,6 +71,18 @@ class Bank:
 @pytest.fixture
 def bank(tmp_path: Path) -> Bank:
     return Bank(tmp_path)
+
+
+class HouseModel(PaidModel):
+    """A model as configuration describes one that runs on this machine."""
+
+    def __init__(self, says: str, clock: ManualClock) -> None:
+        super().__init__(lambda _: says, clock=clock)
+
+    @property
+    def info(self) -> ModelInfo:
+        address = "http://127.0.0.1:8000/v1"
+        return describe(ModelConfig(name="house", model="openai/llama", base_url=address))
 
 
 def meter(clock: ManualClock, scope: Scope = Scope.ORGANISATION, subject: str = "") -> Meter:
@@ -225,7 +239,7 @@ async def test_what_waits_can_be_stopped_from_its_card(bank: Bank) -> None:
 
 async def test_what_waits_can_go_on_with_a_model_that_costs_nothing(bank: Bank) -> None:
     bank.members = limited(people(), WORST)
-    bank.others = [ScriptedModel(lambda _: "For free.", name="house", clock=bank.clock)]
+    bank.others = [HouseModel("For free.", bank.clock)]
     async with bank.live() as desk:
         await desk.ask("hello")
         await press(desk, "Use house")
@@ -364,6 +378,70 @@ async def test_a_run_that_waits_for_money_can_be_stopped(bank: Bank) -> None:
         assert (run.state, run.error) == (OccurrenceState.FAILED, "Somebody stopped it.")
         assert await desk.desk.parts.store.budgets.pauses() == []
         assert bank.model.scripted.requests == []
+
+
+async def test_a_schedule_whose_runs_may_cost_too_little_does_not_pile_up(bank: Bank) -> None:
+    bank.members = limited(people(), PLENTY, channel=OPS.channel, owners=(ANN,))
+    async with bank.live() as desk:
+        store = desk.desk.parts.store
+        await desk.command(
+            "/schedule create every hour Say hello --channel #ops --budget 0.001", thread=DM
+        )
+        for _ in range(4):
+            await bank.clock.advance(timedelta(hours=1).total_seconds())
+            await desk.fire()
+        assert len(await store.budgets.pauses()) == 1
+        told = [text for text in bank.chat.texts if "The budget for schedule 1 is used up" in text]
+        assert len(told) == 2  # Ann, and the channel
+        skipped = (await store.schedules.history(limit=3))[0]
+        assert (skipped.state, skipped.error) == (OccurrenceState.FAILED, TOO_LITTLE)
+        for _ in range(3):
+            await bank.clock.advance(timedelta(hours=1).total_seconds())
+            await desk.fire()
+        assert any("Schedule 1 (`Say hello`) is paused" in text for text in bank.chat.texts)
+        # Raising the limit lets what waits go on, and holds for the runs to come.
+        await press(desk, "Raise by 100 %", text="The budget for schedule 1")
+        assert "is paused" not in bank.chat.texts[-1]
+        each = Meter(scope=Scope.SCHEDULE, subject=skipped.schedule, period=Period.FIRING, stamp="")
+        assert (await desk.desk.money.limits.now()).of(each) == 2_000
+        assert bank.model.scripted.requests == []
+
+
+async def test_a_schedule_that_waits_for_a_new_day_passes_and_is_not_paused(bank: Bank) -> None:
+    bank.members = limited(people(), WORST)
+    async with bank.live() as desk:
+        store = desk.desk.parts.store
+        await desk.command("/schedule create every hour Say hello --channel #ops", thread=DM)
+        for _ in range(7):
+            await bank.clock.advance(timedelta(hours=1).total_seconds())
+            await desk.fire()
+        assert len(await store.budgets.pauses()) == 1
+        passed = (await store.schedules.history(limit=6))[0]
+        assert (passed.state, passed.error) == (OccurrenceState.MISSED, NO_MONEY)
+        assert not any("is paused" in text for text in bank.chat.texts)
+
+
+async def test_people_hear_of_a_schedules_limit_once_a_day(bank: Bank) -> None:
+    async with bank.live() as desk:
+        await desk.command(
+            "/schedule create every hour Say hello --channel #ops --budget 0.001", thread=DM
+        )
+
+        def told() -> int:
+            return sum("The budget for schedule 1" in text for text in bank.chat.texts)
+
+        def stopped() -> int:
+            return sum("Stopped." in text for text in bank.chat.texts)
+
+        for hours, cards in ((1, 1), (1, 1), (24, 2)):
+            await bank.clock.advance(timedelta(hours=hours).total_seconds())
+            await desk.fire()
+            assert told() == cards
+            before = stopped()
+            await desk.say(body=Command(text="/stop 1"))
+            await eventually(lambda: stopped() > before)  # noqa: B023 - awaited at once
+            await desk.desk.money.tick()
+            await desk.quiet()
 
 
 async def test_thirty_idle_days_cost_nothing(tmp_path: Path) -> None:
