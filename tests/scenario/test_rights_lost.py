@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -10,15 +11,16 @@ from runtime import cards
 from runtime.ids import AgentName
 from runtime.model.access import Action
 from runtime.model.address import Principal
-from runtime.model.approval import ApprovalState
+from runtime.model.approval import Approval, ApprovalState
 from runtime.model.audit import AuditKind
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.schedule import OccurrenceState
 from runtime.model.team import Member, MemberRole
+from runtime.model.tools import ToolResult
 from runtime.ports import Verdict
 from runtime.schedules import NewSchedule
-from runtime.tools.registry import Tool
+from runtime.tools.registry import Effect, Tool
 from tests.support.approving import BOB, MEL, Asking, World, people
 from tests.support.build import DM, OPS, TERMINAL
 from tests.support.clock import ManualClock
@@ -176,6 +178,50 @@ async def test_a_guest_has_no_agent_hand_on_or_read_its_notes(clock: ManualClock
         agents.say["desk"] = _notes
         assert "needs the role member" in await life.desk.ask("what did you note?", sender=MEL)
         assert "Told: Nothing is kept." in await life.desk.ask("what did you note?", sender=BOB)
+
+
+class PowerCut(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize("noted", [False, True], ids=["it had begun", "it had ended"])
+async def test_after_a_crash_nothing_runs_again_for_who_lost_the_right(
+    world: Needing, *, noted: bool
+) -> None:
+    world.effect = Effect.OWN
+
+    def die() -> NoReturn:
+        raise PowerCut
+
+    try:
+        async with world.life() as life:
+            approval = await life.asked(sender=BOB)
+            questions = life.desk.desk.asks.questions
+            ended = questions.ended
+
+            async def noted_and_dead(approval: Approval, result: ToolResult) -> Approval:
+                await ended(approval, result)
+                die()
+
+            if noted:
+                questions.ended = noted_and_dead  # type: ignore[method-assign] # dies after it
+            else:
+                world.after = die
+            await life.press(approval, who=life.desk.team.owners()[0])
+    except* PowerCut:
+        pass
+    world.after = lambda: None
+    members = [
+        replace(m, role=MemberRole.MEMBER) if m.name == "Bob" else m for m in world.members.members
+    ]
+    world.members = replace(world.members, members=tuple(members))
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert world.ran == ["main"]
+        if noted:
+            assert life.desk.chat.texts[-1] == "Told: pushed main"
+        else:
+            assert [one.state for one in await life.waiting()] == [ApprovalState.UNKNOWN]
 
 
 def _notes(request: ModelRequest) -> Step:
