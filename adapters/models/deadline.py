@@ -10,6 +10,25 @@ from runtime.errors import ModelTimeout
 
 T = TypeVar("T")
 
+LONGEST_CALL = 1_500.0
+"""Seconds that any call may take: what its budget holds for it ends five minutes later."""
+
+
+def next_limit(*, first: float, life: float | None, idle: float, last: float, begun: bool) -> float:
+    """When the present wait is too long. All in the clock's monotonic seconds, `idle` in seconds.
+
+    Args:
+        first: when the first word must have come.
+        life: the last sign of life, such as a thought before the first word; None before any.
+        idle: how long may pass between two of them.
+        last: when the whole call must have ended.
+        begun: a word or a tool call has come.
+    """
+    if life is None:
+        return min(first, last)
+    # Before the first word a sign of life gives more time, never less.
+    return min(life + idle if begun else max(first, life + idle), last)
+
 
 async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T], what: str) -> T:
     """The result of the work; it is cancelled, and has ended, where the time is over first.

@@ -8,7 +8,7 @@ import aiohttp
 
 from adapters.models import wire
 from adapters.models.answer import Answer, usage_of
-from adapters.models.deadline import within
+from adapters.models.deadline import LONGEST_CALL, next_limit, within
 from adapters.models.fuse import Fuse, loopback_socket
 from adapters.models.loading import (
     LiteLLM,
@@ -68,7 +68,7 @@ class LiteLLMModel:
         self._model = model
         self._api_key = api_key
         self._base_url = base_url
-        self._timeout = timeout
+        self._timeout = min(timeout, LONGEST_CALL)
         self._idle_timeout = idle_timeout
         self._clock = clock
         self._fuse = fuse
@@ -94,17 +94,23 @@ class LiteLLMModel:
         litellm = await self._bring_in()
         incoming = _Incoming(Answer(wire.ToolNames(spec.name for spec in request.tools)))
         answer = incoming.answer
-        deadline = self._clock.monotonic() + self._timeout
+        began, life = self._clock.monotonic(), None
         try:
             await within(
                 self._clock, self._timeout, self._ask(litellm, request, incoming), "a word"
             )
             while not incoming.ended:
-                left = self._idle_timeout
-                if not answer.started:
-                    left = deadline - self._clock.monotonic()
+                until = next_limit(
+                    first=began + self._timeout,
+                    life=life,
+                    idle=self._idle_timeout,
+                    last=began + LONGEST_CALL,
+                    begun=answer.started,
+                )
+                left = until - self._clock.monotonic()
                 if text := await within(self._clock, left, incoming.next(), "the next piece"):
                     yield TextDelta(text)
+                life = self._clock.monotonic()
         except litellm.errors as error:
             raise translate(
                 error, now=self._clock.now(), started=answer.started, secret=self._api_key

@@ -12,7 +12,7 @@ import msgspec
 from adapters.models import wire
 from adapters.models.answer import Answer
 from adapters.models.chunks import DONE, said_error, take
-from adapters.models.deadline import Watchdog, within
+from adapters.models.deadline import LONGEST_CALL, Watchdog, next_limit, within
 from adapters.models.fuse import Fuse, loopback_socket
 from adapters.models.sse import LONGEST_EVENT, Events
 from runtime.clock import Clock
@@ -62,7 +62,7 @@ class OpenAICompatibleModel:
         self._model = model
         self._api_key = api_key
         self._url = f"{base_url.rstrip('/')}/chat/completions"
-        self._timeout = timeout
+        self._timeout = min(timeout, LONGEST_CALL)
         self._idle_timeout = min(idle_timeout, timeout)
         self._clock = clock
         self._fuse = fuse
@@ -82,13 +82,13 @@ class OpenAICompatibleModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         """Ask; the promise is that of `runtime.ports.ModelPort.stream`."""
         self._fuse.check(self._model, self._url)
-        deadline = self._clock.monotonic() + self._timeout
+        began = self._clock.monotonic()
         answer = Answer(wire.ToolNames(spec.name for spec in request.tools))
         came: list[aiohttp.ClientResponse] = []
         try:
             asking = self._ask(self._body(request, answer.names), came)
             await within(self._clock, self._timeout, asking, "a word")
-            texts = self._read(came[0], answer, deadline)
+            texts = self._read(came[0], answer, began)
             try:
                 async for text in texts:
                     yield TextDelta(text)
@@ -168,7 +168,7 @@ class OpenAICompatibleModel:
     # ---- reading
 
     async def _read(
-        self, response: aiohttp.ClientResponse, answer: Answer, deadline: float
+        self, response: aiohttp.ClientResponse, answer: Answer, began: float
     ) -> AsyncGenerator[str, None]:
         """The pieces of the text, until the answer has come whole or the server ended it."""
         content, now = response.content, self._clock.now()
@@ -176,10 +176,15 @@ class OpenAICompatibleModel:
         events = Events()
         body = bytearray()
         async with Watchdog(self._clock, every=self._idle_timeout, bite=response.close) as dog:
-            ended = False
+            ended, life = False, None
             while not ended:
-                idle = self._clock.monotonic() + self._idle_timeout
-                dog.until = idle if answer.started else deadline
+                dog.until = next_limit(
+                    first=began + self._timeout,
+                    life=life,
+                    idle=self._idle_timeout,
+                    last=began + LONGEST_CALL,
+                    begun=answer.started,
+                )
                 data = await self._more(content, dog)
                 dog.until = None
                 ended = not data
@@ -188,6 +193,8 @@ class OpenAICompatibleModel:
                     found = [bytes(body)] if ended else []
                 else:
                     found = events.feed(data) if data else events.end()
+                if found:  # a comment is none: servers send them while nothing happens
+                    life = self._clock.monotonic()
                 for event in found:
                     if event == DONE:
                         ended = True
