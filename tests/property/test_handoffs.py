@@ -12,10 +12,14 @@ from runtime.ids import AgentName, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.ending import HandTo
 from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK
-from runtime.model.team import Agent, Team
-from tests.support.build import ANN, DM, STRANGER, team
+from runtime.model.team import Agent, Member, MemberRole, Team
+from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
 from tests.support.clock import ManualClock
 
+GUEST, PROGRAM = (
+    Member(name=name, role=role, principals=(Principal(TERMINAL, "local", name),), bot=bot)
+    for name, role, bot in (("gus", MemberRole.GUEST, False), ("ci", MemberRole.OWNER, True))
+)
 NAMES = tuple(AgentName(f"a{number}") for number in range(8))
 names = st.sampled_from(NAMES)
 words = st.one_of(
@@ -31,6 +35,7 @@ def agents(reach: dict[AgentName, list[AgentName]]) -> Team:
     model = team().agents[0].model
     return replace(
         team(),
+        members=(*team().members, GUEST, PROGRAM),
         agents=tuple(
             Agent(name=name, model=model, instructions="", hands_to=tuple(reach.get(name, ())))
             for name in NAMES
@@ -45,7 +50,7 @@ def agents(reach: dict[AgentName, list[AgentName]]) -> Team:
     task=texts,
     context=texts,
     chain=chains,
-    requester=st.sampled_from([ANN, STRANGER]),
+    requester=st.sampled_from([ANN, STRANGER, *GUEST.principals, *PROGRAM.principals]),
     thread=st.sampled_from([DM, None]),
 )
 def test_nothing_else_is_handed_over(

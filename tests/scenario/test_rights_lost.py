@@ -188,7 +188,7 @@ class PowerCut(BaseException):
 async def test_after_a_crash_nothing_runs_again_for_who_lost_the_right(
     world: Needing, *, noted: bool
 ) -> None:
-    world.effect = Effect.OWN
+    world.effect, died = Effect.OWN, False
 
     def die() -> NoReturn:
         raise PowerCut
@@ -209,7 +209,8 @@ async def test_after_a_crash_nothing_runs_again_for_who_lost_the_right(
                 world.after = die
             await life.press(approval, who=life.desk.team.owners()[0])
     except* PowerCut:
-        pass
+        died = True
+    assert died
     world.after = lambda: None
     members = [
         replace(m, role=MemberRole.MEMBER) if m.name == "Bob" else m for m in world.members.members
