@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.charts.pillow import PillowCharts
 from bot.authority import Authority
 from bot.process import Parts
 from gateway.commands.budget import BudgetServices
+from gateway.commands.budgetchart import SpendingPictures
 from runtime.alerts import BudgetAlerts
 from runtime.ids import ModelName
 from runtime.limits import LimitBook
@@ -42,7 +44,13 @@ class Money:
     @property
     def for_commands(self) -> BudgetServices:
         """What the commands about money act through."""
-        return BudgetServices(limits=self.limits, alerts=self.alerts, pauses=self.pauses)
+        store, chats = self.parts.store, self.parts.chats
+        return BudgetServices(
+            limits=self.limits,
+            alerts=self.alerts,
+            pauses=self.pauses,
+            pictures=SpendingPictures(charts=PillowCharts(), files=store.files, chats=chats),
+        )
 
     async def tick(self) -> None:
         """Let calls expire that nobody settled, and take up what need not wait any more."""

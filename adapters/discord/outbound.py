@@ -109,7 +109,7 @@ class DiscordChat:
     @property
     def limits(self) -> ChatLimits:
         """Five messages in five seconds in a channel; just under the 50 requests a second."""
-        return ChatLimits(per_channel=1.0, overall=48.0, burst=5)
+        return ChatLimits(per_channel=1.0, overall=48.0, burst=5, images=True)
 
     @property
     def hears_everything(self) -> bool:

@@ -104,7 +104,7 @@ class SlackChat:
     @property
     def limits(self) -> ChatLimits:
         """One message a second in a channel, a few at once; Slack's documented rate."""
-        return ChatLimits(per_channel=1.0, overall=20.0, burst=3, command="nightdesk")
+        return ChatLimits(per_channel=1.0, overall=20.0, burst=3, command="nightdesk", images=True)
 
     async def open(self) -> None:
         """Connect, and ask Slack who we are.

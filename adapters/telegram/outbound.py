@@ -101,7 +101,7 @@ class TelegramChat:
     @property
     def limits(self) -> ChatLimits:
         """A message a second in a chat, a few at once, 30 a second in all; the FAQ's figures."""
-        return ChatLimits(per_channel=1.0, overall=30.0, burst=3, may_repeat=True)
+        return ChatLimits(per_channel=1.0, overall=30.0, burst=3, may_repeat=True, images=True)
 
     async def open(self) -> None:
         """Connect, and ask Telegram who we are.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from gateway.access import Action, authorize
 from gateway.commands import budgettext
+from gateway.commands.budgetchart import SpendingPictures, series
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
 from gateway.commands.subjects import EXAMPLES, Subjects
@@ -56,11 +57,13 @@ class BudgetServices:
         limits: the limits that hold.
         alerts: what people were told.
         pauses: what waits for money.
+        pictures: draws what was spent.
     """
 
     limits: LimitBook
     alerts: BudgetAlerts
     pauses: Pauses
+    pictures: SpendingPictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class BudgetCommands:
         self._limits = services.limits
         self._alerts = services.alerts
         self._pauses = services.pauses
+        self._pictures = services.pictures
         self._store = store
         self._subjects = Subjects(store, team=team)
         self._team = team
@@ -96,7 +100,7 @@ class BudgetCommands:
         authorize(self._team(), request.sender, Action.BUDGET_READ)
         match command.verb:
             case "show":
-                return await self._show()
+                return await self._show(request)
             case "history":
                 return await self._history()
             case _:
@@ -199,7 +203,7 @@ class BudgetCommands:
 
     # ---- showing
 
-    async def _show(self) -> Answer:
+    async def _show(self, request: Request) -> Answer:
         team, now = self._team(), self._clock.now()
         limits = await self._limits.now()
         lines, each = [], []
@@ -229,7 +233,9 @@ class BudgetCommands:
             await self._alerts.spenders(Period.MONTH, month.stamp),
             _waiting(waiting),
         ]
-        return Answer("\n".join(part for part in parts if part))
+        day = self._now(LimitRule(scope=Scope.ORGANISATION, period=Period.DAY, micros=0))
+        files = await self._pictures.of(series(recent, limits.of(day), team, now=now), request)
+        return Answer("\n".join(part for part in parts if part), files=files)
 
     async def _history(self) -> Answer:
         changes = await self._limits.history()

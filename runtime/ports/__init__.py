@@ -7,6 +7,7 @@ transaction: when it returns, its effect is on disk; when it raises, nothing of 
 
 from runtime.ports.audit import Audit, AuditQuery
 from runtime.ports.authority import Approvals, Grants, Judged, Policy, ToolContext, Tools, Verdict
+from runtime.ports.charts import Charts
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import FetchesFiles, Files
 from runtime.ports.handoffs import HandoffLog
@@ -32,6 +33,7 @@ __all__ = [
     "Budget",
     "Budgets",
     "ChannelTrust",
+    "Charts",
     "ChatLimits",
     "ChatPort",
     "ChoiceScope",

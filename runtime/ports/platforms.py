@@ -30,6 +30,7 @@ class ChatLimits:
             that is there twice is better there than one that is not: it is sent once more.
         command: the one slash command behind which all others are written, without its slash,
             where there is but one and it does not reach threads (Slack); else empty.
+        images: a picture that is sent is shown, not only offered as a file.
     """
 
     per_channel: float
@@ -39,6 +40,7 @@ class ChatLimits:
     draft_every: float = 1.0
     may_repeat: bool = False
     command: str = ""
+    images: bool = False
 
 
 class ChatPort(Protocol):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from tests.architecture import source
 
-HEAVY = {"litellm", "mcp", "openai"}
-"""Seconds to import, so imported in a thread when first needed, never at the top of a module."""
+HEAVY = {"PIL", "litellm", "mcp", "openai"}
+"""Long to import, so imported in a thread when first needed, never at the top of a module."""
 
 
 def test_the_runtime_imports_the_standard_library_only() -> None:

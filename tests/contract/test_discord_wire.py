@@ -122,6 +122,7 @@ def test_it_is_a_chat_port(chat: DiscordChat) -> None:
     files: FetchesFiles = chat
     assert port.platform == "discord"
     assert port.limits.overall < 50
+    assert port.limits.images
     assert files is chat
 
 

@@ -83,6 +83,7 @@ def test_it_is_a_chat_port(chat: SlackChat) -> None:
     port: ChatPort = chat
     assert port.platform == "slack"
     assert port.limits.per_channel == 1.0
+    assert port.limits.images
 
 
 async def test_it_learns_who_it_is(chat: SlackChat) -> None:

@@ -91,6 +91,7 @@ async def test_it_is_a_chat_port(chat: TelegramChat) -> None:
     files: FetchesFiles = chat
     assert port.platform == "telegram"
     assert port.limits.may_repeat
+    assert port.limits.images
     assert files is chat
 
 

@@ -3,8 +3,10 @@
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
+from adapters.charts.pillow import PillowCharts
 from adapters.models.scripted import Script, ScriptedModel
 from gateway.commands.budget import BudgetServices
+from gateway.commands.budgetchart import SpendingPictures
 from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
 from runtime.ids import ConversationId, TurnId
@@ -82,7 +84,10 @@ def budget_services(
         wake_outbox=lambda: None,
     )
     pauses = Pauses(store, limits, take_up, parked=Parked(), clock=clock)
-    return BudgetServices(limits=limits, alerts=alerts, pauses=pauses)
+    pictures = SpendingPictures(
+        charts=PillowCharts(), files=store.files, chats={chat.platform: chat}
+    )
+    return BudgetServices(limits=limits, alerts=alerts, pauses=pauses, pictures=pictures)
 
 
 def limited(team: Team, micros: int, **more: object) -> Team:

@@ -31,6 +31,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
         for name in ("bot.cli", "bot.program", "bot.lifecycle"):
             importlib.import_module(name)
         print(" ".join(sorted({
+            "PIL",              # when a picture is drawn
             "alembic",          # when a migration is due
             "bot.selftest",     # when the self-test runs
             "dateparser",       # when somebody writes a time
