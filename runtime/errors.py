@@ -106,6 +106,10 @@ class ModelUnavailable(ModelError):
     """The model's server refused, failed or could not be reached."""
 
 
+class ModelCallLost(ModelUnavailable):
+    """The server had the request and then failed, or the connection broke: it may be paid."""
+
+
 class ModelRateLimited(ModelUnavailable):
     """The model's server asked us to slow down.
 

@@ -15,6 +15,7 @@ from runtime.clock import Clock
 from runtime.errors import (
     Conflict,
     ContextTooLong,
+    ModelCallLost,
     ModelUnavailable,
     NightdeskError,
     Refused,
@@ -51,7 +52,7 @@ HELD_FOR = timedelta(minutes=30)
 _MOST_PAID = 10_000
 """Turns that paid and did not end, as far as this process knows."""
 _NOT_DONE = (ModelUnavailable, ContextTooLong, SpendingForbidden)
-"""What a provider does not charge for, where no answer had begun."""
+"""What a provider does not charge for, where no answer had begun; but for `ModelCallLost`."""
 
 
 class PaidCall:
@@ -268,7 +269,8 @@ class Spending:
 
 def _ended_early(call: Call, paid: PaidCall, error: BaseException, clock: Clock) -> Settlement:
     """What a call cost that failed, or was broken off."""
-    if isinstance(error, _NOT_DONE) and not paid.begun:
+    undone = isinstance(error, _NOT_DONE) and not isinstance(error, ModelCallLost)
+    if undone and not paid.begun:
         note = f"the provider did nothing ({type(error).__name__})"
         return Settlement(state=CallState.RELEASED, spent=0, note=note, at=clock.now())
     note = f"it broke off ({type(error).__name__}): the most was counted"

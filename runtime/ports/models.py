@@ -27,7 +27,8 @@ class ModelPort(Protocol):
             ModelTimeout: no answer in time, or none within the idle limit while streaming.
             ModelRateLimited: slow down.
             ModelKeyRefused: the key is wrong.
-            ModelUnavailable: the server failed or cannot be reached.
+            ModelUnavailable: the server refused or cannot be reached, and nothing was done.
+            ModelCallLost: it had the request and then failed, so that the call may be paid.
             ModelOutputUnusable: the answer is garbage, empty, or broke off.
             ContextTooLong: shorten the conversation.
             SpendingForbidden: a paid model in a test.

@@ -11,7 +11,7 @@ import pytest
 from adapters.models.catalogue import ModelConfig, describe
 from adapters.models.scripted import BreakOff, Script, Step
 from adapters.models.scripted import Pause as Waits
-from runtime.errors import ModelTimeout, ModelUnavailable
+from runtime.errors import ModelCallLost, ModelTimeout, ModelUnavailable
 from runtime.firings import NO_MONEY, TOO_LITTLE
 from runtime.ids import AgentName
 from runtime.model.address import Principal
@@ -131,12 +131,13 @@ async def test_the_footer_can_be_switched_off(bank: Bank) -> None:
     ("step", "counts"),
     [
         (ModelUnavailable("no"), False),
+        (ModelCallLost("gone before a word of the answer"), True),
         (ModelTimeout("slow"), True),
         (["Half an", BreakOff()], True),
         (["Half an", ModelUnavailable("gone")], True),
         (RuntimeError("ours"), True),
     ],
-    ids=["refused", "timed out", "broken off", "gone in the middle", "our own fault"],
+    ids=["refused", "lost", "timed out", "broken off", "gone in the middle", "our own fault"],
 )
 async def test_what_failed_counts_as_the_most_unless_the_provider_did_nothing(
     bank: Bank, step: Step | list[Step], counts: bool
