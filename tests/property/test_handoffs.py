@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,19 @@ def test_nothing_else_is_handed_over(
     assert len(chain) < DEEPEST
     assert 0 < len(given_to.task) <= LONGEST_TASK
     assert len(given_to.context) <= LONGEST_CONTEXT
+
+
+def test_who_has_no_right_to_it_has_nothing_handed_over() -> None:
+    """Asked again as the turn ends, when it happens."""
+    first, second, *_ = NAMES
+    ours, clock = agents({first: [second]}), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    handoffs = Handoffs(store, team=lambda: ours, clock=clock)
+    wish = HandTo(to=second, task="find out", context="")
+    for who in (STRANGER, *GUEST.principals, *PROGRAM.principals):
+        with pytest.raises(Refused, match="may not have it handed over"):
+            handoffs.require(first, wish, chain=(), requester=who, thread=DM)
+    assert handoffs.require(first, wish, chain=(), requester=ANN, thread=DM) == wish
 
 
 @given(reach=reaches, first=names, wanted=st.lists(names, max_size=40))
