@@ -30,6 +30,8 @@ ROOM = 1_200
 """Characters of what would run that a card shows; more is not shown whole. With the rest of the
 card it fits the smallest message there is (Discord's 2,000 characters)."""
 _EXCERPT = 600
+_CHANGES = 300
+_CHANGE = 140
 _REASON = 200
 _NOTE = 200
 _HASH = 8
@@ -84,7 +86,7 @@ def card(approval: Approval, team: Team, *, now: datetime) -> Content:
     lines = [f"**{_headline(approval)}: `{approval.frozen.tool}`** ({approval.risk})"]
     requester = name_of(team, approval.requester)
     lines.append(f"{approval.agent} asks for {requester}. Why: {_one_line(approval.reason)}")
-    if difference := _difference(approval):
+    if difference := _difference(approval) if is_whole(approval) else _cut(approval):
         lines.append(f"What was changed:\n```\n{difference}\n```")
     lines += [_fence(approval), _standing(approval, team, now)]
     lines.append(f"Approval `{short_id(approval)}`, hash `{short_hash(approval)}`")
@@ -113,6 +115,13 @@ def _difference(approval: Approval) -> str:
     """What an edit changed, bounded: a long one is not whole then."""
     _, _, rest = approval.reason.partition("\n")
     return fenced_text(rest)[:ROOM]
+
+
+def _cut(approval: Approval) -> str:
+    """The difference of an edit whose card is not whole: the beginning of each of its lines."""
+    _, _, rest = approval.reason.partition("\n")
+    lines = fenced_text("\n".join(line[:_CHANGE] for line in rest.splitlines()))
+    return lines if len(lines) <= _CHANGES else f"{lines[:_CHANGES]}…"
 
 
 def _one_line(reason: str) -> str:
@@ -144,7 +153,9 @@ def _standing(approval: Approval, team: Team, now: datetime) -> str:
             why = f": {_bounded(approval.note)}" if approval.note else "."
             return f"Denied by {by}{why}"
         case ApprovalState.EXPIRED:
-            return "Nobody decided in time, so it was not done."
+            late = f"Approved by {said_yes}, but it did not run in time, so it was not done."
+            decided = len(approval.votes) >= approval.needed
+            return late if decided else "Nobody decided in time, so it was not done."
         case ApprovalState.CANCELLED:
             return _bounded(approval.note) or "It was not done."
         case ApprovalState.DONE:

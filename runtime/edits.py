@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from runtime.errors import Refused
 from runtime.model.tools import Json
+from runtime.tools.signature import DEEPEST, depth
 
 _ABOUT = "Write a change a line: name = value. A value that is no text is JSON; null leaves it out."
 
@@ -25,6 +26,8 @@ def changed(arguments: str, changes: str) -> tuple[str, str]:
             raise Refused(f"“{line[:60]}” is no change.", hint=_ABOUT)
         if near := [] if name in before else get_close_matches(name, before, n=1):
             raise Refused(f"There is no argument {name[:40]}; did you mean {near[0]}?")
+        if depth(written) > DEEPEST:
+            raise Refused(f"The value of {name[:40]} is nested too deeply.")
         value = _value(written, before.get(name))
         if value is None:
             now.pop(name, None)

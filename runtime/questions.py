@@ -172,6 +172,8 @@ class Questions:
                     f"{by} said no to {tool}{why}. It was not run; do not ask for the same again."
                 )
             case ApprovalState.EXPIRED:
+                if len(approval.votes) >= approval.needed:
+                    return f"{tool} was approved, but did not run in time, so it was not run"
                 return f"nobody decided in time about {tool}, so it was not run"
             case _:
                 return f"{tool} was not run. {approval.note}".strip()

@@ -43,7 +43,8 @@ class ApprovalCommands:
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
-        authorize(self._team(), request.sender, Action.APPROVAL_READ)
+        if command.verb != "deny":  # Who asked may take it back, whoever they are.
+            authorize(self._team(), request.sender, Action.APPROVAL_READ)
         match command.verb:
             case "this":
                 return await self._accept_here(request)

@@ -185,7 +185,7 @@ def canonical(arguments: Arguments) -> str:
 def _object(text: str) -> Mapping[str, Any]:
     if len(text) > LONGEST_ARGUMENTS:
         raise _Wrong(f"the arguments are longer than {LONGEST_ARGUMENTS} characters")
-    if _depth(text) > DEEPEST:
+    if depth(text) > DEEPEST:
         raise _Wrong("the arguments are nested too deeply")
     try:
         value = json.loads(text or "{}", object_pairs_hook=_once, parse_constant=_no_constant)
@@ -208,15 +208,15 @@ def _no_constant(name: str) -> float:
     raise _Wrong(f"{name} is no number")
 
 
-def _depth(text: str) -> int:
+def depth(text: str) -> int:
     """How deep the brackets go, at the most: brackets in texts count too."""
-    depth = deepest = 0
+    now = deepest = 0
     for character in text:
         if character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
+            now += 1
+            deepest = max(deepest, now)
         elif character in "]}":
-            depth -= 1
+            now -= 1
     return deepest
 
 

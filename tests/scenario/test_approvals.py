@@ -9,7 +9,7 @@ import pytest
 from runtime import cards
 from runtime.forms import CHANGES, REASON
 from runtime.ids import MessageId
-from runtime.model.approval import ApprovalState
+from runtime.model.approval import ApprovalState, Vote
 from runtime.model.events import ButtonPress, Message
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk
@@ -212,6 +212,7 @@ async def test_an_edit_asks_anew_with_the_difference_and_takes_the_old_question_
         ("branch = main", "changes nothing"),
         ("force = maybe", "must be true or false"),
         ("branch = null", "branch is missing"),
+        ("branch = " + "[" * 3_000, "nested too deeply"),
     ],
 )
 async def test_an_edit_that_does_not_fit_changes_nothing(
@@ -257,6 +258,55 @@ async def test_no_grant_lifts_a_rate(world: World) -> None:
         await life.asked("again")
         assert len(world.ran) == 5
         assert len(await life.waiting()) == 1
+
+
+DISCORD_MOST = 2_000
+
+
+@pytest.mark.parametrize("changes", [300, 600, 1_190, 3_000])
+async def test_the_card_of_a_long_edit_is_one_message_everywhere(
+    world: World, changes: int
+) -> None:
+    world.calls = ({"branch": "a" * changes},)
+    async with world.life() as life:
+        old = await life.asked()
+        await life.command(f"approve edit {old.id[:8]} branch = {'b' * changes}")
+        (new,) = await life.waiting()
+        text = life.card(new).text
+        assert len(text) <= DISCORD_MOST
+        assert text.count("```") == 4
+        assert '- branch: "aaa' in text
+        assert '"branch": "bbb' in text
+        assert (cards.APPROVE in life.buttons(new)) == cards.is_whole(new)
+
+
+async def test_a_yes_that_grew_too_old_is_called_that(world: World) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        store = life.desk.desk.parts.store.approvals
+        vote = Vote(by=BOB, at=life.desk.clock.now())
+        await store.vote(approval.id, vote, digest=approval.digest)
+        await life.desk.clock.advance(HOUR)
+        await life.desk.fire()
+        assert await life.state(approval) is ApprovalState.EXPIRED
+        text = life.card(approval).text
+        assert "Approved by Bob, but it did not run in time, so it was not done." in text
+        assert "was approved, but did not run in time" in life.desk.chat.texts[-1]
+        assert world.ran == []
+
+
+async def test_who_asked_may_say_no_by_the_command_whatever_their_role(world: World) -> None:
+    guests = [replace(m, role=MemberRole.GUEST) if m.name == "Mel" else m for m in people().members]
+    world.members = replace(people(), members=tuple(guests))
+    async with world.life() as life:
+        other = await life.asked(sender=ANN)
+        told = await life.command(f"approve deny {other.id[:8]}", who=MEL)
+        assert await life.state(other) is ApprovalState.PENDING
+        assert "needs the role" in told
+        await life.command(f"approve deny {other.id[:8]}", who=BOB)
+        own = await life.asked(sender=MEL)
+        await life.command(f"approve deny {own.id[:8]} never mind", who=MEL)
+        assert await life.state(own) is ApprovalState.DENIED
 
 
 async def test_an_edit_into_what_is_blocked_is_refused(world: World) -> None:
