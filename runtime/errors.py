@@ -103,11 +103,16 @@ class ModelTimeout(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """The model's server refused, failed or could not be reached."""
+    """The model's server refused, failed or could not be reached.
 
+    Attributes:
+        undone: it did nothing for the call and charges nothing: it was not reached, or refused
+            clearly. False where nobody can say.
+    """
 
-class ModelCallLost(ModelUnavailable):
-    """The server had the request and then failed, or the connection broke: it may be paid."""
+    def __init__(self, message: str = "", *, undone: bool = False) -> None:
+        super().__init__(message)
+        self.undone = undone
 
 
 class ModelRateLimited(ModelUnavailable):
@@ -118,12 +123,15 @@ class ModelRateLimited(ModelUnavailable):
     """
 
     def __init__(self, message: str = "", after: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, undone=True)
         self.after = after
 
 
 class ModelKeyRefused(ModelUnavailable):
     """The model's server refused the key."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, undone=True)
 
 
 class ModelOutputUnusable(ModelError):

@@ -15,7 +15,6 @@ from runtime.clock import Clock
 from runtime.errors import (
     Conflict,
     ContextTooLong,
-    ModelCallLost,
     ModelUnavailable,
     NightdeskError,
     Refused,
@@ -51,8 +50,8 @@ HELD_FOR = timedelta(minutes=30)
 """How long a call may be under way before it counts in full; longer than any model may take."""
 _MOST_PAID = 10_000
 """Turns that paid and did not end, as far as this process knows."""
-_NOT_DONE = (ModelUnavailable, ContextTooLong, SpendingForbidden)
-"""What a provider does not charge for, where no answer had begun; but for `ModelCallLost`."""
+_NOT_DONE = (ContextTooLong, SpendingForbidden)
+"""What a provider does not charge for, where no answer had begun."""
 
 
 class PaidCall:
@@ -269,7 +268,7 @@ class Spending:
 
 def _ended_early(call: Call, paid: PaidCall, error: BaseException, clock: Clock) -> Settlement:
     """What a call cost that failed, or was broken off."""
-    undone = isinstance(error, _NOT_DONE) and not isinstance(error, ModelCallLost)
+    undone = isinstance(error, _NOT_DONE) or (isinstance(error, ModelUnavailable) and error.undone)
     if undone and not paid.begun:
         note = f"the provider did nothing ({type(error).__name__})"
         return Settlement(state=CallState.RELEASED, spent=0, note=note, at=clock.now())

@@ -27,8 +27,7 @@ class ModelPort(Protocol):
             ModelTimeout: no answer in time, or none within the idle limit while streaming.
             ModelRateLimited: slow down.
             ModelKeyRefused: the key is wrong.
-            ModelUnavailable: the server refused or cannot be reached, and nothing was done.
-            ModelCallLost: it had the request and then failed, so that the call may be paid.
+            ModelUnavailable: the server failed or cannot be reached; it says whether that is paid.
             ModelOutputUnusable: the answer is garbage, empty, or broke off.
             ContextTooLong: shorten the conversation.
             SpendingForbidden: a paid model in a test.

@@ -11,7 +11,7 @@ import pytest
 from adapters.models.catalogue import ModelConfig, describe
 from adapters.models.scripted import BreakOff, Script, Step
 from adapters.models.scripted import Pause as Waits
-from runtime.errors import ModelCallLost, ModelTimeout, ModelUnavailable
+from runtime.errors import ModelTimeout, ModelUnavailable
 from runtime.firings import NO_MONEY, TOO_LITTLE
 from runtime.ids import AgentName
 from runtime.model.address import Principal
@@ -130,8 +130,8 @@ async def test_the_footer_can_be_switched_off(bank: Bank) -> None:
 @pytest.mark.parametrize(
     ("step", "counts"),
     [
-        (ModelUnavailable("no"), False),
-        (ModelCallLost("gone before a word of the answer"), True),
+        (ModelUnavailable("no", undone=True), False),
+        (ModelUnavailable("gone before a word of the answer"), True),
         (ModelTimeout("slow"), True),
         (["Half an", BreakOff()], True),
         (["Half an", ModelUnavailable("gone")], True),
