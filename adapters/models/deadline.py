@@ -46,10 +46,12 @@ async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T], wha
             timer.cancel()
     except BaseExceptionGroup as errors:
         # Only the work can fail, so there is exactly one; the group says nothing more than it does.
-        raise errors.exceptions[0] from None
-    if in_time:
-        return task.result()
-    raise ModelTimeout(f"{what} did not come within {seconds:g} s")
+        failure = errors.exceptions[0]
+    else:
+        if in_time:
+            return task.result()
+        raise ModelTimeout(f"{what} did not come within {seconds:g} s")
+    raise failure from None  # out here: in there, the group would take the place of what led to it
 
 
 class Watchdog:

@@ -151,7 +151,11 @@ class OpenAICompatibleModel:
                 raise cause
             cause = cause.__cause__
         # The kind alone: some of them repeat the address, or what the server sent.
-        return ModelUnavailable(f"the model's server cannot be reached ({type(error).__name__})")
+        # What breaks once the request is on its way may have been answered, and is then charged.
+        return ModelUnavailable(
+            f"the model's server cannot be reached ({type(error).__name__})",
+            undone=isinstance(error, aiohttp.ClientConnectorError),
+        )
 
     def _open(self) -> aiohttp.ClientSession:
         """Our session: closed by us, and fused where spending is off."""

@@ -28,6 +28,9 @@ _SLOW_DOWN = 429
 _KEY_REFUSED = frozenset({401, 403})
 _TIMED_OUT = frozenset({408, 504})
 _PAY_FIRST = 402
+_OVERLOADED = frozenset({503, 529})
+_NOT_REACHED = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError"})
+"""Of httpx and aiohttp, by their names: neither is imported for this."""
 _NO_CREDIT = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_not_active",
     re.IGNORECASE,
@@ -59,7 +62,18 @@ def translate(error: Exception, *, now: datetime, started: bool, secret: str | N
         return ModelOutputUnusable("the provider's content filter declined to answer")
     if "APIConnectionError" in kinds and (started or "payload is not completed" in message):
         return ModelOutputUnusable(f"the answer broke off: {message}")
+    if _not_reached(error):
+        return ModelUnavailable(f"the model's server cannot be reached: {message}", undone=True)
     return refused(status, message, headers=_headers(inner), now=now)
+
+
+def _not_reached(error: BaseException | None) -> bool:
+    """Whether no connection came about: no request was sent."""
+    while error is not None:
+        if any(kind.__name__ in _NOT_REACHED for kind in type(error).__mro__):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def refused(
@@ -87,7 +101,14 @@ def refused(
         return ModelTimeout(f"the model's server timed out: {message}")
     if _FILTERED.search(message):
         return ModelOutputUnusable("the provider's content filter declined to answer")
-    return ModelUnavailable(f"the model's server failed (status {status}): {message}")
+    return ModelUnavailable(
+        f"the model's server failed (status {status}): {message}", undone=_undone(status)
+    )
+
+
+def _undone(status: object) -> bool:
+    """Whether the status means that the server did nothing; after a 500 or 502 nobody knows."""
+    return isinstance(status, int) and (300 <= status < 500 or status in _OVERLOADED)  # noqa: PLR2004
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
