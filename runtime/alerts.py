@@ -17,7 +17,7 @@ from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.money import bare_amount, show_amount
+from runtime.money import at_most, bare_amount, show_amount
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
 from runtime.spenders import end_of, name_of_subject, stamp_of, when_of, whose
@@ -111,7 +111,7 @@ class BudgetAlerts:
             limit = limits.of(meter)
             if limit is not None:
                 [balance] = await self._store.ledger.balances([meter])
-                rest = bare_amount(max(limit - balance.taken, 0))
+                rest = bare_amount(at_most(max(limit - balance.taken, 0)))
                 amount = show_amount(limit, team.budget.currency)
                 said.append(f"{rest} of {amount} left {when}")
         return ", ".join(said)

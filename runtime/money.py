@@ -7,6 +7,8 @@ from runtime.model.budget import MICROS
 
 _AMOUNT = re.compile(r"(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,6})?)\s*(?P<currency>[A-Za-z]{3})?")
 _CURRENCY = re.compile(r"(?P<currency>[A-Za-z]{3})\s+(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,6})?)")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
+"""Three digits behind a dot or comma: a thousand to some, a thousandth to others."""
 _CENT = MICROS // 100
 """Micro-units in a hundredth; below it, hundredths say too little."""
 
@@ -17,10 +19,16 @@ def read_amount(written: str, currency: str) -> int:
     Raises:
         ValueError: it is no amount, or one in another currency; says which.
     """
-    text = written.strip().replace("$", "") if currency == "USD" else written.strip()
+    text = written.strip()
+    if currency == "USD":
+        text = text[1:] if text.startswith("$") else text.removesuffix("$")
     match = _AMOUNT.fullmatch(text.strip()) or _CURRENCY.fullmatch(text.strip())
     if match is None:
         raise ValueError("write an amount like 5 or 0.50, of at most six decimals, and not below 0")
+    if _THOUSANDS.fullmatch(match["number"]):
+        raise ValueError(
+            f"{match['number']} may be meant in thousands: write 1000 for a thousand, 1.00 for one"
+        )
     said = (match["currency"] or currency).upper()
     if said != currency:
         raise ValueError(f"the team's currency is {currency}, and this is {said}")
@@ -33,7 +41,7 @@ def show_amount(micros: int, currency: str) -> str:
 
 
 def bare_amount(micros: int) -> str:
-    """The same without its currency."""
+    """The same without its currency, rounded to hundredths."""
     sign, micros = ("-", -micros) if micros < 0 else ("", micros)
     whole, rest = divmod(micros, MICROS)
     decimals = f"{rest:06d}"
@@ -41,3 +49,8 @@ def bare_amount(micros: int) -> str:
         cents = (micros + _CENT // 2) // _CENT
         return f"{sign}{cents // 100}.{cents % 100:02d}"
     return f"{sign}{whole}.{decimals.rstrip('0')}"
+
+
+def at_most(micros: int) -> int:
+    """The amount in whole hundredths, where it is shown so, and never more than it is."""
+    return micros if micros < _CENT else micros - micros % _CENT

@@ -14,7 +14,7 @@ from runtime.alerts import KEEP, RAISE, STOP, USE, BudgetAlerts, alert_of, lasts
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
-from runtime.ids import ScheduleId
+from runtime.ids import ScheduleId, TurnId
 from runtime.limits import LimitBook
 from runtime.model.budget import Alert, AlertState, LimitRule
 from runtime.model.events import ButtonPress
@@ -44,6 +44,8 @@ _PERIODS = {
 }
 _BACK = frozenset({"default", "none", "reset"})
 _PERCENT = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]{1,4})\s?%")
+_OVER = re.compile(r"(?P<period>hour|week|quarter|year)(?:ly)?$", re.IGNORECASE)
+"""What people write in the place of a time over which a limit can be."""
 _SIGNS = {"raise": "+", "lower": "-"}
 """The sign that a part may have with each verb that takes one."""
 _RUNS_SHOWN = 5
@@ -73,10 +75,12 @@ class _Wish:
     Attributes:
         meter: whose, and over which time; for no one period.
         amount: the amount as it was written.
+        named: the time was named.
     """
 
     meter: Meter
     amount: str
+    named: bool = True
 
 
 class BudgetCommands:
@@ -252,6 +256,9 @@ class BudgetCommands:
         if not run:
             raise Refused("Which run? Its id is missing.", hint="/cost schedule 3 shows its runs.")
         found = await self._store.ledger.balances([run_meter(run)])
+        known = await self._store.turns.state(TurnId(run))
+        if known is None and not any(one.calls or one.taken for one in found):
+            raise Refused(f"There is no run “{run[:26]}”.", hint="/cost schedule 3 shows its runs.")
         label = f"Run {run[:26]}"
         return Answer(budgettext.cost(label, found, self._team(), now=self._clock.now()))
 
@@ -271,6 +278,8 @@ class BudgetCommands:
 
     async def _set(self, verb: str, wish: _Wish, request: Request) -> str:
         """Let the limit be as it is wished, once for each request; what holds then."""
+        if verb in _SIGNS:
+            wish = await self._where_limited(verb, wish)
         now = replace(wish.meter, stamp=self._stamp(wish.meter))
         if (made := await self._limits.made(request.id)) is not None:
             return await self._said(now, made.before)
@@ -283,6 +292,27 @@ class BudgetCommands:
         await self._pauses.look()
         return await self._said(now, before)
 
+    async def _where_limited(self, verb: str, wish: _Wish) -> _Wish:
+        """The wish, over the time that has a limit, where none was named.
+
+        Raises:
+            Refused: a limit is to be raised that is not there.
+        """
+        limits = await self._limits.now()
+        periods = [wish.meter.period] if wish.named else [wish.meter.period, *Period]
+        for period in periods:
+            meter = replace(wish.meter, period=period)
+            if limits.of(replace(meter, stamp=self._stamp(meter))) is not None:
+                return replace(wish, meter=meter)
+        if verb == "raise":
+            label = await self._label(wish.meter.scope, wish.meter.subject)
+            when = f" {when_of(wish.meter.period)}" if wish.named else ""
+            raise Refused(
+                f"There is no limit yet{when} for {label}, so nothing can be raised.",
+                hint="`/budget set` sets one. " + EXAMPLES,
+            )
+        return wish
+
     async def _said(self, meter: Meter, before: int | None) -> str:
         """What holds now; and where it is below what was spent, that it refuses at once."""
         currency = self._team().budget.currency
@@ -294,7 +324,9 @@ class BudgetCommands:
         holds = f"{show_amount(limit, currency)} {when_of(meter.period)}"
         said = f"The limit for {label} is {holds}. {was} before."
         [balance] = await self._store.ledger.balances([meter])
-        if balance.spent >= limit and (meter.subject or meter.scope is Scope.ORGANISATION):
+        if not limit:
+            said += " Nothing is spent until somebody raises it."
+        elif balance.spent >= limit and (meter.subject or meter.scope is Scope.ORGANISATION):
             spent = show_amount(balance.spent, currency)
             said += f" {spent} are spent already, so nothing more is spent until that is over."
         return said
@@ -305,7 +337,8 @@ class BudgetCommands:
             subject = subject_of_thread(request.thread)
         once = scope is Scope.RUN or (scope is Scope.SCHEDULE and command.verb == "set")
         period = Period.FIRING if once else Period.DAY
-        if rest and (named := _PERIODS.get(rest[-1].casefold())) is not None:
+        named = _PERIODS.get(rest[-1].casefold()) if rest else None
+        if named is not None:
             period, rest = named, rest[:-1]
         if not rest:
             raise Refused("How much? The amount is missing.", hint=EXAMPLES)
@@ -313,7 +346,8 @@ class BudgetCommands:
             wrong = "has no day and no month" if once else "is not limited run by run"
             raise Refused(f"A {scope} {wrong}.", hint=EXAMPLES)
         meter = Meter(scope=scope, subject=subject, period=period, stamp="")
-        return _Wish(meter, " ".join(word for word in rest if word.casefold() not in ("to", "by")))
+        amount = " ".join(word for word in rest if word.casefold() not in ("to", "by"))
+        return _Wish(meter, amount, named is not None)
 
     def _new_limit(self, verb: str, wish: _Wish, before: int | None) -> int | None:
         """The limit that is wished, which for `raise` and `lower` must be one."""
@@ -345,6 +379,11 @@ def _amount(wish: _Wish, currency: str) -> int:
     try:
         return read_amount(wish.amount, currency)
     except ValueError as error:
+        if (word := _OVER.search(wish.amount)) is not None:
+            raise Refused(
+                f"A limit is not for each {word['period']}: it is day, month or each.",
+                hint=EXAMPLES,
+            ) from None
         raise Refused(f"“{wish.amount[:40]}” is no amount: {error}.", hint=EXAMPLES) from None
 
 

@@ -7,7 +7,7 @@ import pytest
 from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
 from runtime.model.ledger import Meter, Period, Scope
-from runtime.money import bare_amount, read_amount, show_amount
+from runtime.money import at_most, bare_amount, read_amount, show_amount
 from runtime.spenders import end_of, stamp_of
 from tests.support.build import ANN, T0
 
@@ -25,6 +25,9 @@ BERLIN = "Europe/Berlin"
         ("5 USD", 5_000_000),
         ("usd 5", 5_000_000),
         ("$5", 5_000_000),
+        ("5$", 5_000_000),
+        ("0.125", 125_000),
+        ("1000.5", 1_000_500_000),
         ("999999999", 999_999_999_000_000),
     ],
 )
@@ -34,11 +37,37 @@ def test_amounts_are_read(written: str, micros: int) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "-1", "1e3", "1.2345678", "1.2.3", "5 US", "five", "\u0665", "1_000", "1000000000"],
+    [
+        "",
+        "-1",
+        "1e3",
+        "1.2345678",
+        "1.2.3",
+        "5 US",
+        "five",
+        "\u0665",
+        "1_000",
+        "1000000000",
+        "5$0",
+        "$5$",
+    ],
 )
 def test_what_is_no_amount_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match=r"write an amount like 5 or 0\.50"):
         read_amount(written, "USD")
+
+
+@pytest.mark.parametrize("written", ["1,000", "1.000", "999,999", "12.500 USD", "$1,000"])
+def test_what_may_be_thousands_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="may be meant in thousands: write 1000 for a thousand"):
+        read_amount(written, "USD")
+
+
+@pytest.mark.parametrize(
+    ("micros", "shown"), [(67_500, "0.06"), (9_999, "0.009999"), (0, "0.00"), (999_999, "0.99")]
+)
+def test_what_is_left_is_never_shown_as_more(micros: int, shown: str) -> None:
+    assert bare_amount(at_most(micros)) == shown
 
 
 def test_another_currency_is_refused_and_named() -> None:
