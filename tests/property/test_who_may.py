@@ -5,18 +5,17 @@ import pytest
 from runtime.ids import Platform
 from runtime.model.events import Wanted
 from runtime.model.team import MemberRole
-from tests.support.who_may import PLATFORMS, PROGRAM, ROWS, STANDINGS, Cell, gate, missing
+from tests.support.who_may import PLATFORMS, PROGRAM, ROWS, STANDINGS, Cell, every_cell, missing
+from tests.support.who_may_change import DEEDS, LOOKS, undescribed
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 async def test_every_cell(platform: Platform) -> None:
     wrong = []
-    async with gate(platform) as opened:
-        for row in ROWS:
-            for standing in STANDINGS:
-                cell, expected = await opened.meet(row, standing), row.expected(standing.role)
-                if cell != expected:
-                    wrong.append(f"{row.name}, {standing.name}: {cell}, not {expected}")
+    async for row, standing, cell in every_cell(platform):
+        expected = row.expected(standing.role)
+        if cell != expected:
+            wrong.append(f"{row.name}, {standing.name}: {cell}, not {expected}")
     assert wrong == []
 
 
@@ -27,6 +26,11 @@ def test_every_kind_of_event_has_a_row() -> None:
 def test_a_kind_without_a_row_is_found() -> None:
     without = [row for row in ROWS if not row.name.startswith("typing")]
     assert missing(without) == {Wanted}
+
+
+def test_of_every_command_it_is_said_whether_it_changes_something() -> None:
+    assert undescribed() == set()
+    assert not LOOKS & set(DEEDS)
 
 
 def test_every_role_has_a_column() -> None:

@@ -32,7 +32,7 @@ from runtime.ids import (
     TurnId,
 )
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Frozen
+from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Frozen
 from runtime.model.completion import ModelRequest
 from runtime.model.events import (
     Body,
@@ -53,11 +53,27 @@ from runtime.model.home import HomePage
 from runtime.model.member import Enrolment
 from runtime.model.team import ChannelRule, Listen, Member, MemberRole, Team
 from runtime.model.tools import Risk
-from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL
+from runtime.reminders import SNOOZE_UNTIL
+from tests.support.approving import Rules
 from tests.support.build import T0, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, running_desk
+from tests.support.who_may_change import (
+    DEEDS,
+    FAR,
+    NIGHT,
+    PRESSES,
+    THIS,
+    Given,
+    Scene,
+    bound_of,
+    let_go_on,
+    others_reminder_id,
+    own_reminder_id,
+    seen_of,
+    with_this,
+)
 
 PLATFORMS = tuple(map(Platform, ("slack", "telegram", "discord", "terminal")))
 _WORKSPACE = {"slack": "T1", "terminal": "local"}
@@ -70,6 +86,9 @@ REFUSALS = (
 """How the only words begin that somebody who is not in the team is told, with a code or without."""
 _ANONYMOUS = {"telegram": "1087968824", "slack": "USLACKBOT", "discord": "", "terminal": ""}
 """Who speaks where the platform does not say who: a group's anonymous admin, a service."""
+
+_AT_ONCE = 20
+"""Rows that one core meets: a store that grows full makes each further one slower."""
 
 OWNER, ADMIN, OPERATOR, MEMBER, GUEST = "owner", "admin", "operator", "member", "guest"
 LINKED = "linked"
@@ -139,11 +158,14 @@ class Cell:
         turn: a model was asked.
         decided: the approval that waited was decided.
         seen: who sent it was shown something other than that they are not in the team.
+        changed: something is otherwise than before that people may change: members, stops,
+            schedules, limits, grants, reminders, choices of models, the thread's conversation.
     """
 
     turn: bool
     decided: bool
     seen: bool
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +180,8 @@ class Row:
         sees: who is shown something.
         place: where it is said: `direct`, `ops` (mentions are heard), `all` (everything is),
             `bound` (a thread of ours), `closed` (a channel off the list).
+        changes: who changes something by it.
+        given: makes ready what it needs, or None.
     """
 
     name: str
@@ -166,12 +190,20 @@ class Row:
     decides: frozenset[str] = NONE
     sees: frozenset[str] = EVERYBODY
     place: str = "direct"
+    changes: frozenset[str] = NONE
+    given: Given | None = None
 
     def expected(self, role: str) -> Cell:
         """What somebody of that role causes by it; the empty role causes nothing."""
         if role == PROGRAM:
-            return Cell(turn=bool(self.turn), decided=False, seen=bool(self.turn))
-        return Cell(role in self.turn, role in self.decides, role in self.sees)
+            talks = self.turn == EVERYBODY
+            return Cell(turn=talks, decided=False, seen=talks)
+        return Cell(
+            turn=role in self.turn,
+            decided=role in self.decides,
+            seen=role in self.sees,
+            changed=role in self.changes,
+        )
 
 
 def _says(text: str = "hello", **named: object) -> Callable[[Approval], Message]:
@@ -197,6 +229,10 @@ def _press(action: str) -> Callable[[Approval], Body]:
     )
 
 
+def _carries(action: str, value: str) -> Callable[[Approval], Body]:
+    return lambda _: ButtonPress(action=action, value=value, message_id=MessageId("card"))
+
+
 def _submit(form: FormSpec, **answers: str) -> Callable[[Approval], Body]:
     return lambda approval: FormSubmit(
         action=form.action, value=approval.id, answers=tuple(answers.items())
@@ -216,6 +252,7 @@ _ANSWERS = {
     forms.APPROVAL_DENY: {forms.REASON: "no"},
     forms.APPROVAL_EDIT: {forms.CHANGES: "nothing = 1"},
 }
+_CHANGING_FORMS = {forms.SCHEDULE_CREATE: DECIDE, forms.REMINDER_CREATE: EVERYBODY}
 _DECIDING_FORMS = {forms.APPROVAL_DENY}
 _DECIDING_COMMANDS = {("approve", "accept"), ("approve", "deny"), ("approve", "this"), ("deny", "")}
 _DECIDING_PRESSES = {cards.APPROVE, cards.ALWAYS, cards.DENY}
@@ -235,12 +272,20 @@ def _message_rows() -> Iterator[Row]:
     yield Row("message, quoted command", quoted, turn=everybody)
     typed = _command("approve accept <id> <hash>", typed=True)
     yield Row("message, typed command", typed, decides=DECIDE)
+    adds = _command(f"member add {THIS} operator New", typed=True)
+    [add, *_] = DEEDS["member", "add"]
+    yield Row("message, typed change", adds, changes=add.may, given=add.given)
     yield Row("message, a code", _says("link ABCD-2345-WXYZ", direct=True), sees=NONE)
 
 
 def _command_rows() -> Iterator[Row]:
     for form in FORMS:
-        yield Row(f"command, {form.usage}", _command(_written(form)), decides=_deciders(form))
+        deeds = DEEDS.get((form.noun, form.verb), ())
+        for deed in deeds:
+            name = f"command, {form.usage} {deed.what}".strip()
+            yield Row(name, _command(deed.text), turn=deed.turn, changes=deed.may, given=deed.given)
+        if not deeds:
+            yield Row(f"command, {form.usage}", _command(_written(form)), decides=_deciders(form))
 
 
 def _written(form: Form) -> str:
@@ -257,16 +302,30 @@ def _deciders(form: Form) -> frozenset[str]:
 
 
 def _press_rows() -> Iterator[Row]:
-    for action in (*sorted(cards.ACTIONS), DONE, SNOOZE, SNOOZE_UNTIL, "no.such.button"):
+    for action in (*sorted(cards.ACTIONS), SNOOZE_UNTIL, "no.such.button"):
         decides = DECIDE if action in _DECIDING_PRESSES else NONE
-        yield Row(f"button, {action}", _press(action), decides=decides)
+        changes = DECIDE if action == cards.ALWAYS else NONE
+        yield Row(f"button, {action}", _press(action), decides=decides, changes=changes)
+    for action, deeds in PRESSES.items():
+        for deed in deeds:
+            name = f"button, {action} {deed.what}".strip()
+            yield Row(name, _carries(action, deed.text), changes=deed.may, given=deed.given)
 
 
 def _form_rows() -> Iterator[Row]:
     for form in forms.FORMS:
         decides = DECIDE if form.action in _DECIDING_FORMS else NONE
         answers = _submit(form, **_ANSWERS[form.action])
-        yield Row(f"form, {form.action}", answers, decides=decides)
+        changes = _CHANGING_FORMS.get(form.action, NONE)
+        yield Row(f"form, {form.action}", answers, decides=decides, changes=changes)
+    again = dict(_ANSWERS[forms.REMINDER_SNOOZE])
+    for whose, may, given in (
+        ("one's own", EVERYBODY, own_reminder_id),
+        ("another's", NONE, others_reminder_id),
+    ):
+        name = f"form, {forms.REMINDER_SNOOZE} {whose}"
+        snooze = FormSubmit(action=forms.REMINDER_SNOOZE, value=THIS, answers=tuple(again.items()))
+        yield Row(name, lambda _, it=snooze: it, changes=may, given=given)  # type: ignore[misc]
 
 
 def _told_rows() -> Iterator[Row]:
@@ -350,18 +409,23 @@ class Gate:
             await store.conversations.bind(thread, AgentName("desk"))
         if who.user == LINKED:
             await _link(self.desk, self.platform)  # a row before may have undone it
+        scene = Scene(self.desk, _user(OWNER)(self.platform), who, thread, self.number)
+        this = "" if row.given is None else await row.given(scene)
+        await self.desk.clock.advance(0.001)  # so that the same said again is told from before
+        before, bound = await seen_of(scene, this), await bound_of(scene)
         asked, shown, pages = len(self.asked), len(self.chat.shown), len(self.chat.pages)
         event = row.event(approval)
         if isinstance(event, Wanted):
             answer = json.loads(await self.suggest(replace(event, sender=who)))
             return Cell(turn=False, decided=False, seen=bool(answer["data"]["choices"]))
         approval = await store.approvals.ask(approval)
+        await store.approvals.note_card(approval.id, Card(thread=thread, message=MessageId("card")))
         await self.desk.desk.ingress(
             Inbound(
                 event_key=f"{row.name} {self.number}",
                 thread=thread,
                 sender=who,
-                body=event,
+                body=with_this(event, this),
                 sent_at=self.desk.clock.now(),
             )
         )
@@ -379,12 +443,20 @@ class Gate:
             await store.approvals.change(
                 approval.id, ApprovalEvent.CANCEL, now=self.desk.clock.now()
             )
-        return Cell(
+        cell = Cell(
             turn=len(self.asked) > asked,
             decided=decided,
             # A decision shows itself on the card of who decided.
             seen=bool(said) or len(self.chat.pages) > pages or decided,
+            changed=not isinstance(event, ChannelChanged)  # that, the platform says
+            and (
+                await seen_of(scene, this) != before
+                # What a first message binds was bound to nothing before.
+                or (bound is not None and await bound_of(scene) != bound)
+            ),
         )
+        await let_go_on(scene)
+        return cell
 
     def _place(self, place: str) -> ThreadRef:
         workspace = _WORKSPACE.get(self.platform, "")
@@ -407,7 +479,9 @@ async def gate(platform: Platform) -> AsyncIterator[Gate]:
     chat, clock = GateChat(platform=platform), ManualClock()
     store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
     members = _team(platform)
-    async with running_desk(store, answer, chat=chat, clock=clock, members=members) as desk:
+    async with running_desk(
+        store, answer, chat=chat, clock=clock, members=members, policy=Rules()
+    ) as desk:
         await _enrol(desk, platform)
         await desk.desk.people.roster.refresh()
         suggest = Suggestions(desk.desk.people.roster.team, desk.desk.parts.store)
@@ -416,6 +490,15 @@ async def gate(platform: Platform) -> AsyncIterator[Gate]:
         await desk.say(sender=_user(OWNER)(platform), thread=opened._place("direct"), body=schedule)
         await desk.quiet()
         yield opened
+
+
+async def every_cell(platform: Platform) -> AsyncIterator[tuple[Row, Standing, Cell]]:
+    """Let everybody send everything on that platform, and look what it causes."""
+    for first in range(0, len(ROWS), _AT_ONCE):
+        async with gate(platform) as opened:
+            for row in ROWS[first : first + _AT_ONCE]:
+                for standing in STANDINGS:
+                    yield row, standing, await opened.meet(row, standing)
 
 
 def _team(platform: Platform) -> Team:
@@ -432,7 +515,12 @@ def _team(platform: Platform) -> Team:
         ChannelRule(ref=ops, name="ops", listen=Listen.MENTIONS, proactive=True),
         ChannelRule(ref=everything, name="all", listen=Listen.ALL),
     )
-    return replace(team(), members=(*members, program), channels=channels)
+    [desk] = team().agents
+    agents = (
+        replace(desk, hands_to=(NIGHT,)),
+        *(replace(desk, name=name) for name in (NIGHT, FAR)),
+    )
+    return replace(team(), members=(*members, program), channels=channels, agents=agents)
 
 
 async def _enrol(desk: DeskUnderTest, platform: Platform) -> None:
