@@ -24,6 +24,7 @@ from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
 from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnStart
+from runtime.notices import Notice, Notices
 from runtime.outbox import Splitter
 from runtime.parked import Parked
 from runtime.ports import Budget, ChatPort, ModelPort, Paid, Store, ToolContext, Tools
@@ -80,6 +81,7 @@ class Course:
         self._specs = deps.tools.specs(agent.name)
         self.model = ""
         """The model that wrote the answer, by the provider's own name."""
+        self._notices = Notices(deps.chats, team=deps.team, split=deps.split, clock=deps.clock)
         self._job = Job(context=self._context, append=self._append, show=self._show)
 
     async def answer(self) -> str:
@@ -332,10 +334,15 @@ class Course:
             chain=self._turn.chain,
         )
 
-    async def _append(self, entry: Entry, audit: Sequence[AuditEvent] = ()) -> None:
+    async def _append(
+        self, entry: Entry, audit: Sequence[AuditEvent] = (), notice: Notice | None = None
+    ) -> None:
         turn = self._turn
-        await self._deps.store.turns.append(turn.id, turn.fence, [entry], audit=audit)
+        told = await self._notices.rows(notice, self._context()) if notice else []
+        await self._deps.store.turns.append(turn.id, turn.fence, [entry], audit=audit, notices=told)
         self._entries.append(entry)
+        if told:
+            self._deps.wake_outbox()
 
 
 def _note_on(reason: StopReason) -> str:

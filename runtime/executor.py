@@ -19,6 +19,7 @@ from runtime.model.conversation import Entry, Role
 from runtime.model.step import StepState
 from runtime.model.team import Team
 from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
+from runtime.notices import Notice
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 from runtime.questions import Questions
 from runtime.words import explain
@@ -45,13 +46,13 @@ class Job:
 
     Attributes:
         context: in whose name and where, as things are when it is asked.
-        append: writes to the turn's log, and what that does to the audit log; raises `Conflict`
-            where the turn is another's.
+        append: writes to the turn's log, what that does to the audit log, and what people are
+            told of it; raises `Conflict` where the turn is another's.
         show: shows how far a call is.
     """
 
     context: Callable[[], ToolContext]
-    append: Callable[[Entry, Sequence[AuditEvent]], Awaitable[None]]
+    append: Callable[[Entry, Sequence[AuditEvent], Notice | None], Awaitable[None]]
     show: Callable[[ToolCall, StepState], Awaitable[None]]
 
 
@@ -95,7 +96,7 @@ class Executor:
         judged = await self._policy.judge(call, spec, job.context())
         match judged.verdict:
             case Verdict.ALLOW:
-                await self._perform(call, spec, job, rule=judged.reason)
+                await self._perform(call, spec, job, rule=judged.reason, notify=judged.notify)
                 return None
             case Verdict.ASK:
                 return await self._ask(call, spec, judged, job)
@@ -185,9 +186,19 @@ class Executor:
         await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
 
     async def _perform(
-        self, call: ToolCall, spec: ToolSpec, job: Job, *, rule: str, grant: int | None = None
+        self,
+        call: ToolCall,
+        spec: ToolSpec,
+        job: Job,
+        *,
+        rule: str,
+        grant: int | None = None,
+        notify: bool = False,
     ) -> None:
-        """Run what may run: recorded as executing before, where it is not repeatable."""
+        """Run what may run: recorded as executing before, where it is not repeatable.
+
+        People are told of it in the transaction that stores its result.
+        """
         await job.show(call, StepState.RUNNING)
         context = job.context()
         by: dict[str, Json] = {"rule": rule} if grant is None else {"rule": rule, "grant": grant}
@@ -201,22 +212,29 @@ class Executor:
                     call=call.id,
                 ),
                 [_recorded(AuditKind.TOOL_BEGUN, call, context, by)],
+                None,
             )
         result = await self._tools.run(call, context)
-        await self._answer(call, result, job, by)
+        told = Notice(call=call.id, tool=call.name, failed=result.failed, rule=rule)
+        await self._answer(call, result, job, by, told if notify else None)
         await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
 
     async def _refuse(self, call: ToolCall, job: Job, why: str, *, rule: str) -> None:
         refused = ToolResult(call=call.id, text=why, failed=True)
         record = _recorded(AuditKind.TOOL_REFUSED, call, job.context(), {"rule": rule})
-        await job.append(self._entry(refused, job), [record])
+        await job.append(self._entry(refused, job), [record], None)
 
     async def _answer(
-        self, call: ToolCall, result: ToolResult, job: Job, by: Mapping[str, Json] = _NO_RULE
+        self,
+        call: ToolCall,
+        result: ToolResult,
+        job: Job,
+        by: Mapping[str, Json] = _NO_RULE,
+        notice: Notice | None = None,
     ) -> None:
         how = {**by, "failed": result.failed}
         record = _recorded(AuditKind.TOOL_ENDED, call, job.context(), how)
-        await job.append(self._entry(result, job), [record])
+        await job.append(self._entry(result, job), [record], notice)
 
     def _entry(self, result: ToolResult, job: Job) -> Entry:
         return Entry(

@@ -75,10 +75,13 @@ class MemoryTurns:
         entries: Sequence[Entry],
         *,
         audit: Sequence[AuditEvent] = (),
+        notices: Sequence[OutboxItem] = (),
     ) -> None:
         """Append to the log: see the port."""
         row = self._owned(turn, fence)
+        self._tables.check_outbox(notices)
         self._tables.write_log(row.turn.conversation, entries)
+        self._tables.enqueue(notices)
         self._tables.audit.record(*audit)
 
     async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:

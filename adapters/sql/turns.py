@@ -149,11 +149,13 @@ class SqlTurns:
         entries: Sequence[Entry],
         *,
         audit: Sequence[AuditEvent] = (),
+        notices: Sequence[OutboxItem] = (),
     ) -> None:
         """Append to the log: see the port."""
 
         def work(transaction: Transaction) -> None:
             _append(transaction, turn, fence, entries)
+            sending.enqueue(transaction, notices)
             transaction.audit(*audit)
 
         await self._database.write(work)

@@ -66,6 +66,7 @@ class RulePolicy:
             verdict=_VERDICTS[decision.permission],
             reason=decision.source,
             needed=decision.people,
+            notify=decision.permission is Permission.NOTIFY,
         )
 
     def explain(

@@ -160,12 +160,14 @@ class Judged:
         verdict: what.
         reason: which rule says so, in words: it is shown on cards, and told to the model.
         needed: how many people must say yes, where they are asked; two exclude the requester.
+        notify: it may run, and people are told that it ran.
         too_often: it is asked for because a rate is exceeded, which no grant lifts.
     """
 
     verdict: Verdict
     reason: str = ""
     needed: int = 1
+    notify: bool = False
     too_often: bool = False
 
 

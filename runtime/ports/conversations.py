@@ -149,8 +149,9 @@ class Turns(Protocol):
         entries: Sequence[Entry],
         *,
         audit: Sequence[AuditEvent] = (),
+        notices: Sequence[OutboxItem] = (),
     ) -> None:
-        """Append to the log, and record what the entries do.
+        """Append to the log, record what the entries do, and let people be told, at once.
 
         Raises:
             Conflict: the turn has ended, or another owner took it up since.

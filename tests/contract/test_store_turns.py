@@ -298,6 +298,29 @@ async def test_a_finished_turn_leaves_its_answer_in_the_outbox(store: Store, row
     )
 
 
+async def test_what_people_are_told_is_stored_with_the_entry_or_not_at_all(
+    store: Store, rows: Rows
+) -> None:
+    turn = (await begun(store, rows.received("first"))).turn
+    told, late, impossible = (
+        rows.item("told"),
+        rows.item("late"),
+        rows.item(binds=ConversationId("nowhere")),
+    )
+
+    await store.turns.append(turn.id, turn.fence, [rows.entry("ran", turn.id)], notices=[told])
+    await store.turns.append(turn.id, turn.fence, [], notices=[told])
+    with pytest.raises(Conflict):
+        await store.turns.append(turn.id, turn.fence + 1, [rows.entry("late")], notices=[late])
+    with pytest.raises(NightdeskError):
+        await store.turns.append(turn.id, turn.fence, [rows.entry("no")], notices=[impossible])
+
+    assert await store.outbox.get(told.id) == told
+    assert await store.outbox.get(late.id) is None
+    assert await store.outbox.get(impossible.id) is None
+    assert texts(await store.conversations.entries(turn.conversation)) == ["first", "ran"]
+
+
 async def test_a_finish_that_fails_leaves_everything_as_it_was(store: Store, rows: Rows) -> None:
     turn = (await begun(store, rows.received("first"))).turn
     impossible = rows.item(binds=ConversationId("nowhere"))

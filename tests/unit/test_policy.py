@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.ids import AgentName, ConversationId, TurnId
-from runtime.model.tools import Json, Risk, ToolSpec
+from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
+from runtime.model.tools import Json, Risk, ToolCall, ToolSpec
 from runtime.policy.book import PolicyBook
 from runtime.policy.engine import RulePolicy
 from runtime.policy.judge import Rates, decide, too_lax
@@ -22,7 +22,7 @@ from runtime.policy.rules import (
     Rate,
     Rule,
 )
-from runtime.ports import ToolContext
+from runtime.ports import ToolContext, Verdict
 from tests.support.build import ANN, DM
 from tests.support.clock import ManualClock
 
@@ -307,3 +307,31 @@ def test_what_was_handed_over_is_judged_by_the_rules_of_all_who_had_it(
     )
     spec = ToolSpec(name="git.push", description="", risk=Risk.EXTERNAL)
     assert policy.explain(spec, {}, context).permission is says
+
+
+@pytest.mark.parametrize(
+    ("permission", "verdict", "notify"),
+    [
+        (AUTO, Verdict.ALLOW, False),
+        (NOTIFY, Verdict.ALLOW, True),
+        (ASK, Verdict.ASK, False),
+        (BLOCK, Verdict.DENY, False),
+    ],
+)
+async def test_people_are_told_of_what_only_notifies(
+    clock: ManualClock, permission: Permission, verdict: Verdict, notify: bool
+) -> None:
+    book = PolicyBook(team=Layer(name="team", rules=(rule("git.*", permission),)))
+    policy = RulePolicy(lambda: book, read=lambda _call: {}, clock=clock)
+    context = ToolContext(
+        turn=TurnId("turn"),
+        conversation=ConversationId("talk"),
+        agent=AgentName("desk"),
+        requester=ANN,
+        thread=DM,
+        attended=True,
+    )
+    call = ToolCall(id=ToolCallId("c1"), name=PUSH.name, arguments="{}")
+    for counted in (True, False):
+        judged = await policy.judge(call, PUSH, context, counted=counted)
+        assert (judged.verdict, judged.notify) == (verdict, notify)

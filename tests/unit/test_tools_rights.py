@@ -16,6 +16,7 @@ from runtime.model.conversation import Entry
 from runtime.model.step import StepState
 from runtime.model.team import Member, MemberRole, Sharing, Team
 from runtime.model.tools import ToolCall
+from runtime.notices import Notice
 from runtime.ports import ToolContext, Verdict
 from tests.architecture import source
 from tests.support.approving import Rules
@@ -73,7 +74,9 @@ class Noted:
     entries: list[Entry] = field(default_factory=list)
     audit: list[AuditEvent] = field(default_factory=list)
 
-    async def append(self, entry: Entry, audit: Sequence[AuditEvent]) -> None:
+    async def append(
+        self, entry: Entry, audit: Sequence[AuditEvent], _notice: Notice | None
+    ) -> None:
         self.entries.append(entry)
         self.audit.extend(audit)
 
