@@ -335,7 +335,7 @@ class BudgetCommands:
         scope, subject, rest = await self._subjects.find(list(command.args), request)
         if scope is Scope.THREAD and not subject:
             subject = subject_of_thread(request.thread)
-        once = scope is Scope.RUN or (scope is Scope.SCHEDULE and command.verb == "set")
+        once = scope in (Scope.RUN, Scope.SCHEDULE)
         period = Period.FIRING if once else Period.DAY
         named = _PERIODS.get(rest[-1].casefold()) if rest else None
         if named is not None:

@@ -114,7 +114,7 @@ async def test_a_call_is_settled_at_what_it_cost_and_the_answer_says_it(bank: Ba
         agent = meter(bank.clock, Scope.AGENT, AgentName("desk"))
         assert await says(desk, meter(bank.clock), agent) == [(COST, 0), (COST, 0)]
         log = bank.model.scripted.requests
-        assert said == "Fine.\n\n_0.0003 USD · 10.00 of 10.00 USD left today_"
+        assert said == "Fine.\n\n_0.0003 USD · 9.99 of 10.00 USD left today_"
         await desk.ask("again")
         # The model is not shown what stands under its answers.
         assert all("USD" not in entry.text for entry in log[-1].entries)

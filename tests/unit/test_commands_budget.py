@@ -183,6 +183,11 @@ async def test_what_cannot_be_is_refused_and_says_why(
     assert "Nobody changed" in await bank("/budget history")
 
 
+async def test_raise_means_each_run_as_set_does_where_both_are_limited(bank: CommandBench) -> None:
+    await bank("/budget set schedule each 5 day")
+    assert "a schedule is 1.00 USD a run" in await bank("/budget raise schedule each 1")
+
+
 async def test_the_history_says_who_changed_what(bank: CommandBench) -> None:
     assert "Nobody changed a limit" in await bank("/budget history")
     await bank("/budget lower team 0.40", sender=BOB)
