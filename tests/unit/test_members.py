@@ -10,9 +10,9 @@ from runtime.errors import Permanent
 from runtime.ids import MessageId, Platform
 from runtime.model.address import Principal
 from runtime.model.messages import Content
-from runtime.model.team import Member, MemberRole, Team
+from runtime.model.team import Added, Member, MemberRole, Team
 from runtime.people import Roster
-from tests.support.build import STRANGER, TERMINAL, team
+from tests.support.build import ANN, STRANGER, TERMINAL, team
 from tests.support.chat import MemoryChat
 from tests.support.commands import CommandBench, command_bench
 
@@ -64,6 +64,18 @@ async def test_who_is_added_is_a_member_at_once_and_is_told(give: CommandBench) 
     [(where, words)] = await told(give)
     assert where == "dm-bob"
     assert words.startswith("Ann let you into Night shift as operator.")
+
+
+async def test_the_team_knows_who_added_somebody_or_changed_their_role(give: CommandBench) -> None:
+    await give("/member add bob member Bob")
+    await give("/member add cid owner Cid")
+    added = give.roster.team().member_of(BOB)
+    assert added is not None
+    assert added.added == Added(by=ANN, at=give.clock.now())
+    await give("/member role bob operator", sender=CID)
+    changed = give.roster.team().member_of(BOB)
+    assert changed is not None
+    assert changed.added == Added(by=CID, at=give.clock.now())
 
 
 async def test_carried_out_again_after_a_crash_it_says_and_does_the_same(
