@@ -44,6 +44,7 @@ HEARTBEAT_TIMEOUT = 60.0
 """Seconds of silence after which the connection is taken for dead."""
 
 _DISPATCH, _HELLO, _ACK = 0, 10, 11
+_INTERACTION = "INTERACTION_CREATE"
 _TOKEN_REFUSED = 4004
 
 Suggest = Callable[[Wanted], Awaitable[str]]
@@ -136,6 +137,8 @@ class DiscordListener:
         self._timeout = heartbeat_timeout
         self._changes = Changes(chat.places, configured=configured)
         self._frames: asyncio.Queue[wire.Frame] = asyncio.Queue()
+        # Apart: an interaction is lost after three seconds, a message can wait for its place.
+        self._interactions: asyncio.Queue[wire.Frame] = asyncio.Queue()
         self._others: set[str] = set()
         self._contents = True
         self._session = ""
@@ -154,7 +157,10 @@ class DiscordListener:
             ConfigurationError: Discord does not let us in.
         """
         async with asyncio.TaskGroup() as tasks:
-            taking = tasks.create_task(self._take_all(accept, tasks))
+            taking = [
+                tasks.create_task(self._take_all(queue, accept, tasks))
+                for queue in (self._frames, self._interactions)
+            ]
             try:
                 pause = FIRST_PAUSE
                 while True:
@@ -162,7 +168,8 @@ class DiscordListener:
                     pause = FIRST_PAUSE if connected else min(pause * 2, LONGEST_PAUSE)
                     await self._clock.sleep(pause)
             finally:
-                taking.cancel()
+                for taker in taking:
+                    taker.cancel()
 
     # ------------------------------------------------------------------------- connection
 
@@ -218,17 +225,20 @@ class DiscordListener:
         if frame.op in {_HELLO, _ACK}:
             self._acked = self._clock.monotonic()
         elif frame.op == _DISPATCH:
-            self._frames.put_nowait(frame)
+            pressed = frame.t == _INTERACTION
+            (self._interactions if pressed else self._frames).put_nowait(frame)
 
     # ----------------------------------------------------------------------------- events
 
-    async def _take_all(self, accept: Accept, tasks: asyncio.TaskGroup) -> None:
+    async def _take_all(
+        self, frames: asyncio.Queue[wire.Frame], accept: Accept, tasks: asyncio.TaskGroup
+    ) -> None:
         while True:
-            frame = await self._frames.get()
+            frame = await frames.get()
             for parsed in await self._understood(frame):
                 if isinstance(parsed, Inbound):
                     await self._stored(parsed, accept)
-                if frame.t == "INTERACTION_CREATE":
+                if frame.t == _INTERACTION:
                     tasks.create_task(self._answer(frame, parsed))
 
     async def _understood(self, frame: wire.Frame) -> list[Parsed]:

@@ -28,6 +28,7 @@ from bot.selftest.discord.names import (
     TOKEN,
 )
 from bot.selftest.discord.sender import command
+from bot.selftest.discord.server import Fault
 from bot.selftest.discord.world import Room
 from gateway.commands.forms import FORMS
 from runtime.clock import SystemClock
@@ -314,6 +315,21 @@ async def test_a_command_is_stored_and_then_answered_within_three_seconds() -> N
         assert heard.acknowledgement == LATER
         asked = ear.discord.asked[made["token"]]
         await eventually(lambda: asked.answered == 5, "the deferral")
+
+
+async def test_a_place_that_cannot_be_looked_up_holds_no_interaction_up() -> None:
+    async with listening() as ear:
+        room = Room("222222222222222222", 11, GUILD, CHANNEL)
+        ear.discord.rooms[room.id] = room
+        ear.discord.faults.extend([Fault("status", "GET /channels/{channel_id}", 503)] * 10_000)
+        ear.discord.say("hello", channel=room.id)
+        made = ear.discord.interaction(2, command("status"))
+        ear.discord.heard("INTERACTION_CREATE", made)
+        [heard] = await ear.hears(1)
+        assert isinstance(heard.body, Command)
+        await eventually(lambda: ear.discord.asked[made["token"]].answered == 5, "the deferral")
+        ear.discord.faults.clear()
+        assert isinstance((await ear.hears(2))[1].body, Message)
 
 
 async def test_what_is_typed_is_answered_and_not_stored() -> None:
