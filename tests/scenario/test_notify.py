@@ -1,14 +1,19 @@
 """`notify`: the call runs, and people are told of it once, where they are."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from runtime.ports import Judged, Verdict
+from runtime.tools.registry import Effect
+from tests.scenario.test_approvals_crash import Fuse, PowerCut, cut_while
 from tests.scenario.test_approvals_runs import scheduled
 from tests.support.approving import Rules, World
 from tests.support.build import OPS
 from tests.support.eventually import eventually
 
+_AWAITS = 10
+"""Where a turn with one call can be cut, at the least."""
 NOTIFY = Judged(verdict=Verdict.ALLOW, reason="team rule 1, line 4", notify=True)
 TOLD = "For your information: `git.push` ran, called by desk for Ann."
 
@@ -63,3 +68,23 @@ async def test_it_is_told_that_it_failed(tmp_path: Path) -> None:
         await life.desk.say("push it")
         await life.desk.quiet()
         assert any("`git.push` ran, and failed, called by" in text for text in life.desk.chat.texts)
+
+
+async def test_it_is_told_once_wherever_the_process_died(tmp_path: Path) -> None:
+    fuse, at = Fuse(1), 1
+    while at == 1 or fuse.dead:
+        world, fuse = telling(tmp_path / str(at)), Fuse(at)
+        world.folder.mkdir(mode=0o700)
+        world.effect = Effect.OWN
+        try:
+            async with world.life() as life:
+                await cut_while(life, fuse, partial(life.desk.ask, "push it"))
+        except* PowerCut:
+            pass
+        world.before = world.after = lambda: None
+        async with world.life() as life:
+            await life.desk.quiet()
+        assert world.ran == ["main"], at
+        assert sum(one.text.startswith(TOLD) for one in world.chat.shown) == 1, at
+        at += 1
+    assert at > _AWAITS
