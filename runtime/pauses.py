@@ -6,6 +6,7 @@ them. What waits is in the database, so a restart changes nothing.
 
 import logging
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Protocol
 
 from runtime.clock import Clock
@@ -55,10 +56,11 @@ class Pauses:
         limits = await self._limits.now()
         return sum([await self._waits(pause, limits) for pause in pauses])
 
-    async def go_on(self, thread: ThreadRef) -> None:
-        """Take up what waits in the thread: what it is to do may cost nothing now."""
+    async def go_on(self, thread: ThreadRef | None) -> None:
+        """Take up what waits in the thread, or channel, for it may cost less now; None for all."""
         for pause in await self._store.budgets.pauses():
-            if pause.thread == thread:
+            at = pause.thread
+            if thread is None or (at and thread in (at, replace(at, root=""))):
                 await self._go_on(pause)
 
     async def _waits(self, pause: Pause, limits: Limits) -> bool:

@@ -145,7 +145,6 @@ class BudgetCommands:
                 return Answer("There is no model any more that costs nothing. See `/model list`.")
             command = ParsedCommand(noun="model", verb="set", args=(self._alerts.free,))
             answer = await model(command, request)
-            await self._pauses.go_on(request.thread)
             return replace(answer, updates=Content(f"**It waited for money.** {answer.text}"))
 
         return {RAISE: self._press_raise, KEEP: self._press_keep, STOP: stopped, USE: used}

@@ -123,7 +123,9 @@ class CommandDesk:
         people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         schedules = _schedules(services, budgets)
-        models = ModelCommands(services.routing, services.handoffs, team=team)
+        models = ModelCommands(
+            services.routing, services.handoffs, services.budget.pauses, team=team
+        )
         self._channels = _channels(services)
         approvals = _approvals(services)
         self._chats, self._home, self._team = services.chats, services.home, team

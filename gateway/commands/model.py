@@ -14,6 +14,7 @@ from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Reason
 from runtime.model.completion import ModelInfo
 from runtime.model.localtime import show_time
 from runtime.model.team import Agent, Team
+from runtime.pauses import Pauses
 from runtime.ports import ChoiceScope
 from runtime.router import is_priced
 from runtime.routing import Asking, Routing
@@ -30,16 +31,18 @@ class ModelCommands:
         self,
         routing: Routing,
         handoffs: Handoffs,
+        pauses: Pauses,
         *,
         team: Callable[[], Team],
     ) -> None:
         """Show and choose the models of `routing`, of the agents that `handoffs` says have threads.
 
-        `team` has the people who may.
+        `team` has the people who may. What waits for money in `pauses` goes on with the model set.
         """
         self._routing = routing
         self._choices: Choices = routing.choices
         self._handoffs = handoffs
+        self._pauses = pauses
         self._team = team
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
@@ -113,6 +116,7 @@ class ModelCommands:
                 f"`{model.info.name}` cannot be set: its price is not known.", hint=_PRICE_HINT
             )
         await self._choices.choose(scope, model.info.name, by=request.sender)
+        await self._pauses.go_on(request.thread if name == _THREAD else None)
         note = f" Just now it cannot be asked: {model.out}." if model.out else ""
         return Answer(
             f"`{model.info.name}` answers {where} from now on. "

@@ -251,6 +251,18 @@ async def test_what_waits_can_go_on_with_a_model_that_costs_nothing(bank: Bank) 
         assert await says(desk) == [(0, 0)]
 
 
+@pytest.mark.parametrize("where", ["", " me", " agent"])
+async def test_what_waits_goes_on_when_another_model_is_set(bank: Bank, where: str) -> None:
+    bank.members = limited(people(), WORST)
+    bank.others = [HouseModel("For free.", bank.clock)]
+    async with bank.live() as desk:
+        assert "is used up" in await desk.ask("hello")
+        await desk.command(f"/model set house{where}")
+        await desk.quiet()
+        assert "For free." in bank.chat.texts
+        assert await desk.desk.parts.store.budgets.pauses() == []
+
+
 async def test_nothing_may_be_spent_with_a_limit_of_nothing(bank: Bank) -> None:
     bank.members = limited(people(), 0)
     async with bank.live() as desk:
