@@ -33,6 +33,7 @@ _MAY = {
     Action.CHANNEL_READ: "see the channels",
     Action.CHANNEL_TEST: "test the connections",
     Action.CHANNEL_TRUST: "trust a channel again",
+    Action.NOTES: "have agents keep notes",
     Action.SHARED_READ: "see what agents share",
     Action.SHARED_WRITE: "change what agents share",
     Action.POST: "have agents post to channels",
