@@ -124,7 +124,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 def _seconds_until(value: str, now: datetime) -> float:
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: a zone beyond any
         return -1.0
     aware = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())

@@ -175,6 +175,7 @@ class ModelCommands:
         return team.agent(name) or team.agents[0]
 
 
+_FREE = "free"
 _PRICE_HINT = "Give it `prices`, or `unknown_price = true`, under [models] in nightdesk.toml."
 
 
@@ -193,7 +194,10 @@ def _words(agent: str, info: ModelInfo) -> str:
             "**No language model is connected.** The offline assistant answers here: it knows "
             "schedules, runs and help, and nothing else.\n" + info.how_to_connect
         )
-    where = "It runs on this machine and costs nothing." if info.local else ""
+    where = ""
+    if info.local:
+        free = _price(info) == _FREE
+        where = f"It is called on this machine{' and costs nothing' if free else ''}."
     context = f"{info.context_tokens:,} tokens of context."
     return f"The agent {agent} uses `{info.name}`: {context} {where}".strip()
 
@@ -217,9 +221,9 @@ def _line(known: Known) -> str:
 def _price(info: ModelInfo) -> str:
     """What a million tokens cost: of the prompt, and of the answer."""
     if not info.prices:
-        return "free" if info.local else "price not known"
+        return _FREE if info.local else "price not known"
     if all(not (price.input or price.output) for price in info.prices):
-        return "free"
+        return _FREE
     first = info.prices[0]
     more = ", more for long prompts" if len(info.prices) > 1 else ""
     return (

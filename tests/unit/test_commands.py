@@ -11,7 +11,7 @@ from gateway.commands.grammar import ParsedCommand, parse
 from gateway.http import Check
 from runtime.ids import AgentName, ConversationId, MessageId, ModelName, Platform, RunId, ScheduleId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.completion import Chunk, ModelInfo, ModelRequest, Price
+from runtime.model.completion import FREE, Chunk, ModelInfo, ModelRequest, Price
 from runtime.model.conversation import Conversation
 from runtime.model.events import ButtonPress, Message
 from runtime.model.schedule import OccurrenceState, Schedule, run_id_of
@@ -435,8 +435,12 @@ async def test_the_model_of_the_channels_agent_is_named() -> None:
     info = ModelInfo(name=ModelName("large"), context_tokens=128_000, prices=priced)
     give = command_bench(model=Silent(info))
     assert await give("/model") == "(The agent desk uses `large`: 128,000 tokens of context.)"
-    local = replace(info, local=True)
+    local = replace(info, local=True, prices=(FREE,))
     assert "on this machine and costs nothing" in await command_bench(model=Silent(local))("/model")
+    paid = replace(info, local=True)
+    answer = await command_bench(model=Silent(paid))("/model")
+    assert "It is called on this machine." in answer
+    assert "nothing" not in answer, "a proxy may stand here"
 
 
 async def test_the_offline_assistant_says_what_it_is_and_what_connects_a_model() -> None:

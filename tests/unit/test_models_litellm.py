@@ -142,6 +142,7 @@ async def test_an_answer_that_the_length_limit_cut_off_says_so(
 @pytest.mark.parametrize(
     ("header", "after"),
     [("7", 7.0), ("0.5", 0.5), ("Mon, 05 Jan 2026 08:00:30 GMT", 30.0), ("-1", None), ("soon", None),
+     ("Mon, 05 Jan 2026 08:00:30 +999999999999999", None),
      ("999999", 3_600.0), (None, None)],
 )  # fmt: skip
 async def test_a_rate_limit_carries_the_seconds_that_the_server_asks_for(
