@@ -1,11 +1,13 @@
 """What comes in and what goes out: its doors, and who is told of trouble there."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.process import Parts
 from gateway.aftermath import Aftermath
 from gateway.bindings import Bindings
 from gateway.commands.grammar import looks_like_command, says_link_code
+from gateway.commands.spelling import spelled
 from gateway.dispatcher import Dispatcher
 from gateway.ingress import Ingress
 from gateway.notices import OwnerNotices
@@ -13,10 +15,10 @@ from gateway.strangers import Strangers
 from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.halt import Halt
-from runtime.ids import Platform
 from runtime.mailboxes import Mailboxes
-from runtime.model.address import Principal
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
+from runtime.outbox import Splitter
 from runtime.people import Roster
 from runtime.queue import QueueDispatch
 
@@ -85,12 +87,16 @@ def notices(parts: Parts) -> OwnerNotices:
     )
 
 
-def splitter(parts: Parts) -> Callable[[Platform, Content], tuple[Content, ...]]:
-    """How long content is cut for a platform."""
+def splitter(parts: Parts) -> Splitter:
+    """How long content is cut for a platform, with our own words as they are written there."""
 
-    def split(platform: Platform, content: Content) -> tuple[Content, ...]:
+    def split(thread: ThreadRef, content: Content) -> tuple[Content, ...]:
         """Cut as the platform says; a platform that is switched off takes it whole, later."""
-        chat = parts.chats.get(platform)
-        return chat.split(content) if chat else (content,)
+        chat = parts.chats.get(thread.platform)
+        if chat is None:
+            return (content,)
+        if content.ours:
+            content = replace(content, text=spelled(content.text, chat.limits, thread))
+        return chat.split(content)
 
     return split

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bot.authority import Authority
+from bot.doors import splitter
 from bot.process import Parts
 from runtime.halt import Halt, in_words
 from runtime.ids import AgentName, ConversationId
@@ -30,6 +31,7 @@ def stopping_of(
         drain=drain,
         over=asks.questions.turn_over,
         team=parts.team,
+        split=splitter(parts),
         clock=parts.clock,
         wake_outbox=wake_outbox,
         hard=parts.hard_stop,

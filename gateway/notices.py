@@ -61,7 +61,7 @@ class OwnerNotices:
         notice = Proactive(
             id=OutboxId(derived("notice", key, owner.platform, owner.workspace, owner.user)),
             thread=thread,
-            content=Content(text),
+            content=Content(text, ours=True),
         )
         cleared = clear_owner_notice(notice, self._team(), owner)
         if isinstance(cleared, Withheld):

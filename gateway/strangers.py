@@ -119,7 +119,7 @@ class Strangers:
         reply = Reply(
             id=OutboxId(derived("refusal", inbound.event_key)),
             thread=inbound.thread,
-            content=Content(explain(refused)),
+            content=Content(explain(refused), ours=True),
             only_for=inbound.sender,
             reply_url=reply_url_of(inbound.body),
         )

@@ -96,7 +96,7 @@ class BudgetAlerts:
         this_alert = self._id(bound, ALL)
         use = [Button(f"Use {self.free}", USE, this_alert)] if self.free else []
         buttons = (*_raises(this_alert), *use, Button("Stop", STOP, this_alert))
-        content = Content(f"**Waiting for money.** {explain(over)}", buttons)
+        content = Content(f"**Waiting for money.** {explain(over)}", buttons, ours=True)
         reply = Reply(id=this, thread=turn.thread, content=content)
         await self._store.outbox.enqueue(self._rows(reply))
         self._wake_outbox()
@@ -189,9 +189,9 @@ class BudgetAlerts:
             lines.append(await self.spenders(meter.period, meter.stamp))
         if alert.state is not AlertState.OPEN:
             lines.append(alert.note)
-            return Content("\n".join(line for line in lines if line))
+            return Content("\n".join(line for line in lines if line), ours=True)
         buttons = (*_raises(alert.id), Button("Keep the limit", KEEP, alert.id))
-        return Content("\n".join(line for line in lines if line), buttons)
+        return Content("\n".join(line for line in lines if line), buttons, ours=True)
 
     async def _dearest(self, scope: Scope, kind: str, period: Period, stamp: str) -> str:
         team = self._team()

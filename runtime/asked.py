@@ -91,7 +91,7 @@ class Cards:
                 Reply(
                     id=self._id(what, approval, thread, ""),
                     thread=thread,
-                    content=Content(text),
+                    content=Content(text, ours=True),
                 )
             )
         ]

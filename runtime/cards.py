@@ -90,7 +90,7 @@ def card(approval: Approval, team: Team, *, now: datetime) -> Content:
         lines.append(f"What was changed:\n```\n{difference}\n```")
     lines += [_fence(approval), _standing(approval, team, now)]
     lines.append(f"Approval `{short_id(approval)}`, hash `{short_hash(approval)}`")
-    return Content("\n".join(line for line in lines if line), _buttons(approval))
+    return Content("\n".join(line for line in lines if line), _buttons(approval), ours=True)
 
 
 def full(approval: Approval) -> str:

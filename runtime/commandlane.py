@@ -60,7 +60,7 @@ class CommandLane:
             raise
         except NightdeskError as error:
             log.warning("command.refused", extra={"row": received.id, "why": str(error)})
-            return Answered(Content(explain(error)))
+            return Answered(Content(explain(error), ours=True))
         except Exception:
             # A command is a turn without a model: its supervision point is here.
             reference = self._ids.new()[-8:]

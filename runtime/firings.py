@@ -293,7 +293,7 @@ def _outcome(text: str, files: tuple[OutFile, ...], *, failed: bool) -> _Outcome
 def _content(schedule: Schedule, outcome: _Outcome) -> Content:
     if outcome.text or outcome.files:
         return Content(outcome.text, files=outcome.files)
-    return Content(_failure(schedule, outcome.error))
+    return Content(_failure(schedule, outcome.error), ours=True)
 
 
 def _file(value: Json) -> OutFile:

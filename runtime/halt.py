@@ -16,7 +16,7 @@ from runtime.model.outbox import OutboxItem
 from runtime.model.stop import Stop, StopKind, holds, stop_for
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.outbox import compose, whole
+from runtime.outbox import Splitter, compose
 from runtime.ports import Stops
 
 
@@ -93,7 +93,9 @@ def in_words(stop: Stop, team: Team, *, now: datetime) -> str:
     )
 
 
-def refusal(turn: Turn, stop: Stop, team: Team, *, now: datetime) -> list[OutboxItem]:
+def refusal(
+    turn: Turn, stop: Stop, team: Team, *, split: Splitter, now: datetime
+) -> list[OutboxItem]:
     """What somebody is told whose message meets a stop; the same whichever process says it."""
     if turn.thread is None:
         return []
@@ -101,7 +103,9 @@ def refusal(turn: Turn, stop: Stop, team: Team, *, now: datetime) -> list[Outbox
     word = Reply(
         id=OutboxId(following("answer", turn.id)),
         thread=turn.thread,
-        content=Content(f"I do not answer this. {words} Please say it again after that."),
+        content=Content(
+            f"I do not answer this. {words} Please say it again after that.", ours=True
+        ),
         draft=turn.draft,
     )
-    return compose(word, split=whole, now=now)
+    return compose(word, split=split, now=now)

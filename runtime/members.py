@@ -202,7 +202,7 @@ class MemberService:
         message = Proactive(
             id=OutboxId(derived("membership", said.key, said.who.user)),
             thread=thread,
-            content=Content(self._words(said)),
+            content=Content(self._words(said), ours=True),
         )
         cleared = clear_membership(message, said)
         if not isinstance(cleared, Withheld):

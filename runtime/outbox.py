@@ -4,16 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from runtime.ids import AgentName, OutboxId, Platform, TurnId, derived
+from runtime.ids import AgentName, OutboxId, TurnId, derived
+from runtime.model.address import ThreadRef
 from runtime.model.messages import Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 
-Splitter = Callable[[Platform, Content], tuple[Content, ...]]
-"""Cuts content into pieces that fit one message of the platform each."""
+Splitter = Callable[[ThreadRef, Content], tuple[Content, ...]]
+"""Cuts content into pieces that fit one message of the thread's platform each.
+
+Before that, it writes commands in our own words as people write them in that thread.
+"""
 
 
-def whole(platform: Platform, content: Content) -> tuple[Content, ...]:  # noqa: ARG001 - a `Splitter`
-    """The splitter for a few words of ours, which fit one message of any platform."""
+def whole(thread: ThreadRef, content: Content) -> tuple[Content, ...]:  # noqa: ARG001 - a `Splitter`
+    """The splitter for a few words of ours that name no command and fit one message anywhere."""
     return (content,)
 
 
@@ -35,7 +39,7 @@ def compose(
     listed = isinstance(message, Cleared) and message.listed
     return [
         replace(_row(said, piece, place, now, turn, listed=listed), agent=agent)
-        for place, piece in enumerate(split(said.thread.platform, said.content))
+        for place, piece in enumerate(split(said.thread, said.content))
     ]
 
 
@@ -52,7 +56,7 @@ def _row(
     return OutboxItem(
         id=said.id if place == 0 else OutboxId(derived(said.id, str(place))),
         thread=said.thread,
-        content=piece,
+        content=replace(piece, ours=False),
         proactive=listed,
         only_for=reply.only_for if reply else None,
         reply_url=reply.reply_url if reply else "",

@@ -32,7 +32,7 @@ class QueuedNotice:
         notice = Reply(
             id=OutboxId(derived("queued", received.id)),
             thread=received.inbound.thread,
-            content=Content(await self._words(received)),
+            content=Content(await self._words(received), ours=True),
             only_for=received.inbound.sender,
         )
         rows = compose(notice, split=self._split, now=self._clock.now())

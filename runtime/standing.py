@@ -132,7 +132,9 @@ class Standing:
     async def _tell_channel(self, key: str, schedule: Schedule, text: str) -> ThreadRef:
         known = await self.store.trust.of(schedule.target.channel)
         message = Proactive(
-            id=OutboxId(derived(key, "channel")), thread=schedule.target, content=Content(text)
+            id=OutboxId(derived(key, "channel")),
+            thread=schedule.target,
+            content=Content(text, ours=True),
         )
         cleared = clear(message, self.team(), known)
         if not isinstance(cleared, Withheld):
@@ -154,7 +156,7 @@ class Standing:
             log.info("schedule.maker_not_told", extra={"why": str(error)})
             return
         message = Proactive(
-            id=OutboxId(derived(key, "maker")), thread=thread, content=Content(text)
+            id=OutboxId(derived(key, "maker")), thread=thread, content=Content(text, ours=True)
         )
         cleared = clear_personal(message, team, who)
         if thread != besides and not isinstance(cleared, Withheld):

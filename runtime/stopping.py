@@ -21,6 +21,7 @@ from runtime.model.outbox import OutboxItem
 from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
 from runtime.model.turn import Turn
+from runtime.outbox import Splitter
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.stopping")
@@ -53,6 +54,7 @@ class Stopping:
         drain: Callable[[ConversationId], None],
         over: Callable[[TurnId], Awaitable[None]],
         team: Callable[[], Team],
+        split: Splitter,
         clock: Clock,
         wake_outbox: Callable[[], None],
         hard: HardStop = stays,
@@ -67,6 +69,7 @@ class Stopping:
             drain: has what waits in a conversation worked.
             over: takes back what a turn that was stopped asked people.
             team: the configuration as it is now.
+            split: cuts a text into messages.
             clock: the clock.
             wake_outbox: says that there is something to send.
             hard: ends this process where what was stopped does not let go.
@@ -78,6 +81,7 @@ class Stopping:
         self._drain = drain
         self._over = over
         self._team = team
+        self._split = split
         self._clock = clock
         self._wake_outbox = wake_outbox
         self._hard = hard
@@ -176,7 +180,7 @@ class Stopping:
     def _refusal(self, turn: Turn) -> Sequence[OutboxItem]:
         """The answer to a message whose turn began although its agent was stopped."""
         stop = self._halt.of(None) or self._halt.active[0]
-        return refusal(turn, stop, self._team(), now=self._clock.now())
+        return refusal(turn, stop, self._team(), split=self._split, now=self._clock.now())
 
     async def _obey(self, ended: Iterable[Ended]) -> None:
         """Break off what the turns still do here, and go on with what waits behind them."""

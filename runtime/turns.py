@@ -101,7 +101,8 @@ class TurnRunner:
 
     async def _refuse(self, turn: Turn, stop: Stop) -> bool:
         """Answer a message whose agent is stopped, without a model; False where that was done."""
-        rows = refusal(turn, stop, self._deps.team(), now=self._deps.clock.now())
+        split = self._deps.split
+        rows = refusal(turn, stop, self._deps.team(), split=split, now=self._deps.clock.now())
         said = [row.content.text for row in rows]
         now = self._deps.clock.now()
         entries = [Entry(role=Role.ASSISTANT, text=t, at=now, turn=turn.id) for t in said]
@@ -180,13 +181,14 @@ class TurnRunner:
             raise
         except NightdeskError as error:
             log.warning("turn.refused", extra={"turn": turn.id}, exc_info=error)
-            text = explain(error)
+            text, split = explain(error), self._deps.split
         except Exception:
             reference = self._deps.ids.new()[-8:]
             log.exception("turn.failed", extra={"turn": turn.id, "reference": reference})
-            text = f"Something went wrong on our side. Reference: {reference}"
-        # A few words of ours, which go out even where it is the cutting that failed.
-        return Outcome(text, failed=True, replies=self._replies(start, live, Content(text), whole))
+            # They go out even where it is the cutting that failed.
+            text, split = f"Something went wrong on our side. Reference: {reference}", whole
+        ours = Content(text, ours=True)
+        return Outcome(text, failed=True, replies=self._replies(start, live, ours, split))
 
     def _replies(
         self, start: TurnStart, live: LiveAnswer | None, said: Content, split: Splitter
@@ -229,7 +231,7 @@ class TurnRunner:
         if course.ending is None:
             return Said(Content(text, files=course.made), model=course.model)
         ended = await self._deps.handoffs.end(start.turn, agent.name, course.entries, course.ending)
-        return Said(Content(ended.text, files=course.made), ended.over, course.model)
+        return Said(Content(ended.text, files=course.made, ours=True), ended.over, course.model)
 
     async def _park(self, turn: Turn) -> None:
         """Leave the turn as a row until it may go on. No task holds it, and it costs no try."""

@@ -31,11 +31,14 @@ class Content:
             previews or images.
         buttons: under the text, in order.
         files: sent with the text, in order; an image is shown where the platform shows images.
+        ours: the words are our own, so commands in them are written as the platform takes them.
+            Until it is a row of the outbox: there they are.
     """
 
     text: str
     buttons: tuple[Button, ...] = ()
     files: tuple[OutFile, ...] = ()
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

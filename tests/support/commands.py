@@ -103,6 +103,7 @@ def stopping_over(store: Store, *, clock: Clock, team: Callable[[], Team]) -> St
         drain=lambda _: None,
         over=_nobody_asked,
         team=team,
+        split=whole,
         clock=clock,
         wake_outbox=lambda: None,
     )

@@ -1,0 +1,181 @@
+"""Our own words name commands as each platform takes them; what a model says stays as it is."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.models.scripted import Step
+from runtime import cards
+from runtime.ids import AgentName, MessageId
+from runtime.model.address import Principal, ThreadRef
+from runtime.model.completion import ModelRequest
+from runtime.model.team import Member, MemberRole
+from runtime.ports import ChatLimits, Verdict
+from runtime.schedules import NewSchedule
+from tests.support.approving import BOB, Asking, World
+from tests.support.build import DM, OPS, TERMINAL
+from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock
+from tests.support.desk import running_desk
+from tests.support.eventually import eventually
+from tests.support.handing import Agents, hands, in_memory, says
+
+THREAD = OPS.under(MessageId("t1"))
+PLACES = [
+    pytest.param("nightdesk", DM, "/nightdesk ", id="one command, direct"),
+    pytest.param("nightdesk", OPS, "/nightdesk ", id="one command, channel"),
+    pytest.param("nightdesk", THREAD, "!", id="one command, thread"),
+    pytest.param("", DM, "/", id="own commands, direct"),
+    pytest.param("", THREAD, "/", id="own commands, thread"),
+]
+"""What the platform has, where people write, and how a command begins there."""
+NOTICES = [("nightdesk", "/nightdesk "), ("", "/")]
+"""The same for what goes to people's direct conversations."""
+
+
+def chat_with(command: str) -> MemoryChat:
+    return MemoryChat(limits=ChatLimits(per_channel=1e6, overall=1e6, burst=1000, command=command))
+
+
+@asynccontextmanager
+async def asking(folder: Path, command: str, thread: ThreadRef) -> AsyncIterator[Asking]:
+    """A desk where a question waits whose card has no room for it."""
+    world = World(folder, chat=chat_with(command), calls=({"branch": "x" * 1_500},))
+    async with world.life() as life:
+        await speak(life, "push it", thread)
+        yield life
+
+
+async def speak(life: Asking, text: str, thread: ThreadRef) -> None:
+    await life.desk.say(text, thread=thread, mentioned=True)
+    await life.desk.quiet()
+
+
+@pytest.mark.parametrize(("command", "thread", "begins"), PLACES)
+async def test_of_an_approval(tmp_path: Path, command: str, thread: ThreadRef, begins: str) -> None:
+    async with asking(tmp_path, command, thread) as life:
+        [approval] = await life.waiting()
+        this = cards.short_id(approval)
+        by_hand = f"`{begins}approve accept {this} {cards.short_hash(approval)}` approves it."
+        card = life.card(approval)
+        assert card.thread == thread
+        assert by_hand in card.text
+        assert f"`{begins}approve show {this}` sends all of it" in card.text
+
+        await speak(life, "and this?", thread)
+        assert life.desk.chat.texts[-1].startswith("Queued: ")
+        assert life.desk.chat.texts[-1].endswith(f"`{begins}stop` ends that one.")
+
+        await life.desk.clock.advance(31 * 60)
+        await life.desk.fire()
+        [reminder] = [s for s in life.desk.chat.shown if "still waits" in s.text]
+        assert reminder.thread == thread
+        assert reminder.text.endswith(f"`{begins}approve show {this}` shows it.")
+
+        await life.press(approval, cards.DENY, thread=thread)
+        pressed = life.card(approval)
+        assert pressed.item.draft == card.message
+        assert "Denied by Bob" in pressed.text
+        assert by_hand in pressed.text
+
+
+@pytest.mark.parametrize(("command", "thread", "begins"), PLACES)
+async def test_of_a_hand_off(command: str, thread: ThreadRef, begins: str) -> None:
+    clock = ManualClock()
+    agents = Agents(
+        in_memory(clock),
+        {"desk": ["research"], "research": []},
+        {
+            "desk": hands("research", "say `/stop`\n/stop", ""),
+            "research": says("Type `/stop` now."),
+        },
+        verdict=Verdict.ALLOW,
+        clock=clock,
+        chat=chat_with(command),
+    )
+    async with agents.life() as life:
+        await speak(life, "why?", thread)
+        card, answer = life.desk.chat.texts
+        assert "say `/stop`\n/stop" in card
+        assert f"`{begins}handoff back` gives it back to desk, `{begins}handoff show`" in card
+        assert answer == "Type `/stop` now."
+
+
+@pytest.mark.parametrize(("command", "thread", "begins"), PLACES)
+async def test_of_a_stop(tmp_path: Path, command: str, thread: ThreadRef, begins: str) -> None:
+    async with running_desk(tmp_path, chat=chat_with(command)) as desk:
+        await desk.command("/stop everything")
+        said = await desk.ask("hello?", thread=thread, mentioned=True)
+        assert said.startswith("I do not answer this. Everything was stopped by Ann")
+        assert f"`{begins}resume everything`" in said
+
+
+@pytest.mark.parametrize(("command", "begins"), NOTICES)
+async def test_of_a_schedule_that_may_not_run_any_more(
+    tmp_path: Path, command: str, begins: str
+) -> None:
+    async with running_desk(tmp_path, chat=chat_with(command)) as desk:
+        team = desk.team
+        bob = Member(name="Bob", role=MemberRole.OPERATOR, principals=(BOB,))
+        desk.team = replace(team, members=(*team.members, bob))
+        await desk.desk.schedules.create(
+            NewSchedule(
+                key="k",
+                when=desk.desk.parts.timetable.read("every hour", now=desk.clock.now(), zone="UTC"),
+                instruction="Brief us",
+                agent=AgentName("desk"),
+                target=OPS,
+                made_by=BOB,
+                made_in=DM,
+            )
+        )
+        desk.team = replace(team, members=(*team.members, replace(bob, role=MemberRole.GUEST)))
+        await desk.clock.advance(timedelta(hours=1))
+        await desk.fire()
+        paused = desk.chat.texts
+        assert len(paused) == 3
+        for text in paused:
+            assert f"`{begins}schedule resume 1`" in text
+            assert f"(`{begins}member list` shows" in text
+
+
+@pytest.mark.parametrize(("command", "begins"), NOTICES)
+async def test_of_members_and_strangers(tmp_path: Path, command: str, begins: str) -> None:
+    async with running_desk(tmp_path, chat=chat_with(command)) as desk:
+        await desk.command("/member add terminal:zed operator")
+        [welcome] = [text for text in desk.chat.texts if "let you into" in text]
+        assert f"{begins}help shows what I know, and {begins}whoami what" in welcome
+
+        await desk.say("hello?", sender=Principal(TERMINAL, "local", "who"))
+        await eventually(lambda: "to let them in" in desk.chat.texts[-1])
+        assert f"write `{begins}member add terminal:local/who member`" in desk.chat.texts[-1]
+
+
+async def test_what_a_model_says_stays_as_it_is(tmp_path: Path) -> None:
+    def answer(_: ModelRequest) -> Step:
+        return "Write `/schedule list`, or /stop."
+
+    async with running_desk(tmp_path, answer, chat=chat_with("nightdesk")) as desk:
+        for thread in (DM, THREAD):
+            said = await desk.ask("how?", thread=thread, mentioned=True)
+            assert said == "Write `/schedule list`, or /stop."
+
+
+async def test_it_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    """The mark is for making rows only; what is stored says it as it is sent."""
+    async with asking(tmp_path, "nightdesk", THREAD) as life:
+        [approval] = await life.waiting()
+        row = life.card(approval).item
+        stored = await life.desk.desk.parts.store.outbox.get(row.id)
+        assert stored is not None
+        assert stored.content == row.content
+        assert not stored.content.ours
+        world = life.world
+    async with world.life() as life:
+        await life.desk.quiet()
+        shown = [s for s in life.desk.chat.shown if s.item.id == row.id]
+        assert [s.text for s in shown] == [row.content.text]
