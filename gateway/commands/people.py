@@ -46,6 +46,7 @@ _MAY = {
     Action.MODEL_THREAD: "choose the model of a thread",
     Action.MODEL_AGENT: "choose the model of an agent",
     Action.STATUS: "see whether everything works",
+    Action.ANY_TOOL: "have agents use any tool",
     Action.TOLD: "be told what needs an owner",
 }
 
