@@ -19,6 +19,7 @@ from adapters.models.catalogue import describe
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
+from bot.configuration.entries import model_key
 from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
@@ -255,8 +256,11 @@ async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
     if url is None or (no_spend and model.base_url is None):
         return Finding(layer, State.OK, f"{name}, not asked (no free question is known)")
     if model.base_url is None and model.api_key is None and not is_ones_own(model):
-        found = f"{name}, not asked (it has no key of ours)"
-        return Finding(layer, State.OK, found)
+        variable = model_key(model.name)
+        todo = (
+            f"Set {variable}, unless the provider's own variable has the key: it is not read here."
+        )
+        return Finding(layer, State.MISSING, f"{name}, no key is set for it: not asked", todo)
     answer = await ask_model(model, url)
     if answer.refused:
         todo = f"Correct the key of {model.name}."

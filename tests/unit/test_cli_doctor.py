@@ -416,10 +416,12 @@ async def test_every_model_is_looked_at_with_its_own_key_and_its_price(machine: 
     every = await examine(machine.load, machine.clock)
     found = [finding for finding in every if finding.layer == "model"]
     assert [finding.found for finding in found] == [
-        "fast: openai/gpt-4.1-mini, not asked (it has no key of ours)",
+        "fast: openai/gpt-4.1-mini, no key is set for it: not asked",
         "large: openai/large, its price is not known: not called",
         "odd: openai/odd, its price is not known: not called",
     ]
+    assert found[0].state is State.MISSING
+    assert "NIGHTDESK_MODELS__FAST__API_KEY" in found[0].todo
     assert "[models.large]" in found[1].todo
 
 
