@@ -43,8 +43,9 @@ class ApprovalCommands:
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
-        if command.verb != "deny":  # Who asked may take it back, whoever they are.
-            authorize(self._team(), request.sender, Action.APPROVAL_READ)
+        # Who asked may take it back, whatever their role.
+        needed = Action.CONVERSE if command.verb == "deny" else Action.APPROVAL_READ
+        authorize(self._team(), request.sender, needed)
         match command.verb:
             case "this":
                 return await self._accept_here(request)

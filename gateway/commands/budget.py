@@ -19,7 +19,6 @@ from runtime.limits import LimitBook
 from runtime.model.budget import Alert, AlertState, LimitRule
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Meter, Period, Scope
-from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.money import read_amount, show_amount
 from runtime.pauses import Pauses
@@ -137,15 +136,13 @@ class BudgetCommands:
         """What the buttons of cards do; `stop` and `model` are the commands of those names."""
 
         async def stopped(_: ButtonPress, request: Request) -> Answer:
-            answer = await stop(ParsedCommand(noun="stop"), request)
-            return replace(answer, updates=Content(f"**It waited for money.** {answer.text}"))
+            return budgettext.waited(await stop(ParsedCommand(noun="stop"), request))
 
         async def used(_: ButtonPress, request: Request) -> Answer:
             if self._alerts.free is None:
                 return Answer("There is no model any more that costs nothing. See `/model list`.")
             command = ParsedCommand(noun="model", verb="set", args=(self._alerts.free,))
-            answer = await model(command, request)
-            return replace(answer, updates=Content(f"**It waited for money.** {answer.text}"))
+            return budgettext.waited(await model(command, request))
 
         return {RAISE: self._press_raise, KEEP: self._press_keep, STOP: stopped, USE: used}
 

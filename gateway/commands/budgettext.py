@@ -1,13 +1,16 @@
 """What the commands of `budget` and `cost` say."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from gateway.commands.ports import Answer
 from runtime.approvers import name_of
 from runtime.model.budget import LimitChange
 from runtime.model.ledger import Balance, Period
 from runtime.model.localtime import show_time
+from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.money import bare_amount, show_amount
 from runtime.spenders import end_of, when_of
@@ -90,3 +93,9 @@ def cost(label: str, months: Sequence[Balance], team: Team, *, now: datetime) ->
     calls = sum(one.calls for one in months)
     parts.append(f"{calls} call{'' if calls == 1 else 's'}, {tokens:,} tokens")
     return "; ".join(parts) + "."
+
+
+def waited(answer: Answer) -> Answer:
+    """The answer to a button of a card about money; the card then says what became of it."""
+    face = Content(f"**It waited for money.** {answer.text}", ours=True)
+    return replace(answer, updates=face)

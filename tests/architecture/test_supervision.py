@@ -8,6 +8,7 @@ from tests.architecture import source
 SUPERVISION: dict[str, str] = {
     # "package/module.py function": "why anything at all may be caught here, and where it goes",
     "adapters/discord/listener.py _understood": "one event: logged with a reference, the rest go on",
+    "adapters/models/deadline.py within": "one wait: its one failure is raised outside of the group",
     "adapters/sql/lane.py _run": "one unit of work: raised where the unit is awaited",
     "adapters/telegram/listener.py _one": "one update: logged, tried again, then passed over",
     "bot/program.py supervised": "one command line: kept in the log, a person gets a reference",
