@@ -228,7 +228,7 @@ def _services(
         handoffs=core.handoffs,
         rules=asks.rules,
         tools=asks.tools,
-        home=_home(parts),
+        home=_home(parts, core.money),
         budget=core.money.for_commands,
         tell_owners=doors.notices(parts).tell,
         team=parts.team,
@@ -236,9 +236,10 @@ def _services(
     )
 
 
-def _home(parts: Parts) -> Home:
+def _home(parts: Parts, money: Money) -> Home:
     facts = FactsReader(parts.store, parts.timetable, parts.clock)
-    return Home(parts.store, facts, parts.chats, team=parts.team, clock=parts.clock)
+    limits = money.for_commands.limits
+    return Home(parts.store, facts, parts.chats, limits, team=parts.team, clock=parts.clock)
 
 
 def _health(parts: Parts, passes: Passes, routing: Routing) -> Readiness:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from gateway.access import Action, may
 from gateway.commands.scheduletext import next_time, place
@@ -13,16 +14,19 @@ from runtime.clock import Clock
 from runtime.errors import Permanent, Retryable
 from runtime.facts import FactsReader
 from runtime.ids import Platform
+from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.facts import DeskFacts
 from runtime.model.home import HomePage, Prompt, Section
+from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Schedule
 from runtime.model.team import Member, Team
-from runtime.money import show_amount
+from runtime.money import at_most, show_amount
 from runtime.ports import ChatPort, ShowsHome, Store
+from runtime.spenders import stamp_of, when_of
 
 log = logging.getLogger("nightdesk.home")
 
@@ -50,6 +54,7 @@ class Home:
         store: Store,
         facts: FactsReader,
         chats: Mapping[Platform, ChatPort],
+        limits: LimitBook,
         *,
         team: Callable[[], Team],
         clock: Clock,
@@ -58,6 +63,7 @@ class Home:
         self._store = store
         self._facts = facts
         self._chats = chats
+        self._limits = limits
         self._team = team
         self._clock = clock
 
@@ -87,7 +93,8 @@ class Home:
             facts = await self._facts.read(team, team.agents[0].name)
             asked = await self._approvals(member, team)
             sections = [await self._schedules(people, team), asked, *sections]
-            sections += [_spent(facts)] if facts.spent_micros else []
+            if may(member.role, Action.BUDGET_READ):
+                sections.append(await self._budget(facts, team))
         sections.append(Section(title="How to go on", text=_HELP))
         return HomePage(sections=tuple(sections), prompts=PROMPTS)
 
@@ -104,6 +111,25 @@ class Home:
         text = _listed([line(schedule) for schedule in mine])
         none = "You have none. `/schedule create` makes one."
         return Section(title="Your schedules", text=text or none)
+
+    async def _budget(self, facts: DeskFacts, team: Team) -> Section:
+        """What the whole team may spend, and what is left of it."""
+        limits, now = await self._limits.now(), self._clock.now()
+        everybody = partial(Meter, scope=Scope.ORGANISATION, subject="")
+        meters = [
+            everybody(period=period, stamp=stamp_of(period, now, team.zone))
+            for period in (Period.DAY, Period.MONTH)
+        ]
+        lines = []
+        for balance in await self._store.ledger.balances(meters):
+            limit = limits.of(balance.meter)
+            if limit is not None:
+                left = show_amount(at_most(max(0, limit - balance.taken)), facts.currency)
+                when = when_of(balance.meter.period)
+                lines.append(f"- {left} of {show_amount(limit, facts.currency)} {when} left")
+        spent = show_amount(facts.spent_micros, facts.currency)
+        lines.append(f"- {spent} spent in the last 24 hours. `/budget` tells more.")
+        return Section(title="Budget", text="\n".join(lines))
 
     async def _approvals(self, member: Member, team: Team) -> Section:
         """What waits for a person, this one's first, and how to look at it."""
@@ -142,11 +168,6 @@ class Home:
         return Section(
             title="Your reminders", text=text or "You have none. `/remind me` makes one."
         )
-
-
-def _spent(facts: DeskFacts) -> Section:
-    text = f"{show_amount(facts.spent_micros, facts.currency)} in the last 24 hours."
-    return Section(title="Spent", text=text)
 
 
 def _listed(lines: list[str]) -> str:

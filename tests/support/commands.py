@@ -238,6 +238,7 @@ def command_bench(
     routing = routing_over(
         store, [model, *more], team=roster.team, clock=clock, tell_owners=tell_owners
     )
+    budget = budget_services(store, chat, team=roster.team, clock=clock)
     desk = CommandDesk(
         Services(
             store=store,
@@ -255,6 +256,7 @@ def command_bench(
                 store,
                 FactsReader(store, timetable, clock),
                 {chat.platform: chat},
+                budget.limits,
                 team=roster.team,
                 clock=clock,
             ),
@@ -264,7 +266,7 @@ def command_bench(
             handoffs=Handoffs(store, team=roster.team, clock=clock),
             rules=rules,
             tools=toolbox,
-            budget=budget_services(store, chat, team=roster.team, clock=clock),
+            budget=budget,
             tell_owners=tell_owners,
             team=roster.team,
             clock=clock,

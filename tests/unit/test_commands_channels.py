@@ -268,10 +268,14 @@ async def test_the_page_shows_what_is_the_persons_own(bench: CommandBench) -> No
     [(page, who, thread)] = full(bench).pages
     assert (who, thread) == (ANN, DM)
     titles = [section.title for section in page.sections]
-    assert titles == ["Your schedules", "Approvals", "Your reminders", "How to go on"]
+    assert titles == ["Your schedules", "Approvals", "Your reminders", "Budget", "How to go on"]
     texts = {section.title: section.text for section in page.sections}
     assert "**1** Greet everybody" in texts["Your schedules"]
     assert "call the bank: in 2 h" in texts["Your reminders"]
+    assert texts["Budget"].splitlines()[:2] == [
+        "- 1.00 USD of 1.00 USD a day left",
+        "- 10.00 USD of 10.00 USD a month left",
+    ]
     assert 1 <= len(page.prompts) <= 4
 
 
