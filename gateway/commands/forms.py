@@ -183,8 +183,8 @@ FORMS = (
     Form(
         noun="approve",
         verb="mark",
-        arguments="<id> [done|failed]",
-        least=1,
+        arguments="<id> <done|failed>",
+        least=2,
         most=2,
         about="Say what became of something that may have run when Nightdesk ended.",
     ),
