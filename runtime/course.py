@@ -81,6 +81,8 @@ class Course:
         self._specs = deps.tools.specs(agent.name)
         self.model = ""
         """The model that wrote the answer, by the provider's own name."""
+        self.ours = False
+        """Whether the words of the answer are our own: those of the offline assistant."""
         self._notices = Notices(deps.chats, team=deps.team, split=deps.split, clock=deps.clock)
         self._job = Job(context=self._context, append=self._append, show=self._show)
 
@@ -153,6 +155,7 @@ class Course:
         return await self._deps.routing.answer(asking, self._call)
 
     async def _call(self, model: ModelPort) -> Finished:
+        self.ours = not model.info.language_model
         await self._compact(model)
         return await self._paid(model, self._request(model))
 

@@ -229,7 +229,8 @@ class TurnRunner:
             await self._deps.budget.parked()
             return None
         if course.ending is None:
-            return Said(Content(text, files=course.made), model=course.model)
+            content = Content(text, files=course.made, ours=course.ours)
+            return Said(content, model=course.model)
         ended = await self._deps.handoffs.end(start.turn, agent.name, course.entries, course.ending)
         return Said(Content(ended.text, files=course.made, ours=True), ended.over, course.model)
 
