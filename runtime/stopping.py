@@ -149,7 +149,11 @@ class Stopping:
         kind = StopKind.EVERYTHING if agent == EVERYTHING else StopKind.AGENT
         now = self._clock.now()
         stop = Stop(id=key, kind=kind, agent=agent, by=by, at=now)
-        closing = partial(refusal, stop=stop, team=self._team(), now=now)
+        team, split = self._team(), self._split
+
+        def closing(turn: Turn) -> Sequence[OutboxItem]:
+            return refusal(turn, stop, team, split=split, now=now)
+
         did = await self._store.stops.order(stop, closing=closing)
         log.warning("stop.ordered", extra={"stop": did.stop.id, "agent": agent})
         await self._obey(did.ended)
