@@ -46,6 +46,7 @@ ELSEWHERE = {
     "stops.active": "a look at who is stopped; it writes nothing",
     "stops.lifted": "the same",
     "stops.under_way": "the same",
+    "turns.state": "a look whether a run waits for money; it writes nothing",
     "schedules.all": "what is asked for; it writes nothing",
     "turns.hand_back": "changes nothing of a turn that was stopped",
     "turns.append": "of nothing: a look whether a turn that takes long is still ours",
