@@ -1,9 +1,10 @@
 """The whole core, wired as the program wires it, over a real SQLite file and a memory platform."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.memory.durable import MemoryDurable
@@ -26,6 +27,9 @@ from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 
+_LIVES = itertools.count(1)
+"""Numbers the lives of a test run, so that no two say the same thing under the same key."""
+
 
 @dataclass
 class DeskUnderTest:
@@ -36,6 +40,7 @@ class DeskUnderTest:
     clock: ManualClock
     team: Team
     spoken: int = 0
+    number: int = field(default_factory=lambda: next(_LIVES))
 
     async def say(
         self,
@@ -52,7 +57,7 @@ class DeskUnderTest:
         self.spoken += 1
         event = inbound(
             text,
-            key=key or f"e{self.spoken}-{id(self)}",
+            key=key or f"e{self.spoken}-life{self.number}",
             thread=thread,
             sender=sender,
             body=body,
