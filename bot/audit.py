@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,8 +25,11 @@ from runtime.model.audit import (
     Head,
     by_agent,
     by_person,
+    person_of,
 )
-from runtime.ports import Audit, AuditQuery
+from runtime.model.team import Team
+from runtime.people import Roster
+from runtime.ports import AuditQuery, Members, Store
 
 _SPAN = re.compile(r"(?P<count>\d{1,6})(?P<unit>[mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -73,18 +76,17 @@ class AuditDesk:
             Refused: one of the words cannot be understood.
             NightdeskError: the database cannot be read.
         """
-        wanted = AuditQuery(
-            since=self._since(since) if since else None,
-            kind=_kind(kind),
-            actors=self._actors(actor) if actor else (),
-            limit=limit,
-        )
-        async with self._open() as audit:
-            found, head = await audit.find(wanted), await audit.head()
+        began, of_kind = self._since(since) if since else None, _kind(kind)
+        async with self._open() as store:
+            team = await self._team(store)
+            actors = _actors(team, actor) if actor else ()
+            wanted = AuditQuery(since=began, kind=of_kind, actors=actors, limit=limit)
+            found, head = await store.audit.find(wanted), await store.audit.head()
+            names = await _names(team, {str(record.actor) for record in found}, store.members)
         return Shown(
             records=found[::-1],
             head=head,
-            names=self._names(),
+            names=names,
             zone=self._settings.team.zone,
             secrets=self._settings.secrets(),
         )
@@ -97,11 +99,11 @@ class AuditDesk:
             NightdeskError: the database cannot be read.
         """
         noted = [read_head(head) for head in heads]
-        async with self._open() as audit:
-            return await walk(lambda after: audit.page(after=after, limit=PAGE), heads=noted)
+        async with self._open() as store:
+            return await walk(lambda after: store.audit.page(after=after, limit=PAGE), heads=noted)
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[Audit]:
+    async def _open(self) -> AsyncIterator[Store]:
         async with glance(
             self._settings.database_url,
             data_dir=self._settings.data_dir,
@@ -110,7 +112,13 @@ class AuditDesk:
         ) as found:
             if found is None or not found.readable:
                 raise Refused(f"The database is {describe_database(found)}.")
-            yield found.store.audit
+            yield found.store
+
+    async def _team(self, store: Store) -> Team:
+        """The team as it is now: as it is configured, and as the chat changed it."""
+        roster = Roster(lambda: self._settings.team, store.people, store.members, clock=self._clock)
+        await roster.refresh()
+        return roster.team()
 
     def _since(self, written: str) -> datetime:
         span = _SPAN.fullmatch(written)
@@ -124,33 +132,6 @@ class AuditDesk:
                 hint="Write 30m, 24h or 7d, or a date such as 2026-11-21 or 2026-11-21T08:30.",
             ) from None
         return read if read.tzinfo else read.replace(tzinfo=ZoneInfo(self._settings.team.zone))
-
-    def _actors(self, written: str) -> tuple[Actor, ...]:
-        team = self._settings.team
-        if written in (SYSTEM, SHELL) or written.partition(":")[0] in ("person", "agent"):
-            return (Actor(written),)
-        meant = written.casefold()
-        found = [
-            by_person(who)
-            for member in team.members
-            for who in member.principals
-            if meant in (member.name.casefold(), who.user.casefold())
-        ]
-        found += [by_agent(agent.name) for agent in team.agents if agent.name == meant]
-        if not found:
-            raise Refused(
-                f"Nobody in the configuration is called “{written[:40]}”.",
-                hint="Write a member's name or id, an agent's name, system, shell, or an actor as "
-                "it is shown: person:slack/T0ACME/U0ADA.",
-            )
-        return tuple(found)
-
-    def _names(self) -> dict[str, str]:
-        return {
-            by_person(who): member.name
-            for member in self._settings.team.members
-            for who in member.principals
-        }
 
 
 def in_words(shown: Shown) -> str:
@@ -205,6 +186,45 @@ def _kind(written: str) -> str:
             hint=f"There are {', '.join(_NOUNS)}; and of each its own, such as tool.refused.",
         )
     return meant
+
+
+def _actors(team: Team, written: str) -> tuple[Actor, ...]:
+    """The actors that a word means.
+
+    Raises:
+        Refused: nobody is called that.
+    """
+    if written in (SYSTEM, SHELL) or written.partition(":")[0] in ("person", "agent"):
+        return (Actor(written),)
+    meant = written.casefold()
+    found = [
+        by_person(who)
+        for member in team.members
+        for who in member.principals
+        if meant in (member.name.casefold(), who.user.casefold())
+    ]
+    found += [by_agent(agent.name) for agent in team.agents if agent.name == meant]
+    if not found:
+        raise Refused(
+            f"Nobody in the team is called “{written[:40]}”.",
+            hint="Write a member's name or id, an agent's name, system, shell, or an actor as "
+            "it is stored: person:slack/T0ACME/U0ADA, also where they have left.",
+        )
+    return tuple(found)
+
+
+async def _names(team: Team, actors: Iterable[str], members: Members) -> dict[str, str]:
+    """What the people among the actors are called, those as well who were let go since."""
+    names: dict[str, str] = {
+        by_person(who): member.name for member in team.members for who in member.principals
+    }
+    for actor in actors:
+        who = person_of(actor)
+        if who is not None and actor not in names:
+            left = await members.get(who)
+            if left is not None:
+                names[actor] = left.name
+    return names
 
 
 def _line(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> str:

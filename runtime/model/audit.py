@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, NewType
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from runtime.ids import AgentName, TurnId
+from runtime.ids import AgentName, Platform, TurnId
 from runtime.model.address import Principal
 from runtime.model.tools import Json
 
@@ -27,6 +27,8 @@ NOTHING_BEFORE = "0" * 64
 LONGEST = 300
 """Characters of a text in a record: rules and names are short, and nothing else belongs there."""
 
+_PERSON = "person:"
+_PARTS = 3
 _NOTHING: Mapping[str, Json] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -96,12 +98,21 @@ SHELL = Actor("shell")
 
 def by_person(who: Principal) -> Actor:
     """That person, by platform id."""
-    return Actor(f"person:{_part(who.platform)}/{_part(who.workspace)}/{_part(who.user)}")
+    return Actor(f"{_PERSON}{_part(who.platform)}/{_part(who.workspace)}/{_part(who.user)}")
 
 
 def by_agent(name: AgentName) -> Actor:
     """That agent."""
     return Actor(f"agent:{name}")
+
+
+def person_of(actor: str) -> Principal | None:
+    """The person that `by_person` named so; None for what is no person."""
+    parts = [unquote(part) for part in actor.removeprefix(_PERSON).split("/")]
+    if not actor.startswith(_PERSON) or len(parts) != _PARTS or not "".join(parts).isprintable():
+        return None
+    platform, workspace, user = parts
+    return Principal(Platform(platform), workspace, user)
 
 
 def _part(text: str) -> str:

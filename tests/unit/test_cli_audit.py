@@ -5,6 +5,8 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from bot.commandline import app
 from bot.deadletters import Desk as OutboxDesk
 from bot.settings import Settings, load_settings
 from bot.witness import note_start
+from runtime.errors import Refused
 from runtime.ids import AgentName, OutboxId, Platform, TimeOrderedIds, TurnId
 from runtime.model.address import Principal
 from runtime.model.audit import (
@@ -27,9 +30,12 @@ from runtime.model.audit import (
     by_agent,
     by_person,
     digest_of,
+    person_of,
     sealed,
 )
+from runtime.model.member import Enrolled, Enrolment
 from runtime.model.outbox import OutboxState
+from runtime.model.team import MemberRole
 from tests.support.build import TERMINAL, outbox_item
 from tests.support.clock import ManualClock
 
@@ -259,12 +265,63 @@ async def test_a_span_counts_from_now(recorded: Settings, clock: ManualClock) ->
     assert "No record fits." in in_words(await desk.show(since="5m", kind="", actor="", limit=5))
 
 
+async def test_people_of_the_chat_are_known_beside_the_process_that_owns_the_file(
+    settings: Settings, clock: ManualClock
+) -> None:
+    bob, gone, nobody = (replace(ADA, user=user) for user in ("ubob", "u gone", "unobody"))
+    async with open_store(
+        None, data_dir=settings.data_dir, clock=clock, ids=TimeOrderedIds(clock)
+    ) as store:
+        for who, name, role, was in (
+            (bob, "Bob", MemberRole.OPERATOR, None),
+            (gone, "Gus", MemberRole.MEMBER, None),
+            (gone, "Gus", None, MemberRole.MEMBER),
+        ):
+            said = Enrolment(
+                who=who, name=name, role=role, was=was, by=ADA, at=clock.now(), key=f"{name}{role}"
+            )
+            assert await store.members.put(said, owned=True) is Enrolled.DONE
+        phone = replace(ADA, platform=Platform("telegram"), workspace="", user="7")
+        later = clock.now() + timedelta(hours=1)
+        await store.people.offer("hash", ADA, now=clock.now(), expires_at=later)
+        assert await store.people.redeem("hash", phone, now=clock.now()) == ADA
+        people = (bob, gone, nobody, phone)
+        await store.audit.add(
+            [AuditEvent(AuditKind.GRANT_GIVEN, by_person(who), None) for who in people]
+        )
+        desk = AuditDesk(settings, clock)
+        every = in_words(await desk.show(since="", kind="grant", actor="", limit=9))
+        found = {
+            word: [
+                str(record.actor)
+                for record in (await desk.show(since="", kind="grant", actor=word, limit=9)).records
+            ]
+            for word in ("bob", "UBOB", "Ada", by_person(gone))
+        }
+        with pytest.raises(Refused, match="Nobody in the team is called “Gus”"):
+            await desk.show(since="", kind="", actor="Gus", limit=9)
+    said_of = [line.split("  ")[3].strip() for line in every.splitlines()[:-1]]
+    assert said_of == ["Bob", "Gus", "person:terminal/local/unobody", "Ada"]
+    assert found == {
+        "bob": [by_person(bob)],
+        "UBOB": [by_person(bob)],
+        "Ada": [by_person(phone)],
+        "person:terminal/local/u%20gone": [by_person(gone)],
+    }
+
+
+@pytest.mark.parametrize("who", ["agent:desk", "system", "person:a/b", "person:a/b/%00", "x:a/b/c"])
+def test_what_names_no_person_is_none(who: str) -> None:
+    assert person_of(who) is None
+    assert person_of(by_person(replace(ADA, user="a/b:c %"))) == replace(ADA, user="a/b:c %")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["show", "--since", "whenever"], "“whenever” is no time. Write 30m, 24h or 7d"),
         (["show", "--kind", "gossip"], "There is no kind “gossip”. There are turn, "),
-        (["show", "--actor", "Bob"], "Nobody in the configuration is called “Bob”."),
+        (["show", "--actor", "Bob"], "Nobody in the team is called “Bob”."),
         (["verify", "--head", "12"], "“12” is no head of an audit log."),
     ],
 )
