@@ -11,6 +11,8 @@ _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 """Three digits behind a dot or comma: a thousand to some, a thousandth to others."""
 _CENT = MICROS // 100
 """Micro-units in a hundredth; below it, hundredths say too little."""
+_DECIMALS = 6
+"""Decimals of a micro-unit."""
 
 
 def read_amount(written: str, currency: str) -> int:
@@ -54,3 +56,35 @@ def bare_amount(micros: int) -> str:
 def at_most(micros: int) -> int:
     """The amount in whole hundredths, where it is shown so, and never more than it is."""
     return micros if micros < _CENT else micros - micros % _CENT
+
+
+def apart(*amounts: int) -> tuple[str, ...]:
+    """The amounts, with as many decimals as tell those apart that differ, and two at least.
+
+    None is shown as 0 that is not.
+    """
+    decimals = next((each for each in range(2, _DECIMALS) if _are_apart(amounts, each)), _DECIMALS)
+    return tuple([_with_decimals(amount, decimals) for amount in amounts])
+
+
+def enough(micros: int) -> int:
+    """The amount in whole hundredths, where it is shown so, and never less than it is."""
+    return micros if micros < _CENT else -(-micros // _CENT) * _CENT
+
+
+def _are_apart(amounts: tuple[int, ...], decimals: int) -> bool:
+    shown = {amount: _rounded(amount, decimals) for amount in amounts}
+    return len(set(shown.values())) == len(shown) and all(shown[each] for each in shown if each)
+
+
+def _rounded(micros: int, decimals: int) -> int:
+    """In units of the last of the decimals; halves up."""
+    unit: int = 10 ** (_DECIMALS - decimals)
+    return (micros + unit // 2) // unit
+
+
+def _with_decimals(micros: int, decimals: int) -> str:
+    """At least two, and no zeros behind them."""
+    whole, rest = divmod(_rounded(micros, decimals), 10**decimals)
+    said = f"{rest:0{decimals}d}"
+    return f"{whole}.{said[:2]}{said[2:].rstrip('0')}"

@@ -7,7 +7,7 @@ import pytest
 from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
 from runtime.model.ledger import Meter, Period, Scope
-from runtime.money import at_most, bare_amount, read_amount, show_amount
+from runtime.money import apart, at_most, bare_amount, enough, read_amount, show_amount
 from runtime.spenders import end_of, stamp_of
 from tests.support.build import ANN, T0
 
@@ -68,6 +68,31 @@ def test_what_may_be_thousands_is_refused(written: str) -> None:
 )
 def test_what_is_left_is_never_shown_as_more(micros: int, shown: str) -> None:
     assert bare_amount(at_most(micros)) == shown
+
+
+@pytest.mark.parametrize(
+    ("amounts", "shown"),
+    [
+        ((0, 1_000_000), ("0.00", "1.00")),
+        ((0, 20_480, 24_100), ("0.00", "0.02", "0.024")),
+        ((300, 20_000_000), ("0.0003", "20.00")),
+        ((999_999, 1_000_000), ("0.999999", "1.00")),
+        ((850_000, 150_000, 150_400), ("0.85", "0.15", "0.1504")),
+        ((1, 2, 3), ("0.000001", "0.000002", "0.000003")),
+        ((20_480, 20_480), ("0.02", "0.02")),
+    ],
+)
+def test_amounts_that_differ_are_shown_apart(
+    amounts: tuple[int, ...], shown: tuple[str, ...]
+) -> None:
+    assert apart(*amounts) == shown
+
+
+@pytest.mark.parametrize(
+    ("micros", "raised"), [(24_100, 30_000), (20_000, 20_000), (340, 340), (0, 0), (10_001, 20_000)]
+)
+def test_what_is_enough_is_round_and_never_less(micros: int, raised: int) -> None:
+    assert enough(micros) == raised
 
 
 def test_another_currency_is_refused_and_named() -> None:
