@@ -99,6 +99,13 @@ class Watchdog:
         # Not what went wrong inside: the group would wrap it, the end of a generator as well.
         await self._group.__aexit__(None, None, None)
 
+    def hurry(self, until: float) -> None:
+        """The present wait is too long from then on, which may be before the next look."""
+        self.until = until
+        if self._task is not None:
+            self._task.cancel()
+        self._task = self._group.create_task(self._watch())
+
     async def _watch(self) -> None:
         while True:
             until = self.until

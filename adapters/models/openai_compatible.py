@@ -27,7 +27,7 @@ from runtime.model.completion import Chunk, ModelInfo, ModelRequest, TextDelta
 
 _MOST_OF_AN_ERROR = 65_536
 _OK = 200
-_TAIL_SECONDS = 1.0
+TAIL_SECONDS = 1.0
 """How long the end of the connection may lie behind the end of the answer, to be used again."""
 
 
@@ -220,7 +220,7 @@ class OpenAICompatibleModel:
         """Wait a moment for the end of the connection's answer: then it can be used again."""
         if content.at_eof():
             return
-        dog.until = self._clock.monotonic() + min(_TAIL_SECONDS, self._idle_timeout)
+        dog.hurry(self._clock.monotonic() + min(TAIL_SECONDS, self._idle_timeout))
         try:
             await content.readany()
         except (aiohttp.ClientError, ConnectionError):

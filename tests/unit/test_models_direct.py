@@ -13,9 +13,9 @@ from aiohttp import web
 from adapters.models.catalogue import describe
 from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
 from adapters.models.fuse import Fuse
-from adapters.models.openai_compatible import OpenAICompatibleModel
+from adapters.models.openai_compatible import TAIL_SECONDS, OpenAICompatibleModel
 from runtime.errors import ModelUnavailable, SpendingForbidden
-from runtime.model.completion import StopReason, Usage
+from runtime.model.completion import Chunk, Finished, StopReason, TextDelta, Usage
 from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import FakeOpenAI, Hang, Says, Sends, call_delta, event, fake_openai
@@ -99,15 +99,23 @@ async def test_tool_calls_of_a_whole_answer_are_told_apart_by_their_order(
 async def test_a_server_that_leaves_the_connection_open_costs_a_moment_and_no_answer(
     server: FakeOpenAI, model: OpenModel, clock: ManualClock
 ) -> None:
-    server.will(Sends((event({"content": "Hi."}), event({}, "stop"), DONE, Hang())))
+    # In one piece, so that nothing has to come any more once the word is there.
+    whole = b"".join((event({"content": "Hi."}), event({}, "stop"), DONE))
+    server.will(Sends((whole, Hang())))
+    chunks = model.stream(request("hello"))
+    assert await anext(chunks) == TextDelta("Hi.")
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(finished_of(model, request("hello")))
-        await eventually(lambda: server.hanging and clock.sleeping, "the end")
-        while not task.done():
-            await clock.advance(1.0)
-            await eventually(lambda: task.done() or clock.sleeping)
-    assert task.result().text == "Hi."
+        task = tasks.create_task(_next(chunks))
+        await clock.advance(TAIL_SECONDS)
+        assert task.done()
+    end = task.result()
+    assert isinstance(end, Finished)
+    assert end.text == "Hi."
     await eventually(lambda: server.abandoned, "the connection's end")
+
+
+async def _next(chunks: AsyncIterator[Chunk]) -> Chunk:
+    return await anext(chunks)
 
 
 class _CancelledAtTheFirstByte(OpenAICompatibleModel):

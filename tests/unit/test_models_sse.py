@@ -97,6 +97,19 @@ async def test_the_watchdog_bites_once_a_wait_is_too_long(clock: ManualClock) ->
     assert clock.sleeping == 0
 
 
+async def test_the_watchdog_bites_in_time_where_a_wait_may_be_shorter_than_its_looks(
+    clock: ManualClock,
+) -> None:
+    bites: list[float] = []
+    async with Watchdog(clock, every=60, bite=lambda: bites.append(clock.monotonic())) as dog:
+        await clock.advance(5)
+        begun = clock.monotonic()
+        dog.hurry(begun + 1)
+        await clock.advance(60)
+        assert bites == [begun + 1]
+    assert clock.sleeping == 0
+
+
 async def test_the_watchdog_lets_errors_through_as_they_are_and_leaves_with_them(
     clock: ManualClock,
 ) -> None:
