@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 
-from runtime.cards import short_id
 from runtime.clock import Clock
 from runtime.ids import OutboxId, derived
-from runtime.model.approval import Approval
 from runtime.model.events import Received
 from runtime.model.messages import Content, Reply
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store
+from runtime.waiting import waits
 
 WORDS = "Queued: I answer this after the message before it. `/stop` ends that one."
-_LOOK_AT = 200
 
 
 class QueuedNotice:
@@ -40,18 +38,12 @@ class QueuedNotice:
         self._wake_outbox()
 
     async def _words(self, received: Received) -> str:
-        """Why it waits: an approval of this conversation, where there is one."""
+        """Why it waits: for what the turn before it waits, where that one does."""
         here = await self._store.conversations.bound(received.inbound.thread)
-        waiting = await self._store.approvals.open(limit=_LOOK_AT)
-        waiting += await self._store.approvals.unclear(limit=_LOOK_AT)
-        named = [_named(one) for one in waiting if one.conversation == here]
+        named = [one.what for one in await waits(self._store) if one.conversation == here]
         if not named:
             return WORDS
         return (
             f"Queued: I answer this after the message before it, which waits for {named[0]}. "
             "`/stop` ends that one."
         )
-
-
-def _named(approval: Approval) -> str:
-    return f"approval `{short_id(approval)}` of `{approval.frozen.tool}`"

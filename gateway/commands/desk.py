@@ -7,6 +7,7 @@ from typing import assert_never
 
 from gateway.commands.approvals import ApprovalCommands
 from gateway.commands.budget import BudgetCommands, BudgetServices
+from gateway.commands.budgetcards import BudgetCards
 from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
@@ -137,7 +138,9 @@ class CommandDesk:
             "approve": approvals,
             "deny": approvals.deny_here,
             "handoff": HandoffCommands(services.handoffs, team=team, clock=clock),
-            "policy": PolicyCommands(services.rules, services.tools, team=team),
+            "policy": PolicyCommands(
+                services.rules, services.tools, services.approvals, team=team, clock=clock
+            ),
             "member": MemberCommands(services.people, clock=clock),
             "whoami": people.whoami,
             "link": people.link,
@@ -162,7 +165,7 @@ class CommandDesk:
             cards.EDIT: approvals.edit,
             cards.HAPPENED: approvals.happened,
             cards.FAILED: approvals.not_happened,
-            **budgets.presses(stops.stop, models),
+            **_budget_cards(services, stops, models).presses,
         }
         self._submits: dict[str, Submit] = {
             SCHEDULE_CREATE: schedules.make_form,
@@ -299,6 +302,17 @@ def _stops(services: Services, conversations: ConversationCommands) -> StopComma
     )
 
 
+def _budget_cards(services: Services, stops: StopCommands, models: Noun) -> BudgetCards:
+    return BudgetCards(
+        services.budget,
+        services.store,
+        stop=stops.stop,
+        model=models,
+        team=services.team,
+        clock=services.clock,
+    )
+
+
 def _schedules(services: Services, budgets: BudgetCommands) -> ScheduleCommands:
     return ScheduleCommands(
         services.schedules,
@@ -311,10 +325,9 @@ def _schedules(services: Services, budgets: BudgetCommands) -> ScheduleCommands:
 
 
 def _status(services: Services) -> StatusCommand:
-    schedules = services.store.schedules
     return StatusCommand(
         services.health,
-        schedules,
+        services.store,
         services.handoffs,
         services.stopping,
         team=services.team,

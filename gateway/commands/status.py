@@ -9,13 +9,16 @@ from gateway.commands.stopping import what_is_under_way
 from gateway.http import Check, Health
 from runtime.approvers import name_of
 from runtime.clock import Clock
-from runtime.halt import in_words
+from runtime.halt import in_words, what_is_stopped
 from runtime.handoffs import Handoffs
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Schedule, ScheduleState
+from runtime.model.stop import Stop
 from runtime.model.team import Team
-from runtime.ports import Schedules
+from runtime.model.turn import TurnState
+from runtime.ports import Store
 from runtime.stopping import Stopping
+from runtime.waiting import waits
 
 _MINUTE, _HOUR = 60, 3_600
 _SHOWN = 10
@@ -28,7 +31,7 @@ class StatusCommand:
     def __init__(
         self,
         health: Health,
-        schedules: Schedules,
+        store: Store,
         handoffs: Handoffs,
         stopping: Stopping,
         *,
@@ -37,7 +40,7 @@ class StatusCommand:
     ) -> None:
         """Ask these, for the people of `team`."""
         self._health = health
-        self._schedules = schedules
+        self._store = store
         self._handoffs = handoffs
         self._stopping = stopping
         self._team = team
@@ -48,23 +51,29 @@ class StatusCommand:
         team = self._team()
         authorize(team, request.sender, Action.STATUS)
         checks = await self._health.readiness()
-        schedules = await self._schedules.all()
-        lines = [*self._stopped(team), _head(checks), *map(_line, checks)]
+        schedules = await self._store.schedules.all()
+        stops, now = self._stopping.active, self._clock.now()
+        lines = [_head(checks, stops), *(in_words(stop, team, now=now) for stop in stops)]
+        lines += map(_line, checks)
         lines += [self._next(schedules, team), *await self._under_way(team)]
         if len(team.agents) > 1:
             lines.append(await self._here(request))
         return Answer("\n".join(lines))
 
-    def _stopped(self, team: Team) -> list[str]:
-        """What is stopped, by whom, and since when."""
-        now = self._clock.now()
-        return [f"**Stopped.** {in_words(s, team, now=now)}" for s in self._stopping.active]
-
     async def _under_way(self, team: Team) -> list[str]:
         """What runs, by the ids that `/stop` takes."""
         works = await self._stopping.under_way()
+        parked = any(work.state is TurnState.WAITING for work in works[:_SHOWN])
+        # The oldest question of a turn stands for all of them.
+        why = {one.turn: one.what for one in reversed(await waits(self._store) if parked else [])}
         lines = [
-            what_is_under_way(work, name_of(team, work.turn.requester), team, self._clock)
+            what_is_under_way(
+                work,
+                name_of(team, work.turn.requester),
+                team,
+                self._clock,
+                waits_for=why.get(work.turn.id, ""),
+            )
             for work in works[:_SHOWN]
         ]
         more = [f"- and {len(works) - _SHOWN} more"] if len(works) > _SHOWN else []
@@ -88,9 +97,16 @@ class StatusCommand:
         )
 
 
-def _head(checks: Sequence[Check]) -> str:
+def _head(checks: Sequence[Check], stops: Sequence[Stop]) -> str:
+    """The whole of it in one line."""
     failing = [check.name for check in checks if not check.ok]
-    return f"**Not working: {', '.join(failing)}.**" if failing else "**Everything works.**"
+    if not failing and not stops:
+        return "**Everything works.**"
+    wrong = [f"Not working: {', '.join(failing)}."] if failing else []
+    if stops:
+        what = [what_is_stopped(stop) for stop in stops]
+        wrong.append(f"Stopped: {', '.join(one[0].lower() + one[1:] for one in what)}.")
+    return f"**{' '.join(wrong)}**"
 
 
 def _line(check: Check) -> str:

@@ -272,13 +272,15 @@ class StopCommands:
         return found
 
 
-def what_is_under_way(work: Work, who: str, team: Team, clock: Clock) -> str:
-    """One line of what runs, waits, or was not sent yet."""
+def what_is_under_way(
+    work: Work, who: str, team: Team, clock: Clock, *, waits_for: str = ""
+) -> str:
+    """One line of what runs, waits (for that, where it is known), or was not sent yet."""
     match work.state:
         case TurnState.RUNNING:
             does = "runs"
         case TurnState.WAITING:
-            does = "waits for people"
+            does = f"waits for {waits_for}" if waits_for else "waits"
         case _:
             does = f"has {_count(work.unsent, 'message')} on the way"
     since = show_time(work.turn.started_at, team.zone, now=clock.now())

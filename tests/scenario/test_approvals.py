@@ -504,7 +504,9 @@ async def test_who_writes_meanwhile_is_told_what_it_waits_for_and_answered_after
         approval = await life.asked()
         await life.desk.say("and what else?")
         await life.desk.quiet()
-        assert f"waits for approval `{approval.id[:8]}` of `git.push`" in life.desk.chat.texts[-1]
+        waits = f"waits for approval `{approval.id[:8]}` of `git.push`"
+        assert waits in life.desk.chat.texts[-1]
+        assert f"desk {waits}, for Ann" in await life.command("status")
         world.calls = ({"branch": "other"},)
         await life.press(approval)
         assert world.ran == ["main"]

@@ -152,6 +152,10 @@ async def test_what_was_running_at_the_end_of_a_life_is_asked_about_on_every_car
         assert "may have run already" in await life.press(approval, cards.APPROVE)
         assert world.ran == ["main"]
         assert "may have run" in await life.command("approve list")
+        answer = (
+            f"a person's answer whether `git.push` happened (`/approve show {approval.id[:8]}`)"
+        )
+        assert f"desk waits for {answer}, for Ann" in await life.command("status")
         await life.command(f"approve mark {approval.id[:8]} done")
         assert await life.state(approval) is ApprovalState.DONE
         assert any("Told: Bob looked" in text for text in life.desk.chat.texts)

@@ -209,6 +209,20 @@ async def test_a_turn_waits_for_money_and_goes_on_when_the_limit_is_raised(
         assert (await desk.desk.money.limits.now()).of(meter(bank.clock)) == 2 * WORST
 
 
+async def test_people_are_told_that_a_turn_waits_for_budget(bank: Bank) -> None:
+    bank.members = limited(people(), WORST)
+    async with bank.live() as desk:
+        await desk.ask("hello")
+        await desk.say("and what else?")
+        await desk.quiet()
+        assert bank.chat.texts[-1] == (
+            "Queued: I answer this after the message before it, which waits for budget "
+            "(`/budget` tells more). `/stop` ends that one."
+        )
+        await desk.command("status")
+        assert "desk waits for budget (`/budget` tells more), for Ann" in bank.chat.texts[-1]
+
+
 async def test_what_waits_outlives_a_restart_and_a_new_day_gives_room(bank: Bank) -> None:
     bank.members = limited(people(), 2 * WORST)
     bank.script = lambda _: Finished(text="Fine.", usage=Usage(100, 2000))

@@ -481,6 +481,17 @@ async def test_status_shows_each_check_with_its_age_and_what_comes_next(
     )
 
 
+async def test_status_begins_with_all_that_is_wrong(give: CommandBench) -> None:
+    await give("/stop agent desk")
+    answer = await give("/status")
+    assert answer.startswith("(**Stopped: the agent `desk`.**\nThe agent `desk` was stopped by ")
+    give.health.checks = (Check(name="clock", ok=False, detail="last look"),)
+    await give("/stop everything")
+    answer = await give("/status")
+    assert answer.startswith("(**Not working: clock. Stopped: the agent `desk`, everything.**\n")
+    assert "Everything works" not in answer
+
+
 async def test_help_is_made_from_the_table_of_commands(give: CommandBench) -> None:
     everything = await give("/help")
     for form in FORMS:

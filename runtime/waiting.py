@@ -1,0 +1,46 @@
+"""Why what is parked waits: for a yes, for a person who looks, or for money."""
+
+from dataclasses import dataclass
+
+from runtime.cards import short_id
+from runtime.ids import ConversationId, TurnId
+from runtime.model.approval import Approval, ApprovalState
+from runtime.ports import Store
+
+_LOOK_AT = 200
+"""Approvals that are looked at; behind more than that it is only said that something waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A turn that waits.
+
+    Attributes:
+        turn: which.
+        conversation: its conversation.
+        what: what for, in words that follow *for*.
+    """
+
+    turn: TurnId
+    conversation: ConversationId
+    what: str
+
+
+async def waits(store: Store) -> list[Wait]:
+    """What is known of turns that wait; of a turn that asked several things, the oldest first."""
+    asked = await store.approvals.open(limit=_LOOK_AT)
+    asked += await store.approvals.unclear(limit=_LOOK_AT)
+    found = [Wait(turn=one.turn, conversation=one.conversation, what=_named(one)) for one in asked]
+    found += [
+        Wait(turn=one.turn, conversation=one.conversation, what="budget (`/budget` tells more)")
+        for one in await store.budgets.pauses()
+    ]
+    return found
+
+
+def _named(approval: Approval) -> str:
+    this = short_id(approval)
+    if approval.state is ApprovalState.UNKNOWN:
+        tool = approval.frozen.tool
+        return f"a person's answer whether `{tool}` happened (`/approve show {this}`)"
+    return f"approval `{this}` of `{approval.frozen.tool}`"
