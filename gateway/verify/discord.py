@@ -32,8 +32,8 @@ _LEAST_DIGITS = 4
 
 def plausible(headers: Mapping[str, str]) -> bool:
     """Whether the two headers have the form that Discord gives them: 10 digits, 128 hex digits."""
-    # One match for both; a space in either makes it no match.
-    both = f"{headers.get(TIMESTAMP, '')} {headers.get(SIGNATURE, '')}"
+    # One match for both; a space in either makes it no match, and so does one that is missing.
+    both = f"{headers.get(TIMESTAMP)} {headers.get(SIGNATURE)}"
     return _GRAMMAR.fullmatch(both) is not None
 
 

@@ -29,8 +29,8 @@ _BAD_SECRET = re.compile(r"[^!-~]|\$\{")
 
 def plausible(headers: Mapping[str, str]) -> bool:
     """Whether the two headers have the form that Slack gives them: ten digits, 64 hex digits."""
-    # One match for both; a space in either makes it no match.
-    both = f"{headers.get(TIMESTAMP, '')} {headers.get(SIGNATURE, '')}"
+    # One match for both; a space in either makes it no match, and so does one that is missing.
+    both = f"{headers.get(TIMESTAMP)} {headers.get(SIGNATURE)}"
     return _GRAMMAR.fullmatch(both) is not None
 
 

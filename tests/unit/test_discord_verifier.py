@@ -96,6 +96,31 @@ def test_headers_of_another_form_are_refused_before_the_body_is_read(
     assert verify(odd, now=SIGNED_AT, keys=[PUBLIC_KEY]) is None
 
 
+@pytest.mark.parametrize("missing", ["x-signature-timestamp", "x-signature-ed25519"])
+def test_a_missing_header_is_refused(missing: str) -> None:
+    headers = {name: value for name, value in request().headers.items() if name != missing}
+    assert not plausible(headers)
+    assert verify(RawRequest(headers, b"{}"), now=SIGNED_AT, keys=[PUBLIC_KEY]) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (None, ""),
+        ("application/json", "application/json"),
+        (" Text/Plain ;charset=utf-8; x=y", "text/plain"),
+    ],
+)
+def test_the_type_is_read_without_its_parameters(written: str | None, found: str) -> None:
+    genuine = request()
+    headers = {name: value for name, value in genuine.headers.items() if name != "content-type"}
+    if written is not None:
+        headers["content-type"] = written
+    verified = verify(RawRequest(headers, genuine.body), now=SIGNED_AT, keys=[PUBLIC_KEY])
+    assert verified is not None
+    assert verified.content_type == found
+
+
 def test_a_key_that_is_none_fits_nothing() -> None:
     for key in ("", " ", "zz" * 32, "0" * 64, PUBLIC_KEY[:-1], "\ud800" * 64):
         assert verify(request(), now=SIGNED_AT, keys=[key]) is None
@@ -108,6 +133,19 @@ def test_nothing_verifies_without_a_key() -> None:
 @pytest.mark.parametrize("keys", [[], [""], [" "], ["abc"], ["0" * 64], [PUBLIC_KEY, "${KEY}"]])
 def test_without_a_good_key_there_is_no_verifier(keys: list[str]) -> None:
     with pytest.raises(ConfigurationError, match="NIGHTDESK_DISCORD__PUBLIC_KEY"):
+        DiscordVerifier(keys, ManualClock())
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong"),
+    [
+        ([], "is missing"),
+        ([PUBLIC_KEY, " "], "is empty"),
+        (["abc"], "is no public key: it has 64 hex digits"),
+    ],
+)
+def test_what_is_wrong_with_a_key_is_said(keys: list[str], wrong: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"__PUBLIC_KEY {wrong}: copy it from"):
         DiscordVerifier(keys, ManualClock())
 
 

@@ -110,6 +110,14 @@ def test_a_missing_header_is_refused(name: str) -> None:
     assert verify(RawRequest(headers, b"{}"), now=SIGNED_AT, secrets=[SECRET]) is None
 
 
+def test_a_request_that_names_no_type_has_none() -> None:
+    genuine = request()
+    headers = {n: v for n, v in genuine.headers.items() if n != "content-type"}
+    verified = verify(RawRequest(headers, genuine.body), now=SIGNED_AT, secrets=[SECRET])
+    assert verified is not None
+    assert verified.content_type == ""
+
+
 @pytest.mark.parametrize(
     "secrets", [[], [""], ["  "], [SECRET, ""], ["${UNSET}"], ["two words"], ["ä" * 32]]
 )
