@@ -21,6 +21,7 @@ from adapters.models.loading import (
     prepare_environment,
 )
 from adapters.models.provider_errors import translate
+from adapters.models.whole import WholeAnswer
 from runtime.clock import Clock
 from runtime.errors import ModelOutputUnusable
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest, TextDelta, Usage
@@ -140,13 +141,14 @@ class LiteLLMModel:
             "model": self._model,
             "messages": self._messages(request, incoming.answer.names),
             "max_tokens": request.max_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
+            "stream": self._info.streaming,
             "timeout": max(self._timeout, self._idle_timeout) + _SPARE_SECONDS,
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
         }
+        if self._info.streaming:
+            arguments["stream_options"] = {"include_usage": True}
         if request.tools:
             arguments["tools"] = wire.tools(request.tools, incoming.answer.names)
         if request.temperature is not None:
@@ -163,6 +165,10 @@ class LiteLLMModel:
             arguments["num_ctx"] = self._info.context_tokens
         if self._model.startswith(_TAKES_OUR_CLIENT):
             arguments["client"] = self._our_client(litellm)
+        litellm.no_record.set(True)  # in this task alone, which `within` began for the call
+        if not self._info.streaming:
+            incoming.stream = WholeAnswer(await litellm.ask_whole(**arguments))
+            return
         # Kept at once: whoever cancels this in the very moment it ends must find it, to close it.
         incoming.stream = await litellm.ask(**arguments)
         leave_no_record(incoming.stream)
@@ -202,7 +208,7 @@ class _Incoming:
     """
 
     answer: Answer
-    stream: Stream | None = None
+    stream: Stream | WholeAnswer | None = None
     ended: bool = False
 
     async def next(self) -> str:
@@ -250,7 +256,7 @@ def _pieces(chunk: StreamChunk) -> list[wire.CallPiece]:
     ]
 
 
-def _usage(stream: Stream) -> Usage:
+def _usage(stream: Stream | WholeAnswer) -> Usage:
     """The usage that came over the wire; LiteLLM's own count, which it adds, is none."""
     came = [usage for chunk in stream.chunks if (usage := getattr(chunk, "usage", None))]
     if not came:

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -95,10 +96,39 @@ class Stream(Protocol):
         ...
 
 
+class Message(Protocol):
+    """An answer in one piece, as LiteLLM hands it over; its tool calls have no index."""
+
+    content: str | None
+    tool_calls: Sequence[ToolPiece] | None
+
+
+class CompletionChoice(Protocol):
+    """One of the answers of a completion; there is at most one."""
+
+    message: Message
+    finish_reason: str | None
+
+
+class Completion(Protocol):
+    """What LiteLLM returns for a call that does not stream; a usage of 0 is none that came."""
+
+    choices: Sequence[CompletionChoice]
+    model: str | None
+
+
 class AskModel(Protocol):
     """`litellm.acompletion` with `stream=True`."""
 
     def __call__(self, **arguments: object) -> Awaitable[Stream]:
+        """Ask."""
+        ...
+
+
+class AskWhole(Protocol):
+    """`litellm.acompletion` with `stream=False`."""
+
+    def __call__(self, **arguments: object) -> Awaitable[Completion]:
         """Ask."""
         ...
 
@@ -116,15 +146,19 @@ class LiteLLM:
     """What is used of LiteLLM.
 
     Attributes:
-        ask: calls a model.
+        ask: calls a model that answers piece by piece.
+        ask_whole: calls one that answers at once.
         errors: everything that a failed call raises.
+        no_record: True where a call is to leave no record; LiteLLM's own, for calls within calls.
         http: its module of HTTP clients.
         transport: its transport over an aiohttp session.
         forget_clients: closes the clients that it keeps by itself.
     """
 
     ask: AskModel
+    ask_whole: AskWhole
     errors: tuple[type[Exception], ...]
+    no_record: ContextVar[bool]
     http: Any
     transport: Any
     forget_clients: Any
@@ -184,10 +218,12 @@ def _load() -> LiteLLM:
     _hush(litellm)
     whole = LiteLLM(
         ask=cast("AskModel", litellm.acompletion),
+        ask_whole=cast("AskWhole", litellm.acompletion),
         errors=(
             importlib.import_module("openai").OpenAIError,
             importlib.import_module("httpx").HTTPError,
         ),
+        no_record=importlib.import_module("litellm._internal_context").is_internal_call,
         http=http,
         transport=transport.LiteLLMAiohttpTransport,
         forget_clients=cleanup.close_litellm_async_clients,

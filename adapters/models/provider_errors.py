@@ -24,6 +24,7 @@ _TOO_LONG = re.compile(
 _PREFIX = re.compile(r"^(?:(?:litellm\.)?\w+(?:Error|Timeout): )+(?:\w+Exception - )?")
 _LONGEST_WAIT = 3_600.0
 _LONGEST_MESSAGE = 300
+_OK = 200
 _SLOW_DOWN = 429
 _KEY_REFUSED = frozenset({401, 403})
 _TIMED_OUT = frozenset({408, 504})
@@ -60,8 +61,10 @@ def translate(error: Exception, *, now: datetime, started: bool, secret: str | N
         return ModelTimeout(f"the model's server timed out: {message}")
     if "ContentPolicyViolationError" in kinds:
         return ModelOutputUnusable("the provider's content filter declined to answer")
-    if "APIConnectionError" in kinds and (started or "payload is not completed" in message):
+    if "payload is not completed" in message or (started and "APIConnectionError" in kinds):
         return ModelOutputUnusable(f"the answer broke off: {message}")
+    if status == _OK:
+        return ModelOutputUnusable(f"the server sent no answer: {message}")
     if _not_reached(error):
         return ModelUnavailable(f"the model's server cannot be reached: {message}", undone=True)
     return refused(status, message, headers=_headers(inner), now=now)

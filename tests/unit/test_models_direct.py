@@ -15,7 +15,7 @@ from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
 from adapters.models.fuse import Fuse
 from adapters.models.openai_compatible import TAIL_SECONDS, OpenAICompatibleModel
 from runtime.errors import ModelUnavailable, SpendingForbidden
-from runtime.model.completion import Chunk, Finished, StopReason, TextDelta, Usage
+from runtime.model.completion import Chunk, Finished, TextDelta
 from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import FakeOpenAI, Hang, Says, Sends, call_delta, event, fake_openai
@@ -60,40 +60,6 @@ async def test_without_a_key_none_is_sent(server: FakeOpenAI, clock: ManualClock
     await finished_of(made, request("hello"))
     await made.aclose()
     assert server.asked[-1].authorization == ""
-
-
-async def test_a_server_that_does_not_stream_is_asked_and_heard_so(
-    server: FakeOpenAI, clock: ManualClock
-) -> None:
-    whole = (
-        b'{"model": "m", "choices": [{"message": {"role": "assistant", "content": "Hello."}, '
-        b'"finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}'
-    )
-    made = build_model(replace(_config(server), streaming=False), clock=clock, allow_spending=False)
-    server.will(Sends((whole[:50], whole[50:]), "application/json"))
-    finished = await finished_of(made, request("hello"))
-    await made.aclose()
-    assert (finished.text, finished.usage) == ("Hello.", Usage(9, 2))
-    assert server.last["stream"] is False
-    assert "stream_options" not in server.last
-
-
-async def test_tool_calls_of_a_whole_answer_are_told_apart_by_their_order(
-    server: FakeOpenAI, model: OpenModel
-) -> None:
-    one, two = (
-        f'{{"id": "c{n}", "type": "function", "function": {{"name": "desk_facts", '
-        f'"arguments": "{{}}"}}}}'
-        for n in (1, 2)
-    )
-    whole = (
-        f'{{"choices": [{{"message": {{"content": null, "tool_calls": [{one}, {two}]}}, '
-        '"finish_reason": "tool_calls"}]}'
-    )
-    server.will(Sends((whole.encode(),), "application/json"))
-    finished = await finished_of(model, request("go", tools=TOOLS))
-    assert [call.id for call in finished.tool_calls] == ["c1", "c2"]
-    assert finished.reason is StopReason.TOOL_CALLS
 
 
 async def test_a_server_that_leaves_the_connection_open_costs_a_moment_and_no_answer(
