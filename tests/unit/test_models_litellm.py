@@ -27,6 +27,8 @@ from tests.support.fake_openai import (
 from tests.support.models import TOOLS, chunks_of, finished_of, request
 
 KEY = "sk-made-up-0123456789"
+STALL = 0.15
+"""Seconds of CPU between two rounds of the loop: 0.08 measured, 0.17 with the collector on."""
 
 
 @pytest.fixture
@@ -252,6 +254,8 @@ def test_a_key_is_not_in_the_picture_of_a_configuration() -> None:
 
 def test_loading_litellm_does_not_stall_the_loop_and_asks_no_network() -> None:
     # A process of its own, because LiteLLM is loaded once; sockets are counted by an audit hook.
+    # A stall is what the process itself did between two rounds of its loop, in seconds of CPU: the
+    # time on the wall is that of whatever else this machine does.
     program = """
 import asyncio, sys, time
 from adapters.models.loading import load
@@ -260,10 +264,10 @@ sys.addaudithook(lambda name, args: name == "socket.connect" and connected.appen
 async def main():
     stalls, done = [0.0], asyncio.Event()
     async def watch():
-        last = time.perf_counter()
+        last = time.process_time()
         while not done.is_set():
             await asyncio.sleep(0.001)
-            now = time.perf_counter()
+            now = time.process_time()
             stalls.append(now - last)
             last = now
     async with asyncio.TaskGroup() as group:
@@ -285,9 +289,9 @@ asyncio.run(main())
         assert (connected, loaded) == ("0", "True")
         assert done.stderr == ""
         tries.append(float(stall))
-        if min(tries) < 0.25:
+        if min(tries) < STALL:
             return
-    # Three tries, because two processors are shared by all tests: one quiet run is the proof.
+    # Three tries, because a processor that others share is slower: one quiet run is the proof.
     raise AssertionError(f"the loop stood still for {tries} s")
 
 
