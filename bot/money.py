@@ -1,7 +1,7 @@
 """What keeps spending inside its limits, put together."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.charts.pillow import PillowCharts
@@ -12,7 +12,7 @@ from gateway.commands.budgetchart import SpendingPictures
 from runtime.alerts import BudgetAlerts
 from runtime.ids import ModelName
 from runtime.limits import LimitBook
-from runtime.model.completion import costs_nothing
+from runtime.model.choice import Known
 from runtime.outbox import Splitter
 from runtime.pauses import Pauses
 from runtime.spending import Spending
@@ -59,15 +59,13 @@ class Money:
         await self.pauses.look()
 
 
-def _free(parts: Parts) -> ModelName | None:
-    """A language model on this machine that costs nothing, where one is set up."""
-    infos = (model.info for model in parts.models.values())
-    free = (one for one in infos if one.language_model and costs_nothing(one))
-    return next((one.name for one in free), None)
-
-
 def money(
-    parts: Parts, asks: Authority, *, split: Splitter, wake_outbox: Callable[[], None]
+    parts: Parts,
+    asks: Authority,
+    *,
+    catalogue: Callable[[], Mapping[ModelName, Known]],
+    split: Splitter,
+    wake_outbox: Callable[[], None],
 ) -> Money:
     """Put it together."""
     store, team, clock = parts.store, parts.team, parts.clock
@@ -80,8 +78,16 @@ def money(
         split=split,
         clock=clock,
         wake_outbox=wake_outbox,
-        free=_free(parts),
     )
     pauses = Pauses(store, limits, asks.resumption.turn, parked=asks.parked, clock=clock)
-    spending = Spending(store, limits, alerts, pauses, team=team, clock=clock, ids=parts.ids)
+    spending = Spending(
+        store,
+        limits,
+        alerts,
+        pauses,
+        catalogue=catalogue,
+        team=team,
+        clock=clock,
+        ids=parts.ids,
+    )
     return Money(parts=parts, spending=spending, limits=limits, alerts=alerts, pauses=pauses)

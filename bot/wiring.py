@@ -121,8 +121,8 @@ def _core(parts: Parts, roster: Roster) -> _Core:
     rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
     asks = authority(parts, tools, rules, halt=halt, split=split, wake_outbox=wake)
     aftermath.on_shown(asks.book.shown)
-    money = money_of(parts, asks, split=split, wake_outbox=wake)
     routing = routing_of(parts)
+    money = money_of(parts, asks, catalogue=routing.catalogue, split=split, wake_outbox=wake)
     deps = _turn_deps(
         parts, wake, tools, asks, handoffs, halt, budget=money.spending, routing=routing
     )

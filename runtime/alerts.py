@@ -1,25 +1,27 @@
 """Tells people that a limit is nearly or wholly used up, what used it, and what they can do."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear, clear_question
 from runtime.errors import Permanent, Retryable
-from runtime.ids import ModelName, OutboxId, Platform, ScheduleId, derived
+from runtime.ids import OutboxId, Platform, ScheduleId, derived
 from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.budget import Alert, AlertId, AlertState
-from runtime.model.ledger import Balance, Bound, Meter, OverBudget, Period, Scope
+from runtime.model.budget import NO_MODEL, Alert, AlertId, AlertState
+from runtime.model.ledger import Balance, Bound, Meter, OverBudget, Period, Scope, Short
 from runtime.model.localtime import show_time
 from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.money import at_most, bare_amount, show_amount
+from runtime.money import at_most, bare_amount, enough, show_amount
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
+from runtime.shortage import lacking
 from runtime.spenders import end_of, name_of_subject, stamp_of, when_of, whose
 from runtime.words import explain
 
@@ -36,6 +38,28 @@ STEPS = (25, 100)
 """By how many per cent the buttons raise a limit."""
 _TOP = 3
 _LONGEST_NAME = 40
+_LONGEST_LABEL = 75
+_VALUE = re.compile(r"(?P<alert>[^:=]+)(?::(?P<step>[0-9]{1,3})|=(?P<to>[0-9a-f]{1,13}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseWish:
+    """What a button says that raises a limit.
+
+    Attributes:
+        alert: what it is about; empty where it says nothing.
+        step: by how many per cent of what it is; 0 for none.
+        to: to how much, in micro-units; 0 where it is by a step.
+    """
+
+    alert: AlertId
+    step: int = 0
+    to: int = 0
+
+    def limit(self, shown: int) -> int | None:
+        """What it raises the limit to that was shown; None where it raises nothing."""
+        limit = self.to or raised(shown, self.step)
+        return limit if limit > shown else None
 
 
 class BudgetAlerts:
@@ -51,7 +75,6 @@ class BudgetAlerts:
         split: Splitter,
         clock: Clock,
         wake_outbox: Callable[[], None],
-        free: ModelName | None = None,
     ) -> None:
         """Tell the people of `team`, over `chats`, of the limits in `limits`.
 
@@ -63,9 +86,7 @@ class BudgetAlerts:
             split: cuts a card into messages.
             clock: the clock.
             wake_outbox: says that there is something to send.
-            free: a language model that costs nothing, to go on with; None where there is none.
         """
-        self.free = free
         self._store = store
         self._limits = limits
         self._chats = chats
@@ -76,28 +97,42 @@ class BudgetAlerts:
         self._told: set[AlertId] = set()
 
     async def nearly(self, bounds: Sequence[Bound]) -> None:
-        """Tell of those of the limits that are used up to 80 %; once for each period."""
+        """Tell of those of the limits that are used up to 80 %.
+
+        Once for each limit in each period: one that was raised meanwhile has a line of its own.
+        """
         lasting = [bound for bound in bounds if bound.meter.period is not Period.FIRING]
         fresh = [bound for bound in lasting if self._id(bound, NEARLY) not in self._told]
         if not fresh:
             return
         balances = await self._store.ledger.balances([bound.meter for bound in fresh])
         for bound, balance in zip(fresh, balances, strict=True):
-            if balance.spent and balance.spent * ALL >= bound.limit * NEARLY:
-                await self._tell(bound, balance, NEARLY)
+            if _is_nearly(balance, bound.limit):
+                await self._nearly(bound, balance)
+
+    async def _nearly(self, bound: Bound, balance: Balance) -> None:
+        """Tell of it, at the limit that holds now: it may have been raised during the call."""
+        limit = (await self._limits.now()).of(bound.meter)
+        if limit is not None and _is_nearly(balance, limit):
+            await self._tell(self._alert(Bound(bound.meter, limit), NEARLY), balance)
 
     async def used_up(self, turn: Turn, over: OverBudget) -> None:
         """Tell that a turn waits: where it was asked, and once whoever looks after the money."""
-        bound = over.short.bound
-        await self._tell(bound, over.short.balance, ALL, besides=turn.thread)
+        short = over.short
+        alert = replace(
+            self._alert(short.bound, ALL),
+            wanted=short.wanted,
+            instead=over.instead.model if over.instead else NO_MODEL,
+        )
+        await self._tell(alert, short.balance, besides=turn.thread)
         if turn.thread is None:
             return
-        this = OutboxId(derived("budget.wait", turn.id, bound.meter.id, str(bound.limit)))
-        this_alert = self._id(bound, ALL)
-        use = [Button(f"Use {self.free}", USE, this_alert)] if self.free else []
-        buttons = (*_raises(this_alert), *use, Button("Stop", STOP, this_alert))
+        why = (turn.id, short.bound.meter.id, str(short.bound.limit), str(short.wanted))
+        buttons = (*self._raises(alert, short.balance), *_ways_on(alert, "Stop"))
         content = Content(f"**Waiting for money.** {explain(over)}", buttons, ours=True)
-        reply = Reply(id=this, thread=turn.thread, content=content)
+        reply = Reply(
+            id=OutboxId(derived("budget.wait", *why)), thread=turn.thread, content=content
+        )
         await self._store.outbox.enqueue(self._rows(reply))
         self._wake_outbox()
 
@@ -141,57 +176,80 @@ class BudgetAlerts:
 
     # ---- cards
 
+    def _alert(self, bound: Bound, share: int) -> Alert:
+        return Alert(id=self._id(bound, share), bound=bound, share=share, at=self._clock.now())
+
     def _id(self, bound: Bound, share: int) -> AlertId:
-        """Once for each period at 80 %; again for each limit that is used up.
+        """Once for each limit that is reached in a period; again where it was raised meanwhile.
 
         What each run of a schedule may cost is one limit, whichever run it is: once a day.
         """
-        meter, limit = bound.meter, str(bound.limit) if share == ALL else ""
+        meter = bound.meter
         if lasts(meter):
             meter = replace(meter, stamp=stamp_of(Period.DAY, self._clock.now(), self._team().zone))
-        return AlertId(derived("budget.alert", meter.id, str(share), limit))
+        return AlertId(derived("budget.alert", meter.id, str(share), str(bound.limit)))
 
     async def _tell(
-        self, bound: Bound, balance: Balance, share: int, *, besides: ThreadRef | None = None
+        self, alert: Alert, balance: Balance, *, besides: ThreadRef | None = None
     ) -> None:
         """Tell of it once; not in the place that is told in another way."""
-        alert = Alert(id=self._id(bound, share), bound=bound, share=share, at=self._clock.now())
         if alert.id in self._told:
             return
         if await self._store.budgets.alert(alert.id) is None:
             card = await self._card(alert, balance)
             rows = await self._to_people(alert, card, besides)
             if await self._store.budgets.raise_alert(alert, rows):
-                log.info("budget.alert", extra={"alert": alert.id, "share": share})
+                log.info("budget.alert", extra={"alert": alert.id, "share": alert.share})
                 self._wake_outbox()
         self._told.add(alert.id)
 
     async def _card(self, alert: Alert, balance: Balance) -> Content:
         team, now = self._team(), self._clock.now()
-        meter, limit = alert.bound.meter, alert.bound.limit
-        currency = team.budget.currency
-        number = await self.number_of(meter)
-        who = whose(team, meter.scope, meter.subject, schedule=number)
-        used = "is used up" if alert.share == ALL else f"is used to {alert.share} %"
-        held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
+        meter = alert.bound.meter
         until = end_of(meter.period, alert.at, team.zone)
         ends = f" The period ends {show_time(until, team.zone, now=now)}." if until else ""
-        lines = [
-            f"**The budget for {who} {used}**",
-            (
-                f"{show_amount(balance.spent, currency)} of {show_amount(limit, currency)} "
-                f"{when_of(meter.period)} spent{held}.{ends}"
-            ),
-        ]
+        head, amounts = await self._amounts(alert, balance)
+        lines = [f"**{head}**", amounts + ends]
         if alert.share == ALL:
             lines.append("What would cost more waits, and goes on once there is room.")
+        if alert.instead:
+            lines.append(f"`{alert.instead}` could go on with it for less.")
         if until is not None:
             lines.append(await self.spenders(meter.period, meter.stamp))
-        if alert.state is not AlertState.OPEN:
+        buttons: tuple[Button, ...] = ()
+        if alert.state is AlertState.OPEN:
+            ways_on = _ways_on(alert, "Stop what waits") if alert.share == ALL else ()
+            keep = Button("Keep the limit", KEEP, alert.id)
+            buttons = (*self._raises(alert, balance), *ways_on, keep)
+        else:
             lines.append(alert.note)
-            return Content("\n".join(line for line in lines if line), ours=True)
-        buttons = (*_raises(alert.id), Button("Keep the limit", KEEP, alert.id))
         return Content("\n".join(line for line in lines if line), buttons, ours=True)
+
+    async def _amounts(self, alert: Alert, balance: Balance) -> tuple[str, str]:
+        """What was reached, in a few words, and the amounts that show it."""
+        bound, currency = alert.bound, self._team().budget.currency
+        who = whose(
+            self._team(),
+            bound.meter.scope,
+            bound.meter.subject,
+            schedule=await self.number_of(bound.meter),
+        )
+        if alert.wanted:
+            return lacking(Short(bound, balance, alert.wanted), who, currency, call="a call")
+        used = "is used up" if alert.share == ALL else f"is used to {alert.share} %"
+        held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
+        of = f"{show_amount(balance.spent, currency)} of {show_amount(bound.limit, currency)}"
+        return f"The budget for {who} {used}", f"{of} {when_of(bound.meter.period)} spent{held}."
+
+    def _raises(self, alert: Alert, balance: Balance) -> tuple[Button, ...]:
+        """The buttons that raise the limit: each of them as far as the call needs that waits."""
+        limit = alert.bound.limit
+        need = enough(balance.taken + alert.wanted) if alert.wanted else 0
+        label = f"Raise to {show_amount(need, self._team().budget.currency)}"
+        to = [Button(label, RAISE, f"{alert.id}={need:x}")] if need > limit else []
+        steps = [step for step in STEPS if raised(limit, step) >= need]
+        by = [Button(f"Raise by {step} %", RAISE, f"{alert.id}:{step}") for step in steps]
+        return (*to, *by)
 
     async def _dearest(self, scope: Scope, kind: str, period: Period, stamp: str) -> str:
         team = self._team()
@@ -265,11 +323,20 @@ def raised(limit: int, step: int) -> int:
     return limit + -(-limit * step // 100)
 
 
-def alert_of(value: str) -> tuple[AlertId, int]:
-    """What a button carries: the alert, and by how many per cent it raises; 0 for not at all."""
-    this, _, step = value.partition(":")
-    return AlertId(this), int(step) if step.isdecimal() and step.isascii() else 0
+def wish_of(value: str) -> RaiseWish:
+    """What the value of such a button says."""
+    match = _VALUE.fullmatch(value)
+    if match is None:
+        return RaiseWish(AlertId(""))
+    step, to = int(match["step"] or 0), int(match["to"] or "0", 16)
+    return RaiseWish(AlertId(match["alert"]), step if step in STEPS else 0, to)
 
 
-def _raises(this: AlertId) -> tuple[Button, ...]:
-    return tuple(Button(f"Raise by {step} %", RAISE, f"{this}:{step}") for step in STEPS)
+def _is_nearly(balance: Balance, limit: int) -> bool:
+    return bool(balance.spent) and balance.spent * ALL >= limit * NEARLY
+
+
+def _ways_on(alert: Alert, stop: str) -> tuple[Button, ...]:
+    """The buttons that end the waiting without more money."""
+    use = [Button(f"Use {alert.instead}"[:_LONGEST_LABEL], USE, alert.id)] if alert.instead else []
+    return (*use, Button(stop, STOP, alert.id))

@@ -14,6 +14,7 @@ from runtime.ids import ConversationId, TurnId
 from runtime.limits import LimitBook, Limits
 from runtime.model.address import ThreadRef
 from runtime.model.budget import Pause
+from runtime.model.ledger import Meter
 from runtime.model.turn import TurnState
 from runtime.parked import Parked
 from runtime.ports import Store
@@ -56,6 +57,22 @@ class Pauses:
         limits = await self._limits.now()
         return sum([await self._waits(pause, limits) for pause in pauses])
 
+    async def raised(self, meter: Meter) -> None:
+        """A limit was raised: take up what has room now; what has not says what it needs now.
+
+        Args:
+            meter: whose limit, and over which time; whichever period it is.
+        """
+        await self.look()
+        for pause in await self.waiting(meter):
+            if await self._store.turns.state(pause.turn) is TurnState.WAITING:
+                await self._go_on(pause)
+
+    async def waiting(self, meter: Meter) -> list[Pause]:
+        """What waits for money of the meter, of any of its periods; without a subject, of each."""
+        pauses = await self._store.budgets.pauses()
+        return [pause for pause in pauses if _is_of(pause.bound.meter, meter)]
+
     async def go_on(self, thread: ThreadRef | None) -> None:
         """Take up what waits in the thread, or channel, for it may cost less now; None for all."""
         for pause in await self._store.budgets.pauses():
@@ -97,3 +114,8 @@ class Pauses:
         limit = limits.of(pause.bound.meter)
         [balance] = await self._store.ledger.balances([pause.bound.meter])
         return limit is None or balance.taken + pause.wanted <= limit
+
+
+def _is_of(meter: Meter, limited: Meter) -> bool:
+    same = (meter.scope, meter.period) == (limited.scope, limited.period)
+    return same and limited.subject in ("", meter.subject)

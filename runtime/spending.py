@@ -5,12 +5,13 @@ because the process died, ends by itself and counts in full.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 from runtime.alerts import BudgetAlerts
+from runtime.cheaper import cheaper
 from runtime.clock import Clock
 from runtime.errors import (
     Conflict,
@@ -21,14 +22,16 @@ from runtime.errors import (
     Retryable,
     SpendingForbidden,
 )
-from runtime.ids import AgentName, IdSource, RunId, TurnId
+from runtime.ids import AgentName, IdSource, ModelName, TurnId
 from runtime.limits import LimitBook
-from runtime.model.budget import Pause
+from runtime.model.budget import NO_MODEL, Pause
+from runtime.model.choice import Known
 from runtime.model.completion import Finished, ModelInfo, ModelRequest
 from runtime.model.ledger import (
     Bound,
     Call,
     CallState,
+    Cheaper,
     HoldId,
     OverBudget,
     Settlement,
@@ -37,11 +40,12 @@ from runtime.model.ledger import (
 )
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.model.turn import Turn
+from runtime.model.turn import Turn, run_of, turn_of_run
 from runtime.money import show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
 from runtime.pricing import Worst, cost_of, worst_case
+from runtime.shortage import lacking
 from runtime.spenders import end_of, meters_of, run_meter, when_of, whose
 
 log = logging.getLogger("nightdesk.money")
@@ -80,6 +84,7 @@ class Spending:
         alerts: BudgetAlerts,
         pauses: Pauses,
         *,
+        catalogue: Callable[[], Mapping[ModelName, Known]],
         team: Callable[[], Team],
         clock: Clock,
         ids: IdSource,
@@ -91,6 +96,7 @@ class Spending:
             limits: the limits that hold.
             alerts: tells people.
             pauses: knows what waits for money.
+            catalogue: every configured model, and how it does now.
             team: the configuration as it is now.
             clock: the clock.
             ids: makes the ids of holds.
@@ -99,6 +105,7 @@ class Spending:
         self._limits = limits
         self._alerts = alerts
         self._pauses = pauses
+        self._catalogue = catalogue
         self._team = team
         self._clock = clock
         self._ids = ids
@@ -115,7 +122,7 @@ class Spending:
             yield paid
             await self._note_free(turn, agent, model, worst, paid)
             return
-        call, bounds = await self._reserve(turn, agent, model, worst)
+        call, bounds = await self._reserve(turn, agent, model, worst, request)
         if len(self._paid) >= _MOST_PAID:
             self._paid.clear()  # turns that were stopped or failed; all that is lost is a footer
         self._paid.add(turn.id)
@@ -137,6 +144,7 @@ class Spending:
                 wanted=over.short.wanted,
                 until=over.until,
                 at=self._clock.now(),
+                instead=over.instead.model if over.instead else NO_MODEL,
             )
         )
         await self._alerts.used_up(turn, over)
@@ -164,15 +172,33 @@ class Spending:
     # ---- one call
 
     async def _reserve(
-        self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst
+        self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst, request: ModelRequest
     ) -> tuple[Call, list[Bound]]:
         call = await self._call(turn, agent, model, worst)
         limits = await self._limits.now()
         bounds = limits.bounds(call.meters)
         short = await self._store.ledger.reserve(call, bounds)
         if short is not None:
-            raise await self._refusal(short)
+            raise await self._refusal(
+                short, await self._instead(turn, agent, request, short.wanted)
+            )
         return call, bounds
+
+    async def _instead(
+        self, turn: Turn, agent: AgentName, request: ModelRequest, wanted: int
+    ) -> Cheaper | None:
+        """The cheapest model that can do it within what every limit leaves now."""
+        limits, currency = await self._limits.now(), self._team().budget.currency
+        known = self._catalogue().values()
+        for model, worst in cheaper(known, request, than=wanted, currency=currency):
+            if not worst.micros:
+                return Cheaper(model.name, 0)
+            bounds = limits.bounds((await self._call(turn, agent, model, worst)).meters)
+            balances = await self._store.ledger.balances([bound.meter for bound in bounds])
+            pairs = zip(bounds, balances, strict=True)
+            if all(balance.taken + worst.micros <= bound.limit for bound, balance in pairs):
+                return Cheaper(model.name, worst.micros)
+        return None
 
     async def _call(self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst) -> Call:
         now = self._clock.now()
@@ -189,16 +215,16 @@ class Spending:
 
     async def _spender(self, turn: Turn, agent: AgentName, model: ModelInfo) -> Spender:
         """On whose behalf: a run's call is its schedule's, and counts in that one's channel."""
-        thread, schedule = turn.thread, None
+        thread, schedule, run = turn.thread, None, run_of(turn.id)
         if thread is None:
-            planned = await self._store.schedules.occurrence(RunId(turn.id))
+            planned = await self._store.schedules.occurrence(run)
             schedule = planned.schedule if planned else None
             known = await self._store.schedules.by_id(schedule) if schedule else None
             thread = known.target if known else None
         return Spender(
             provider=model.provider or model.name,
             agent=agent,
-            run=turn.id,
+            run=turn_of_run(run, 0),
             person=turn.requester,
             thread=thread,
             schedule=schedule,
@@ -242,28 +268,27 @@ class Spending:
         except (Retryable, Conflict) as error:
             log.warning("ledger.not_settled", extra={"call": call.id, "why": str(error)})
 
-    async def _refusal(self, short: Short) -> NightdeskError:
+    async def _refusal(self, short: Short, instead: Cheaper | None) -> NightdeskError:
         """What the turn is told: that it has to wait, or where nothing may be spent, that."""
         team, now = self._team(), self._clock.now()
-        bound, balance = short.bound, short.balance
-        meter, currency = bound.meter, team.budget.currency
+        meter, currency = short.bound.meter, team.budget.currency
         number = await self._alerts.number_of(meter)
-        who, when = whose(team, meter.scope, meter.subject, schedule=number), when_of(meter.period)
-        if not bound.limit:
+        who = whose(team, meter.scope, meter.subject, schedule=number)
+        if not short.bound.limit:
             return Refused(
-                f"Nothing may be spent for {who}: the limit is 0 {currency} {when}.",
+                f"Nothing may be spent for {who}: the limit is 0 {currency} "
+                f"{when_of(meter.period)}.",
                 hint="`/budget` shows the limits, and who may change them.",
             )
         until = end_of(meter.period, now, team.zone)
-        held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
-        over = (
-            f"The budget for {who} is used up: {show_amount(balance.spent, currency)} of "
-            f"{show_amount(bound.limit, currency)} {when} spent{held}, and this call may cost up "
-            f"to {show_amount(short.wanted, currency)}."
-        )
-        ends = f" The period ends {show_time(until, team.zone, now=now)}." if until else ""
-        hint = f"I go on from where I was once there is room.{ends}"
-        return OverBudget(over, hint, short=short, until=until)
+        head, amounts = lacking(short, who, currency)
+        hint = "I go on from where I was once there is room."
+        if until is not None:
+            hint += f" The period ends {show_time(until, team.zone, now=now)}."
+        if instead is not None:
+            cost = f"for up to {show_amount(instead.worst, currency)}" if instead.worst else "free"
+            hint += f" `{instead.model}` could go on with it {cost}."
+        return OverBudget(f"{head}: {amounts}", hint, short=short, until=until, instead=instead)
 
 
 def _ended_early(call: Call, paid: PaidCall, error: BaseException, clock: Clock) -> Settlement:

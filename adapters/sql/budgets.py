@@ -15,10 +15,10 @@ from adapters.sql.schema_ledger import alerts, limits, pauses
 from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, TurnId
+from runtime.ids import ConversationId, ModelName, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.budget import NO_MODEL, Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
@@ -76,6 +76,8 @@ class _Alert(msgspec.Struct, kw_only=True, omit_defaults=True):
     share: int
     at: int
     turn: TurnId | None = None
+    wanted: int = 0
+    instead: ModelName = NO_MODEL
 
 
 class _Pause(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -86,6 +88,7 @@ class _Pause(msgspec.Struct, kw_only=True, omit_defaults=True):
     wanted: int
     thread: ThreadRef | None = None
     until: int | None = None
+    instead: ModelName = NO_MODEL
 
 
 _change = decoder(LimitChange)
@@ -125,7 +128,12 @@ class SqlBudgets:
     async def raise_alert(self, alert: Alert, rows: Sequence[OutboxItem] = ()) -> bool:
         """Store an alert: see the port."""
         body = _Alert(
-            bound=_meter(alert.bound), share=alert.share, at=micros(alert.at), turn=alert.turn
+            bound=_meter(alert.bound),
+            share=alert.share,
+            at=micros(alert.at),
+            turn=alert.turn,
+            wanted=alert.wanted,
+            instead=alert.instead,
         )
         row: Params = {
             "id": alert.id,
@@ -171,6 +179,7 @@ class SqlBudgets:
             wanted=pause.wanted,
             thread=pause.thread,
             until=None if pause.until is None else micros(pause.until),
+            instead=pause.instead,
         )
         row: Params = {"turn": pause.turn, "at": micros(pause.at), "body": encode(body)}
         await self._database.write(lambda t: t.run(_PAUSE, row))
@@ -215,6 +224,8 @@ def _alerted(this: AlertId, row: Row) -> Alert:
         share=about.share,
         turn=about.turn,
         at=moment(about.at),
+        wanted=about.wanted,
+        instead=about.instead,
         state=AlertState(state),
         by=_principal(answered) if answered else None,
         note=note,
@@ -232,4 +243,5 @@ def _paused(row: Row) -> Pause:
         wanted=kept.wanted,
         until=None if kept.until is None else moment(kept.until),
         at=moment(at),
+        instead=kept.instead,
     )

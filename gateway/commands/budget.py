@@ -1,4 +1,4 @@
-"""`/budget` and `/cost`, with the buttons of the cards about money."""
+"""`/budget` and `/cost`."""
 
 import re
 from collections.abc import Callable
@@ -8,29 +8,20 @@ from gateway.access import Action, authorize
 from gateway.commands import budgettext
 from gateway.commands.budgetchart import SpendingPictures, series
 from gateway.commands.grammar import ParsedCommand
-from gateway.commands.ports import Answer, Noun, Press, Request
+from gateway.commands.ports import Answer, Request
 from gateway.commands.subjects import EXAMPLES, Subjects
-from runtime.alerts import KEEP, RAISE, STOP, USE, BudgetAlerts, alert_of, lasts, raised
-from runtime.approvers import name_of
+from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
-from runtime.errors import Conflict, Refused
+from runtime.errors import Refused
 from runtime.ids import ScheduleId, TurnId
 from runtime.limits import LimitBook
-from runtime.model.budget import Alert, AlertState, LimitRule
-from runtime.model.events import ButtonPress
+from runtime.model.budget import LimitRule
 from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.money import read_amount, show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
-from runtime.spenders import (
-    end_of,
-    run_meter,
-    stamp_of,
-    subject_of_thread,
-    when_of,
-    whose,
-)
+from runtime.spenders import run_meter, stamp_of, subject_of_thread, when_of, whose
 
 _PERIODS = {
     "day": Period.DAY,
@@ -83,7 +74,7 @@ class _Wish:
 
 
 class BudgetCommands:
-    """The commands of the nouns `budget` and `cost`, and the buttons of cards."""
+    """The commands of the nouns `budget` and `cost`."""
 
     def __init__(
         self, services: BudgetServices, store: Store, *, team: Callable[[], Team], clock: Clock
@@ -131,75 +122,6 @@ class BudgetCommands:
         """Limit what each run of a schedule may cost: see `gateway.commands.schedules.Allow`."""
         meter = Meter(scope=Scope.SCHEDULE, subject=schedule, period=Period.FIRING, stamp="")
         return await self._set("set", _Wish(meter, amount), request)
-
-    def presses(self, stop: Noun, model: Noun) -> dict[str, Press]:
-        """What the buttons of cards do; `stop` and `model` are the commands of those names."""
-
-        async def stopped(_: ButtonPress, request: Request) -> Answer:
-            return budgettext.waited(await stop(ParsedCommand(noun="stop"), request))
-
-        async def used(_: ButtonPress, request: Request) -> Answer:
-            if self._alerts.free is None:
-                return Answer("There is no model any more that costs nothing. See `/model list`.")
-            command = ParsedCommand(noun="model", verb="set", args=(self._alerts.free,))
-            return budgettext.waited(await model(command, request))
-
-        return {RAISE: self._press_raise, KEEP: self._press_keep, STOP: stopped, USE: used}
-
-    # ---- buttons
-
-    async def _press_raise(self, press: ButtonPress, request: Request) -> Answer:
-        """The buttons that raise a limit by a step, until its period ends."""
-        authorize(self._team(), request.sender, Action.BUDGET_RAISE)
-        this, step = alert_of(press.value)
-        alert = await self._store.budgets.alert(this)
-        if alert is None or not step:
-            return Answer("This card is too old for me to know it. `/budget` shows the limits.")
-        meter, shown = alert.bound.meter, alert.bound.limit
-        if lasts(meter):
-            meter = replace(meter, stamp="")
-        until = end_of(meter.period, alert.at, self._team().zone)
-        if until is not None and self._clock.now() >= until:
-            over = f"The {meter.period} that this card was about is over, and a new one began."
-            return Answer(over, updates=replace(await self._alerts.face(alert), buttons=()))
-        limit = raised(shown, step)
-        currency = self._team().budget.currency
-        once = "" if meter.period is Period.FIRING else f" for this {meter.period}"
-        by = name_of(self._team(), request.sender)
-        note = f"Raised to {show_amount(limit, currency)}{once} by {by}."
-        holds = (await self._limits.now()).of(meter)
-        if alert.state is AlertState.OPEN and holds != shown:
-            now = "none" if holds is None else show_amount(holds, currency)
-            return Answer(f"The limit was changed since this card was written: it is {now} now.")
-        decided = await self._decide(alert, AlertState.RAISED, request, note)
-        if decided.state is AlertState.RAISED and decided.note == note and holds == shown:
-            await self._limits.set(meter, limit, request.sender, key=f"alert/{alert.id}")
-            await self._pauses.look()
-        return await self._outcome(decided, note)
-
-    async def _press_keep(self, press: ButtonPress, request: Request) -> Answer:
-        """The button that leaves a limit as it is."""
-        authorize(self._team(), request.sender, Action.BUDGET_LOWER)
-        this, _ = alert_of(press.value)
-        alert = await self._store.budgets.alert(this)
-        if alert is None:
-            return Answer("This card is too old for me to know it. `/budget` shows the limits.")
-        note = f"Kept as it is by {name_of(self._team(), request.sender)}."
-        return await self._outcome(await self._decide(alert, AlertState.KEPT, request, note), note)
-
-    async def _decide(self, alert: Alert, state: AlertState, request: Request, note: str) -> Alert:
-        """Decide about the alert, unless somebody did; what was decided."""
-        try:
-            return await self._store.budgets.answer_alert(
-                alert.id, state=state, by=request.sender, note=note
-            )
-        except Conflict:
-            return await self._store.budgets.alert(alert.id) or alert
-
-    async def _outcome(self, decided: Alert, note: str) -> Answer:
-        """What came of it, the truth whoever was first; the pressed card says it too."""
-        said = decided.note if decided.note == note else f"That was decided: {decided.note}"
-        return Answer(said, updates=await self._alerts.face(decided))
 
     # ---- showing
 
@@ -285,7 +207,7 @@ class BudgetCommands:
         action = Action.BUDGET_LOWER if lower else Action.BUDGET_RAISE
         authorize(self._team(), request.sender, action)
         await self._limits.set(wish.meter, after, request.sender, key=request.id)
-        await self._pauses.look()
+        await (self._pauses.look() if lower else self._pauses.raised(wish.meter))
         return await self._said(now, before)
 
     async def _where_limited(self, verb: str, wish: _Wish) -> _Wish:

@@ -260,8 +260,9 @@ FORMS = (
         verb="set",
         arguments="<model> [whose]",
         least=1,
-        most=2,
-        about="Let one model answer. Whose: thread for all here, me, or agent wherever it answers.",
+        most=3,
+        about="Let one model answer. Whose: thread for all here, me, or agent [name] wherever it "
+        "answers.",
         example="/model set fast me",
         also=("use",),
     ),
@@ -269,8 +270,9 @@ FORMS = (
         noun="model",
         verb="auto",
         arguments="[whose]",
-        most=1,
-        about="Take back what was set for thread, me or agent: the model is chosen for each call.",
+        most=2,
+        about="Take back what was set for thread, me or agent [name]: the model is chosen for each "
+        "call.",
         also=("unset", "clear", "reset"),
     ),
     Form(

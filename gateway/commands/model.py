@@ -8,7 +8,7 @@ from gateway.commands.ports import Answer, Request
 from runtime.choices import Choices
 from runtime.errors import Refused
 from runtime.handoffs import Handoffs
-from runtime.ids import ModelName
+from runtime.ids import AgentName, ModelName
 from runtime.model.address import ThreadRef
 from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Reason
 from runtime.model.completion import ModelInfo
@@ -120,7 +120,7 @@ class ModelCommands:
         note = f" Just now it cannot be asked: {model.out}." if model.out else ""
         return Answer(
             f"`{model.info.name}` answers {where} from now on. "
-            f"`/model auto {name}` takes it back.{note}",
+            f"`/model auto {' '.join(command.args[1:]) or name}` takes it back.{note}",
             private=name == _ME,
         )
 
@@ -135,6 +135,8 @@ class ModelCommands:
     ) -> tuple[str, ChoiceScope, str]:
         """What a choice is for, where the sender may choose that."""
         name = written[0].casefold() if written else _THREAD
+        if name != _AGENT and len(written) > 1:
+            raise Refused(f"“{written[1][:40]}” is too much.", hint="/model set fast agent desk")
         if name not in _NEEDS:
             raise Refused(
                 f"“{written[0][:40]}” is nothing that a model is set for.",
@@ -144,7 +146,7 @@ class ModelCommands:
         if name == _ME:
             return name, self._choices.person(request.sender), "to you"
         if name == _AGENT:
-            agent = (await self._agent(request.thread)).name
+            agent = (await self._agent(request.thread, *written[1:])).name
             return name, agent, f"wherever the agent {agent} does"
         here = "in this thread" if request.thread.root else "here"
         return name, request.thread, here
@@ -169,8 +171,19 @@ class ModelCommands:
             raise Refused(f"There is no model “{written[:80]}”.", hint=f"There are: {listed}.")
         return known
 
-    async def _agent(self, thread: ThreadRef) -> Agent:
+    async def _agent(self, thread: ThreadRef, named: str = "") -> Agent:
+        """The agent that is named; else the one that has the thread.
+
+        Raises:
+            Refused: there is none of that name.
+        """
         team = self._team()
+        if named:
+            agent = team.agent(AgentName(named))
+            if agent is None:
+                there = ", ".join(str(one.name) for one in team.agents)
+                raise Refused(f"There is no agent “{named[:40]}”.", hint=f"There are: {there}.")
+            return agent
         name, _ = await self._handoffs.who(thread)
         return team.agent(name) or team.agents[0]
 

@@ -5,11 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from runtime.ids import ConversationId, TurnId
+from runtime.ids import ConversationId, ModelName, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.ledger import Bound, Period, Scope
 
 AlertId = NewType("AlertId", str)
+NO_MODEL = ModelName("")
+"""The name of no model."""
 
 MICROS = 1_000_000
 """Micro-units in one unit of a currency."""
@@ -106,6 +108,8 @@ class Alert:
         share: per cent of the limit that were used up: 80, or 100 where a call was refused.
         turn: the turn that was refused, or None where it is about the meter.
         at: when.
+        wanted: how much the call needed that was refused first, in micro-units; 0 for none.
+        instead: the model that could have made it for less; empty where there is none.
         state: what people did.
         by: who did that, or None.
         note: what came of it, in words.
@@ -116,6 +120,8 @@ class Alert:
     share: int
     turn: TurnId | None = None
     at: datetime
+    wanted: int = 0
+    instead: ModelName = NO_MODEL
     state: AlertState = AlertState.OPEN
     by: Principal | None = None
     note: str = ""
@@ -133,6 +139,7 @@ class Pause:
         wanted: how much it needs, in micro-units.
         until: when the period ends that was used up; None for a run, which has no end.
         at: when it began to wait.
+        instead: the model that could go on with it for less; empty where there is none.
     """
 
     turn: TurnId
@@ -142,3 +149,4 @@ class Pause:
     wanted: int
     until: datetime | None
     at: datetime
+    instead: ModelName = NO_MODEL

@@ -73,14 +73,6 @@ class ModelInfo:
     credential: str = ""
 
 
-def costs_nothing(info: ModelInfo) -> bool:
-    """Whether it runs on this machine and no token of it has a price."""
-    return info.local and not any(
-        price.input or price.output or price.cached_input or price.cache_write
-        for price in info.prices
-    )
-
-
 def worst_price(info: ModelInfo, prompt_tokens: int) -> Price | None:
     """The most that a prompt of at most so many tokens can cost; None where that is not known.
 

@@ -116,6 +116,24 @@ class Short:
     balance: Balance
     wanted: int
 
+    @property
+    def left(self) -> int:
+        """What may still be spent, in micro-units."""
+        return max(self.bound.limit - self.balance.taken, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cheaper:
+    """A model that could make the same call within the limits.
+
+    Attributes:
+        model: which, by the name that configuration gives it.
+        worst: the most that the call would cost with it, in micro-units.
+    """
+
+    model: ModelName
+    worst: int
+
 
 class OverBudget(Refused):
     """A call would pass a limit, so it was not made.
@@ -123,12 +141,22 @@ class OverBudget(Refused):
     Attributes:
         short: the limit that it would pass.
         until: when its period ends; None for a run, which has no end.
+        instead: what could make the call now for less, or None.
     """
 
-    def __init__(self, message: str, hint: str, *, short: Short, until: datetime | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str,
+        *,
+        short: Short,
+        until: datetime | None,
+        instead: Cheaper | None = None,
+    ) -> None:
         super().__init__(message, hint)
         self.short = short
         self.until = until
+        self.instead = instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -290,7 +290,13 @@ async def test_an_alert_is_told_once_and_answered_once(
     open_again: Opener, clock: ManualClock, rows: Rows
 ) -> None:
     alert = Alert(
-        id=AlertId("a"), bound=Bound(ALL, 100), share=80, turn=TurnId("t"), at=clock.now()
+        id=AlertId("a"),
+        bound=Bound(ALL, 100),
+        share=100,
+        turn=TurnId("t"),
+        at=clock.now(),
+        wanted=40,
+        instead=ModelName("cheap"),
     )
     async with open_again() as store:
         assert await store.budgets.raise_alert(alert, [rows.item()])
@@ -319,8 +325,10 @@ async def test_turns_wait_for_money_until_they_do_not(
         wanted=40,
         until=clock.now() + HOUR,
         at=clock.now(),
+        instead=ModelName("cheap"),
     )
-    second = replace(first, turn=TurnId("t0"), thread=None, until=None, at=clock.now() + HOUR)
+    plain = replace(first, thread=None, until=None, instead=ModelName(""))
+    second = replace(plain, turn=TurnId("t0"), at=clock.now() + HOUR)
     async with open_again() as store:
         await store.budgets.pause(replace(first, wanted=1))
         await store.budgets.pause(second)

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from gateway.commands.form import Form
 from gateway.commands.forms import FORMS
 from runtime.alerts import KEEP, RAISE, STOP, USE
-from runtime.ids import AgentName, ApprovalId, ReminderId, ScheduleId
+from runtime.ids import AgentName, ApprovalId, ConversationId, ReminderId, ScheduleId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Frozen, Grant
-from runtime.model.budget import Alert, AlertId
+from runtime.model.budget import Alert, AlertId, Pause
 from runtime.model.events import Body, ButtonPress, ChannelChange, Command, FormSubmit, Message
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.reminder import Reminder
@@ -236,6 +236,27 @@ async def _alert(scene: Scene) -> str:
     return alert.id
 
 
+async def _cheaper(scene: Scene) -> str:
+    """A limit that is used up, and a turn of the thread that could go on with a cheaper model."""
+    this = await _alert(scene)
+    budgets = scene.desk.desk.parts.store.budgets
+    alert = await budgets.alert(AlertId(this))
+    assert alert is not None
+    model = next(iter(scene.desk.desk.parts.models))
+    pause = Pause(
+        turn=TurnId(f"waits-{scene.number}"),
+        conversation=ConversationId(f"waits-{scene.number}"),
+        thread=scene.thread,
+        bound=alert.bound,
+        wanted=2_000_000,
+        until=None,
+        at=scene.desk.clock.now(),
+        instead=model,
+    )
+    await budgets.pause(pause)
+    return this
+
+
 # ---- what may be done
 
 _SET = "budget set agent desk 1 day"
@@ -350,7 +371,7 @@ PRESSES: Mapping[str, tuple[Deed, ...]] = {
     RAISE: (Deed(f"{THIS}:25", ADMINS, _alert),),
     KEEP: (Deed(THIS, OPERATORS, _alert),),
     STOP: (Deed(THIS, NOBODY, _alert),),
-    USE: (Deed(THIS, OPERATORS, _alert),),  # a choice of model, for the thread
+    USE: (Deed(THIS, OPERATORS, _cheaper),),  # a choice of model, for the thread
 }
 """What the buttons of reminders and of cards about money do; the text is what they carry."""
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.alerts import KEEP, RAISE
-from runtime.ids import AgentName, MessageId, ModelName, ScheduleId, TurnId
+from runtime.alerts import KEEP, RAISE, wish_of
+from runtime.ids import AgentName, MessageId, ModelName, ScheduleId, TurnId, derived
+from runtime.limits import MOST
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitRule
 from runtime.model.completion import Usage
@@ -311,7 +312,38 @@ async def test_a_card_whose_limit_was_changed_since_raises_nothing(bank: Command
     assert await day(bank) == "0.40"
 
 
-@pytest.mark.parametrize("value", ["", "nothing", "nothing:25", "alert", "alert:", "alert:x"])
+async def test_a_card_raises_to_what_is_needed(bank: CommandBench) -> None:
+    this = await card(bank)
+    assert "Raised to 1.03 USD for this day by Ann." in await press(bank, RAISE, f"{this}=fb770")
+    assert await day(bank) == "1.03"
+
+
+def test_the_value_of_every_button_fits() -> None:
+    this = derived("budget.alert", "whatever")
+    assert len(f"{this}={MOST:x}") <= 40
+    assert wish_of(f"{this}={MOST:x}").to == MOST
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "nothing",
+        "nothing:25",
+        "alert",
+        "alert:",
+        "alert:x",
+        "alert:7",
+        "alert:9999",
+        "alert=",
+        "alert=0",
+        "alert=f4240",
+        "alert=-1",
+        "alert=xyz",
+        "alert:25=f4241",
+        "alert=" + "f" * 14,
+    ],
+)
 async def test_a_button_that_says_nothing_raises_nothing(bank: CommandBench, value: str) -> None:
     await card(bank)
     assert "too old for me to know" in await press(bank, RAISE, value)

@@ -105,6 +105,7 @@ async def test_what_is_set_for_a_person_or_an_agent_answers_everywhere(
     await give("/model auto me")
     said = await give("/model use large agent")
     assert said.startswith("`large` answers wherever the agent desk does from now on.")
+    assert "`/model auto agent desk` takes it back" in await give("/model set large agent desk")
     assert await asked(give, OPS) == "large"
     assert await asked(give) == "large"
 
@@ -115,6 +116,9 @@ async def test_what_is_set_for_a_person_or_an_agent_answers_everywhere(
         ("/model set lrage", "There is no model “lrage”.\nThere are: `fast`, `large`."),
         ("/model set large everywhere", "Write `thread`, `me` or `agent`."),
         ("/model auto everything", "Write `thread`, `me` or `agent`."),
+        ("/model set large agent nobody", "There is no agent “nobody”."),
+        ("/model set large me desk", "“desk” is too much."),
+        ("/model auto thread desk", "“desk” is too much."),
         ("/model set", "`<model> [whose]` is missing."),
         ("/model retry nobody", "There are: `anthropic`, `openai`."),
         ("/model retry openai", "openai was not out of service."),

@@ -1,0 +1,24 @@
+"""What is said where a call does not fit into a limit. Pure."""
+
+from runtime.model.ledger import Short
+from runtime.money import apart
+from runtime.spenders import when_of
+
+
+def lacking(short: Short, who: str, currency: str, *, call: str = "this call") -> tuple[str, str]:
+    """That the call does not fit, in a few words, and the amounts that show why.
+
+    They have as many decimals as it takes to see that. `call` is how the call is named.
+    """
+    balance, limit = short.balance, short.bound.limit
+    spent, most, held, left, wanted = apart(
+        balance.spent, limit, balance.held, short.left, short.wanted
+    )
+    taken = f"{spent} of {most} {currency} {when_of(short.bound.meter.period)} spent"
+    if balance.held:
+        taken += f", {held} held for calls under way"
+    if not short.left:
+        needs = f"{call} may cost up to {wanted} {currency}"
+        return f"The budget for {who} is used up", f"{taken}, and {needs}."
+    needs = f"{left} {currency} is left, and it may cost up to {wanted} {currency}"
+    return f"The budget for {who} does not leave room for {call}", f"{taken}, {needs}."

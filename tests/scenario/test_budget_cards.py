@@ -1,0 +1,215 @@
+"""The cards about money: what they say, and that each of their buttons does what it says."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runtime.ids import MessageId, ModelName
+from runtime.model.budget import LimitRule
+from runtime.model.completion import Finished, ModelInfo, Price, Usage
+from runtime.model.events import Message
+from runtime.model.ledger import Period, Scope
+from runtime.model.schedule import OccurrenceState
+from tests.scenario.test_budget import WORST, Bank, meter, press, says
+from tests.support.approving import BOB, MEL, people
+from tests.support.build import ANN, DM, OPS, QUIET
+from tests.support.clock import ManualClock
+from tests.support.desk import DeskUnderTest
+from tests.support.paid import COST, PaidModel, limited
+
+OWNERS = "**The budget for the whole team"
+"""How the card to those who look after the money begins."""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Bank:
+    return Bank(tmp_path)
+
+
+class Cheap(PaidModel):
+    """A model of another provider, a tenth of the price."""
+
+    def __init__(
+        self,
+        says: str,
+        clock: ManualClock,
+        *,
+        name: str = "cheap",
+        known: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(lambda _: says, clock=clock, price=Price(input=100_000, output=1_000_000))
+        self.name, self.known = name, known or {}
+
+    @property
+    def info(self) -> ModelInfo:
+        given = {"name": ModelName(self.name), "provider": "corner", **self.known}
+        return replace(super().info, **given)  # type: ignore[arg-type]
+
+
+def buttons(desk: DeskUnderTest, text: str) -> list[str]:
+    shown = [one for one in desk.chat.shown if text in one.text and one.item.content.buttons]
+    return [button.label for button in shown[-1].item.content.buttons]
+
+
+async def limit(desk: DeskUnderTest) -> int | None:
+    return (await desk.desk.money.limits.now()).of(meter(desk.clock))
+
+
+async def test_a_card_shows_why_a_call_has_no_room(bank: Bank) -> None:
+    bank.members = limited(people(), WORST, channel=OPS.channel)
+    async with bank.live() as desk:
+        await desk.ask("hello", sender=BOB)
+        said = next(text for text in bank.chat.texts if "Waiting for money" in text)
+        assert (
+            "The budget for the whole team does not leave room for this call: 0.00 of 0.02 USD a "
+            "day spent, 0.02 USD is left, and it may cost up to 0.03 USD."
+        ) in said
+        card = next(text for text in bank.chat.texts if text.startswith(OWNERS))
+        assert f"{OWNERS} does not leave room for a call**" in card
+        assert "0.02 USD is left, and it may cost up to 0.03 USD." in card
+        # A quarter more would not do: no button offers that.
+        raises = ["Raise to 0.03 USD", "Raise by 100 %"]
+        assert buttons(desk, "Waiting for money") == [*raises, "Stop"]
+        assert buttons(desk, OWNERS) == [*raises, "Stop what waits", "Keep the limit"]
+
+
+async def test_a_limit_of_which_nothing_is_left_is_used_up(bank: Bank) -> None:
+    bank.members = limited(people(), WORST * 2)
+    bank.script = lambda _: Finished(text="Fine.", usage=Usage(100, 5_000))
+    async with bank.live() as desk:
+        await desk.ask("first")
+        said = await desk.ask("second")
+    assert "is used up: 0.05 of 0.04 USD a day spent" in said
+    assert "spent, and this call may cost up to 0.03 USD" in said
+
+
+@pytest.mark.parametrize("text", ["Waiting for money", OWNERS])
+async def test_raising_to_what_is_needed_is_enough(bank: Bank, text: str) -> None:
+    bank.members = limited(people(), WORST, channel=OPS.channel)
+    async with bank.live() as desk:
+        await desk.ask("hello")
+        await press(desk, "Raise to 0.03 USD", text=text)
+        assert len(bank.model.scripted.requests) == 1
+        assert await limit(desk) == 30_000
+
+
+async def test_what_has_no_room_yet_after_a_raise_says_what_it_needs_now(bank: Bank) -> None:
+    bank.members = limited(people(), WORST)
+    async with bank.live() as desk:
+        await desk.ask("hello")
+        await desk.command("/budget raise team 0.025")
+        await desk.quiet()
+        assert bank.model.scripted.requests == []
+        waits = [text for text in bank.chat.texts if text.startswith("**Waiting for money.**")]
+        assert len(waits) == 2
+        assert "0.025 USD is left, and it may cost up to 0.02" in waits[-1]
+        await press(desk, "Raise to 0.03 USD")
+        assert len(bank.model.scripted.requests) == 1
+
+
+@pytest.mark.parametrize("text", ["Waiting for money", OWNERS])
+async def test_what_waits_can_go_on_with_a_cheaper_model(bank: Bank, text: str) -> None:
+    bank.members = limited(people(), WORST, channel=OPS.channel)
+    bank.others = [Cheap("For little.", bank.clock), Cheap("For less?", bank.clock, name="other")]
+    async with bank.live() as desk:
+        await desk.ask("hello", sender=BOB)
+        told = "\n".join(bank.chat.texts)
+        assert "`cheap` could go on with it for up to 0.002" in told
+        # Whoever may set no model for a thread may not press it, either.
+        await press(desk, "Use cheap", who=MEL, text=text)
+        assert "needs the role operator" in bank.chat.texts[-1]
+        assert "For little." not in " ".join(bank.chat.texts)
+        await press(desk, "Use cheap", text=text)
+        assert any(one.startswith("For little.") for one in bank.chat.texts)
+        assert await says(desk) == [(COST // 10, 0)]
+        done = await desk.desk.parts.store.audit.page()
+        presses = [one for one in done if "budget.use" in one.body]
+        assert [one.kind for one in presses] == ["command.refused", "command.done"]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"tools": False},
+        {"context_tokens": 2_000},
+        {"currency": "EUR"},
+        {"prices": ()},
+        {"prices": (Price(input=990_000, output=9_900_000),)},
+        {"prices": (Price(input=1_100_000, output=11_000_000),)},
+    ],
+    ids=["no tools", "too small", "other currency", "no price", "no room either", "dearer"],
+)
+async def test_a_model_that_cannot_do_it_for_less_is_not_offered(
+    bank: Bank, known: dict[str, object]
+) -> None:
+    bank.members = limited(people(), WORST)
+    bank.others = [Cheap("Never.", bank.clock, known=known)]
+    async with bank.live() as desk:
+        said = await desk.ask("hello")
+        assert "cheap" not in said
+        assert buttons(desk, "Waiting for money")[-1] == "Stop"
+        assert "Use cheap" not in buttons(desk, "Waiting for money")
+
+
+async def test_a_model_whose_provider_has_no_room_is_not_offered(bank: Bank) -> None:
+    team = limited(people(), WORST)
+    rule = LimitRule(scope=Scope.PROVIDER, subject="corner", period=Period.DAY, micros=1_000)
+    bank.members = replace(team, budget=replace(team.budget, limits=(*team.budget.limits, rule)))
+    bank.others = [Cheap("Never.", bank.clock)]
+    async with bank.live() as desk:
+        assert "cheap" not in await desk.ask("hello")
+
+
+async def test_those_who_look_after_the_money_can_stop_what_waits(bank: Bank) -> None:
+    bank.members = limited(people(), WORST, channel=OPS.channel)
+    async with bank.live() as desk:
+        await desk.ask("hello", sender=BOB)
+        body = Message(text="and this", message_id=MessageId("9"))
+        await desk.say(thread=QUIET, sender=BOB, body=body)
+        await desk.quiet()
+        assert len(await desk.desk.parts.store.budgets.pauses()) == 2
+        await press(desk, "Stop what waits", who=MEL, text=OWNERS)
+        assert len(await desk.desk.parts.store.budgets.pauses()) == 2
+        await press(desk, "Stop what waits", text=OWNERS)
+        await desk.desk.money.tick()
+        await desk.quiet()
+        assert await desk.desk.parts.store.budgets.pauses() == []
+        await press(desk, "Stop")
+        assert "Nothing waits for this any more." in bank.chat.texts
+        assert bank.model.scripted.requests == []
+
+
+async def test_a_run_goes_on_with_a_cheaper_model_of_its_agent(bank: Bank) -> None:
+    bank.others = [Cheap("For little.", bank.clock)]
+    async with bank.live() as desk:
+        await desk.command(
+            "/schedule create every day at 10:00 Say hello --channel #ops --budget 0.003", thread=DM
+        )
+        await bank.clock.advance(2 * 3600)
+        await desk.fire()
+        await press(desk, "Use cheap", text="The budget for schedule 1")
+        await desk.quiet()
+        assert any("wherever the agent desk does" in text for text in bank.chat.texts)
+        assert "For little." in bank.chat.texts
+        [run] = await desk.desk.parts.store.schedules.history(limit=5)
+        assert run.state is OccurrenceState.DONE
+
+
+async def test_a_raised_limit_has_a_line_at_eighty_per_cent_of_its_own(bank: Bank) -> None:
+    bank.members = limited(people(), 100_000, channel=OPS.channel, owners=(ANN,))
+    bank.script = lambda _: Finished(text="Fine.", usage=Usage(100, 2000))
+
+    def told() -> int:
+        return sum("is used to 80 %" in text for text in bank.chat.texts)
+
+    async with bank.live() as desk:
+        for _ in range(4):
+            await desk.ask("more")
+        assert told() == 2  # Ann, and the channel
+        await desk.command("/budget raise team 0.2")
+        for spent, cards in ((3, 2), (1, 4), (1, 4)):
+            for _ in range(spent):
+                await desk.ask("more")
+            assert told() == cards
