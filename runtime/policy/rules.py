@@ -30,11 +30,6 @@ class Permission(StrEnum):
 _ORDER = {permission: place for place, permission in enumerate(Permission)}
 
 
-def strictest(*permissions: Permission) -> Permission:
-    """The strictest of them."""
-    return max(permissions, key=lambda permission: permission.strictness)
-
-
 class Comparison(StrEnum):
     """How a condition looks at an argument."""
 
@@ -192,9 +187,9 @@ class Layer:
 
 def _is(value: Json, wanted: Json) -> bool:
     """The same value of the same kind: 1 is 1.0, and neither is true or "1"."""
-    one, other = _number(value), _number(wanted)
-    if one is not None and other is not None:
-        return one == other
+    one = _number(value)
+    if one is not None:
+        return one == _number(wanted)
     if isinstance(value, list) and isinstance(wanted, list):
         return len(value) == len(wanted) and all(map(_is, value, wanted))
     return type(value) is type(wanted) and value == wanted
@@ -247,9 +242,7 @@ _COMPARISONS = {
     Comparison.IN: _in,
     Comparison.NOT_IN: lambda value, wanted: not _in(value, wanted),
     Comparison.MATCHES: _matches,
-    Comparison.NOT_MATCHES: lambda value, wanted: (
-        isinstance(value, str) and not _matches(value, wanted)
-    ),
+    Comparison.NOT_MATCHES: _not_matches,
     Comparison.UNDER: _under,
     Comparison.AT_MOST: _at_most,
     Comparison.MORE_THAN: _more_than,

@@ -1,9 +1,13 @@
 """Policy: one answer for each call, the strictest word, and the name of who said it."""
 
+import logging
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
 from runtime.model.tools import Json, Risk, ToolCall, ToolSpec
 from runtime.policy.book import PolicyBook
@@ -135,8 +139,9 @@ def test_what_a_person_could_do_by_a_command_runs_while_they_talk_and_not_at_nig
             Comparison.UNDER,
             "/w",
             ["/w", "/w/a", "/w/a/../b"],
-            ["/wx", "/w/../etc", "w/a", "/w\0", 3],
+            ["/wx", "/w/../etc", "w/a", "/w\0", "/w/a\0b", 3],
         ),
+        (Comparison.UNDER, "/X/", ["/X/a"], ["/a", "/"]),
         (Comparison.UNDER, "/", ["/", "/a"], ["a", "../a"]),
         (Comparison.UNDER, 3, [], ["3", 3]),
         (Comparison.UNDER, "w", ["w/a", "./w"], ["../w", "x", "/w"]),
@@ -151,6 +156,11 @@ def test_conditions(test: Comparison, value: Json, holds: list[Json], fails: lis
     assert [one for one in holds if not condition.holds({"x": one})] == []
     assert [one for one in fails if condition.holds({"x": one})] == []
     assert not holds or not condition.holds({"y": holds[0]})
+
+
+def test_a_condition_is_said_in_words() -> None:
+    assert str(on("branch", Comparison.NOT_IN, ["main", 1])) == "branch not in ['main', 1]"
+    assert str(on("lines", Comparison.LONGER_THAN, 5)) == "lines longer than 5"
 
 
 def test_a_rule_that_is_laxer_than_a_layer_above_is_found() -> None:
@@ -335,3 +345,98 @@ async def test_people_are_told_of_what_only_notifies(
     for counted in (True, False):
         judged = await policy.judge(call, PUSH, context, counted=counted)
         assert (judged.verdict, judged.notify) == (verdict, notify)
+
+
+# ---- the policy that turns ask
+
+
+AS_ASKED = ToolContext(
+    turn=TurnId("turn"),
+    conversation=ConversationId("talk"),
+    agent=AgentName("desk"),
+    requester=ANN,
+    thread=DM,
+    attended=True,
+)
+CALL = ToolCall(id=ToolCallId("c1"), name=PUSH.name, arguments="{}")
+
+
+def judging(clock: ManualClock, *rules: Rule, read: Json = None) -> RulePolicy:
+    """The team's rules over a tool that is given `branch`, whatever the model wrote."""
+    book = PolicyBook(team=Layer(name="team", preset=Preset.READ_ONLY, rules=rules))
+    return RulePolicy(lambda: book, read=lambda _call: {"branch": read}, clock=clock)
+
+
+async def test_a_rule_looks_at_what_the_tool_is_given(clock: ManualClock) -> None:
+    branch = rule("git.*", ASK, on("branch", Comparison.IS, "main"), people=3)
+    asks = await judging(clock, branch, read="main").judge(CALL, PUSH, AS_ASKED)
+    assert (asks.verdict, asks.reason, asks.needed) == (Verdict.ASK, "rule git.*", 3)
+    other = await judging(clock, branch, read="dev").judge(CALL, PUSH, AS_ASKED)
+    assert (other.verdict, other.reason) == (
+        Verdict.DENY,
+        "team preset read_only, external tools",
+    )
+
+
+async def test_what_the_person_could_do_themselves_runs_only_while_they_talk(
+    clock: ManualClock,
+) -> None:
+    policy = judging(clock)
+    for attended, verdict in ((True, Verdict.ALLOW), (False, Verdict.ASK)):
+        context = replace(AS_ASKED, attended=attended)
+        assert (await policy.judge(CALL, MAKE, context)).verdict is verdict
+
+
+async def test_what_does_not_fit_the_tool_is_the_tools_to_refuse(clock: ManualClock) -> None:
+    def read(_call: ToolCall) -> dict[str, Json]:
+        raise Refused("branch is missing")
+
+    blocked = PolicyBook(team=Layer(name="team", rules=(rule("*", BLOCK),)))
+    judged = await RulePolicy(lambda: blocked, read=read, clock=clock).judge(CALL, PUSH, AS_ASKED)
+    assert (judged.verdict, judged.reason, judged.notify) == (
+        Verdict.ALLOW,
+        "its arguments do not fit the tool",
+        False,
+    )
+
+
+async def test_what_happens_too_often_is_asked_for_agent_by_agent(clock: ManualClock) -> None:
+    hourly = replace(rule("git.*", AUTO, people=2), rate=Rate(most=1, seconds=3600))
+    policy = judging(clock, hourly)
+    night = replace(AS_ASKED, agent=AgentName("night"))
+    assert (await policy.judge(CALL, PUSH, AS_ASKED, counted=False)).verdict is Verdict.ALLOW
+    assert (await policy.judge(CALL, PUSH, AS_ASKED)).verdict is Verdict.ALLOW
+    assert not (await policy.judge(CALL, PUSH, night)).too_often
+
+    judged = await policy.judge(CALL, PUSH, AS_ASKED)
+
+    assert (judged.verdict, judged.too_often, judged.needed) == (Verdict.ASK, True, 2)
+    assert judged.reason == "rule git.*: more often than it may happen by itself"
+
+
+async def test_a_rate_counts_nothing_that_does_not_run_by_itself(clock: ManualClock) -> None:
+    hourly = replace(rule("git.*", ASK), rate=Rate(most=1, seconds=3600))
+    policy = judging(clock, hourly)
+    judged = [await policy.judge(CALL, PUSH, AS_ASKED) for _ in range(3)]
+    assert [(one.verdict, one.too_often) for one in judged] == [(Verdict.ASK, False)] * 3
+
+
+@pytest.mark.parametrize(
+    ("permission", "counted", "lines"),
+    [(NOTIFY, True, 1), (NOTIFY, False, 0), (AUTO, True, 0), (ASK, True, 0)],
+)
+async def test_what_only_notifies_is_in_the_log_once_it_counts(
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+    permission: Permission,
+    counted: bool,
+    lines: int,
+) -> None:
+    caplog.set_level(logging.WARNING, logger="nightdesk.policy")
+    policy = judging(clock, rule("git.*", permission))
+    await policy.judge(CALL, PUSH, AS_ASKED, counted=counted)
+    told = [
+        (one.getMessage(), vars(one)["tool"], vars(one)["agent"], vars(one)["rule"])
+        for one in caplog.records
+    ]
+    assert told == [("policy.notify", "git.push", "desk", "rule git.*")] * lines
