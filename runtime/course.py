@@ -84,7 +84,6 @@ class Course:
         self.ours = False
         """Whether the words of the answer are our own: those of the offline assistant."""
         self._notices = Notices(deps.chats, team=deps.team, split=deps.split, clock=deps.clock)
-        self._job = Job(context=self._context, append=self._append, show=self._show)
 
     async def answer(self) -> str:
         """Go on from the log until the model answers without asking for a tool.
@@ -270,7 +269,7 @@ class Course:
             if self.ending is not None and call.id not in begun and not_begun(approval):
                 await self._too_late(call, approval)
                 return None
-            return await take_up(call, self._job, begun=call.id in begun, asked=asked)
+            return await take_up(call, self._job(), begun=call.id in begun, asked=asked)
 
         await self._each(calls, go_on)
 
@@ -278,7 +277,7 @@ class Course:
         if self.ending is not None:
             await self._too_late(call, None)
             return None
-        return await self._deps.executor.run(call, self._job)
+        return await self._deps.executor.run(call, self._job())
 
     async def _too_late(self, call: ToolCall, approval: Approval | None) -> None:
         """A call before it ended the turn: nothing was done of this one, and nothing is."""
@@ -322,6 +321,11 @@ class Course:
         """Show how far the call is to whoever looks on."""
         if self._live:
             await self._live.step(Step(id=call.id, title=call.name, state=state))
+
+    def _job(self) -> Job:
+        # Made where it is used: kept, it would be a circle with its course, and the conversation
+        # would wait for the garbage collector, which then looks at as much again.
+        return Job(context=self._context, append=self._append, show=self._show)
 
     def _context(self) -> ToolContext:
         return ToolContext(

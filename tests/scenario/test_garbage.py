@@ -1,0 +1,54 @@
+"""What a turn leaves behind in memory: nothing that only the garbage collector would find.
+
+Each turn holds its whole conversation. Where it is part of a circle, the conversation stays until
+the collector looks, which it then does often and in the midst of other turns.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from adapters.models.scripted import Script, Step, ToolCalls
+from runtime.course import Course
+from runtime.model.completion import ModelRequest
+from runtime.model.conversation import Entry, Role
+from tests.support.desk import running_desk
+
+
+@contextmanager
+def only_for_the_collector() -> Iterator[list[object]]:
+    """Collects into the list what became garbage in the block and was not freed at once."""
+    found: list[object] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def _at_once(_: ModelRequest) -> str:
+    return "Fine."
+
+
+def _with_a_tool(request: ModelRequest) -> Step:
+    if request.entries[-1].role is Role.TOOL:
+        return "Fine."
+    return ToolCalls.of("schedule.list")
+
+
+@pytest.mark.parametrize("script", [_at_once, _with_a_tool])
+async def test_a_conversation_is_freed_with_its_turn(tmp_path: Path, script: Script) -> None:
+    async with running_desk(tmp_path, script) as desk:
+        await desk.ask("hello")
+        with only_for_the_collector() as found:
+            await desk.ask("hello again")
+        assert [one for one in found if isinstance(one, Course | Entry)] == []
