@@ -74,7 +74,7 @@ def authority(
     return Authority(
         executor=Executor(tools, policy, questions, team=team, clock=clock),
         questions=questions,
-        approvals=ApprovalService(book, tools, questions, limits),
+        approvals=ApprovalService(book, tools, questions),
         book=book,
         vigil=Vigil(book, questions, parked),
         resumption=resumption,

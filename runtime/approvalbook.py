@@ -32,14 +32,12 @@ class Limits:
     Attributes:
         open_for: how long a question stays open; a yes is as good for that time, and no longer.
         dangerous_for: the same for dangerous tools.
-        granted_for: how long what was allowed for a time stays so.
         per_turn: questions that one turn may have open.
         per_hour: questions that one agent may ask within an hour.
     """
 
     open_for: timedelta = timedelta(hours=1)
     dangerous_for: timedelta = timedelta(minutes=15)
-    granted_for: timedelta = timedelta(days=7)
     per_turn: int = 3
     per_hour: int = 10
 

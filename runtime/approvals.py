@@ -9,13 +9,22 @@ from dataclasses import replace
 from datetime import datetime
 
 from runtime import cards
-from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvalbook import ApprovalBook
 from runtime.approvers import name_of, objection, person
 from runtime.edits import changed
 from runtime.errors import Conflict, Refused
-from runtime.ids import ApprovalId, ToolCallId, derived, unguessable
+from runtime.granting import Standing
+from runtime.ids import AgentName, ApprovalId, ToolCallId, derived, unguessable
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Grant, Vote
+from runtime.model.approval import (
+    GRANTED_FOR,
+    Approval,
+    ApprovalEvent,
+    ApprovalState,
+    Grant,
+    Vote,
+    pattern_of,
+)
 from runtime.model.messages import Content
 from runtime.model.tools import ToolCall
 from runtime.ports import Tools
@@ -31,14 +40,11 @@ _LOOK_AT = 200
 class ApprovalService:
     """Notes what people say."""
 
-    def __init__(
-        self, book: ApprovalBook, tools: Tools, questions: Questions, limits: Limits
-    ) -> None:
+    def __init__(self, book: ApprovalBook, tools: Tools, questions: Questions) -> None:
         """Note it in `book`; what is edited must fit `tools`, and be one of the `questions`."""
         self._book = book
         self._tools = tools
         self._questions = questions
-        self._limits = limits
 
     # ---- deciding
 
@@ -115,29 +121,36 @@ class ApprovalService:
     async def always(
         self, approval: Approval, who: Principal, *, shown: str
     ) -> tuple[Approval, Grant]:
-        """Approve it, and allow exactly the same for a time.
+        """Approve it, and allow for a time what its card says: the same, but for what varies.
 
         Raises:
             Refused: as for `approve`, or it may not be allowed for a time.
         """
-        if not cards.may_always(approval):
-            raise Refused("This must be asked for each time.", hint="Approve it this once.")
-        if await self._questions.runs_by_itself(approval):
+        if approval.too_often or await self._questions.runs_by_itself(approval):
             raise Refused(
                 "This is asked for because it happens too often, which nothing lifts for a time.",
                 hint="Approve it this once.",
             )
+        if not cards.may_always(approval):
+            raise Refused("This must be asked for each time.", hint="Approve it this once.")
+        if await self._questions.judging.varies(approval) != approval.varies:
+            raise Refused(
+                "What may vary is not what its card says any more: the tool or the policy changed.",
+                hint="Approve it this once.",
+            )
         approved = await self.approve(approval, who, shown=shown)
         now = self._book.clock.now()
+        pattern = pattern_of(approval.frozen, approval.varies)
         grant = await self._book.store.grants.add(
             Grant(
                 id=approval.id,
                 agent=approval.agent,
-                frozen=approval.frozen,
-                digest=approval.digest,
+                frozen=pattern.frozen,
+                varies=pattern.varies,
+                digest=pattern.digest(),
                 given_by=person(self._book.team(), who),
                 given_at=now,
-                expires_at=now + self._limits.granted_for,
+                expires_at=now + GRANTED_FOR,
             )
         )
         return approved, grant
@@ -181,6 +194,7 @@ class ApprovalService:
         judged = await self._questions.edited(another)
         reason = f"{judged.reason}; edited by {by}\n{difference}"
         another = replace(another, needed=judged.needed, reason=reason)
+        another = replace(another, varies=await self._questions.judging.varies(another))
         asked = await self._book.approvals.ask(another)
         if asked.id != another.id:
             raise Refused("Somebody edited it just now.", hint="/approve list shows what waits.")
@@ -208,9 +222,14 @@ class ApprovalService:
         note = f"{by} looked after a crash: {found}. Its own answer is lost."
         return await self._change(approval, event, by=who, note=note)
 
-    async def grants(self) -> list[Grant]:
-        """What is allowed for a time now, oldest first."""
-        return await self._book.store.grants.active(now=self._book.clock.now())
+    async def grants(self) -> list[tuple[Grant, str]]:
+        """What is allowed for a time now, oldest first, and why it covers nothing by now."""
+        active = await self._book.store.grants.active(now=self._book.clock.now())
+        return [(grant, await self._questions.granting.ended_by(grant)) for grant in active]
+
+    async def standing(self, call: ToolCall, agent: AgentName, who: Principal) -> Standing | None:
+        """What a yes for a time is to that call: see `Granting.standing`."""
+        return await self._questions.granting.standing(call, agent, who)
 
     async def revoke(self, number: int, who: Principal) -> Grant:
         """End a grant, as that person wants.

@@ -10,11 +10,12 @@ import re
 from datetime import datetime
 
 from runtime.approvers import name_of
-from runtime.model.approval import Approval, ApprovalState, Frozen
+from runtime.model.approval import GRANTED_FOR, Approval, ApprovalState, Frozen, pattern_of
 from runtime.model.localtime import show_time
 from runtime.model.messages import Button, Content
 from runtime.model.team import Team
 from runtime.model.tools import Json, Risk
+from runtime.patterns import in_words
 from runtime.shown import reveal
 
 APPROVE = "approval.approve"
@@ -88,7 +89,7 @@ def card(approval: Approval, team: Team, *, now: datetime) -> Content:
     lines.append(f"{approval.agent} asks for {requester}. Why: {_one_line(approval.reason)}")
     if difference := _difference(approval) if is_whole(approval) else _cut(approval):
         lines.append(f"What was changed:\n```\n{difference}\n```")
-    lines += [_fence(approval), _standing(approval, team, now)]
+    lines += [_fence(approval), _always(approval), _standing(approval, team, now)]
     lines.append(f"Approval `{short_id(approval)}`, hash `{short_hash(approval)}`")
     return Content("\n".join(line for line in lines if line), _buttons(approval), ours=True)
 
@@ -178,6 +179,14 @@ def _waiting(approval: Approval, said_yes: str, team: Team, now: datetime) -> st
     return f"{more}{others}, until {until}. After that it is a no."
 
 
+def _always(approval: Approval) -> str:
+    """What the button for a time would allow, where there is one."""
+    if approval.state is not ApprovalState.PENDING or not _offers_always(approval):
+        return ""
+    covers = in_words(pattern_of(approval.frozen, approval.varies))
+    return f"Always: {covers}, for {GRANTED_FOR.days} days."
+
+
 def _buttons(approval: Approval) -> tuple[Button, ...]:
     this = handle(approval)
     if approval.state is ApprovalState.UNKNOWN:
@@ -187,14 +196,21 @@ def _buttons(approval: Approval) -> tuple[Button, ...]:
     buttons = [Button("Deny", DENY, this), Button("Edit…", EDIT, this)]
     if is_whole(approval):
         buttons.insert(0, Button("Approve", APPROVE, this))
-        if may_always(approval):
-            buttons.append(Button("Always (7 days)", ALWAYS, this))
+        if _offers_always(approval):
+            buttons.append(Button(f"Always ({GRANTED_FOR.days} days)", ALWAYS, this))
     return tuple(buttons)
 
 
 def may_always(approval: Approval) -> bool:
-    """Whether it may be allowed for a time: nothing dangerous, nothing that takes two people."""
-    return approval.risk is not Risk.DANGEROUS and approval.needed == 1
+    """Whether it may be allowed for a time.
+
+    Nothing dangerous, nothing that takes two people, nothing that is asked because of a rate.
+    """
+    return approval.risk is not Risk.DANGEROUS and approval.needed == 1 and not approval.too_often
+
+
+def _offers_always(approval: Approval) -> bool:
+    return is_whole(approval) and may_always(approval)
 
 
 def _bounded(note: str) -> str:

@@ -126,8 +126,7 @@ class Executor:
         context = job.context()
         try:
             frozen = self._tools.frozen(call, context.agent)
-            alone = judged.needed == 1 and not judged.too_often
-            grant = await self._questions.granted(frozen, spec, context) if alone else None
+            grant = await self._questions.granting.find(frozen, judged, spec, context)
             if grant is not None:
                 granted = replace(call, arguments=frozen.arguments)
                 await self._perform(granted, spec, job, rule=judged.reason, grant=grant.number)

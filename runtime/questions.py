@@ -12,10 +12,17 @@ from datetime import timedelta
 
 from runtime import cards
 from runtime.approvalbook import WAITS, ApprovalBook, Limits
-from runtime.approvers import deciders, name_of, objection, voices
+from runtime.approvers import deciders, name_of, voices
 from runtime.errors import Conflict, Refused
-from runtime.ids import ApprovalId, ToolCallId, TurnId, unguessable
-from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Frozen, Grant
+from runtime.granting import Granting
+from runtime.ids import ApprovalId, TurnId, unguessable
+from runtime.judging import Judging, call_of, context_of, left_open
+from runtime.model.approval import (
+    Approval,
+    ApprovalEvent,
+    ApprovalState,
+    Frozen,
+)
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
@@ -31,7 +38,8 @@ class Questions:
         """Ask through `book`, for calls of `tools`; `policy` is asked again before they run."""
         self._book = book
         self._tools = tools
-        self._policy = policy
+        self.judging = Judging(tools, policy)
+        self.granting = Granting(book, tools, policy)
         self.limits = limits
 
     # ---- asking
@@ -62,6 +70,9 @@ class Questions:
             needed=judged.needed,
             created_at=now,
             expires_at=now + lasts,
+            varies=left_open(spec, judged),
+            too_often=judged.too_often,
+            chain=context.chain,
         )
         known = await self._book.approvals.of_turn(context.turn)
         if all(one.call != call.id for one in known):
@@ -74,13 +85,12 @@ class Questions:
     async def edited(self, question: Approval) -> Judged:
         """What policy says of a question that a person edited; it is asked for in any case.
 
-        No edit lifts how many people are needed. Which agents had the task before is not known
-        here: it counts when the call runs.
+        No edit lifts how many people are needed.
 
         Raises:
             Refused: policy blocks it, or it is not asked; says why.
         """
-        judged = await self._judged(question, context_of(question))
+        judged = await self.judging.judged(question, context_of(question))
         if judged.verdict is Verdict.DENY:
             raise Refused(
                 f"The policy does not allow {question.frozen.tool} with that: {judged.reason}."
@@ -92,17 +102,7 @@ class Questions:
     async def runs_by_itself(self, approval: Approval) -> bool:
         """Whether policy lets it run unasked, so that only how often it happened is asked about."""
         alone = replace(context_of(approval), attended=False)
-        return (await self._judged(approval, alone)).verdict is Verdict.ALLOW
-
-    async def _judged(self, approval: Approval, context: ToolContext) -> Judged:
-        """What policy says now of a call that people are asked about."""
-        frozen = approval.frozen
-        call = ToolCall(id=approval.call, name=frozen.tool, arguments=frozen.arguments)
-        specs = self._tools.specs(approval.agent)
-        spec = next((one for one in specs if one.name == frozen.tool), None)
-        if spec is None:
-            return Judged(verdict=Verdict.DENY, reason="there is no such tool")
-        return await self._policy.judge(call, spec, context, counted=False)
+        return (await self.judging.judged(approval, alone)).verdict is Verdict.ALLOW
 
     async def _refuse_too_many(self, question: Approval) -> None:
         waiting = await self._book.approvals.open(limit=_LOOK_AT)
@@ -137,18 +137,6 @@ class Questions:
                 f"The policy asks for {question.needed} people who may approve it, and the team "
                 f"has {able}."
             )
-
-    async def granted(self, frozen: Frozen, spec: ToolSpec, context: ToolContext) -> Grant | None:
-        """The grant by which somebody allowed exactly this for a time, and may still do so."""
-        if spec.risk is Risk.DANGEROUS:
-            return None
-        digest, team = frozen.digest(), self._book.team()
-        now = self._book.clock.now()
-        for grant in await self._book.store.grants.find(context.agent, digest, now=now):
-            given = _as_question(grant, spec, context)
-            if grant.frozen == frozen and not objection(team, grant.given_by, given):
-                return grant
-        return None
 
     # ---- running, for the executor
 
@@ -240,19 +228,17 @@ class Questions:
 
     async def _objection_now(self, approval: Approval, context: ToolContext) -> str:
         """Why what was approved may not run as things are now; empty where it may."""
-        frozen = approval.frozen
-        if frozen.digest() != approval.digest:
+        if approval.frozen.digest() != approval.digest:
             return "What is stored is not what was approved."
-        call = ToolCall(id=approval.call, name=frozen.tool, arguments=frozen.arguments)
         try:
-            now = self._tools.frozen(call, approval.agent)
+            now = self._tools.frozen(call_of(approval), approval.agent)
         except Refused as refused:
             return f"The tool changed since it was asked for: {refused.message}"
         if now.digest() != approval.digest:
             return "The tool changed since it was asked for."
         if voices(self._book.team(), approval) < approval.needed:
             return "Somebody who said yes may no longer say it."
-        judged = await self._judged(approval, context)
+        judged = await self.judging.judged(approval, context)
         if judged.verdict is Verdict.DENY:
             return f"The policy does not allow it any more: {judged.reason}."
         if voices(self._book.team(), replace(approval, needed=judged.needed)) < judged.needed:
@@ -288,34 +274,3 @@ class Questions:
             await self.lost(approval)
         elif approval.state is ApprovalState.UNKNOWN:
             await self._book.resume(approval)
-
-
-def context_of(approval: Approval) -> ToolContext:
-    """In whose name and where the call would run, as far as the question itself says."""
-    return ToolContext(
-        turn=approval.turn,
-        conversation=approval.conversation,
-        agent=approval.agent,
-        requester=approval.requester,
-        thread=approval.thread,
-        attended=approval.thread is not None,
-    )
-
-
-def _as_question(grant: Grant, spec: ToolSpec, context: ToolContext) -> Approval:
-    """The question that the grant answers, to look again whether its giver may."""
-    return Approval(
-        id=grant.id,
-        frozen=grant.frozen,
-        digest=grant.digest,
-        risk=spec.risk,
-        reason="",
-        turn=context.turn,
-        call=ToolCallId(""),
-        conversation=context.conversation,
-        agent=grant.agent,
-        requester=context.requester,
-        thread=context.thread,
-        created_at=grant.given_at,
-        expires_at=grant.expires_at,
-    )

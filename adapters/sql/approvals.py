@@ -1,45 +1,38 @@
 """Approvals: `runtime.ports.Approvals`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import sending
-from adapters.sql.codec import decoder, encode, maybe_moment, micros, moment
+from adapters.sql.approvalrows import Whole, approval_of, row_of
+from adapters.sql.codec import encode, maybe_moment, micros
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema_approvals import approval_cards, approval_votes, approvals
-from adapters.sql.threads import thread_of, thread_values
+from adapters.sql.threads import thread_values
 from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import (
     AgentName,
     ApprovalId,
-    ConversationId,
-    MessageId,
-    Platform,
-    ToolCallId,
     TurnId,
 )
 from runtime.model import recorded
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import Principal
 from runtime.model.approval import (
     Approval,
     ApprovalEvent,
     ApprovalState,
     Card,
-    Frozen,
     Vote,
     after,
     may_follow,
 )
 from runtime.model.outbox import OutboxItem
-from runtime.model.tools import Risk
 
 _PENDING = word(ApprovalState.PENDING)
 _APPROVED = word(ApprovalState.APPROVED)
@@ -155,31 +148,6 @@ def _changing(event: ApprovalEvent) -> sa.Update:
 _CHANGES = {event: _changing(event) for event in ApprovalEvent}
 
 
-class _Question(msgspec.Struct, kw_only=True):
-    """What was asked. It never changes."""
-
-    frozen: Frozen
-    risk: Risk
-    reason: str
-    requester: Principal
-    thread: ThreadRef | None
-    needed: int
-    replaces: ApprovalId | None = None
-
-
-_question = decoder(_Question)
-_principal = decoder(Principal)
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """The rows of one approval."""
-
-    row: Row
-    votes: Sequence[Row]
-    cards: Sequence[Row]
-
-
 class SqlApprovals:
     """Approvals in a database."""
 
@@ -189,8 +157,8 @@ class SqlApprovals:
     async def ask(self, approval: Approval) -> Approval:
         """Store a question: see the port."""
 
-        def work(transaction: Transaction) -> _Whole | None:
-            if transaction.run(_ASK, _row(approval)):
+        def work(transaction: Transaction) -> Whole | None:
+            if transaction.run(_ASK, row_of(approval)):
                 transaction.audit(recorded.approval_asked(approval))
             call: Params = {"turn": approval.turn, "call": approval.call}
             return _whole(transaction, _BY_CALL, call)
@@ -200,7 +168,7 @@ class SqlApprovals:
     async def get(self, approval: ApprovalId) -> Approval | None:
         """The approval: see the port."""
         found = await self._database.read(lambda t: _whole(t, _BY_ID, {"this": approval}))
-        return None if found is None else _approval(found)
+        return None if found is None else approval_of(found)
 
     async def of_turn(self, turn: TurnId) -> list[Approval]:
         """The approvals of a turn: see the port."""
@@ -311,10 +279,10 @@ class SqlApprovals:
         await self._database.write(lambda t: t.run(_CARD, noted))
 
     async def _all(self, statement: Statement, params: Params) -> list[Approval]:
-        def work(transaction: Transaction) -> list[_Whole]:
+        def work(transaction: Transaction) -> list[Whole]:
             return [_with_rest(transaction, row) for row in transaction.all(statement, params)]
 
-        return [_approval(whole) for whole in await self._database.scan(work)]
+        return [approval_of(whole) for whole in await self._database.scan(work)]
 
 
 def _why_not(before: Approval, digest: str) -> str:
@@ -325,76 +293,17 @@ def _why_not(before: Approval, digest: str) -> str:
     return "the approval's time is over"
 
 
-def _whole(transaction: Transaction, statement: Statement, params: Params) -> _Whole | None:
+def _whole(transaction: Transaction, statement: Statement, params: Params) -> Whole | None:
     row = transaction.one(statement, params)
     return None if row is None else _with_rest(transaction, row)
 
 
-def _with_rest(transaction: Transaction, row: Row) -> _Whole:
+def _with_rest(transaction: Transaction, row: Row) -> Whole:
     this = {"this": row[0]}
-    return _Whole(row, transaction.all(_VOTES, this), transaction.all(_CARDS, this))
+    return Whole(row, transaction.all(_VOTES, this), transaction.all(_CARDS, this))
 
 
-def _existing(whole: _Whole | None) -> Approval:
+def _existing(whole: Whole | None) -> Approval:
     if whole is None:
         raise Conflict("there is no such approval")
-    return _approval(whole)
-
-
-def _row(approval: Approval) -> dict[str, Value]:
-    question = _Question(
-        frozen=approval.frozen,
-        risk=approval.risk,
-        reason=approval.reason,
-        requester=approval.requester,
-        thread=approval.thread,
-        needed=approval.needed,
-        replaces=approval.replaces,
-    )
-    return {
-        "id": approval.id,
-        "turn": approval.turn,
-        "call": approval.call,
-        "conversation": approval.conversation,
-        "agent": approval.agent,
-        "digest": approval.digest,
-        "state": approval.state.value,
-        "decided": encode(approval.decided_by) if approval.decided_by else None,
-        "note": approval.note,
-        "created_at": micros(approval.created_at),
-        "expires_at": micros(approval.expires_at),
-        "body": encode(question),
-    }
-
-
-def _approval(whole: _Whole) -> Approval:
-    this, turn, call, talk, agent, digest, state, decided, note, created, expires, body = whole.row
-    question = _question(body)
-    return Approval(
-        id=ApprovalId(this),
-        frozen=question.frozen,
-        digest=digest,
-        risk=question.risk,
-        reason=question.reason,
-        turn=TurnId(turn),
-        call=ToolCallId(call),
-        conversation=ConversationId(talk),
-        agent=AgentName(agent),
-        requester=question.requester,
-        thread=question.thread,
-        needed=question.needed,
-        votes=tuple(
-            Vote(by=Principal(Platform(platform), workspace, user), at=moment(at))
-            for platform, workspace, user, at in whole.votes
-        ),
-        state=ApprovalState(state),
-        decided_by=_principal(decided) if decided else None,
-        note=note,
-        created_at=moment(created),
-        expires_at=moment(expires),
-        replaces=question.replaces,
-        cards=tuple(
-            Card(thread=thread_of(*address), message=MessageId(message))
-            for *address, message in whole.cards
-        ),
-    )
+    return approval_of(whole)

@@ -66,6 +66,7 @@ class _Given(msgspec.Struct, kw_only=True):
 
     frozen: Frozen
     given_by: Principal
+    varies: tuple[str, ...] = ()
 
 
 _decode = decoder(_Given)
@@ -128,7 +129,7 @@ def _row(grant: Grant, number: int) -> dict[str, Value]:
         "number": number,
         "agent": grant.agent,
         "digest": grant.digest,
-        "body": encode(_Given(frozen=grant.frozen, given_by=grant.given_by)),
+        "body": encode(_Given(frozen=grant.frozen, given_by=grant.given_by, varies=grant.varies)),
         "given_at": micros(grant.given_at),
         "expires_at": micros(grant.expires_at),
         "revoked_at": None,
@@ -143,6 +144,7 @@ def _grant(row: Row) -> Grant:
         number=number,
         agent=AgentName(agent),
         frozen=given.frozen,
+        varies=given.varies,
         digest=digest,
         given_by=given.given_by,
         given_at=moment(given_at),

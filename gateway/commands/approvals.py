@@ -13,11 +13,12 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import CHANGES, REASON
 from runtime.ids import FileId, derived
-from runtime.model.approval import Approval, ApprovalState
+from runtime.model.approval import Approval, ApprovalState, Grant
 from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.files import OutFile
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
+from runtime.patterns import open_words
 from runtime.ports import Files
 
 _LONGEST_NUMBER = 9
@@ -277,9 +278,10 @@ class ApprovalCommands:
         lines = [
             f"- **{one.number}** {one.agent} may run `{one.frozen.tool}` until "
             f"{show_time(one.expires_at, team.zone, now=now)}, allowed by "
-            f"{name_of(team, one.given_by)}, with exactly this:\n"
+            f"{name_of(team, one.given_by)}, with {_held(one)}:\n"
             f"```\n{cards.shown(one.frozen)}\n```"
-            for one in grants
+            + (f"\n**It covers nothing now**: {ended}." if ended else "")
+            for one, ended in grants
         ]
         return Answer("**Allowed for a time**\n" + "\n".join(lines))
 
@@ -294,3 +296,10 @@ class ApprovalCommands:
 
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())
+
+
+def _held(grant: Grant) -> str:
+    """What holds for every call that the grant covers."""
+    if not grant.varies:
+        return "exactly this"
+    return f"exactly this, whatever {open_words(grant.varies)}"

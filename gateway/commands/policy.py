@@ -6,10 +6,15 @@ from typing import Protocol
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.clock import Clock
 from runtime.errors import Refused
+from runtime.granting import Standing
 from runtime.ids import AgentName, ToolCallId
+from runtime.model.address import Principal
+from runtime.model.localtime import show_time
 from runtime.model.team import Team
 from runtime.model.tools import Json, ToolCall, ToolSpec
+from runtime.patterns import in_words
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import Decision, decide
 from runtime.policy.rules import PRESETS, Layer, Permission, Rule
@@ -47,14 +52,32 @@ class ToolTable(Protocol):
         ...
 
 
+class Grants(Protocol):
+    """What people allowed for a time."""
+
+    async def standing(self, call: ToolCall, agent: AgentName, who: Principal) -> Standing | None:
+        """What a yes for a time is to a call; None where it answers none; raises `Refused`."""
+        ...
+
+
 class PolicyCommands:
     """The commands of the noun `policy`."""
 
-    def __init__(self, rules: Rules, tools: ToolTable, *, team: Callable[[], Team]) -> None:
-        """Show `rules`, for the `tools` there are, to the people of `team`."""
+    def __init__(
+        self,
+        rules: Rules,
+        tools: ToolTable,
+        grants: Grants,
+        *,
+        team: Callable[[], Team],
+        clock: Clock,
+    ) -> None:
+        """Show `rules` and `grants`, for the `tools` there are, to the people of `team`."""
         self._rules = rules
         self._tools = tools
+        self._grants = grants
         self._team = team
+        self._clock = clock
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
@@ -63,7 +86,9 @@ class PolicyCommands:
             return Answer(self._show())
         tool, _, rest = command.tail.partition(" ")
         agent = self._agent(command.options.get("agent"))
-        return Answer(self._explain(tool, rest.strip(), agent))
+        said = self._explain(tool, rest.strip(), agent)
+        call = ToolCall(id=ToolCallId("explain"), name=tool, arguments=rest.strip())
+        return Answer(said + await self._standing(call, agent, request.sender))
 
     def _show(self) -> str:
         book = self._rules.book()
@@ -74,6 +99,23 @@ class PolicyCommands:
                 f"```\n{self._rules.trouble}\n```"
             )
         return "\n\n".join(parts)
+
+    async def _standing(self, call: ToolCall, agent: AgentName, who: Principal) -> str:
+        """What *Always* would cover with this call, and what of it holds; empty for neither."""
+        try:
+            found = await self._grants.standing(call, agent, who)
+        except Refused:
+            return ""  # without all of its arguments it is no call
+        if found is None:
+            return ""
+        lines = [f"*Always* would cover: {in_words(found.pattern)}."]
+        if (grant := found.grant) is not None:
+            until = show_time(grant.expires_at, self._team().zone, now=self._clock.now())
+            lines.append(
+                f"Grant **{grant.number}** covers it until {until}, so nobody is asked: "
+                f"{in_words(grant.pattern)}."
+            )
+        return "\n\n" + "\n".join(lines)
 
     def _agent(self, name: str | None) -> AgentName:
         team = self._team()

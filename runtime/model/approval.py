@@ -8,14 +8,18 @@ never done again by itself.
 
 import hashlib
 import json
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ApprovalId, ConversationId, MessageId, ToolCallId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.tools import Risk
+
+GRANTED_FOR = timedelta(days=7)
+"""How long a yes for a time holds."""
 
 
 class ApprovalState(StrEnum):
@@ -131,6 +135,37 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Which calls a yes for a time covers: those that differ only in the arguments that vary.
+
+    Attributes:
+        frozen: what is the same in all of them; what varies is left out of its arguments.
+        varies: the names of the arguments that may be anything, or be left out, in order.
+    """
+
+    frozen: Frozen
+    varies: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 over all of it, in hexadecimal; where nothing varies, that of the call."""
+        if not self.varies:
+            return self.frozen.digest()
+        whole = ["nightdesk pattern 1", self.frozen.digest(), list(self.varies)]
+        return hashlib.sha256(json.dumps(whole, separators=(",", ":")).encode()).hexdigest()
+
+
+def pattern_of(frozen: Frozen, varies: Iterable[str]) -> Pattern:
+    """The pattern of the call: all of it is fixed, but for the arguments that vary."""
+    names = tuple(sorted(varies))
+    if not names:
+        return Pattern(frozen=frozen)
+    given = json.loads(frozen.arguments)
+    fixed = {name: value for name, value in given.items() if name not in names}
+    same = json.dumps(fixed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return Pattern(frozen=replace(frozen, arguments=same), varies=names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """One person's yes.
 
@@ -181,6 +216,9 @@ class Approval:
         expires_at: when it becomes a no.
         replaces: the approval of which this is an edited one, or None.
         cards: the messages that show it.
+        varies: the arguments that a yes for a time to it leaves open, as its card says, in order.
+        too_often: it is asked for because a rate is exceeded, so no yes for a time answers it.
+        chain: the agents that had the task before, in order: their rules count too.
     """
 
     id: ApprovalId
@@ -203,18 +241,23 @@ class Approval:
     expires_at: datetime
     replaces: ApprovalId | None = None
     cards: tuple[Card, ...] = ()
+    varies: tuple[str, ...] = ()
+    too_often: bool = False
+    chain: tuple[AgentName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A yes for a time: the agent may do exactly this without asking again.
+    """A yes for a time: the agent may do what the card said without asking again.
 
     Attributes:
         id: of the approval that it was given with.
         number: what people call it by; 0 before it is stored.
         agent: who may.
-        frozen: exactly what: the bytes that the card showed. Nothing else is covered.
-        digest: of `frozen`.
+        frozen: what every call that it covers has in common: the bytes that the card showed, but
+            for the arguments that vary.
+        varies: the arguments that may be anything, in order; none is exactly what was shown.
+        digest: of the pattern.
         given_by: who gave it, as the configuration names them; without their role it is void.
         given_at: when.
         expires_at: when it ends.
@@ -224,7 +267,13 @@ class Grant:
     number: int = 0
     agent: AgentName
     frozen: Frozen
+    varies: tuple[str, ...] = ()
     digest: str
     given_by: Principal
     given_at: datetime
     expires_at: datetime
+
+    @property
+    def pattern(self) -> Pattern:
+        """Which calls it covers."""
+        return Pattern(frozen=self.frozen, varies=self.varies)

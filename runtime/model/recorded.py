@@ -79,15 +79,16 @@ def _stop(stop: Stop) -> dict[str, Json]:
 
 
 def handed_over(handoff: Handoff) -> AuditEvent:
-    """A thread came to another agent: by a person's word, or by its agent's."""
+    """A thread, or a run, came to another agent: by a person's word, or by its agent's."""
     actor = by_agent(handoff.giver) if handoff.by is None else by_person(handoff.by)
     body: dict[str, Json] = {
         "from": handoff.giver,
         "to": handoff.taker,
         "conversation": handoff.conversation,
         "before": handoff.before,
-        "channel": channel_name(handoff.thread.channel),
     }
+    if handoff.thread is not None:
+        body["channel"] = channel_name(handoff.thread.channel)
     return AuditEvent(AuditKind.TURN_HANDED_OVER, actor, None, body)
 
 
@@ -176,6 +177,7 @@ def _granted(grant: Grant) -> dict[str, Json]:
         "approval": grant.id,
         "agent": grant.agent,
         "tool": grant.frozen.tool,
+        "varies": list(grant.varies),
         "digest": grant.digest,
     }
 

@@ -31,6 +31,7 @@ class ToolSpec:
         parameters: a JSON schema of the arguments object.
         risk: what it can do.
         repeatable: running it twice with the same call id has the effect of running it once.
+        varies: the arguments that a yes for a time leaves open; all others stay as they were shown.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ToolSpec:
     parameters: Mapping[str, Json] = field(default_factory=dict)
     risk: Risk = Risk.DANGEROUS
     repeatable: bool = False
+    varies: frozenset[str] = frozenset()
 
     def __hash__(self) -> int:
         """Of the part that tells tools apart."""

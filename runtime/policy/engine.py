@@ -55,7 +55,11 @@ class RulePolicy:
         if exceeded is not None:
             reason = f"{exceeded.source}: more often than it may happen by itself"
             return Judged(
-                verdict=Verdict.ASK, reason=reason, needed=decision.people, too_often=True
+                verdict=Verdict.ASK,
+                reason=reason,
+                needed=decision.people,
+                too_often=True,
+                looked_at=decision.looked_at,
             )
         if counted and decision.permission is Permission.NOTIFY:
             log.warning(
@@ -67,6 +71,7 @@ class RulePolicy:
             reason=decision.source,
             needed=decision.people,
             notify=decision.permission is Permission.NOTIFY,
+            looked_at=decision.looked_at,
         )
 
     def explain(

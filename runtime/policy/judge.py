@@ -49,12 +49,14 @@ class Decision:
         source: whose word that is, in words: it is shown on cards and by `/policy explain`.
         people: how many people must say yes, where a person is asked.
         words: everything that was said, the layers from the top down.
+        looked_at: the arguments that rules about the tool look at, whatever they are.
     """
 
     permission: Permission
     source: str
     people: int
     words: tuple[Word, ...]
+    looked_at: frozenset[str] = frozenset()
 
 
 def decide(
@@ -88,6 +90,13 @@ def decide(
         source=holds.source,
         people=max([PEOPLE[spec.risk], *ruled]),
         words=(*words, floor),
+        looked_at=frozenset(
+            condition.argument
+            for layer in layers
+            for rule in layer.rules
+            if rule.when and rule.is_about(spec.name)
+            for condition in rule.when
+        ),
     )
 
 

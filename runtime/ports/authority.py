@@ -92,14 +92,14 @@ class Approvals(Protocol):
 
 
 class Grants(Protocol):
-    """What people allowed for a time: exactly these bytes, by this agent."""
+    """What people allowed for a time: calls of one pattern, by one agent."""
 
     async def add(self, grant: Grant) -> Grant:
         """Store a grant and give it the next number; one that is there already is returned."""
         ...
 
     async def find(self, agent: AgentName, digest: str, *, now: datetime) -> list[Grant]:
-        """The grants in force that cover that digest for the agent, oldest first."""
+        """The grants in force of the pattern with that digest for the agent, oldest first."""
         ...
 
     async def active(self, *, now: datetime, limit: int = 100) -> list[Grant]:
@@ -162,6 +162,8 @@ class Judged:
         needed: how many people must say yes, where they are asked; two exclude the requester.
         notify: it may run, and people are told that it ran.
         too_often: it is asked for because a rate is exceeded, which no grant lifts.
+        looked_at: the arguments that rules about the tool look at, whichever rule this is: no yes
+            for a time leaves them open.
     """
 
     verdict: Verdict
@@ -169,6 +171,7 @@ class Judged:
     needed: int = 1
     notify: bool = False
     too_often: bool = False
+    looked_at: frozenset[str] = frozenset()
 
 
 class Policy(Protocol):

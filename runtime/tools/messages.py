@@ -52,6 +52,7 @@ class MessageTools:
                 risk=Risk.EXTERNAL,
                 # It goes out from the outbox under the key of the call: twice is once.
                 effect=Effect.OWN,
+                varies=frozenset({"text"}),
             ),
         )
 

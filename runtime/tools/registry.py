@@ -78,6 +78,8 @@ class Tool:
         risk: what it can do; undeclared is dangerous.
         effect: what it leaves behind; undeclared is something in the world.
         timeout: seconds after which it is cancelled.
+        varies: the arguments that a person's yes for a time leaves open; undeclared is none of
+            them, so that such a yes covers exactly the call that was shown.
     """
 
     name: str
@@ -87,11 +89,15 @@ class Tool:
     risk: Risk = Risk.DANGEROUS
     effect: Effect = Effect.OUTSIDE
     timeout: float = TIMEOUT
+    varies: frozenset[str] = frozenset()
     signature: Signature = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read the signature once, at start: a mistake in it ends the start."""
         object.__setattr__(self, "signature", signature_of(self.run))
+        names = {parameter.name for parameter in self.signature.parameters}
+        if self.varies and (self.risk is Risk.DANGEROUS or not self.varies < names):
+            raise ValueError(f"{self.name}: what varies is some of the arguments, not all of them")
 
     @property
     def spec(self) -> ToolSpec:
@@ -102,6 +108,7 @@ class Tool:
             parameters=self.signature.schema(),
             risk=self.risk,
             repeatable=self.effect is not Effect.OUTSIDE,
+            varies=self.varies,
         )
 
     def digest(self) -> str:

@@ -5,7 +5,7 @@ meanwhile is told so, and told what it says now.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -61,6 +61,7 @@ class StateTools:
                 f"Keep one of {own}, over restarts and conversations.",
                 self.set,
                 Action.NOTES,
+                varies={"value"},
             ),
             _writes("delete", f"Delete one of {own}.", self.delete, Action.NOTES),
             _reads(
@@ -78,6 +79,8 @@ class StateTools:
                 "somebody else wrote meanwhile nothing is changed, and you are told.",
                 self.share,
                 Action.SHARED_WRITE,
+                # The version only says what was read: it never lets more be written.
+                varies={"value", "version"},
             ),
             _writes(
                 "shared.delete",
@@ -188,7 +191,14 @@ def _reads(name: str, about: str, run: Callable[..., Awaitable[str]], needs: Act
     )
 
 
-def _writes(name: str, about: str, run: Callable[..., Awaitable[str]], needs: Action) -> Tool:
+def _writes(
+    name: str,
+    about: str,
+    run: Callable[..., Awaitable[str]],
+    needs: Action,
+    *,
+    varies: Collection[str] = (),
+) -> Tool:
     return Tool(
         name=f"state.{name}",
         about=about,
@@ -196,6 +206,7 @@ def _writes(name: str, about: str, run: Callable[..., Awaitable[str]], needs: Ac
         needs=needs,
         risk=Risk.WRITE,
         effect=Effect.OWN,
+        varies=frozenset(varies),
     )
 
 

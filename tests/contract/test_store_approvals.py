@@ -55,6 +55,9 @@ def question(clock: ManualClock, name: str = "a", *, needed: int = 1) -> Approva
         needed=needed,
         created_at=clock.now(),
         expires_at=clock.now() + HOUR,
+        varies=("depth", "force"),
+        too_often=name == "b",
+        chain=(AgentName("first"), AgentName("second")),
     )
 
 

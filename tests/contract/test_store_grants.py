@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from runtime.ids import AgentName, ApprovalId
-from runtime.model.approval import Frozen, Grant
+from runtime.model.approval import Frozen, Grant, pattern_of
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, Opener
@@ -63,3 +63,23 @@ async def test_a_revoked_grant_covers_nothing(store: Store, clock: ManualClock) 
     assert await store.grants.revoke(given.number, now=clock.now()) is None
     assert await store.grants.revoke(99, now=clock.now()) is None
     assert await store.grants.find(DESK, given.digest, now=clock.now()) == []
+
+
+async def test_what_varies_is_kept_and_the_pattern_is_found_by_its_own_digest(
+    open_again: Opener, clock: ManualClock
+) -> None:
+    pattern = pattern_of(
+        replace(FROZEN, arguments='{"branch":"main","force":true}'), {"force", "depth"}
+    )
+    left_open = replace(
+        grant(clock, frozen=pattern.frozen), varies=pattern.varies, digest=pattern.digest()
+    )
+    async with open_again() as store:
+        await store.grants.add(left_open)
+    async with open_again() as store:
+        [found] = await store.grants.find(DESK, pattern.digest(), now=clock.now())
+        assert found == replace(left_open, number=1)
+        assert found.pattern == pattern
+        assert found.varies == ("depth", "force")
+        # A call in which those arguments are left out is not the pattern that leaves them open.
+        assert await store.grants.find(DESK, FROZEN.digest(), now=clock.now()) == []

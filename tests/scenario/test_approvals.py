@@ -241,6 +241,8 @@ async def test_no_grant_lifts_a_rate(world: World) -> None:
         assert await life.desk.ask("push it") == "Told: pushed main"
         approval = await life.asked("again")
         assert "more often than it may happen by itself" in life.card(approval).text
+        assert life.buttons(approval) == [cards.APPROVE, cards.DENY, cards.EDIT]
+        assert "Always" not in life.card(approval).text
         assert "asked for because it happens too often" in await life.press(approval, cards.ALWAYS)
         assert await life.state(approval) is ApprovalState.PENDING
         await life.press(approval)

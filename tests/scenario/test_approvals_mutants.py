@@ -1,10 +1,10 @@
-"""Seven ways to break approvals, each of which a test must notice.
+"""Eight ways to break approvals, each of which a test must notice.
 
 Each mutant is a small change of the code that takes one guard away, and each proof is a scenario
 that holds with the guard. A proof that still holds without it proves nothing, and fails here.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,18 +15,26 @@ import pytest
 
 from adapters.sql.approvals import SqlApprovals
 from runtime import approvals as deciding
-from runtime import cards
+from runtime import cards, granting
 from runtime import questions as asking
 from runtime.approvals import ApprovalService
 from runtime.errors import Conflict
 from runtime.executor import Executor
 from runtime.forms import CHANGES
-from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Vote
+from runtime.judging import context_of
+from runtime.model.approval import (
+    Approval,
+    ApprovalEvent,
+    ApprovalState,
+    Frozen,
+    Pattern,
+    Vote,
+)
 from runtime.model.events import ButtonPress
 from runtime.model.team import MemberRole
 from runtime.model.tools import ToolCall
 from runtime.ports import ToolContext
-from runtime.questions import Questions, context_of
+from runtime.questions import Questions
 from tests.support.approving import BOB, CID, MEL, World
 
 Patch = pytest.MonkeyPatch
@@ -125,6 +133,18 @@ async def a_role_lost_before_it_runs_counts(world: World, _: Patch) -> None:
         assert world.ran == []
 
 
+async def a_yes_for_a_time_covers_what_the_card_said(world: World, _: Patch) -> None:
+    world.varies = frozenset({"force"})
+    async with world.life() as life:
+        approval = await life.asked()
+        assert '`branch` = `"main"`, whatever the `force`' in life.card(approval).text
+        await life.press(approval, cards.ALWAYS)
+        world.calls = ({"branch": "release/2"},)
+        await life.desk.say("push that")
+        await life.desk.quiet()
+        assert world.ran == ["main"]
+
+
 # ---- the mutants
 
 
@@ -217,6 +237,14 @@ def no_recheck(patch: Patch) -> None:
     patch.setattr(asking, "voices", lambda _team, approval: approval.needed)
 
 
+def nothing_is_fixed(patch: Patch) -> None:
+    def anything(frozen: Frozen, varies: Iterable[str]) -> Pattern:
+        return Pattern(frozen=replace(frozen, arguments="{}"), varies=tuple(varies))
+
+    patch.setattr(deciding, "pattern_of", anything)
+    patch.setattr(granting, "pattern_of", anything)
+
+
 @dataclass(frozen=True)
 class Pair:
     proof: Proof
@@ -231,6 +259,7 @@ PAIRS = {
     "mutable arguments": Pair(what_was_shown_is_what_runs, mutable_arguments),
     "automatic retry": Pair(what_may_have_run_is_not_run_again, automatic_retry),
     "no re-check": Pair(a_role_lost_before_it_runs_counts, no_recheck),
+    "nothing is fixed": Pair(a_yes_for_a_time_covers_what_the_card_said, nothing_is_fixed),
 }
 
 

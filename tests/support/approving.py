@@ -65,6 +65,7 @@ class World:
         ran: the branches that were pushed, in order.
         keys: what the pushes came under; where the effect is our own, a key that was there is none.
         rules: the policy, where `policy` is none.
+        varies: the arguments of the tool that a yes for a time leaves open.
         calls: the arguments that the model asks with, one call each.
         before: called before the tool has its effect, and `after` after that.
     """
@@ -78,6 +79,7 @@ class World:
     policy: Policy | None = None
     risk: Risk = Risk.EXTERNAL
     effect: Effect = Effect.OUTSIDE
+    varies: frozenset[str] = frozenset()
     calls: Sequence[object] = ({"branch": "main"},)
     about: str = "Push a branch."
     members: Team = field(default_factory=people)
@@ -108,6 +110,7 @@ class World:
             needs=Action.CONVERSE,
             risk=self.risk,
             effect=self.effect,
+            varies=self.varies,
         )
 
     def script(self, request: ModelRequest) -> Step:

@@ -260,9 +260,7 @@ def command_bench(
                 team=roster.team,
                 clock=clock,
             ),
-            approvals=ApprovalService(
-                book, toolbox, Questions(book, toolbox, policy, Limits()), Limits()
-            ),
+            approvals=ApprovalService(book, toolbox, Questions(book, toolbox, policy, Limits())),
             handoffs=Handoffs(store, team=roster.team, clock=clock),
             rules=rules,
             tools=toolbox,

@@ -7,11 +7,13 @@ import pytest
 
 from bot.policy import LivePolicy
 from runtime.errors import ConfigurationError
+from runtime.ids import AgentName, ApprovalId
+from runtime.model.approval import GRANTED_FOR, Frozen, Grant
 from runtime.model.tools import ToolSpec
 from runtime.policy.book import PolicyBook
 from runtime.policy.rules import Comparison, Condition, Layer, Permission, Preset, Rule
-from tests.support.build import STRANGER
-from tests.support.commands import CommandBench, command_bench
+from tests.support.build import ANN, STRANGER
+from tests.support.commands import LOOK, CommandBench, command_bench
 
 ASKS = Rule(
     name="team rule 1, line 4",
@@ -51,6 +53,42 @@ async def test_a_call_is_explained_with_the_rules_name(give: CommandBench) -> No
 
     assert "asks 2 people: team rule 1, line 4" in said
     assert "runs: team preset full_auto, external tools" in await give("/policy explain git.push")
+
+
+ALWAYS_ASKS = PolicyBook(
+    team=Layer(
+        name="team",
+        preset=Preset.FULL_AUTO,
+        rules=(Rule(name="team rule 1", tools="git.*", permission=Permission.APPROVAL),),
+    )
+)
+
+
+async def test_what_always_would_cover_is_named_and_the_grant_that_does(
+    give: CommandBench,
+) -> None:
+    give.rules.held = ALWAYS_ASKS
+    said = await give('/policy explain git.push {"name": "main"}')
+    assert "*Always* would cover: exactly this." in said
+
+    frozen = Frozen(tool="git.push", schema=LOOK.digest(), arguments='{"name":"main"}')
+    await give.store.grants.add(
+        Grant(
+            id=ApprovalId("a"),
+            agent=AgentName("desk"),
+            frozen=frozen,
+            digest=frozen.digest(),
+            given_by=ANN,
+            given_at=give.clock.now(),
+            expires_at=give.clock.now() + GRANTED_FOR,
+        )
+    )
+    said = await give('/policy explain git.push {"name": "main"}')
+    assert "Grant **1** covers it until Mon 12 Jan" in said
+    assert "so nobody is asked: exactly this." in said
+    assert "Grant" not in await give('/policy explain git.push {"name": "dev"}')
+    give.rules.held = BOOK
+    assert "Always" not in await give('/policy explain git.push {"name": "release/1"}')
 
 
 @pytest.mark.parametrize(
