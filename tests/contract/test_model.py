@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from adapters.models.factory import Client, ModelConfig, build_model
+from adapters.models.factory import Client, ModelConfig
 from adapters.models.offline import OfflineModel
 from adapters.models.scripted import BreakOff, Pause, ScriptedModel, Step, ToolCalls
 from runtime.errors import (
@@ -39,6 +39,7 @@ from tests.support.fake_openai import (
 )
 from tests.support.misbehaviours import KEY, MISBEHAVIOURS
 from tests.support.models import TOOLS, called, entry, finished_of, request, said
+from tests.support.opened import opened
 
 QUESTION = "what is scheduled?"
 """A question that the offline assistant answers through a tool, and the others by script."""
@@ -76,9 +77,8 @@ async def _direct(clock: ManualClock) -> AsyncIterator[ModelPort]:
 async def _served(clock: ManualClock, client: Client) -> AsyncIterator[ModelPort]:
     async with fake_openai() as server:
         server.falls_back_to(_reply_by_the_log)
-        model = build_model(_config(server, client), clock=clock, allow_spending=False)
-        yield model
-        await model.aclose()
+        async with opened(_config(server, client), clock) as model:
+            yield model
         assert server.problems == []
 
 
@@ -227,8 +227,7 @@ async def test_a_misbehaving_server_ends_as_the_port_promises(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     case = MISBEHAVIOURS[name]
-    async with fake_openai() as server:
-        model = build_model(_config(server, client), clock=clock, allow_spending=False)
+    async with fake_openai() as server, opened(_config(server, client), clock) as model:
         server.will(case.reply)
         asked = request("hello", tools=TOOLS)
         async with asyncio.TaskGroup() as group:
@@ -249,7 +248,6 @@ async def test_a_misbehaving_server_ends_as_the_port_promises(
         assert [asked.path for asked in server.asked] == ["/v1/chat/completions"], "it went on"
         server.will(Says(("Fine.",)))
         assert (await finished_of(model, request("hello"))).text == "Fine."
-        await model.aclose()
     assert KEY not in caplog.text
 
 
@@ -273,9 +271,8 @@ async def test_nobody_there_is_a_server_that_cannot_be_reached(
 ) -> None:
     async with fake_openai() as server:
         config = _config(server, client)
-    model = build_model(config, clock=clock, allow_spending=False)
-    end = await _end_of(model, request("hello"))
-    await model.aclose()
+    async with opened(config, clock) as model:
+        end = await _end_of(model, request("hello"))
     assert type(end) is ModelUnavailable
     assert "cannot" in str(end).lower() or "connect" in str(end).lower()
 
@@ -288,9 +285,10 @@ HALF = event({"content": "The disk is"})
 async def test_silence_stops_the_call_at_the_server(
     parts: tuple[bytes | Hang, ...], client: Client, clock: ManualClock
 ) -> None:
-    async with fake_openai() as server:
-        config = _config(server, client, timeout=30.0)
-        model = build_model(config, clock=clock, allow_spending=False)
+    async with (
+        fake_openai() as server,
+        opened(_config(server, client, timeout=30.0), clock) as model,
+    ):
         server.will(Sends(parts))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(_end_of(model, request("hello")))
@@ -300,7 +298,6 @@ async def test_silence_stops_the_call_at_the_server(
                 await eventually(lambda: task.done() or clock.sleeping)
         assert isinstance(task.result(), ModelTimeout)
         await eventually(lambda: server.abandoned == 1, "the server noticing")
-        await model.aclose()
 
 
 @pytest.mark.parametrize("client", Client)
@@ -308,29 +305,25 @@ async def test_silence_stops_the_call_at_the_server(
 async def test_cancelling_whoever_listens_stops_the_call(
     parts: tuple[bytes | Hang, ...], client: Client, clock: ManualClock
 ) -> None:
-    async with fake_openai() as server:
-        model = build_model(_config(server, client), clock=clock, allow_spending=False)
+    async with fake_openai() as server, opened(_config(server, client), clock) as model:
         server.will(Sends(parts))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(finished_of(model, request("hello")))
             await eventually(lambda: server.asked, "the call", within=30.0)
             task.cancel()
         await eventually(lambda: server.abandoned == 1, "the server noticing")
-        await model.aclose()
 
 
 @pytest.mark.parametrize("client", Client)
 async def test_closing_a_provider_s_answer_early_closes_its_connection(
     client: Client, clock: ManualClock
 ) -> None:
-    async with fake_openai() as server:
-        model = build_model(_config(server, client), clock=clock, allow_spending=False)
+    async with fake_openai() as server, opened(_config(server, client), clock) as model:
         server.will(Sends((HALF, Hang())))
         stream = cast("AsyncGenerator[Chunk, None]", model.stream(request("hello")))
         assert await anext(stream) == TextDelta("The disk is")
         await stream.aclose()
         await eventually(lambda: server.abandoned == 1, "the server noticing")
-        await model.aclose()
 
 
 async def test_a_scripted_pause_passes_by_the_clock(clock: ManualClock) -> None:

@@ -25,6 +25,7 @@ from tests.support.fake_openai import (
     fake_openai,
 )
 from tests.support.models import TOOLS, chunks_of, finished_of, request
+from tests.support.opened import opened
 
 KEY = "sk-made-up-0123456789"
 STALL = 0.15
@@ -43,9 +44,8 @@ async def model(
     server: FakeOpenAI, clock: ManualClock, request: pytest.FixtureRequest
 ) -> AsyncIterator[OpenModel]:
     config = replace(_config(server), client=request.param)
-    made = build_model(config, clock=clock, allow_spending=False)
-    yield made
-    await made.aclose()
+    async with opened(config, clock) as made:
+        yield made
 
 
 def _config(server: FakeOpenAI) -> ModelConfig:
@@ -75,10 +75,9 @@ async def test_without_a_key_no_key_of_the_environment_is_sent_to_a_server_of_on
     server: FakeOpenAI, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-belongs-to-openai")
-    made = build_model(replace(_config(server), api_key=None), clock=clock, allow_spending=False)
-    server.will(Says(("Hi.",)))
-    await finished_of(made, request("hello"))
-    await made.aclose()
+    async with opened(replace(_config(server), api_key=None), clock) as made:
+        server.will(Says(("Hi.",)))
+        await finished_of(made, request("hello"))
     assert "sk-belongs" not in server.asked[-1].authorization
 
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from adapters.models.deadline import LONGEST_CALL
-from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
+from adapters.models.factory import Client, ModelConfig, OpenModel
 from runtime.errors import ModelError, ModelTimeout
 from runtime.model.completion import Finished
 from runtime.spending import HELD_FOR
@@ -16,6 +16,7 @@ from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import chunk, event
 from tests.support.models import finished_of, request
+from tests.support.opened import opened
 
 PING = b": ping\n\n"
 THOUGHT = event({"reasoning_content": "Let me see."})
@@ -78,9 +79,8 @@ async def model(
         timeout_seconds=TIMEOUT,
         client=request.param,
     )
-    made = build_model(config, clock=clock, allow_spending=False)
-    yield made
-    await made.aclose()
+    async with opened(config, clock) as made:
+        yield made
 
 
 async def _end_of(model: OpenModel) -> Finished | ModelError:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
+from adapters.models.factory import Client, ModelConfig, OpenModel
 from runtime.errors import (
     ModelError,
     ModelKeyRefused,
@@ -29,6 +29,7 @@ from tests.support.fake_openai import (
     fake_openai,
 )
 from tests.support.models import TOOLS, finished_of, request
+from tests.support.opened import opened
 
 TIMEOUT = 30.0
 
@@ -51,9 +52,8 @@ async def model(
         timeout_seconds=TIMEOUT,
         client=request.param,
     )
-    made = build_model(config, clock=clock, allow_spending=False)
-    yield made
-    await made.aclose()
+    async with opened(config, clock) as made:
+        yield made
 
 
 def whole(message: JsonObject, finish: str = "stop", *, more: JsonObject | None = None) -> Sends:
