@@ -17,8 +17,10 @@ def connect(parts: Parts, given: Handoffs, control: ConversationControl) -> None
     queue = None if parts.alone else QueueDispatch(parts.durable)
 
     async def begin(over: HandOver) -> None:
-        conversation = over.handoff.conversation
-        control.bound(over.handoff.thread, conversation)
+        conversation, thread = over.handoff.conversation, over.handoff.thread
+        if thread is None:
+            return  # a run, which goes on by itself
+        control.bound(thread, conversation)
         if queue is not None and over.wakes is not None:
             await queue.post(conversation, over.wakes)
 

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from gateway.notices import OwnerNotices
 from runtime.cards import ACTIONS
-from runtime.ids import ApprovalId, MessageId, RunId
+from runtime.ids import ApprovalId, MessageId
 from runtime.model.approval import Card
 from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.turn import run_of
 from runtime.ports import Store
 
 Shown = Callable[[ApprovalId], Awaitable[None]]
@@ -36,7 +37,7 @@ class Aftermath:
         if item.proactive and item.turn is not None:
             words = {OutboxState.SENT: "sent", OutboxState.WITHHELD: f"kept, not sent: {why}"}
             delivery = words.get(state, f"could not be sent: {why}")
-            await self._schedules.note_delivery(RunId(item.turn), delivery)
+            await self._schedules.note_delivery(run_of(item.turn), delivery)
         if state is OutboxState.SENT and item.message_id is not None:
             await self._note_card(item, item.message_id)
         # A notice that dies is only logged.

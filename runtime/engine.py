@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.ids import AgentName, ConversationId, TurnId, derived
+from runtime.ids import AgentName, ConversationId, RunId, derived
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
-from runtime.model.turn import TurnState
+from runtime.model.handoff import DEEPEST
+from runtime.model.turn import TurnState, turn_of_run
 from runtime.ports import Store
 from runtime.storing import until_stored
 
@@ -26,11 +27,24 @@ def planned(store: Store) -> Owed:
 
     async def owed() -> bool:
         for one in await store.schedules.unfinished():
-            if await store.turns.state(TurnId(one.run)) is not TurnState.WAITING:
+            if await _state_of_run(store, one.run) is not TurnState.WAITING:
                 return True
         return False
 
     return owed
+
+
+async def _state_of_run(store: Store, run: RunId) -> TurnState | None:
+    """Where the run's last turn is: the first one's, or that of whoever it was handed to."""
+    state = await store.turns.state(turn_of_run(run, 0))
+    for place in range(1, DEEPEST + 1):
+        if state is not TurnState.DONE:
+            break
+        later = await store.turns.state(turn_of_run(run, place))
+        if later is None:
+            break
+        state = later
+    return state
 
 
 def unanswered(store: Store) -> Owed:

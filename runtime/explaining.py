@@ -19,6 +19,7 @@ from runtime.model.localtime import show_time
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.tools import Json
+from runtime.model.turn import run_of, turn_of_run
 from runtime.money import show_amount
 from runtime.ports import AuditQuery, Store
 from runtime.spenders import run_meter
@@ -79,7 +80,7 @@ class Explainer:
         return item.only_for is None or same_person(self._team(), who, item.only_for)
 
     async def _explained(self, turn: TurnId) -> str:
-        records = await self._store.audit.of_turn(turn)
+        records = await self._records(turn)
         if not records:
             raise Refused("That was written before there was an audit log, so nobody knows now.")
         [spent] = await self._store.ledger.balances([run_meter(turn)])
@@ -94,6 +95,15 @@ class Explainer:
         lines = [told.trigger(), told.agent(), *told.calls(), cost, told.end()]
         numbers = f"{records[0].seq} to {records[-1].seq}"
         return "\n".join([*(f"- {line}" for line in lines), f"Audit log: {numbers}, turn `{turn}`"])
+
+    async def _records(self, turn: TurnId) -> list[AuditRecord]:
+        """What is recorded of the turn, and, of a run, of every agent that it was handed to."""
+        run, records = run_of(turn), list(await self._store.audit.of_turn(turn))
+        place = 1
+        while records and (more := await self._store.audit.of_turn(turn_of_run(run, place))):
+            records += more
+            place += 1
+        return records
 
     def _time(self, record: AuditRecord) -> str:
         if record.moment is None:
@@ -153,11 +163,11 @@ class _Telling:
 
     def agent(self) -> str:
         """Who answered, and with which model."""
-        started = _first(self.records, AuditKind.TURN_STARTED)
-        ended = _first(self.records, AuditKind.TURN_ENDED)
-        agent = started.facts().get("agent") if started else None
+        began = [one for one in self.records if one.kind == AuditKind.TURN_STARTED]
+        ended = _first(self.records[::-1], AuditKind.TURN_ENDED)
+        agents = " → ".join(str(one.facts().get("agent", "not on record")) for one in began)
         model = ended.facts().get("model") if ended else None
-        return f"Agent: {agent or 'not on record'}; model: {model or 'not on record'}"
+        return f"Agent: {agents or 'not on record'}; model: {model or 'not on record'}"
 
     def calls(self) -> list[str]:
         """Each tool: by which rule, who approved it, what came of it."""

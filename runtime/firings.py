@@ -2,11 +2,12 @@
 
 A durable workflow of two steps. Each may be done twice if a crash comes before its result was
 stored, and each has the effect of once: the turn goes on from its log, the message has one id.
+Where the agent hands it to another, that one has a turn of its own, in the same step.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,16 +16,28 @@ from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
 from runtime.halt import Halt, in_words
-from runtime.ids import ConversationId, FileId, OutboxId, RunId, ScheduleId, TurnId, derived
+from runtime.handoffs import next_conversation
+from runtime.ids import (
+    AgentName,
+    ConversationId,
+    FileId,
+    OutboxId,
+    RunId,
+    ScheduleId,
+    TurnId,
+    derived,
+)
+from runtime.model.address import Principal
 from runtime.model.budget import Pause
 from runtime.model.conversation import Role, made_by
+from runtime.model.ending import Handed
 from runtime.model.files import OutFile
+from runtime.model.handoff import Handoff
 from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
-from runtime.model.stop import Stop
 from runtime.model.team import Team
 from runtime.model.tools import Json
-from runtime.model.turn import TurnState
+from runtime.model.turn import TurnState, handed_line, run_of, turn_of_run
 from runtime.outbox import Splitter, compose
 from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
@@ -56,13 +69,16 @@ T = TypeVar("T")
 class _Outcome:
     """How the agent's part ended: what it said and made, or why it could not.
 
-    `missed` where it was stopped before it began.
+    `missed` where it was stopped before it began. Where it was handed over, `way` has the agents
+    in order, the last of which wrote it, in that `conversation`.
     """
 
     text: str
     error: str
     files: tuple[OutFile, ...] = ()
     missed: bool = False
+    way: tuple[AgentName, ...] = ()
+    conversation: ConversationId | None = None
 
     @property
     def state(self) -> OccurrenceState:
@@ -73,19 +89,38 @@ class _Outcome:
     def as_json(self) -> Json:
         said: dict[str, Json] = {"text": self.text, "error": self.error}
         said |= {"missed": True} if self.missed else {}
+        if self.conversation is not None:
+            said |= {"way": list(self.way), "conversation": self.conversation}
         return said | {"files": [asdict(file) for file in self.files]} if self.files else said
 
     @classmethod
     def of(cls, value: Json) -> "_Outcome":
         if not isinstance(value, dict):
             raise NightdeskError(f"a firing's first step left {type(value).__name__}")
-        files = value.get("files")
+        files, way, at = value.get("files"), value.get("way"), value.get("conversation")
         return cls(
             text=str(value["text"]),
             error=str(value["error"]),
             files=tuple(map(_file, files)) if isinstance(files, list) else (),
             missed=bool(value.get("missed")),
+            way=tuple([AgentName(str(one)) for one in way]) if isinstance(way, list) else (),
+            conversation=None if at is None else ConversationId(str(at)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leg:
+    """What one agent does of a run: `had` are those that had it before."""
+
+    turn: TurnId
+    conversation: ConversationId
+    agent: AgentName
+    instruction: str
+    had: tuple[AgentName, ...] = ()
+
+    @property
+    def begins_it(self) -> bool:
+        return not self.had
 
 
 class Firings:
@@ -169,43 +204,74 @@ class Firings:
         if gone and await self._store.turns.state(turn) is None:
             await self._standing.hold(run, schedule)
             return _Outcome("", f"Not run: {gone}.", missed=True).as_json()
-        stop = self._halt.of(schedule.agent)
-        if stop is not None:
-            return await self._held_back(turn, conversation, stop)
-        if await self._store.turns.state(turn) is None:
+        held = self._halt.of(schedule.agent) is not None
+        if not held and await self._store.turns.state(turn) is None:
             pause = await self._waiting(schedule)
             if pause is not None:
                 ends = pause.until is not None
                 return _Outcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends).as_json()
-        start = await self._store.turns.begin_run(
-            turn,
-            conversation,
-            requester=schedule.made_by,
+        first = _Leg(
+            turn=turn,
+            conversation=conversation,
+            agent=schedule.agent,
             instruction=schedule.instruction,
-            owner=self._owner,
         )
-        ours = None if start is None else await self._turns.carry_out(start)
-        if ours is not None:
-            return _outcome(ours.text, ours.files, failed=ours.failed).as_json()
-        ended = await self._ended(turn, conversation)
-        return ended.as_json() if ended is not None else _WAITS
+        return await self._relayed(run, first, schedule.made_by)
+
+    async def _relayed(self, run: RunId, leg: _Leg, requester: Principal) -> Json:
+        """Have it carried out by one agent after the other, for as long as they hand it over."""
+        files: tuple[OutFile, ...] = ()
+        while True:
+            ended = await self._carried_out(leg, requester)
+            if ended is None:
+                return _WAITS
+            outcome, handoff = ended
+            files += outcome.files
+            if handoff is None:
+                break
+            leg = _next(turn_of_run(run, len(handoff.chain)), handoff)
+        if not leg.begins_it:
+            way = (*leg.had, leg.agent)
+            outcome = replace(outcome, way=way, conversation=leg.conversation)
+        return replace(outcome, files=() if outcome.error else files).as_json()
+
+    async def _carried_out(
+        self, leg: _Leg, requester: Principal
+    ) -> tuple[_Outcome, Handoff | None] | None:
+        """How a leg ended, and the hand-off that it ended with; None where it waits."""
+        stop = self._halt.of(leg.agent)
+        if stop is None:
+            start = await self._store.turns.begin_run(
+                leg.turn,
+                leg.conversation,
+                requester=requester,
+                instruction=leg.instruction,
+                owner=self._owner,
+                chain=leg.had,
+            )
+            ours = None if start is None else await self._turns.carry_out(start)
+            if ours is not None:
+                handoff = None if ours.over is None else ours.over.handoff
+                return _outcome(ours.text, ours.files, failed=ours.failed), handoff
+        elif await self._store.turns.state(leg.turn) is None:
+            why = in_words(stop, self._team(), now=self._clock.now())
+            passed = _Outcome("", why, missed=True)
+            return (passed if leg.begins_it else _Outcome("", STOPPED)), None
+        ended = await self._ended(leg.turn, leg.conversation)
+        if ended is None or ended.error:
+            return None if ended is None else (ended, None)
+        over = next_conversation(leg.turn)
+        what = f"end of {leg.turn}"
+        return ended, await self._kept(what, lambda: self._store.handoffs.of(over))
 
     async def _waiting(self, schedule: Schedule) -> Pause | None:
         """The run of the schedule that waits for money, or None."""
         for pause in await self._store.budgets.pauses():
             if pause.thread is None:
-                planned = await self._store.schedules.occurrence(RunId(pause.turn))
+                planned = await self._store.schedules.occurrence(run_of(pause.turn))
                 if planned is not None and planned.schedule == schedule.id:
                     return pause
         return None
-
-    async def _held_back(self, turn: TurnId, conversation: ConversationId, stop: Stop) -> Json:
-        """What becomes of a planned time whose agent is stopped: it passes, or waits on."""
-        if await self._store.turns.state(turn) is None:
-            why = in_words(stop, self._team(), now=self._clock.now())
-            return _Outcome("", why, missed=True).as_json()
-        ended = await self._ended(turn, conversation)
-        return ended.as_json() if ended is not None else _WAITS
 
     async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome | None:
         """How a turn ended that is not ours to carry out, once it has; None where it waits.
@@ -263,7 +329,7 @@ class Firings:
             id=OutboxId(derived("briefing", run)),
             thread=schedule.target,
             content=_content(schedule, outcome),
-            binds=conversation_of(run),
+            binds=outcome.conversation or conversation_of(run),
         )
         known = await self._store.trust.of(message.thread.channel)
         cleared = clear(message, self._team(), known)
@@ -274,8 +340,9 @@ class Firings:
             )
             return f"kept, not sent: {cleared.reason}"
         now = self._clock.now()
+        wrote = outcome.way[-1] if outcome.way else schedule.agent
         await self._store.outbox.enqueue(
-            compose(cleared, split=self._split, now=now, turn=TurnId(run), agent=schedule.agent)
+            compose(cleared, split=self._split, now=now, turn=TurnId(run), agent=wrote)
         )
         log.info("firing.enqueued", extra={"run": run, "planned": str(occurrence.planned_at)})
         return "on its way"
@@ -290,10 +357,26 @@ def _outcome(text: str, files: tuple[OutFile, ...], *, failed: bool) -> _Outcome
     return _Outcome("", text) if failed else _Outcome(text, "", files)
 
 
+def _next(turn: TurnId, handoff: Handoff) -> _Leg:
+    """What the agent does that it was handed to."""
+    line = handed_line(Handed(chain=handoff.chain, context=handoff.context))
+    return _Leg(
+        turn=turn,
+        conversation=handoff.conversation,
+        agent=handoff.taker,
+        instruction=f"{handoff.task}\n\n{line}",
+        had=handoff.chain,
+    )
+
+
 def _content(schedule: Schedule, outcome: _Outcome) -> Content:
+    way = " → ".join(outcome.way)
+    note = f"_Handed over: {way}, which has this thread now._" if way else ""
     if outcome.text or outcome.files:
-        return Content(outcome.text, files=outcome.files)
-    return Content(_failure(schedule, outcome.error), ours=True)
+        text = "\n\n".join(part for part in (outcome.text, note) if part)
+        return Content(text, files=outcome.files)
+    failure = _failure(schedule, outcome.error)
+    return Content(f"{failure}\n\n{note}" if note else failure, ours=True)
 
 
 def _file(value: Json) -> OutFile:

@@ -2,7 +2,8 @@
 
 An agent asks with a tool, and the turn ends with it: the answer that says so, the thread's new
 binding and the message that the next agent begins with are stored in the transaction that ends
-the turn. A person decides with a command. The person for whom an agent acts stays the same.
+the turn. A person decides with a command. The person for whom an agent acts stays the same. A
+run of a schedule goes on with the next agent, which then has the thread of what the run posts.
 """
 
 import logging
@@ -84,7 +85,6 @@ class Handoffs:
         *,
         chain: Sequence[AgentName],
         requester: Principal,
-        thread: ThreadRef | None,
     ) -> HandTo:
         """The wish, where that agent may hand that over as things are now.
 
@@ -92,11 +92,6 @@ class Handoffs:
             Refused: it may not; says why, for the model.
         """
         team = self._team()
-        if thread is None:
-            raise Refused(
-                "A run by itself has no thread that another agent could go on in.",
-                hint="Do it here, or say in the result that another agent should.",
-            )
         # Also as the turn ends, when it happens: the right may have been lost since the call.
         if not permits(team, requester, Action.HAND_OFF):
             raise Refused("Whoever asked for this may not have it handed over.")
@@ -134,23 +129,22 @@ class Handoffs:
         Raises:
             Refused: it cannot be handed over any more.
         """
-        if ending.hands is None or turn.thread is None:
+        if ending.hands is None:
             return await self._done(turn, agent, entries, ending.outcome)
-        wish = self.require(
-            agent, ending.hands, chain=turn.chain, requester=turn.requester, thread=turn.thread
-        )
-        if await self._store.conversations.bound(turn.thread) != turn.conversation:
+        wish = self.require(agent, ending.hands, chain=turn.chain, requester=turn.requester)
+        if turn.thread is not None and await self._has_left(turn, turn.thread):
             raise Refused(
                 f"Somebody gave this thread to another agent meanwhile, so I did not hand it to "
                 f"{wish.to}."
             )
         handoff = Handoff(
-            conversation=ConversationId(derived("handoff", turn.id)),
+            conversation=next_conversation(turn.id),
             before=turn.conversation,
             thread=turn.thread,
             giver=agent,
             taker=wish.to,
             task=wish.task,
+            context=wish.context if turn.thread is None else "",
             requester=turn.requester,
             chain=(*turn.chain, agent),
             at=self._clock.now(),
@@ -158,9 +152,13 @@ class Handoffs:
         over = HandOver(
             handoff=handoff,
             opening=(self._opening(handoff, turn.id, entries),),
-            wakes=_wakes(handoff, turn, wish),
+            wakes=None if turn.thread is None else _wakes(turn.thread, handoff, turn, wish),
         )
         return Ended(_card(handoff, wish), over)
+
+    async def _has_left(self, turn: Turn, thread: ThreadRef) -> bool:
+        """Whether somebody gave the thread to another agent while the turn was under way."""
+        return await self._store.conversations.bound(thread) != turn.conversation
 
     async def _done(
         self, turn: Turn, agent: AgentName, entries: Sequence[Entry], outcome: str
@@ -175,7 +173,7 @@ class Handoffs:
             return Ended(outcome)
         before = await self._store.conversations.entries(handoff.before)
         back = Handoff(
-            conversation=ConversationId(derived("handoff", turn.id)),
+            conversation=next_conversation(turn.id),
             before=turn.conversation,
             thread=turn.thread,
             giver=agent,
@@ -309,6 +307,11 @@ class Handoffs:
         return rule.agent if rule is not None else team.agents[0].name
 
 
+def next_conversation(turn: TurnId) -> ConversationId:
+    """The conversation in which another agent goes on, where the turn ends with a hand-off."""
+    return ConversationId(derived("handoff", turn))
+
+
 def _of_person(key: str) -> ConversationId:
     return ConversationId(derived("handed-by-hand", key))
 
@@ -329,14 +332,14 @@ def _require_words(wish: HandTo) -> None:
             raise Refused(f"The {what} has {len(text):,} characters, and {most:,} is the most.")
 
 
-def _wakes(handoff: Handoff, turn: Turn, wish: HandTo) -> Received:
+def _wakes(thread: ThreadRef, handoff: Handoff, turn: Turn, wish: HandTo) -> Received:
     """The message that the next agent begins with: before what people wrote meanwhile."""
     return Received(
         id=InboxId(following("handoff", turn.id)),
         lane=Lane.TURN,
         inbound=Inbound(
             event_key=f"handoff:{turn.id}",
-            thread=handoff.thread,
+            thread=thread,
             sender=turn.requester,
             body=Message(
                 text=wish.task,

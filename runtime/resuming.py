@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from runtime.errors import Permanent
 from runtime.halt import Halt
-from runtime.ids import ConversationId, RunId, TurnId
+from runtime.ids import ConversationId, TurnId
 from runtime.model.approval import Approval
+from runtime.model.turn import run_of
 from runtime.ports import Durable, Store
 from runtime.queue import QueueDispatch
 
@@ -63,7 +64,7 @@ class Resumption:
         key = f"{key}/{self._halt.epoch}"
         if is_run:
             try:
-                await self._durable.signal(RunId(turn), DECIDED, None, key=key)
+                await self._durable.signal(run_of(turn), DECIDED, None, key=key)
             except Permanent as error:
                 log.warning("turn.run_gone", extra={"turn": turn, "why": str(error)})
         elif self._queue is not None:

@@ -14,13 +14,13 @@ from runtime.approvers import name_of
 from runtime.atwork import AtWork
 from runtime.clock import Clock
 from runtime.halt import Halt, refusal
-from runtime.ids import AgentName, ConversationId, RunId, StopId, TurnId
+from runtime.ids import AgentName, ConversationId, StopId, TurnId
 from runtime.live import closing_word
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.outbox import OutboxItem
 from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
-from runtime.model.turn import Turn
+from runtime.model.turn import Turn, run_of
 from runtime.outbox import Splitter
 from runtime.ports import Store
 
@@ -138,7 +138,7 @@ class Stopping:
         for ended in did.ended:
             if ended.proactive:
                 note = f"kept, not sent: stopped by {name_of(self._team(), by)}"
-                await self._store.schedules.note_delivery(RunId(ended.turn), note)
+                await self._store.schedules.note_delivery(run_of(ended.turn), note)
         return did
 
     async def stop_agent(self, agent: AgentName, *, by: Principal, key: StopId) -> Stopped:

@@ -116,7 +116,9 @@ class Tables:
         """Let a hand-off happen: see `runtime.ports.HandoffLog.record`."""
         handoff = over.handoff
         new = handoff.conversation
-        if new in self.handoffs or self.conversation_of(handoff.thread) != handoff.before:
+        thread = handoff.thread
+        bound = handoff.before if thread is None else self.conversation_of(thread)
+        if new in self.handoffs or bound != handoff.before:
             return False
         self.handoffs[new] = handoff
         self.conversations[new] = Conversation(
@@ -124,7 +126,8 @@ class Tables:
         )
         self.logs[new] = []
         self.write_log(new, over.opening)
-        self.bind(handoff.thread, new)
+        if thread is not None:
+            self.bind(thread, new)
         if over.wakes is not None:
             self.inbox.setdefault(over.wakes.id, InboxRow(over.wakes))
         self.audit.record(recorded.handed_over(handoff))

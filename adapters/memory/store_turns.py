@@ -6,7 +6,7 @@ from dataclasses import replace
 from adapters.memory.store_tables import Progress, Tables, TurnRow
 from runtime.clock import Clock
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, MessageId, TurnId
+from runtime.ids import AgentName, ConversationId, MessageId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.audit import AuditEvent
@@ -43,6 +43,7 @@ class MemoryTurns:
         requester: Principal,
         instruction: str,
         owner: str,
+        chain: tuple[AgentName, ...] = (),
     ) -> TurnStart | None:
         """Take up or begin a run's turn: see the port."""
         del owner
@@ -60,6 +61,7 @@ class MemoryTurns:
             fence=1,
             draft=None,
             started_at=self._clock.now(),
+            chain=chain,
         )
         return self._start(fresh, instruction, sender=None)
 

@@ -188,6 +188,7 @@ def begin_run(
     *,
     requester: Principal,
     owner: str,
+    chain: tuple[AgentName, ...],
 ) -> TurnStart | None:
     """Take up the run's turn that `asked` is the first entry of, or begin it."""
     this: Params = {"this": conversation}
@@ -201,7 +202,7 @@ def begin_run(
         return _start(transaction, turn_of(row), place)
     if transaction.one(_KNOWN, {"this": asked.turn}) is not None:
         return None
-    origin = _Origin(requester=requester)
+    origin = _Origin(requester=requester, chain=chain or msgspec.UNSET)
     turn = _insert(transaction, conversation, asked, origin, place, owner=owner)
     return _start(transaction, turn, place)
 

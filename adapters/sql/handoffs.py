@@ -45,13 +45,15 @@ class SqlHandoffs:
 def hand_over(transaction: Transaction, over: HandOver) -> bool:
     """Let it happen, inside the transaction of whatever ends with it: see the port."""
     handoff = over.handoff
-    if bound_locked(transaction, handoff.thread) != handoff.before:
+    thread = handoff.thread
+    if thread is not None and bound_locked(transaction, thread) != handoff.before:
         return False
     row: Params = {"conversation": handoff.conversation, "body": encode(handoff)}
     if not transaction.run(_INSERT, row):
         return False
     create(transaction, handoff.conversation, handoff.taker, over.opening, at=handoff.at)
-    rebind(transaction, handoff.thread, handoff.conversation)
+    if thread is not None:
+        rebind(transaction, thread, handoff.conversation)
     if over.wakes is not None:
         accept(transaction, over.wakes)
     transaction.audit(recorded.handed_over(handoff))

@@ -15,7 +15,7 @@ from adapters.sql.schema import turns
 from adapters.sql.transaction import Transaction, Value
 from runtime.clock import Clock
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, MessageId, TurnId
+from runtime.ids import AgentName, ConversationId, MessageId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.audit import AuditEvent
@@ -127,11 +127,14 @@ class SqlTurns:
         requester: Principal,
         instruction: str,
         owner: str,
+        chain: tuple[AgentName, ...] = (),
     ) -> TurnStart | None:
         """Take up or begin a run's turn: see the port."""
         asked = Entry(role=Role.USER, text=instruction, at=self._clock.now(), turn=turn)
         start = await self._database.write(
-            lambda t: beginning.begin_run(t, conversation, asked, requester=requester, owner=owner)
+            lambda t: beginning.begin_run(
+                t, conversation, asked, requester=requester, owner=owner, chain=chain
+            )
         )
         if start is not None:
             self._note_end(start)

@@ -11,13 +11,13 @@ from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.halt import how_to_resume, in_words, what_is_stopped
-from runtime.ids import AgentName, RunId, StopId
+from runtime.ids import AgentName, StopId
 from runtime.model.conversation import Role
 from runtime.model.localtime import show_time
 from runtime.model.schedule import OccurrenceState
 from runtime.model.stop import EVERYTHING, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
-from runtime.model.turn import TurnState
+from runtime.model.turn import TurnState, run_of
 from runtime.ports import Store
 from runtime.stopping import Stopping
 
@@ -266,7 +266,7 @@ class StopCommands:
         for work in works:
             if schedule is None or work.turn.inbox is not None:
                 continue
-            occurrence = await self._store.schedules.occurrence(RunId(work.turn.id))
+            occurrence = await self._store.schedules.occurrence(run_of(work.turn.id))
             if occurrence is not None and occurrence.schedule == schedule.id:
                 found.append(work)
         return found
@@ -297,7 +297,7 @@ def _with_id(this: str, works: Sequence[Work]) -> list[Work]:
     if len(this) < _LEAST:
         return []
     found = [w for w in works if w.turn.id.casefold().endswith(this)]
-    if len(found) > 1:
+    if len({run_of(work.turn.id) for work in found}) > 1:
         raise Refused("Several runs end like that.", hint="/status shows their ids.")
     return found
 

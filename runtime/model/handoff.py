@@ -18,15 +18,17 @@ LONGEST_CONTEXT = 8_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handoff:
-    """That a thread came to another agent. It never changes.
+    """That a thread, or a run, came to another agent. It never changes.
 
     Attributes:
         conversation: the conversation in which the agent goes on.
         before: the conversation that it came from.
-        thread: where.
+        thread: where; None in a run, which has none until its result is posted.
         giver: the agent that had it.
         taker: the agent that has it now.
         task: what that one is to do; empty where a person decided, or a task was done.
+        context: what it has to know for that, in a run; in a thread the message that wakes it
+            has it.
         requester: the person for whom the agents act.
         by: the person who decided it; None where the agent did.
         chain: the agents that had it for the same cause before `taker`, in order.
@@ -35,10 +37,11 @@ class Handoff:
 
     conversation: ConversationId
     before: ConversationId
-    thread: ThreadRef
+    thread: ThreadRef | None
     giver: AgentName
     taker: AgentName
     task: str = ""
+    context: str = ""
     requester: Principal
     by: Principal | None = None
     chain: tuple[AgentName, ...] = ()

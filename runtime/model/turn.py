@@ -13,6 +13,7 @@ from runtime.ids import (
     FileId,
     InboxId,
     MessageId,
+    RunId,
     TurnId,
     derived,
     following,
@@ -134,6 +135,19 @@ def turn_id_of(row: InboxId) -> TurnId:
     return TurnId(following("turn", row))
 
 
+def turn_of_run(run: RunId, place: int) -> TurnId:
+    """The turn of a run at that place: its first one has its id, and each hand-off begins another.
+
+    They end alike, so that people call the run by the same short id whoever has it.
+    """
+    return TurnId(f"{place}.{run}" if place else run)
+
+
+def run_of(turn: TurnId) -> RunId:
+    """The run that a turn is of; one that a message began is its own."""
+    return RunId(turn.rpartition(".")[2])
+
+
 def file_id_of(row: InboxId, place: int) -> FileId:
     """The id of the file at that place of a message: the same however often it is fetched."""
     return FileId(derived("file", row, str(place)))
@@ -146,7 +160,7 @@ def words_of(message: Message, row: InboxId) -> str:
     """
     pieces = [message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)]
     if message.handed is not None:
-        pieces.append(_handed(message.handed))
+        pieces.append(handed_line(message.handed))
     if message.files:
         named = enumerate(message.files[:FILES_NAMED])
         lines = [_claim(file, file_id_of(row, place)) for place, file in named]
@@ -165,7 +179,8 @@ def sender_of(message: Message, sender: Principal) -> Principal | None:
     return sender if message.handed is None else None
 
 
-def _handed(handed: Handed) -> str:
+def handed_line(handed: Handed) -> str:
+    """What stands behind a task that an agent handed over: whose words it is, and its context."""
     giver = handed.chain[-1]
     line = f"{HANDED} {giver}; no person typed it]"
     return f"{line}\n[what {giver} gave along]\n{handed.context}" if handed.context else line

@@ -130,8 +130,11 @@ class Turns(Protocol):
         requester: Principal,
         instruction: str,
         owner: str,
+        chain: tuple[AgentName, ...] = (),
     ) -> TurnStart | None:
         """The same for a run's turn, whose id the run fixes and whose message is an instruction.
+
+        `chain` has the agents that had the run before, where one of them handed it over.
 
         None where that turn has ended already: `state` says how, and the log what it answered.
         One that is `WAITING` runs again with that.

@@ -16,6 +16,8 @@ class HandoffLog(Protocol):
     async def record(self, over: HandOver) -> bool:
         """Let it happen: its conversation is made, the thread bound to it, the message accepted.
 
+        In a run there is no thread to be bound, and no message: the run goes on by itself.
+
         False, and nothing is stored, where the thread is not bound to `before` any more, and
         where it happened already.
         """

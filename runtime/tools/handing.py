@@ -33,8 +33,8 @@ class HandingTools:
         return (
             Tool(
                 name=HAND_OFF,
-                about="Hand this thread to another agent of the team, which goes on with the task "
-                "for the same person. It ends your turn: call nothing else with it.",
+                about="Hand this task to another agent of the team, which goes on with it here for "
+                "the same person. It ends your turn: call nothing else with it.",
                 run=self.hand_over,
                 needs=Action.HAND_OFF,
                 risk=Risk.WRITE,
@@ -70,7 +70,6 @@ class HandingTools:
             HandTo(to=AgentName(agent), task=task, context=context),
             chain=about.chain,
             requester=about.requester,
-            thread=about.thread,
         )
         return Produced(f"{wish.to} goes on with this.", ending=Ending(hands=wish))
 

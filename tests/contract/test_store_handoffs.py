@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ConversationId, MessageId, following
+from runtime.ids import AgentName, ConversationId, MessageId, RunId, following
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Message
 from runtime.model.handoff import Handoff, HandOver
-from runtime.model.turn import HANDED, Turn, TurnState
+from runtime.model.turn import HANDED, Turn, TurnState, run_of, turn_of_run
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows, begun, texts
@@ -70,6 +70,36 @@ async def test_a_turn_ends_with_its_handoff_at_once(
         again = await store.turns.begin(NEW, owner="a third")
         assert again is not None
         assert again.turn.chain == (DESK,)
+
+
+async def test_a_run_is_handed_over_without_a_thread(
+    open_again: Opener, rows: Rows, clock: ManualClock
+) -> None:
+    run, first = RunId("run"), ConversationId("run-talk")
+    async with open_again() as store:
+        await store.conversations.create(first, DESK)
+        start = await store.turns.begin_run(
+            turn_of_run(run, 0), first, requester=ADA, instruction="Look.", owner="here"
+        )
+        assert start is not None
+        handed = over(start.turn, rows, clock)
+        alone = replace(handed.handoff, thread=None, context="by noon")
+        await finished(store, start.turn, replace(handed, handoff=alone, wakes=None))
+    async with open_again() as store:
+        assert await store.handoffs.of(NEW) == alone
+        assert await store.conversations.bound(THREAD) is None
+        assert await store.inbox.pending() == []
+        turn = turn_of_run(run, 1)
+        for owner in ("here", "there"):
+            on = await store.turns.begin_run(
+                turn, NEW, requester=ADA, instruction="Find out.", owner=owner, chain=(DESK,)
+            )
+            assert on is not None
+            assert (on.agent, on.turn.chain, on.turn.thread) == (RESEARCH, (DESK,), None)
+            assert texts(on.entries) == ["before", "Find out."]
+        assert run_of(turn) == run
+        await store.turns.park(turn, 2, tries=0)
+        assert [one.chain for one in await store.turns.parked()] == [(DESK,)]
 
 
 async def test_a_message_of_a_person_has_no_chain(store: Store, rows: Rows) -> None:

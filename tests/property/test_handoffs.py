@@ -10,11 +10,11 @@ from adapters.memory.store import MemoryStore
 from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import AgentName, TimeOrderedIds
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import Principal
 from runtime.model.ending import HandTo
 from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK
 from runtime.model.team import Agent, Member, MemberRole, Team
-from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
+from tests.support.build import ANN, STRANGER, TERMINAL, team
 from tests.support.clock import ManualClock
 
 GUEST, PROGRAM = (
@@ -52,7 +52,6 @@ def agents(reach: dict[AgentName, list[AgentName]]) -> Team:
     context=texts,
     chain=chains,
     requester=st.sampled_from([ANN, STRANGER, *GUEST.principals, *PROGRAM.principals]),
-    thread=st.sampled_from([DM, None]),
 )
 def test_nothing_else_is_handed_over(
     reach: dict[AgentName, list[AgentName]],
@@ -62,18 +61,16 @@ def test_nothing_else_is_handed_over(
     context: str,
     chain: list[AgentName],
     requester: Principal,
-    thread: ThreadRef | None,
 ) -> None:
     ours, clock = agents(reach), ManualClock()
     store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
     handoffs = Handoffs(store, team=lambda: ours, clock=clock)
     wish = HandTo(to=AgentName(to), task=task, context=context)
     try:
-        given_to = handoffs.require(agent, wish, chain=chain, requester=requester, thread=thread)
+        given_to = handoffs.require(agent, wish, chain=chain, requester=requester)
     except Refused:
         return
     assert requester == ANN
-    assert thread is not None
     assert given_to.to in NAMES
     assert given_to.to in reach[agent]
     assert given_to.to not in (*chain, agent)
@@ -91,8 +88,8 @@ def test_who_has_no_right_to_it_has_nothing_handed_over() -> None:
     wish = HandTo(to=second, task="find out", context="")
     for who in (STRANGER, *GUEST.principals, *PROGRAM.principals):
         with pytest.raises(Refused, match="may not have it handed over"):
-            handoffs.require(first, wish, chain=(), requester=who, thread=DM)
-    assert handoffs.require(first, wish, chain=(), requester=ANN, thread=DM) == wish
+            handoffs.require(first, wish, chain=(), requester=who)
+    assert handoffs.require(first, wish, chain=(), requester=ANN) == wish
 
 
 @given(reach=reaches, first=names, wanted=st.lists(names, max_size=40))
@@ -106,9 +103,7 @@ def test_one_cause_ends_within_five_whatever_is_wanted(
     agent = first
     for to in wanted:
         try:
-            wish = handoffs.require(
-                agent, HandTo(to=to, task="x"), chain=chain, requester=ANN, thread=DM
-            )
+            wish = handoffs.require(agent, HandTo(to=to, task="x"), chain=chain, requester=ANN)
         except Refused:
             continue
         chain.append(agent)

@@ -465,23 +465,6 @@ async def test_a_thread_that_was_moved_meanwhile_stays_there(agents: Agents) -> 
         assert DM.root == ""
 
 
-async def test_a_run_ends_with_its_outcome_and_hands_nothing_over(agents: Agents) -> None:
-    def work(request: ModelRequest) -> Step:
-        told = answers_of(request)
-        if not told:
-            return hands("research")(request)
-        return ToolCalls.of("task.complete", json.dumps({"outcome": f"Told: {told[0]}"}))
-
-    agents.say["desk"] = work
-    async with agents.life() as life:
-        await life.command("/schedule create every day at noon Look around --channel #ops")
-        await life.command("/schedule run 1")
-        await life.desk.quiet()
-        [posted] = [s for s in life.desk.chat.shown if s.thread == OPS]
-        assert posted.text.startswith("Told: A run by itself has no thread")
-        assert await way(life) == []
-
-
 async def test_a_stopped_thread_hands_nothing_over(agents: Agents) -> None:
     agents.verdict = Verdict.ASK
     async with agents.life() as life:
