@@ -16,7 +16,7 @@ from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
 from runtime.halt import Halt, in_words
-from runtime.handoffs import next_conversation
+from runtime.handoffs import instruction_of, next_conversation
 from runtime.ids import (
     AgentName,
     ConversationId,
@@ -30,14 +30,13 @@ from runtime.ids import (
 from runtime.model.address import Principal
 from runtime.model.budget import Pause
 from runtime.model.conversation import Role, made_by
-from runtime.model.ending import Handed
 from runtime.model.files import OutFile
 from runtime.model.handoff import Handoff
 from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
-from runtime.model.turn import TurnState, handed_line, run_of, turn_of_run
+from runtime.model.turn import TurnState, run_of, turn_of_run
 from runtime.outbox import Splitter, compose
 from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
@@ -359,12 +358,11 @@ def _outcome(text: str, files: tuple[OutFile, ...], *, failed: bool) -> _Outcome
 
 def _next(turn: TurnId, handoff: Handoff) -> _Leg:
     """What the agent does that it was handed to."""
-    line = handed_line(Handed(chain=handoff.chain, context=handoff.context))
     return _Leg(
         turn=turn,
         conversation=handoff.conversation,
         agent=handoff.taker,
-        instruction=f"{handoff.task}\n\n{line}",
+        instruction=instruction_of(handoff),
         had=handoff.chain,
     )
 

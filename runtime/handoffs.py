@@ -23,7 +23,7 @@ from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Inbound, Lane, Message, Received
 from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK, Handoff, HandOver
 from runtime.model.team import Agent, Team
-from runtime.model.turn import Turn
+from runtime.model.turn import Turn, handed_line
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.handoffs")
@@ -310,6 +310,12 @@ class Handoffs:
 def next_conversation(turn: TurnId) -> ConversationId:
     """The conversation in which another agent goes on, where the turn ends with a hand-off."""
     return ConversationId(derived("handoff", turn))
+
+
+def instruction_of(handoff: Handoff) -> str:
+    """What the next agent of a run is told to do: the words of the agent that had it."""
+    line = handed_line(Handed(chain=handoff.chain, context=handoff.context))
+    return f"{handoff.task}\n\n{line}"
 
 
 def _of_person(key: str) -> ConversationId:
