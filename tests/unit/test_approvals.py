@@ -1,0 +1,590 @@
+"""What people say to approvals, and what becomes of each word: in memory, one thing at a time."""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from runtime.errors import Refused
+from runtime.ids import ApprovalId, MessageId, ToolCallId
+from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote
+from runtime.model.team import Member, MemberRole
+from runtime.model.tools import Risk
+from tests.support.approving import BOB, CID, MEL
+from tests.support.asking import PUSHED, Asked, question
+from tests.support.build import DM, OPS, STRANGER, T0
+from tests.support.build import QUIET as ELSEWHERE
+
+HASH = PUSHED.digest()[:8]
+HOUR = timedelta(hours=1)
+BOBS_PHONE = replace(BOB, user="bob-phone")
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+async def put(asked: Asked, name: str = "a", **changes: Any) -> Approval:
+    one = question(name, at=asked.clock.now(), **changes)
+    await asked.put(one)
+    return await asked.now(one)
+
+
+async def lost(asked: Asked, name: str = "a") -> Approval:
+    """One that may have run."""
+    return await put(asked, name, state=ApprovalState.UNKNOWN)
+
+
+# ---- finding
+
+
+async def test_an_approval_is_found_by_its_whole_id_whatever_became_of_it(asked: Asked) -> None:
+    one = await put(asked, state=ApprovalState.DONE)
+    assert await asked.service.find("approval-a") == one
+
+
+async def test_what_waits_is_found_by_the_beginning_of_its_id(asked: Asked) -> None:
+    one = await put(asked, id=ApprovalId("abcdef-1"), call=ToolCallId("1"))
+    two = await put(asked, id=ApprovalId("abcdeg-1"), call=ToolCallId("2"))
+    assert await asked.service.find("abcdef") == one
+    assert await asked.service.find("abcdeg-") == two
+
+
+@pytest.mark.parametrize("written", ["", "abcde", "abcdex", "bcdef-", "abcdef", "Abcdef-1"])
+async def test_what_could_be_none_or_several_is_not_found(asked: Asked, written: str) -> None:
+    for place, name in enumerate(("abcdef-1", "abcdef-2")):
+        await put(asked, id=ApprovalId(name), call=ToolCallId(str(place)))
+    with pytest.raises(Refused) as refused:
+        await asked.service.find(written)
+    assert refused.value.message == f"There is no open approval “{written}”."
+    assert refused.value.hint == "/approve list shows those."
+
+
+async def test_a_short_id_must_be_long_enough_even_where_there_is_one(asked: Asked) -> None:
+    one = await put(asked)
+    with pytest.raises(Refused):
+        await asked.service.find("appro")
+    assert await asked.service.find("approv") == one
+
+
+async def test_a_long_text_is_not_said_again_whole(asked: Asked) -> None:
+    with pytest.raises(Refused, match=f"“{'x' * 30}”"):
+        await asked.service.find("x" * 31)
+
+
+async def test_what_is_decided_is_not_found_by_its_beginning(asked: Asked) -> None:
+    await put(asked, state=ApprovalState.DENIED)
+    with pytest.raises(Refused):
+        await asked.service.find("approval")
+
+
+async def test_what_nobody_knows_waits_before_what_is_asked(asked: Asked) -> None:
+    one = await put(asked)
+    unclear = await lost(asked, "b")
+    assert await asked.service.waiting() == [unclear, one]
+
+
+async def test_no_more_is_looked_at_than_people_can_read(asked: Asked) -> None:
+    for state in (ApprovalState.PENDING, ApprovalState.UNKNOWN):
+        for number in range(201):
+            name = f"{state}-{number:03}"
+            await asked.store.approvals.ask(question(name, state=state))
+    assert len(await asked.service.waiting()) == 400
+    assert len(await asked.service.in_thread(DM)) == 200
+
+
+async def test_what_waits_in_a_thread_was_asked_or_is_shown_there(asked: Asked) -> None:
+    here = await put(asked)
+    shown = await put(asked, "b", thread=None)
+    await put(asked, "c", thread=OPS)
+    there = Card(thread=ELSEWHERE, message=MessageId("x"))
+    await asked.store.approvals.note_card(shown.id, there)
+
+    async def waiting(place: object) -> list[str]:
+        return [one.id for one in await asked.service.in_thread(place)]  # type: ignore[arg-type]
+
+    assert await waiting(DM) == [here.id]
+    assert await waiting(ELSEWHERE) == [shown.id]
+    await asked.clock.advance(HOUR.total_seconds() - 1)
+    assert await waiting(DM) == [here.id]
+    await asked.clock.advance(1)
+    assert await waiting(DM) == []
+
+
+async def test_since_when_a_card_is_seen_is_since_it_arrived(asked: Asked) -> None:
+    one = question()
+    await asked.store.approvals.ask(one)
+    assert asked.service.seen_since(one, DM) is None
+    await asked.clock.advance(30)
+    await asked.put(one)
+    one = await asked.now(one)
+    assert asked.service.seen_since(one, DM) == T0 + timedelta(seconds=30)
+    assert asked.service.seen_since(one, OPS) is None
+    elsewhere = replace(one, id=ApprovalId("of another process"))
+    assert asked.service.seen_since(elsewhere, DM) == T0
+
+
+# ---- yes
+
+
+async def test_a_yes_is_noted_shown_and_lets_the_turn_go_on(
+    asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="nightdesk.approvals")
+    one = await put(asked)
+    woken, heard = asked.woken, asked.heard
+
+    voted = await asked.service.approve(one, BOB, shown=HASH)
+
+    assert (voted.state, voted.decided_by) == (ApprovalState.APPROVED, BOB)
+    assert voted.votes == (Vote(by=BOB, at=asked.clock.now()),)
+    assert asked.resumed == [(one.id, ApprovalState.APPROVED)]
+    assert (asked.woken, asked.heard) == (woken + 1, heard + 1)
+    (face,) = await asked.deliver()
+    assert face.draft == one.cards[0].message
+    assert "Approved by Bob." in face.content.text
+    assert face.content.buttons == ()
+    said = next(line for line in caplog.records if line.getMessage() == "approval.voted")
+    assert vars(said)["approval"] == one.id
+    assert vars(said)["state"] == ApprovalState.APPROVED
+
+
+async def test_of_two_the_first_yes_waits_for_another(asked: Asked) -> None:
+    one = await put(asked, needed=2)
+
+    voted = await asked.service.approve(one, BOB, shown=HASH)
+
+    assert voted.state is ApprovalState.PENDING
+    assert asked.resumed == []
+    faces = await asked.deliver()
+    assert {face.content.text.count("Yes from Bob; it needs one yes more") for face in faces} == {1}
+    again = await asked.service.approve(voted, BOB, shown=HASH)
+    assert len(again.votes) == 1
+    ended = await asked.service.approve(again, CID, shown=HASH)
+    assert (ended.state, ended.decided_by) == (ApprovalState.APPROVED, CID)
+    assert [vote.by for vote in ended.votes] == [BOB, CID]
+
+
+async def test_the_cards_show_both_who_said_yes_at_the_same_moment(asked: Asked) -> None:
+    one = await put(asked, needed=2)
+    await asked.service.approve(one, BOB, shown=HASH)
+    voted = await asked.service.approve(one, CID, shown=HASH)
+    assert voted.state is ApprovalState.APPROVED
+    last = (await asked.deliver())[-1]
+    assert "Approved by Bob, Cid." in last.content.text
+
+
+async def test_one_person_has_one_voice_on_every_account(asked: Asked) -> None:
+    bob = next(one for one in asked.members.members if one.name == "Bob")
+    others = tuple(one for one in asked.members.members if one.name != "Bob")
+    linked = replace(bob, principals=(BOB, BOBS_PHONE))
+    asked.members = replace(asked.members, members=(*others, linked))
+    one = await put(asked, needed=2)
+    await asked.service.approve(one, BOB, shown=HASH)
+    voted = await asked.service.approve(await asked.now(one), BOBS_PHONE, shown=HASH)
+    assert [vote.by for vote in voted.votes] == [BOB]
+    denied = await asked.service.deny(voted, BOBS_PHONE, "")
+    assert denied.decided_by == BOB
+
+
+async def test_who_may_not_is_told_who_may(asked: Asked) -> None:
+    one = await put(asked)
+    for who in (MEL, STRANGER):
+        with pytest.raises(Refused, match=r"Who may: Ann, Bob, Cid\.$"):
+            await asked.service.approve(one, who, shown=HASH)
+    assert (await asked.now(one)).votes == ()
+
+
+@pytest.mark.parametrize("shown", ["", "ffffffff", f"{HASH}x", HASH[1:]])
+async def test_a_yes_to_something_else_is_none(asked: Asked, shown: str) -> None:
+    one = await put(asked)
+    with pytest.raises(Refused) as refused:
+        await asked.service.approve(one, BOB, shown=shown)
+    assert refused.value.message == "This is not what the approval is bound to."
+    assert refused.value.hint == "/approve show approval shows it, with its hash."
+    assert (await asked.now(one)).state is ApprovalState.PENDING
+
+
+async def test_a_yes_to_changed_bytes_is_none(asked: Asked) -> None:
+    one = await put(asked)
+    other = replace(one, frozen=replace(PUSHED, arguments='{"branch":"prod"}'))
+    with pytest.raises(Refused, match="not what the approval is bound to"):
+        await asked.service.approve(other, BOB, shown=HASH)
+
+
+async def test_at_its_end_a_yes_is_too_late_and_it_is_a_no(asked: Asked) -> None:
+    one = await put(asked)
+    await asked.clock.advance(HOUR.total_seconds())
+    with pytest.raises(Refused) as refused:
+        await asked.service.approve(one, BOB, shown=HASH)
+    assert refused.value.message == "Its time is over, which is a no."
+    assert refused.value.hint == "The agent can ask again."
+    assert asked.resumed == [(one.id, ApprovalState.EXPIRED)]
+    (face,) = await asked.deliver()
+    assert "Nobody decided in time" in face.content.text
+
+
+async def test_a_moment_before_its_end_it_is_in_time(asked: Asked) -> None:
+    one = await put(asked)
+    await asked.clock.advance(HOUR.total_seconds() - 1)
+    assert (await asked.service.approve(one, BOB, shown=HASH)).state is ApprovalState.APPROVED
+
+
+async def test_who_comes_after_somebody_else_is_told_who_decided(asked: Asked) -> None:
+    one = await put(asked)
+    denied = await asked.service.deny(one, CID, "not now")
+    for seen in (one, denied):  # what was shown when the other one pressed, and what is there now
+        with pytest.raises(Refused, match=r"^It is already denied: decided by Cid\.$"):
+            await asked.service.approve(seen, BOB, shown=HASH)
+        with pytest.raises(Refused, match="already denied"):
+            await asked.service.deny(seen, BOB, "")
+    await put(asked, "b", state=ApprovalState.EXPIRED)
+    with pytest.raises(Refused, match=r"^It is already expired\.$"):
+        await asked.service.deny(await asked.service.find("approval-b"), BOB, "")
+
+
+async def test_what_may_have_run_is_to_be_looked_at(asked: Asked) -> None:
+    one = await lost(asked)
+    with pytest.raises(Refused) as refused:
+        await asked.service.approve(one, BOB, shown=HASH)
+    assert refused.value.message == (
+        "It may have run already: please look, and say what became of it."
+    )
+    assert refused.value.hint == "/approve mark approval done, or failed"
+
+
+async def test_what_is_no_longer_stored_is_told_as_it_was_seen(asked: Asked) -> None:
+    with pytest.raises(Refused, match=r"^It is already cancelled\.$"):
+        await asked.service.deny(question(state=ApprovalState.CANCELLED), BOB, "")
+
+
+# ---- for a time
+
+
+async def test_for_a_time_exactly_that_is_allowed(asked: Asked) -> None:
+    one = await asked.ask()
+    await asked.clock.advance(60)
+
+    approved, grant = await asked.service.always(one, BOB, shown=one.digest)
+
+    assert approved.state is ApprovalState.APPROVED
+    assert (grant.id, grant.agent, grant.number) == (one.id, one.agent, 1)
+    assert (grant.frozen, grant.digest) == (one.frozen, one.digest)
+    assert grant.given_by == BOB
+    assert grant.given_at == asked.clock.now()
+    assert grant.expires_at == asked.clock.now() + timedelta(days=7)
+    found = await asked.store.grants.active(now=asked.clock.now())
+    assert found == [grant]
+
+
+@pytest.mark.parametrize("changes", [{"risk": Risk.DANGEROUS}, {"needed": 2}])
+async def test_some_things_are_asked_for_each_time(asked: Asked, changes: dict[str, Any]) -> None:
+    one = await put(asked, **changes)
+    with pytest.raises(Refused) as refused:
+        await asked.service.always(one, BOB, shown=HASH)
+    assert refused.value.message == "This must be asked for each time."
+    assert refused.value.hint == "Approve it this once."
+    assert await asked.store.grants.active(now=asked.clock.now()) == []
+    assert (await asked.now(one)).state is ApprovalState.PENDING
+
+
+async def test_who_may_not_allow_it_allows_it_for_no_time(asked: Asked) -> None:
+    one = await asked.ask()
+    with pytest.raises(Refused):
+        await asked.service.always(one, MEL, shown=one.digest)
+    with pytest.raises(Refused):
+        await asked.service.always(one, BOB, shown="")
+    assert await asked.store.grants.active(now=asked.clock.now()) == []
+
+
+async def test_what_was_allowed_for_a_time_is_ended_by_its_number(asked: Asked) -> None:
+    one = await asked.ask()
+    _, grant = await asked.service.always(one, BOB, shown=one.digest)
+    assert await asked.service.revoke(1, CID) == grant
+    assert await asked.store.grants.active(now=asked.clock.now()) == []
+    with pytest.raises(Refused) as refused:
+        await asked.service.revoke(1, CID)
+    assert refused.value.message == "There is no grant 1."
+    assert refused.value.hint == "/approve grants shows those."
+
+
+# ---- no
+
+
+async def test_a_no_with_its_reason_ends_it(asked: Asked) -> None:
+    one = await put(asked)
+    denied = await asked.service.deny(one, BOB, "  not on a Friday ")
+    assert (denied.state, denied.decided_by) == (ApprovalState.DENIED, BOB)
+    assert denied.note == "not on a Friday"
+    assert asked.resumed == [(one.id, ApprovalState.DENIED)]
+    (face,) = await asked.deliver()
+    assert "Denied by Bob: not on a Friday" in face.content.text
+
+
+async def test_who_asked_may_take_it_back_and_nobody_else_without_the_role(asked: Asked) -> None:
+    one = await put(asked, requester=MEL)
+    dan = replace(MEL, user="dan")
+    more = Member(name="Dan", role=MemberRole.MEMBER, principals=(dan,))
+    asked.members = replace(asked.members, members=(*asked.members.members, more))
+    with pytest.raises(Refused, match="needs the role operator"):
+        await asked.service.deny(one, dan, "")
+    assert (await asked.service.deny(one, MEL, "")).state is ApprovalState.DENIED
+
+
+async def test_at_its_end_a_no_is_what_it_is_already(asked: Asked) -> None:
+    one = await put(asked)
+    await asked.clock.advance(HOUR.total_seconds())
+    with pytest.raises(Refused, match="Its time is over"):
+        await asked.service.deny(one, BOB, "late")
+    assert (await asked.now(one)).note == ""
+
+
+# ---- something else
+
+
+async def test_an_edit_asks_anew_in_the_place_of_what_was_asked(asked: Asked) -> None:
+    one = await asked.ask()
+
+    other = await asked.service.edit(one, BOB, "branch = dev")
+
+    assert other.id != one.id
+    assert other.replaces == one.id
+    assert other.frozen == replace(one.frozen, arguments='{"branch":"dev"}')
+    assert other.digest == other.frozen.digest()
+    assert other.call != one.call
+    assert (other.turn, other.expires_at) == (one.turn, one.expires_at)
+    assert other.reason == (
+        'team rule 3, line 12; edited by Bob\n- branch: "main"\n+ branch: "dev"'
+    )
+    before = await asked.now(one)
+    assert (before.state, before.decided_by) == (ApprovalState.CANCELLED, BOB)
+    assert before.note == f"Edited by Bob: approval {other.id[:8]} is asked instead."
+    assert asked.resumed == []
+    assert any(
+        other.id in button.value for row in await asked.deliver() for button in row.content.buttons
+    )
+    assert (await asked.now(other)).cards != ()
+    ended = await asked.service.approve(await asked.now(other), BOB, shown=other.digest)
+    assert ended.state is ApprovalState.APPROVED
+
+
+async def test_no_voice_goes_over_to_what_was_edited(asked: Asked) -> None:
+    asked.rules.needed = 2
+    one = await asked.ask()
+    one = await asked.service.approve(one, BOB, shown=one.digest)
+    other = await asked.service.edit(one, CID, "branch = dev")
+    assert (other.votes, other.needed) == ((), 2)
+
+
+async def test_an_edit_needs_as_many_people_as_the_policy_says_of_it(asked: Asked) -> None:
+    one = await asked.ask()
+    asked.rules.needed = 2
+    assert (await asked.service.edit(one, BOB, "branch = dev")).needed == 2
+
+
+async def test_an_edit_that_changes_nothing_is_refused(asked: Asked) -> None:
+    one = await asked.ask()
+    with pytest.raises(Refused, match=r"^That changes nothing\.$"):
+        # Left out, it is what it was: the declaration says so.
+        await asked.service.edit(one, BOB, "force = null")
+    assert await asked.service.waiting() == [one]
+
+
+async def test_who_may_not_decide_may_not_edit(asked: Asked) -> None:
+    one = await asked.ask()
+    with pytest.raises(Refused, match="Who may"):
+        await asked.service.edit(one, MEL, "branch = dev")
+    await asked.service.deny(one, BOB, "")
+    with pytest.raises(Refused, match="already denied"):
+        await asked.service.edit(await asked.now(one), BOB, "branch = dev")
+    assert await asked.service.waiting() == []
+
+
+async def test_of_two_edits_the_first_is_asked(asked: Asked) -> None:
+    one = await asked.ask()
+    first = await asked.service.edit(one, BOB, "branch = dev")
+    with pytest.raises(Refused) as refused:
+        await asked.service.edit(one, CID, "branch = test")
+    assert refused.value.message == "Somebody edited it just now."
+    assert refused.value.hint == "/approve list shows what waits."
+    assert [each.id for each in await asked.service.waiting()] == [first.id]
+
+
+async def test_what_was_decided_while_it_was_edited_stays_so(asked: Asked) -> None:
+    one = await asked.ask()
+    await asked.service.deny(one, CID, "no")
+    asked.resumed.clear()
+    with pytest.raises(Refused, match="already denied: decided by Cid"):
+        await asked.service.edit(one, BOB, "branch = dev")
+    assert await asked.service.waiting() == []
+    known = {each.replaces: each for each in await asked.store.approvals.of_turn(one.turn)}
+    first, other = known[None], known[one.id]
+    assert (first.state, first.note) == (ApprovalState.DENIED, "no")
+    assert (other.state, other.decided_by) == (ApprovalState.CANCELLED, BOB)
+    assert asked.resumed == []
+
+
+# ---- after a crash
+
+
+@pytest.mark.parametrize(
+    ("happened", "state", "found"),
+    [
+        (True, ApprovalState.DONE, "it did take effect"),
+        (False, ApprovalState.FAILED, "it did not take effect, or not rightly"),
+    ],
+)
+async def test_a_person_looks_and_says_what_became_of_it(
+    asked: Asked, happened: bool, state: ApprovalState, found: str
+) -> None:
+    one = await lost(asked)
+    known = await asked.service.looked(one, BOB, happened=happened)
+    assert (known.state, known.decided_by) == (state, BOB)
+    assert known.note == f"Bob looked after a crash: {found}. Its own answer is lost."
+    assert asked.resumed == [(one.id, state)]
+    with pytest.raises(Refused, match=f"already {state}"):
+        await asked.service.looked(known, BOB, happened=happened)
+
+
+async def test_one_person_is_enough_to_look_and_it_may_be_who_asked(asked: Asked) -> None:
+    one = await put(asked, state=ApprovalState.UNKNOWN, needed=2, requester=BOB)
+    with pytest.raises(Refused):
+        await asked.service.looked(one, MEL, happened=True)
+    assert (await asked.service.looked(one, BOB, happened=True)).state is ApprovalState.DONE
+
+
+async def test_what_still_waits_is_not_looked_at(asked: Asked) -> None:
+    one = await put(asked)
+    with pytest.raises(Refused, match=r"^It is already pending\.$"):
+        await asked.service.looked(one, BOB, happened=True)
+
+
+# ---- the book
+
+
+async def test_a_question_is_shown_and_everybody_hears_of_it(asked: Asked) -> None:
+    one = question()
+    await asked.store.approvals.ask(one)
+    await asked.book.announce(one)
+    assert asked.heard == 1
+    assert asked.woken == 1
+    (card,) = [row for row in await asked.deliver() if row.thread == DM]
+    assert card.content.text == asked.service.face(one).text
+    await asked.book.announce(one)
+    assert await asked.deliver() == []
+
+
+async def test_a_question_that_reaches_nobody_is_in_the_log(
+    asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = question(thread=None)
+    asked.members = replace(asked.members, members=())
+    await asked.book.announce(one)
+    (line,) = caplog.records
+    assert (line.levelname, line.getMessage()) == ("ERROR", "approval.reaches_nobody")
+    assert vars(line)["approval"] == one.id
+    assert asked.woken == 0
+    assert asked.heard == 1
+
+
+async def test_a_card_that_arrives_late_shows_what_was_decided_meanwhile(asked: Asked) -> None:
+    one = question()
+    await asked.store.approvals.ask(one)
+    await asked.book.announce(one)
+    await asked.service.deny(one, BOB, "no")
+    card, face = [row for row in await asked.deliver() if row.thread == DM]
+    assert card.content.buttons != ()
+    assert "Denied by Bob" in face.content.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "again"),
+    [
+        ({}, 0),
+        ({"state": ApprovalState.UNKNOWN}, 0),
+        ({"state": ApprovalState.DENIED}, 1),
+        ({"votes": (Vote(by=BOB, at=T0),), "needed": 2}, 1),
+    ],
+)
+async def test_a_card_is_shown_again_only_where_it_changed(
+    asked: Asked, changes: dict[str, Any], again: int
+) -> None:
+    card = Card(thread=DM, message=MessageId("m"))
+    one = question(cards=(card,), **changes)
+    await asked.store.approvals.ask(one)
+    await asked.book.shown(one.id)
+    assert len(await asked.deliver()) == again
+    await asked.book.shown(ApprovalId("nobody knows it"))
+
+
+async def test_of_old_cards_nobody_knows_when_they_were_shown(asked: Asked) -> None:
+    for number in range(501):
+        if number == 1:
+            await asked.clock.advance(10)
+        await asked.book.shown(ApprovalId(f"{number}"))
+    assert asked.book.shown_at(ApprovalId("0")) is None
+    assert asked.book.shown_at(ApprovalId("1")) == asked.clock.now()
+    await asked.clock.advance(5)
+    # What is shown again is not the oldest any more.
+    await asked.book.shown(ApprovalId("1"))
+    await asked.book.shown(ApprovalId("501"))
+    assert asked.book.shown_at(ApprovalId("1")) == asked.clock.now()
+    assert asked.book.shown_at(ApprovalId("2")) is None
+    assert asked.book.shown_at(ApprovalId("3")) is not None
+
+
+async def test_a_change_is_stored_with_the_faces_of_the_cards(
+    asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="nightdesk.approvals")
+    one = await put(asked)
+    woken, heard = asked.woken, asked.heard
+
+    ended = await asked.book.change(one, ApprovalEvent.DENY, by=CID, note="why not")
+
+    assert (ended.state, ended.decided_by, ended.note) == (ApprovalState.DENIED, CID, "why not")
+    assert (asked.woken, asked.heard) == (woken + 1, heard + 1)
+    assert asked.resumed == [(one.id, ApprovalState.DENIED)]
+    (face,) = await asked.deliver()
+    assert "Denied by Cid: why not" in face.content.text
+    said = next(line for line in caplog.records if line.getMessage() == "approval.changed")
+    assert (vars(said)["approval"], vars(said)["state"]) == (one.id, ApprovalState.DENIED)
+
+
+async def test_the_faces_keep_what_was_said_before(asked: Asked) -> None:
+    one = await put(asked, state=ApprovalState.UNKNOWN, decided_by=BOB, note="broke off")
+    await asked.book.change(one, ApprovalEvent.FAIL)
+    (face,) = await asked.deliver()
+    assert "It failed: broke off" in face.content.text
+    two = await put(asked, "b", state=ApprovalState.UNKNOWN, decided_by=BOB)
+    await asked.book.change(two, ApprovalEvent.SUCCEED)
+    (face,) = await asked.deliver()
+    assert "Bob looked: it was done." in face.content.text
+
+
+async def test_a_change_need_not_let_the_turn_go_on(asked: Asked) -> None:
+    one = await put(asked)
+    await asked.book.change(one, ApprovalEvent.CANCEL, resumes=False)
+    two = await put(asked, "b", state=ApprovalState.EXECUTING)
+    await asked.book.change(two, ApprovalEvent.LOSE)  # a person is waited for
+    assert asked.resumed == []
+
+
+async def test_where_nobody_pressed_whoever_was_first_is_right(asked: Asked) -> None:
+    one = await put(asked)
+    await asked.book.quietly(one, ApprovalEvent.CANCEL, "stopped")
+    assert (await asked.now(one)).note == "stopped"
+    assert asked.resumed == []
+    late = await asked.book.expire(one)
+    assert (late.state, late.note) == (ApprovalState.CANCELLED, "stopped")
+    gone = question("gone")
+    assert await asked.book.quietly(gone, ApprovalEvent.EXPIRE) == gone
+
+
+async def test_the_end_of_its_time_is_a_no_that_lets_the_turn_go_on(asked: Asked) -> None:
+    one = await put(asked)
+    assert (await asked.book.expire(one)).state is ApprovalState.EXPIRED
+    assert asked.resumed == [(one.id, ApprovalState.EXPIRED)]
