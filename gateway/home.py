@@ -125,7 +125,7 @@ class Home:
             limit = limits.of(balance.meter)
             if limit is not None:
                 left = show_amount(at_most(max(0, limit - balance.taken)), facts.currency)
-                when = when_of(balance.meter.period)
+                when = when_of(balance.meter.scope, balance.meter.period)
                 lines.append(f"- {left} of {show_amount(limit, facts.currency)} {when} left")
         spent = show_amount(facts.spent_micros, facts.currency)
         lines.append(f"- {spent} spent in the last 24 hours. `/budget` tells more.")

@@ -239,7 +239,8 @@ class BudgetAlerts:
         used = "is used up" if alert.share == ALL else f"is used to {alert.share} %"
         held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
         of = f"{show_amount(balance.spent, currency)} of {show_amount(bound.limit, currency)}"
-        return f"The budget for {who} {used}", f"{of} {when_of(bound.meter.period)} spent{held}."
+        when = when_of(bound.meter.scope, bound.meter.period)
+        return f"The budget for {who} {used}", f"{of} {when} spent{held}."
 
     def _raises(self, alert: Alert, balance: Balance) -> tuple[Button, ...]:
         """The buttons that raise the limit: each of them as far as the call needs that waits."""

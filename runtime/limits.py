@@ -12,6 +12,7 @@ from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.money import show_amount
 from runtime.ports import Budgets
+from runtime.spenders import vendor_of
 
 _KEPT = timedelta(days=40)
 """How long a limit for one period is looked at: longer than the longest period."""
@@ -35,15 +36,26 @@ class Limits:
 
     def of(self, meter: Meter) -> int | None:
         """The limit of the meter, in micro-units, or None. The nearer one wins, then the later."""
-        own = self._of((meter.scope, meter.subject, meter.period), meter.stamp)
+        own = self._named(meter)
         if own is not None or not meter.subject:
             return own
         return self._of((meter.scope, "", meter.period), meter.stamp)
 
     def bounds(self, meters: Iterable[Meter]) -> list[Bound]:
         """Those of the meters that have a limit, with it."""
-        found = ((meter, self.of(meter)) for meter in meters)
+        meters = tuple(meters)
+        vendors = {
+            vendor_of(m.subject) for m in meters if m.scope is Scope.PROVIDER and "@" in m.subject
+        }
+        found = (
+            (meter, self._named(meter) if _is_of(vendors, meter) else self.of(meter))
+            for meter in meters
+        )
         return [Bound(meter, limit) for meter, limit in found if limit is not None]
+
+    def _named(self, meter: Meter) -> int | None:
+        """The limit of the meter's subject itself, without what holds for each of them."""
+        return self._of((meter.scope, meter.subject, meter.period), meter.stamp)
 
     def configured(self, key: Key) -> int | None:
         """What the configuration says, or None."""
@@ -144,6 +156,11 @@ class LimitBook:
         self._changed += 1
         self._known = None
         return change
+
+
+def _is_of(vendors: set[str], meter: Meter) -> bool:
+    """Whether it counts several providers of one vendor, each of which has a meter of its own."""
+    return bool(vendors) and meter.scope is Scope.PROVIDER and meter.subject in vendors
 
 
 def _key(of: LimitRule | LimitChange) -> Key:

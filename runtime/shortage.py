@@ -10,11 +10,11 @@ def lacking(short: Short, who: str, currency: str, *, call: str = "this call") -
 
     They have as many decimals as it takes to see that. `call` is how the call is named.
     """
-    balance, limit = short.balance, short.bound.limit
+    balance, limit, meter = short.balance, short.bound.limit, short.bound.meter
     spent, most, held, left, wanted = apart(
         balance.spent, limit, balance.held, short.left, short.wanted
     )
-    taken = f"{spent} of {most} {currency} {when_of(short.bound.meter.period)} spent"
+    taken = f"{spent} of {most} {currency} {when_of(meter.scope, meter.period)} spent"
     if balance.held:
         taken += f", {held} held for calls under way"
     if not short.left:

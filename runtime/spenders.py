@@ -27,13 +27,23 @@ def meters_of(spender: Spender, team: Team, *, at: datetime) -> tuple[Meter, ...
     if spender.schedule is not None:
         meters.append(_once(Scope.SCHEDULE, spender.schedule, spender.run))
     if spender.workflow:
-        meters.append(_once(Scope.WORKFLOW, spender.workflow, spender.run))
+        meters.append(workflow_meter(spender.workflow))
     return tuple(meters)
 
 
 def run_meter(run: str) -> Meter:
     """The meter of one turn, or of the run of one planned time."""
     return _once(Scope.RUN, run, run)
+
+
+def workflow_meter(workflow: str) -> Meter:
+    """The meter of everything that one question, or one planned time, brought about."""
+    return _once(Scope.WORKFLOW, workflow, workflow)
+
+
+def vendor_of(provider: str) -> str:
+    """The provider without its address: `openai` for `openai@127.0.0.1:8000`."""
+    return provider.partition("@")[0]
 
 
 def _once(scope: Scope, subject: str, run: str) -> Meter:
@@ -44,12 +54,12 @@ def _lasting(spender: Spender, team: Team) -> Iterator[tuple[Scope, str]]:
     """The subjects that are counted by day and month."""
     yield Scope.ORGANISATION, ""
     yield Scope.PROVIDER, spender.provider
+    if (vendor := vendor_of(spender.provider)) != spender.provider:
+        yield Scope.PROVIDER, vendor
     yield Scope.AGENT, spender.agent
     yield Scope.PERSON, subject_of_person(team, spender.person)
     if spender.schedule is not None:
         yield Scope.SCHEDULE, spender.schedule
-    if spender.workflow:
-        yield Scope.WORKFLOW, spender.workflow
     if spender.thread is not None:
         yield Scope.CHANNEL, subject_of_channel(spender.thread.channel)
         yield Scope.THREAD, subject_of_thread(spender.thread)
@@ -124,6 +134,8 @@ def whose(team: Team, scope: Scope, subject: str, *, schedule: int = 0) -> str:
             return "the whole team"
         case Scope.RUN:
             return "one run"
+        case Scope.WORKFLOW:
+            return "one workflow"
         case Scope.SCHEDULE:
             return f"schedule {schedule}" if schedule else "a schedule"
         case Scope.THREAD:
@@ -134,7 +146,7 @@ def whose(team: Team, scope: Scope, subject: str, *, schedule: int = 0) -> str:
             return f"the {scope} {name}" if name else f"each {scope}"
 
 
-def when_of(period: Period) -> str:
+def when_of(scope: Scope, period: Period) -> str:
     """The period in words, as a limit names it."""
     match period:
         case Period.DAY:
@@ -142,4 +154,4 @@ def when_of(period: Period) -> str:
         case Period.MONTH:
             return "a month"
         case Period.FIRING:
-            return "a run"
+            return "in all" if scope is Scope.WORKFLOW else "a run"

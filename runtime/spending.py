@@ -47,6 +47,7 @@ from runtime.ports import Store
 from runtime.pricing import Worst, cost_of, worst_case
 from runtime.shortage import lacking
 from runtime.spenders import end_of, meters_of, run_meter, when_of, whose
+from runtime.workflows import workflow_of
 
 log = logging.getLogger("nightdesk.money")
 
@@ -228,6 +229,7 @@ class Spending:
             person=turn.requester,
             thread=thread,
             schedule=schedule,
+            workflow=await workflow_of(turn, self._store.handoffs),
         )
 
     def _charged(self, model: ModelInfo, worst: Worst, call: Call, paid: PaidCall) -> Settlement:
@@ -277,7 +279,7 @@ class Spending:
         if not short.bound.limit:
             return Refused(
                 f"Nothing may be spent for {who}: the limit is 0 {currency} "
-                f"{when_of(meter.period)}.",
+                f"{when_of(meter.scope, meter.period)}.",
                 hint="`/budget` shows the limits, and who may change them.",
             )
         until = end_of(meter.period, now, team.zone)

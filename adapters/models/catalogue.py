@@ -42,6 +42,7 @@ class ModelConfig:
         model: `offline`, or LiteLLM's name of it: `openai/gpt-4.1-mini`, `ollama_chat/llama3.2`.
         base_url: the address of a server of one's own; None for the provider's.
         api_key: the key; None where none is needed, or LiteLLM finds the provider's own variable.
+        lacks: the settings that can have its key, where it needs one and none has it.
         context_tokens: how many tokens fit into a call; None for what is known of it, else 32,768,
             or 8,192 on a server of this machine.
         timeout_seconds: how long to wait for the first word of an answer.
@@ -60,6 +61,7 @@ class ModelConfig:
     model: str
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    lacks: tuple[str, ...] = ()
     context_tokens: int | None = None
     timeout_seconds: float = 60.0
     client: Client | None = None
@@ -105,7 +107,7 @@ def describe(config: ModelConfig) -> ModelInfo:
         name=ModelName(config.name),
         context_tokens=config.context_tokens or _context(known, local=local),
         local=local,
-        provider=_provider(config),
+        provider=provider_of(config),
         prices=_prices(config, known, local=local),
         currency=config.currency if config.prices is not None else "USD",
         unpriced_allowed=config.unpriced_allowed,
@@ -116,6 +118,7 @@ def describe(config: ModelConfig) -> ModelInfo:
         prompt_cache=known is not None and known.prompt_cache and _is_marked(config),
         quality=config.quality,
         credential=_credential(config.api_key),
+        lacks=config.lacks,
     )
 
 
@@ -142,7 +145,7 @@ def _is_marked(config: ModelConfig) -> bool:
     return any(word in config.model.lower() for word in _MARKED)
 
 
-def _provider(config: ModelConfig) -> str:
+def provider_of(config: ModelConfig) -> str:
     """Who is called: a provider by its name, a server of one's own by its address too."""
     if config.address is None:
         return config.vendor

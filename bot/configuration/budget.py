@@ -1,13 +1,15 @@
 """`[budget]` and `[[limits]]` of `nightdesk.toml`: what may be spent, and who is told."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, cast
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
+from adapters.models.catalogue import ModelConfig, provider_of
+from bot.configuration.document import Document
 from bot.configuration.entries import Around, Entry, Switch, Text
 from bot.configuration.models import ModelEntry
 from bot.configuration.problems import FileProblems, Place, did_you_mean, listed
@@ -19,11 +21,11 @@ from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Agent, ChannelRule, Member
 from runtime.money import read_amount
-from runtime.spenders import subject_of_channel, subject_of_principal
+from runtime.spenders import subject_of_channel, subject_of_principal, vendor_of
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_SCOPES = tuple(str(scope) for scope in Scope if scope not in (Scope.ORGANISATION, Scope.WORKFLOW))
-_ONCE = {Scope.RUN, Scope.SCHEDULE}
+_SCOPES = tuple(str(scope) for scope in Scope if scope is not Scope.ORGANISATION)
+_ONCE = {Scope.RUN, Scope.WORKFLOW, Scope.SCHEDULE}
 """Scopes whose single runs can be limited."""
 _NAMED = {Scope.AGENT, Scope.PROVIDER, Scope.CHANNEL, Scope.PERSON}
 """Scopes of which the file can name one."""
@@ -154,14 +156,15 @@ class BudgetReader:
     def _possible(self, place: Place, entry: LimitEntry) -> bool:
         if entry.each is not None and entry.scope not in _ONCE:
             self.problems.at(
-                (*place, "each"), "only a run or a schedule has it: write day or month"
+                (*place, "each"), "only a run, a workflow or a schedule has it: write day or month"
             )
             return False
-        if entry.scope is Scope.RUN and (entry.day is not None or entry.month is not None):
-            self.problems.at(place, "a run has no day and no month: write each")
+        alone = entry.scope in (Scope.RUN, Scope.WORKFLOW)
+        if alone and (entry.day is not None or entry.month is not None):
+            self.problems.at(place, f"a {entry.scope} has no day and no month: write each")
             return False
         if not any(True for _ in entry.amounts()):
-            key = "each" if entry.scope is Scope.RUN else "day"
+            key = "each" if alone else "day"
             self.problems.at(place, f"how much? write {key} = 0.50, or another amount")
             return False
         return True
@@ -233,3 +236,16 @@ class BudgetReader:
         has = f"[[agents]] has {listed(names, 'and')}"
         self.problems.value(place, name, f"unknown: {did_you_mean(name, names, has)}")
         return None
+
+
+def check_providers(document: Document, models: Iterable[ModelConfig]) -> None:
+    """Note limits of providers of whom no model is set up, in the file or in a variable."""
+    names = {provider_of(model) for model in models if "/" in model.model}
+    known = sorted(names | {vendor_of(name) for name in names})
+    limits = document.tables.get("limits", [])
+    for index, raw in enumerate(limits if isinstance(limits, list) else []):
+        of = raw.get("of") if isinstance(raw, dict) and raw.get("scope") == "provider" else None
+        if isinstance(of, str) and of and of not in known:
+            there = f"the models have {listed(known, 'and')}" if known else "no model is set up"
+            said = f"unknown: {did_you_mean(of, known, there)}"
+            document.problems.value(("limits", index, "of"), of, said)

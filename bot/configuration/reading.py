@@ -7,12 +7,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from adapters.models.catalogue import ModelConfig
 from bot.configuration import discord, oneway, telegram
+from bot.configuration.budget import check_providers
 from bot.configuration.document import Document, parse_document, read_document
 from bot.configuration.entries import MODEL_EXAMPLE, is_model, model_key
 from bot.configuration.environment import Environment, read_environment
 from bot.configuration.first import first_config
 from bot.configuration.problems import Problems, did_you_mean, listed, shown
+from bot.configuration.providerkeys import with_key
 from bot.configuration.team import FileConfiguration, read_team
 from bot.configuration.values import OFFLINE, Secret
 from bot.settings import FILE_NAME, HttpSettings, ModelSettings, Settings, SlackSettings
@@ -37,10 +40,13 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     on_discord = discord.settings_of(variables.discord, file.discord if file else None, problems)
     email = oneway.email(variables, file.team if file else None, problems)
     webhook = oneway.webhook(variables, file.team if file else None, problems)
-    models = _models(variables, file, problems) if file else {}
-    shortcut = _shortcut(variables, models, problems)
+    models = _models(variables, file, problems, environ) if file else {}
+    shortcut = _shortcut(variables, models, problems, environ)
     if shortcut is not None and file is not None and file.unknown_prices:
         shortcut = replace(shortcut, unpriced_allowed=True)
+    if document is not None:
+        every = [*models.values(), *([shortcut] if shortcut else [])]
+        check_providers(document, [_where(model) for model in every])
     problems.raise_if_any()
     assert file is not None, "a file that cannot be read is a problem"  # noqa: S101
     return Settings(
@@ -150,12 +156,15 @@ def _slack(
 
 
 def _models(
-    variables: Environment, file: FileConfiguration, problems: Problems
+    variables: Environment,
+    file: FileConfiguration,
+    problems: Problems,
+    environ: Mapping[str, str],
 ) -> dict[ModelName, ModelSettings]:
     """The models of the file, each with its key."""
     keys = {name: part.api_key for name, part in variables.models.items()}
     _check_keys(keys, file.model_names, problems)
-    return {
+    models = {
         name: ModelSettings(
             name=name,
             model=entry.model,
@@ -175,6 +184,7 @@ def _models(
         )
         for name, entry in file.models.items()
     }
+    return {name: with_key(model, model_key(name), environ) for name, model in models.items()}
 
 
 def _check_keys(keys: Iterable[str], names: Iterable[str], problems: Problems) -> None:
@@ -192,7 +202,10 @@ def _in_variables(name: str) -> str:
 
 
 def _shortcut(
-    variables: Environment, models: Mapping[ModelName, ModelSettings], problems: Problems
+    variables: Environment,
+    models: Mapping[ModelName, ModelSettings],
+    problems: Problems,
+    environ: Mapping[str, str],
 ) -> ModelSettings | None:
     """The model of `NIGHTDESK_MODEL`: one of the file by its name, or one of its own."""
     extras = {"API_KEY": variables.model_api_key, "BASE_URL": variables.model_base_url}
@@ -211,12 +224,17 @@ def _shortcut(
         said = f"write provider/model, such as {MODEL_EXAMPLE}"
         problems.variable(f"NIGHTDESK_MODEL = {shown(variables.model)}", said)
         return None
-    return ModelSettings(
+    model = ModelSettings(
         name=ModelName(variables.model),
         model=variables.model,
         base_url=variables.model_base_url,
         api_key=_maybe(variables.model_api_key),
     )
+    return with_key(model, "NIGHTDESK_MODEL_API_KEY", environ)
+
+
+def _where(model: ModelSettings) -> ModelConfig:
+    return ModelConfig(name=model.name, model=model.model, base_url=model.base_url)
 
 
 def _instead_of_offline(team: Team, model: ModelSettings) -> Team:

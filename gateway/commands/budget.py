@@ -1,7 +1,7 @@
 """`/budget` and `/cost`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.access import Action, authorize
@@ -21,7 +21,15 @@ from runtime.model.team import Team
 from runtime.money import read_amount, show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
-from runtime.spenders import run_meter, stamp_of, subject_of_thread, when_of, whose
+from runtime.spenders import (
+    run_meter,
+    stamp_of,
+    subject_of_thread,
+    when_of,
+    whose,
+    workflow_meter,
+)
+from runtime.workflows import begun_by
 
 _PERIODS = {
     "day": Period.DAY,
@@ -77,15 +85,29 @@ class BudgetCommands:
     """The commands of the nouns `budget` and `cost`."""
 
     def __init__(
-        self, services: BudgetServices, store: Store, *, team: Callable[[], Team], clock: Clock
+        self,
+        services: BudgetServices,
+        store: Store,
+        *,
+        team: Callable[[], Team],
+        providers: Callable[[], Iterable[str]],
+        clock: Clock,
     ) -> None:
-        """Show what `store` counted, and change limits through `services`."""
+        """Show what `store` counted, and change limits through `services`.
+
+        Args:
+            services: what the commands about money act through.
+            store: the database.
+            team: the configuration as it is now.
+            providers: those of the models that are set up.
+            clock: the clock.
+        """
         self._limits = services.limits
         self._alerts = services.alerts
         self._pauses = services.pauses
         self._pictures = services.pictures
         self._store = store
-        self._subjects = Subjects(store, team=team)
+        self._subjects = Subjects(store, team=team, providers=providers)
         self._team = team
         self._clock = clock
 
@@ -104,8 +126,8 @@ class BudgetCommands:
         """`/cost`."""
         authorize(self._team(), request.sender, Action.BUDGET_READ)
         words = list(command.args) or [str(Scope.THREAD)]
-        if words[0].casefold() == Scope.RUN:
-            return await self._cost_of_run(words[1] if len(words) > 1 else "")
+        if words[0].casefold() in (Scope.RUN, Scope.WORKFLOW):
+            return await self._cost_of_run(Scope(words[0].casefold()), words[1:])
         scope, subject, rest = await self._subjects.find(words, request)
         if rest:
             raise Refused(f"“{rest[0][:40]}” is too much.", hint="/cost schedule 3")
@@ -135,7 +157,7 @@ class BudgetCommands:
                 rule.subject or rule.scope is Scope.ORGANISATION
             ):
                 amount = show_amount(rule.micros, team.budget.currency)
-                each.append(f"- {label}: {amount} {when_of(rule.period)}")
+                each.append(f"- {label}: {amount} {when_of(rule.scope, rule.period)}")
                 continue
             [balance] = await self._store.ledger.balances([self._now(rule)])
             limit = limits.of(balance.meter)
@@ -170,14 +192,20 @@ class BudgetCommands:
         ]
         return Answer("**Limits that were changed**\n" + "\n".join(lines))
 
-    async def _cost_of_run(self, run: str) -> Answer:
-        if not run:
-            raise Refused("Which run? Its id is missing.", hint="/cost schedule 3 shows its runs.")
-        found = await self._store.ledger.balances([run_meter(run)])
+    async def _cost_of_run(self, scope: Scope, words: Sequence[str]) -> Answer:
+        """What a run cost, or a workflow, which is named by the run that began it."""
+        hint = "/cost schedule 3 shows its runs."
+        if not words:
+            raise Refused(f"Which {scope}? The id of its run is missing.", hint=hint)
+        if len(words) > 1:
+            raise Refused(f"“{words[1][:40]}” is too much.", hint=f"/cost {scope} ID")
+        run = words[0]
+        meter = run_meter(run) if scope is Scope.RUN else workflow_meter(begun_by(TurnId(run)))
+        found = await self._store.ledger.balances([meter])
         known = await self._store.turns.state(TurnId(run))
         if known is None and not any(one.calls or one.taken for one in found):
-            raise Refused(f"There is no run “{run[:26]}”.", hint="/cost schedule 3 shows its runs.")
-        label = f"Run {run[:26]}"
+            raise Refused(f"There is no run “{run[:26]}”.", hint=hint)
+        label = f"Run {run[:26]}" + (" and what followed" if scope is Scope.WORKFLOW else "")
         return Answer(budgettext.cost(label, found, self._team(), now=self._clock.now()))
 
     async def _firings(self, schedule: str) -> list[str]:
@@ -224,7 +252,7 @@ class BudgetCommands:
                 return replace(wish, meter=meter)
         if verb == "raise":
             label = await self._label(wish.meter.scope, wish.meter.subject)
-            when = f" {when_of(wish.meter.period)}" if wish.named else ""
+            when = f" {when_of(wish.meter.scope, wish.meter.period)}" if wish.named else ""
             raise Refused(
                 f"There is no limit yet{when} for {label}, so nothing can be raised.",
                 hint="`/budget set` sets one. " + EXAMPLES,
@@ -236,10 +264,11 @@ class BudgetCommands:
         currency = self._team().budget.currency
         limit = (await self._limits.now()).of(meter)
         label = await self._label(meter.scope, meter.subject)
+        when = when_of(meter.scope, meter.period)
         was = "There was none" if before is None else f"It was {show_amount(before, currency)}"
         if limit is None:
-            return f"There is no limit {when_of(meter.period)} for {label} any more. {was} before."
-        holds = f"{show_amount(limit, currency)} {when_of(meter.period)}"
+            return f"There is no limit {when} for {label} any more. {was} before."
+        holds = f"{show_amount(limit, currency)} {when}"
         said = f"The limit for {label} is {holds}. {was} before."
         [balance] = await self._store.ledger.balances([meter])
         if not limit:
@@ -253,7 +282,7 @@ class BudgetCommands:
         scope, subject, rest = await self._subjects.find(list(command.args), request)
         if scope is Scope.THREAD and not subject:
             subject = subject_of_thread(request.thread)
-        once = scope in (Scope.RUN, Scope.SCHEDULE)
+        once = scope in (Scope.RUN, Scope.WORKFLOW, Scope.SCHEDULE)
         period = Period.FIRING if once else Period.DAY
         named = _PERIODS.get(rest[-1].casefold()) if rest else None
         if named is not None:

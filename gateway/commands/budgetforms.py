@@ -16,7 +16,8 @@ BUDGET_FORMS = (
         least=2,
         most=6,
         about="Set a limit from now on, 0 for nothing at all, “default” for the configuration's. "
-        "Whose: team, agent <name>, schedule <number>, person <name>, channel <name>, thread. "
+        "Whose: team, agent <name>, schedule <number>, person <name>, channel <name>, thread, run, "
+        "workflow, provider <name>. "
         "Per: day, month or each.",
         example="/budget set agent desk 2 day",
     ),
@@ -51,7 +52,7 @@ BUDGET_FORMS = (
         arguments="[whose]",
         most=3,
         about="Show what this thread cost, or a schedule <number>, an agent <name>, a run <id>, a "
-        "person <name>.",
+        "workflow <id of its first run>, a person <name>.",
         example="/cost agent desk",
     ),
 )

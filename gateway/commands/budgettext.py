@@ -28,7 +28,8 @@ def meter(label: str, balance: Balance, limit: int) -> str:
     bar = "▰" * full + "▱" * (_BAR - full)
     held = f", {bare_amount(balance.held)} held" if balance.held else ""
     amounts = f"{bare_amount(balance.spent)} of {bare_amount(limit)}"
-    return f"{bar} {share:3} %  {amounts} {when_of(balance.meter.period)}{held}  {label}"
+    when = when_of(balance.meter.scope, balance.meter.period)
+    return f"{bar} {share:3} %  {amounts} {when}{held}  {label}"
 
 
 def forecast(month: Balance, limit: int | None, team: Team, *, now: datetime) -> str:
@@ -71,7 +72,8 @@ def change(label: str, made: LimitChange, team: Team, *, now: datetime) -> str:
     once = f", for {made.stamp} only" if made.stamp and made.period is not Period.FIRING else ""
     at = show_time(made.at, team.zone, now=now)
     by = name_of(team, made.by)
-    return f"- {at}: {label} {when_of(made.period)}, from {before} to {after}{once}, by {by}"
+    when = when_of(made.scope, made.period)
+    return f"- {at}: {label} {when}, from {before} to {after}{once}, by {by}"
 
 
 def cost(label: str, months: Sequence[Balance], team: Team, *, now: datetime) -> str:

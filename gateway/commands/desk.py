@@ -120,7 +120,7 @@ class CommandDesk:
         team, clock = services.team, services.clock
         conversations = ConversationCommands(services.control, team=team, clock=clock)
         stops = _stops(services, conversations)
-        budgets = BudgetCommands(services.budget, services.store, team=team, clock=clock)
+        budgets = _budgets(services)
         people = PeopleCommands(services.people.roster, services.people.first, clock=clock)
         reminders = ReminderCommands(services.reminders, services.timetable, team=team, clock=clock)
         schedules = _schedules(services, budgets)
@@ -298,6 +298,16 @@ def _stops(services: Services, conversations: ConversationCommands) -> StopComma
         services.store,
         go_back=conversations.resume,
         team=services.team,
+        clock=services.clock,
+    )
+
+
+def _budgets(services: Services) -> BudgetCommands:
+    return BudgetCommands(
+        services.budget,
+        services.store,
+        team=services.team,
+        providers=lambda: {one.info.provider for one in services.routing.catalogue().values()},
         clock=services.clock,
     )
 

@@ -1,17 +1,17 @@
 """Whose money a command is about: a team, an agent, a schedule, a person, as people write them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.commands.ports import Request
 from gateway.commands.words import picked_channel
 from runtime.asking import named_target
 from runtime.errors import Refused
 from runtime.ids import AgentName
-from runtime.model.ledger import Scope
+from runtime.model.ledger import Period, Scope
 from runtime.model.schedule import ScheduleState
 from runtime.model.team import Member, Team
 from runtime.ports import Store
-from runtime.spenders import subject_of_channel, subject_of_principal
+from runtime.spenders import subject_of_channel, subject_of_principal, vendor_of
 
 EXAMPLES = "For example: /budget set team 5 day, or /budget raise schedule 3 25 %"
 _SCOPES = {
@@ -20,9 +20,9 @@ _SCOPES = {
     "organization": Scope.ORGANISATION,
     "all": Scope.ORGANISATION,
     "everything": Scope.ORGANISATION,
-    **{str(scope): scope for scope in Scope if scope is not Scope.WORKFLOW},
+    **{str(scope): scope for scope in Scope},
 }
-_ALONE = {Scope.ORGANISATION, Scope.RUN}
+_ALONE = {Scope.ORGANISATION, Scope.RUN, Scope.WORKFLOW}
 """What has no name behind it."""
 _EVERY = frozenset({"each", "every", "any"})
 _LONGEST_NUMBER = 9
@@ -31,10 +31,13 @@ _LONGEST_NUMBER = 9
 class Subjects:
     """Finds whose money is meant."""
 
-    def __init__(self, store: Store, *, team: Callable[[], Team]) -> None:
-        """Find it among the schedules of `store` and in `team`."""
+    def __init__(
+        self, store: Store, *, team: Callable[[], Team], providers: Callable[[], Iterable[str]]
+    ) -> None:
+        """Find it among the schedules of `store`, in `team`, and in `providers`, those of models."""
         self._store = store
         self._team = team
+        self._providers = providers
 
     async def find(self, words: list[str], request: Request) -> tuple[Scope, str, list[str]]:
         """Whose money is meant, and the words that follow; an empty subject means each of them.
@@ -51,8 +54,8 @@ class Subjects:
             said = f"“{words[0][:40]}”" if words else "Nothing"
             raise Refused(
                 f"{said} is nothing that has a budget.",
-                hint="It is team, agent, schedule, run, channel, thread, person or provider. "
-                + EXAMPLES,
+                hint="It is team, agent, schedule, run, workflow, channel, thread, person or "
+                "provider. " + EXAMPLES,
             )
         rest = words[1:]
         if scope in _ALONE or (scope is Scope.THREAD and not (rest and rest[0] in _EVERY)):
@@ -88,7 +91,18 @@ class Subjects:
                     raise Refused(f"There is no agent “{name[:40]}”.", hint=f"There are: {there}.")
                 return name
             case _:
-                return name
+                return await self._provider(name)
+
+    async def _provider(self, name: str) -> str:
+        """One whose models are set up, at one address or at all; or that was paid before."""
+        names = {one for one in self._providers() if one}
+        known = sorted(names | {vendor_of(one) for one in names})
+        if name in known or await self._store.ledger.series(
+            Scope.PROVIDER, name, Period.MONTH, limit=1
+        ):
+            return name
+        there = f"There are: {', '.join(known)}." if known else "No model of one is set up."
+        raise Refused(f"There is no provider “{name[:40]}”.", hint=there)
 
 
 def _member(team: Team, name: str) -> Member:

@@ -31,6 +31,7 @@ class Scope(StrEnum):
     RUN = "run"
     """One turn, or the run of one planned time."""
     WORKFLOW = "workflow"
+    """A person's question, or a planned time, with all that agents handed on for it."""
     CHANNEL = "channel"
     THREAD = "thread"
     PERSON = "person"
@@ -170,7 +171,7 @@ class Spender:
         person: who asked; for a schedule, who made it.
         thread: where the answer goes, or None.
         schedule: the schedule, or None.
-        workflow: the workflow, or empty.
+        workflow: what caused it, as `runtime.workflows` names it; empty where that is not known.
     """
 
     provider: str

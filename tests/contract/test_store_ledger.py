@@ -39,7 +39,14 @@ def call(
 ) -> Call:
     return Call(
         id=HoldId(name),
-        spender=Spender(provider="openai", agent=DESK, run=TurnId("t1"), person=ADA, thread=THREAD),
+        spender=Spender(
+            provider="openai",
+            agent=DESK,
+            run=TurnId("t1"),
+            person=ADA,
+            thread=THREAD,
+            workflow="w1",
+        ),
         model=ModelName("fast"),
         at=clock.now(),
         expires_at=clock.now() + HOUR,

@@ -27,6 +27,7 @@ from runtime.model.team import Member, MemberRole, Team
 from runtime.spenders import meters_of
 from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
 from tests.support.commands import CommandBench, command_bench
+from tests.support.routing import Played
 
 BOB = Principal(TERMINAL, "local", "bob")
 CID = Principal(TERMINAL, "local", "cid")
@@ -49,7 +50,8 @@ def people(day: int = 1_000_000) -> Team:
 
 @pytest.fixture
 def bank() -> CommandBench:
-    return command_bench(configured=people())
+    far = Played("far", provider="openai@far.example")
+    return command_bench(configured=people(), more=[Played("near", provider="acme"), far])
 
 
 NUMBERS: Iterator[int] = iter(range(10_000))
@@ -131,6 +133,13 @@ async def test_a_budget_of_which_nothing_was_spent_can_be_shown(bank: CommandBen
         ("/budget set thread 0.20", BOB, "0.20 USD a day"),
         ("/budget set run 0.05", BOB, "for one run is 0.05 USD a run"),
         ("/budget set provider openai 3 USD month", BOB, "the provider openai is 3.00 USD a month"),
+        ("/budget set provider acme 3 day", BOB, "the provider acme is 3.00 USD a day"),
+        (
+            "/budget set provider openai@far.example 3 day",
+            BOB,
+            "the provider openai@far.example is 3.00 USD a day",
+        ),
+        ("/budget set workflow 0.05", BOB, "for one workflow is 0.05 USD in all. There was none"),
     ],
 )
 async def test_limits_are_set(bank: CommandBench, text: str, who: Principal, said: str) -> None:
@@ -156,6 +165,11 @@ async def test_limits_are_set(bank: CommandBench, text: str, who: Principal, sai
         ("/budget set person Nobody 5", ANN, "Nobody is called"),
         ("/budget set schedule 9 5", ANN, "There is no schedule"),
         ("/budget set run 5 day", ANN, "has no day and no month"),
+        ("/budget set workflow 5 month", ANN, "A workflow has no day and no month"),
+        ("/budget set provider opnai 5", ANN, "There are: acme, openai, openai@far.example."),
+        ("/cost workflow", ANN, "Which workflow? The id of its run is missing."),
+        ("/cost workflow nowhere", ANN, "There is no run “nowhere”"),
+        ("/cost run one two", ANN, "“two” is too much"),
         ("/budget set agent desk 5 each", ANN, "is not limited run by run"),
         ("/budget raise agent desk 25%", ANN, "There is no limit yet"),
         ("/budget raise team -25%", ANN, "says nothing with raise"),

@@ -1,7 +1,11 @@
 """`[budget]` and `[[limits]]` of `nightdesk.toml`, and what is said where they are wrong."""
 
+from pathlib import Path
+
 import pytest
 
+from bot.settings import load_settings
+from runtime.errors import ConfigurationError
 from runtime.model.budget import DEFAULT_LIMITS, LimitRule
 from runtime.model.ledger import Period, Scope
 from runtime.spenders import subject_of_channel, subject_of_principal
@@ -56,6 +60,9 @@ day = 0.000001
 scope = "schedule"
 each = 0.25
 day = 1
+[[limits]]
+scope = "workflow"
+each = 0.5
 """
     ).team
     budget, ana = team.budget, team.members[0].principals[0]
@@ -74,6 +81,7 @@ day = 1
         (Scope.CHANNEL, subject_of_channel(ops), Period.DAY, 1),
         (Scope.SCHEDULE, "", Period.FIRING, 250_000),
         (Scope.SCHEDULE, "", Period.DAY, 1_000_000),
+        (Scope.WORKFLOW, "", Period.FIRING, 500_000),
     ]
 
 
@@ -104,8 +112,11 @@ def test_one_limit_of_the_team_takes_the_place_of_both_that_were_assumed() -> No
         ('[[limits]]\nscope = "agnt"\nday = 1', 2, "did you mean agent?"),
         ('[[limits]]\nscope = "organisation"\nday = 1', 2, "that is [budget] itself"),
         ('[[limits]]\nscope = "agent"', 1, "how much? write day = 0.50"),
-        ('[[limits]]\nscope = "agent"\neach = 1', 3, "only a run or a schedule has it"),
+        ('[[limits]]\nscope = "agent"\neach = 1', 3, "only a run, a workflow or a schedule has it"),
         ('[[limits]]\nscope = "run"\nday = 1', 1, "a run has no day and no month"),
+        ('[[limits]]\nscope = "workflow"\nmonth = 1', 1, "a workflow has no day and no month"),
+        ('[[limits]]\nscope = "workflow"', 1, "how much? write each = 0.50"),
+        ('[[limits]]\nscope = "workflow"\nof = "x"\neach = 1', 3, "leave it out for each of them"),
         ('[[limits]]\nscope = "agent"\nof = "dsk"\nday = 1', 3, "did you mean desk?"),
         ('[[limits]]\nscope = "schedule"\nof = "3"\nday = 1', 3, "/schedule budget 3 0.50"),
         ('[[limits]]\nscope = "thread"\nof = "3"\nday = 1', 3, "leave it out for each of them"),
@@ -123,6 +134,45 @@ def test_what_is_wrong_is_said_with_its_line(text: str, line: int, said: str) ->
     [problem] = said_of(f"{PEOPLE}{text}\n")
     assert problem.startswith(f"nightdesk.toml:{before + line}: "), problem
     assert said in problem
+
+
+HOSTED = '[models.near]\nmodel = "openai/x"\nbase_url = "http://127.0.0.1:8000/v1"\n'
+
+
+@pytest.mark.parametrize(
+    ("models", "of", "environ"),
+    [
+        (HOSTED, "openai", {}),
+        (HOSTED, "openai@127.0.0.1:8000", {}),
+        ('[models.fast]\nmodel = "anthropic/claude"\n', "anthropic", {}),
+        ("", "mistral", {"NIGHTDESK_MODEL": "mistral/small"}),
+    ],
+)
+def test_a_provider_is_limited_by_its_name_and_with_its_address(
+    tmp_path: Path, models: str, of: str, environ: dict[str, str]
+) -> None:
+    limit = f'[[limits]]\nscope = "provider"\nof = "{of}"\nday = 1\n'
+    (tmp_path / "nightdesk.toml").write_text(limit + models)
+    found = load_settings({"HOME": str(tmp_path), **environ}, cwd=tmp_path).team.budget.limits
+    assert [rule.subject for rule in found if rule.scope is Scope.PROVIDER] == [of]
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (HOSTED, "unknown: did you mean openai?"),
+        ('[models.fast]\nmodel = "anthropic/claude"\n', "unknown: the models have anthropic"),
+        ("", "unknown: no model is set up"),
+    ],
+)
+def test_a_limit_of_a_provider_that_no_model_has_is_refused(
+    tmp_path: Path, models: str, said: str
+) -> None:
+    limit = '[[limits]]\nscope = "provider"\nof = "opnai"\nday = 1\n'
+    (tmp_path / "nightdesk.toml").write_text(limit + models)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings({"HOME": str(tmp_path)}, cwd=tmp_path)
+    assert f'nightdesk.toml:3: limits[0].of = "opnai": {said}' in str(refused.value)
 
 
 def test_prices_in_another_currency_than_the_teams_are_refused_with_their_line() -> None:

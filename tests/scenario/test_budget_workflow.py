@@ -1,0 +1,112 @@
+"""Whose money a call is: a question with all that was handed on for it, and a vendor's addresses."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from runtime.limits import Limits
+from runtime.model.budget import BudgetRules, LimitRule
+from runtime.model.completion import ModelInfo, Usage
+from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.money import show_amount
+from runtime.ports import Verdict
+from runtime.spenders import run_meter, workflow_meter
+from runtime.workflows import begun_by
+from tests.scenario.test_budget import PLENTY, press
+from tests.support.approving import Rules, people
+from tests.support.clock import ManualClock
+from tests.support.desk import DeskUnderTest, running_desk
+from tests.support.handing import Agents, hands, in_memory, says
+from tests.support.paid import COST, USED, PaidModel, limited
+
+EACH = 30_000
+"""Enough for what a call holds, and not for that beside what another cost."""
+
+
+class Dear(PaidModel):
+    """A model of a provider at an address of its own."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return replace(super().info, provider="acme@far.example")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@asynccontextmanager
+async def handing_on(
+    clock: ManualClock, *rules: LimitRule
+) -> AsyncIterator[tuple[DeskUnderTest, PaidModel]]:
+    """A desk whose first agent hands everything to the second."""
+    say = {"desk": hands("research"), "research": says("Because.")}
+    agents = Agents(in_memory(clock), {"desk": ["research"], "research": []}, say, clock=clock)
+    usage = Usage(100, 2_000) if rules else USED
+    model = Dear(agents.script, clock=clock, usage=usage)
+    budget = limited(people(), PLENTY).budget
+    members = replace(agents.team(), budget=replace(budget, limits=(*budget.limits, *rules)))
+    async with running_desk(
+        agents.home,
+        clock=clock,
+        chat=agents.chat,
+        model=model,
+        members=members,
+        policy=Rules(Verdict.ALLOW),
+    ) as desk:
+        yield desk, model
+
+
+async def test_a_question_and_what_was_handed_on_for_it_are_one_workflow(
+    clock: ManualClock,
+) -> None:
+    async with handing_on(clock) as (desk, model):
+        assert "Because." in await desk.ask("why?")
+        first, second = (request.entries[-1].turn for request in model.scripted.requests)
+        meters = [workflow_meter(begun_by(first)), run_meter(first), run_meter(second)]
+        found = await desk.desk.parts.store.ledger.balances(meters)
+        assert [(one.spent, one.calls) for one in found] == [(2 * COST, 2), (COST, 1), (COST, 1)]
+        await desk.command(f"/cost workflow {first}")
+        assert f"and what followed: {show_amount(2 * COST, 'USD')}" in desk.chat.texts[-1]
+        # The next question is another cause, whoever has the thread.
+        await desk.ask("and since when?")
+        third = model.scripted.requests[-1].entries[-1].turn
+        [alone] = await desk.desk.parts.store.ledger.balances([workflow_meter(begun_by(third))])
+        assert alone.spent == COST
+
+
+async def test_what_was_handed_on_waits_where_the_workflow_has_no_room(clock: ManualClock) -> None:
+    each = LimitRule(scope=Scope.WORKFLOW, period=Period.FIRING, micros=EACH)
+    async with handing_on(clock, each) as (desk, model):
+        said = await desk.ask("why?")
+        assert "The budget for one workflow does not leave room for this call" in said
+        assert "of 0.03 USD in all spent" in said
+        assert len(model.scripted.requests) == 1
+        await press(desk, "Raise to")
+        assert desk.chat.texts[-1].startswith("Because.")
+        # That was for this one alone.
+        assert (await desk.desk.money.limits.now()).of(workflow_meter("another")) == EACH
+
+
+async def test_a_vendor_is_limited_at_all_its_addresses(clock: ManualClock) -> None:
+    rule = LimitRule(scope=Scope.PROVIDER, subject="acme", period=Period.DAY, micros=EACH)
+    async with handing_on(clock, rule) as (desk, model):
+        assert "The budget for the provider acme does not leave room" in await desk.ask("why?")
+        assert len(model.scripted.requests) == 1
+
+
+def test_what_holds_for_each_provider_holds_at_each_address_by_itself() -> None:
+    rule = LimitRule(scope=Scope.PROVIDER, period=Period.DAY, micros=5)
+    of_all = LimitRule(scope=Scope.PROVIDER, subject="acme", period=Period.DAY, micros=9)
+    here, all_of_it, other = (
+        Meter(scope=Scope.PROVIDER, subject=name, period=Period.DAY, stamp="2026-01-05")
+        for name in ("acme@far.example", "acme", "corner")
+    )
+    limits = Limits(BudgetRules(limits=(rule,)), ())
+    assert limits.bounds([here, all_of_it]) == [Bound(here, 5)]
+    assert limits.bounds([other]) == [Bound(other, 5)]
+    limits = Limits(BudgetRules(limits=(rule, of_all)), ())
+    assert limits.bounds([here, all_of_it]) == [Bound(here, 5), Bound(all_of_it, 9)]
