@@ -47,23 +47,21 @@ class Cards:
         thread = approval.thread
         if thread is not None:
             rows += self._rows(self._reply(approval, thread))
-        if thread is None or self._nobody_sees(approval, thread):
-            rows += await self.to_group(approval, 0)
+        if self._asks_a_group(approval):
+            for group in groups(self._team(), approval)[:1]:
+                rows += await self.to_group(approval, group)
         return rows
 
-    async def to_group(self, approval: Approval, place: int) -> list[OutboxItem]:
-        """Cards in the direct conversations of that group of deciders; none where there is none."""
-        found = groups(self._team(), approval)
+    async def to_group(self, approval: Approval, group: Sequence[Member]) -> list[OutboxItem]:
+        """Cards in the direct conversations of those deciders."""
         rows: list[OutboxItem] = []
-        for member in found[place] if place < len(found) else ():
+        for member in group:
             rows += await self._to_member(approval, member)
         return rows
 
-    async def escalated(self, approval: Approval) -> list[OutboxItem]:
-        """Cards for the next group of those who decide, or for the first where none was yet."""
-        thread = approval.thread
-        asked = thread is None or self._nobody_sees(approval, thread)
-        return await self.to_group(approval, 1 if asked else 0)
+    def asked_later(self, approval: Approval) -> Sequence[Sequence[Member]]:
+        """The groups of deciders who were not asked at once, the next one first. None is empty."""
+        return groups(self._team(), approval)[1 if self._asks_a_group(approval) else 0 :]
 
     def again(self, approval: Approval) -> list[OutboxItem]:
         """What every card that there is becomes."""
@@ -125,6 +123,10 @@ class Cards:
                 rows += self._rows(cleared)
         return rows
 
+    def _asks_a_group(self, approval: Approval) -> bool:
+        """Whether the first group is asked at once: what is asked reaches no deciders otherwise."""
+        return approval.thread is None or self._nobody_sees(approval, approval.thread)
+
     def _nobody_sees(self, approval: Approval, thread: ThreadRef) -> bool:
         """Whether who asked is the only one who sees the thread, and not enough to decide."""
         team = self._team()
@@ -134,7 +136,8 @@ class Cards:
     def _id(self, what: str, approval: Approval, thread: ThreadRef, message: str) -> OutboxId:
         """The same for the same card of the same approval in the same state."""
         ref = thread.channel
-        stage = f"{approval.state}/{len(approval.votes)}" if what in ("card", "update") else ""
+        stages = {"card": approval.state, "update": f"{approval.state}/{len(approval.votes)}"}
+        stage = stages.get(what, "")
         place = (ref.platform, ref.workspace, ref.channel, thread.root)
         return OutboxId(derived("approval", what, approval.id, *place, message, stage))
 

@@ -1,11 +1,12 @@
-"""What time does to approvals: reminders, the next group of people, the end; and lost wakes.
+"""What time does to approvals: reminders, the next groups of people, the end; and lost wakes.
 
-At half of a question's time those who see it are reminded; at the last quarter the next group is
-asked; at its end it is a no. Everything here may be done twice, by any process.
+At half of a question's time those who see it are reminded; in the other half the groups that were
+not asked yet are asked, one after the other at equal distances; at its end it is a no. Everything
+here may be done twice, by any process.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from runtime.approvalbook import WAITS, ApprovalBook
@@ -13,6 +14,7 @@ from runtime.cards import short_id
 from runtime.ids import ApprovalId
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.localtime import show_time
+from runtime.model.team import Member
 from runtime.model.turn import Turn, TurnState
 from runtime.parked import Parked
 from runtime.questions import Questions
@@ -56,12 +58,20 @@ class Vigil:
             await self._questions.orphaned(approval)
             return
         now = self._book.clock.now()
-        half, quarter = _stages(approval)
-        if now >= half and self._first(approval, "remind"):
+        if now >= _half(approval) and self._first(approval, "remind"):
             await self._book.say(self._book.cards.say(approval, "remind", self._still(approval)))
-        if now >= quarter and self._first(approval, "escalate"):
-            await self._book.say(await self._book.cards.escalated(approval))
-            log.info("approval.escalated", extra={"approval": approval.id})
+        for at, group in self._later(approval):
+            role = group[0].role
+            if now >= at and self._first(approval, role):
+                await self._book.say(await self._book.cards.to_group(approval, group))
+                log.info("approval.escalated", extra={"approval": approval.id, "to": role})
+
+    def _later(self, approval: Approval) -> list[tuple[datetime, Sequence[Member]]]:
+        """When each group is asked that was not asked at once, in order."""
+        later = self._book.cards.asked_later(approval)
+        half = _half(approval)
+        step = (approval.expires_at - half) / (len(later) + 1)
+        return [(half + step * place, group) for place, group in enumerate(later, start=1)]
 
     async def _look_at_orphans(self, executing: Iterable[Approval]) -> None:
         for approval in executing:
@@ -98,7 +108,8 @@ class Vigil:
 
     def _times(self, approval: Approval) -> list[datetime]:
         now = self._book.clock.now()
-        return [at for at in (*_stages(approval), approval.expires_at) if at > now]
+        asked = [at for at, _ in self._later(approval)]
+        return [at for at in (_half(approval), *asked, approval.expires_at) if at > now]
 
     def _still(self, approval: Approval) -> str:
         zone = self._book.team().zone
@@ -110,10 +121,9 @@ class Vigil:
         )
 
 
-def _stages(approval: Approval) -> tuple[datetime, datetime]:
-    """When half of its time is over, and when a quarter is left."""
-    whole = approval.expires_at - approval.created_at
-    return approval.created_at + whole / 2, approval.expires_at - whole / 4
+def _half(approval: Approval) -> datetime:
+    """When half of its time is over."""
+    return approval.created_at + (approval.expires_at - approval.created_at) / 2
 
 
 def _among(this: ApprovalId, waiting: Iterable[Approval]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from runtime import cards
 from runtime.forms import CHANGES, REASON
 from runtime.ids import MessageId
+from runtime.model.address import Principal
 from runtime.model.approval import ApprovalState, Vote
 from runtime.model.events import ButtonPress, Message
 from runtime.model.team import Member, MemberRole
@@ -18,8 +19,8 @@ from runtime.policy.book import PolicyBook
 from runtime.policy.engine import RulePolicy
 from runtime.policy.rules import Layer, Permission, Preset, Rate, Rule
 from runtime.ports import Judged, Verdict
-from tests.support.approving import BOB, CID, MEL, World, people
-from tests.support.build import ANN, DM
+from tests.support.approving import BOB, CID, MEL, Asking, World, people
+from tests.support.build import ANN, DM, TERMINAL
 
 HOUR = 3600.0
 
@@ -122,16 +123,67 @@ async def test_the_ticker_ends_what_nobody_decides_and_reminds_and_escalates_bef
         said = len(life.desk.chat.shown)
         await life.desk.fire()
         assert len(life.desk.chat.shown) == said
-        await life.desk.clock.advance(HOUR / 4)
+        await life.desk.clock.advance(HOUR / 6)
         await life.desk.fire()
-        asked = {shown.thread.channel.channel for shown in life.desk.chat.shown[said:]}
-        assert asked == {"dm-bob", "dm-cid"}
-        await life.desk.clock.advance(HOUR / 4)
+        assert asked_since(life, said) == ["dm-bob", "dm-cid"]
+        await life.desk.clock.advance(HOUR / 6 - 1)
+        await life.desk.fire()
+        assert asked_since(life, said) == ["dm-bob", "dm-cid"]
+        await life.desk.clock.advance(1)
+        await life.desk.fire()
+        assert asked_since(life, said) == ["dm-ann", "dm-bob", "dm-cid"]
+        await life.desk.clock.advance(HOUR / 6)
         await life.desk.fire()
         assert await life.state(approval) is ApprovalState.EXPIRED
-        assert len(life.faces(approval)) == 3
+        assert len(life.faces(approval)) == 4
         assert all("**Expired: " in face for face in life.faces(approval))
         assert world.ran == []
+
+
+def asked_since(life: Asking, said: int) -> list[str]:
+    """The channels that were written to since then."""
+    return sorted({shown.thread.channel.channel for shown in life.desk.chat.shown[said:]})
+
+
+DEB = Principal(TERMINAL, "local", "deb")
+
+
+async def test_each_group_is_asked_in_its_turn_and_once_over_restarts(world: World) -> None:
+    admin = Member(name="Deb", role=MemberRole.ADMIN, principals=(DEB,))
+    world.members = replace(people(), members=(*people().members, admin))
+    asked = []
+    async with world.life() as life:
+        approval = await life.asked(sender=MEL)
+        life.desk.chat.shown.clear()
+    # Mel is alone with the bot, so the operators have been asked; then the admins, then the owners.
+    for _ in range(8):
+        async with world.life() as life:
+            await life.desk.clock.advance(HOUR / 8)
+            await life.desk.fire()
+            await life.desk.fire()
+            await life.desk.quiet()
+            cards_of = [s for s in life.desk.chat.shown if s.item.content.buttons]
+            asked.append(sorted({shown.thread.channel.channel for shown in cards_of}))
+            life.desk.chat.shown.clear()
+    assert asked[:5] == [[], [], [], [], []]
+    assert asked[5:] == [["dm-deb"], ["dm-ann"], []]
+    assert approval.thread is not None
+
+
+async def test_who_was_asked_is_not_asked_again_after_a_vote_and_a_restart(world: World) -> None:
+    world.rules.needed = 2
+    async with world.life() as life:
+        approval = await life.asked(sender=MEL)
+        await life.desk.clock.advance(HOUR * 3 / 4)
+        await life.desk.fire()
+        assert asked_since(life, 0) == ["dm", "dm-ann", "dm-bob", "dm-cid"]
+        await life.press(approval, who=BOB)
+        said = len(life.desk.chat.shown)
+    async with world.life() as life:
+        await life.desk.fire()
+        await life.desk.quiet()
+        assert not [s for s in life.desk.chat.shown[said:] if s.item.content.buttons]
+        assert await life.state(approval) is ApprovalState.PENDING
 
 
 async def test_who_lost_the_role_since_has_said_nothing(world: World) -> None:
