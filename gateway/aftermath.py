@@ -32,14 +32,16 @@ class Aftermath:
         """Call with each approval of which a card was sent just now."""
         self._shown = call
 
-    async def __call__(self, item: OutboxItem, state: OutboxState, why: str) -> None:
+    async def __call__(
+        self, item: OutboxItem, state: OutboxState, why: str, message: MessageId | None
+    ) -> None:
         """Note what became of a schedule's result; tell the owners of a message set aside."""
         if item.proactive and item.turn is not None:
             words = {OutboxState.SENT: "sent", OutboxState.WITHHELD: f"kept, not sent: {why}"}
             delivery = words.get(state, f"could not be sent: {why}")
             await self._schedules.note_delivery(run_of(item.turn), delivery)
-        if state is OutboxState.SENT and item.message_id is not None:
-            await self._note_card(item, item.message_id)
+        if message is not None and item.content.buttons:
+            await self._note_card(item, message)
         # A notice that dies is only logged.
         if state is OutboxState.DEAD and item.id not in self._notices:
             await self._notices.tell(item.id, _words(item, why))

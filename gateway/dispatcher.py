@@ -52,8 +52,8 @@ _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 _Work = Callable[[], Awaitable[None]]
 
-Settled = Callable[[OutboxItem, OutboxState, str], Awaitable[None]]
-"""Is told how a message ended: the message, its state and why."""
+Settled = Callable[[OutboxItem, OutboxState, str, MessageId | None], Awaitable[None]]
+"""Is told how a message ended: the message, its state, why, and its id on the platform if sent."""
 
 
 Bound = Callable[[ThreadRef, ConversationId], None]
@@ -355,7 +355,7 @@ class Dispatcher:
 
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
         """What follows from the end comes before the end itself: it is not lost in between."""
-        await self._settled(replace(item, message_id=message), OutboxState.SENT, "")
+        await self._settled(item, OutboxState.SENT, "", message)
         unasked = [recorded.message_unasked(item)] if item.proactive else []
         await self._outbox.sent(item.id, item.attempts, message, audit=unasked)
         if item.binds is not None and self._bound is not None:
@@ -383,7 +383,7 @@ class Dispatcher:
 
     async def _end(self, item: OutboxItem, state: OutboxState, error: str) -> None:
         await self._require_claim(item)
-        await self._settled(item, state, error)
+        await self._settled(item, state, error, None)
         await self._outbox.settle(item.id, item.attempts, state, error=error)
         self.wake()
         log.error("outbox.ended", extra={"item": item.id, "state": state, "why": error})

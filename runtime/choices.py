@@ -1,6 +1,6 @@
 """What people chose of models, why the last ones were asked, and which providers are out."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from runtime.clock import Clock
@@ -66,7 +66,7 @@ class Choices:
         """What was chosen for the thread, its channel, the person and the agent, in that order."""
         scopes: list[ChoiceScope] = []
         if thread is not None:
-            scopes += [thread, *([replace(thread, root="")] if thread.root else [])]
+            scopes += [thread, *([ThreadRef(thread.channel)] if thread.root else [])]
         scopes += [self.person(asker), agent]
         if not self._alone:
             return await self._book.chosen(scopes)
@@ -117,14 +117,14 @@ class Choices:
 
     # ---- providers
 
-    async def look(self, models: Mapping[ModelName, ModelInfo]) -> None:
-        """Learn which providers are out, as any process found it."""
+    async def look(self, models: Iterable[ModelInfo]) -> None:
+        """Learn which providers of the models are out, as any process found it."""
         now = self._clock.monotonic()
         if self._looked is not None and (self._alone or now - self._looked < LOOK_EVERY):
             return
         self._looked = now
         out = {(o.provider, o.credential): o.why for o in await self._book.outages()}
-        for info in models.values():
+        for info in models:
             why = out.get((info.provider, info.credential))
             if why is not None:
                 self._providers.refuse(info.provider, info.credential, why)

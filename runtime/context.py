@@ -27,6 +27,15 @@ def tokens_of(entry: Entry) -> int:
     return _TOKENS_PER_ENTRY + length // _CHARACTERS_PER_TOKEN
 
 
+def length_of(entries: Sequence[Entry]) -> int:
+    """About what the entries cost together, and never less: asked for every call of a model."""
+    characters = sum([len(entry.text) for entry in entries])
+    calls = [call for entry in entries if entry.tool_calls for call in entry.tool_calls]
+    if calls:
+        characters += sum(len(call.arguments) + len(call.name) for call in calls)
+    return _TOKENS_PER_ENTRY * len(entries) + characters // _CHARACTERS_PER_TOKEN
+
+
 @dataclass(frozen=True, slots=True)
 class Overflow:
     """A conversation that does not fit.
@@ -46,11 +55,6 @@ def overflow(entries: Sequence[Entry], *, room: int) -> Overflow | None:
     The cut never parts the turn that is under way, nor any turn's tool calls from their results:
     it lies before an entry that a person wrote.
     """
-    # Exact sums only near the limit: this is asked in every turn, of the whole conversation.
-    length = sum([len(entry.text) for entry in entries])
-    calls = [entry for entry in entries if entry.tool_calls]
-    if not calls and len(entries) * _TOKENS_PER_ENTRY + length // _CHARACTERS_PER_TOKEN <= room:
-        return None
     costs = [tokens_of(entry) for entry in entries]
     if sum(costs) <= room:
         return None

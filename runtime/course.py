@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from runtime.clock import Clock
-from runtime.context import covered_by, extract, files_of, listed, overflow, summary_request
+from runtime.context import (
+    covered_by,
+    extract,
+    files_of,
+    length_of,
+    listed,
+    overflow,
+    summary_request,
+)
 from runtime.errors import ModelError, ModelOutputUnusable, Refused
 from runtime.executor import Executor, Job, MustWait, not_begun, standing
 from runtime.halt import Halt
@@ -78,6 +86,7 @@ class Course:
         self._agent = agent
         self._live = live
         self._phase = phase_of(start.turn, start.entries)
+        self._length = 0
         self._specs = deps.tools.specs(agent.name)
         self.model = ""
         """The model that wrote the answer, by the provider's own name."""
@@ -142,10 +151,12 @@ class Course:
 
     async def _ask(self) -> Finished:
         """One answer, of whichever model gives one."""
+        self._length = length_of(self._entries)
         need = need_of(
             self._phase,
             self._agent,
             self._entries,
+            length=self._length,
             tools=len(self._specs),
             answer_tokens=ANSWER_TOKENS,
         )
@@ -209,7 +220,8 @@ class Course:
     async def _compact(self, model: ModelPort) -> None:
         """Where the conversation outgrew the model, summarise its oldest turns, in the log too."""
         room = model.info.context_tokens - ANSWER_TOKENS - len(self._agent.instructions) // 4
-        cut = overflow(self._entries, room=max(room, LEAST_ROOM))
+        room = max(room, LEAST_ROOM)
+        cut = overflow(self._entries, room=room) if self._length > room else None
         if cut is None:
             return
         text = extract(cut.old)
@@ -226,6 +238,7 @@ class Course:
         )
         await self._deps.store.turns.append(self._turn.id, self._turn.fence, [summary])
         self._entries = [summary, *cut.recent]
+        self._length = length_of(self._entries)
 
     async def _summarise(self, model: ModelPort, old: tuple[Entry, ...]) -> str:
         question = Entry(

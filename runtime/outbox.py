@@ -38,7 +38,7 @@ def compose(
     said: Reply | Proactive = message.message if isinstance(message, Cleared) else message
     listed = isinstance(message, Cleared) and message.listed
     return [
-        replace(_row(said, piece, place, now, turn, listed=listed), agent=agent)
+        _row(said, piece, place, now, turn, agent, listed=listed)
         for place, piece in enumerate(split(said.thread, said.content))
     ]
 
@@ -49,6 +49,7 @@ def _row(
     place: int,
     now: datetime,
     turn: TurnId | None,
+    agent: AgentName | None,
     *,
     listed: bool,
 ) -> OutboxItem:
@@ -56,13 +57,14 @@ def _row(
     return OutboxItem(
         id=said.id if place == 0 else OutboxId(derived(said.id, str(place))),
         thread=said.thread,
-        content=replace(piece, ours=False),
+        content=replace(piece, ours=False) if piece.ours else piece,
         proactive=listed,
         only_for=reply.only_for if reply else None,
         reply_url=reply.reply_url if reply else "",
         draft=reply.draft if reply and place == 0 else None,
         binds=said.binds if isinstance(said, Proactive) and place == 0 else None,
         turn=turn,
+        agent=agent,
         not_before=now,
         created_at=now,
     )

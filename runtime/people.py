@@ -81,7 +81,10 @@ class Roster:
         self._tries: OrderedDict[Principal, tuple[float, int]] = OrderedDict()
 
     def team(self) -> Team:
-        """The team as it is now."""
+        """The team as it is now. Asked many times in each turn."""
+        merged = self._merged
+        if merged is not None and merged[0] is self._configured():
+            return merged[2]
         return self._teams()[2]
 
     def configured(self) -> Team:

@@ -42,6 +42,11 @@ class Cost:
     note: str = ""
 
 
+def costs_nothing(info: ModelInfo) -> bool:
+    """Whether no call of it counts as money, however long it is: there is nothing to reserve."""
+    return not info.prices and (info.local or info.unpriced_allowed)
+
+
 def worst_case(info: ModelInfo, request: ModelRequest, *, currency: str) -> Worst:
     """The most that a call can cost.
 

@@ -38,7 +38,6 @@ PATIENCE = {Phase.CHAT: 20.0}
 """Seconds that are waited for a provider to be called again; for most phases it may be longer."""
 _LONG_PATIENCE = 600.0
 _TOKENS_PER_TOOL = 100
-_TOKENS_PER_ENTRY = 8
 _CHARACTERS_PER_TOKEN = 4
 _BRIEFING = re.compile(r"\b(briefing|digest)\b", re.IGNORECASE)
 _HEARTBEAT = re.compile(r"\s*(heartbeat|check|watch|monitor|look (whether|if))\b", re.IGNORECASE)
@@ -105,7 +104,7 @@ class Routing:
 
     async def choose(self, asking: Asking) -> Choice:
         """What would be asked now, and why."""
-        await self._choices.look({name: model.info for name, model in self._models.items()})
+        await self._choices.look(model.info for model in self._models.values())
         chosen = await self._choices.for_call(asking.thread, asking.asker, asking.agent.name)
         signals = self._team().signals
         return route(asking.agent, signals, chosen, self.catalogue(), asking.need)
@@ -293,15 +292,20 @@ def last_said(entries: Sequence[Entry]) -> str:
 
 
 def need_of(
-    phase: Phase, agent: Agent, entries: Sequence[Entry], *, tools: int, answer_tokens: int
+    phase: Phase,
+    agent: Agent,
+    entries: Sequence[Entry],
+    *,
+    length: int,
+    tools: int,
+    answer_tokens: int,
 ) -> Need:
-    """What a call for these entries needs, by an estimate of their length."""
-    length = sum([len(entry.text) for entry in entries]) + len(agent.instructions)
-    frames = len(entries) * _TOKENS_PER_ENTRY + tools * _TOKENS_PER_TOOL
+    """What a call for these entries needs, which take about `length` tokens."""
+    instructions = len(agent.instructions) // _CHARACTERS_PER_TOKEN
     return Need(
         phase=phase,
         text=last_said(entries),
-        prompt_tokens=length // _CHARACTERS_PER_TOKEN + frames,
+        prompt_tokens=length + instructions + tools * _TOKENS_PER_TOOL,
         answer_tokens=answer_tokens,
         tools=tools > 0,
     )

@@ -44,7 +44,7 @@ from runtime.model.turn import Turn, run_of, turn_of_run
 from runtime.money import show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
-from runtime.pricing import Worst, cost_of, worst_case
+from runtime.pricing import Worst, cost_of, costs_nothing, worst_case
 from runtime.shortage import lacking
 from runtime.spenders import end_of, meters_of, run_meter, when_of, whose
 from runtime.workflows import workflow_of
@@ -117,11 +117,11 @@ class Spending:
         self, turn: Turn, agent: AgentName, model: ModelInfo, request: ModelRequest
     ) -> AsyncIterator[PaidCall]:
         """Hold the worst case of one call while it is made: see the port."""
-        worst = worst_case(model, request, currency=self._team().budget.currency)
         paid = PaidCall()
-        if not worst.micros:
+        worst = None if costs_nothing(model) else self._worst(model, request)
+        if worst is None or not worst.micros:
             yield paid
-            await self._note_free(turn, agent, model, worst, paid)
+            await self._note_free(turn, agent, model, request, paid)
             return
         call, bounds = await self._reserve(turn, agent, model, worst, request)
         if len(self._paid) >= _MOST_PAID:
@@ -171,6 +171,9 @@ class Spending:
         return " · ".join(part for part in (said, left) if part)
 
     # ---- one call
+
+    def _worst(self, model: ModelInfo, request: ModelRequest) -> Worst:
+        return worst_case(model, request, currency=self._team().budget.currency)
 
     async def _reserve(
         self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst, request: ModelRequest
@@ -257,12 +260,18 @@ class Spending:
             log.warning("ledger.not_settled", extra={"call": call.id, "why": str(error)})
 
     async def _note_free(
-        self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst, paid: PaidCall
+        self,
+        turn: Turn,
+        agent: AgentName,
+        model: ModelInfo,
+        request: ModelRequest,
+        paid: PaidCall,
     ) -> None:
         """Record what a call used that cost nothing, where anybody said it."""
         used = paid.finished.usage if paid.finished else None
         if used is None or not (used.prompt_tokens or used.completion_tokens):
             return
+        worst = self._worst(model, request)
         call = await self._call(turn, agent, model, worst)
         done = _recorded(call, self._charged(model, worst, call, paid))
         try:

@@ -1,7 +1,11 @@
 """What of a conversation a model is shown."""
 
-from runtime.context import Overflow, extract, overflow, tokens_of
+from dataclasses import replace
+
+from runtime.context import Overflow, extract, length_of, overflow, tokens_of
+from runtime.ids import ToolCallId
 from runtime.model.conversation import Role
+from runtime.model.tools import ToolCall
 from tests.support.build import entry
 
 
@@ -12,6 +16,13 @@ def conversation(turns: int, *, length: int = 400) -> list:  # type: ignore[type
         rows.append(entry(f"q{number} " + "x" * length, seq=2 * number + 1, turn=str(number)))
         rows.append(entry(f"a{number}", role=Role.ASSISTANT, seq=2 * number + 2, turn=str(number)))
     return rows
+
+
+def test_the_length_of_a_conversation_is_never_less_than_its_parts_are() -> None:
+    call = ToolCall(id=ToolCallId("c"), name="state.set", arguments="x" * 801)
+    rows = [replace(row, tool_calls=(call,)) for row in conversation(3, length=3)]
+    parts = sum(tokens_of(row) for row in rows)
+    assert parts <= length_of(rows) <= parts + len(rows)
 
 
 def test_a_conversation_that_fits_is_shown_whole() -> None:

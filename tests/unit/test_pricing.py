@@ -7,7 +7,7 @@ import pytest
 from runtime.errors import Refused
 from runtime.ids import ModelName
 from runtime.model.completion import ModelInfo, ModelRequest, Price, Usage
-from runtime.pricing import Worst, cost_of, worst_case
+from runtime.pricing import Worst, cost_of, costs_nothing, worst_case
 from tests.support.models import said
 
 CHEAP = Price(input=1_000_000, output=4_000_000, cached_input=100_000, cache_write=1_250_000)
@@ -82,6 +82,18 @@ def test_a_model_of_this_machine_costs_nothing() -> None:
     local = replace(MODEL, prices=(), local=True)
     assert worst_case(local, asked("x"), currency="EUR").micros == 0
     assert cost_of(local, Usage(100, 10), Worst(100, 10, 0)).micros == 0
+
+
+@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("prices", [(), MODEL.prices])
+def test_what_costs_nothing_never_has_a_worst_case(
+    *, local: bool, allowed: bool, prices: tuple[Price, ...]
+) -> None:
+    model = replace(MODEL, local=local, unpriced_allowed=allowed, prices=prices)
+    assert costs_nothing(model) is (not prices and (local or allowed))
+    if costs_nothing(model):
+        assert worst_case(model, asked("x" * 1_000), currency="EUR").micros == 0
 
 
 def test_an_unknown_price_is_refused_unless_it_is_allowed() -> None:

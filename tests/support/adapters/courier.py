@@ -8,7 +8,7 @@ from datetime import timedelta
 from adapters.memory.store import MemoryStore
 from gateway.dispatcher import Dispatcher
 from runtime.activity import Activity
-from runtime.ids import AgentName, ModelName, OutboxId, TimeOrderedIds
+from runtime.ids import AgentName, MessageId, ModelName, OutboxId, TimeOrderedIds
 from runtime.model.outbox import OutboxItem, OutboxState, is_final
 from runtime.model.team import Agent, ChannelRule, Team
 from tests.support.adapters.harness import Harness
@@ -101,5 +101,5 @@ class Courier:
         )
 
 
-async def _noted(item: OutboxItem, state: OutboxState, why: str) -> None:
+async def _noted(item: OutboxItem, state: OutboxState, why: str, message: MessageId | None) -> None:
     """Nobody is told."""
