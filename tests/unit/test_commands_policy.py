@@ -84,7 +84,7 @@ async def test_what_always_would_cover_is_named_and_the_grant_that_does(
         )
     )
     said = await give('/policy explain git.push {"name": "main"}')
-    assert "Grant **1** covers it until Mon 12 Jan" in said
+    assert "Grant **1** covers it until Fri 27 Nov" in said
     assert "so nobody is asked: exactly this." in said
     assert "Grant" not in await give('/policy explain git.push {"name": "dev"}')
     give.rules.held = BOOK
