@@ -19,12 +19,11 @@ from adapters.models.catalogue import describe
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
-from bot.configuration.entries import model_key
 from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
 from bot.models import config_of
-from bot.reach import ask_model, free_call, get, is_ones_own
+from bot.reach import ask_model, free_call, get
 from bot.redaction import redactor
 from bot.settings import (
     OFFLINE,
@@ -252,15 +251,12 @@ async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
             "million tokens, or unknown_price = true."
         )
         return Finding(layer, State.WRONG, f"{name}, its price is not known: not called", todo)
+    if model.lacks:
+        todo = f"Set {' or '.join(model.lacks)}, then start again."
+        return Finding(layer, State.MISSING, f"{name}, it has no key: not called", todo)
     url = free_call(model)
     if url is None or (no_spend and model.base_url is None):
         return Finding(layer, State.OK, f"{name}, not asked (no free question is known)")
-    if model.base_url is None and model.api_key is None and not is_ones_own(model):
-        variable = model_key(model.name)
-        todo = (
-            f"Set {variable}, unless the provider's own variable has the key: it is not read here."
-        )
-        return Finding(layer, State.MISSING, f"{name}, no key is set for it: not asked", todo)
     answer = await ask_model(model, url)
     if answer.refused:
         todo = f"Correct the key of {model.name}."

@@ -75,11 +75,6 @@ def free_call(model: ModelSettings) -> str | None:
     return model.base_url + ("/api/tags" if provider.startswith("ollama") else "/models")
 
 
-def is_ones_own(model: ModelSettings) -> bool:
-    """Whether its provider is a server of one's own, which may want no key."""
-    return model.model.startswith("ollama")
-
-
 async def ask_model(model: ModelSettings, url: str) -> Answer:
     """Ask the model's server for its list of models, with the key."""
     key = model.api_key.get_secret_value() if model.api_key else ""

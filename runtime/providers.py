@@ -83,7 +83,7 @@ class Providers:
         """The model, with how it does now."""
         wait = None
         # Not what it said of the key: this is shown to whoever asks, and the owners know.
-        why = "its provider is out of service" if self.refused(info) else ""
+        why = "its provider is out of service" if self.refused(info) else _lacking(info)
         if not why:
             why, wait = self._out(info.provider)
         return Known(info=info, out=why, wait=wait, latency=self.latency(info.name))
@@ -189,6 +189,12 @@ class Providers:
         health.limited = True
         health.until = max(health.until, self._clock.monotonic() + after)
         log.info("provider.limited", extra={"provider": info.provider, "seconds": after})
+
+
+def _lacking(info: ModelInfo) -> str:
+    """Why a model without a key is not asked; empty for one that has one, or needs none."""
+    settings = " or ".join(f"`{name}`" for name in info.lacks)
+    return f"it has no key: set {settings} and start again" if settings else ""
 
 
 class WatchedModel:

@@ -53,6 +53,7 @@ class ModelInfo:
         prompt_cache: the provider caches the beginning of a prompt where it is marked.
         quality: how good the team holds it for, from 1 to 10; 0 where nobody said.
         credential: tells two keys apart, and says nothing of them; empty for none of ours.
+        lacks: the settings that can have its key, where it needs one and none has it.
     """
 
     name: ModelName
@@ -71,6 +72,7 @@ class ModelInfo:
     prompt_cache: bool = False
     quality: int = 0
     credential: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 def worst_price(info: ModelInfo, prompt_tokens: int) -> Price | None:

@@ -125,6 +125,19 @@ async def test_a_model_without_a_price_is_not_called_and_the_person_reads_why(
         assert odd.asked == []
 
 
+async def test_a_model_without_a_key_is_not_called_and_every_place_says_what_it_lacks(
+    tmp_path: Path,
+) -> None:
+    keyless = Played("fast", lacks=("FAST_KEY",))
+    said = "it has no key: set `FAST_KEY`"
+    async with running_desk(tmp_path, model=keyless, members=with_models(keyless)) as desk:
+        assert said in await desk.ask("hello")
+        for command in ("/model", "/model list", "/model why", "/model set fast", "/status"):
+            await desk.command(command)
+            assert said in desk.chat.texts[-1], command
+        assert keyless.asked == []
+
+
 async def test_an_answer_that_cannot_be_used_falls_back_too(tmp_path: Path) -> None:
     one, two = free("one", ModelOutputUnusable("filtered")), free("two", "Fine.")
     async with running_desk(

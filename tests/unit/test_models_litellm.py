@@ -1,6 +1,7 @@
 """What LiteLLM does by itself, what we make of it, and that our own client does the same."""
 
 import asyncio
+import importlib
 import logging
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
+from adapters.models.loading import load
+from bot.configuration.providerkeys import PROVIDER_KEYS
 from runtime.errors import ModelKeyRefused, ModelOutputUnusable, ModelRateLimited
 from runtime.model.completion import StopReason, Usage
 from runtime.model.tools import Json
@@ -292,6 +295,21 @@ asyncio.run(main())
             return
     # Three tries, because a processor that others share is slower: one quiet run is the proof.
     raise AssertionError(f"the loop stood still for {tries} s")
+
+
+@pytest.mark.parametrize("provider", PROVIDER_KEYS)
+def test_the_variables_of_providers_are_those_that_litellm_names(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load()
+    known = importlib.import_module("litellm").validate_environment
+    missing = known(f"{provider}/m")["missing_keys"]
+    assert set(missing) <= set(PROVIDER_KEYS[provider])
+    assert missing
+    for name in missing:
+        monkeypatch.setenv(name, "canary")
+        assert known(f"{provider}/m")["keys_in_environment"]
+        monkeypatch.delenv(name)
 
 
 async def test_many_models_may_be_brought_in_at_once(

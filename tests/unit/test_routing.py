@@ -73,9 +73,12 @@ class Bench:
 
     async def ask(self, phase: Phase = Phase.CHAT, *, routing: Routing | None = None) -> str:
         """Ask; returns the answer."""
+        return (await (routing or self.routing).answer(self.asking(phase), self._call)).text
+
+    def asking(self, phase: Phase) -> Asking:
+        """Ann asks, in a thread where somebody waits."""
         thread = THREAD if phase is Phase.CHAT else None
-        asking = Asking(agent=self.agent, thread=thread, asker=ANN, need=Need(phase=phase))
-        return (await (routing or self.routing).answer(asking, self._call)).text
+        return Asking(agent=self.agent, thread=thread, asker=ANN, need=Need(phase=phase))
 
     async def _call(self, model: ModelPort) -> Finished:
         self.calls.append(model.info.name)
@@ -226,6 +229,23 @@ async def test_another_key_is_another_chance(clock: ManualClock) -> None:
         await under_test.ask()
     under_test.models = [Played("a", "Hello.", provider="openai", credential="k2")]
     assert await under_test.ask(routing=under_test.again()) == "Hello."
+
+
+async def test_a_model_without_a_key_is_not_asked_and_named_with_what_it_lacks(
+    clock: ManualClock,
+) -> None:
+    keyless = Played("a", lacks=("ONE_KEY", "OTHER_KEY"))
+    under_test = bench(clock, keyless, Played("b", "From b."))
+    assert await under_test.ask() == "From b."
+    assert under_test.calls == ["b"]
+    choice = await under_test.routing.choose(under_test.asking(Phase.CHAT))
+    said = choice.why()[-1].said
+    assert said == "`a`: it has no key: set `ONE_KEY` or `OTHER_KEY` and start again"
+    alone = bench(clock, keyless)
+    with pytest.raises(Refused, match="it has no key: set `ONE_KEY`"):
+        await alone.ask()
+    assert alone.told == {}
+    assert keyless.asked == []
 
 
 async def test_an_operator_puts_a_provider_back_for_every_process(clock: ManualClock) -> None:

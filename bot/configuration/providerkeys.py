@@ -1,0 +1,77 @@
+"""The keys of providers, in the variables of their own that LiteLLM reads.
+
+They are read here and handed over, so that they are hidden in the log, that doctor can test them,
+and that a model without any is left out before it is asked. A provider that is not listed takes
+more than a key, as Azure, Bedrock and Vertex do, or is not known here: LiteLLM finds what it needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.configuration.values import Secret
+from bot.settings import ModelSettings
+
+PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = {
+    "ai21": ("AI21_API_KEY",),
+    "ai21_chat": ("AI21_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "baseten": ("BASETEN_API_KEY",),
+    "cerebras": ("CEREBRAS_API_KEY",),
+    "codestral": ("CODESTRAL_API_KEY",),
+    "cohere": ("COHERE_API_KEY", "CO_API_KEY"),
+    "dashscope": ("DASHSCOPE_API_KEY",),
+    "deepinfra": ("DEEPINFRA_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "featherless_ai": ("FEATHERLESS_AI_API_KEY", "FEATHERLESS_API_KEY"),
+    "fireworks_ai": (
+        "FIREWORKS_API_KEY",
+        "FIREWORKS_AI_API_KEY",
+        "FIREWORKSAI_API_KEY",
+        "FIREWORKS_AI_TOKEN",
+    ),
+    "gemini": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    "groq": ("GROQ_API_KEY",),
+    "huggingface": ("HF_TOKEN", "HUGGINGFACE_API_KEY"),
+    "mistral": ("MISTRAL_API_KEY",),
+    "moonshot": ("MOONSHOT_API_KEY",),
+    "nebius": ("NEBIUS_API_KEY",),
+    "novita": ("NOVITA_API_KEY",),
+    "nvidia_nim": ("NVIDIA_NIM_API_KEY",),
+    "openai": ("OPENAI_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY", "OR_API_KEY"),
+    "perplexity": ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"),
+    "replicate": ("REPLICATE_API_KEY", "REPLICATE_API_TOKEN"),
+    "together_ai": (
+        "TOGETHER_API_KEY",
+        "TOGETHER_AI_API_KEY",
+        "TOGETHERAI_API_KEY",
+        "TOGETHER_AI_TOKEN",
+    ),
+    "vercel_ai_gateway": ("VERCEL_AI_GATEWAY_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+}
+"""Of each provider that takes one key and nothing else, in the order in which LiteLLM looks."""
+
+_OTHERWISE: Mapping[str, str] = {"anthropic": "ANTHROPIC_AUTH_TOKEN"}
+"""What does instead of a key, and is no key: LiteLLM reads it by itself."""
+
+
+def with_key(model: ModelSettings, ours: str, environ: Mapping[str, str]) -> ModelSettings:
+    """The model with its provider's key, where we have none for it; or with what it lacks.
+
+    Args:
+        model: a model.
+        ours: the variable for a key of ours.
+        environ: the environment.
+    """
+    provider = model.model.partition("/")[0]
+    names = PROVIDER_KEYS.get(provider, ())
+    # A server of one's own may want none, and must not get the provider's.
+    if model.api_key is not None or model.base_url is not None or not names:
+        return model
+    if environ.get(_OTHERWISE.get(provider, ""), "").strip():
+        return model
+    found = next((key for name in names if (key := environ.get(name, "").strip())), None)
+    if found is None:
+        return replace(model, lacks=(ours, *names))
+    return replace(model, api_key=Secret(found))

@@ -1,0 +1,81 @@
+"""The keys of providers: whose are taken from where, and what is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters.models.catalogue import describe
+from bot.configuration.providerkeys import PROVIDER_KEYS
+from bot.models import config_of
+from bot.settings import ModelSettings, load_settings
+from runtime.ids import ModelName
+
+FAST = '[models.fast]\nmodel = "{model}"\n'
+
+
+def model_of(home: Path, written: str, **environ: str) -> ModelSettings:
+    """The model `fast` of that table."""
+    (home / "nightdesk.toml").write_text(written)
+    settings = load_settings({"HOME": str(home), **environ}, cwd=home)
+    for model in settings.models.values():
+        if model.api_key is not None:
+            assert model.api_key.get_secret_value() in settings.secrets(), "hidden in the log"
+    return settings.models[ModelName("fast")]
+
+
+def key_of(model: ModelSettings) -> str | None:
+    return model.api_key.get_secret_value() if model.api_key is not None else None
+
+
+@pytest.mark.parametrize("provider", PROVIDER_KEYS)
+def test_a_provider_s_own_variable_is_the_key_where_there_is_none_of_ours(
+    provider: str, tmp_path: Path
+) -> None:
+    table = FAST.format(model=f"{provider}/m")
+    for name in PROVIDER_KEYS[provider]:
+        model = model_of(tmp_path, table, **{name: " canary "})
+        assert (key_of(model), model.lacks) == ("canary", ())
+    both = {PROVIDER_KEYS[provider][0]: "theirs", "NIGHTDESK_MODELS__FAST__API_KEY": "ours"}
+    assert key_of(model_of(tmp_path, table, **both)) == "ours"
+    none = model_of(tmp_path, table, **{PROVIDER_KEYS[provider][0]: " "})
+    assert key_of(none) is None
+    assert none.lacks == ("NIGHTDESK_MODELS__FAST__API_KEY", *PROVIDER_KEYS[provider])
+    assert describe(config_of(none)).lacks == none.lacks
+
+
+def test_another_key_of_the_provider_is_another_credential(tmp_path: Path) -> None:
+    table = FAST.format(model="openai/m")
+    one, two = (model_of(tmp_path, table, OPENAI_API_KEY=key) for key in ("k1", "k2"))
+    assert describe(config_of(one)).credential != describe(config_of(two)).credential
+
+
+def test_a_server_of_ones_own_gets_no_provider_s_key_and_needs_none(tmp_path: Path) -> None:
+    table = FAST.format(model="openai/m") + 'base_url = "http://127.0.0.1:8080/v1"\n'
+    model = model_of(tmp_path, table, OPENAI_API_KEY="canary")
+    assert (model.api_key, model.lacks) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama_chat/llama3.2", "bedrock/m", "vertex_ai/m", "azure/m", "unheard_of/m"]
+)
+def test_what_takes_no_key_or_more_than_one_lacks_nothing_that_we_know_of(
+    name: str, tmp_path: Path
+) -> None:
+    model = model_of(tmp_path, FAST.format(model=name), OPENAI_API_KEY="canary")
+    assert (model.api_key, model.lacks) == (None, ())
+
+
+def test_what_does_instead_of_a_key_is_left_to_litellm(tmp_path: Path) -> None:
+    table = FAST.format(model="anthropic/m")
+    model = model_of(tmp_path, table, ANTHROPIC_AUTH_TOKEN="canary")
+    assert (model.api_key, model.lacks) == (None, ())
+
+
+def test_the_model_of_the_quick_way_has_its_own_variable(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path), "NIGHTDESK_MODEL": "openai/gpt-4.1-mini"}
+    without = load_settings(environ, cwd=tmp_path).models[ModelName("openai/gpt-4.1-mini")]
+    assert without.lacks == ("NIGHTDESK_MODEL_API_KEY", "OPENAI_API_KEY")
+    environ["OPENAI_API_KEY"] = "canary"
+    settings = load_settings(environ, cwd=tmp_path)
+    assert key_of(settings.models[ModelName("openai/gpt-4.1-mini")]) == "canary"
+    assert settings.secrets() == {"canary"}
