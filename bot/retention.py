@@ -16,7 +16,7 @@ EVERY = 3600.0
 
 
 class Retention:
-    """Deletes processed events, sent messages, files and ended runs, a little at once."""
+    """Deletes processed events, sent messages, files, ended runs and more, a little at once."""
 
     def __init__(self, store: Store, durable: Durable, *, clock: Clock, kept: timedelta) -> None:
         """Take what to look after; nothing is deleted yet.
@@ -41,6 +41,8 @@ class Retention:
             ("outbox", self._store.outbox.forget),
             ("files", self._store.files.forget),
             ("calls", self._store.ledger.forget),
+            ("stops", self._store.stops.forget),
+            ("handoffs", self._store.handoffs.forget),
             ("runs", self._forget_runs),
         ):
             try:

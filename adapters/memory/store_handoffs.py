@@ -1,8 +1,13 @@
 """Hand-offs in memory: the twin of those in a database."""
 
+from datetime import datetime
+
 from adapters.memory.store_tables import Tables
 from runtime.ids import ConversationId
-from runtime.model.handoff import Handoff, HandOver
+from runtime.model.handoff import Handoff, HandOver, led_to
+from runtime.model.turn import TurnState
+
+_OPEN = (TurnState.RUNNING, TurnState.WAITING)
 
 
 class MemoryHandoffs:
@@ -18,3 +23,14 @@ class MemoryHandoffs:
     async def record(self, over: HandOver) -> bool:
         """Let it happen: see the port."""
         return self._tables.hand_over(over)
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete old hand-offs: see the port."""
+        handoffs, tables = self._tables.handoffs, self._tables
+        bound = {known[-1] for known in tables.bindings.values() if known}
+        at_work = {row.turn.conversation for row in tables.turns.values() if row.state in _OPEN}
+        needed = bound | led_to([handoffs[this] for this in at_work & set(handoffs)], handoffs.get)
+        old = [this for this, one in handoffs.items() if one.at < before and this not in needed]
+        for this in old:
+            del handoffs[this]
+        return len(old)

@@ -31,6 +31,7 @@ class _Row:
 
     stopped: Stopped
     lifted: bool = False
+    lifted_at: int = 0
     lifted_with: StopId | None = None
 
 
@@ -46,9 +47,8 @@ class MemoryStops:
         return self._active()
 
     async def lifted(self) -> int:
-        """How many were lifted: see the port."""
-        rows = self._rows.values()
-        return sum(row.lifted and row.stopped.stop.kind is not StopKind.TURNS for row in rows)
+        """A number that grows with each that is lifted: see the port."""
+        return self._last_lifted()
 
     async def under_way(self, *, limit: int = 500) -> list[Work]:
         """What is under way: see the port."""
@@ -74,7 +74,7 @@ class MemoryStops:
         if stop.kind is StopKind.TURNS:
             ended, messages = self._end_turns(stop, turns, closing, why)
             did = Stopped(stop=stop, fresh=True, ended=tuple(ended), messages=messages)
-            self._rows[stop.id] = _Row(did, lifted=True)
+            self._rows[stop.id] = _Row(did, lifted=True, lifted_at=_micros(stop.at))
             return did
         for row in self._rows.values():
             if not row.lifted and row.stopped.stop.agent == stop.agent:
@@ -94,16 +94,35 @@ class MemoryStops:
         self, agent: AgentName, *, by: Principal, at: datetime, key: StopId
     ) -> Lifted | None:
         """End a stop: see the port."""
-        del at  # for people who look at a table
         for row in self._rows.values():
             if row.lifted_with == key:
                 return Lifted(stop=row.stopped.stop, messages=0)
         for row in self._rows.values():
             if not row.lifted and row.stopped.stop.agent == agent:
                 row.lifted, row.lifted_with = True, key
+                row.lifted_at = max(_micros(at), self._last_lifted() + 1)
                 self._tables.audit.record(recorded.stop_lifted(row.stopped.stop, by))
                 return Lifted(stop=row.stopped.stop, messages=self._release())
         return None
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete stops that hold no more: see the port."""
+        last = self._last_lifted()
+        old = [
+            this
+            for this, row in self._rows.items()
+            if row.lifted
+            and row.lifted_at < _micros(before)
+            and (row.stopped.stop.kind is StopKind.TURNS or row.lifted_at != last)
+        ]
+        for this in old:
+            del self._rows[this]
+        return len(old)
+
+    def _last_lifted(self) -> int:
+        rows = self._rows.values()
+        times = [row.lifted_at for row in rows if row.stopped.stop.kind is not StopKind.TURNS]
+        return max(times, default=0)
 
     def _active(self) -> list[Stop]:
         active = [row.stopped.stop for row in self._rows.values() if not row.lifted]
@@ -180,6 +199,11 @@ class MemoryStops:
 
     def _agent(self, row: TurnRow) -> AgentName:
         return self._tables.conversations[row.turn.conversation].agent
+
+
+def _micros(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return int(at.timestamp() * 1_000_000)
 
 
 def _ended(row: TurnRow) -> Ended:

@@ -39,8 +39,16 @@ _INSERT = _INSERT.on_conflict_do_nothing(
 _BY_ID = sa.select(*_STOP).where(stops.c.id == bindparam("this"))
 _ACTIVE = sa.select(*_STOP).where(stops.c.lifted_at.is_(None)).order_by(stops.c.stopped_at)
 _ACTIVE_OF = _ACTIVE.where(stops.c.agent == bindparam("agent"))
-_LIFTED = sa.select(sa.func.count()).where(
-    stops.c.lifted_at.is_not(None), stops.c.kind != word(StopKind.TURNS)
+_LIFTED = sa.select(sa.func.coalesce(sa.func.max(stops.c.lifted_at), 0)).where(
+    stops.c.kind != word(StopKind.TURNS)
+)
+"""When the last one was lifted, which says that another was."""
+_FORGET = sa.delete(stops).where(
+    stops.c.lifted_at < bindparam("before", type_=sa.BigInteger),
+    sa.or_(
+        stops.c.kind == word(StopKind.TURNS),
+        stops.c.lifted_at != bindparam("last", type_=sa.BigInteger),
+    ),
 )
 _NOTE = sa.update(stops).where(stops.c.id == bindparam("this")).values(body=bindparam("said"))
 """Writes what a stop did into it."""
@@ -153,9 +161,8 @@ class SqlStops:
         return [_stop(row) for row in await self._database.read(lambda t: t.all(_ACTIVE))]
 
     async def lifted(self) -> int:
-        """How many were lifted: see the port."""
-        row = await self._database.read(lambda t: t.one(_LIFTED))
-        return 0 if row is None else int(row[0])
+        """A number that grows with each that is lifted: see the port."""
+        return await self._database.read(_last_lifted)
 
     async def under_way(self, *, limit: int = 500) -> list[Work]:
         """What is under way: see the port."""
@@ -202,17 +209,27 @@ class SqlStops:
         self, agent: AgentName, *, by: Principal, at: datetime, key: StopId
     ) -> Lifted | None:
         """End a stop: see the port."""
-        given: Params = {"of": agent, "by": encode(by), "at": micros(at), "key": key}
 
         def work(transaction: Transaction) -> Lifted | None:
             row = transaction.one(_LIFTED_WITH, {"key": key})
             if row is not None:
                 return Lifted(stop=_stop(row), messages=0)
+            when = max(micros(at), _last_lifted(transaction) + 1)
+            given: Params = {"of": agent, "by": encode(by), "at": when, "key": key}
             row = transaction.one(_LIFT, given)
             if row is None:
                 return None
             transaction.audit(recorded.stop_lifted(_stop(row), by))
             return Lifted(stop=_stop(row), messages=transaction.run(_RELEASE))
+
+        return await self._database.write(work)
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete stops that hold no more: see the port."""
+
+        def work(transaction: Transaction) -> int:
+            old: Params = {"before": micros(before), "last": _last_lifted(transaction)}
+            return transaction.run(_FORGET, old)
 
         return await self._database.write(work)
 
@@ -254,6 +271,11 @@ class SqlStops:
             if over or unsent or taken_back:
                 ended.append(_ended(turn, proactive=any(item.proactive for item in unsent)))
         return ended, messages
+
+
+def _last_lifted(transaction: Transaction) -> int:
+    row = transaction.one(_LIFTED)
+    return 0 if row is None else int(row[0])
 
 
 def _close(

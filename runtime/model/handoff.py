@@ -1,5 +1,6 @@
 """Hand-offs: how a thread comes from one agent to another."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +47,21 @@ class Handoff:
     by: Principal | None = None
     chain: tuple[AgentName, ...] = ()
     at: datetime
+
+
+def led_to(
+    ends: Iterable[Handoff], of: Callable[[ConversationId], Handoff | None]
+) -> set[ConversationId]:
+    """The conversations of these hand-offs, and of those before them for the same cause."""
+    found: set[ConversationId] = set()
+    for end in ends:
+        at: Handoff | None = end
+        for _ in range(DEEPEST):
+            if at is None:
+                break
+            found.add(at.conversation)
+            at = of(at.before)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Which agent has which thread, and how it came to it."""
 
+from datetime import datetime
 from typing import Protocol
 
 from runtime.ids import ConversationId
@@ -20,5 +21,13 @@ class HandoffLog(Protocol):
 
         False, and nothing is stored, where the thread is not bound to `before` any more, and
         where it happened already.
+        """
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete hand-offs that happened before that time; returns how many.
+
+        The one by which an agent has a thread now stays, and so do all that led to a turn, or a
+        run, that has not ended.
         """
         ...

@@ -22,7 +22,7 @@ class Stops(Protocol):
         ...
 
     async def lifted(self) -> int:
-        """How many stops were lifted so far: it grows with each, and never falls."""
+        """A number that grows with each stop that is lifted and never falls; 0 at first."""
         ...
 
     async def under_way(self, *, limit: int = 500) -> list[Work]:
@@ -60,4 +60,8 @@ class Stops(Protocol):
         Messages that no other stop holds are `PENDING` again, in their old order. The same `key`
         tells again what it ended.
         """
+        ...
+
+    async def forget(self, *, before: datetime) -> int:
+        """Delete stops that held no more before that time, but for the last; returns how many."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ConversationId, MessageId, RunId, following
+from runtime.ids import AgentName, ConversationId, MessageId, RunId, TurnId, following
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Message
@@ -100,6 +100,43 @@ async def test_a_run_is_handed_over_without_a_thread(
         assert run_of(turn) == run
         await store.turns.park(turn, 2, tries=0)
         assert [one.chain for one in await store.turns.parked()] == [(DESK,)]
+
+
+async def test_old_handoffs_are_forgotten_but_none_that_is_needed(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    # A thread that was handed over, and is with another now; that one's hand-off is the last.
+    turn = (await begun(store, rows.received())).turn
+    await finished(store, turn, over(turn, rows, clock))
+    present = ConversationId("present")
+    first = replace(over(turn, rows, clock).handoff, conversation=present, before=NEW)
+    assert await store.handoffs.record(HandOver(handoff=first, opening=()))
+    # A run that was handed over twice, and waits; and one that ended.
+    for name, ends in (("waits", False), ("ended", True)):
+        before = ConversationId(name)
+        await store.conversations.create(before, DESK)
+        for place in (1, 2):
+            at = ConversationId(f"{name}-{place}")
+            link = replace(first, conversation=at, before=before, thread=None)
+            assert await store.handoffs.record(HandOver(handoff=link, opening=()))
+            before = at
+        start = await store.turns.begin_run(
+            TurnId(name), before, requester=ADA, instruction="Look.", owner="here"
+        )
+        assert start is not None
+        if ends:
+            await finished(store, start.turn, None)
+        else:
+            await store.turns.park(start.turn.id, start.turn.fence, tries=0)
+
+    assert await store.handoffs.forget(before=clock.now()) == 0
+    await clock.advance(1)
+    assert await store.handoffs.forget(before=clock.now()) == 3
+    assert await store.handoffs.forget(before=clock.now()) == 0
+    known = (NEW, present, "waits-1", "waits-2", "ended-1", "ended-2")
+    left = [this for this in known if await store.handoffs.of(ConversationId(this)) is not None]
+    assert left == [present, "waits-1", "waits-2"]
+    assert await store.conversations.bound(THREAD) == present
 
 
 async def test_a_message_of_a_person_has_no_chain(store: Store, rows: Rows) -> None:

@@ -1,6 +1,7 @@
 """What was settled long ago is forgotten, hour by hour, and conversations are not."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from adapters.memory.durable import MemoryDurable
 from bot.retention import Retention
 from runtime.errors import StorageUnavailable
-from runtime.ids import MessageId, ModelName, OutboxId, RunId, TurnId
+from runtime.ids import MessageId, ModelName, OutboxId, RunId, StopId, TurnId
 from runtime.model.ledger import (
     Call,
     CallState,
@@ -20,6 +21,7 @@ from runtime.model.ledger import (
     Spender,
 )
 from runtime.model.run import RunState
+from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Json
 from runtime.ports import RunContext, Store
 from tests.support.clock import ManualClock
@@ -82,6 +84,24 @@ async def test_what_is_older_than_that_goes_and_the_rest_stays(
     assert await is_known(store, rows, "young")
     assert not await is_known(store, rows, "old")
     assert await store.conversations.bound(THREAD) == conversation
+
+
+async def test_stops_that_were_lifted_go_with_the_rest(
+    store: Store, durable: MemoryDurable, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = Stop(id=StopId("old"), kind=StopKind.AGENT, agent=DESK, by=ADA, at=clock.now())
+    for key in ("old", "last"):
+        await store.stops.order(replace(stop, id=StopId(key)), closing=lambda _: ())
+        await store.stops.lift(DESK, by=ADA, at=clock.now(), key=StopId(f"r-{key}"))
+    await store.stops.order(replace(stop, id=StopId("in-force")), closing=lambda _: ())
+    await clock.advance(KEPT + DAY)
+    with caplog.at_level("INFO"):
+        await Retention(store, durable, clock=clock, kept=KEPT).prune()
+    said = [vars(one) for one in caplog.records if one.message == "retention.forgotten"]
+    forgotten = {one["of"]: one["rows"] for one in said}
+    assert forgotten["stops"] == 1, "what was lifted last says where the count stands"
+    assert forgotten["handoffs"] == 0
+    assert [one.id for one in await store.stops.active()] == ["in-force"]
 
 
 class Failing(RecordingDurable):
