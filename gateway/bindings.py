@@ -1,6 +1,7 @@
 """Which thread belongs to which conversation, remembered so that it need not be asked each time."""
 
 from collections import OrderedDict
+from collections.abc import Collection
 
 from runtime.ids import AgentName, ConversationId
 from runtime.model.address import ThreadRef
@@ -46,6 +47,18 @@ class Bindings:
             return False
         self._remember(thread, found, forgotten)
         return True
+
+    async def bound_among(self, threads: Collection[ThreadRef]) -> set[ThreadRef]:
+        """Those of the threads that have a conversation."""
+        unknown = [thread for thread in threads if not self.recalls(thread)]
+        bound = set(threads).difference(unknown)
+        if unknown:
+            forgotten = self._forgotten
+            found = await self._conversations.bound_among(unknown)
+            for thread, conversation in found.items():
+                self._remember(thread, conversation, forgotten)
+            bound.update(found)
+        return bound
 
     def recalls(self, thread: ThreadRef) -> bool:
         """Whether the thread is known, without asking, to have a conversation."""

@@ -6,13 +6,12 @@ event is accepted, and waits until the thread is bound.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import takewhile
 
 from gateway.bindings import Bindings
 from runtime.clock import Clock
-from runtime.ids import InboxId
 from runtime.model.address import ThreadRef
 from runtime.model.events import Body, Message, Received
 from runtime.ports import Outbox
@@ -25,7 +24,8 @@ HELD_FOR = 30.0
 MOST_HELD = 500
 """Events of a backlog that are held at once; what comes in goes beyond."""
 
-Release = Callable[[Received], Awaitable[None]]
+Release = Callable[[Sequence[Received]], Awaitable[None]]
+"""Takes events over, those of a thread in their order; tries again by itself what fails."""
 
 
 class EarlyReplies:
@@ -36,13 +36,18 @@ class EarlyReplies:
         self._bindings = bindings
         self._outbox = outbox
         self._clock = clock
-        self._held: OrderedDict[InboxId, tuple[Received, float]] = OrderedDict()
+        # By thread: the events and since when they are held, the oldest first. Never empty.
+        self._held: dict[ThreadRef, deque[tuple[Received, float]]] = {}
+        self._count = 0
+        # Threads to look at now. What is held longer is looked at from time to time.
+        self._due: dict[ThreadRef, None] = {}
+        self._all_at = 0.0
         self._somebody = asyncio.Event()
 
     @property
     def full(self) -> bool:
         """Whether so much is held that more had better wait where it is."""
-        return len(self._held) >= MOST_HELD
+        return self._count >= MOST_HELD
 
     async def possible(self, thread: ThreadRef, body: Body) -> bool:
         """Whether an event of a thread without conversation may mean a message on its way.
@@ -58,12 +63,19 @@ class EarlyReplies:
     def hold(self, received: Received) -> bool:
         """Hold the event back, to look at it; False where its conversation is not in doubt."""
         thread = received.inbound.thread
-        if self._bindings.recalls(thread) and not self._holds(thread):
+        before = self._held.get(thread)
+        if before is None and self._bindings.recalls(thread):
             return False
         if _begins(thread, received.inbound.body):
             return False
-        self._held[received.id] = received, self._clock.monotonic()
-        self._somebody.set()
+        now = self._clock.monotonic()
+        if before is None:
+            if not self._held:
+                self._all_at = now + LOOK_EVERY
+            before = self._held[thread] = deque()
+            self._look_at((thread,))
+        before.append((received, now))
+        self._count += 1
         return True
 
     async def run(self, release: Release) -> None:
@@ -71,11 +83,16 @@ class EarlyReplies:
         while True:
             await self._rest()
             self._somebody.clear()
-            await self._look(release)
+            due, self._due = self._due, {}
+            await self._look([thread for thread in due if thread in self._held], release)
 
     def look(self) -> None:
         """Say that a thread was bound just now."""
-        if self._held:
+        self._look_at(self._held)
+
+    def _look_at(self, threads: Collection[ThreadRef]) -> None:
+        if threads:
+            self._due.update(dict.fromkeys(threads))
             self._somebody.set()
 
     async def _rest(self) -> None:
@@ -89,31 +106,47 @@ class EarlyReplies:
             alarm.cancel()
 
     async def _alarm(self) -> None:
-        await self._clock.sleep(LOOK_EVERY)
-        self._somebody.set()
+        await self._clock.sleep(self._all_at - self._clock.monotonic())
+        self._all_at = self._clock.monotonic() + LOOK_EVERY
+        self.look()
 
-    async def _look(self, release: Release) -> None:
-        behind: set[ThreadRef] = set()
-        for received, since in list(self._held.values()):
-            thread = received.inbound.thread
-            decided = partial(self._decided, thread, since)
-            if thread in behind or not await until_stored(
-                decided, clock=self._clock, what=received.id
-            ):
-                behind.add(thread)
-                continue
-            await until_stored(partial(release, received), clock=self._clock, what=received.id)
-            del self._held[received.id]
+    async def _look(self, due: Sequence[ThreadRef], release: Release) -> None:
+        """Look at those threads, at all of them in one go."""
 
-    async def _decided(self, thread: ThreadRef, since: float) -> bool:
-        """Whether the thread's conversation will not change by itself."""
-        if await self._bindings.is_bound(thread):
-            return True
-        waited = self._clock.monotonic() - since
-        return waited >= HELD_FOR or not await self._outbox.binds_soon(thread.channel)
+        async def asked() -> set[ThreadRef]:
+            return await self._in_doubt(due)
 
-    def _holds(self, thread: ThreadRef) -> bool:
-        return any(held.inbound.thread == thread for held, _ in self._held.values())
+        doubtful = await until_stored(asked, clock=self._clock, what="early replies")
+        oldest = self._clock.monotonic() - HELD_FOR
+        ready: list[Received] = []
+        for thread in due:
+            held = self._held[thread]
+            if thread in doubtful:
+                ready += [row for row, _ in takewhile(lambda each: each[1] <= oldest, held)]
+            else:
+                ready += [row for row, _ in held]
+        if ready:
+            await release(ready)
+            self._let_go(ready)
+
+    def _let_go(self, released: Sequence[Received]) -> None:
+        """Forget what was released; what came behind it meanwhile is looked at next."""
+        threads = {received.inbound.thread: None for received in released}
+        for received in released:
+            self._held[received.inbound.thread].popleft()
+        self._count -= len(released)
+        for thread in threads:
+            if not self._held[thread]:
+                del self._held[thread]
+        self._look_at([thread for thread in threads if thread in self._held])
+
+    async def _in_doubt(self, threads: Collection[ThreadRef]) -> set[ThreadRef]:
+        """Those of the threads whose conversation may change by itself."""
+        unbound = set(threads) - await self._bindings.bound_among(threads)
+        # In this order, as in `possible`; and of each channel once.
+        channels = {thread.channel for thread in unbound}
+        soon = {place for place in channels if await self._outbox.binds_soon(place)}
+        return {thread for thread in unbound if thread.channel in soon}
 
 
 def _begins(thread: ThreadRef, body: Body) -> bool:

@@ -9,49 +9,26 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from gateway.arriving import Arriving
 from gateway.bindings import Bindings
 from gateway.early import EarlyReplies
-from gateway.strangers import Strangers, spoken_to_us
+from gateway.judging import ASK, Drop, Judge
+from gateway.strangers import Strangers
 from gateway.urgent import Urgent
-from runtime.access import authorize, wanted_by
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import Body, Command, Inbound, Lane, Message, Received
-from runtime.model.team import Listen, Team
+from runtime.model.events import Inbound, Lane, Message, Received
+from runtime.model.team import Team
 from runtime.ports import Dispatch, Store
 from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.ingress")
-
-
-@dataclass(frozen=True, slots=True)
-class _Drop:
-    """An event that starts nothing, and why (a constant for the log, and words for a stranger)."""
-
-    reason: str
-    refused: Refused | None = None
-
-
-_NOT_ADDRESSED = _Drop("not_addressed")
-_ASK = _Drop("ask")
-"""No verdict: it depends on whether the thread has a conversation, which the database knows."""
-
-
-def _words_alone(body: Body) -> str:
-    """What somebody said to us and nobody else: by a command, or in a direct message."""
-    match body:
-        case Command(text=text) | Message(text=text, direct=True):
-            return text
-        case _:
-            return ""
 
 
 def _nobody(_who: Principal, _words: str) -> bool:
@@ -114,18 +91,19 @@ class Ingress:
         self._bindings = bindings
         self._dispatch = dispatch
         self._team = team
-        self._is_command = is_command
         self._strangers = strangers
         self._clock = clock
         self._ids = ids
         self._activity = activity
-        self._introduces = introduces
         self._urgent = urgent
         self._early = EarlyReplies(bindings, store.outbox, clock=clock)
         self._accepted: deque[Received] = deque()
         self._backlog: _Backlog | None = None
         self._something = asyncio.Event()
         self._arriving = Arriving()
+        self._judge = Judge(
+            team, is_command=is_command, introduces=introduces, ours=self._may_be_known
+        )
         # The database stores without being waited for, until it shows that it does not.
         self._at_once = True
 
@@ -136,9 +114,9 @@ class Ingress:
             StorageUnavailable: it was not stored.
         """
         judged = self._judge(inbound)
-        if judged is _ASK:
+        if judged is ASK:
             judged = self._judge(inbound, bound=await self._may_be_ours(inbound))
-        if isinstance(judged, _Drop):
+        if isinstance(judged, Drop):
             log.info("ingress.dropped", extra={"reason": judged.reason, "key": inbound.event_key})
             if judged.refused is not None:
                 await self._strangers.met(inbound, judged.refused)
@@ -163,7 +141,7 @@ class Ingress:
             NightdeskError: nothing is stored any more.
         """
         judged = self._judge(inbound)
-        if isinstance(judged, _Drop) or not self._at_once:
+        if isinstance(judged, Drop) or not self._at_once:
             return False
         received = self._received(judged)
         storing = self._store.inbox.append(received)
@@ -296,18 +274,41 @@ class Ingress:
         self._accepted.append(received)
         self._something.set()
 
-    async def _released(self, received: Received) -> None:
-        """An early reply is late enough: on its way, or dropped where its thread is not ours."""
-        thread = received.inbound.thread
+    async def _released(self, early: Sequence[Received]) -> None:
+        """Early replies are late enough: on their way, or dropped where a thread is not ours."""
+        uncalled = {e.inbound.thread for e in early if not self._judge.calls_us(e.inbound)}
         # In this order: what leaves the line has bound its thread before.
-        ours = any(row.inbound.thread == thread for row in self._accepted)
-        if ours or self._calls_us(received.inbound) or await self._bindings.is_bound(thread):
-            self._accept(received)
-            return
-        await self._store.inbox.finish(received.id, ())
-        log.info("ingress.dropped", extra={"reason": "not_ours", "key": received.inbound.event_key})
-        self._arriving.end(thread)
-        self._activity.end()
+        ours = {waiting.inbound.thread for waiting in self._accepted}
+        unknown = uncalled - ours
+
+        async def bound() -> set[ThreadRef]:
+            return await self._bindings.bound_among(unknown)
+
+        ours |= await until_stored(bound, clock=self._clock, what="early replies")
+        strange: list[Received] = []
+        for received in early:
+            thread = received.inbound.thread
+            if thread in ours or self._judge.calls_us(received.inbound):
+                ours.add(thread)
+                self._accept(received)
+            else:
+                strange.append(received)
+        if strange:
+            await self._forget(strange)
+
+    async def _forget(self, strange: Sequence[Received]) -> None:
+        """Drop what was accepted and turns out to be in threads that are not ours."""
+        rows = [received.id for received in strange]
+
+        async def drop() -> None:
+            await self._store.inbox.drop(rows)
+
+        await until_stored(drop, clock=self._clock, what="early replies")
+        for received in strange:
+            key = received.inbound.event_key
+            log.info("ingress.dropped", extra={"reason": "not_ours", "key": key})
+            self._arriving.end(received.inbound.thread)
+            self._activity.end()
         self._something.set()
 
     async def _bind_new(self) -> None:
@@ -337,8 +338,6 @@ class Ingress:
         rule = team.rule_of(thread.channel)
         return rule.agent if rule else team.agents[0].name
 
-    # ---- judging
-
     async def _may_be_ours(self, inbound: Inbound) -> bool:
         """Whether the thread has a conversation, or may be about to have one."""
         thread = inbound.thread
@@ -346,53 +345,6 @@ class Ingress:
             thread, inbound.body
         )
 
-    def _calls_us(self, inbound: Inbound) -> bool:
-        """Whether the event is meant for us whatever its thread is."""
-        body, thread = inbound.body, inbound.thread
-        if spoken_to_us(body):
-            return True
-        rule = self._team().rule_of(thread.channel)
-        return rule is not None and rule.listen is Listen.ALL
-
-    def _judge(self, inbound: Inbound, *, bound: bool | None = None) -> Inbound | _Drop:
-        """The event as it is to be stored, or why it is not; `_ASK` where that is not known.
-
-        Args:
-            inbound: the event.
-            bound: whether the thread has a conversation; None where nobody has asked.
-        """
-        body = inbound.body
-        action = wanted_by(body)
-        if action is None:
-            return inbound
-        team = self._team()
-        if isinstance(body, Message) and not body.direct:
-            addressed = self._addressed(team, inbound.thread, body)
-            if addressed is None and bound is None:
-                return _ASK
-            if not (addressed or bound):
-                return _NOT_ADDRESSED
-        try:
-            authorize(team, inbound.sender, action)
-        except Refused as refused:
-            words = _words_alone(body)
-            if words and self._introduces(inbound.sender, words):
-                said = isinstance(body, Message)
-                command = Command(text=words, direct=True)
-                return replace(inbound, body=command) if said else inbound
-            return _Drop("stranger", refused)
-        if isinstance(body, Message) and self._is_command(body.text):
-            return replace(inbound, body=Command(text=body.text, direct=body.direct))
-        return inbound
-
-    def _addressed(self, team: Team, thread: ThreadRef, body: Message) -> bool | None:
-        """Whether words in a channel are meant for us; None where that is so in a bound thread."""
-        rule = team.rule_of(thread.channel)
-        match rule.listen if rule else Listen.OFF:
-            case Listen.OFF:
-                return False
-            case Listen.ALL:
-                return True
-            case Listen.MENTIONS:
-                near = body.mentioned or thread in self._arriving or self._bindings.recalls(thread)
-                return near or None
+    def _may_be_known(self, thread: ThreadRef) -> bool:
+        """Whether the thread is known to have a conversation, or to get one."""
+        return thread in self._arriving or self._bindings.recalls(thread)

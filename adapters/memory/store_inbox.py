@@ -1,6 +1,6 @@
 """Accepted events and conversations, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -72,6 +72,11 @@ class MemoryInbox:
         self._tables.enqueue(replies)
         self._tables.audit.record(*audit)
 
+    async def drop(self, rows: Sequence[InboxId]) -> None:
+        """Mark rows as processed that start nothing: see the port."""
+        for row in rows:
+            await self.finish(row, ())
+
     async def forget(self, *, before: datetime) -> int:
         """Delete processed rows from before that time: see the port."""
         old = [
@@ -106,6 +111,11 @@ class MemoryConversations:
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
         """The conversation of the thread, or None: see the port."""
         return self._tables.conversation_of(thread)
+
+    async def bound_among(self, threads: Collection[ThreadRef]) -> dict[ThreadRef, ConversationId]:
+        """Those of the threads that have a conversation: see the port."""
+        found = ((thread, self._tables.conversation_of(thread)) for thread in threads)
+        return {thread: conversation for thread, conversation in found if conversation}
 
     async def rebind(self, thread: ThreadRef, conversation: ConversationId) -> None:
         """Bind the thread from now on: see the port."""

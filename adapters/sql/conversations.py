@@ -1,6 +1,6 @@
 """Conversations and their threads: `runtime.ports.Conversations`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -111,6 +111,15 @@ class SqlConversations:
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
         """The conversation of the thread, or None: see the port."""
         return await self._database.read(lambda t: _bound(t, thread))
+
+    async def bound_among(self, threads: Collection[ThreadRef]) -> dict[ThreadRef, ConversationId]:
+        """Those of the threads that have a conversation: see the port."""
+
+        def work(transaction: Transaction) -> dict[ThreadRef, ConversationId]:
+            found = ((thread, _bound(transaction, thread)) for thread in threads)
+            return {thread: conversation for thread, conversation in found if conversation}
+
+        return await self._database.read(work)
 
     async def rebind(self, thread: ThreadRef, conversation: ConversationId) -> None:
         """Bind the thread from now on: see the port."""

@@ -15,7 +15,7 @@ from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import counters, inbox
 from adapters.sql.threads import thread_of
-from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import InboxId
 from runtime.model.address import Principal, ThreadRef
@@ -189,6 +189,11 @@ class SqlInbox:
                 transaction.audit(*audit)
 
         await self._database.write(work)
+
+    async def drop(self, rows: Sequence[InboxId]) -> None:
+        """Mark rows as processed that start nothing: see the port."""
+        these: list[Params] = [{"this": row} for row in rows]
+        await self._database.write(lambda t: t.each(FINISH, these))
 
     async def forget(self, *, before: datetime) -> int:
         """Delete processed rows from before that time: see the port."""

@@ -1,6 +1,6 @@
 """What people said, and the turns that answer it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -62,6 +62,10 @@ class Inbox(Protocol):
         """
         ...
 
+    async def drop(self, rows: Sequence[InboxId]) -> None:
+        """Mark rows as processed that start nothing and are answered nothing, in one go."""
+        ...
+
     async def forget(self, *, before: datetime) -> int:
         """Delete processed rows received before that time; returns how many.
 
@@ -82,6 +86,10 @@ class Conversations(Protocol):
 
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
         """The conversation of the thread, or None."""
+        ...
+
+    async def bound_among(self, threads: Collection[ThreadRef]) -> dict[ThreadRef, ConversationId]:
+        """The conversations of those of the threads that have one, asked for in one go."""
         ...
 
     async def rebind(self, thread: ThreadRef, conversation: ConversationId) -> None:

@@ -68,6 +68,17 @@ async def test_threads_that_differ_have_conversations_that_differ(
     )
 
 
+async def test_those_of_many_threads_that_are_bound_are_found_at_once(store: Store) -> None:
+    bound = [ThreadRef(THREAD.channel, f"{number}") for number in range(3)]
+    conversations = {thread: await store.conversations.bind(thread, DESK) for thread in bound}
+    elsewhere = ThreadRef(ChannelRef(SLACK, "T1", "C2"), "1")
+
+    asked = [*bound, THREAD, elsewhere]
+
+    assert await store.conversations.bound_among(asked) == conversations
+    assert await store.conversations.bound_among([]) == {}
+
+
 async def test_a_binding_is_there_after_a_restart(open_again: Opener) -> None:
     async with open_again() as store:
         conversation = await store.conversations.bind(THREAD, DESK)

@@ -191,6 +191,19 @@ async def test_finishing_leaves_an_answer_that_is_there_as_it_is(store: Store, r
     assert await store.outbox.get(answer.id) == answer
 
 
+async def test_dropped_rows_are_pending_no_more(store: Store, rows: Rows) -> None:
+    kept, *dropped = [rows.received(event_key=f"Ev{number}") for number in range(3)]
+    for received in (*dropped, kept):
+        await store.inbox.append(received)
+
+    await store.inbox.drop([received.id for received in dropped])
+    await store.inbox.drop([dropped[0].id, InboxId("nothing")])
+    await store.inbox.drop([])
+
+    assert await store.inbox.pending() == [kept]
+    assert not await store.inbox.append(replace(dropped[0], id=InboxId("again")))
+
+
 async def test_a_row_that_a_turn_began_is_pending_no_more(store: Store, rows: Rows) -> None:
     received = rows.received()
 

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "outbox.holds": "a look right before the send; it writes nothing",
     "outbox.binds_soon": "a look at where a reply belongs; it writes nothing",
     "conversations.bound": "the same",
+    "conversations.bound_among": "the same",
     "conversations.earlier": "a look at what may be stopped; it writes nothing",
     "conversations.entries": "a look at a log; it writes nothing",
     "stops.active": "a look at who is stopped; it writes nothing",

@@ -1,78 +1,22 @@
 """What an earlier life left is handed over page by page, before what comes in meanwhile."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-
 import pytest
 
-from adapters.memory.store import MemoryStore
-from gateway.bindings import Bindings
-from gateway.commands.grammar import cannot_wait
-from gateway.ingress import Ingress
-from gateway.notices import OwnerNotices
-from gateway.strangers import Strangers
-from gateway.urgent import Urgent
-from runtime.activity import Activity
-from runtime.ids import ConversationId, InboxId, MessageId, TimeOrderedIds
+from runtime.ids import InboxId, MessageId, TimeOrderedIds
 from runtime.model.events import Command, Lane, Received
-from runtime.outbox import whole
-from tests.support.build import OPS, inbound, team
+from tests.support.build import OPS, inbound
 from tests.support.clock import ManualClock, settle
+from tests.support.intake import Intake
 
 PAGE = 500
 
 
-@dataclass
-class Recorder:
-    """A `runtime.ports.Dispatch` that notes what it is given, when it may.
-
-    Attributes:
-        posted: the rows, in order.
-        lets: set while it takes any.
-    """
-
-    posted: list[InboxId] = field(default_factory=list)
-    lets: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def post(self, conversation: ConversationId, received: Received) -> None:
-        del conversation
-        await self.lets.wait()
-        self.posted.append(received.id)
-
-
-class Bench:
+class Bench(Intake):
     """An ingress over a store in memory that counts the pages read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock = ManualClock()
-        self.ids = TimeOrderedIds(self.clock)
-        self.store = MemoryStore(clock=self.clock, ids=self.ids)
-        self.dispatch = Recorder()
-        self.activity = Activity()
+        super().__init__()
         self.pages = 0
-        outbox = self.store.outbox
-        notices = OwnerNotices(outbox, {}, team=team, split=whole, clock=self.clock)
-        self.ingress = Ingress(
-            self.store,
-            Bindings(self.store.conversations, alone=True),
-            self.dispatch,
-            team=team,
-            is_command=lambda _: False,
-            strangers=Strangers(
-                outbox,
-                notices,
-                team=team,
-                split=whole,
-                clock=self.clock,
-                wake_outbox=lambda: None,
-            ),
-            clock=self.clock,
-            ids=self.ids,
-            activity=self.activity,
-            urgent=Urgent(cannot_wait, activity=self.activity),
-        )
         pending = self.store.inbox.pending
 
         async def counted(*, after: InboxId | None = None, limit: int = 500) -> list[Received]:
@@ -99,13 +43,6 @@ class Bench:
         for row in rows:
             assert await self.store.inbox.append(row)
         return [row.id for row in rows]
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(self.ingress.run())
-            yield
-            task.cancel()
 
 
 @pytest.fixture

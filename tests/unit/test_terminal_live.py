@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from io import StringIO
@@ -325,6 +325,9 @@ class Past:
 
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
         return self.threads.get(thread)
+
+    async def bound_among(self, threads: Collection[ThreadRef]) -> dict[ThreadRef, ConversationId]:
+        return {thread: self.threads[thread] for thread in threads if thread in self.threads}
 
     async def entries(self, conversation: ConversationId, *, limit: int = 200) -> list[Entry]:
         return self.log[-limit:] if conversation in self.threads.values() else []
