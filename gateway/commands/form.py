@@ -31,6 +31,7 @@ class Form:
         least: how many arguments there must be.
         most: how many there may be.
         tail: everything after the verb is one text, kept as it was written, never empty.
+        words: how many words a tail has at the least.
         options: its named arguments.
         about: what it does, a sentence.
         example: a whole command that works.
@@ -45,6 +46,7 @@ class Form:
     least: int = 0
     most: int = 0
     tail: bool = False
+    words: int = 1
     options: tuple[Option, ...] = ()
     about: str
     example: str = ""

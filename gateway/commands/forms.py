@@ -164,6 +164,7 @@ FORMS = (
         arguments="<id> [hash]",
         least=1,
         most=2,
+        implied=True,
         about="Let it run, exactly as it is shown, once.",
     ),
     Form(
@@ -178,7 +179,9 @@ FORMS = (
         verb="edit",
         arguments="<id> <name = value>",
         tail=True,
+        words=2,
         about="Ask for something else in its place, a change a line.",
+        example="/approve edit 3f9k2m1a branch = dev",
     ),
     Form(
         noun="approve",
@@ -200,7 +203,7 @@ FORMS = (
     Form(
         noun="deny",
         arguments="[reason]",
-        most=60,
+        most=2_000,
         about="Do not let run the one thing that waits in this thread.",
         example="/deny not before the release",
     ),

@@ -28,6 +28,7 @@ _LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
 _BARE_CODE = re.compile(r"(?![2-9-]+\Z)[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}")
 _OURSELVES = "nightdesk"
 _EVERYTHING = ("everything", "all")
+_REQUIRED = re.compile(r"<[^>]*>")
 _NEAR = 0.7
 _NOUNS = (*NOUNS, *NOUN_ALIASES)
 
@@ -218,9 +219,11 @@ def _parse_noun(noun: str, body: str, words: Sequence[Word]) -> ParsedCommand | 
     )
 
 
-def _lacking(form: Form) -> str:
-    """What a command without its arguments lacks, as the usage line names it."""
-    return f"`{form.arguments}` is missing."
+def _lacking(form: Form, given: int) -> str:
+    """What a command with so many words lacks that it must have, as the usage line names it."""
+    needed = list(_REQUIRED.finditer(form.arguments))
+    lacks = form.arguments[needed[min(given, len(needed) - 1)].start() : needed[-1].end()]
+    return f"`{lacks}` is missing."
 
 
 def _parse_form(form: Form, body: str, words: Sequence[Word]) -> ParsedCommand | UsageError:
@@ -230,11 +233,11 @@ def _parse_form(form: Form, body: str, words: Sequence[Word]) -> ParsedCommand |
         return UsageError(problem=str(wrong), forms=(form,))
     if form.tail:
         tail = " ".join(_runs(body, rest))
-        if not tail:
-            return UsageError(problem=_lacking(form), forms=(form,))
+        if len(rest) < form.words:
+            return UsageError(problem=_lacking(form, len(rest)), forms=(form,))
         return ParsedCommand(noun=form.noun, verb=form.verb, options=options, tail=tail)
     if len(rest) < form.least:
-        return UsageError(problem=_lacking(form), forms=(form,))
+        return UsageError(problem=_lacking(form, len(rest)), forms=(form,))
     if len(rest) > form.most:
         extra = rest[form.most].text
         return UsageError(problem=f"“{extra[:40]}” is too much.", forms=(form,))

@@ -58,6 +58,7 @@ def test_the_words_of_a_text_are_all_of_it_but_the_space_between(text: str) -> N
     assert text[place:].strip() == ""
 
 
+_MANY = 60
 # A plain word: nothing that begins an option or a quote.
 VALUES = st.from_regex(r"[A-Za-z0-9#:./_][A-Za-z0-9#:./_'-]{0,10}", fullmatch=True)
 SENTENCES = st.lists(VALUES, min_size=1, max_size=6).map(" ".join)
@@ -67,13 +68,15 @@ SENTENCES = st.lists(VALUES, min_size=1, max_size=6).map(" ".join)
 def commands(draw: st.DrawFn) -> ParsedCommand:
     form: Form = draw(st.sampled_from(FORMS))
     names = draw(st.sets(st.sampled_from([o.name for o in form.options]))) if form.options else ()
-    count = draw(st.integers(form.least, form.most))
+    count = draw(st.integers(form.least, min(form.most, _MANY)))
     return ParsedCommand(
         noun=form.noun,
         verb=form.verb,
         args=tuple(draw(st.lists(VALUES | SENTENCES, min_size=count, max_size=count))),
         options={name: draw(VALUES | SENTENCES) for name in sorted(names)},
-        tail=draw(SENTENCES) if form.tail else "",
+        tail=draw(SENTENCES.filter(lambda text: len(text.split()) >= form.words))
+        if form.tail
+        else "",
     )
 
 

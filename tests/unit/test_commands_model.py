@@ -119,7 +119,7 @@ async def test_what_is_set_for_a_person_or_an_agent_answers_everywhere(
         ("/model set large agent nobody", "There is no agent “nobody”."),
         ("/model set large me desk", "“desk” is too much."),
         ("/model auto thread desk", "“desk” is too much."),
-        ("/model set", "`<model> [whose]` is missing."),
+        ("/model set", "`<model>` is missing."),
         ("/model retry nobody", "There are: `anthropic`, `openai`."),
         ("/model retry openai", "openai was not out of service."),
         ("/model lsit", "Write: `/model list`"),

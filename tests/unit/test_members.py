@@ -164,7 +164,7 @@ async def test_a_role_that_there_is_not_is_refused_with_those_there_are(
     answer = await give("/member add bob boss")
     assert "There is no role “boss”." in answer
     assert "owner, admin, operator, member, guest" in answer
-    assert "`<person> <role> [name]` is missing" in await give("/member add bob")
+    assert "`<role>` is missing" in await give("/member add bob")
 
 
 async def test_who_is_there_already_is_not_added_again(give: CommandBench) -> None:
