@@ -181,7 +181,6 @@ FORMS = (
         tail=True,
         words=2,
         about="Ask for something else in its place, a change a line.",
-        example="/approve edit 3f9k2m1a branch = dev",
     ),
     Form(
         noun="approve",

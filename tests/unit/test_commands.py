@@ -344,7 +344,7 @@ async def test_a_stranger_may_do_nothing_that_touches_the_team(give: CommandBenc
     for form in FORMS:
         if form.noun in {"help", "link"}:  # a link code is what makes a stranger a member
             continue
-        arguments = " 1" * (form.least or int(form.most > 0 or form.tail))
+        arguments = " 1" * (form.words if form.tail else form.least or int(form.most > 0))
         text = form.example or f"/{form.noun} {form.verb}{arguments}"
         answer = await give(text, sender=STRANGER)
         assert "You are not a member of Night shift" in answer, text
