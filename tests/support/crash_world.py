@@ -354,8 +354,11 @@ class World:
             if len(mine) > 1 or any(logged[turn] > 1 for turn in mine):
                 twice.append(said.mark)
             given_up += bool(answered) and not self.answers(said)
-        done = self.rows("SELECT run, manual FROM occurrences WHERE state = 'done'")
-        ended = [run for run, manual in done if manual]
+        runs = "SELECT run, manual, state FROM occurrences WHERE state IN ('done', 'failed')"
+        asked_for = [(run, state) for run, manual, state in self.rows(runs) if manual]
+        ended = [run for run, _ in asked_for]
+        # One that was killed in each of its tries says so in the channel, as a message does.
+        given_up += sum(state == "failed" for _, state in asked_for)
         lost += [run for run in ended if not posts[derived("briefing", run)]]
         lost += ["a run"] * (self.runs - len(ended))
         twice += ["a run"] * (len(ended) - self.runs)
