@@ -75,6 +75,7 @@ class Duties:
             self._parts.durable,
             clock=self._parts.clock,
             kept=self._parts.kept,
+            totals=self._parts.totals,
         )
 
     async def appear(self) -> None:

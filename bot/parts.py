@@ -124,6 +124,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 policy_path=settings.policy_path,
                 read_policy=_policy_reader(settings.policy_path),
                 kept=timedelta(days=settings.retention_days),
+                totals=timedelta(days=settings.totals_days),
                 stop_file=settings.data_dir / stopfile.NAME,
                 stopped_among=_aside(settings),
             ),

@@ -43,6 +43,7 @@ class Parts:
         timetable: times that people write.
         looks: one look at each platform, for readiness.
         kept: how long what is settled is kept.
+        totals: how long it is kept what was spent in a day and in a month.
         policy_path: where the rules for tools are, to be read again when they change; or None.
         read_policy: reads them, for the tools and the agents there are.
         policy: judges in their place; for tests.
@@ -66,6 +67,7 @@ class Parts:
     timetable: Timetable
     looks: Sequence[Callable[[], Awaitable[Check]]] = ()
     kept: timedelta = timedelta(days=30)
+    totals: timedelta = timedelta(days=400)
     policy_path: Path | None = None
     read_policy: ReadPolicy = _no_rules
     policy: Policy | None = None

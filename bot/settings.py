@@ -225,6 +225,7 @@ class Settings:
         no_spend: refuse to call any model off this machine.
         drain_seconds: how long work under way may go on after SIGTERM.
         retention_days: how long what is settled is kept.
+        totals_days: how long it is kept what was spent in a day and in a month.
         terminal: show the terminal chat in the role `ALL`.
     """
 
@@ -246,6 +247,7 @@ class Settings:
     no_spend: bool
     drain_seconds: float
     retention_days: int = 30
+    totals_days: int = 400
     terminal: bool = True
 
     def slot_for(self, role: Role) -> str:

@@ -1,6 +1,6 @@
 """The ledger in memory: the twin of the one in a database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from runtime.errors import Conflict
@@ -31,6 +31,7 @@ class MemoryLedger:
         self._calls: dict[HoldId, Call] = {}
         self._entries: dict[HoldId, list[LedgerEntry]] = {}
         self._meters: dict[Meter, Balance] = {}
+        self._used: dict[Meter, datetime] = {}
 
     async def reserve(self, call: Call, bounds: Sequence[Bound]) -> Short | None:
         """Hold the worst case in every meter: see the port."""
@@ -42,7 +43,7 @@ class MemoryLedger:
                 return Short(bound, balance, call.held)
         self._calls[call.id] = call
         self._entries[call.id] = [reserved(call)]
-        self._change(call, share_of(call))
+        self._change(call, share_of(call), at=call.at)
         return None
 
     async def settle(self, hold: HoldId, by: Settlement) -> Call:
@@ -53,7 +54,7 @@ class MemoryLedger:
         changed, entry, change = settled(call, by)
         self._calls[hold] = changed
         self._entries[hold].append(entry)
-        self._change(changed, change)
+        self._change(changed, change, at=by.at)
         return changed
 
     async def sweep(self, *, now: datetime, limit: int = 100) -> list[Call]:
@@ -118,11 +119,27 @@ class MemoryLedger:
             del self._calls[hold], self._entries[hold]
         return len(old)
 
+    async def forget_meters(
+        self, *, runs: datetime, periods: datetime, waiting: Collection[str] = ()
+    ) -> int:
+        """Delete old meters: see the port."""
+        old = [
+            meter
+            for meter, balance in self._meters.items()
+            if not balance.held
+            and meter.stamp not in waiting
+            and self._used[meter] < (runs if meter.period is Period.FIRING else periods)
+        ]
+        for meter in old:
+            del self._meters[meter], self._used[meter]
+        return len(old)
+
     def _balance(self, meter: Meter) -> Balance:
         return self._meters.get(meter, Balance(meter))
 
-    def _change(self, call: Call, change: Change) -> None:
+    def _change(self, call: Call, change: Change, *, at: datetime) -> None:
         for meter in call.meters:
+            self._used[meter] = at
             before = self._balance(meter)
             self._meters[meter] = Balance(
                 meter,

@@ -6,7 +6,7 @@ look before it only spares the undoing. Meters are always taken in one order, th
 last: it is everybody's, so its row is locked for the shortest time, and nobody waits in a circle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -17,6 +17,7 @@ from sqlalchemy import bindparam
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
+from adapters.sql.meters import forget_meters
 from adapters.sql.schema_ledger import calls, entries, meters
 from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
@@ -54,7 +55,8 @@ _ADDED = ("spent", "held", "calls", "prompt_tokens", "completion_tokens")
 _RAISE = insert(meters).values({column.name: bindparam(column.name) for column in meters.c})
 _RAISE = _RAISE.on_conflict_do_update(
     index_elements=[meters.c.id],
-    set_={name: meters.c[name] + _RAISE.excluded[name] for name in _ADDED},
+    set_={name: meters.c[name] + _RAISE.excluded[name] for name in _ADDED}
+    | {"used_at": _RAISE.excluded.used_at},
     where=meters.c.spent + meters.c.held + _RAISE.excluded.held
     <= bindparam("cap", type_=sa.BigInteger),
 )
@@ -64,6 +66,7 @@ _CHANGE = (
     .where(meters.c.id == bindparam("this"))
     .values(
         {name: meters.c[name] + bindparam(f"by_{name}", type_=sa.BigInteger) for name in _ADDED}
+        | {"used_at": bindparam("now", type_=sa.BigInteger)}
     )
 )
 """Changes a meter, whatever its limit: what was spent was spent."""
@@ -237,6 +240,12 @@ class SqlLedger:
             await self._database.write(partial(_delete, rows))
             forgotten += len(rows)
 
+    async def forget_meters(
+        self, *, runs: datetime, periods: datetime, waiting: Collection[str] = ()
+    ) -> int:
+        """Delete old meters: see the port."""
+        return await forget_meters(self._database, runs=runs, periods=periods, waiting=waiting)
+
 
 def in_order(call: Call) -> list[Meter]:
     """The call's meters, in the order in which everybody takes them."""
@@ -258,6 +267,7 @@ def _raises(call: Call, bounds: Sequence[Bound]) -> list[Params]:
             "calls": share.calls,
             "prompt_tokens": share.prompt_tokens,
             "completion_tokens": share.completion_tokens,
+            "used_at": micros(call.at),
             "cap": caps.get(meter, _UNBOUND),
         }
         for meter in in_order(call)
@@ -290,7 +300,7 @@ def _settle(transaction: Transaction, hold: HoldId, by: Settlement) -> Call:
     )
     last = transaction.one(_LAST, {"this": hold})
     _note(transaction, entry, (int(last[0]) if last else 0) + 1)
-    transaction.each(_CHANGE, [_changed(meter, change) for meter in in_order(call)])
+    transaction.each(_CHANGE, [_changed(meter, change, by.at) for meter in in_order(call)])
     return call
 
 
@@ -303,9 +313,10 @@ def _sweep(hold: HoldId, now: datetime, transaction: Transaction) -> Call | None
         return None
 
 
-def _changed(meter: Meter, change: Change) -> Params:
+def _changed(meter: Meter, change: Change, at: datetime) -> Params:
     return {
         "this": meter.id,
+        "now": micros(at),
         "by_spent": change.spent,
         "by_held": change.held,
         "by_calls": change.calls,

@@ -17,9 +17,12 @@ meters = sa.Table(
     number("calls"),
     number("prompt_tokens"),
     number("completion_tokens"),
+    moment("used_at", nullable=True),
     implicit_returning=False,
 )
-"""What each meter says. The key is made from the four columns behind it."""
+"""What each meter says. The key is made from the four columns behind it. `used_at` is when a call
+in it was reserved or settled last; none where that was before anybody looked.
+"""
 
 sa.Index("ix_ledger_meters_dearest", meters.c.scope, meters.c.period, meters.c.stamp)
 sa.Index(

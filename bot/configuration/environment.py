@@ -40,6 +40,8 @@ _LONGEST_DRAIN = 600
 # An event that a platform delivers again, for up to seven days, is known by the row of the first.
 _SHORTEST_RETENTION = 8
 _LONGEST_RETENTION = 36_500
+_SHORTEST_TOTALS = 62
+"""So that what was spent in the month that is under way, and in the one before, is always known."""
 _LAST_PORT = 65_535
 
 
@@ -247,6 +249,7 @@ class Environment(BaseSettings):
     no_spend: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     drain_seconds: Annotated[int, _whole(0, _LONGEST_DRAIN)] = 10
     retention_days: Annotated[int, _whole(_SHORTEST_RETENTION, _LONGEST_RETENTION)] = 30
+    totals_days: Annotated[int, _whole(_SHORTEST_TOTALS, _LONGEST_RETENTION)] = 400
 
     @classmethod
     def settings_customise_sources(

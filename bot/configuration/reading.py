@@ -68,6 +68,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
         no_spend=variables.no_spend,
         drain_seconds=float(variables.drain_seconds),
         retention_days=variables.retention_days,
+        totals_days=variables.totals_days,
     )
 
 

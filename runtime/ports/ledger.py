@@ -1,6 +1,6 @@
 """Where money is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -79,6 +79,16 @@ class Ledger(Protocol):
         """Delete calls that ended and were reserved before that time; returns how many.
 
         Their meters stay.
+        """
+        ...
+
+    async def forget_meters(
+        self, *, runs: datetime, periods: datetime, waiting: Collection[str] = ()
+    ) -> int:
+        """Delete meters in which nothing is held; returns how many.
+
+        Those of a firing that were used last before `runs`, and those of a day or month before
+        `periods`; none with a stamp that is among `waiting`.
         """
         ...
 

@@ -257,6 +257,38 @@ async def test_old_calls_are_forgotten_and_their_money_is_not(
 # ---- what people decided
 
 
+async def test_old_meters_are_forgotten_but_none_that_is_needed(
+    open_again: Opener, clock: ManualClock
+) -> None:
+    once = Meter(scope=Scope.RUN, subject="r", period=Period.FIRING, stamp="r")
+    waits = replace(once, subject="w", stamp="w")
+    every = (ALL, once, waits)
+    async with open_again() as store:
+        await store.ledger.reserve(call(clock, "a", meters=every), [])
+        await store.ledger.settle(HoldId("a"), cost(clock, 5))
+        held = replace(once, subject="h", stamp="h")
+        await store.ledger.reserve(call(clock, "b", meters=(held,)), [])
+        await clock.advance(10)
+        used = replace(once, subject="u", stamp="u")
+        await store.ledger.reserve(call(clock, "c", meters=(used,)), [])
+        began = clock.now()
+        await clock.advance(10)
+        await store.ledger.settle(HoldId("c"), cost(clock, 7))
+    async with open_again() as store:
+        forget = store.ledger.forget_meters
+        settled, past = clock.now(), clock.now() - timedelta(days=1)
+        assert await forget(runs=past, periods=past) == 0
+        assert await forget(runs=settled, periods=past, waiting={"w"}) == 1
+        # What is settled is used by that, too.
+        assert await says(store, *every, used) == [(5, 0), (0, 0), (5, 0), (7, 0)]
+        assert await forget(runs=began, periods=began) == 2
+        assert await says(store, *every, used) == [(0, 0), (0, 0), (0, 0), (7, 0)]
+        # What is held stays, however old it is, and can be settled.
+        assert await forget(runs=settled + timedelta(days=9), periods=past) == 1
+        await store.ledger.settle(HoldId("b"), cost(clock, 3))
+        assert await says(store, held) == [(3, 0)]
+
+
 def limit(clock: ManualClock, micros: int | None, stamp: str = "", *, key: str = "") -> LimitChange:
     return LimitChange(
         scope=Scope.AGENT,

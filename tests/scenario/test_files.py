@@ -281,7 +281,9 @@ async def test_files_are_forgotten_with_what_is_settled(tmp_path: Path, days: in
         await desk.quiet()
         await desk.clock.advance(timedelta(days=days))
         parts = desk.desk.parts
-        retention = Retention(parts.store, parts.durable, clock=desk.clock, kept=parts.kept)
+        retention = Retention(
+            parts.store, parts.durable, clock=desk.clock, kept=parts.kept, totals=parts.totals
+        )
         await retention.prune()
         answer = await desk.ask("read it again")
     assert ("a while" in answer) == (days < 30)

@@ -83,6 +83,7 @@ def test_every_variable_is_read(home: Path) -> None:
         NO_SPEND="1",
         DRAIN_SECONDS="3",
         RETENTION_DAYS="90",
+        TOTALS_DAYS="800",
     )
     assert settings.data_dir == home / "desk"
     assert settings.database_url == "postgresql+psycopg://desk:pw@db/nightdesk"
@@ -102,7 +103,7 @@ def test_every_variable_is_read(home: Path) -> None:
     assert (settings.log_level, settings.log_format) == (LogLevel.DEBUG, LogFormat.JSON)
     assert settings.slot_for(Role.WORKER) == "worker-7"
     assert (settings.no_spend, settings.drain_seconds) == (True, 3.0)
-    assert settings.retention_days == 90
+    assert (settings.retention_days, settings.totals_days) == (90, 800)
     assert settings.secrets() == {"pw", SECRET, "before", TOKEN, "xapp-1", "key-1", "key-2"}
 
 
@@ -187,6 +188,7 @@ def test_a_database_address_is_normalised(home: Path, given: str, normal: str) -
         ("NO_SPEND", "maybe", 'NIGHTDESK_NO_SPEND = "maybe": write 1 or 0'),
         ("DRAIN_SECONDS", "ten", 'NIGHTDESK_DRAIN_SECONDS = "ten": write a number from 0 to 600'),
         ("RETENTION_DAYS", "7", 'NIGHTDESK_RETENTION_DAYS = "7": write a number from 8 to 36500'),
+        ("TOTALS_DAYS", "61", 'NIGHTDESK_TOTALS_DAYS = "61": write a number from 62 to 36500'),
         ("SLOT", "a b", 'NIGHTDESK_SLOT = "a b": write up to 64 letters'),
         ("DATABASE_URL", "mysql://u:canary@h/d", 'NIGHTDESK_DATABASE_URL: write "postgresql://'),
         (
