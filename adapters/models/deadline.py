@@ -1,7 +1,7 @@
 """Waiting for something for so long and no longer, by the injected clock."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -65,13 +65,15 @@ class Watchdog:
         bitten: a wait was too long, and was ended.
     """
 
-    def __init__(self, clock: Clock, *, every: float, bite: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: Clock, *, every: float, bite: Callable[[], object] | None = None
+    ) -> None:
         """Watch.
 
         Args:
             clock: tells the time.
             every: seconds between two looks at the least; the shortest wait that may be set.
-            bite: ends the wait.
+            bite: ends the wait; None where all of them are under `guard`, which has its own way.
         """
         self._clock = clock
         self._every = every
@@ -99,6 +101,27 @@ class Watchdog:
         # Not what went wrong inside: the group would wrap it, the end of a generator as well.
         await self._group.__aexit__(None, None, None)
 
+    async def guard(self, work: Awaitable[T], *, until: float) -> T:
+        """The result of the work; where the wait for it is too long, it is cancelled.
+
+        Raises:
+            ModelTimeout: it was too long.
+        """
+        waiter = asyncio.current_task()
+        if waiter is None:
+            raise AssertionError("only a task waits")
+        cancelling = waiter.cancelling()
+        self._bite, self.until = waiter.cancel, until
+        try:
+            return await work
+        except asyncio.CancelledError:
+            # As in `asyncio.timeout`: whoever else cancelled the task as well is obeyed.
+            if self.bitten and waiter.uncancel() <= cancelling:
+                raise ModelTimeout("the next piece did not come in time") from None
+            raise
+        finally:
+            self.until = None
+
     def hurry(self, until: float) -> None:
         """The present wait is too long from then on, which may be before the next look."""
         self.until = until
@@ -112,6 +135,7 @@ class Watchdog:
             left = self._every if until is None else until - self._clock.monotonic()
             if left <= 0:
                 self.bitten = True
-                self._bite()
+                if self._bite is not None:
+                    self._bite()
                 return
             await self._clock.sleep(min(left, self._every))

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 
 from adapters.models import wire
 from adapters.models.answer import Answer, usage_of
-from adapters.models.deadline import LONGEST_CALL, next_limit, within
+from adapters.models.deadline import LONGEST_CALL, Watchdog, next_limit, within
 from adapters.models.fuse import Fuse, loopback_socket
 from adapters.models.loading import (
+    LastUsage,
     LiteLLM,
     Session,
     Stream,
@@ -100,18 +101,18 @@ class LiteLLMModel:
             await within(
                 self._clock, self._timeout, self._ask(litellm, request, incoming), "a word"
             )
-            while not incoming.ended:
-                until = next_limit(
-                    first=began + self._timeout,
-                    life=life,
-                    idle=self._idle_timeout,
-                    last=began + LONGEST_CALL,
-                    begun=answer.started,
-                )
-                left = until - self._clock.monotonic()
-                if text := await within(self._clock, left, incoming.next(), "the next piece"):
-                    yield TextDelta(text)
-                life = self._clock.monotonic()
+            async with Watchdog(self._clock, every=self._idle_timeout) as dog:
+                while not incoming.ended:
+                    until = next_limit(
+                        first=began + self._timeout,
+                        life=life,
+                        idle=self._idle_timeout,
+                        last=began + LONGEST_CALL,
+                        begun=answer.started,
+                    )
+                    if text := await dog.guard(incoming.next(), until=until):
+                        yield TextDelta(text)
+                    life = self._clock.monotonic()
         except litellm.errors as error:
             raise translate(
                 error, now=self._clock.now(), started=answer.started, secret=self._api_key
@@ -167,11 +168,13 @@ class LiteLLMModel:
             arguments["client"] = self._our_client(litellm)
         litellm.no_record.set(True)  # in this task alone, which `within` began for the call
         if not self._info.streaming:
-            incoming.stream = WholeAnswer(await litellm.ask_whole(**arguments))
+            completion = await litellm.ask_whole(**arguments)
+            incoming.kept.append(completion)
+            incoming.stream = WholeAnswer(completion)
             return
         # Kept at once: whoever cancels this in the very moment it ends must find it, to close it.
-        incoming.stream = await litellm.ask(**arguments)
-        leave_no_record(incoming.stream)
+        incoming.stream = stream = await litellm.ask(**arguments)
+        incoming.kept = leave_no_record(stream)
 
     def _messages(self, request: ModelRequest, names: wire.ToolNames) -> list[wire.Message]:
         messages = wire.messages(request, names)
@@ -204,11 +207,13 @@ class _Incoming:
     Attributes:
         answer: what has come.
         stream: where it comes from, once the server has begun to answer.
+        kept: the usage that came over the wire.
         ended: nothing more will come.
     """
 
     answer: Answer
     stream: Stream | WholeAnswer | None = None
+    kept: LastUsage = field(default_factory=LastUsage)
     ended: bool = False
 
     async def next(self) -> str:
@@ -239,7 +244,7 @@ class _Incoming:
         """The answer, with what LiteLLM keeps apart from its chunks."""
         if self.stream is not None:
             self.answer.reason = self.stream.received_finish_reason
-            self.answer.usage = _usage(self.stream)
+            self.answer.usage = _usage(self.kept.usage)
         return self.answer
 
 
@@ -256,12 +261,8 @@ def _pieces(chunk: StreamChunk) -> list[wire.CallPiece]:
     ]
 
 
-def _usage(stream: Stream | WholeAnswer) -> Usage:
+def _usage(last: object | None) -> Usage:
     """The usage that came over the wire; LiteLLM's own count, which it adds, is none."""
-    came = [usage for chunk in stream.chunks if (usage := getattr(chunk, "usage", None))]
-    if not came:
-        return Usage(None, None)
-    last = came[-1]
     details = getattr(last, "prompt_tokens_details", None)
     return usage_of(
         getattr(last, "prompt_tokens", None),

@@ -76,11 +76,11 @@ class Stream(Protocol):
     counts itself. These attributes hold what did come over the wire.
 
     Attributes:
-        chunks: every chunk that came, with the usage where one came.
+        chunks: where it keeps every chunk that came, with the usage where one came.
         received_finish_reason: the finish reason that came, or None where the stream broke off.
     """
 
-    chunks: Sequence[object]
+    chunks: list[object]
     received_finish_reason: str | None
 
     def __aiter__(self) -> AsyncIterator[StreamChunk]:
@@ -246,15 +246,32 @@ def _hush(litellm: Any) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def leave_no_record(stream: Stream) -> None:
-    """Keep LiteLLM from working out a record of the call that nobody reads: 3 ms of loop time.
+class LastUsage(list[object]):
+    """Of all the chunks that are appended, keeps the last usage, and nothing else.
 
-    It leaves the record to whoever has set this; where it does not know the name, as one that is
-    not the pinned one may not, it goes on as before.
+    Attributes:
+        usage: as LiteLLM has it; None where none came.
+    """
+
+    usage: object | None = None
+
+    def append(self, chunk: object) -> None:
+        """Take the next chunk."""
+        self.usage = getattr(chunk, "usage", None) or self.usage
+
+
+def leave_no_record(stream: Stream) -> LastUsage:
+    """Keep LiteLLM from working out a record of the call that nobody reads: 4 ms of loop time.
+
+    It puts its record together from the chunks that it kept, at the end of each stream, and leaves
+    it to whoever has set the other; where it does not know the names, as one that is not the pinned
+    one may not, it goes on as before. Returns where the usage will be.
     """
     record = getattr(stream, "logging_obj", None)
     if record is not None:
         record._on_deferred_stream_complete = _nobody  # noqa: SLF001 - its proxy's own way
+    stream.chunks = kept = LastUsage()
+    return kept
 
 
 def _nobody() -> None:

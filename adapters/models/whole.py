@@ -40,7 +40,6 @@ class WholeAnswer:
         """Read `completion`, which has come to its end."""
         self._completion = completion
         self._read = False
-        self.chunks: Sequence[object] = (completion,)
 
     @property
     def received_finish_reason(self) -> str | None:

@@ -8,7 +8,7 @@ from adapters.models.answer import LONGEST_TEXT, MOST_CALLS, Answer, usage_of
 from adapters.models.deadline import Watchdog
 from adapters.models.sse import LONGEST_EVENT, Events
 from adapters.models.wire import CallPiece, ToolNames
-from runtime.errors import ModelOutputUnusable
+from runtime.errors import ModelOutputUnusable, ModelTimeout
 from runtime.model.completion import Usage
 from tests.support.clock import ManualClock
 
@@ -108,6 +108,59 @@ async def test_the_watchdog_bites_in_time_where_a_wait_may_be_shorter_than_its_l
         await clock.advance(60)
         assert bites == [begun + 1]
     assert clock.sleeping == 0
+
+
+async def test_what_is_waited_for_under_guard_is_cancelled_once_it_takes_too_long(
+    clock: ManualClock,
+) -> None:
+    seen: list[str] = []
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_guarded(clock, seen))
+        await clock.advance(24)
+        assert seen == ["one"]
+        await clock.advance(1)
+        assert seen == ["one", "cancelled", "too long"]
+    assert not task.cancelled()
+    assert task.cancelling() == 0, "whoever waited goes on as if nothing had been"
+    assert clock.sleeping == 0
+
+
+@pytest.mark.parametrize("seconds", [10.0, 25.0], ids=["before", "in the same moment"])
+async def test_who_is_cancelled_from_elsewhere_under_guard_is_cancelled(
+    seconds: float, clock: ManualClock
+) -> None:
+    seen: list[str] = []
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_guarded(clock, seen))
+        tasks.create_task(_cancels_after(clock, seconds, task))
+        await clock.advance(30)
+    assert task.cancelled()
+    assert "too long" not in seen
+    assert clock.sleeping == 0
+
+
+async def _guarded(clock: ManualClock, seen: list[str]) -> None:
+    """Wait for one piece for 15 seconds, then for another, for 10, that never comes."""
+    async with Watchdog(clock, every=10) as dog:
+        await dog.guard(clock.sleep(15), until=clock.monotonic() + 20)
+        seen.append("one")
+        try:
+            await dog.guard(_never(seen), until=clock.monotonic() + 10)
+        except ModelTimeout:
+            seen.append("too long")
+
+
+async def _never(seen: list[str]) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        seen.append("cancelled")
+        raise
+
+
+async def _cancels_after(clock: ManualClock, seconds: float, task: "asyncio.Task[None]") -> None:
+    await clock.sleep(seconds)
+    task.cancel()
 
 
 async def test_the_watchdog_lets_errors_through_as_they_are_and_leaves_with_them(
