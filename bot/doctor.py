@@ -12,9 +12,11 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
+from importlib.metadata import version
 from pathlib import Path
 
+from adapters.charts.pillow import PillowCharts
 from adapters.models.catalogue import describe
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
@@ -35,10 +37,12 @@ from bot.settings import (
 from bot.status import describe_database, read_outbox
 from runtime.access import may
 from runtime.clock import Clock, SystemClock
-from runtime.errors import ConfigurationError, NightdeskError
+from runtime.errors import ConfigurationError, NightdeskError, Permanent
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.model.access import Action
+from runtime.model.chart import DaySeries
 from runtime.model.team import Team, models_of
+from runtime.ports import Charts
 from runtime.router import is_priced
 
 _LEAST_FREE = 200_000_000
@@ -46,10 +50,12 @@ _LEAST_FREE = 200_000_000
 
 
 async def examine(
-    load: Callable[[], Settings] = load_settings, clock: Clock | None = None
+    load: Callable[[], Settings] = load_settings,
+    clock: Clock | None = None,
+    charts: Charts | None = None,
 ) -> list[Finding]:
-    """Look at every layer that can be looked at."""
-    findings = [_python()]
+    """Look at every layer that can be looked at; None is the real clock, and Pillow."""
+    findings = [_python(), await _pictures(charts or PillowCharts())]
     try:
         settings = load()
     except ConfigurationError as error:
@@ -85,6 +91,16 @@ def _python() -> Finding:
     except ConfigurationError as error:
         return Finding("python", State.WRONG, found, str(error))
     return Finding("python", State.OK, found)
+
+
+async def _pictures(charts: Charts) -> Finding:
+    """Whether the chart of `/budget` can be drawn: one of a day is."""
+    try:
+        await charts.spending(DaySeries(days=((date(2026, 1, 1), 1),), limit=None, currency="USD"))
+    except Permanent as error:
+        todo = "Install Nightdesk again: Pillow comes with it. Until then /budget is text alone."
+        return Finding("pictures", State.MISSING, str(error), todo)
+    return Finding("pictures", State.OK, f"Pillow {version('pillow')} draws the chart of /budget")
 
 
 def _folder(folder: Path, owner: Holder | None) -> Finding:

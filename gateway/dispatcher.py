@@ -31,6 +31,7 @@ from runtime.model import recorded
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem, OutboxState, thread_under
 from runtime.model.team import Team
+from runtime.outbox import without_files
 from runtime.ports import ChannelTrust, ChatPort, Outbox
 from runtime.storing import STORE_PAUSE, until_stored
 
@@ -263,7 +264,7 @@ class Dispatcher:
             await self._put_off(item, until, item.error)
             return
         await self._require_claim(item)
-        match await self._heard(item, self._chats[item.thread.platform].send(item)):
+        match await self._sent(item):
             case Retryable() as error:
                 await self._postpone(item, error)
             case Permanent() as error:
@@ -273,6 +274,15 @@ class Dispatcher:
                 await self._ask(Unknown(item, now, again_after=FIRST_PAUSE))
             case message:
                 await self._arrived(item, message)
+
+    async def _sent(self, item: OutboxItem) -> MessageId | Retryable | Permanent | Ambiguous | None:
+        """What the platform answers; where it does not take the files, what it says to the text."""
+        chat = self._chats[item.thread.platform]
+        answer = await self._heard(item, chat.send(item))
+        if not (isinstance(answer, Permanent) and item.content.files):
+            return answer
+        log.warning("outbox.files_left_out", extra={"item": item.id, "why": str(answer)})
+        return await self._heard(item, chat.send(without_files(item)))
 
     async def _require_claim(self, item: OutboxItem) -> None:
         """Look whether the message is still this process's.

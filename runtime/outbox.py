@@ -43,6 +43,15 @@ def compose(
     ]
 
 
+def without_files(item: OutboxItem) -> OutboxItem:
+    """The message without its files, where the platform does not take them; its text says so."""
+    count = len(item.content.files)
+    files = "A file" if count == 1 else f"{count} files"
+    note = f"_{files} could not be sent here; an owner finds out why with `nightdesk doctor`._"
+    text = "\n\n".join(part for part in (item.content.text, note) if part)
+    return replace(item, content=replace(item.content, text=text, files=()))
+
+
 def _row(
     said: Reply | Proactive,
     piece: Content,

@@ -347,6 +347,7 @@ class DiscordChat:
         if uploads:
             body["attachments"] = [
                 {"id": str(number), "filename": upload.name}
+                | ({"description": upload.alt} if upload.alt else {})
                 for number, upload in enumerate(uploads)
             ]
         return body, uploads
@@ -355,7 +356,7 @@ class DiscordChat:
         if self._read is None:
             raise Permanent("no files can be sent: there is nowhere to read them from")
         name = _UNSAFE_NAME.sub("_", file.name)[:200] or "file"
-        return Upload(name, file.media_type, await self._read(file))
+        return Upload(name, file.media_type, await self._read(file), file.alt)
 
     async def _spot(self, thread: ThreadRef) -> Spot:
         try:

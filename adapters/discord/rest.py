@@ -41,11 +41,13 @@ class Upload:
         name: what people see.
         media_type: its type.
         content: its bytes.
+        alt: what a picture shows, in words; or empty.
     """
 
     name: str
     media_type: str
     content: bytes
+    alt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,9 @@ class SlackFiles:
         """Bring the bytes to Slack, where nobody sees them yet; returns Slack's id of them."""
         data = await self._read_file(file)
         place = await read(
-            self._client.files_getUploadURLExternal(filename=file.name, length=len(data))
+            self._client.files_getUploadURLExternal(
+                filename=file.name, length=len(data), alt_txt=file.alt or None
+            )
         )
         address = str(place["upload_url"])
         self._require_slack(address)

@@ -264,7 +264,8 @@ class TelegramChat:
             with self.api.calling() as bot:
                 return await bot.send_message(**place, **said, reply_markup=keyboard)
         (file, *_) = content.files
-        caption = message.caption(render.shown(content.text) if content.text.strip() else None)
+        text = content.text if content.text.strip() else file.alt
+        caption = message.caption(render.shown(text) if text else None)
         upload = await self._upload(file)
         if file.media_type in _PICTURES and file.size <= PHOTO_LIMIT:
             try:

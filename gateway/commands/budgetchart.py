@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.commands.budgettext import DAYS
@@ -14,6 +14,7 @@ from runtime.model.chart import DaySeries
 from runtime.model.files import OutFile
 from runtime.model.ledger import Balance
 from runtime.model.team import Team
+from runtime.money import show_amount
 from runtime.ports import Charts, ChatPort, Files
 
 log = logging.getLogger("nightdesk.commands")
@@ -74,4 +75,20 @@ class SpendingPictures:
             media_type="image/png",
             most=_LARGEST,
         )
-        return (kept,)
+        return (replace(kept, alt=_words(shown)),)
+
+
+def _words(shown: DaySeries) -> str:
+    """What the picture shows, for who cannot see it."""
+    day, most = max(shown.days, key=lambda pair: pair[1])
+    said = (
+        f"A bar for each of the {len(shown.days)} days until {_date(shown.days[-1][0])}: what was "
+        f"spent on it. The highest is {show_amount(most, shown.currency)}, on {_date(day)}."
+    )
+    if shown.limit is None:
+        return said
+    return f"{said} A red line is the limit of a day: {show_amount(shown.limit, shown.currency)}."
+
+
+def _date(day: date) -> str:
+    return f"{day.day} {day:%B}"

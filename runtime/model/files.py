@@ -35,12 +35,15 @@ class OutFile:
         media_type: its type: `image/png`, `text/csv`. Of a file from outside, what its first bytes
             say.
         size: its size in bytes.
+        alt: what a picture shows, for who cannot see it, in at most 1,000 characters; empty where
+            nobody says so.
     """
 
     id: FileId
     name: str
     media_type: str
     size: int
+    alt: str = ""
 
 
 class FileKind(StrEnum):

@@ -259,6 +259,22 @@ async def test_files_go_along(discord: FakeDiscord, chat: DiscordChat, clock: Ma
     assert posted.files == [("re_port__.csv", b"the bytes of f1")]
 
 
+async def test_a_picture_says_what_it_shows(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
+) -> None:
+    shown = OutFile(
+        id=FileId("f1"),
+        name="chart.png",
+        media_type="image/png",
+        size=15,
+        alt="A bar for each day.",
+    )
+    plain = OutFile(id=FileId("f2"), name="other.png", media_type="image/png", size=15)
+    await chat.send(item(clock, content=Content("Here.", files=(shown, plain))))
+    [body] = [call.args for call in discord.calls if "attachments" in call.args]
+    assert [one.get("description") for one in body["attachments"]] == ["A bar for each day.", None]
+
+
 async def test_an_answer_that_grew_takes_its_file_along_once(
     discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
 ) -> None:

@@ -262,6 +262,15 @@ async def test_a_file_goes_out_before_its_text(
     assert said.markdown == "Here it is."
 
 
+async def test_a_picture_says_what_it_shows(
+    slack: FakeSlack, chat: SlackChat, clock: ManualClock
+) -> None:
+    shown = replace(CHART, alt="A bar for each day.")
+    await chat.send(item(clock, content=Content("Here it is.", files=(shown, CHART))))
+    asked = slack.called("files.getUploadURLExternal")
+    assert [args.get("alt_txt") for args in asked] == ["A bar for each day.", None]
+
+
 async def test_a_file_is_there_once_after_a_try_that_may_have_sent_it(
     slack: FakeSlack, chat: SlackChat, clock: ManualClock, thread: ThreadRef
 ) -> None:

@@ -394,6 +394,12 @@ async def test_files_go_out_with_their_caption_and_their_buttons(
     assert [entity["type"] for entity in posted.entities] == ["bold"]
     await chat.send(item(clock, content=Content("", files=(PNG,))))
     assert [call.method for call in telegram.calls][-1] == "sendPhoto"
+    # What a picture shows is its caption, where nothing else is.
+    shown = replace(PNG, alt="A bar for each day.")
+    await chat.send(item(clock, content=Content("", files=(shown,))))
+    assert telegram.world.visible()[-1].text == "A bar for each day."
+    await chat.send(item(clock, content=Content("See.", files=(shown,))))
+    assert telegram.world.visible()[-1].text == "See."
 
 
 async def test_an_answer_that_grew_stays_and_its_file_follows(

@@ -16,8 +16,10 @@ from bot.diagnosis import Finding, State, healthy
 from bot.doctor import examine, in_words, to_json
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
+from runtime.errors import Permanent
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.model.address import Principal
+from runtime.model.chart import DaySeries
 from runtime.model.member import Enrolment
 from runtime.model.outbox import OutboxState
 from runtime.model.team import MemberRole
@@ -88,6 +90,25 @@ async def server(path: str, *, status: int = 200) -> AsyncIterator[tuple[str, li
         yield f"http://127.0.0.1:{runner.addresses[0][1]}", keys
     finally:
         await runner.cleanup()
+
+
+class NoPaint:
+    """Charts that cannot be drawn."""
+
+    async def spending(self, series: DaySeries) -> bytes:
+        raise Permanent(f"Pillow cannot draw it: no paint for {len(series.days)} day")
+
+
+async def test_it_says_whether_charts_can_be_drawn(machine: Machine) -> None:
+    found = (await machine.look())["pictures"]
+    assert (found.state, found.found.endswith("draws the chart of /budget")) == (State.OK, True)
+    every = await examine(machine.load, machine.clock, NoPaint())
+    [found] = [finding for finding in every if finding.layer == "pictures"]
+    assert (found.state, found.found) == (
+        State.MISSING,
+        "Pillow cannot draw it: no paint for 1 day",
+    )
+    assert "Install Nightdesk again" in found.todo
 
 
 async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(

@@ -56,6 +56,10 @@ async def test_a_picture_comes_where_the_platform_shows_pictures() -> None:
     text, [file] = await asked(bank)
     assert "41 %  0.41 of 1.00 a day" in text
     assert (file.name, file.media_type) == ("spent-each-day-until-2026-11-20.png", "image/png")
+    assert file.alt == (
+        "A bar for each of the 14 days until 20 November: what was spent on it. The highest is "
+        "0.41 USD, on 20 November. A red line is the limit of a day: 1.00 USD."
+    )
     image = Image.open(io.BytesIO(await bank.store.files.read(file.id)))
     first, _ = bar_of(13, 14)
     assert image.getpixel((first + 1, BOTTOM - 120)) == BAR, "the last bar is today's"
