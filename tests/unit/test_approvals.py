@@ -3,18 +3,21 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runtime.errors import Refused
 from runtime.ids import ApprovalId, MessageId, ToolCallId
-from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote
+from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote, pattern_of
+from runtime.model.audit import by_person
 from runtime.model.team import Member, MemberRole
-from runtime.model.tools import Risk
-from tests.support.approving import BOB, CID, MEL
+from runtime.model.tools import Risk, ToolCall
+from runtime.ports import Judged, Verdict
+from tests.support.approving import BOB, CID, MEL, World
 from tests.support.asking import PUSHED, Asked, question
-from tests.support.build import DM, OPS, STRANGER, T0
+from tests.support.build import ANN, DM, OPS, STRANGER, T0
 from tests.support.build import QUIET as ELSEWHERE
 
 HASH = PUSHED.digest()[:8]
@@ -291,6 +294,74 @@ async def test_some_things_are_asked_for_each_time(asked: Asked, changes: dict[s
     assert (await asked.now(one)).state is ApprovalState.PENDING
 
 
+@pytest.mark.parametrize("by_itself", [True, False])
+async def test_what_is_asked_because_of_a_rate_is_allowed_for_no_time(
+    asked: Asked, by_itself: bool
+) -> None:
+    one = await asked.ask()
+    if by_itself:
+        asked.rules.verdict = Verdict.ALLOW
+    else:
+        one = replace(one, too_often=True)
+    with pytest.raises(Refused) as refused:
+        await asked.service.always(one, BOB, shown=one.digest)
+    assert refused.value.message == (
+        "This is asked for because it happens too often, which nothing lifts for a time."
+    )
+    assert refused.value.hint == "Approve it this once."
+    assert (await asked.now(one)).state is ApprovalState.PENDING
+
+
+async def test_what_varies_is_left_open_as_the_card_says_it() -> None:
+    asked = Asked(world=World(Path(), varies=frozenset({"force"})))
+    one = await asked.ask()
+    assert one.varies == ("force",)
+    for other in ((), ("branch", "force")):
+        with pytest.raises(Refused) as refused:
+            await asked.service.always(replace(one, varies=other), BOB, shown=one.digest)
+        assert refused.value.message == (
+            "What may vary is not what its card says any more: the tool or the policy changed."
+        )
+        assert refused.value.hint == "Approve it this once."
+    _, grant = await asked.service.always(one, BOB, shown=one.digest)
+    assert grant.pattern == pattern_of(one.frozen, ["force"])
+    assert grant.digest == grant.pattern.digest()
+
+
+async def test_an_edit_says_anew_what_varies() -> None:
+    asked = Asked(world=World(Path(), varies=frozenset({"force"})))
+    one = replace(await asked.ask(), varies=())
+    assert (await asked.service.edit(one, BOB, "branch = dev")).varies == ("force",)
+
+
+async def test_what_is_allowed_for_a_time_is_listed_with_why_it_covers_nothing(
+    asked: Asked,
+) -> None:
+    one = await asked.ask()
+    _, grant = await asked.service.always(one, BOB, shown=one.digest)
+    assert await asked.service.grants() == [(grant, "")]
+    denied = Judged(verdict=Verdict.DENY, reason="team rule 9")
+    asked.rules.words[one.frozen.arguments] = denied
+    assert await asked.service.grants() == [(grant, "the policy does not allow it: team rule 9")]
+    await asked.clock.advance(timedelta(days=7).total_seconds())
+    assert await asked.service.grants() == []
+
+
+async def test_what_a_yes_for_a_time_is_to_a_call_is_known_before_it_is_made(
+    asked: Asked,
+) -> None:
+    one = await asked.ask()
+    _, grant = await asked.service.always(one, BOB, shown=one.digest)
+    call = ToolCall(id=ToolCallId("x"), name="git.push", arguments=one.frozen.arguments)
+    found = await asked.service.standing(call, one.agent, ANN)
+    assert found is not None
+    assert (found.grant, found.pattern) == (grant, grant.pattern)
+    other = replace(call, arguments='{"branch":"dev"}')
+    found = await asked.service.standing(other, one.agent, ANN)
+    assert found is not None
+    assert found.grant is None
+
+
 async def test_who_may_not_allow_it_allows_it_for_no_time(asked: Asked) -> None:
     one = await asked.ask()
     with pytest.raises(Refused):
@@ -304,6 +375,8 @@ async def test_what_was_allowed_for_a_time_is_ended_by_its_number(asked: Asked) 
     one = await asked.ask()
     _, grant = await asked.service.always(one, BOB, shown=one.digest)
     assert await asked.service.revoke(1, CID) == grant
+    audit = [each for each in await asked.store.audit.page() if each.kind == "grant.revoked"]
+    assert [each.actor for each in audit] == [str(by_person(CID))]
     assert await asked.store.grants.active(now=asked.clock.now()) == []
     with pytest.raises(Refused) as refused:
         await asked.service.revoke(1, CID)
