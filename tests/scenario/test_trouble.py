@@ -1,26 +1,40 @@
 """A database that takes nothing for a while, and code that breaks, in the middle of a turn."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from adapters.models.scripted import Step, ToolCalls
+from adapters.memory.store import MemoryStore
+from adapters.models.scripted import Script, Step, ToolCalls
 from runtime.errors import StorageFull
 from runtime.hitches import STATUS
+from runtime.ids import TimeOrderedIds
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.messages import Content
 from tests.support.build import DM
 from tests.support.chat import MemoryChat
-from tests.support.desk import passing, running_desk
+from tests.support.clock import ManualClock
+from tests.support.desk import DeskUnderTest, passing, running_desk
 from tests.support.faults import failing_times
+
+
+def in_memory(
+    script: Script = lambda _: "Fine.",
+) -> AbstractAsyncContextManager[DeskUnderTest]:
+    """A desk that waits for no thread and no disk, so that time passes for nothing else."""
+    clock = ManualClock()
+    home = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    return running_desk(home, script, clock=clock)
+
 
 LATE = "_I could not save my work for {}. Nothing is lost._"
 
 
 async def test_who_waits_is_told_at_once_and_the_answer_comes_when_the_disk_has_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[ModelRequest] = []
 
@@ -28,7 +42,7 @@ async def test_who_waits_is_told_at_once_and_the_answer_comes_when_the_disk_has_
         asked.append(request)
         return "Fine."
 
-    async with running_desk(tmp_path, model) as desk:
+    async with in_memory(model) as desk:
         turns = desk.desk.parts.store.turns
         monkeypatch.setattr(turns, "finish", failing_times(turns.finish, 7, StorageFull))
         await desk.say("hello")
@@ -44,13 +58,13 @@ async def test_who_waits_is_told_at_once_and_the_answer_comes_when_the_disk_has_
 
 
 async def test_a_database_that_takes_nothing_is_no_try_of_the_turn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def model(request: ModelRequest) -> Step:
         done = request.entries[-1].role is Role.TOOL
         return "Fine." if done else ToolCalls.of("desk.facts")
 
-    async with running_desk(tmp_path, model) as desk:
+    async with in_memory(model) as desk:
         turns = desk.desk.parts.store.turns
         begin = turns.begin
         monkeypatch.setattr(turns, "append", failing_times(turns.append, 5, StorageFull))
@@ -65,9 +79,9 @@ async def test_a_database_that_takes_nothing_is_no_try_of_the_turn(
 
 
 async def test_a_moment_without_the_database_is_not_worth_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with running_desk(tmp_path) as desk:
+    async with in_memory() as desk:
         turns = desk.desk.parts.store.turns
         monkeypatch.setattr(turns, "finish", failing_times(turns.finish, 1, StorageFull))
         await desk.say("hello")

@@ -24,11 +24,13 @@ from runtime.stopping import HardStop, stays
 from runtime.tools.registry import Tool
 from tests.support.build import ANN, DM, inbound, team
 from tests.support.chat import MemoryChat
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 
 _LIVES = itertools.count(1)
 """Numbers the lives of a test run, so that no two say the same thing under the same key."""
+_WHAT_A_TURN_TAKES = 250
+"""Turns of the loop: more than a turn on a store in memory needs, so that no time passes in it."""
 
 
 @dataclass
@@ -110,6 +112,7 @@ async def passing(desk: DeskUnderTest, step: float, reached: Callable[[], object
 
     async def advance() -> None:
         while True:
+            await settle(_WHAT_A_TURN_TAKES)
             await desk.clock.advance(step)
             await asyncio.sleep(0.005)
 
