@@ -109,4 +109,4 @@ def _hand(team: Team, who: Principal, approval: Approval) -> Principal | None:
         if member.added is not None and member.added.at >= approval.created_at:
             hand = person(team, member.added.by)
     # Where they made each other, or one themselves by a code, any of them stands for all.
-    return min(passed[passed.index(hand) :], key=str)
+    return min(passed[passed.index(hand) :])

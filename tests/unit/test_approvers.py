@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.approvers import deciders, objection, voices
+from runtime.approvers import deciders, groups, name_of, objection, person, voices
 from runtime.ids import AgentName, ApprovalId, ConversationId, ToolCallId, TurnId
 from runtime.model.address import Principal
 from runtime.model.approval import Approval, Frozen, Vote
 from runtime.model.team import Added, Member, MemberRole, Team
 from runtime.model.tools import Risk
-from tests.support.build import T0, TERMINAL
+from tests.support.build import DM, T0, TERMINAL
 from tests.support.build import team as one_team
 
 BEFORE, AFTER = T0 - timedelta(minutes=1), T0 + timedelta(minutes=1)
@@ -109,6 +109,53 @@ def test_who_was_let_in_before_may_say_it() -> None:
 def test_who_let_themselves_in_by_a_code_is_a_person() -> None:
     owner = member("own", MemberRole.OWNER, Added(by=who("own"), at=AFTER))
     assert voices(with_members(owner), asked("ada", "own")) == 2
+
+
+def test_whoever_was_let_in_as_it_was_asked_was_let_in_for_it() -> None:
+    assert voices(with_members(sock("ada", T0)), asked("ada", "sock")) == 1
+
+
+def test_a_person_is_their_first_account_and_a_stranger_their_own() -> None:
+    two = replace(member("two", MemberRole.OPERATOR), principals=(who("two"), who("phone")))
+    team = with_members(two)
+    assert person(team, who("phone")) == person(team, who("two")) == who("two")
+    assert person(team, who("eve")) == who("eve")
+    assert voices(team, asked("two", "phone", needed=1)) == 1
+    assert voices(team, asked("two", "phone")) == 1
+
+
+def test_people_are_named_and_those_who_left_by_their_id() -> None:
+    team = with_members()
+    assert name_of(team, who("ada")) == "Ada"
+    assert name_of(team, who("eve")) == "eve"
+    assert name_of(team, None) == "nobody"
+
+
+def test_where_nobody_may_that_is_said() -> None:
+    team = replace(one_team(), members=(member("gus", MemberRole.GUEST),))
+    assert objection(team, who("gus"), asked()) == (
+        "That needs the role operator; yours is guest. Who may: nobody at present."
+    )
+
+
+def test_who_asked_is_none_of_two() -> None:
+    assert objection(with_members(), who("req"), asked()) == (
+        "You asked for this yourself, and it takes two other people. Who may: Ada, Oli."
+    )
+
+
+def test_the_lowest_role_is_asked_first_and_the_owners_for_a_run() -> None:
+    team = with_members(member("own", MemberRole.OWNER), member("gus", MemberRole.GUEST))
+    names = [[one.name for one in group] for group in groups(team, asked())]
+    assert names == [["Own"], ["Ada"], ["Oli"]]
+    spoken = replace(asked(needed=1), thread=DM)
+    names = [[one.name for one in group] for group in groups(team, spoken)]
+    assert names == [["Oli"], ["Ada", "Req"], ["Own"]]
+
+
+def test_who_has_no_account_decides_nothing() -> None:
+    nobody = replace(member("non", MemberRole.OWNER), principals=())
+    assert deciders(with_members(nobody), asked()) == deciders(with_members(), asked())
 
 
 def test_what_takes_one_person_takes_any() -> None:
