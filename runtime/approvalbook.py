@@ -72,7 +72,9 @@ class ApprovalBook:
 
     async def announce(self, approval: Approval) -> None:
         """Show it to those whom it waits for; what is shown already stays as it is."""
-        rows = await self.cards.first(approval)
+        channel = self.team().approvals if approval.thread is None else None
+        known = await self.store.trust.of(channel) if channel else None
+        rows = await self.cards.first(approval, known)
         await self.say(rows)
         if not rows:
             log.error("approval.reaches_nobody", extra={"approval": approval.id})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from runtime.approvers import groups, objection
 from runtime.cards import card
 from runtime.clock import Clock
-from runtime.egress import Withheld, clear_question
+from runtime.egress import Withheld, clear, clear_question
 from runtime.errors import Permanent, Retryable
 from runtime.ids import OutboxId, Platform, derived
 from runtime.model.address import ThreadRef
@@ -14,6 +14,7 @@ from runtime.model.approval import Approval
 from runtime.model.messages import Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Member, Team
+from runtime.model.trust import ChannelState
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort
 
@@ -37,16 +38,24 @@ class Cards:
         self._split = split
         self._clock = clock
 
-    async def first(self, approval: Approval) -> list[OutboxItem]:
+    async def first(
+        self, approval: Approval, known: ChannelState | None = None
+    ) -> list[OutboxItem]:
         """The cards of a question: in the thread where the person wrote, or to those who decide.
 
         Where the thread is the person's own direct conversation and they cannot decide alone,
-        those who can are written to as well: nobody else would see it.
+        those who can are written to as well: nobody else would see it. What no thread asks is asked
+        in the team's channel for that, of which `known` is known; where there is none that may be
+        written to, those who decide are.
         """
         rows: list[OutboxItem] = []
         thread = approval.thread
         if thread is not None:
             rows += self._rows(self._reply(approval, thread))
+        elif channel := self._team().approvals:
+            rows += self._in_channel(approval, ThreadRef(channel), known)
+            if rows:
+                return rows
         if self._asks_a_group(approval):
             for group in groups(self._team(), approval)[:1]:
                 rows += await self.to_group(approval, group)
@@ -61,7 +70,9 @@ class Cards:
 
     def asked_later(self, approval: Approval) -> Sequence[Sequence[Member]]:
         """The groups of deciders who were not asked at once, the next one first. None is empty."""
-        return groups(self._team(), approval)[1 if self._asks_a_group(approval) else 0 :]
+        # Where the channel could not be asked the first group was: once more changes nothing.
+        at_once = self._asks_a_group(approval) and not self._has_channel(approval)
+        return groups(self._team(), approval)[1 if at_once else 0 :]
 
     def again(self, approval: Approval) -> list[OutboxItem]:
         """What every card that there is becomes."""
@@ -85,6 +96,7 @@ class Cards:
         return [
             row
             for thread in places
+            if approval.thread is not None or self._takes_messages(thread)
             for row in self._rows(
                 Reply(
                     id=self._id(what, approval, thread, ""),
@@ -122,6 +134,25 @@ class Cards:
             if not isinstance(cleared, Withheld):
                 rows += self._rows(cleared)
         return rows
+
+    def _in_channel(
+        self, approval: Approval, thread: ThreadRef, known: ChannelState | None
+    ) -> Sequence[OutboxItem]:
+        this = self._id("card", approval, thread, "")
+        message = Proactive(id=this, thread=thread, content=self.face(approval))
+        cleared = clear(message, self._team(), known)
+        if isinstance(cleared, Withheld):
+            log.warning("approval.channel_closed", extra={"why": cleared.reason})
+            return ()
+        return self._rows(cleared)
+
+    def _has_channel(self, approval: Approval) -> bool:
+        return approval.thread is None and self._team().approvals is not None
+
+    def _takes_messages(self, thread: ThreadRef) -> bool:
+        """Whether nobody's word is needed for a message there: a person's own, or on the list."""
+        rule = self._team().rule_of(thread.channel)
+        return rule is None or rule.proactive
 
     def _asks_a_group(self, approval: Approval) -> bool:
         """Whether the first group is asked at once: what is asked reaches no deciders otherwise."""

@@ -12,11 +12,11 @@ from adapters.models.catalogue import ModelConfig, provider_of
 from bot.configuration.document import Document
 from bot.configuration.entries import Around, Entry, Switch, Text
 from bot.configuration.models import ModelEntry
+from bot.configuration.places import find_channel, posting_channel
 from bot.configuration.problems import FileProblems, Place, did_you_mean, listed
 from runtime.access import may
 from runtime.ids import ModelName
 from runtime.model.access import Action
-from runtime.model.address import ChannelRef
 from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Agent, ChannelRule, Member
@@ -125,7 +125,9 @@ class BudgetReader:
             currency=budget.currency,
             limits=(*(whole or DEFAULT_LIMITS), *self._limits(limits)),
             owners=tuple(who for member in owners if member for who in member.principals),
-            channel=self._told(budget.channel),
+            channel=posting_channel(
+                self.problems, self.channels, ("budget", "channel"), budget.channel
+            ),
             footer=budget.footer,
         )
 
@@ -183,7 +185,7 @@ class BudgetReader:
             case Scope.AGENT:
                 return self._known(here, entry.of, [agent.name for agent in self.agents])
             case Scope.CHANNEL:
-                ref = self._channel(here, entry.of)
+                ref = find_channel(self.problems, self.channels, here, entry.of)
                 return subject_of_channel(ref.ref) if ref else None
             case Scope.PERSON:
                 member = self._member(here, entry.of)
@@ -199,26 +201,6 @@ class BudgetReader:
             said = f"is only {member.role}: name an owner, an admin or an operator"
             self.problems.value(place, name, said)
         return member
-
-    def _told(self, name: str) -> ChannelRef | None:
-        place = ("budget", "channel")
-        rule = self._channel(place, name) if name else None
-        if rule is not None and not rule.proactive:
-            said = "agents may not post there unasked: give that channel proactive = true"
-            self.problems.value(place, name, said)
-        return rule.ref if rule else None
-
-    def _channel(self, place: Place, name: str) -> ChannelRule | None:
-        wanted = name.removeprefix("#")
-        found = [rule for rule in self.channels if rule.ref.channel == name]
-        found = found or [rule for rule in self.channels if rule.name == wanted]
-        if len(found) != 1:
-            names = [f"#{rule.name}" for rule in self.channels]
-            several = f"there are {len(found)} channels of that name: write its id"
-            known = f"[[channels]] has {listed(names, 'and')}" if names else "there is no channel"
-            self.problems.value(place, name, several if found else f"unknown: {known}")
-            return None
-        return found[0]
 
     def _member(self, place: Place, name: str) -> Member | None:
         found = [member for member in self.members if member.name == name and member.principals]

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from bot.configuration.budget import BudgetEntry, BudgetReader, LimitEntry
 from bot.configuration.document import Document
+from bot.configuration.elsewhere import ELSEWHERE
 from bot.configuration.entries import (
     Around,
     ChannelEntry,
@@ -22,6 +23,7 @@ from bot.configuration.entries import (
 )
 from bot.configuration.files import FilesEntry
 from bot.configuration.models import ModelEntry, RoutedAgentEntry, RoutingEntry, SignalEntry
+from bot.configuration.places import ApprovalsEntry, asking_channel
 from bot.configuration.problems import Place, Seen, did_you_mean, listed, spell
 from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName
@@ -43,6 +45,7 @@ _TABLES: Mapping[str, str] = {
     "slack": "[slack]",
     "discord": "[discord]",
     "files": "[files]",
+    "approvals": "[approvals]",
     "budget": "[budget]",
     "limits": "[[limits]]",
     "members": "[[members]]",
@@ -52,27 +55,6 @@ _TABLES: Mapping[str, str] = {
     "routing": "[routing]",
     "signals": "[[signals]]",
 }
-
-_ELSEWHERE: Mapping[str, str] = {
-    "slack.bot_token": "NIGHTDESK_SLACK__BOT_TOKEN",
-    "slack.signing_secret": "NIGHTDESK_SLACK__SIGNING_SECRET",
-    "slack.previous_signing_secret": "NIGHTDESK_SLACK__PREVIOUS_SIGNING_SECRET",
-    "slack.base_url": "NIGHTDESK_SLACK__BASE_URL",
-    "telegram": "NIGHTDESK_TELEGRAM__BOT_TOKEN",
-    "email.smtp_url": "NIGHTDESK_EMAIL__SMTP_URL",
-    "email.sender": "NIGHTDESK_EMAIL__SENDER",
-    "webhook.secret": "NIGHTDESK_WEBHOOK__SECRET",
-    "discord.bot_token": "NIGHTDESK_DISCORD__BOT_TOKEN",
-    "discord.public_key": "NIGHTDESK_DISCORD__PUBLIC_KEY",
-    "discord.application_id": "NIGHTDESK_DISCORD__APPLICATION_ID",
-    "discord.base_url": "NIGHTDESK_DISCORD__BASE_URL",
-    "http": "NIGHTDESK_HTTP__HOST and NIGHTDESK_HTTP__PORT",
-    "data_dir": "NIGHTDESK_DATA_DIR",
-    "database_url": "NIGHTDESK_DATABASE_URL",
-    "log_level": "NIGHTDESK_LOG_LEVEL",
-    "log_format": "NIGHTDESK_LOG_FORMAT",
-}
-"""What people look for in the file though it is a secret or a matter of the machine."""
 
 _E = TypeVar("_E", bound=Entry)
 
@@ -137,6 +119,7 @@ class _Reader:
                 files=files.rules(),
                 signals=self._signals(),
                 budget=self._budget(members, channels, agents, models),
+                approvals=asking_channel(self._problems, channels, self._asking()),
             ),
             models=models,
             unknown_prices=self._routing.unknown_prices,
@@ -151,6 +134,10 @@ class _Reader:
         for key in self._tables.keys() - _TABLES.keys():
             tables = f"the tables here are {listed(_TABLES.values(), 'and')}"
             self._unknown((key,), list(_TABLES), tables)
+
+    def _asking(self) -> ApprovalsEntry | None:
+        there = "approvals" in self._tables
+        return self._entry(ApprovalsEntry, ("approvals",)) if there else None
 
     def _budget(
         self,
@@ -393,4 +380,4 @@ def _variable_for(place: Place) -> str:
         case ("models", str(name), "api_key" | "key" | "token"):
             return model_key(name)
         case _:
-            return _ELSEWHERE.get(spell(place), "")
+            return ELSEWHERE.get(spell(place), "")

@@ -132,6 +132,7 @@ class Team:
         files: which files of people are taken.
         budget: what may be spent.
         signals: words that call for a model.
+        approvals: the channel in which people are asked what a run asks; None for the owners alone.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Team:
     files: FileRules = field(default_factory=FileRules)
     budget: BudgetRules = field(default_factory=BudgetRules)
     signals: tuple[Signal, ...] = ()
+    approvals: ChannelRef | None = None
     _members: dict[Principal, Member] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
