@@ -137,7 +137,7 @@ class AuditDesk:
 def in_words(shown: Shown) -> str:
     """Records for people: one line each, and where the chain ends."""
     hide, zone = redactor(shown.secrets), ZoneInfo(shown.zone)
-    lines = [hide(_line(record, shown.names, zone)) for record in shown.records]
+    lines = [hide(line) for record in shown.records for line in _lines(record, shown.names, zone)]
     if not lines:
         lines = ["No record fits."]
     return "\n".join([*lines, f"The audit log ends with {shown.head}"])
@@ -227,17 +227,31 @@ async def _names(team: Team, actors: Iterable[str], members: Members) -> dict[st
     return names
 
 
+def _lines(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> list[str]:
+    """A record; what came together for several has a line for each of them under it."""
+    runs = record.facts().get("runs")
+    each = runs.items() if isinstance(runs, dict) else ()
+    under = [_plain(f"    schedule={schedule} turn={run}") for run, schedule in each]
+    return [_line(record, names, zone), *under]
+
+
 def _line(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> str:
     moment = record.moment
     when = f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else str(record.at)
     who = names.get(record.actor, str(record.actor))
-    facts = [
-        f"{name}={'none' if value is None else _plain(value)}"
-        for name, value in record.facts().items()
-        if value != ""
-    ]
+    facts = [f"{name}={_said(value)}" for name, value in record.facts().items() if value != ""]
     turn = [f"turn={record.turn}"] if record.turn else []
     return _plain(f"{record.seq}  {when}  {record.kind}  {who}  {' '.join([*facts, *turn])}", 2000)
+
+
+def _said(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case dict():
+            return str(len(value))
+        case _:
+            return _plain(value)
 
 
 def _plain(value: object, most: int = _LONGEST) -> str:

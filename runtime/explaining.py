@@ -88,7 +88,7 @@ class Explainer:
             team=self._team(),
             shown=self._time,
             records=records,
-            schedule=await self._schedule(records),
+            schedule=await self._schedule(turn, records),
             givers=await self._givers(records),
         )
         cost = _cost(spent, self._team().budget.currency)
@@ -110,16 +110,21 @@ class Explainer:
             return "at an unknown time"
         return show_time(record.moment, self._team().zone, now=self._clock.now())
 
-    async def _schedule(self, records: Iterable[AuditRecord]) -> str:
+    async def _schedule(self, turn: TurnId, records: Iterable[AuditRecord]) -> str:
         """The schedule that began it, in words; empty where none did."""
-        fired = _first(records, AuditKind.SCHEDULE_FIRED)
-        if fired is None:
-            return ""
-        facts = fired.facts()
-        found = await self._store.schedules.by_id(ScheduleId(str(facts.get("schedule"))))
+        fired, manual = _first(records, AuditKind.SCHEDULE_FIRED), False
+        if fired is not None:
+            facts = fired.facts()
+            key, manual = ScheduleId(str(facts.get("schedule"))), bool(facts.get("manual"))
+        else:  # a message began it, or its planned time is in a record with those of others
+            planned = await self._store.schedules.occurrence(run_of(turn))
+            if planned is None:
+                return ""
+            key = planned.schedule
+        found = await self._store.schedules.by_id(key)
         if found is None:
             return "a schedule that is gone"
-        asked = ", which somebody had run" if facts.get("manual") else ""
+        asked = ", which somebody had run" if manual else ""
         maker = name_of(self._team(), found.made_by)
         return f"schedule {found.number} ({found.when.said}), made by {maker}{asked}"
 

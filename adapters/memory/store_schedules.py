@@ -69,13 +69,24 @@ class MemorySchedules:
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
         """Write planned times and next times: see the port."""
-        return [occurrence for claim in claims for occurrence in self._claim(claim)]
+        # In the order of the ids, as the databases take them.
+        ordered = sorted(claims, key=lambda claim: claim.due.schedule)
+        written = [occurrence for claim in ordered for occurrence in self._claim(claim)]
+        self._tables.audit.record(*recorded.occurrences_claimed(written))
+        runs = {occurrence.run for occurrence in written}
+        return [
+            occurrence
+            for claim in claims
+            for occurrence in claim.occurrences
+            if occurrence.state is OccurrenceState.DUE and occurrence.run in runs
+        ]
 
     async def add_occurrence(self, occurrence: Occurrence) -> None:
         """Store a planned time that a person asked for: see the port."""
         if occurrence.schedule not in self._tables.schedules:
             raise NightdeskError(f"there is no schedule {occurrence.schedule}")
-        self._insert(occurrence)
+        if self._insert(occurrence):
+            self._tables.audit.record(recorded.occurrence_claimed(occurrence))
 
     async def next_time(self) -> datetime | None:
         """The earliest next time: see the port."""
@@ -144,8 +155,7 @@ class MemorySchedules:
             return []
         state = ScheduleState.FINISHED if claim.next_at is None else ScheduleState.ACTIVE
         self._tables.schedules[known.id] = replace(known, state=state, next_at=claim.next_at)
-        written = [occurrence for occurrence in claim.occurrences if self._insert(occurrence)]
-        return [o for o in written if o.state is OccurrenceState.DUE]
+        return [occurrence for occurrence in claim.occurrences if self._insert(occurrence)]
 
     def _insert(self, occurrence: Occurrence) -> bool:
         """Store a planned time unless it is there."""
@@ -157,7 +167,6 @@ class MemorySchedules:
         if planned or occurrence.run in self._tables.occurrences:
             return False
         self._tables.occurrences[occurrence.run] = occurrence
-        self._tables.audit.record(recorded.occurrence_claimed(occurrence))
         return True
 
 

@@ -92,11 +92,8 @@ _BEGINNING = -(2**62)
 
 
 def insert(transaction: Transaction, occurrence: Occurrence) -> bool:
-    """Write a planned time; False where it is there already."""
-    if not transaction.run(_INSERT, row(occurrence)):
-        return False
-    transaction.audit(recorded.occurrence_claimed(occurrence))
-    return True
+    """Write a planned time; False where it is there already. Whoever calls has it recorded."""
+    return transaction.run(_INSERT, row(occurrence)) == 1
 
 
 def insert_due(transaction: Transaction, rows: Sequence[Params]) -> int:
@@ -117,7 +114,12 @@ class SqlOccurrences:
 
     async def add_occurrence(self, occurrence: Occurrence) -> None:
         """Store a planned time that a person asked for: see the port."""
-        await self._database.write(lambda t: insert(t, occurrence))
+
+        def work(transaction: Transaction) -> None:
+            if insert(transaction, occurrence):
+                transaction.audit(recorded.occurrence_claimed(occurrence))
+
+        await self._database.write(work)
 
     async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
         """Planned times that are due: see the port."""

@@ -227,6 +227,7 @@ def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
                 due.append({"run": one.run, "schedule": one.schedule, "planned_at": planned})
             else:
                 missed.append(occurrences.row(one))
+    events = recorded.occurrences_claimed(one for claim in claims for one in claim.occurrences)
 
     def work(transaction: Transaction) -> None:
         if (
@@ -235,9 +236,7 @@ def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
             or occurrences.insert_due(transaction, due) != len(due)
         ):
             raise _Raced
-        transaction.audit(
-            *(recorded.occurrence_claimed(one) for claim in claims for one in claim.occurrences)
-        )
+        transaction.audit(*events)
 
     return work
 
@@ -246,13 +245,15 @@ def _claiming_each(claims: Sequence[Claim]) -> Work[set[RunId]]:
     """Moves on those that nobody else did; the runs of the planned times that this wrote."""
 
     def work(transaction: Transaction) -> set[RunId]:
-        return {
-            occurrence.run
+        written = [
+            occurrence
             for claim in claims
             if transaction.run(_CLAIM, _move(claim))
             for occurrence in claim.occurrences
             if occurrences.insert(transaction, occurrence)
-        }
+        ]
+        transaction.audit(*recorded.occurrences_claimed(written))
+        return {occurrence.run for occurrence in written}
 
     return work
 

@@ -6,6 +6,8 @@ their digest, so that it can be shown later what it was that somebody allowed.
 """
 
 import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from runtime.ids import AgentName, ConversationId, InboxId, OutboxId, RunId, ScheduleId, TurnId
 from runtime.model.address import ChannelRef, Principal
@@ -205,6 +207,39 @@ def schedule_changed(
     """It was paused, resumed, deleted; or it ran out of times."""
     body: dict[str, Json] = {"schedule": schedule, "was": was.value, "becomes": becomes.value}
     return AuditEvent(AuditKind.SCHEDULE_CHANGED, whoever(by), None, body)
+
+
+MOST_TOGETHER = 100
+"""Schedules in one record, so that none is longer than a screen or two."""
+
+
+def occurrences_claimed(occurrences: Iterable[Occurrence]) -> list[AuditEvent]:
+    """Planned times that one claim wrote: what was missed first, then what came.
+
+    Schedules that come at the same moment are one record, which names each with its run: a
+    thousand can, and somebody waits for all of them until each has its record.
+    """
+    missed, come = list[AuditEvent](), dict[datetime, list[Occurrence]]()
+    for one in occurrences:
+        if one.state is OccurrenceState.MISSED or one.manual:
+            missed.append(occurrence_claimed(one))
+        else:
+            come.setdefault(one.planned_at, []).append(one)
+    groups = [
+        together[start : start + MOST_TOGETHER]
+        for together in come.values()
+        for start in range(0, len(together), MOST_TOGETHER)
+    ]
+    return missed + [_fired(group) for group in groups]
+
+
+def _fired(together: Sequence[Occurrence]) -> AuditEvent:
+    """The same moment came for these."""
+    if len(together) == 1:
+        return occurrence_claimed(together[0])
+    runs: dict[str, Json] = {one.run: one.schedule for one in together}
+    body: dict[str, Json] = {"planned": together[0].planned_at.isoformat(), "runs": runs}
+    return AuditEvent(AuditKind.SCHEDULE_FIRED, SYSTEM, None, body)
 
 
 def occurrence_claimed(occurrence: Occurrence) -> AuditEvent:

@@ -42,6 +42,7 @@ from runtime.model.handoff import Handoff, HandOver
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.recorded import MOST_TOGETHER
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.stop import Stop, StopKind
 from runtime.model.team import MemberRole
@@ -264,6 +265,47 @@ async def test_schedules_are_recorded(store: Store, rows: Rows, clock: ManualClo
     assert records[3].turn == records[4].turn == manual.run
     assert schedule.instruction not in str(records)
     assert "a secret" not in str(records)
+
+
+async def test_schedules_that_come_at_the_same_moment_are_one_record_that_names_each(
+    store: Store, rows: Rows
+) -> None:
+    made = [await store.schedules.add(rows.schedule()) for _ in range(4)]
+    later = await store.schedules.add(rows.schedule(due_in=timedelta(hours=1, seconds=1)))
+    first, *others = [rows.claim(each) for each in made]
+    await store.schedules.claim([first])
+    beginning = len(await store.audit.page())
+    # Somebody else was quicker with the first: what they wrote is not said again.
+    fired = await store.schedules.claim([first, *others, rows.claim(later)])
+    assert len(fired) == 4
+    together, alone = await store.audit.page(after=beginning)
+    assert (together.kind, together.turn) == ("schedule.fired", "")
+    assert together.facts() == {
+        "planned": fired[0].planned_at.isoformat(),
+        "runs": {one.run: one.schedule for one in fired[:3]},
+    }
+    assert (alone.kind, alone.turn) == ("schedule.fired", fired[3].run)
+    assert alone.facts() == {
+        "schedule": later.id,
+        "planned": fired[3].planned_at.isoformat(),
+    }
+
+
+async def test_a_record_names_no_more_schedules_than_somebody_reads(
+    store: Store, rows: Rows
+) -> None:
+    made = [await store.schedules.add(rows.schedule()) for _ in range(2 * MOST_TOGETHER + 1)]
+    beginning = len(await store.audit.page(limit=1_000))
+    fired = await store.schedules.claim([rows.claim(each) for each in made])
+    records = await store.audit.page(after=beginning, limit=1_000)
+    runs = [record.facts().get("runs", {record.turn: ""}) for record in records]
+    assert [len(each) for each in runs if isinstance(each, dict)] == [
+        MOST_TOGETHER,
+        MOST_TOGETHER,
+        1,
+    ]
+    named = [run for each in runs if isinstance(each, dict) for run in each]
+    assert sorted(named) == sorted(one.run for one in fired)
 
 
 async def test_grants_links_and_trust_are_recorded_once_each(

@@ -3,10 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from runtime.chain import walk
-from runtime.model.audit import AuditRecord
+from runtime.model.audit import AuditRecord, micros_of
 
 Rows = Callable[[str], Sequence[tuple[Any, ...]]]
 """Asks the database, past the program."""
@@ -18,7 +19,7 @@ _FIRED = {"missed": "schedule.missed"}
 async def disagreements(rows: Rows) -> list[str]:
     """What is wrong with the chain, done without its record, or recorded and not done."""
     records = [AuditRecord(*row) for row in rows("SELECT * FROM audit ORDER BY seq")]
-    said = Counter(_said(record) for record in records)
+    said = Counter(what for record in records for what in _said(record))
     found = []
     checked = await walk(_pages(records))
     if checked.broken is not None:
@@ -38,17 +39,22 @@ def _pages(
     return page
 
 
-def _said(record: AuditRecord) -> tuple[str, str]:
-    """A kind, and what it happened to."""
-    noun = record.kind.partition(".")[0]
-    facts = json.loads(record.body)
-    if noun == "turn" or record.kind in ("schedule.fired", "schedule.missed", "schedule.ended"):
-        return record.kind, record.turn
-    if record.kind == "approval.asked":
-        return record.kind, str(facts["approval"])
-    if record.kind == "command.done":
-        return record.kind, str(facts["row"])
-    return record.kind, str(facts.get("schedule", ""))
+def _said(record: AuditRecord) -> list[tuple[str, str]]:
+    """A kind, and what it happened to; a planned time with its schedule and its moment."""
+    noun, facts = record.kind.partition(".")[0], json.loads(record.body)
+    match record.kind:
+        case "schedule.fired" | "schedule.missed":
+            runs = facts.get("runs") or {record.turn: facts["schedule"]}
+            at = str(micros_of(datetime.fromisoformat(facts["planned"])))
+            return [(record.kind, f"{run} of {of} at {at}") for run, of in runs.items()]
+        case "approval.asked":
+            what = str(facts["approval"])
+        case "command.done":
+            what = str(facts["row"])
+        case _:
+            own = noun == "turn" or record.kind == "schedule.ended"
+            what = record.turn if own else str(facts.get("schedule", ""))
+    return [(record.kind, what)]
 
 
 def _done(rows: Rows) -> Iterable[tuple[str, str]]:
@@ -59,8 +65,9 @@ def _done(rows: Rows) -> Iterable[tuple[str, str]]:
             yield _ENDED[state], turn
     for schedule in rows("SELECT id FROM schedules"):
         yield "schedule.made", schedule[0]
-    for run, state in rows("SELECT run, state FROM occurrences"):
-        yield _FIRED.get(state, "schedule.fired"), run
+    planned = "SELECT run, state, schedule, planned_at FROM occurrences"
+    for run, state, of, at in rows(planned):
+        yield _FIRED.get(state, "schedule.fired"), f"{run} of {of} at {at}"
         if state in ("done", "failed"):
             yield "schedule.ended", run
     for approval in rows("SELECT id FROM approvals"):

@@ -36,6 +36,7 @@ from runtime.model.audit import (
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.outbox import OutboxState
 from runtime.model.team import MemberRole
+from runtime.model.tools import Json
 from tests.support.build import TERMINAL, outbox_item
 from tests.support.clock import ManualClock
 
@@ -105,6 +106,27 @@ def test_the_guards_of_the_table_let_no_record_be_changed_or_deleted(recorded: S
         with pytest.raises(sqlite3.IntegrityError, match="never deleted"):
             file.execute("DELETE FROM audit WHERE seq = 2")
     assert len(records(recorded)) == COUNT
+
+
+def test_what_came_together_has_a_line_for_each(settings: Settings, clock: ManualClock) -> None:
+    body: dict[str, Json] = {
+        "planned": "2026-11-20T12:00:00+00:00",
+        "runs": {"r1": "s1", "r2": "s2"},
+    }
+    event = AuditEvent(AuditKind.SCHEDULE_FIRED, SYSTEM, None, body)
+
+    async def fill() -> None:
+        async with open_store(
+            None, data_dir=settings.data_dir, clock=clock, ids=TimeOrderedIds(clock)
+        ) as store:
+            await store.audit.add([event])
+
+    asyncio.run(fill())
+    line, *each = call("show", "--kind", "schedule").stdout.splitlines()[:-1]
+    assert line.endswith("schedule.fired  system  planned=2026-11-20T12:00:00+00:00 runs=2")
+    assert each == ["    schedule=s1 turn=r1", "    schedule=s2 turn=r2"]
+    [told] = json.loads(call("show", "--json").stdout)["records"]
+    assert json.loads(told["body"]) == body
 
 
 def test_a_whole_log_is_whole(recorded: Settings) -> None:

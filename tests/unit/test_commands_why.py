@@ -25,11 +25,20 @@ from runtime.model.approval import Approval, ApprovalEvent, Frozen, Grant, Vote
 from runtime.model.audit import AuditEvent, AuditKind
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Lane, Received
-from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind
+from runtime.model.schedule import (
+    Due,
+    Occurrence,
+    OccurrenceState,
+    Schedule,
+    When,
+    WhenKind,
+    run_id_of,
+)
 from runtime.model.stop import Stop, StopKind
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Json, Risk, ToolCall
 from runtime.model.turn import TurnStart, TurnState
+from runtime.ports import Claim
 from tests.support.build import ANN, DM, OPS, STRANGER, T0, TERMINAL, inbound, outbox_item, team
 from tests.support.commands import CommandBench, command_bench
 
@@ -230,19 +239,7 @@ async def test_who_approved_and_who_said_no_is_told(give: CommandBench) -> None:
 
 
 async def test_the_schedule_that_began_a_run_is_told(give: CommandBench) -> None:
-    schedule = await give.store.schedules.add(
-        Schedule(
-            id=ScheduleId("s"),
-            when=When(kind=WhenKind.CRON, cron="30 8 * * *", zone="UTC", said="every day at 8:30"),
-            instruction="a secret",
-            agent=DESK,
-            target=OPS,
-            made_by=ANN,
-            made_in=DM,
-            next_at=None,
-            created_at=T0,
-        )
-    )
+    schedule = await give.store.schedules.add(a_daily("s"))
     run = RunId("run-1")
     await give.store.schedules.add_occurrence(
         Occurrence(
@@ -264,6 +261,51 @@ async def test_the_schedule_that_began_a_run_is_told(give: CommandBench) -> None
         "begun Fri 20 Nov 13:00 CET"
     )
     assert "secret" not in told
+
+
+async def test_a_run_whose_time_came_with_others_knows_its_schedule_too(give: CommandBench) -> None:
+    schedules = [await give.store.schedules.add(a_daily(key)) for key in ("one", "two")]
+    claims = [
+        Claim(
+            due=Due(each.id, each.when, T0),
+            occurrences=(an_occurrence(each.id),),
+            next_at=T0 + timedelta(days=1),
+        )
+        for each in schedules
+    ]
+    runs = [one.run for one in await give.store.schedules.claim(claims)]
+    assert len(runs) == 2
+    assert await give.store.audit.of_turn(TurnId(runs[1])) == []
+    await give.store.conversations.create(ConversationId("c"), DESK)
+    await give.store.turns.begin_run(
+        TurnId(runs[1]), ConversationId("c"), requester=ANN, instruction="a secret", owner="here"
+    )
+    await said(give, TurnId(runs[1]), OPS)
+    told = await give("/why", thread=OPS)
+    assert told.splitlines()[0] == (
+        "(- Trigger: schedule 2 (every day at 8:30), made by Ann; begun Fri 20 Nov 13:00 CET"
+    )
+
+
+def a_daily(key: str) -> Schedule:
+    """A schedule whose time has come."""
+    return Schedule(
+        id=ScheduleId(key),
+        when=When(kind=WhenKind.CRON, cron="30 8 * * *", zone="UTC", said="every day at 8:30"),
+        instruction="a secret",
+        agent=DESK,
+        target=OPS,
+        made_by=ANN,
+        made_in=DM,
+        next_at=T0,
+        created_at=T0,
+    )
+
+
+def an_occurrence(schedule: ScheduleId) -> Occurrence:
+    """Its planned time."""
+    run = run_id_of(schedule, T0)
+    return Occurrence(schedule=schedule, planned_at=T0, run=run, state=OccurrenceState.DUE)
 
 
 async def test_an_answer_to_what_was_handed_over_says_by_whom(give: CommandBench) -> None:
