@@ -156,10 +156,11 @@ class Cell:
 
     Attributes:
         turn: a model was asked.
-        decided: the approval that waited was decided.
+        decided: the approval that waited was decided, or another asked in its place.
         seen: who sent it was shown something other than that they are not in the team.
         changed: something is otherwise than before that people may change: members, stops,
-            schedules, limits, grants, reminders, choices of models, the thread's conversation.
+            schedules, limits, grants, reminders, links of accounts, choices of models, the thread's
+            conversation.
     """
 
     turn: bool
@@ -244,17 +245,22 @@ def _wanted(command: str, argument: str) -> Callable[[Approval], Wanted]:
     return lambda _: Wanted(sender=nobody, command=command, argument=argument, typed="")
 
 
+_EDIT = "number = null"
+"""A change of the call that waits, which is asked anew with it."""
 _FILE = FileRef(handle="F1", name="a.txt", media_type="text/plain", size=3)
 _ANSWERS = {
     forms.SCHEDULE_CREATE: {forms.WHEN: "every day at 9", forms.INSTRUCTION: "Look"},
     forms.REMINDER_CREATE: {forms.WHEN: "in 2 hours", forms.WHAT: "stretch"},
     forms.REMINDER_SNOOZE: {forms.UNTIL: "in 2 hours"},
     forms.APPROVAL_DENY: {forms.REASON: "no"},
-    forms.APPROVAL_EDIT: {forms.CHANGES: "nothing = 1"},
+    forms.APPROVAL_EDIT: {forms.CHANGES: _EDIT},
 }
 _CHANGING_FORMS = {forms.SCHEDULE_CREATE: DECIDE, forms.REMINDER_CREATE: EVERYBODY}
-_DECIDING_FORMS = {forms.APPROVAL_DENY}
-_DECIDING_COMMANDS = {("approve", "accept"), ("approve", "deny"), ("approve", "this"), ("deny", "")}
+_DECIDING_FORMS = {forms.APPROVAL_DENY, forms.APPROVAL_EDIT}
+_DECIDING_COMMANDS = {
+    *(("approve", verb) for verb in ("accept", "deny", "edit", "this")),
+    ("deny", ""),
+}
 _DECIDING_PRESSES = {cards.APPROVE, cards.ALWAYS, cards.DENY}
 
 
@@ -289,6 +295,8 @@ def _command_rows() -> Iterator[Row]:
 
 
 def _written(form: Form) -> str:
+    if (form.noun, form.verb) == ("approve", "edit"):
+        return f"approve edit <id> {_EDIT}"
     if form.noun == "approve" and form.verb in {"accept", "deny"}:
         return f"approve {form.verb} <id> <hash>"
     if form.example:

@@ -13,15 +13,25 @@ from zoneinfo import ZoneInfo
 
 from gateway.commands.form import Form
 from gateway.commands.forms import FORMS
+from runtime import cards
 from runtime.alerts import KEEP, RAISE, STOP, USE
-from runtime.ids import AgentName, ApprovalId, ConversationId, ReminderId, ScheduleId, TurnId
+from runtime.ids import (
+    AgentName,
+    ApprovalId,
+    ConversationId,
+    ReminderId,
+    ScheduleId,
+    ToolCallId,
+    TurnId,
+)
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.approval import Frozen, Grant
+from runtime.model.approval import Approval, ApprovalState, Frozen, Grant
 from runtime.model.budget import Alert, AlertId, Pause
 from runtime.model.events import Body, ButtonPress, ChannelChange, Command, FormSubmit, Message
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.reminder import Reminder
 from runtime.model.schedule import When, WhenKind
+from runtime.model.tools import Risk
 from runtime.reminders import DONE, SNOOZE
 from tests.support.build import T0
 from tests.support.desk import DeskUnderTest
@@ -197,6 +207,47 @@ async def _grant(scene: Scene) -> str:
     return str(grant.number)
 
 
+async def _asked(scene: Scene, state: ApprovalState) -> str:
+    """The id of a further approval that is in that state."""
+    frozen = Frozen(tool="desk.facts", schema="", arguments=f'{{"again": {scene.number}}}')
+    now, this = scene.desk.clock.now(), f"{scene.number:08}-further"
+    approval = Approval(
+        id=ApprovalId(this),
+        frozen=frozen,
+        digest=frozen.digest(),
+        risk=Risk.EXTERNAL,
+        reason="a rule",
+        turn=TurnId(this),
+        call=ToolCallId(this),
+        conversation=ConversationId(this),
+        agent=AgentName("desk"),
+        requester=_another(scene),
+        thread=None,
+        state=state,
+        created_at=now,
+        expires_at=now + timedelta(days=7),
+    )
+    return (await scene.desk.desk.parts.store.approvals.ask(approval)).id
+
+
+async def _lost(scene: Scene) -> str:
+    return await _asked(scene, ApprovalState.UNKNOWN)
+
+
+async def _waiting(scene: Scene) -> str:
+    return await _asked(scene, ApprovalState.PENDING)
+
+
+async def _linked(scene: Scene) -> str:
+    """A link of the account, where it is in the team anyhow: nobody comes in by it."""
+    people, now = scene.desk.desk.parts.store.people, scene.desk.clock.now()
+    if scene.desk.desk.people.roster.team().member_of(scene.who) is not None:
+        later = now + timedelta(hours=1)
+        await people.offer("linked", scene.owner, now=now, expires_at=later)
+        await people.redeem("linked", scene.who, now=now)
+    return ""
+
+
 async def _bound(scene: Scene) -> str:
     await scene.desk.desk.parts.store.conversations.bind(scene.thread, AgentName("desk"))
     return ""
@@ -307,6 +358,13 @@ DEEDS: Mapping[tuple[str, str], tuple[Deed, ...]] = {
     ),
     ("channel", "trust"): (Deed("channel trust #ops", OWNERS, _distrusted),),
     ("approve", "revoke"): (Deed("approve revoke <this>", OPERATORS, _grant),),
+    ("approve", "mark"): (
+        Deed("approve mark <this> done", OPERATORS, _lost),
+        Deed("approve mark <this> failed", OPERATORS, _lost, "as failed"),
+        Deed("approve mark <this> done", NOBODY, _waiting, "what did not begin"),
+    ),
+    ("link", ""): (Deed("link", ALL),),
+    ("unlink", ""): (Deed("unlink", ALL, _linked),),
     ("handoff", "back"): (Deed("handoff back", MEMBERS, _handed),),
     ("handoff", "to"): (
         Deed(f"handoff to {NIGHT}", MEMBERS, _bound),
@@ -350,10 +408,8 @@ LOOKS = frozenset(
         ("channel", "test"),
         ("budget", "history"),
         *((noun, "") for noun in ("cost", "why", "status", "help", "whoami")),
-        # Further accounts: `tests/scenario/test_people*.py`.
-        *((noun, "") for noun in ("link", "unlink")),
         # What they change is the approval, which the matrix looks at by itself.
-        *(("approve", verb) for verb in ("this", "accept", "deny", "edit", "mark")),
+        *(("approve", verb) for verb in ("this", "accept", "deny", "edit")),
         ("deny", ""),
     }
 )
@@ -372,8 +428,10 @@ PRESSES: Mapping[str, tuple[Deed, ...]] = {
     KEEP: (Deed(THIS, OPERATORS, _alert),),
     STOP: (Deed(THIS, NOBODY, _alert),),
     USE: (Deed(THIS, OPERATORS, _cheaper),),  # a choice of model, for the thread
+    cards.HAPPENED: (Deed(THIS, OPERATORS, _lost, "of what may have run"),),
+    cards.FAILED: (Deed(THIS, OPERATORS, _lost, "of what may have run"),),
 }
-"""What the buttons of reminders and of cards about money do; the text is what they carry."""
+"""What the buttons of reminders and of cards do that carry something; the text is what."""
 
 
 def undescribed(forms: Iterable[Form] = FORMS) -> set[tuple[str, str]]:
@@ -399,10 +457,12 @@ async def seen_of(scene: Scene, this: str) -> tuple[object, ...]:
     """Everything that a person may change: equal before and after where nothing changed.
 
     Members, trust, stops, schedules with their runs, limits, the alert and the reminder that were
-    made ready, grants, choices of models, and the thread's conversation where there is one.
+    made ready, grants, the approval that was made ready, links of accounts, codes that were shown,
+    choices of models, and the thread's conversation where there is one.
     """
     store, now = scene.desk.desk.parts.store, scene.desk.clock.now()
     people = {scene.who, _another(scene)}
+    further = await store.approvals.get(ApprovalId(this))
     return (
         await store.members.all(),
         await store.trust.all(),
@@ -416,6 +476,9 @@ async def seen_of(scene: Scene, this: str) -> tuple[object, ...]:
             for person in sorted(people, key=str)
         ],
         await store.grants.active(now=now, limit=10_000),
+        None if further is None else (further.state, further.votes, further.decided_by),
+        await store.people.links(),
+        sum(text.startswith("Your code is ") for text in scene.desk.chat.texts),
         sorted(await store.modelbook.every(), key=str),
     )
 
