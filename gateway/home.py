@@ -24,7 +24,7 @@ from runtime.model.localtime import show_distance, show_time
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Schedule
 from runtime.model.team import Member, Team
-from runtime.money import at_most, show_amount
+from runtime.money import at_most, show_amount, show_limit
 from runtime.ports import ChatPort, ShowsHome, Store
 from runtime.spenders import stamp_of, when_of
 
@@ -126,7 +126,7 @@ class Home:
             if limit is not None:
                 left = show_amount(at_most(max(0, limit - balance.taken)), facts.currency)
                 when = when_of(balance.meter.scope, balance.meter.period)
-                lines.append(f"- {left} of {show_amount(limit, facts.currency)} {when} left")
+                lines.append(f"- {left} of {show_limit(limit, facts.currency)} {when} left")
         spent = show_amount(facts.spent_micros, facts.currency)
         lines.append(f"- {spent} spent in the last 24 hours. `/budget` tells more.")
         return Section(title="Budget", text="\n".join(lines))

@@ -18,7 +18,7 @@ from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.money import at_most, bare_amount, enough, show_amount
+from runtime.money import at_most, bare_amount, enough, show_amount, show_limit
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
 from runtime.shortage import lacking
@@ -147,7 +147,7 @@ class BudgetAlerts:
             if limit is not None:
                 [balance] = await self._store.ledger.balances([meter])
                 rest = bare_amount(at_most(max(limit - balance.taken, 0)))
-                amount = show_amount(limit, team.budget.currency)
+                amount = show_limit(limit, team.budget.currency)
                 said.append(f"{rest} of {amount} left {when}")
         return ", ".join(said)
 
@@ -238,7 +238,7 @@ class BudgetAlerts:
             return lacking(Short(bound, balance, alert.wanted), who, currency, call="a call")
         used = "is used up" if alert.share == ALL else f"is used to {alert.share} %"
         held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
-        of = f"{show_amount(balance.spent, currency)} of {show_amount(bound.limit, currency)}"
+        of = f"{show_amount(balance.spent, currency)} of {show_limit(bound.limit, currency)}"
         when = when_of(bound.meter.scope, bound.meter.period)
         return f"The budget for {who} {used}", f"{of} {when} spent{held}."
 
@@ -246,7 +246,7 @@ class BudgetAlerts:
         """The buttons that raise the limit: each of them as far as the call needs that waits."""
         limit = alert.bound.limit
         need = enough(balance.taken + alert.wanted) if alert.wanted else 0
-        label = f"Raise to {show_amount(need, self._team().budget.currency)}"
+        label = f"Raise to {show_limit(need, self._team().budget.currency)}"
         to = [Button(label, RAISE, f"{alert.id}={need:x}")] if need > limit else []
         steps = [step for step in STEPS if raised(limit, step) >= need]
         by = [Button(f"Raise by {step} %", RAISE, f"{alert.id}:{step}") for step in steps]

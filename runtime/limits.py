@@ -10,7 +10,7 @@ from runtime.model.address import Principal
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.team import Team
-from runtime.money import show_amount
+from runtime.money import show_limit
 from runtime.ports import Budgets
 from runtime.spenders import vendor_of
 
@@ -138,7 +138,7 @@ class LimitBook:
         """
         if micros is not None and not 0 <= micros <= MOST:
             currency = self._team().budget.currency
-            raise Refused(f"A limit is at most {show_amount(MOST, currency)}.")
+            raise Refused(f"A limit is at most {show_limit(MOST, currency)}.")
         limits = await self.now()
         change = LimitChange(
             scope=meter.scope,

@@ -58,13 +58,32 @@ def at_most(micros: int) -> int:
     return micros if micros < _CENT else micros - micros % _CENT
 
 
-def apart(*amounts: int) -> tuple[str, ...]:
-    """The amounts, with as many decimals as tell those apart that differ, and two at least.
+def show_limit(micros: int, currency: str) -> str:
+    """`0.055 USD`: exactly what it is, for what people set is not rounded."""
+    return f"{bare_limit(micros)} {currency}"
 
-    None is shown as 0 that is not.
+
+def bare_limit(micros: int) -> str:
+    """The same without its currency."""
+    return in_decimals(micros, _DECIMALS)
+
+
+def decimals_for(*amounts: int, limit: int) -> int:
+    """How many decimals show the limit exactly, tell apart what differs, and nothing as 0 else."""
+    return next(
+        (each for each in range(2, _DECIMALS) if _are_apart((*amounts, limit), limit, each)),
+        _DECIMALS,
+    )
+
+
+def in_decimals(micros: int, decimals: int, *, up: bool | None = None) -> str:
+    """The amount with so many decimals: rounded up, or not up, or to the nearest where it is None.
+
+    There are two at least, and no zeros behind them.
     """
-    decimals = next((each for each in range(2, _DECIMALS) if _are_apart(amounts, each)), _DECIMALS)
-    return tuple([_with_decimals(amount, decimals) for amount in amounts])
+    whole, rest = divmod(_rounded(micros, decimals, up=up), 10**decimals)
+    said = f"{rest:0{decimals}d}"
+    return f"{whole}.{said[:2]}{said[2:].rstrip('0')}"
 
 
 def enough(micros: int) -> int:
@@ -72,19 +91,19 @@ def enough(micros: int) -> int:
     return micros if micros < _CENT else -(-micros // _CENT) * _CENT
 
 
-def _are_apart(amounts: tuple[int, ...], decimals: int) -> bool:
+def _are_apart(amounts: tuple[int, ...], limit: int, decimals: int) -> bool:
     shown = {amount: _rounded(amount, decimals) for amount in amounts}
-    return len(set(shown.values())) == len(shown) and all(shown[each] for each in shown if each)
+    exact = not limit % _unit(decimals)
+    return exact and len(set(shown.values())) == len(shown) and all(shown[e] for e in shown if e)
 
 
-def _rounded(micros: int, decimals: int) -> int:
-    """In units of the last of the decimals; halves up."""
+def _rounded(micros: int, decimals: int, *, up: bool | None = None) -> int:
+    """In units of the last of the decimals."""
+    unit = _unit(decimals)
+    more = unit // 2 if up is None else unit - 1 if up else 0
+    return (micros + more) // unit
+
+
+def _unit(decimals: int) -> int:
     unit: int = 10 ** (_DECIMALS - decimals)
-    return (micros + unit // 2) // unit
-
-
-def _with_decimals(micros: int, decimals: int) -> str:
-    """At least two, and no zeros behind them."""
-    whole, rest = divmod(_rounded(micros, decimals), 10**decimals)
-    said = f"{rest:0{decimals}d}"
-    return f"{whole}.{said[:2]}{said[2:].rstrip('0')}"
+    return unit

@@ -1,7 +1,7 @@
 """What is said where a call does not fit into a limit. Pure."""
 
 from runtime.model.ledger import Short
-from runtime.money import apart
+from runtime.money import decimals_for, in_decimals
 from runtime.spenders import when_of
 
 
@@ -11,9 +11,11 @@ def lacking(short: Short, who: str, currency: str, *, call: str = "this call") -
     They have as many decimals as it takes to see that. `call` is how the call is named.
     """
     balance, limit, meter = short.balance, short.bound.limit, short.bound.meter
-    spent, most, held, left, wanted = apart(
-        balance.spent, limit, balance.held, short.left, short.wanted
-    )
+    decimals = decimals_for(balance.spent, balance.held, short.left, short.wanted, limit=limit)
+    spent, held = in_decimals(balance.spent, decimals), in_decimals(balance.held, decimals)
+    left = in_decimals(short.left, decimals, up=False)
+    wanted = in_decimals(short.wanted, decimals, up=True)
+    most = in_decimals(limit, decimals)
     taken = f"{spent} of {most} {currency} {when_of(meter.scope, meter.period)} spent"
     if balance.held:
         taken += f", {held} held for calls under way"

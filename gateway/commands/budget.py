@@ -18,7 +18,7 @@ from runtime.limits import LimitBook
 from runtime.model.budget import LimitRule
 from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.team import Team
-from runtime.money import read_amount, show_amount
+from runtime.money import read_amount, show_amount, show_limit
 from runtime.pauses import Pauses
 from runtime.ports import Store
 from runtime.spenders import (
@@ -134,7 +134,8 @@ class BudgetCommands:
         if scope is Scope.THREAD and not subject:
             subject = subject_of_thread(request.thread)
         months = await self._store.ledger.series(scope, subject, Period.MONTH, limit=600)
-        label = await self._label(scope, subject)
+        here = scope is Scope.THREAD and subject == subject_of_thread(request.thread)
+        label = "This thread" if here else await self._label(scope, subject)
         said = budgettext.cost(label, months, self._team(), now=self._clock.now())
         if scope is Scope.SCHEDULE:
             said = "\n".join([said, *await self._firings(subject)])
@@ -156,7 +157,7 @@ class BudgetCommands:
             if rule.period is Period.FIRING or not (
                 rule.subject or rule.scope is Scope.ORGANISATION
             ):
-                amount = show_amount(rule.micros, team.budget.currency)
+                amount = show_limit(rule.micros, team.budget.currency)
                 each.append(f"- {label}: {amount} {when_of(rule.scope, rule.period)}")
                 continue
             [balance] = await self._store.ledger.balances([self._now(rule)])
@@ -265,10 +266,10 @@ class BudgetCommands:
         limit = (await self._limits.now()).of(meter)
         label = await self._label(meter.scope, meter.subject)
         when = when_of(meter.scope, meter.period)
-        was = "There was none" if before is None else f"It was {show_amount(before, currency)}"
+        was = "There was none" if before is None else f"It was {show_limit(before, currency)}"
         if limit is None:
             return f"There is no limit {when} for {label} any more. {was} before."
-        holds = f"{show_amount(limit, currency)} {when}"
+        holds = f"{show_limit(limit, currency)} {when}"
         said = f"The limit for {label} is {holds}. {was} before."
         [balance] = await self._store.ledger.balances([meter])
         if not limit:
@@ -303,10 +304,13 @@ class BudgetCommands:
             return None
         percent = _PERCENT.fullmatch(wish.amount)
         after = _amount(wish, currency) if percent is None else _part(verb, percent, wish, before)
-        if verb == "raise" and before is not None and after <= before:
-            raise Refused(f"The limit is {show_amount(before, currency)}, and that is not more.")
-        if verb == "lower" and before is not None and after >= before:
-            raise Refused(f"The limit is {show_amount(before, currency)}, and that is not less.")
+        if before is not None and verb in _SIGNS:
+            when = when_of(wish.meter.scope, wish.meter.period)
+            holds = f"The limit is {show_limit(before, currency)} {when}"
+            if verb == "raise" and after <= before:
+                raise Refused(f"{holds}, and that is not more.")
+            if verb == "lower" and after >= before:
+                raise Refused(f"{holds}, and that is not less.")
         return max(after, 0)
 
     async def _label(self, scope: Scope, subject: str) -> str:

@@ -17,7 +17,7 @@ from runtime.model.budget import Alert, AlertState, Pause
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Period
 from runtime.model.team import Team
-from runtime.money import show_amount
+from runtime.money import show_limit
 from runtime.ports import Store
 from runtime.spenders import end_of
 
@@ -82,10 +82,10 @@ class BudgetCards:
         currency = self._team().budget.currency
         once = "" if meter.period is Period.FIRING else f" for this {meter.period}"
         by = name_of(self._team(), request.sender)
-        note = f"Raised to {show_amount(limit, currency)}{once} by {by}."
+        note = f"Raised to {show_limit(limit, currency)}{once} by {by}."
         holds = (await self._limits.now()).of(meter)
         if alert.state is AlertState.OPEN and holds != shown:
-            now = "none" if holds is None else show_amount(holds, currency)
+            now = "none" if holds is None else show_limit(holds, currency)
             return Answer(f"The limit was changed since this card was written: it is {now} now.")
         decided = await self._decide(alert, AlertState.RAISED, request, note)
         if decided.state is AlertState.RAISED and decided.note == note and holds == shown:

@@ -14,7 +14,7 @@ from runtime.model.chart import DaySeries
 from runtime.model.files import OutFile
 from runtime.model.ledger import Balance
 from runtime.model.team import Team
-from runtime.money import show_amount
+from runtime.money import show_amount, show_limit
 from runtime.ports import Charts, ChatPort, Files
 
 log = logging.getLogger("nightdesk.commands")
@@ -87,7 +87,7 @@ def _words(shown: DaySeries) -> str:
     )
     if shown.limit is None:
         return said
-    return f"{said} A red line is the limit of a day: {show_amount(shown.limit, shown.currency)}."
+    return f"{said} A red line is the limit of a day: {show_limit(shown.limit, shown.currency)}."
 
 
 def _date(day: date) -> str:

@@ -8,6 +8,7 @@ BUDGET_FORMS = (
         verb="show",
         about="Show what models cost: the limits, who spent what, and where the month is going.",
         bare=True,
+        also=("forecast", "chart", "meters", "status"),
     ),
     Form(
         noun="budget",

@@ -12,7 +12,7 @@ from runtime.model.ledger import Balance, Period
 from runtime.model.localtime import show_time
 from runtime.model.messages import Content
 from runtime.model.team import Team
-from runtime.money import bare_amount, show_amount
+from runtime.money import bare_amount, bare_limit, show_amount, show_limit
 from runtime.spenders import end_of, when_of
 
 _BAR = 10
@@ -27,7 +27,7 @@ def meter(label: str, balance: Balance, limit: int) -> str:
     full = min(share * _BAR // 100, _BAR)
     bar = "▰" * full + "▱" * (_BAR - full)
     held = f", {bare_amount(balance.held)} held" if balance.held else ""
-    amounts = f"{bare_amount(balance.spent)} of {bare_amount(limit)}"
+    amounts = f"{bare_amount(balance.spent)} of {bare_limit(limit)}"
     when = when_of(balance.meter.scope, balance.meter.period)
     return f"{bar} {share:3} %  {amounts} {when}{held}  {label}"
 
@@ -46,7 +46,7 @@ def forecast(month: Balance, limit: int | None, team: Team, *, now: datetime) ->
     if limit is None:
         return f"{text}."
     word = "above" if expected > limit else "within"
-    return f"{text}, {word} the limit of {show_amount(limit, currency)}."
+    return f"{text}, {word} the limit of {show_limit(limit, currency)}."
 
 
 def days(found: Iterable[Balance], team: Team, *, now: datetime) -> str:
@@ -67,8 +67,8 @@ def days(found: Iterable[Balance], team: Team, *, now: datetime) -> str:
 def change(label: str, made: LimitChange, team: Team, *, now: datetime) -> str:
     """One line of the history."""
     currency = team.budget.currency
-    before = "none" if made.before is None else show_amount(made.before, currency)
-    after = "the configuration's" if made.micros is None else show_amount(made.micros, currency)
+    before = "none" if made.before is None else show_limit(made.before, currency)
+    after = "the configuration's" if made.micros is None else show_limit(made.micros, currency)
     once = f", for {made.stamp} only" if made.stamp and made.period is not Period.FIRING else ""
     at = show_time(made.at, team.zone, now=now)
     by = name_of(team, made.by)

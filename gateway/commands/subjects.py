@@ -34,7 +34,7 @@ class Subjects:
     def __init__(
         self, store: Store, *, team: Callable[[], Team], providers: Callable[[], Iterable[str]]
     ) -> None:
-        """Find it among the schedules of `store`, in `team`, and in `providers`, those of models."""
+        """Find it among the schedules of `store`, in `team`, and among `providers` of models."""
         self._store = store
         self._team = team
         self._providers = providers

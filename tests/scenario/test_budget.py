@@ -205,7 +205,7 @@ async def test_a_turn_waits_for_money_and_goes_on_when_the_limit_is_raised(
         assert len(bank.model.scripted.requests) == 1
         # The card is used up, and says what came of it.
         await press(desk, "Raise to", text="The budget for")
-        assert any("Raised to 0.04 USD for this day by Ann" in text for text in bank.chat.texts)
+        assert any("Raised to 0.04096 USD for this day by Ann" in text for text in bank.chat.texts)
         assert (await desk.desk.money.limits.now()).of(meter(bank.clock)) == 2 * WORST
 
 

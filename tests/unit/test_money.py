@@ -7,7 +7,16 @@ import pytest
 from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
 from runtime.model.ledger import Meter, Period, Scope
-from runtime.money import apart, at_most, bare_amount, enough, read_amount, show_amount
+from runtime.money import (
+    at_most,
+    bare_amount,
+    decimals_for,
+    enough,
+    in_decimals,
+    read_amount,
+    show_amount,
+    show_limit,
+)
 from runtime.spenders import end_of, stamp_of
 from tests.support.build import ANN, T0
 
@@ -71,21 +80,46 @@ def test_what_is_left_is_never_shown_as_more(micros: int, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amounts", "shown"),
+    ("amounts", "limit", "decimals"),
     [
-        ((0, 1_000_000), ("0.00", "1.00")),
-        ((0, 20_480, 24_100), ("0.00", "0.02", "0.024")),
-        ((300, 20_000_000), ("0.0003", "20.00")),
-        ((999_999, 1_000_000), ("0.999999", "1.00")),
-        ((850_000, 150_000, 150_400), ("0.85", "0.15", "0.1504")),
-        ((1, 2, 3), ("0.000001", "0.000002", "0.000003")),
-        ((20_480, 20_480), ("0.02", "0.02")),
+        ((0,), 1_000_000, 2),
+        ((0, 26_100), 20_000, 2),
+        ((0, 24_100), 20_480, 5),
+        ((300,), 20_000_000, 4),
+        ((999_999,), 1_000_000, 6),
+        ((850_000, 150_000, 150_400), 1_000_000, 4),
+        ((1, 2), 3, 6),
     ],
 )
 def test_amounts_that_differ_are_shown_apart(
-    amounts: tuple[int, ...], shown: tuple[str, ...]
+    amounts: tuple[int, ...], limit: int, decimals: int
 ) -> None:
-    assert apart(*amounts) == shown
+    assert decimals_for(*amounts, limit=limit) == decimals
+
+
+@pytest.mark.parametrize(
+    ("micros", "decimals", "up", "shown"),
+    [
+        (26_441, 2, None, "0.03"),
+        (26_441, 3, None, "0.026"),
+        (26_441, 2, False, "0.02"),
+        (26_441, 3, True, "0.027"),
+        (20_000, 5, None, "0.02"),
+        (1_250_000, 6, True, "1.25"),
+        (0, 4, True, "0.00"),
+    ],
+)
+def test_amounts_are_rounded_as_it_is_safe(
+    micros: int, decimals: int, up: bool | None, shown: str
+) -> None:
+    assert in_decimals(micros, decimals, up=up) == shown
+
+
+@pytest.mark.parametrize(
+    ("micros", "said"), [(55_000, "0.055"), (1, "0.000001"), (5_000_000, "5.00"), (0, "0.00")]
+)
+def test_limits_are_shown_exactly(micros: int, said: str) -> None:
+    assert show_limit(micros, "EUR") == f"{said} EUR"
 
 
 @pytest.mark.parametrize(
