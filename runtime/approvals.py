@@ -178,8 +178,6 @@ class ApprovalService:
         arguments, difference = changed(approval.frozen.arguments, changes)
         call = ToolCall(id=approval.call, name=approval.frozen.tool, arguments=arguments)
         frozen = self._tools.frozen(call, approval.agent)
-        if frozen.arguments == approval.frozen.arguments:
-            raise Refused("That changes nothing.")
         by = name_of(self._book.team(), who)
         another = replace(
             approval,

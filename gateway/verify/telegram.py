@@ -36,7 +36,7 @@ def matches(headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
     claimed = headers[SECRET_TOKEN].encode()
     matched = False
     for secret in secrets:
-        same = hmac.compare_digest(secret.encode("utf-8", "surrogatepass"), claimed)
+        same = hmac.compare_digest(secret.encode(errors="surrogatepass"), claimed)
         matched |= same and bool(secret)
     return matched
 

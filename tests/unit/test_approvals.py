@@ -429,6 +429,7 @@ async def test_an_edit_asks_anew_in_the_place_of_what_was_asked(asked: Asked) ->
     assert other.digest == other.frozen.digest()
     assert other.call != one.call
     assert (other.turn, other.expires_at) == (one.turn, one.expires_at)
+    assert (other.votes, other.cards) == ((), ())
     assert other.reason == (
         'team rule 3, line 12; edited by Bob\n- branch: "main"\n+ branch: "dev"'
     )
@@ -474,6 +475,15 @@ async def test_who_may_not_decide_may_not_edit(asked: Asked) -> None:
     with pytest.raises(Refused, match="already denied"):
         await asked.service.edit(await asked.now(one), BOB, "branch = dev")
     assert await asked.service.waiting() == []
+
+
+async def test_two_questions_of_a_turn_are_edited_each_by_itself(asked: Asked) -> None:
+    one, two = await asked.ask(), await asked.ask("test", call="c2")
+    first = await asked.service.edit(one, BOB, "branch = dev")
+    second = await asked.service.edit(two, BOB, "branch = prod")
+    assert first.call != second.call
+    waiting = {each.id: each.replaces for each in await asked.service.waiting()}
+    assert waiting == {first.id: one.id, second.id: two.id}
 
 
 async def test_of_two_edits_the_first_is_asked(asked: Asked) -> None:
