@@ -1,6 +1,6 @@
 """`/policy`: show the rules, and explain what they say of a call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.access import Action, authorize
@@ -13,15 +13,26 @@ from runtime.ids import AgentName, ToolCallId
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.model.tools import Json, ToolCall, ToolSpec
+from runtime.model.tools import Json, Risk, ToolCall, ToolSpec
 from runtime.patterns import in_words
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import Decision, decide
-from runtime.policy.rules import PRESETS, Layer, Permission, Rule
+from runtime.policy.rules import (
+    ASKED_FOR,
+    FLOORS,
+    PART_OF_THE_ANSWER,
+    PEOPLE,
+    PRESETS,
+    SYSTEM,
+    Layer,
+    Permission,
+    Preset,
+    Rule,
+)
 
 _SAYS = {
     Permission.AUTONOMOUS: "runs",
-    Permission.NOTIFY: "runs, and is noted in the log",
+    Permission.NOTIFY: "runs, and people are told",
     Permission.APPROVAL: "asks",
     Permission.BLOCKED: "does not run",
 }
@@ -92,7 +103,8 @@ class PolicyCommands:
 
     def _show(self) -> str:
         book = self._rules.book()
-        parts = [_layer(layer) for layer in (book.team, *book.agents.values())]
+        parts = [_system(), _layer(book.team)]
+        parts += [_layer(layer, above=book.team) for layer in book.agents.values()]
         if self._rules.trouble:
             parts.append(
                 "**The file cannot be used as it is now; the rules above hold until it is right**\n"
@@ -145,8 +157,10 @@ class PolicyCommands:
             decision = decide(layers, spec, read, attended=attended)
             lines.append(f"- {when} it {_words(decision)}: {decision.source}.")
         said = decide(layers, spec, read, attended=False).words
-        heard = "\n".join(f"- {word.permission}: {word.source}" for word in said)
-        return f"**{name}** ({spec.risk})\n" + "\n".join(lines) + f"\n\nWhat each says:\n{heard}"
+        highest_first = sorted(said, key=lambda word: word.layer != SYSTEM)
+        heard = [f"- {word.layer}: {word.permission}, by {word.source}" for word in highest_first]
+        each = "What each layer says, the highest first; the strictest word holds:"
+        return "\n".join([f"**{name}** ({spec.risk})", *lines, "", each, *heard])
 
 
 def _words(decision: Decision) -> str:
@@ -155,13 +169,39 @@ def _words(decision: Decision) -> str:
     return "asks one person" if decision.people == 1 else f"asks {decision.people} people"
 
 
-def _layer(layer: Layer) -> str:
+def _system() -> str:
+    """The layer that is part of the program."""
+    floors = ", ".join(f"{risk}: {word}" for risk, word in FLOORS.items())
+    people = PEOPLE[Risk.DANGEROUS]
+    return (
+        f"**{SYSTEM}**, which no file changes\n"
+        f"At the least: {floors} by {people} people.\n"
+        f"Unless a rule says otherwise, {_tools(PART_OF_THE_ANSWER)} run as part of an answer, and "
+        f"while a person is talking {_tools(ASKED_FOR)} do what that person could do by a command."
+    )
+
+
+def _tools(names: Iterable[str]) -> str:
+    *first, last = [f"`{name}`" for name in sorted(names)]
+    return f"{', '.join(first)} and {last}"
+
+
+def _layer(layer: Layer, *, above: Layer | None = None) -> str:
     lines = [f"**{layer.name}**" + (f", preset {layer.preset}" if layer.preset else "")]
+    if above is not None and _is_laxer(layer.preset, above.preset):
+        lines[0] += f". Where the {above.name} is stricter, the {above.name}'s word holds"
     if layer.preset:
         said = (f"{risk}: {word}" for risk, word in PRESETS[layer.preset].items())
         lines.append(f"Where no rule applies: {', '.join(said)}.")
     lines += [f"{place}. {_rule(rule)}" for place, rule in enumerate(layer.rules, start=1)]
     return "\n".join(lines)
+
+
+def _is_laxer(preset: Preset | None, above: Preset | None) -> bool:
+    if preset is None or above is None:
+        return False
+    words = PRESETS[preset]
+    return any(words[risk].strictness < word.strictness for risk, word in PRESETS[above].items())
 
 
 def _rule(rule: Rule) -> str:

@@ -18,6 +18,7 @@ from runtime.policy.rules import (
     PART_OF_THE_ANSWER,
     PEOPLE,
     PRESETS,
+    SYSTEM,
     Layer,
     Permission,
     Rate,
@@ -33,11 +34,13 @@ class Word:
         permission: what.
         source: which rule, preset or floor, in words.
         rule: the rule, where it is one.
+        layer: whose word it is: `system` for floors, and for what no layer has a word on.
     """
 
     permission: Permission
     source: str
     rule: Rule | None = None
+    layer: str = SYSTEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,7 @@ def _word_of(
 ) -> Word | None:
     for rule in layer.rules:
         if rule.applies(spec.name, arguments):
-            return Word(permission=rule.permission, source=rule.name, rule=rule)
+            return Word(permission=rule.permission, source=rule.name, rule=rule, layer=layer.name)
     if layer.preset is None:
         return None
     if asked_for:
@@ -114,10 +117,10 @@ def _word_of(
             if spec.name in PART_OF_THE_ANSWER
             else f"{spec.name} does only what the person who asks could do by a command"
         )
-        return Word(permission=Permission.AUTONOMOUS, source=source)
+        return Word(permission=Permission.AUTONOMOUS, source=source, layer=layer.name)
     permission = PRESETS[layer.preset][spec.risk]
     source = f"{layer.name} preset {layer.preset.value}, {spec.risk} tools"
-    return Word(permission=permission, source=source)
+    return Word(permission=permission, source=source, layer=layer.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,6 +146,9 @@ PRESETS: Mapping[Preset, Mapping[Risk, Permission]] = {
     },
 }
 
+SYSTEM = "system"
+"""The highest layer: the floors. It is part of the program, and no file changes it."""
+
 FLOORS: Mapping[Risk, Permission] = {
     Risk.READ: Permission.AUTONOMOUS,
     Risk.WRITE: Permission.AUTONOMOUS,
@@ -172,10 +175,10 @@ PEOPLE: Mapping[Risk, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """The rules of the system, of the team, or of one agent.
+    """The rules of the team, or of one agent.
 
     Attributes:
-        name: `system`, `team`, `agent night`.
+        name: `team`, `agent night`.
         preset: what holds where no rule applies; None where the layer adds rules only.
         rules: looked at in order; the first that applies is the layer's word.
     """

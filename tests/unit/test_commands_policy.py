@@ -39,6 +39,35 @@ async def test_the_rules_are_shown(give: CommandBench) -> None:
     assert "1. `git.*` when name matches 'release/*': approval, 2 people" in shown
 
 
+async def test_the_layers_are_shown_from_the_top_and_a_laxer_preset_below_is_said(
+    give: CommandBench,
+) -> None:
+    night = Layer(name="agent desk", preset=Preset.FULL_AUTO)
+    safe = Layer(name="team", preset=Preset.GIT_SAFE)
+    give.rules.held = PolicyBook(team=safe, agents={AgentName("desk"): night})
+    shown = await give("/policy show")
+    system, team, agent = shown.split("\n\n")
+    assert "**system**, which no file changes" in system
+    assert "dangerous: approval by 2 people" in system
+    assert "`file.send` and `task.complete` run as part of an answer" in system
+    assert team.startswith("**team**, preset git_safe\n")
+    assert agent.startswith(
+        "**agent desk**, preset full_auto. Where the team is stricter, the team's word holds\n"
+    )
+
+    said = await give('/policy explain git.push {"name": "main"} --agent desk')
+    assert "In a run by itself it asks one person: team preset git_safe, external tools." in said
+    assert [line for line in said.splitlines() if ", by " in line] == [
+        "- system: autonomous, by the floor for external tools",
+        "- team: approval, by team preset git_safe, external tools",
+        "- agent desk: autonomous, by agent desk preset full_auto, external tools",
+    ]
+
+    strict = Layer(name="agent desk", preset=Preset.READ_ONLY)
+    give.rules.held = PolicyBook(team=safe, agents={AgentName("desk"): strict})
+    assert "**agent desk**, preset read_only\n" in await give("/policy show")
+
+
 async def test_a_file_that_cannot_be_used_is_told_with_the_rules_that_hold(
     give: CommandBench,
 ) -> None:

@@ -1,5 +1,6 @@
 """Policy: one answer for each call, the strictest word, and the name of who said it."""
 
+import itertools
 import logging
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from runtime.policy.rules import (
     FLOORS,
     PART_OF_THE_ANSWER,
     PRESETS,
+    SYSTEM,
     Comparison,
     Condition,
     Layer,
@@ -232,6 +234,29 @@ def test_a_lower_layer_never_makes_it_laxer(
     if spoke:
         assert together.strictness >= alone.strictness
     assert together.strictness >= FLOORS[spec.risk].strictness
+
+
+@pytest.mark.parametrize("attended", [True, False])
+@pytest.mark.parametrize("tool", ["git.push", "schedule.create", "file.send"])
+def test_a_laxer_preset_of_an_agent_gives_no_more_than_the_team_does(
+    tool: str, attended: bool
+) -> None:
+    for ours, theirs, risk in itertools.product(Preset, Preset, Risk):
+        spec = ToolSpec(name=tool, description="", risk=risk)
+        team, agent = Layer(name="team", preset=ours), Layer(name="agent night", preset=theirs)
+        alone = decide([team], spec, {}, attended=attended).permission
+        own = decide([agent], spec, {}, attended=attended).permission
+        both = decide([team, agent], spec, {}, attended=attended)
+        assert both.permission is max(alone, own, key=lambda word: word.strictness)
+        assert [word.layer for word in both.words] == ["team", "agent night", SYSTEM]
+
+
+def test_full_auto_of_an_agent_under_a_git_safe_team_asks() -> None:
+    team = Layer(name="team", preset=Preset.GIT_SAFE)
+    night = Layer(name="agent night", preset=Preset.FULL_AUTO)
+    decision = decide([team, night], PUSH, {}, attended=False)
+    assert decision.permission is Permission.APPROVAL
+    assert decision.source == "team preset git_safe, external tools"
 
 
 @given(LAYERS, st.sampled_from([PUSH, READ, SHELL, WRITE]))
