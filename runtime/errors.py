@@ -134,6 +134,13 @@ class ModelKeyRefused(ModelUnavailable):
         super().__init__(message, undone=True)
 
 
+class ModelMissing(ModelUnavailable):
+    """The model's server has no such model, or nothing that answers is at its address."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, undone=True)
+
+
 class ModelOutputUnusable(ModelError):
     """The model's answer could not be read: cut off, empty or malformed."""
 

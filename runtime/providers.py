@@ -15,6 +15,7 @@ from runtime.clock import Clock
 from runtime.errors import (
     ModelError,
     ModelKeyRefused,
+    ModelMissing,
     ModelRateLimited,
     ModelTimeout,
     ModelUnavailable,
@@ -136,6 +137,8 @@ class Providers:
             self.refuse(info.provider, info.credential, str(error))
         elif isinstance(error, ModelRateLimited):
             self._limit(info, health, error)
+        elif isinstance(error, ModelMissing):
+            return  # it answered: its other models may be well
         elif isinstance(error, ModelUnavailable | ModelTimeout):
             health.failures += 1
             if health.failures >= OPENS_AFTER:

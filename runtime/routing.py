@@ -12,6 +12,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelMissing,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -154,7 +155,12 @@ class Routing:
                 attempt.failed(name, error)
                 log.info(
                     "model.failed",
-                    extra={"model": name, "try": attempt.tries, "why": type(error).__name__},
+                    extra={
+                        "model": name,
+                        "try": attempt.tries,
+                        "why": type(error).__name__,
+                        "said": str(error),
+                    },
                 )
                 if isinstance(error, ModelKeyRefused) and model.info.provider:
                     await _or_not(self._choices.refused(model.info, str(error)))
@@ -252,7 +258,7 @@ async def _or_not(work: Awaitable[None]) -> None:
 def _may_pass(error: ModelError) -> bool:
     """Whether the same call of the same model may succeed later."""
     passing = isinstance(error, ModelUnavailable | ModelTimeout)
-    return passing and not isinstance(error, ModelKeyRefused)
+    return passing and not isinstance(error, ModelKeyRefused | ModelMissing)
 
 
 def _asked_for(error: ModelError) -> bool:
@@ -264,6 +270,8 @@ def _why(error: ModelError) -> str:
     match error:
         case ModelKeyRefused():
             return "its provider is out of service"
+        case ModelMissing():
+            return "its server has no such model, or it is not there"
         case ModelRateLimited():
             return "its provider asked us to slow down"
         case ModelTimeout():

@@ -4,6 +4,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelMissing,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -17,6 +18,10 @@ _MODEL_WORDS: tuple[tuple[type[NightdeskError], str], ...] = (
     (
         ModelKeyRefused,
         "The model's provider refused the key. An owner can check it: nightdesk doctor.",
+    ),
+    (
+        ModelMissing,
+        "The model is not at that server or address. An owner can check it: nightdesk doctor.",
     ),
     (ModelRateLimited, "The model's provider asks us to slow down. Please try again in a minute."),
     (ModelTimeout, "The model did not answer in time. Please try again."),

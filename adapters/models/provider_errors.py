@@ -9,6 +9,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelMissing,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -27,6 +28,13 @@ _LONGEST_MESSAGE = 300
 _OK = 200
 _SLOW_DOWN = 429
 _KEY_REFUSED = frozenset({401, 403})
+_NO_SUCH_PLACE = frozenset({301, 302, 303, 307, 308, 404, 405, 410})
+"""Nothing here answers, or somewhere else does, where no key is sent; 404 is said of models too."""
+_MISSING = frozenset({400, 403})
+_NO_SUCH_MODEL = re.compile(
+    r"model_not_found|does not have access to model|model\b.{1,120}\b(does not exist|not found)",
+    re.IGNORECASE,
+)
 _TIMED_OUT = frozenset({408, 504})
 _PAY_FIRST = 402
 _OVERLOADED = frozenset({503, 529})
@@ -95,6 +103,8 @@ def refused(
         return ModelKeyRefused("the model's server says that the account of the key has no credit")
     if status == _SLOW_DOWN:
         return ModelRateLimited(f"slow down: {message}", after=retry_after(headers, now))
+    if status in _NO_SUCH_PLACE or (status in _MISSING and _NO_SUCH_MODEL.search(message)):
+        return ModelMissing(f"there is no such model or address (status {status}): {message}")
     if status in _KEY_REFUSED:
         # Servers like to repeat a part of the key here, so the message is left out.
         return ModelKeyRefused(f"the model's server refused the key (status {status})")

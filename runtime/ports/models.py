@@ -27,6 +27,7 @@ class ModelPort(Protocol):
             ModelTimeout: no answer in time, or none within the idle limit while streaming.
             ModelRateLimited: slow down.
             ModelKeyRefused: the key is wrong.
+            ModelMissing: the server has no such model, or nothing answers at its address.
             ModelUnavailable: the server failed or cannot be reached; it says whether that is paid.
             ModelOutputUnusable: the answer is garbage, empty, or broke off.
             ContextTooLong: shorten the conversation.

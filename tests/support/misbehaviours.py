@@ -6,6 +6,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelMissing,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -96,7 +97,14 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
         Refuses(401, {"message": f"Incorrect API key provided: {KEY}"}), ModelKeyRefused
     ),
     "forbidden": _fails(Refuses(403, {"message": "no"}), ModelKeyRefused),
-    "no such model": _fails(Refuses(404, {"message": "what?"}), ModelUnavailable),
+    "no such address": _fails(Refuses(404, {"message": "what?"}), ModelMissing),
+    "no such model": _fails(
+        Refuses(400, {"message": "The model `m` does not exist", "code": "model_not_found"}),
+        ModelMissing,
+    ),
+    "no such model for this key": _fails(
+        Refuses(403, {"message": "Project p does not have access to model m"}), ModelMissing
+    ),
     "server error": _fails(Refuses(500, {"message": "boom"}), ModelUnavailable),
     "server error that repeats the key": _fails(
         Refuses(500, {"message": f"for {KEY}"}), ModelUnavailable
@@ -114,7 +122,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
         Refuses(400, {"message": "filtered", "code": "content_filter"}), ModelOutputUnusable
     ),
     "redirect": _fails(
-        Refuses(307, {"message": "over there"}, {"Location": "/elsewhere"}), ModelUnavailable
+        Refuses(307, {"message": "over there"}, {"Location": "/elsewhere"}), ModelMissing
     ),
     # ---- it breaks off
     "cut before a word": _sends(Cut()),

@@ -1,6 +1,7 @@
 """Asking models: falling back, waiting, telling once, and saying why."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelMissing,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -229,6 +231,26 @@ async def test_another_key_is_another_chance(clock: ManualClock) -> None:
         await under_test.ask()
     under_test.models = [Played("a", "Hello.", provider="openai", credential="k2")]
     assert await under_test.ask(routing=under_test.again()) == "Hello."
+
+
+async def test_a_model_that_is_not_there_is_asked_once_and_its_provider_stays_in_service(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = Played("a", ModelMissing("there is no such model (status 404)"), provider="one")
+    under_test = bench(clock, gone, Played("b", "From b.", provider="one"))
+    caplog.set_level(logging.INFO)
+    for _ in range(4):
+        assert await under_test.ask() == "From b."
+    assert under_test.calls == ["a", "b"] * 4
+    why = await under_test.store.modelbook.explanation(THREAD)
+    assert why is not None
+    assert why.tried == (("a", "its server has no such model, or it is not there"),)
+    noted = [record for record in caplog.records if record.msg == "model.failed"]
+    assert {record.__dict__["said"] for record in noted} == {"there is no such model (status 404)"}
+    alone = bench(clock, gone)
+    with pytest.raises(ModelMissing):
+        await alone.ask()
+    assert alone.calls == ["a"]
 
 
 async def test_a_model_without_a_key_is_not_asked_and_named_with_what_it_lacks(
