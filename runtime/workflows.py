@@ -1,6 +1,7 @@
 """Workflows: a person's question, or a planned time, and all that agents handed on for it."""
 
-from runtime.ids import TurnId, derived
+from runtime.handoffs import next_conversation
+from runtime.ids import TurnId
 from runtime.model.turn import Turn
 from runtime.ports import HandoffLog
 
@@ -11,7 +12,7 @@ def begun_by(turn: TurnId) -> str:
     It is that of the conversation in which another agent goes on, where the turn is handed over:
     by it, what comes later finds the way back.
     """
-    return derived("handoff", turn)
+    return next_conversation(turn)
 
 
 async def workflow_of(turn: Turn, handoffs: HandoffLog) -> str:

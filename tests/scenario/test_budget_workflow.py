@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from runtime.ids import TurnId
 from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import ModelInfo, Usage
@@ -16,6 +18,7 @@ from runtime.spenders import run_meter, workflow_meter
 from runtime.workflows import begun_by
 from tests.scenario.test_budget import PLENTY, press
 from tests.support.approving import Rules, people
+from tests.support.build import DM
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, running_desk
 from tests.support.handing import Agents, hands, in_memory, says
@@ -89,6 +92,24 @@ async def test_what_was_handed_on_waits_where_the_workflow_has_no_room(clock: Ma
         assert desk.chat.texts[-1].startswith("Because.")
         # That was for this one alone.
         assert (await desk.desk.money.limits.now()).of(workflow_meter("another")) == EACH
+
+
+async def test_a_planned_time_and_what_was_handed_on_for_it_are_one_workflow(
+    clock: ManualClock,
+) -> None:
+    async with handing_on(clock) as (desk, model):
+        await desk.command(
+            "/schedule create every day at 10:00 Say hello --channel #ops", thread=DM
+        )
+        await clock.advance(timedelta(hours=2).total_seconds())
+        await desk.fire()
+        [run] = await desk.desk.parts.store.schedules.history(limit=5)
+        assert len(model.scripted.requests) == 2
+        first = TurnId(run.run or "")
+        each = Meter(scope=Scope.SCHEDULE, subject=run.schedule, period=Period.FIRING, stamp=first)
+        meters = [workflow_meter(begun_by(first)), each]
+        found = await desk.desk.parts.store.ledger.balances(meters)
+        assert [(one.spent, one.calls) for one in found] == [(2 * COST, 2)] * 2
 
 
 async def test_a_vendor_is_limited_at_all_its_addresses(clock: ManualClock) -> None:
