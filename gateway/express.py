@@ -5,11 +5,14 @@ needs none of them: its head is plain, what came is judged and stored by functio
 and its answer is short. That is half of what an acknowledgement costs. Whatever is not
 so simple, fails, or is to be refused goes the ordinary way from its start, byte for byte, so
 nothing is decided here.
+
+aiohttp has no public way to ask whether a connection is between two requests, or to put off the end
+of one that is idle. `INSIDE` names what we know of its inside for that.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -17,6 +20,17 @@ from gateway.plain import Plain, read_plain
 
 Done = Callable[[bytes | None], None]
 """Takes the whole answer; None where the request is to go the ordinary way after all."""
+
+INSIDE: Final = {
+    "_waiter": "set while the connection waits for a request, and None while it answers one",
+    "_messages": "requests that were read and are not answered; empty between two",
+    "_close": "set once the connection is to end after what is under way",
+    "_force_close": "set once it ends at once",
+    "_next_keepalive_close_time": "the loop's time at which it ends if it is idle until then",
+}
+"""What is used of `web.RequestHandler` that aiohttp does not promise, and what it means there.
+
+Nothing else is: a test of the architecture holds both against the aiohttp that is installed."""
 
 _HELD = 1 << 16
 """Bytes that may come behind a request that is under way before no more are read."""
@@ -43,10 +57,12 @@ Takes = Mapping[tuple[str, str], Take]
 class _Connection(web.RequestHandler):
     """aiohttp's connection, with the short way before the ordinary one."""
 
-    __slots__ = ("_given", "_held", "_owed", "_quiet", "_takes", "_under_way", "remote")
+    __slots__ = ("_given", "_held", "_now", "_owed", "_quiet", "_takes", "_under_way", "remote")
 
     def __init__(self, server: web.Server, takes: Takes, **settings: Any) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **settings)
+        loop = asyncio.get_running_loop()
+        super().__init__(server, loop=loop, **settings)
+        self._now = loop.time
         self.remote: str | None = None
         self._takes = takes
         self._under_way = False
@@ -130,7 +146,7 @@ class _Connection(web.RequestHandler):
 
     def _answer(self, whole: bytes) -> None:
         """Send the answer, if there is still somebody to hear it."""
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        self._next_keepalive_close_time = self._now() + self.keepalive_timeout
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(whole)
 
