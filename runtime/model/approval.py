@@ -92,11 +92,6 @@ def may_follow(event: ApprovalEvent) -> tuple[ApprovalState, ...]:
     return tuple(state for state, what in _NEXT if what is event)
 
 
-def is_final(state: ApprovalState) -> bool:
-    """Whether nothing more will happen to an approval in this state."""
-    return not any(before is state for before, _ in _NEXT)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
     """Exactly what will run. It never changes; another wish is another approval.

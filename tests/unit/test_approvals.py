@@ -507,6 +507,7 @@ async def test_what_was_decided_while_it_was_edited_stays_so(asked: Asked) -> No
     first, other = known[None], known[one.id]
     assert (first.state, first.note) == (ApprovalState.DENIED, "no")
     assert (other.state, other.decided_by) == (ApprovalState.CANCELLED, BOB)
+    assert other.note == ""
     assert asked.resumed == []
 
 

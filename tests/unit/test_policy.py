@@ -396,6 +396,7 @@ async def test_a_rule_looks_at_what_the_tool_is_given(clock: ManualClock) -> Non
     branch = rule("git.*", ASK, on("branch", Comparison.IS, "main"), people=3)
     asks = await judging(clock, branch, read="main").judge(CALL, PUSH, AS_ASKED)
     assert (asks.verdict, asks.reason, asks.needed) == (Verdict.ASK, "rule git.*", 3)
+    assert asks.looked_at == {"branch"}
     other = await judging(clock, branch, read="dev").judge(CALL, PUSH, AS_ASKED)
     assert (other.verdict, other.reason) == (
         Verdict.DENY,
@@ -426,8 +427,9 @@ async def test_what_does_not_fit_the_tool_is_the_tools_to_refuse(clock: ManualCl
 
 
 async def test_what_happens_too_often_is_asked_for_agent_by_agent(clock: ManualClock) -> None:
-    hourly = replace(rule("git.*", AUTO, people=2), rate=Rate(most=1, seconds=3600))
-    policy = judging(clock, hourly)
+    branch = on("branch", Comparison.IS, "main")
+    hourly = replace(rule("git.*", AUTO, branch, people=2), rate=Rate(most=1, seconds=3600))
+    policy = judging(clock, hourly, read="main")
     night = replace(AS_ASKED, agent=AgentName("night"))
     assert (await policy.judge(CALL, PUSH, AS_ASKED, counted=False)).verdict is Verdict.ALLOW
     assert (await policy.judge(CALL, PUSH, AS_ASKED)).verdict is Verdict.ALLOW
@@ -437,6 +439,7 @@ async def test_what_happens_too_often_is_asked_for_agent_by_agent(clock: ManualC
 
     assert (judged.verdict, judged.too_often, judged.needed) == (Verdict.ASK, True, 2)
     assert judged.reason == "rule git.*: more often than it may happen by itself"
+    assert judged.looked_at == {"branch"}
 
 
 async def test_a_rate_counts_nothing_that_does_not_run_by_itself(clock: ManualClock) -> None:

@@ -1,0 +1,97 @@
+"""Approvals as values: what follows what, and what a hash is of."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from runtime.errors import Conflict
+from runtime.model.approval import (
+    ApprovalEvent,
+    ApprovalState,
+    Frozen,
+    Pattern,
+    after,
+    may_follow,
+    pattern_of,
+)
+
+FROZEN = Frozen(
+    tool="git.push",
+    schema="s1",
+    arguments='{"branch":"main","note":"ä"}',
+    folder="/w",
+    variables=("A", "B"),
+    sandbox="strict",
+    files=(("a", "f00"), ("b", "f01")),
+)
+ENDS = {
+    "pending": {
+        "approve": "approved",
+        "deny": "denied",
+        "expire": "expired",
+        "cancel": "cancelled",
+    },
+    "approved": {"begin": "executing", "expire": "expired", "cancel": "cancelled"},
+    "executing": {"succeed": "done", "fail": "failed", "lose": "unknown"},
+    "unknown": {"succeed": "done", "fail": "failed"},
+}
+"""What may happen in each state, and where it leads; in all others nothing."""
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("state", list(ApprovalState))
+@pytest.mark.parametrize("event", list(ApprovalEvent))
+def test_what_follows_what(state: ApprovalState, event: ApprovalEvent) -> None:
+    then = ENDS.get(state, {}).get(event)
+    assert (state in may_follow(event)) is (then is not None)
+    if then is not None:
+        assert after(state, event) is ApprovalState(then)
+        return
+    with pytest.raises(Conflict) as refused:
+        after(state, event)
+    assert str(refused.value) == f"the approval is {state}, so it cannot {event}"
+
+
+def test_the_hash_is_of_these_bytes() -> None:
+    """It is stored, and what waits and what is granted must outlive an update."""
+    assert FROZEN.digest() == sha256(
+        '["nightdesk approval 1","git.push","s1",'
+        r'"{\"branch\":\"main\",\"note\":\"\u00e4\"}",'
+        '"/w",["A","B"],"strict",[["a","f00"],["b","f01"]]]'
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tool": "git.pull"},
+        {"schema": "s2"},
+        {"arguments": '{"branch":"dev"}'},
+        {"folder": ""},
+        {"variables": ("B", "A")},
+        {"variables": ("A", "B", "")},
+        {"sandbox": ""},
+        {"files": (("a", "f00"),)},
+        {"files": (("a", "f01"), ("b", "f00"))},
+    ],
+)
+def test_whatever_changes_is_another_hash(changes: dict[str, object]) -> None:
+    assert replace(FROZEN, **changes).digest() != FROZEN.digest()  # type: ignore[arg-type]
+
+
+def test_where_nothing_varies_a_pattern_is_its_call() -> None:
+    assert pattern_of(FROZEN, []) == Pattern(frozen=FROZEN)
+    assert pattern_of(FROZEN, []).digest() == FROZEN.digest()
+
+
+def test_a_pattern_leaves_out_what_varies_and_its_hash_is_of_these_bytes() -> None:
+    call = replace(FROZEN, arguments='{"branch":"main","depth":3,"force":true,"note":"ä"}')
+    pattern = pattern_of(call, ["force", "branch"])
+    assert pattern.frozen == replace(FROZEN, arguments='{"depth":3,"note":"ä"}')
+    assert pattern.varies == ("branch", "force")
+    kept = pattern.frozen.digest()
+    assert pattern.digest() == sha256(f'["nightdesk pattern 1","{kept}",["branch","force"]]')
