@@ -3,7 +3,7 @@
 P4 cuts the power at every await of the executor and of what it asks, before and after each, in a
 life that asks a person, in one whose call a person edits (with an effect outside, and with one of
 our own), and in one that is allowed to run; the next life opens the same database.
-P5 walks every path of the state machine of an approval beside a model of its own, and takes eight
+P5 walks every path of the state machine of an approval beside a model of its own, and takes ten
 guards away, one at a time: each time a proof has to fail.
 """
 

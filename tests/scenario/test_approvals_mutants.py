@@ -1,4 +1,4 @@
-"""Eight ways to break approvals, each of which a test must notice.
+"""Ten ways to break approvals, each of which a test must notice.
 
 Each mutant is a small change of the code that takes one guard away, and each proof is a scenario
 that holds with the guard. A proof that still holds without it proves nothing, and fails here.
@@ -21,7 +21,7 @@ from runtime.approvals import ApprovalService
 from runtime.errors import Conflict
 from runtime.executor import Executor
 from runtime.forms import CHANGES
-from runtime.judging import context_of
+from runtime.judging import Judging, context_of
 from runtime.model.approval import (
     Approval,
     ApprovalEvent,
@@ -32,8 +32,8 @@ from runtime.model.approval import (
 )
 from runtime.model.events import ButtonPress
 from runtime.model.team import MemberRole
-from runtime.model.tools import ToolCall
-from runtime.ports import ToolContext
+from runtime.model.tools import ToolCall, ToolSpec
+from runtime.ports import Judged, ToolContext, Verdict
 from runtime.questions import Questions
 from tests.support.approving import BOB, CID, MEL, World
 
@@ -145,6 +145,35 @@ async def a_yes_for_a_time_covers_what_the_card_said(world: World, _: Patch) -> 
         assert world.ran == ["main"]
 
 
+async def what_the_policy_forbids_by_now_does_not_run(world: World, _: Patch) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        world.rules.verdict = Verdict.DENY
+        await life.press(approval)
+        assert world.ran == []
+
+
+class TooOften:
+    """A policy that asks because it happened too often by itself."""
+
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        del call, spec, context, counted
+        return Judged(verdict=Verdict.ASK, reason="team rule 1", too_often=True)
+
+
+async def a_yes_for_a_time_answers_no_rate(world: World, _: Patch) -> None:
+    async with world.life() as life:
+        await life.press(await life.asked(), cards.ALWAYS)
+    world.policy = TooOften()
+    async with world.life() as life:
+        await life.desk.say("again")
+        await life.desk.quiet()
+        assert world.ran == ["main"]
+        assert len(await life.waiting()) == 1
+
+
 # ---- the mutants
 
 
@@ -245,6 +274,17 @@ def nothing_is_fixed(patch: Patch) -> None:
     patch.setattr(granting, "pattern_of", anything)
 
 
+def policy_asked_once(patch: Patch) -> None:
+    async def as_it_was(_: Judging, approval: Approval, _context: ToolContext) -> Judged:
+        return Judged(verdict=Verdict.ASK, reason=approval.reason, needed=approval.needed)
+
+    patch.setattr(Judging, "judged", as_it_was)
+
+
+def a_grant_lifts_a_rate(patch: Patch) -> None:
+    patch.setattr(granting, "_may_stand", lambda *_: True)
+
+
 @dataclass(frozen=True)
 class Pair:
     proof: Proof
@@ -259,6 +299,8 @@ PAIRS = {
     "mutable arguments": Pair(what_was_shown_is_what_runs, mutable_arguments),
     "automatic retry": Pair(what_may_have_run_is_not_run_again, automatic_retry),
     "no re-check": Pair(a_role_lost_before_it_runs_counts, no_recheck),
+    "policy asked once": Pair(what_the_policy_forbids_by_now_does_not_run, policy_asked_once),
+    "a grant lifts a rate": Pair(a_yes_for_a_time_answers_no_rate, a_grant_lifts_a_rate),
     "nothing is fixed": Pair(a_yes_for_a_time_covers_what_the_card_said, nothing_is_fixed),
 }
 
