@@ -291,4 +291,4 @@ def _with_vote(approval: Approval, vote: Vote) -> Approval:
     votes = (*approval.votes, vote)
     if len(votes) < approval.needed:
         return replace(approval, votes=votes)
-    return replace(approval, votes=votes, state=ApprovalState.APPROVED, decided_by=vote.by)
+    return replace(approval, votes=votes, state=ApprovalState.APPROVED)

@@ -1,0 +1,210 @@
+"""Which call a yes for a time covers, and why it covers none any more: in memory."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.errors import Refused
+from runtime.ids import AgentName, ToolCallId
+from runtime.model.approval import Grant, pattern_of
+from runtime.model.team import Member, MemberRole
+from runtime.model.tools import Risk, ToolCall, ToolSpec
+from runtime.ports import Judged, Verdict
+from tests.support.approving import BOB, World
+from tests.support.asking import Asked, context
+from tests.support.build import ANN
+
+ASKS = Judged(verdict=Verdict.ASK, reason="team rule 3")
+DESK = AgentName("desk")
+WEEK = timedelta(days=7).total_seconds()
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """Whether a push is forced may vary."""
+    return Asked(world=World(Path(), varies=frozenset({"force"})))
+
+
+def push(arguments: str = '{"branch":"main"}') -> ToolCall:
+    return ToolCall(id=ToolCallId("c2"), name="git.push", arguments=arguments)
+
+
+def spec_of(asked: Asked) -> ToolSpec:
+    (spec,) = asked.tools.specs(DESK)
+    return spec
+
+
+async def allowed(asked: Asked) -> Grant:
+    """Bob lets main be pushed for a week."""
+    one = await asked.ask()
+    _, grant = await asked.service.always(one, BOB, shown=one.digest)
+    return grant
+
+
+async def find(
+    asked: Asked,
+    arguments: str = '{"branch":"main"}',
+    *,
+    judged: Judged = ASKS,
+    spec: ToolSpec | None = None,
+    **where: Any,
+) -> Grant | None:
+    frozen = asked.tools.frozen(push(arguments), DESK)
+    place = replace(context(), **where)
+    return await asked.questions.granting.find(frozen, judged, spec or spec_of(asked), place)
+
+
+async def test_it_covers_calls_that_differ_only_in_what_varies(asked: Asked) -> None:
+    grant = await allowed(asked)
+    assert await find(asked) == grant
+    assert await find(asked, '{"branch":"main","force":true}') == grant
+    assert await find(asked, '{"branch":"dev"}') is None
+    assert await find(asked, agent=AgentName("night")) is None
+
+
+async def test_it_ends_after_a_week_and_when_it_is_revoked(asked: Asked) -> None:
+    grant = await allowed(asked)
+    await asked.clock.advance(WEEK - 1)
+    assert await find(asked) == grant
+    await asked.clock.advance(1)
+    assert await find(asked) is None
+    again = await asked.store.grants.add(
+        replace(
+            grant,
+            id=(await asked.ask("dev", call="c9")).id,
+            expires_at=grant.expires_at + timedelta(days=7),
+        )
+    )
+    assert await find(asked) == again
+    await asked.service.revoke(again.number, BOB)
+    assert await find(asked) is None
+
+
+async def test_one_that_left_nothing_open_covers_exactly_its_call(asked: Asked) -> None:
+    grant = await allowed(asked)
+    exact = pattern_of(asked.tools.frozen(push(), DESK), [])
+    await asked.service.revoke(grant.number, BOB)
+    kept = await asked.store.grants.add(
+        replace(
+            grant,
+            id=(await asked.ask("dev", call="c9")).id,
+            frozen=exact.frozen,
+            varies=(),
+            digest=exact.digest(),
+        )
+    )
+    assert await find(asked) == kept
+    assert await find(asked, '{"branch":"main","force":true}') is None
+
+
+async def test_what_a_rule_looks_at_is_not_open_any_more(asked: Asked) -> None:
+    await allowed(asked)
+    strict = replace(ASKS, looked_at=frozenset({"force"}))
+    assert await find(asked, judged=strict) is None
+
+
+@pytest.mark.parametrize("judged", [replace(ASKS, needed=2), replace(ASKS, too_often=True)])
+async def test_nothing_lifts_a_rate_or_a_second_person(asked: Asked, judged: Judged) -> None:
+    await allowed(asked)
+    assert await find(asked, judged=judged) is None
+
+
+async def test_nothing_lifts_a_danger(asked: Asked) -> None:
+    await allowed(asked)
+    assert await find(asked, spec=replace(spec_of(asked), risk=Risk.DANGEROUS)) is None
+
+
+async def test_a_stored_grant_that_is_not_what_its_hash_says_covers_nothing(asked: Asked) -> None:
+    grant = await allowed(asked)
+    await asked.service.revoke(grant.number, BOB)
+    other = pattern_of(asked.tools.frozen(push('{"branch":"dev"}'), DESK), ["force"])
+    forged = replace(grant, id=(await asked.ask("dev", call="c9")).id, frozen=other.frozen)
+    await asked.store.grants.add(forged)
+    assert await find(asked) is None
+
+
+async def test_it_covers_nothing_where_who_gave_it_may_not_any_more(asked: Asked) -> None:
+    grant = await allowed(asked)
+    await demote(asked)
+    assert await find(asked) is None
+    assert await asked.questions.granting.ended_by(grant) == (
+        "the tool, the policy, or the role of who gave it has changed"
+    )
+
+
+async def demote(asked: Asked) -> None:
+    bob = Member(name="Bob", role=MemberRole.MEMBER, principals=(BOB,))
+    rest = tuple(one for one in asked.members.members if one.name != "Bob")
+    asked.members = replace(asked.members, members=(*rest, bob))
+
+
+# ---- before a call is made
+
+
+async def test_what_it_would_cover_is_known_without_one(asked: Asked) -> None:
+    found = await asked.service.standing(push(), DESK, ANN)
+    assert found is not None
+    assert found.grant is None
+    assert found.pattern == pattern_of(asked.tools.frozen(push(), DESK), ["force"])
+    grant = await allowed(asked)
+    found = await asked.service.standing(push(), DESK, ANN)
+    assert found is not None
+    assert (found.grant, found.pattern) == (grant, grant.pattern)
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        Judged(verdict=Verdict.ALLOW),
+        Judged(verdict=Verdict.DENY),
+        replace(ASKS, needed=2),
+        replace(ASKS, too_often=True),
+    ],
+)
+async def test_what_is_not_asked_for_or_not_lifted_has_none(asked: Asked, judged: Judged) -> None:
+    asked.rules.words[push().arguments] = judged
+    assert await asked.service.standing(push(), DESK, ANN) is None
+
+
+async def test_a_call_that_does_not_fit_is_refused(asked: Asked) -> None:
+    with pytest.raises(Refused, match="branch is missing"):
+        await asked.service.standing(push("{}"), DESK, ANN)
+
+
+# ---- why it covers nothing
+
+
+async def test_a_grant_in_force_says_why_it_covers_nothing(asked: Asked) -> None:
+    ended_by = asked.questions.granting.ended_by
+    grant = await allowed(asked)
+    assert await ended_by(grant) == ""
+    words = asked.rules.words
+    words[push().arguments] = Judged(verdict=Verdict.DENY, reason="rule 9")
+    assert await ended_by(grant) == "the policy does not allow it: rule 9"
+    words[push().arguments] = Judged(verdict=Verdict.ALLOW)
+    assert await ended_by(grant) == ""
+    words[push().arguments] = replace(ASKS, needed=2)
+    assert await ended_by(grant) == "the tool, the policy, or the role of who gave it has changed"
+    words.clear()
+    schema = replace(grant.frozen, schema="before")
+    assert await ended_by(replace(grant, frozen=schema)) == "the tool is another one by now"
+
+
+async def test_a_grant_of_a_tool_that_is_gone_says_so() -> None:
+    asked = Asked()
+    grant = await allowed(asked)
+    other = Asked(world=World(Path(), about="Pull a branch."))
+    approval = await asked.store.approvals.get(grant.id)
+    assert approval is not None
+    forced = replace(approval.frozen, arguments='{"branch":"main","force":true}')
+    await other.store.approvals.ask(replace(approval, frozen=forced))
+    # The tool takes no `force` by now.
+    assert await other.questions.granting.ended_by(grant) == "the tool is another one by now"
+
+
+async def test_of_a_grant_whose_question_is_gone_nothing_is_said(asked: Asked) -> None:
+    grant = await allowed(asked)
+    assert await Asked().questions.granting.ended_by(grant) == ""
