@@ -1,16 +1,15 @@
 """docs/approvals.md shows one card as each platform shows it."""
 
 import re
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runtime.cards import card
-from runtime.ids import AgentName, ApprovalId, ConversationId, OutboxId, ToolCallId, TurnId
+from runtime.ids import ApprovalId, OutboxId
 from runtime.model.approval import Approval, Frozen
 from runtime.model.outbox import OutboxItem, OutboxState
-from runtime.model.tools import Risk
 from runtime.tools.signature import canonical
 from tests.support.adapters.courier import Courier
 from tests.support.adapters.discord import DiscordHarness
@@ -19,8 +18,8 @@ from tests.support.adapters.slack import SlackHarness
 from tests.support.adapters.telegram import TelegramHarness
 from tests.support.adapters.terminal import TerminalHarness
 from tests.support.approving import people
-from tests.support.build import ANN
 from tests.support.clock import ManualClock
+from tests.support.questions import question
 
 PAGE = Path(__file__).parents[2] / "docs/approvals.md"
 PLATFORMS: dict[str, type[Harness]] = {
@@ -31,26 +30,13 @@ PLATFORMS: dict[str, type[Harness]] = {
 }
 
 
-def question(clock: ManualClock) -> Approval:
+def asked(clock: ManualClock) -> Approval:
     """Ann asked the desk to push."""
     frozen = Frozen(
         tool="git.push", schema="s1", arguments=canonical({"branch": "main", "force": True})
     )
-    return Approval(
-        id=ApprovalId("3f9k2m1a"),
-        frozen=frozen,
-        digest=frozen.digest(),
-        risk=Risk.EXTERNAL,
-        reason="team rule 3, line 12",
-        turn=TurnId("turn"),
-        call=ToolCallId("call"),
-        conversation=ConversationId("talk"),
-        agent=AgentName("desk"),
-        requester=ANN,
-        thread=None,
-        created_at=clock.now(),
-        expires_at=clock.now() + timedelta(hours=1),
-    )
+    made = question(frozen=frozen, at=clock.now(), reason="team rule 3, line 12")
+    return replace(made, id=ApprovalId("3f9k2m1a"))
 
 
 def screen(seen: Seen) -> str:
@@ -81,7 +67,7 @@ async def test_the_page_shows_the_card_as_the_platform_does(
         item = OutboxItem(
             id=OutboxId("card"),
             thread=thread,
-            content=card(question(clock), people(), now=clock.now()),
+            content=card(asked(clock), people(), now=clock.now()),
             proactive=False,
             not_before=clock.now(),
             created_at=clock.now(),

@@ -10,10 +10,8 @@ from runtime.errors import Conflict
 from runtime.ids import (
     AgentName,
     ApprovalId,
-    ConversationId,
     MessageId,
     Platform,
-    ToolCallId,
     TurnId,
     unguessable,
 )
@@ -28,8 +26,8 @@ from runtime.model.approval import (
     may_follow,
 )
 from runtime.model.outbox import OutboxState
-from runtime.model.tools import Risk
 from runtime.ports import Store
+from tests.support import questions
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows
 
@@ -40,25 +38,11 @@ EVENTS = [event for event in ApprovalEvent if event is not ApprovalEvent.APPROVE
 
 
 def question(clock: ManualClock, name: str = "a", *, needed: int = 1) -> Approval:
-    return Approval(
-        id=ApprovalId(f"approval-{name}"),
-        frozen=FROZEN,
-        digest=FROZEN.digest(),
-        risk=Risk.EXTERNAL,
-        reason="team rule 3",
-        turn=TurnId("turn"),
-        call=ToolCallId(f"call-{name}"),
-        conversation=ConversationId("talk"),
-        agent=DESK,
-        requester=ADA,
-        thread=THREAD,
-        needed=needed,
-        created_at=clock.now(),
-        expires_at=clock.now() + HOUR,
-        varies=("depth", "force"),
-        too_often=name == "b",
-        chain=(AgentName("first"), AgentName("second")),
+    asked = questions.question(
+        name, frozen=FROZEN, at=clock.now(), requester=ADA, thread=THREAD, needed=needed
     )
+    chain = (AgentName("first"), AgentName("second"))
+    return replace(asked, varies=("depth", "force"), too_often=name == "b", chain=chain)
 
 
 async def yes(

@@ -10,20 +10,16 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime.errors import Conflict
 from runtime.ids import (
-    AgentName,
     ApprovalId,
-    ConversationId,
     Platform,
     TimeOrderedIds,
-    ToolCallId,
-    TurnId,
 )
 from runtime.model.address import Principal
 from runtime.model.approval import Approval, ApprovalEvent, Frozen, Vote
-from runtime.model.tools import Risk
 from runtime.ports import Store
 from tests.support.build import T0
 from tests.support.clock import ManualClock
+from tests.support.questions import question
 from tests.support.stores import ADA
 
 PEOPLE = {name: Principal(Platform("slack"), "T1", name) for name in ("a", "b")}
@@ -92,23 +88,8 @@ WORDS = {
 }
 
 
-def question(needed: int, clock: ManualClock, number: int) -> Approval:
-    return Approval(
-        id=ApprovalId(f"a{number}"),
-        frozen=FROZEN,
-        digest=FROZEN.digest(),
-        risk=Risk.EXTERNAL,
-        reason="rule",
-        turn=TurnId("t"),
-        call=ToolCallId(f"c{number}"),
-        conversation=ConversationId("k"),
-        agent=AgentName("desk"),
-        requester=ADA,
-        thread=None,
-        needed=needed,
-        created_at=clock.now(),
-        expires_at=clock.now() + HOUR,
-    )
+def asked_for(needed: int, clock: ManualClock, number: int) -> Approval:
+    return question(str(number), frozen=FROZEN, at=clock.now(), requester=ADA, needed=needed)
 
 
 async def done(store: Store, this: ApprovalId, name: str, clock: ManualClock, late: bool) -> bool:
@@ -127,7 +108,7 @@ async def done(store: Store, this: ApprovalId, name: str, clock: ManualClock, la
 async def walk(store: Store, clock: ManualClock, path: tuple[str, ...], number: int) -> None:
     needed = 1 + number % 2
     model = Model(needed)
-    asked = await store.approvals.ask(question(needed, clock, number))
+    asked = await store.approvals.ask(asked_for(needed, clock, number))
     for name in path:
         late = model.late
         could = model.step(name)

@@ -3,18 +3,16 @@
 import json
 import re
 import unicodedata
-from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.cards import APPROVE, card, is_whole, shown
-from runtime.ids import AgentName, ApprovalId, ConversationId, ToolCallId, TurnId
 from runtime.model.approval import Approval, Frozen
-from runtime.model.tools import Risk
 from runtime.tools.signature import canonical
 from tests.support.approving import people
-from tests.support.build import ANN, T0
+from tests.support.build import T0
+from tests.support.questions import question
 
 _WRITTEN = re.compile(r"⟨U\+([0-9A-F]{4,6})⟩")
 
@@ -31,21 +29,7 @@ def frozen(given_arguments: object) -> Frozen:
 
 
 def approval(of: Frozen) -> Approval:
-    return Approval(
-        id=ApprovalId("abcdefgh"),
-        frozen=of,
-        digest=of.digest(),
-        risk=Risk.EXTERNAL,
-        reason="rule",
-        turn=TurnId("t"),
-        call=ToolCallId("c"),
-        conversation=ConversationId("k"),
-        agent=AgentName("desk"),
-        requester=ANN,
-        thread=None,
-        created_at=T0,
-        expires_at=T0 + timedelta(hours=1),
-    )
+    return question(frozen=of)
 
 
 @given(arguments)

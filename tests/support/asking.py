@@ -18,20 +18,19 @@ from runtime.ids import (
     TurnId,
 )
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.approval import Approval, ApprovalState, Card, Frozen
+from runtime.model.approval import Approval, ApprovalState, Card
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
-from runtime.model.tools import Risk, ToolCall
+from runtime.model.tools import ToolCall
 from runtime.outbox import whole
 from runtime.ports import Judged, ToolContext
 from runtime.questions import Questions
 from runtime.tools.registry import Toolbox
+from tests.support import questions
 from tests.support.approving import Rules, World, people
 from tests.support.build import ANN, DM, T0, TERMINAL
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-
-PUSHED = Frozen(tool="git.push", schema="s1", arguments='{"branch":"main"}')
 
 
 def context(
@@ -49,22 +48,8 @@ def context(
 
 
 def question(name: str = "a", *, at: datetime = T0, **changes: object) -> Approval:
-    """A question that Ann's agent asks, open for an hour."""
-    made = Approval(
-        id=ApprovalId(f"approval-{name}"),
-        frozen=PUSHED,
-        digest=PUSHED.digest(),
-        risk=Risk.EXTERNAL,
-        reason="team rule 3",
-        turn=TurnId("turn"),
-        call=ToolCallId(f"call-{name}"),
-        conversation=ConversationId("talk"),
-        agent=AgentName("desk"),
-        requester=ANN,
-        thread=DM,
-        created_at=at,
-        expires_at=at + Limits().open_for,
-    )
+    """A question that Ann's agent asks in her own conversation, open for an hour."""
+    made = questions.question(name, at=at, lasts=Limits().open_for, thread=DM)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

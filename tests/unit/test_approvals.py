@@ -16,9 +16,10 @@ from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, MEL, World
-from tests.support.asking import PUSHED, Asked, question
+from tests.support.asking import Asked, question
 from tests.support.build import ANN, DM, OPS, STRANGER, T0
 from tests.support.build import QUIET as ELSEWHERE
+from tests.support.questions import PUSHED
 
 HASH = PUSHED.digest()[:8]
 HOUR = timedelta(hours=1)

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from runtime.approvers import deciders, groups, name_of, objection, person, voices
-from runtime.ids import AgentName, ApprovalId, ConversationId, ToolCallId, TurnId
 from runtime.model.address import Principal
-from runtime.model.approval import Approval, Frozen, Vote
+from runtime.model.approval import Approval, Vote
 from runtime.model.team import Added, Member, MemberRole, Team
 from runtime.model.tools import Risk
 from tests.support.build import DM, T0, TERMINAL
 from tests.support.build import team as one_team
+from tests.support.questions import question
 
 BEFORE, AFTER = T0 - timedelta(minutes=1), T0 + timedelta(minutes=1)
 
@@ -39,24 +39,8 @@ def sock(by: str, at: object = AFTER, user: str = "sock") -> Member:
 
 
 def asked(*voters: str, needed: int = 2) -> Approval:
-    frozen = Frozen(tool="git.push", schema="", arguments="{}")
-    return Approval(
-        id=ApprovalId("one"),
-        frozen=frozen,
-        digest=frozen.digest(),
-        risk=Risk.DANGEROUS,
-        reason="",
-        turn=TurnId("turn"),
-        call=ToolCallId("call"),
-        conversation=ConversationId("conversation"),
-        agent=AgentName("desk"),
-        requester=who("req"),
-        thread=None,
-        needed=needed,
-        votes=tuple(Vote(by=who(user), at=AFTER) for user in voters),
-        created_at=T0,
-        expires_at=T0 + timedelta(hours=1),
-    )
+    made = question(requester=who("req"), needed=needed, risk=Risk.DANGEROUS)
+    return replace(made, votes=tuple(Vote(by=who(user), at=AFTER) for user in voters))
 
 
 def test_two_people_of_the_team_are_two() -> None:

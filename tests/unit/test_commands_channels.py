@@ -9,16 +9,11 @@ from runtime.cards import short_id
 from runtime.errors import Permanent, Retryable
 from runtime.forms import REMINDER_SNOOZE, SCHEDULE_CREATE
 from runtime.ids import (
-    AgentName,
-    ApprovalId,
-    ConversationId,
     MessageId,
     Platform,
-    ToolCallId,
-    TurnId,
 )
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.approval import Approval, Frozen
+from runtime.model.approval import Approval
 from runtime.model.events import (
     ButtonPress,
     ChannelChange,
@@ -32,11 +27,11 @@ from runtime.model.home import HomePage
 from runtime.model.outbox import OutboxState
 from runtime.model.probe import Finding
 from runtime.model.team import Member, MemberRole
-from runtime.model.tools import Risk
 from tests.support.build import ANN, DM, OPS, STRANGER, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.commands import CommandBench, command_bench
+from tests.support.questions import question
 
 NOBODY = replace(ANN, user="")
 
@@ -73,23 +68,7 @@ def full(bench: CommandBench) -> FullChat:
 
 
 def waiting(name: str, *, needed: int, clock: ManualClock) -> Approval:
-    frozen = Frozen(tool="git.push", schema="s1", arguments='{"branch":"main"}')
-    return Approval(
-        id=ApprovalId(f"approval-{name}"),
-        frozen=frozen,
-        digest=frozen.digest(),
-        risk=Risk.EXTERNAL,
-        reason="team rule 3",
-        turn=TurnId("turn"),
-        call=ToolCallId(f"call-{name}"),
-        conversation=ConversationId("talk"),
-        agent=AgentName("desk"),
-        requester=ANN,
-        thread=OPS,
-        needed=needed,
-        created_at=clock.now(),
-        expires_at=clock.now() + timedelta(hours=1),
-    )
+    return question(name, needed=needed, at=clock.now(), thread=OPS)
 
 
 async def changed(bench: CommandBench, change: ChannelChange, key: str = "") -> str:

@@ -36,11 +36,12 @@ from runtime.model.schedule import (
 )
 from runtime.model.stop import Stop, StopKind
 from runtime.model.team import Member, MemberRole
-from runtime.model.tools import Json, Risk, ToolCall
+from runtime.model.tools import Json, ToolCall
 from runtime.model.turn import TurnStart, TurnState
 from runtime.ports import Claim
 from tests.support.build import ANN, DM, OPS, STRANGER, T0, TERMINAL, inbound, outbox_item, team
 from tests.support.commands import CommandBench, command_bench
+from tests.support.questions import question
 
 DESK = AgentName("desk")
 BOB = replace(ANN, user="bob")
@@ -192,29 +193,18 @@ async def test_each_tool_is_told_with_its_rule_and_what_came_of_it(give: Command
     assert "secret" not in told
 
 
-def question(give: CommandBench, turn: TurnId, name: str) -> Approval:
+def asked_for(give: CommandBench, turn: TurnId, name: str) -> Approval:
     frozen = Frozen(tool=name, schema="", arguments='"a secret"')
-    return Approval(
-        id=ApprovalId(name),
-        frozen=frozen,
-        digest=frozen.digest(),
-        risk=Risk.EXTERNAL,
-        reason="team, rule 4\na secret difference",
-        turn=turn,
-        call=ToolCallId(f"call-{name}"),
-        conversation=ConversationId("c"),
-        agent=DESK,
-        requester=ANN,
-        thread=THREAD,
-        created_at=give.clock.now(),
-        expires_at=give.clock.now() + timedelta(hours=1),
+    reason = "team, rule 4\na secret difference"
+    return question(
+        name, frozen=frozen, at=give.clock.now(), thread=THREAD, turn=turn, reason=reason
     )
 
 
 async def test_who_approved_and_who_said_no_is_told(give: CommandBench) -> None:
     start = await begun(give)
     turn, approvals = start.turn.id, give.store.approvals
-    yes, no = question(give, turn, "git.push"), question(give, turn, "web.post")
+    yes, no = asked_for(give, turn, "git.push"), asked_for(give, turn, "web.post")
     for one in (yes, no):
         await approvals.ask(one)
     await give.clock.advance(60)
