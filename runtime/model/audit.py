@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, NewType
 from urllib.parse import quote, unquote
 
@@ -87,6 +88,9 @@ class AuditKind(StrEnum):
     """The file changed and cannot be used: what held before holds."""
 
 
+_WORDS = {kind: kind.value for kind in AuditKind}
+"""A member's `value` is looked up by Python code, and this is done for each record."""
+
 Actor = NewType("Actor", str)
 """Who did it: `person:slack/T1/U1`, `agent:desk`, `system`, `shell`."""
 
@@ -96,6 +100,7 @@ SHELL = Actor("shell")
 """Whoever may run `nightdesk` on the machine."""
 
 
+@lru_cache(maxsize=1_024)
 def by_person(who: Principal) -> Actor:
     """That person, by platform id."""
     return Actor(f"{_PERSON}{_part(who.platform)}/{_part(who.workspace)}/{_part(who.user)}")
@@ -216,8 +221,10 @@ def sealed(
     What `in_json` makes of the body is what is hashed and stored.
     """
     seq, before = after.seq + 1, after.hash
-    kind, turn = event.kind.value, event.turn or ""
-    body = in_json({name: _short(value) for name, value in event.body.items()})
+    kind, turn = _WORDS[event.kind], event.turn or ""
+    body = in_json(dict(event.body))
+    if len(body) > LONGEST:  # in a shorter one no text can be too long
+        body = in_json({name: _short(value) for name, value in event.body.items()})
     own = _digest(str(seq), str(at), kind, event.actor, turn, body, before)
     return AuditRecord(seq, at, kind, event.actor, turn, body, before, own)
 

@@ -7,6 +7,7 @@ import pytest
 from runtime.chain import Break, Checked, read_head, walk
 from runtime.errors import Refused
 from runtime.model.audit import (
+    LONGEST,
     SYSTEM,
     AuditEvent,
     AuditKind,
@@ -15,6 +16,7 @@ from runtime.model.audit import (
     digest_of,
     sealed,
 )
+from runtime.model.tools import Json
 
 Tamper = Callable[[list[AuditRecord]], object]
 
@@ -53,6 +55,14 @@ async def test_a_whole_chain_is_whole(length: int) -> None:
     records = chain(length)
     head = head_of(records) if records else Head()
     assert await check(records, head) == Checked(length, head, None)
+
+
+@pytest.mark.parametrize("length", [LONGEST - 20, LONGEST, LONGEST + 1, 10 * LONGEST])
+def test_a_text_is_cut_and_everything_else_is_kept(length: int) -> None:
+    body: dict[str, Json] = {"rule": "é" * length, "runs": {"r" * LONGEST: "s" * LONGEST}}
+    for said in (body, {"rule": body["rule"]}):
+        record = sealed(AuditEvent(AuditKind.TOOL_ENDED, SYSTEM, None, said), Head(), at=0)
+        assert record.facts() == {**said, "rule": "é" * min(length, LONGEST)}
 
 
 async def test_the_same_things_always_have_the_same_hash() -> None:
