@@ -175,6 +175,7 @@ async def test_of_two_the_first_yes_waits_for_another(asked: Asked) -> None:
 async def test_the_cards_show_both_who_said_yes_at_the_same_moment(asked: Asked) -> None:
     one = await put(asked, needed=2)
     await asked.service.approve(one, BOB, shown=HASH)
+    await asked.deliver()
     voted = await asked.service.approve(one, CID, shown=HASH)
     assert voted.state is ApprovalState.APPROVED
     last = (await asked.deliver())[-1]
