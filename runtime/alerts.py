@@ -210,10 +210,8 @@ class BudgetAlerts:
         ends = f" The period ends {show_time(until, team.zone, now=now)}." if until else ""
         head, amounts = await self._amounts(alert, balance)
         lines = [f"**{head}**", amounts + ends]
-        if alert.share == ALL:
-            lines.append("What would cost more waits, and goes on once there is room.")
-        if alert.instead:
-            lines.append(f"`{alert.instead}` could go on with it for less.")
+        if alert.state is AlertState.OPEN:
+            lines += _what_waits(alert)
         if until is not None:
             lines.append(await self.spenders(meter.period, meter.stamp))
         buttons: tuple[Button, ...] = ()
@@ -331,6 +329,14 @@ def wish_of(value: str) -> RaiseWish:
         return RaiseWish(AlertId(""))
     step, to = int(match["step"] or 0), int(match["to"] or "0", 16)
     return RaiseWish(AlertId(match["alert"]), step if step in STEPS else 0, to)
+
+
+def _what_waits(alert: Alert) -> list[str]:
+    """What became of the call that was refused."""
+    if alert.share != ALL:
+        return []
+    use = [f"`{alert.instead}` could go on with it for less."] if alert.instead else []
+    return ["What would cost more waits, and goes on once there is room.", *use]
 
 
 def _is_nearly(balance: Balance, limit: int) -> bool:

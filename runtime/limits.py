@@ -57,6 +57,11 @@ class Limits:
         """The limit of the meter's subject itself, without what holds for each of them."""
         return self._of((meter.scope, meter.subject, meter.period), meter.stamp)
 
+    def has(self, scope: Scope) -> bool:
+        """Whether there may be a limit of the scope."""
+        ruled = any(rule.scope is scope for rule in self.rules.limits)
+        return ruled or any(change.scope is scope for change in self.changes)
+
     def configured(self, key: Key) -> int | None:
         """What the configuration says, or None."""
         rules = (rule for rule in self.rules.limits if _key(rule) == key)

@@ -23,7 +23,7 @@ from runtime.errors import (
     SpendingForbidden,
 )
 from runtime.ids import AgentName, IdSource, ModelName, TurnId
-from runtime.limits import LimitBook
+from runtime.limits import LimitBook, Limits
 from runtime.model.budget import NO_MODEL, Pause
 from runtime.model.choice import Known
 from runtime.model.completion import Finished, ModelInfo, ModelRequest
@@ -34,6 +34,7 @@ from runtime.model.ledger import (
     Cheaper,
     HoldId,
     OverBudget,
+    Scope,
     Settlement,
     Short,
     Spender,
@@ -178,8 +179,8 @@ class Spending:
     async def _reserve(
         self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst, request: ModelRequest
     ) -> tuple[Call, list[Bound]]:
-        call = await self._call(turn, agent, model, worst)
         limits = await self._limits.now()
+        call = await self._call(turn, agent, model, worst, limits)
         bounds = limits.bounds(call.meters)
         short = await self._store.ledger.reserve(call, bounds)
         if short is not None:
@@ -197,16 +198,26 @@ class Spending:
         for model, worst in cheaper(known, request, than=wanted, currency=currency):
             if not worst.micros:
                 return Cheaper(model.name, 0)
-            bounds = limits.bounds((await self._call(turn, agent, model, worst)).meters)
+            call = await self._call(turn, agent, model, worst, limits)
+            bounds = limits.bounds(call.meters)
             balances = await self._store.ledger.balances([bound.meter for bound in bounds])
             pairs = zip(bounds, balances, strict=True)
             if all(balance.taken + worst.micros <= bound.limit for bound, balance in pairs):
                 return Cheaper(model.name, worst.micros)
         return None
 
-    async def _call(self, turn: Turn, agent: AgentName, model: ModelInfo, worst: Worst) -> Call:
+    async def _call(
+        self,
+        turn: Turn,
+        agent: AgentName,
+        model: ModelInfo,
+        worst: Worst,
+        limits: Limits | None = None,
+    ) -> Call:
         now = self._clock.now()
         spender = await self._spender(turn, agent, model)
+        if self._is_counted_whole(turn, agent, limits):
+            spender = replace(spender, workflow=await workflow_of(turn, self._store.handoffs))
         return Call(
             id=HoldId(self._ids.new()),
             spender=spender,
@@ -232,8 +243,13 @@ class Spending:
             person=turn.requester,
             thread=thread,
             schedule=schedule,
-            workflow=await workflow_of(turn, self._store.handoffs),
         )
+
+    def _is_counted_whole(self, turn: Turn, agent: AgentName, limits: Limits | None) -> bool:
+        """Whether its workflow has a meter: without a limit and a hand-off that is the run's."""
+        known = self._team().agent(agent)
+        may_hand = bool(turn.chain) or (known is not None and bool(known.hands_to))
+        return may_hand or (limits is not None and limits.has(Scope.WORKFLOW))
 
     def _charged(self, model: ModelInfo, worst: Worst, call: Call, paid: PaidCall) -> Settlement:
         now = self._clock.now()

@@ -201,8 +201,11 @@ class BudgetCommands:
         if len(words) > 1:
             raise Refused(f"“{words[1][:40]}” is too much.", hint=f"/cost {scope} ID")
         run = words[0]
-        meter = run_meter(run) if scope is Scope.RUN else workflow_meter(begun_by(TurnId(run)))
-        found = await self._store.ledger.balances([meter])
+        whole, alone = workflow_meter(begun_by(TurnId(run))), run_meter(run)
+        both = await self._store.ledger.balances([whole, alone])
+        # Where nothing could be handed on, only the run was counted.
+        counted = scope is Scope.WORKFLOW and (both[0].calls or both[0].taken)
+        found = both[:1] if counted else both[1:]
         known = await self._store.turns.state(TurnId(run))
         if known is None and not any(one.calls or one.taken for one in found):
             raise Refused(f"There is no run “{run[:26]}”.", hint=hint)

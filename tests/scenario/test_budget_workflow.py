@@ -77,8 +77,13 @@ async def test_a_question_and_what_was_handed_on_for_it_are_one_workflow(
         # The next question is another cause, whoever has the thread.
         await desk.ask("and since when?")
         third = model.scripted.requests[-1].entries[-1].turn
-        [alone] = await desk.desk.parts.store.ledger.balances([workflow_meter(begun_by(third))])
+        [alone] = await desk.desk.parts.store.ledger.balances([run_meter(third)])
         assert alone.spent == COST
+        # Nobody can hand it on, and no workflow is limited: it is not counted twice.
+        [whole] = await desk.desk.parts.store.ledger.balances([workflow_meter(begun_by(third))])
+        assert whole.calls == 0
+        await desk.command(f"/cost workflow {third}")
+        assert f"and what followed: {show_amount(COST, 'USD')}" in desk.chat.texts[-1]
 
 
 async def test_what_was_handed_on_waits_where_the_workflow_has_no_room(clock: ManualClock) -> None:
@@ -90,7 +95,11 @@ async def test_what_was_handed_on_waits_where_the_workflow_has_no_room(clock: Ma
         assert len(model.scripted.requests) == 1
         await press(desk, "Raise to")
         assert desk.chat.texts[-1].startswith("Because.")
-        # That was for this one alone.
+        # The next one has all of it again, and is counted though nobody can hand it on.
+        await desk.ask("and since when?")
+        third = model.scripted.requests[-1].entries[-1].turn
+        [whole] = await desk.desk.parts.store.ledger.balances([workflow_meter(begun_by(third))])
+        assert whole.calls == 1
         assert (await desk.desk.money.limits.now()).of(workflow_meter("another")) == EACH
 
 
