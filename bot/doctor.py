@@ -17,15 +17,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from adapters.charts.pillow import PillowCharts
-from adapters.models.catalogue import describe
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
 from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
-from bot.models import config_of
-from bot.reach import ask_model, free_call, get
+from bot.modelcheck import look_at, taken_out
+from bot.reach import get
 from bot.redaction import redactor
 from bot.settings import (
     OFFLINE,
@@ -43,7 +42,6 @@ from runtime.model.access import Action
 from runtime.model.chart import DaySeries
 from runtime.model.team import Team, models_of
 from runtime.ports import Charts
-from runtime.router import is_priced
 
 _LEAST_FREE = 200_000_000
 """Bytes; below that a busy day may fill the disk."""
@@ -77,7 +75,7 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     async for finding in connections(settings, clock):
         yield finding
     for model in _models_in_use(settings):
-        yield await _model(model, no_spend=settings.no_spend)
+        yield await look_at(model, no_spend=settings.no_spend)
     yield _proactive(settings.team)
 
 
@@ -180,6 +178,8 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             yield await _owner(found, settings)
             if found is not None and found.readable:
                 yield await _outbox(found, settings, clock.now())
+                for finding in taken_out(settings, await found.store.modelbook.outages()):
+                    yield finding
     except NightdeskError as error:
         todo = "Start the database, or correct NIGHTDESK_DATABASE_URL."
         if settings.on_sqlite:
@@ -253,35 +253,6 @@ def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:
     yield from (settings.models[name] for name in used)
     if not used:
         yield None
-
-
-async def _model(model: ModelSettings | None, *, no_spend: bool) -> Finding:
-    layer = "model"
-    if model is None:
-        todo = "To connect one: set NIGHTDESK_MODEL, for example ollama_chat/llama3.2."
-        return Finding(layer, State.MISSING, "only the built-in assistant", todo)
-    name, priced = f"{model.name}: {model.model}", is_priced(describe(config_of(model)))
-    if not priced:
-        todo = (
-            f"Write prices = [{{ input = …, output = … }}] under [models.{model.name}], for a "
-            "million tokens, or unknown_price = true."
-        )
-        return Finding(layer, State.WRONG, f"{name}, its price is not known: not called", todo)
-    if model.lacks:
-        todo = f"Set {' or '.join(model.lacks)}, then start again."
-        return Finding(layer, State.MISSING, f"{name}, it has no key: not called", todo)
-    url = free_call(model)
-    if url is None or (no_spend and model.base_url is None):
-        return Finding(layer, State.OK, f"{name}, not asked (no free question is known)")
-    answer = await ask_model(model, url)
-    if answer.refused:
-        todo = f"Correct the key of {model.name}."
-        return Finding(layer, State.WRONG, f"{model.name}: the key is not accepted", todo)
-    if not answer.answered:
-        todo = f"Check that the server runs and that this machine reaches {url}."
-        why = answer.why or f"status {answer.status}"
-        return Finding(layer, State.WRONG, f"{model.name}: it cannot be reached ({why})", todo)
-    return Finding(layer, State.OK, f"{name} answers")
 
 
 def _proactive(team: Team) -> Finding:

@@ -1,5 +1,6 @@
 """Asking other machines for a sign of life, without changing or spending anything."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ _PROVIDERS: Mapping[str, str] = {
 OpenRouter's list is open to everybody, so it is asked about the key itself.
 """
 
+_MOST_BYTES = 1_000_000
 _UNAUTHORISED = (401, 403)
 _SERVER_ERROR = 500
 
@@ -39,10 +41,12 @@ class Answer:
     Attributes:
         status: the HTTP status, or None where nothing answered.
         why: why nothing answered, in words.
+        models: the names of models in what came back; empty where it is no list of them.
     """
 
     status: int | None
     why: str = ""
+    models: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -62,9 +66,24 @@ async def get(url: str, headers: Mapping[str, str] | None = None) -> Answer:
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
-            return Answer(response.status)
+            said = await response.content.read(_MOST_BYTES)
+            return Answer(response.status, models=_names(said))
     except (aiohttp.ClientError, OSError) as error:
         return Answer(None, str(error) or type(error).__name__)
+
+
+def _names(said: bytes) -> tuple[str, ...]:
+    """The models in a list as OpenAI gives it (`data`, `id`), or Ollama (`models`, `name`)."""
+    try:
+        body = json.loads(said)
+    except (ValueError, RecursionError):
+        return ()
+    listed = (body.get("data") or body.get("models")) if isinstance(body, dict) else None
+    entries = (
+        [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    )
+    names = [each.get("id") or each.get("name") for each in entries]
+    return tuple(name for name in names if isinstance(name, str))
 
 
 def free_call(model: ModelSettings) -> str | None:

@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from adapters.models.catalogue import describe
 from adapters.sql.glance import glance, sqlite_file
 from adapters.sql.migrate import revisions
 from adapters.sql.store import open_store
 from bot.diagnosis import Finding, State, healthy
 from bot.doctor import examine, in_words, to_json
+from bot.models import config_of
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
 from runtime.errors import Permanent
-from runtime.ids import Platform, TimeOrderedIds
+from runtime.ids import ModelName, Platform, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.chart import DaySeries
+from runtime.model.choice import Outage
 from runtime.model.member import Enrolment
 from runtime.model.outbox import OutboxState
 from runtime.model.team import MemberRole
@@ -72,13 +75,15 @@ def taken_port() -> Iterator[int]:
 
 
 @asynccontextmanager
-async def server(path: str, *, status: int = 200) -> AsyncIterator[tuple[str, list[str]]]:
+async def server(
+    path: str, *, status: int = 200, said: object = None
+) -> AsyncIterator[tuple[str, list[str]]]:
     """Answers one address; yields where it is, and the keys it was shown."""
     keys: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         keys.append(request.headers.get("Authorization", ""))
-        return web.json_response({"data": []}, status=status)
+        return web.json_response(said or {"data": []}, status=status)
 
     app = web.Application()
     app.router.add_get(path, answer)
@@ -117,6 +122,7 @@ async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(
     found = await machine.look()
     assert {layer: finding.state for layer, finding in found.items()} == {
         "python": State.OK,
+        "pictures": State.OK,
         "data folder": State.MISSING,
         "configuration": State.MISSING,
         "database": State.MISSING,
@@ -147,7 +153,7 @@ async def test_a_configuration_that_cannot_be_used_ends_the_examination(machine:
     machine.configure("[teem]\n")
     machine.variables["HTTP__PORT"] = "x"
     found = await machine.look()
-    assert list(found) == ["python", "configuration"]
+    assert list(found) == ["python", "pictures", "configuration"]
     wrong = found["configuration"]
     assert wrong.state is State.WRONG
     assert wrong.found.splitlines() == [
@@ -422,6 +428,30 @@ async def test_a_model_is_asked_for_its_list_which_is_free(
     assert keys == ["Bearer canary-key"]
 
 
+@pytest.mark.parametrize(
+    ("table", "path", "said", "state", "found"),
+    [
+        ('"openai/good"', "/v1/models", {"data": [{"id": "good"}]}, State.OK, "good answers"),
+        ('"openai/other"', "/v1/models", {"data": [{"id": "good"}]}, State.MISSING, "not list other"),
+        ('"openai/good"', "/models", {"data": [{"id": "good"}]}, State.WRONG, "no list of models"),
+        ('"openai/good"', "/v1/models", ["odd"], State.OK, "good answers"),
+        ('"ollama_chat/one"', "/v1/api/tags", {"models": [{"name": "one:latest"}]}, State.OK, "one"),
+        ('"ollama_chat/two"', "/v1/api/tags", {"models": [{"name": "one:latest"}]}, State.MISSING,
+         "not list two"),
+    ],
+)  # fmt: skip
+async def test_a_server_of_ones_own_is_asked_whether_it_has_the_model(
+    machine: Machine, table: str, path: str, said: object, state: State, found: str
+) -> None:
+    async with server(path, said=said) as (url, _):
+        machine.configure(f'[models.fast]\nmodel = {table}\nbase_url = "{url}/v1"\n')
+        looked = (await machine.look())["model"]
+    assert looked.state is state
+    assert found in looked.found
+    if state is not State.OK:
+        assert looked.todo
+
+
 async def test_a_model_whose_server_is_down_is_wrong(machine: Machine) -> None:
     with taken_port() as port:
         pass
@@ -444,6 +474,31 @@ async def test_every_model_is_looked_at_with_its_own_key_and_its_price(machine: 
     assert found[0].state is State.MISSING
     assert found[0].todo.startswith("Set NIGHTDESK_MODELS__FAST__API_KEY or OPENAI_API_KEY")
     assert "[models.large]" in found[1].todo
+
+
+async def test_a_model_that_is_out_since_its_key_was_refused_says_how_it_comes_back(
+    machine: Machine,
+) -> None:
+    clock, ids = machine.clock, TimeOrderedIds(machine.clock)
+    async with server("/v1/models") as (url, _):
+        machine.configure(FAST + f'base_url = "{url}/v1"\n')
+        machine.variables["MODELS__FAST__API_KEY"] = "canary-key"
+        info = describe(config_of(machine.load().models[ModelName("fast")]))
+        out = Outage(
+            provider=info.provider,
+            credential=info.credential,
+            why="the model's server refused the key (status 401)",
+            since=clock.now(),
+        )
+        async with open_store(None, data_dir=machine.data, clock=clock, ids=ids) as store:
+            await store.modelbook.take_out(out)
+        found = [one for one in await examine(machine.load, clock) if one.layer == "model"]
+        assert [one.state for one in found] == [State.WRONG, State.OK], "the key is well by now"
+        assert found[0].found.startswith("fast: not asked since ")
+        assert "status 401" in found[0].found
+        assert f"/model retry {info.provider}" in found[0].todo
+        machine.variables["MODELS__FAST__API_KEY"] = "another-key"
+        assert (await machine.look())["model"].state is State.OK, "another key is another chance"
 
 
 async def test_with_spending_off_no_provider_is_asked(machine: Machine) -> None:
