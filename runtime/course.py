@@ -12,6 +12,7 @@ from runtime.context import (
     files_of,
     length_of,
     listed,
+    on_commands,
     overflow,
     summary_request,
 )
@@ -21,6 +22,7 @@ from runtime.halt import Halt
 from runtime.handoffs import Handoffs
 from runtime.ids import IdSource, Platform
 from runtime.live import LiveAnswer
+from runtime.model.address import ThreadRef
 from runtime.model.approval import Approval
 from runtime.model.audit import AuditEvent
 from runtime.model.choice import Phase
@@ -85,6 +87,7 @@ class Course:
         self._entries = list(start.entries)
         self._agent = agent
         self._live = live
+        self._instructions = _instructions(deps, agent, start.turn.thread)
         self._phase = phase_of(start.turn, start.entries)
         self._length = 0
         self._specs = deps.tools.specs(agent.name)
@@ -210,7 +213,7 @@ class Course:
         if temperature is None and self._phase is Phase.HEARTBEAT:
             temperature = 0.0
         return ModelRequest(
-            instructions=self._agent.instructions,
+            instructions=self._instructions,
             entries=tuple([entry for entry in self._entries if entry.role is not Role.EXECUTING]),
             tools=self._specs,
             max_tokens=min(ANSWER_TOKENS, model.info.max_output_tokens or ANSWER_TOKENS),
@@ -219,7 +222,7 @@ class Course:
 
     async def _compact(self, model: ModelPort) -> None:
         """Where the conversation outgrew the model, summarise its oldest turns, in the log too."""
-        room = model.info.context_tokens - ANSWER_TOKENS - len(self._agent.instructions) // 4
+        room = model.info.context_tokens - ANSWER_TOKENS - len(self._instructions) // 4
         room = max(room, LEAST_ROOM)
         cut = overflow(self._entries, room=room) if self._length > room else None
         if cut is None:
@@ -363,6 +366,15 @@ class Course:
         self._entries.append(entry)
         if told:
             self._deps.wake_outbox()
+
+
+def _instructions(deps: TurnDeps, agent: Agent, thread: ThreadRef | None) -> str:
+    """The agent's own, and how people write commands where it answers."""
+    chat = deps.chats.get(thread.platform) if thread is not None else None
+    if chat is None or thread is None:
+        return agent.instructions
+    parts = (agent.instructions, on_commands(chat.limits.command, thread))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _note_on(reason: StopReason) -> str:

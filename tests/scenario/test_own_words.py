@@ -179,3 +179,23 @@ async def test_it_is_the_same_after_a_restart(tmp_path: Path) -> None:
         await life.desk.quiet()
         shown = [s for s in life.desk.chat.shown if s.item.id == row.id]
         assert [s.text for s in shown] == [row.content.text]
+
+
+@pytest.mark.parametrize(("command", "thread", "begins"), PLACES)
+async def test_a_model_is_told_how_commands_are_written(
+    tmp_path: Path, command: str, thread: ThreadRef, begins: str
+) -> None:
+    told: list[str] = []
+
+    def answer(request: ModelRequest) -> Step:
+        told.append(request.instructions)
+        return "Fine."
+
+    async with running_desk(tmp_path, answer, chat=chat_with(command)) as desk:
+        await desk.ask("hello", thread=thread, mentioned=True)
+        own = desk.team.agents[0].instructions
+    said = (
+        f"Commands of this chat begin with `{begins}` here: write `{begins}schedule show 3` where "
+        "a tool or anybody else writes `/schedule show 3`."
+    )
+    assert told == ["\n\n".join(part for part in (own, said if command else "") if part)]

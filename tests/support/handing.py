@@ -81,8 +81,9 @@ class Agents:
         return replace(people(), agents=tuple(agents))
 
     def script(self, request: ModelRequest) -> Step:
-        self.requests.append((request.instructions, request))
-        return self.say[request.instructions](request)
+        name = request.instructions.partition("\n")[0]
+        self.requests.append((name, request))
+        return self.say[name](request)
 
     @asynccontextmanager
     async def life(self) -> AsyncIterator[Asking]:
