@@ -19,7 +19,8 @@ from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA
-from tests.support.program import CONFIG, answering, free_port
+from tests.support.ports import free_port
+from tests.support.program import CONFIG, answering
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan
 from tests.support.crash_strikes import Strike, Striker
-from tests.support.program import free_port
+from tests.support.ports import free_port
 
 PATIENCE_SECONDS = 120.0
 """How long a process may take to take a request, or to get any further, on a busy machine."""

@@ -9,7 +9,7 @@ from bot.role import Role
 from tests.support.crash_process import Process
 from tests.support.crash_schedules import far, put
 from tests.support.crash_world import CHANNELS, Verdict, World, channel
-from tests.support.program import free_port
+from tests.support.ports import free_port
 
 ALIVE = (0.09, 0.25)
 """Seconds that a process lives after it became ready."""

@@ -25,7 +25,7 @@ from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan
 from tests.support.fake_slack import TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
-from tests.support.program import free_port
+from tests.support.ports import free_port
 
 CHANNELS = 40
 """Slack takes one message a second in a channel, and so the program sends no more; many channels

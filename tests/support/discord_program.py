@@ -21,7 +21,8 @@ from bot.selftest.discord.world import Json, Posted
 from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_discord import FakeDiscord
-from tests.support.program import answering, free_port
+from tests.support.ports import free_port
+from tests.support.program import answering
 
 CONFIG = f"""
 [team]

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
+from tests.support.ports import free_port
 
 CONFIG = f"""
 [team]
@@ -143,10 +143,3 @@ async def answering(session: aiohttp.ClientSession, url: str, task: asyncio.Task
                 pass
             await asyncio.sleep(0.02)
     await task
-
-
-def free_port() -> int:
-    """A port of loopback that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

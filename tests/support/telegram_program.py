@@ -15,7 +15,8 @@ from bot.role import Role
 from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_telegram import ADA, FORUM, GROUP, SECRET, TOKEN, FakeTelegram, Posted
-from tests.support.program import answering, free_port
+from tests.support.ports import free_port
+from tests.support.program import answering
 
 CONFIG = f"""
 [team]
