@@ -76,7 +76,7 @@ def _profile(agent: Agent, catalogue: Catalogue, need: Need) -> list[ModelName]:
     named = [model for phase, model in agent.phases if phase is need.phase]
     if named or need.phase is not Phase.HEARTBEAT:
         return named
-    ours = [name for name in _of(agent) if name in catalogue]
+    ours = [name for name in models_in_order(agent) if name in catalogue]
     speaking = [name for name in ours if catalogue[name].info.language_model] or ours
     return sorted(speaking, key=lambda name: _cost(catalogue[name].info, need))
 
@@ -102,13 +102,14 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
 # ---- what sorts the rest
 
 
-def _of(agent: Agent) -> list[ModelName]:
+def models_in_order(agent: Agent) -> list[ModelName]:
+    """The models that the agent names, the first of them first."""
     return list(dict.fromkeys((agent.model, *agent.models)))
 
 
 def _sorted(agent: Agent, catalogue: Catalogue, need: Need) -> list[ModelName]:
     """What the agent may use, the preferred first; of equals the one that it names first."""
-    ours = _of(agent)
+    ours = models_in_order(agent)
     match agent.prefer:
         case None:
             return ours

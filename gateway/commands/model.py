@@ -10,13 +10,13 @@ from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import ThreadRef
-from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Reason
+from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Preference, Reason
 from runtime.model.completion import ModelInfo
 from runtime.model.localtime import show_time
 from runtime.model.team import Agent, Team
 from runtime.pauses import Pauses
 from runtime.ports import ChoiceScope
-from runtime.router import is_priced
+from runtime.router import ASSUMED_LATENCY, is_priced, models_in_order
 from runtime.routing import Asking, Routing
 
 _MICROS = 1_000_000
@@ -85,12 +85,21 @@ class ModelCommands:
 
     async def _why(self, request: Request) -> str:
         explained = await self._choices.why(request.thread)
-        if explained is not None:
-            return self._explained(explained)
         agent = await self._agent(request.thread)
+        if explained is not None:
+            return "\n".join([self._explained(explained), *self._measured(agent)])
         choice = await self._would(agent, request)
         head = "Nothing was in question here yet. If you wrote now:"
-        return "\n".join([head, *_layers(choice.order, choice.why())])
+        return "\n".join([head, *_layers(choice.order, choice.why()), *self._measured(agent)])
+
+    def _measured(self, agent: Agent) -> list[str]:
+        """How fast its models are, where it prefers the fastest."""
+        if agent.prefer is not Preference.LATENCY:
+            return []
+        catalogue = self._routing.catalogue()
+        named = [catalogue[name] for name in models_in_order(agent) if name in catalogue]
+        said = ", ".join(f"`{known.info.name}` {_seconds(known.latency)}" for known in named)
+        return [f"To the first word, as measured since the last start: {said}."]
 
     def _explained(self, explained: Explanation) -> str:
         at = show_time(explained.at, self._team().zone, now=explained.at)
@@ -229,6 +238,12 @@ def _line(known: Known) -> str:
         f"**out: {known.out}**" if known.out else "",
     ]
     return f"- `{info.name}`: {'; '.join(detail for detail in details if detail)}"
+
+
+def _seconds(latency: float | None) -> str:
+    if latency is None:
+        return f"not yet (taken for {ASSUMED_LATENCY:g} s)"
+    return f"{latency:.1f} s"
 
 
 def _price(info: ModelInfo) -> str:

@@ -9,7 +9,7 @@ import pytest
 from adapters.models.scripted import Pause, ScriptedModel, Step, ToolCalls
 from runtime.errors import ModelKeyRefused, ModelOutputUnusable, ModelUnavailable
 from runtime.ids import MessageId, ModelName
-from runtime.model.choice import Phase
+from runtime.model.choice import Phase, Preference
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.team import Team
@@ -172,6 +172,33 @@ async def test_what_is_always_the_same_is_not_asked_again_where_its_answer_was_n
             await desk.say("hello")
             await passing(desk, 5.0, partial(_said, desk, "Done."))
             assert len(requests) == asked
+
+
+async def test_what_answers_sooner_is_asked_first_where_that_is_preferred(tmp_path: Path) -> None:
+    clock, chat = ManualClock(), MemoryChat()
+    slow = free("slow", [Pause(5.0), "From the slow one."], clock=clock)
+    quick = free("quick", [Pause(0.5), "From the quick one."], clock=clock)
+    base = with_models(slow, quick)
+    members = replace(base, agents=(replace(base.agents[0], prefer=Preference.LATENCY),))
+    async with running_desk(
+        tmp_path, model=slow, more_models=[quick], members=members, clock=clock, chat=chat
+    ) as desk:
+        for number in range(1, 4):
+            await desk.say("hello")
+            await passing(desk, 6.0, partial(_has, chat, number))
+        assert chat.texts == ["From the slow one.", "From the quick one.", "From the quick one."]
+        await desk.command("/model why")
+        assert "prefers latency: `quick`, `slow`" in chat.texts[-1]
+        assert "since the last start: `slow` 5.0 s, `quick` 0.5 s." in chat.texts[-1]
+    async with running_desk(
+        tmp_path, model=slow, more_models=[quick], members=members, clock=clock, chat=chat
+    ) as desk:
+        await desk.command("/model why")
+        assert "`slow` not yet (taken for 2 s)" in chat.texts[-1], "it is not stored"
+
+
+def _has(chat: MemoryChat, number: int) -> bool:
+    return len(chat.texts) >= number
 
 
 async def test_an_answer_is_no_longer_than_its_model_can(tmp_path: Path) -> None:
