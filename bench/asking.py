@@ -1,12 +1,13 @@
 """S7: a model call with 50 messages, and a streamed piece, beside aiohttp alone and LiteLLM."""
 
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from bench.child import Child
 from bench.report import Bound, Figure, Gate, Report
 from bench.routing import choosing
-from bench.servers.asking import PIECES, Spent
+from bench.servers.asking import MESSAGES, PIECES, Spent
 from bench.spread import middle, paired, ratio
 
 ROUNDS = 3
@@ -15,6 +16,8 @@ _DIRECT, _LITELLM, _ALONE = "our own client", "LiteLLM, as we call it", "aiohttp
 _KINDS = {_DIRECT: "direct", _LITELLM: "litellm", _ALONE: "aiohttp"}
 
 
+_LENGTHS = (1, 100)
+"""Messages of a short conversation and of a long one, between which a call is to stay the same."""
 _EVENTS = 3
 """Of a short answer: its one piece, the end, the usage."""
 
@@ -37,6 +40,7 @@ class _Round:
 def measure() -> Report:
     """Ask, each client in turn, over one server."""
     rounds: dict[str, list[_Round]] = {name: [] for name in _KINDS}
+    grown: list[float] = []
     with ExitStack() as stack:
         server = stack.enter_context(Child("bench.servers.completions"))
         url = server.hear(str)
@@ -48,13 +52,22 @@ def measure() -> Report:
             client.hear(str)
         for _ in range(ROUNDS):
             for name, client in clients.items():
-                short = client.ask("calls", (PIECES[0], _CALLS), into=Spent)
-                long = client.ask("calls", (PIECES[1], 1), into=Spent)
+                short = client.ask("calls", (MESSAGES, PIECES[0], _CALLS), into=Spent)
+                long = client.ask("calls", (MESSAGES, PIECES[1], 1), into=Spent)
                 rounds[name].append(_Round(short, long))
-    return _report(rounds, choosing())
+            grown.append(_growth(clients[_LITELLM]))
+    return _report(rounds, grown, choosing())
 
 
-def _report(rounds: Mapping[str, list[_Round]], chosen: float) -> Report:
+def _growth(client: Child) -> float:
+    """How much more a call takes with a long conversation than with a short one."""
+    few, many = (
+        client.ask("calls", (messages, PIECES[0], _CALLS), into=Spent) for messages in _LENGTHS
+    )
+    return ratio(many.cpu, few.cpu)
+
+
+def _report(rounds: Mapping[str, list[_Round]], grown: Sequence[float], chosen: float) -> Report:
     call = middle(rounds[_DIRECT], lambda r: r.call) * 1e3
     through = middle(rounds[_LITELLM], lambda r: r.asking) * 1e3
     gates = (
@@ -66,6 +79,7 @@ def _report(rounds: Mapping[str, list[_Round]], chosen: float) -> Report:
             "x",
         ),
         _gate("asking through LiteLLM {}", through, 5, " ms"),
+        _gate("with 100 messages {} of with 1", statistics.median(grown), 1.3, "x"),
         # Not in the promises, but it comes before every call.
         _gate("a choice of the router {}", chosen * 1e6, 200, " us"),
     )

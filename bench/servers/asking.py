@@ -17,10 +17,11 @@ from runtime.model.completion import Finished, ModelRequest
 from runtime.model.conversation import Entry, Role
 
 MESSAGES = 50
+"""Of a call, where nothing else is said."""
 _SAID = "The nightly backup of the orders database took eleven minutes longer than last week. " * 3
 
-Ask = Callable[[int], Awaitable[None]]
-"""Asks once, for an answer of so many pieces."""
+Ask = Callable[[int, int], Awaitable[None]]
+"""Asks once, with so many messages, for an answer of so many pieces."""
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -30,22 +31,23 @@ class Spent(msgspec.Struct, frozen=True):
     count: int
 
 
-def _request() -> ModelRequest:
+def _request(messages: int) -> ModelRequest:
     now = datetime.now(UTC)
     roles = (Role.USER, Role.ASSISTANT)
     entries = [
         Entry(role=roles[number % 2], text=_SAID, at=now, turn=TurnId("t"))
-        for number in range(MESSAGES - 1)
+        for number in range(max(messages - 1, 1))
     ]
     return ModelRequest(instructions="Be brief.", entries=tuple(entries))
 
 
 async def _ours(url: str, client: Client) -> Ask:
-    request = _request()
+    requests: dict[int, ModelRequest] = {}
 
-    async def ask(pieces: int) -> None:
+    async def ask(messages: int, pieces: int) -> None:
         model = models[pieces]
-        finished = [chunk async for chunk in model.stream(request) if isinstance(chunk, Finished)]
+        asked = requests.setdefault(messages, _request(messages))
+        finished = [chunk async for chunk in model.stream(asked) if isinstance(chunk, Finished)]
         assert len(finished) == 1
 
     models = {
@@ -62,12 +64,12 @@ async def _ours(url: str, client: Client) -> Ask:
 async def _alone(url: str) -> Ask:
     """The least that a program does: one post, its lines read as JSON, no limit, no deadline."""
     session = aiohttp.ClientSession()
-    messages = [{"role": "system", "content": "Be brief."}]
+    every = [{"role": "system", "content": "Be brief."}]
     roles = ("user", "assistant")
-    messages += [{"role": roles[n % 2], "content": _SAID} for n in range(MESSAGES - 1)]
+    every += [{"role": roles[n % 2], "content": _SAID} for n in range(MESSAGES - 1)]
 
-    async def ask(pieces: int) -> None:
-        body = {"model": str(pieces), "messages": messages, "stream": True}
+    async def ask(messages: int, pieces: int) -> None:
+        body = {"model": str(pieces), "messages": every[:messages], "stream": True}
         text = ""
         async with session.post(f"{url}/chat/completions", json=body) as response:
             async for line in response.content:
@@ -87,13 +89,13 @@ async def _live(arguments: Sequence[str]) -> None:
     kind, url = arguments
     ask = await (_alone(url) if kind == "aiohttp" else _ours(url, Client(kind)))
     for pieces in PIECES:
-        await ask(pieces)
+        await ask(MESSAGES, pieces)
 
     async def calls(argument: msgspec.Raw) -> Spent:
-        pieces, count = msgspec.json.decode(argument, type=tuple[int, int])
+        messages, pieces, count = msgspec.json.decode(argument, type=tuple[int, int, int])
         began = time.process_time()
         for _ in range(count):
-            await ask(pieces)
+            await ask(messages, pieces)
         return Spent(time.process_time() - began, count)
 
     say("ready")

@@ -15,7 +15,7 @@ _PIECE = (
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767600000,'
     b'"model":"m","choices":[{"index":0,"delta":{"content":" word %d"},"finish_reason":null}]}\n\n'
 )
-"""Numbered, because LiteLLM takes a hundred equal ones for a model that went mad."""
+"""Numbered, because LiteLLM, left as it is, takes a hundred equal ones for a model gone mad."""
 _END = (
     b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1767600000,'
     b'"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
