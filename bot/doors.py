@@ -21,6 +21,7 @@ from runtime.model.messages import Content
 from runtime.outbox import Splitter
 from runtime.people import Roster
 from runtime.queue import QueueDispatch
+from runtime.text import unmarked
 
 
 def ingress(
@@ -94,7 +95,7 @@ def splitter(parts: Parts) -> Splitter:
         """Cut as the platform says; a platform that is switched off takes it whole, later."""
         chat = parts.chats.get(thread.platform)
         if chat is None:
-            return (content,)
+            return (replace(content, text=unmarked(content.text)) if content.ours else content,)
         if content.ours:
             content = replace(content, text=spelled(content.text, chat.limits, thread))
         return chat.split(content)

@@ -27,6 +27,7 @@ from runtime.model.team import Member, Team
 from runtime.money import at_most, show_amount, show_limit
 from runtime.ports import ChatPort, ShowsHome, Store
 from runtime.spenders import stamp_of, when_of
+from runtime.text import verbatim
 
 log = logging.getLogger("nightdesk.home")
 
@@ -104,8 +105,9 @@ class Home:
 
         def line(schedule: Schedule) -> str:
             return (
-                f"- **{schedule.number}** {_short(schedule.instruction)}: {schedule.when.said}, to "
-                f"{place(team, schedule.target)}, {next_time(schedule, now=now)}"
+                f"- **{schedule.number}** {verbatim(_short(schedule.instruction))}: "
+                f"{schedule.when.said}, to {place(team, schedule.target)}, "
+                f"{next_time(schedule, now=now)}"
             )
 
         text = _listed([line(schedule) for schedule in mine])
@@ -162,7 +164,7 @@ class Home:
             else:
                 at = show_time(reminder.next_at, zone, now=now)
                 when = f"{show_distance(reminder.next_at - now)}, {at}"
-            return f"- **{reminder.number}** {_short(reminder.text)}: {when}"
+            return f"- **{reminder.number}** {verbatim(_short(reminder.text))}: {when}"
 
         text = _listed([line(reminder) for reminder in found])
         return Section(

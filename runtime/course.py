@@ -41,6 +41,7 @@ from runtime.ports import Budget, ChatPort, ModelPort, Paid, Store, ToolContext,
 from runtime.questions import Questions
 from runtime.replays import Replays
 from runtime.routing import Asking, Routing, need_of, phase_of
+from runtime.text import unmarked
 
 log = logging.getLogger("nightdesk.turns")
 
@@ -198,7 +199,7 @@ class Course:
                 match chunk:
                     case TextDelta(text):
                         if self._live:
-                            await self._live.add(text)
+                            await self._live.add(unmarked(text))
                     case Finished():
                         finished = chunk
         finally:

@@ -42,6 +42,7 @@ from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
 from runtime.standing import Standing, objection
 from runtime.storing import until_stored
+from runtime.text import verbatim
 from runtime.turns import TurnRunner
 
 log = logging.getLogger("nightdesk.firings")
@@ -390,4 +391,4 @@ def _file(value: Json) -> OutFile:
 
 
 def _failure(schedule: Schedule, error: str) -> str:
-    return f"Schedule {schedule.number} could not run ({schedule.instruction}).\n{error}"
+    return f"Schedule {schedule.number} could not run ({verbatim(schedule.instruction)}).\n{error}"

@@ -22,6 +22,7 @@ from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
+from runtime.text import verbatim
 
 log = logging.getLogger("nightdesk.schedules")
 
@@ -164,7 +165,7 @@ class Standing:
             await self.store.outbox.enqueue(compose(cleared, split=self.split, now=now))
 
     def _words(self, schedule: Schedule, why: str, how_to_go_on: str) -> str:
-        what = " ".join(schedule.instruction.split())[:_QUOTE].replace("`", "'")
+        what = verbatim(" ".join(schedule.instruction.split())[:_QUOTE].replace("`", "'"))
         if schedule.state is ScheduleState.FINISHED:
             return f"Schedule {schedule.number} (`{what}`) did not run: {why}."
         return f"Schedule {schedule.number} (`{what}`) is paused: {why}.\n{how_to_go_on}"

@@ -13,6 +13,9 @@ from runtime.graphemes import is_boundary
 
 Measure = Callable[[str], int]
 
+_MARK = "\ufdd0"
+"""A noncharacter: nobody writes it, and no text of ours goes out with it."""
+
 _LEAST = 64
 """An estimate for less than that says nothing."""
 
@@ -69,6 +72,20 @@ class _Block:
     end: int
     head: str
     tail: str
+
+
+def verbatim(words: str) -> str:
+    """People's words for a text of our own, of which no command is ours to write otherwise.
+
+    A mark stands before each slash, which `unmarked` takes out again: whoever writes our commands
+    as a platform takes them, and whoever keeps the text.
+    """
+    return words.replace("/", f"{_MARK}/")
+
+
+def unmarked(text: str) -> str:
+    """The text without the marks of `verbatim`."""
+    return text.replace(_MARK, "")
 
 
 def split(text: str, limit: int, *, measure: Measure = len) -> list[str]:

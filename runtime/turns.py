@@ -33,6 +33,7 @@ from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
 from runtime.outbox import Splitter, compose, whole
 from runtime.outcome import Outcome, Said
 from runtime.storing import until_stored
+from runtime.text import unmarked
 from runtime.thinking import Thinking
 from runtime.words import explain
 
@@ -168,7 +169,7 @@ class TurnRunner:
             shown = await self._with_footer(turn, content)
             replies = self._replies(start, live, shown, self._deps.split)
             return Outcome(
-                content.text,
+                unmarked(content.text),
                 files=content.files,
                 replies=replies,
                 over=said.over,

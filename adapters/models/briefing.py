@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
 from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.text import verbatim
 
 _MOST_LINES = 10
 _LONGEST_INSTRUCTION = 80
@@ -129,7 +130,7 @@ def clock(facts: DeskFacts) -> str:
 
 def short(text: str) -> str:
     """An instruction in one short line."""
-    return _cut(text, _LONGEST_INSTRUCTION)
+    return verbatim(_cut(text, _LONGEST_INSTRUCTION))
 
 
 def _cut(text: str, longest: int) -> str:

@@ -26,6 +26,7 @@ from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
 from runtime.model.turn import FILE, HANDED
+from runtime.text import verbatim
 
 FACTS_TOOL = "desk.facts"
 """Takes no arguments; answers with `runtime.model.facts.DeskFacts` as JSON."""
@@ -220,7 +221,7 @@ class Dialogue:
         if not wish.when:
             return (
                 f'{_WHEN} For example: "in 2 hours", "tomorrow at 9am" or "every weekday at 8:30".'
-                f"{_UNDERSTOOD}{wish.instruction}"
+                f"{_UNDERSTOOD}{verbatim(wish.instruction)}"
             )
         if self._is_personal(wish) and REMINDER_TOOL in self._tools:
             text = wish.instruction.removeprefix(_REMINDER)
@@ -228,7 +229,7 @@ class Dialogue:
         if SCHEDULE_TOOL not in self._tools:
             return (
                 "I cannot make schedules here. This command does:\n"
-                f'`/schedule create "{wish.when}" {wish.instruction}`'
+                f'`/schedule create "{wish.when}" {verbatim(wish.instruction)}`'
             )
         return ToolWanted(SCHEDULE_TOOL, {"when": wish.when, "instruction": wish.instruction})
 

@@ -10,6 +10,7 @@ from runtime.errors import Refused
 from runtime.model.conversation import Conversation
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
+from runtime.text import verbatim
 
 
 class ConversationCommands:
@@ -65,7 +66,7 @@ class ConversationCommands:
 
 
 def _title(conversation: Conversation) -> str:
-    title = conversation.title.replace("`", "'").strip()
+    title = verbatim(conversation.title).replace("`", "'").strip()
     return f"`{title}`" if title else "nothing said yet"
 
 

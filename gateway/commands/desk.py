@@ -58,6 +58,7 @@ from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
 from runtime.routing import Routing
 from runtime.schedules import ScheduleService
 from runtime.stopping import Stopping
+from runtime.text import unmarked
 from runtime.trust import TrustService
 
 log = logging.getLogger("nightdesk.commands")
@@ -265,7 +266,9 @@ class CommandDesk:
         content = None
         if answer.text:
             chat = self._chats.get(request.thread.platform)
-            text = spelled(answer.text, chat.limits, request.thread) if chat else answer.text
+            text = (
+                spelled(answer.text, chat.limits, request.thread) if chat else unmarked(answer.text)
+            )
             content = Content(text, answer.buttons, answer.files)
         return Answered(content, private=answer.private, updates=answer.updates)
 

@@ -18,6 +18,7 @@ from runtime.model.schedule import When, WhenKind
 from runtime.model.team import Team
 from runtime.ports import Timetable
 from runtime.reminders import SNOOZES, NewReminder, ReminderService, read_sentence
+from runtime.text import verbatim
 
 _LONGEST_NUMBER = 9
 
@@ -122,7 +123,7 @@ class ReminderCommands:
         )
         return Answer(
             f"Reminder {reminder.number}: {self._next(reminder)}, by direct message: "
-            f"{reminder.text}.{again} `/remind cancel {reminder.number}` takes it back."
+            f"{verbatim(reminder.text)}.{again} `/remind cancel {reminder.number}` takes it back."
             if reminder.next_at and reminder.next_at > now
             else f"Reminder {reminder.number} was made."
         )
@@ -135,7 +136,7 @@ class ReminderCommands:
         for one in reminders:
             said = self._next(one) if one.next_at else "reminded, not done"
             again = " (again and again)" if one.when.kind is WhenKind.CRON else ""
-            lines.append(f"- **{one.number}** {said}{again}: {one.text}")
+            lines.append(f"- **{one.number}** {said}{again}: {verbatim(one.text)}")
         return Answer("**Your reminders**\n" + "\n".join(lines))
 
     async def _snooze_until(self, reminder: Reminder, words: str, request: Request) -> Answer:

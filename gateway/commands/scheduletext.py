@@ -9,6 +9,7 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
+from runtime.text import verbatim
 
 _SHORT = 80
 _BRIEF_RESULT = 200
@@ -156,7 +157,7 @@ def _who(team: Team, principal: Principal) -> str:
 
 def _code(text: str, most: int = 300) -> str:
     """People's words as code, so that nothing in them is a link, a mention or a layout."""
-    return f"`{_cut(' '.join(text.split()), most).replace('`', chr(39))}`"
+    return f"`{verbatim(_cut(' '.join(text.split()), most)).replace('`', chr(39))}`"
 
 
 def _cut(text: str, most: int) -> str:

@@ -169,7 +169,7 @@ class DeskTools:
         at = reminder.next_at or self.clock.now()
         return (
             f"Reminder {reminder.number}: {show_time(at, times.zone, now=self.clock.now())}, by "
-            f"direct message: {reminder.text}. Undo: /remind cancel {reminder.number}."
+            f"direct message: “{reminder.text}”. Undo: /remind cancel {reminder.number}."
         )
 
     async def _read(self, when: str, zone: str) -> When:

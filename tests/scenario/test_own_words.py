@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.models.offline import OfflineModel
 from adapters.models.scripted import Step
 from runtime import cards
 from runtime.ids import AgentName, MessageId
@@ -16,6 +17,7 @@ from runtime.model.completion import ModelRequest
 from runtime.model.team import Member, MemberRole
 from runtime.ports import ChatLimits, Verdict
 from runtime.schedules import NewSchedule
+from runtime.text import unmarked
 from tests.support.approving import BOB, Asking, World
 from tests.support.build import DM, OPS, TERMINAL
 from tests.support.chat import MemoryChat
@@ -199,3 +201,29 @@ async def test_a_model_is_told_how_commands_are_written(
         "a tool or anybody else writes `/schedule show 3`."
     )
     assert told == ["\n\n".join(part for part in (own, said if command else "") if part)]
+
+
+async def test_what_people_wrote_is_repeated_as_they_wrote_it(tmp_path: Path) -> None:
+    chat = chat_with("nightdesk")
+    async with running_desk(tmp_path, chat=chat, model=OfflineModel()) as desk:
+        await desk.command("schedule create every day at 10:00 /status of `/help` --channel #ops")
+        await desk.command("schedule list")
+        assert "`/status of '/help'`" in chat.texts[0]
+        assert "`/status of '/help'`" in chat.texts[1]
+        await desk.command("remind me in 2 hours to say /stop")
+        assert "say /stop. `/nightdesk remind cancel 1` takes it back." in chat.texts[-1]
+        await desk.command("remind list")
+        assert chat.texts[-1].endswith("say /stop")
+        answer = await desk.ask("what is scheduled?")
+        assert "#1 /status of `/help`" in answer
+        answer = await desk.ask("please remind me in 3 hours to run /stop")
+        assert "“run /stop”" in answer
+        assert "/nightdesk remind cancel 2" in answer
+        store = desk.desk.parts.store
+        entries = [
+            entry.text
+            for one in await store.conversations.earlier(DM)
+            for entry in await store.conversations.entries(one.id)
+        ]
+        assert any("#1 /status of" in text for text in entries)
+        assert all(text == unmarked(text) for text in (*entries, *chat.texts))
