@@ -157,9 +157,11 @@ class Spending:
 
     async def footer(self, turn: Turn) -> str:
         """What stands under the turn's answer: see the port."""
-        team = self._team()
-        if turn.id not in self._paid or not team.budget.footer:
+        if turn.id not in self._paid:
             return ""  # most turns cost nothing, and none of those asks the database
+        team = self._team()
+        if not team.budget.footer:
+            return ""
         self._paid.discard(turn.id)
         try:
             [balance] = await self._store.ledger.balances([run_meter(turn.id)])

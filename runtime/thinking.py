@@ -21,6 +21,7 @@ class Thinking:
         self._lines: deque[_Line] = deque()
         self._under_way = 0
         self._watch: asyncio.Task[None] | None = None
+        self._soon: asyncio.Handle | None = None
 
     def during(self, chat: ChatPort, thread: ThreadRef) -> "_Line":
         """A block during which the thread's turn runs."""
@@ -30,21 +31,35 @@ class Thinking:
         """Count a turn in; the monotonic time at which its line is due."""
         self._lines.append(line)
         self._under_way += 1
-        if self._watch is None:
-            self._watch = self._tasks.create_task(self._show_due())
+        if self._watch is None and self._soon is None:
+            # Not at once: a turn that waits for nothing is over when the loop comes round again.
+            self._soon = asyncio.get_running_loop().call_soon(self._look_on)
         return self._clock.monotonic() + STATUS_AFTER
 
     def end(self) -> None:
         """Count a turn out."""
         self._under_way -= 1
-        if self._watch is not None and not self._under_way:
+        if self._under_way:
+            return
+        self._lines.clear()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-            self._lines.clear()
 
     def show(self, chat: ChatPort, thread: ThreadRef) -> asyncio.Task[None]:
         """Show the line, however long the platform takes over it."""
         return self._tasks.create_task(chat.status(thread, "is thinking…"))
+
+    def _look_on(self) -> None:
+        self._soon = None
+        watching = self._show_due()
+        try:
+            self._watch = self._tasks.create_task(watching)
+        except RuntimeError:  # the group ends, and with it every turn
+            watching.close()
 
     async def _show_due(self) -> None:
         while self._lines:
