@@ -124,12 +124,13 @@ class Choices:
             return
         self._looked = now
         out = {(o.provider, o.credential): o.why for o in await self._book.outages()}
-        for info in models:
-            why = out.get((info.provider, info.credential))
-            if why is not None:
-                self._providers.refuse(info.provider, info.credential, why)
-            elif self._providers.refused(info):
+        known = {(info.provider, info.credential): info for info in models}
+        for key, info in known.items():
+            if key not in out and self._providers.refused(info):
                 self._providers.put_back(info.provider)
+        # After that: putting a provider back forgets all of its keys.
+        for provider, credential in out.keys() & known.keys():
+            self._providers.refuse(provider, credential, out[provider, credential])
 
     async def refused(self, info: ModelInfo, why: str) -> None:
         """The provider did not take the key: owners are told once, and no chat."""

@@ -236,8 +236,14 @@ def _line(known: Known) -> str:
         "local" if info.local else info.provider,
         f"first word after {known.latency:.1f} s" if known.latency is not None else "",
         f"**out: {known.out}**" if known.out else "",
+        f"`/model retry {info.provider}`, once its key is well" if _is_refused(known) else "",
     ]
     return f"- `{info.name}`: {'; '.join(detail for detail in details if detail)}"
+
+
+def _is_refused(known: Known) -> bool:
+    """Whether it is out until somebody says otherwise, or it has another key."""
+    return bool(known.out) and known.wait is None and not known.info.lacks
 
 
 def _seconds(latency: float | None) -> str:

@@ -74,7 +74,7 @@ async def test_the_list_says_what_is_free_not_known_and_out() -> None:
     await give("/model set dead")
     assert await asked(give) == "local"
     answer = await give("/model list")
-    assert "**out: its provider is out of service**" in answer
+    assert "**out: its provider is out of service**; `/model retry openai`, once its key" in answer
     assert "401" not in answer
     assert list(give.told) != []
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from adapters.memory.store import MemoryStore
+from runtime.choices import Choices
 from runtime.context import length_of
 from runtime.errors import (
     ContextTooLong,
@@ -27,6 +28,7 @@ from runtime.model.completion import Finished
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn
 from runtime.ports import ModelPort
+from runtime.providers import Providers
 from runtime.replays import MOST, Replays
 from runtime.routing import TRIES, Asking, Routing, need_of, phase_of
 from tests.support.build import ANN, OPS, T0, team
@@ -58,11 +60,11 @@ class Bench:
             self.models,
             team=self.team,
             clock=self.clock,
-            tell_owners=self._tell,
+            tell_owners=self.tell,
             alone=self.alone,
         )
 
-    async def _tell(self, key: str, text: str) -> bool:
+    async def tell(self, key: str, text: str) -> bool:
         return self.told.setdefault(key, text) is text
 
     @property
@@ -231,6 +233,26 @@ async def test_another_key_is_another_chance(clock: ManualClock) -> None:
         await under_test.ask()
     under_test.models = [Played("a", "Hello.", provider="openai", credential="k2")]
     assert await under_test.ask(routing=under_test.again()) == "Hello."
+
+
+async def test_putting_back_one_key_of_a_provider_leaves_its_other_one_out(
+    clock: ManualClock,
+) -> None:
+    one, two = (Played(key, provider="openai", credential=key).info for key in ("k1", "k2"))
+    under_test = Bench(clock, [], alone=False)
+    providers = Providers(clock, lambda: 0.0)
+    choices = Choices(
+        under_test.store.modelbook,
+        providers,
+        team=team,
+        clock=clock,
+        alone=False,
+        tell_owners=under_test.tell,
+    )
+    await choices.refused(one, "status 401")
+    providers.refuse("openai", "k2", "status 401")  # what could not be written down
+    await choices.look([one, two])
+    assert (providers.refused(one), providers.refused(two)) == (True, False)
 
 
 async def test_a_model_that_is_not_there_is_asked_once_and_its_provider_stays_in_service(
