@@ -1,6 +1,6 @@
 """Which call a yes for a time covers, and why it covers none any more: in memory."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from runtime.ids import AgentName, ToolCallId
 from runtime.model.approval import Grant, pattern_of
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolSpec
-from runtime.ports import Judged, Verdict
-from tests.support.approving import BOB, World
+from runtime.ports import Judged, ToolContext, Verdict
+from tests.support.approving import BOB, Rules, World
 from tests.support.asking import Asked, context
 from tests.support.build import ANN
 
@@ -153,6 +153,29 @@ async def test_what_it_would_cover_is_known_without_one(asked: Asked) -> None:
     found = await asked.service.standing(push(), DESK, ANN)
     assert found is not None
     assert (found.grant, found.pattern) == (grant, grant.pattern)
+
+
+@dataclass
+class Noting(Rules):
+    """The rules, and of what each was asked."""
+
+    seen: list[tuple[ToolContext, bool]] = field(default_factory=list)
+
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        self.seen.append((context, counted))
+        return await super().judge(call, spec, context, counted=counted)
+
+
+async def test_what_it_would_cover_is_asked_of_a_run_by_itself_and_counts_nothing() -> None:
+    rules = Noting()
+    asked = Asked(world=World(Path(), rules=rules))
+    assert await asked.service.standing(push(), DESK, BOB) is not None
+    ((where, counted),) = rules.seen
+    assert (where.agent, where.requester, where.thread) == (DESK, BOB, None)
+    assert where.attended is False
+    assert not counted
 
 
 @pytest.mark.parametrize(
