@@ -39,22 +39,26 @@ STEPS = (25, 100)
 _TOP = 3
 _LONGEST_NAME = 40
 _LONGEST_LABEL = 75
-_VALUE = re.compile(r"(?P<alert>[^:=]+)(?::(?P<step>[0-9]{1,3})|=(?P<to>[0-9a-f]{1,13}))?")
+_VALUE = re.compile(
+    r"(?P<alert>[^:=.]+)(?::(?P<step>[0-9]{1,3})|=(?P<to>[0-9a-f]{1,13})|(?P<here>\.))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class RaiseWish:
-    """What a button says that raises a limit.
+class Wish:
+    """What a button of a card says.
 
     Attributes:
         alert: what it is about; empty where it says nothing.
-        step: by how many per cent of what it is; 0 for none.
-        to: to how much, in micro-units; 0 where it is by a step.
+        step: by how many per cent of what it is it raises the limit; 0 for none.
+        to: to how much it raises it, in micro-units; 0 where it is by a step.
+        here: it is about what waits in its thread; not about all that waits for the limit.
     """
 
     alert: AlertId
     step: int = 0
     to: int = 0
+    here: bool = False
 
     def limit(self, shown: int) -> int | None:
         """What it raises the limit to that was shown; None where it raises nothing."""
@@ -128,7 +132,7 @@ class BudgetAlerts:
         if turn.thread is None:
             return
         why = (turn.id, short.bound.meter.id, str(short.bound.limit), str(short.wanted))
-        buttons = (*self._raises(alert, short.balance), *_ways_on(alert, "Stop"))
+        buttons = (*self._raises(alert, short.balance), *_ways_on(alert, "Stop", here=True))
         content = Content(f"**Waiting for money.** {explain(over)}", buttons, ours=True)
         reply = Reply(
             id=OutboxId(derived("budget.wait", *why)), thread=turn.thread, content=content
@@ -322,13 +326,13 @@ def raised(limit: int, step: int) -> int:
     return limit + -(-limit * step // 100)
 
 
-def wish_of(value: str) -> RaiseWish:
-    """What the value of such a button says."""
+def wish_of(value: str) -> Wish:
+    """What the value of a button says."""
     match = _VALUE.fullmatch(value)
     if match is None:
-        return RaiseWish(AlertId(""))
+        return Wish(AlertId(""))
     step, to = int(match["step"] or 0), int(match["to"] or "0", 16)
-    return RaiseWish(AlertId(match["alert"]), step if step in STEPS else 0, to)
+    return Wish(AlertId(match["alert"]), step if step in STEPS else 0, to, bool(match["here"]))
 
 
 def _what_waits(alert: Alert) -> list[str]:
@@ -343,7 +347,8 @@ def _is_nearly(balance: Balance, limit: int) -> bool:
     return bool(balance.spent) and balance.spent * ALL >= limit * NEARLY
 
 
-def _ways_on(alert: Alert, stop: str) -> tuple[Button, ...]:
+def _ways_on(alert: Alert, stop: str, *, here: bool = False) -> tuple[Button, ...]:
     """The buttons that end the waiting without more money."""
-    use = [Button(f"Use {alert.instead}"[:_LONGEST_LABEL], USE, alert.id)] if alert.instead else []
-    return (*use, Button(stop, STOP, alert.id))
+    value = f"{alert.id}." if here else alert.id
+    use = [Button(f"Use {alert.instead}"[:_LONGEST_LABEL], USE, value)] if alert.instead else []
+    return (*use, Button(stop, STOP, value))

@@ -8,7 +8,7 @@ from gateway.commands import budgettext
 from gateway.commands.budget import BudgetServices
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
-from runtime.alerts import KEEP, RAISE, STOP, USE, lasts, wish_of
+from runtime.alerts import KEEP, RAISE, STOP, USE, Wish, lasts, wish_of
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
@@ -120,9 +120,10 @@ class BudgetCards:
 
     async def _stopped(self, press: ButtonPress, request: Request) -> Answer:
         """The button that ends what waits: in its thread that, elsewhere all that waits for it."""
-        waiting = await self._waiting(press)
-        if _here(waiting, request):
+        wish = wish_of(press.value)
+        if wish.here:
             return budgettext.waited(await self._stop(ParsedCommand(noun="stop"), request))
+        waiting = await self._waiting(wish)
         if not waiting:
             return Answer(_GOES_ON)
         said = [
@@ -135,8 +136,10 @@ class BudgetCards:
 
     async def _used(self, press: ButtonPress, request: Request) -> Answer:
         """The button that goes on with another model, there or wherever something waits for it."""
-        waiting = await self._waiting(press)
-        waiting = _here(waiting, request) or waiting
+        wish = wish_of(press.value)
+        waiting = await self._waiting(wish)
+        if wish.here:
+            waiting = [pause for pause in waiting if pause.thread == request.thread]
         if not waiting:
             return Answer(_GOES_ON)
         able = [pause for pause in waiting if pause.instead]
@@ -157,19 +160,15 @@ class BudgetCards:
         command = ParsedCommand(noun="model", verb="set", args=args)
         return await self._model(command, replace(_apart(request, pause.turn), thread=thread))
 
-    async def _waiting(self, press: ButtonPress) -> list[Pause]:
+    async def _waiting(self, wish: Wish) -> list[Pause]:
         """What waits for what the card is about."""
-        alert = await self._store.budgets.alert(wish_of(press.value).alert)
+        alert = await self._store.budgets.alert(wish.alert)
         if alert is None:
             return []
         meter = alert.bound.meter
         waiting = await self._pauses.waiting(meter)
         # Every run of a schedule has a meter of its own for what each of them may cost.
         return [one for one in waiting if lasts(meter) or one.bound.meter == meter]
-
-
-def _here(waiting: list[Pause], request: Request) -> list[Pause]:
-    return [pause for pause in waiting if pause.thread == request.thread]
 
 
 def _apart(request: Request, turn: str) -> Request:

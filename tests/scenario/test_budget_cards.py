@@ -177,8 +177,25 @@ async def test_those_who_look_after_the_money_can_stop_what_waits(bank: Bank) ->
         await desk.quiet()
         assert await desk.desk.parts.store.budgets.pauses() == []
         await press(desk, "Stop")
-        assert "Nothing waits for this any more." in bank.chat.texts
+        assert "Nothing is running in this thread." in bank.chat.texts
         assert bank.model.scripted.requests == []
+
+
+async def test_a_card_of_a_thread_stops_what_waits_there_and_nothing_else(bank: Bank) -> None:
+    bank.members = limited(people(), WORST)
+    async with bank.live() as desk:
+        body = Message(text="and this", message_id=MessageId("9"))
+        await desk.say(thread=QUIET, sender=BOB, body=body)
+        await desk.ask("hello")
+        await press(desk, "Stop")
+        await desk.desk.money.tick()
+        [left] = await desk.desk.parts.store.budgets.pauses()
+        assert left.thread is not None
+        assert left.thread.channel == QUIET.channel
+        # Used up there already: nothing of the other thread is touched.
+        await press(desk, "Stop")
+        await desk.desk.money.tick()
+        assert await desk.desk.parts.store.budgets.pauses() == [left]
 
 
 async def test_a_run_goes_on_with_a_cheaper_model_of_its_agent(bank: Bank) -> None:

@@ -356,6 +356,8 @@ def test_the_value_of_every_button_fits() -> None:
         "alert=xyz",
         "alert:25=f4241",
         "alert=" + "f" * 14,
+        "alert.",
+        "alert.25",
     ],
 )
 async def test_a_button_that_says_nothing_raises_nothing(bank: CommandBench, value: str) -> None:
