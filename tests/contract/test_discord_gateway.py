@@ -223,7 +223,7 @@ async def test_a_connection_that_is_silent_is_taken_for_dead() -> None:
         gateway = ear.discord.gateway
         gateway.silence()
         ear.discord.say("hello", mention=True)
-        await eventually(lambda: gateway.resumed == 1, "a new line")
+        await eventually(lambda: gateway.resumed >= 1, "a new line")
         await ear.hears(1)
 
 

@@ -477,7 +477,7 @@ async def test_a_run_is_cancelled_while_it_waits(house: House, trace: Trace) -> 
         await durable.cancel(RUN)
         with pytest.raises(RunCancelled):
             await durable.result(RUN)
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 45)
         await durable.signal(RUN, "answer", 1, key="1")
         assert await durable.state(RUN) is RunState.CANCELLED
 

@@ -95,7 +95,7 @@ class Program:
 
     async def delivered(self) -> None:
         """Wait until nothing is on its way out any more, as `/readyz` says it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while True:
                 async with self.session.get(f"{self.base}/readyz") as answer:
                     checks = (await answer.json())["checks"]
@@ -133,7 +133,7 @@ async def running_program(folder: Path, *, config: str = CONFIG) -> AsyncIterato
 
 async def answering(session: aiohttp.ClientSession, url: str, task: asyncio.Task[int]) -> None:
     """Return once the address answers 200; fail where the program ends first."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         while not task.done():
             try:
                 async with session.get(url) as answer:

@@ -79,7 +79,7 @@ class Line:
             return True
 
     async def status(self) -> int:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 45)
         lines = head.lower().split(b"\r\n")
         length = sum(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
         await self.reader.readexactly(length)

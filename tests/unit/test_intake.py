@@ -78,7 +78,7 @@ def lines_of(note: str) -> list[str]:
 
 async def passing(clock: ManualClock, work: Coroutine[None, None, str]) -> str:
     """The result of work that waits for the clock."""
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(45), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(work)
         while not task.done():
             await clock.advance(1.0)

@@ -109,7 +109,7 @@ class Talk:
         ).replace("\r", "")
 
     async def until(self, text: str) -> None:
-        await eventually(lambda: text in self.seen, f"{text!r} on the screen", within=5)
+        await eventually(lambda: text in self.seen, f"{text!r} on the screen")
 
     async def type(self, *lines: str) -> None:
         """Type each line once the one before was taken."""
@@ -119,7 +119,7 @@ class Talk:
     async def _type(self, line: str) -> None:
         heard = len(self.desk.heard)
         self.keys.send_text(f"{line}\r")
-        await eventually(lambda: len(self.desk.heard) > heard, line, within=5)
+        await eventually(lambda: len(self.desk.heard) > heard, line)
 
 
 @asynccontextmanager
@@ -136,7 +136,7 @@ async def talking(
             yield talk
             if not listening.done():
                 keys.send_text(CTRL_D)
-            await asyncio.wait_for(listening, 5)
+            await asyncio.wait_for(listening, 45)
             serving.cancel()
 
 
@@ -193,9 +193,9 @@ async def test_tab_completes_word_by_word() -> None:
                 return state is not None and state.original_document.text.endswith(keys)
 
             talk.keys.send_text(keys)
-            await eventually(offered, "the menu", within=5)
+            await eventually(offered, "the menu")
             talk.keys.send_text("\t")
-            await eventually(lambda: line.text == becomes, becomes, within=5)
+            await eventually(lambda: line.text == becomes, becomes)
 
         await complete("/sch", "/schedule")
         await complete(" l", "/schedule list")

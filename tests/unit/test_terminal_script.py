@@ -263,7 +263,7 @@ async def test_it_ends_while_waiting_for_input_once_nobody_reads_the_output(
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(talk.listener.run())
         talk.chat.screen.gone.set()
-        await asyncio.wait_for(listening, 5)
+        await asyncio.wait_for(listening, 45)
 
 
 async def test_lines_come_whole_however_the_bytes_arrive(pipe: tuple[int, _Feed]) -> None:

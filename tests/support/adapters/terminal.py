@@ -174,7 +174,7 @@ class TerminalHarness(Harness):
         for line in payload.body:
             self._settled.clear()
             os.write(self._write, line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(45):
                 await self._settled.wait()
         return [*self._heard[before:]]
 
