@@ -50,7 +50,8 @@ async def _asked(model: ModelSettings, url: str) -> Finding:
         todo = f"Check base_url: {model.base_url}; of most servers it ends in /v1, of Ollama not."
         found = f"{model.name}: the server answers, but there is no list of models at {url}"
         return Finding(_LAYER, State.WRONG, found, todo)
-    if model.base_url is not None and answer.models and not _lists(model, answer.models):
+    ours = config_of(model).address is not None
+    if ours and answer.models and not _lists(model, answer.models):
         has = ", ".join(answer.models[:_MOST_NAMES])
         todo = f"Unless it takes any name, as llama.cpp does, write one that it has: {has}."
         found = f"{model.name}: the server answers, and does not list {_wanted(model)}"

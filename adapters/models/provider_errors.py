@@ -32,7 +32,8 @@ _NO_SUCH_PLACE = frozenset({301, 302, 303, 307, 308, 404, 405, 410})
 """Nothing here answers, or somewhere else does, where no key is sent; 404 is said of models too."""
 _MISSING = frozenset({400, 403})
 _NO_SUCH_MODEL = re.compile(
-    r"model_not_found|does not have access to model|model\b.{1,120}\b(does not exist|not found)",
+    r"model_not_found|does not have access to model|model\b.{1,120}\b(does not exist|not found)"
+    r"|LLM Provider NOT provided",  # LiteLLM, of a provider that it does not know
     re.IGNORECASE,
 )
 _TIMED_OUT = frozenset({408, 504})

@@ -13,7 +13,7 @@ import pytest
 from adapters.models.factory import Client, ModelConfig, OpenModel, build_model
 from adapters.models.loading import load
 from bot.configuration.providerkeys import PROVIDER_KEYS
-from runtime.errors import ModelKeyRefused, ModelOutputUnusable, ModelRateLimited
+from runtime.errors import ModelKeyRefused, ModelMissing, ModelOutputUnusable, ModelRateLimited
 from runtime.model.completion import StopReason, Usage
 from runtime.model.tools import Json
 from tests.support.clock import ManualClock
@@ -295,6 +295,15 @@ asyncio.run(main())
             return
     # Three tries, because a processor that others share is slower: one quiet run is the proof.
     raise AssertionError(f"the loop stood still for {tries} s")
+
+
+async def test_a_provider_that_litellm_does_not_know_is_no_model_that_is_there(
+    clock: ManualClock,
+) -> None:
+    config = ModelConfig(name="m", model="opnai/gpt-4.1-mini", base_url="http://127.0.0.1:9")
+    async with opened(config, clock) as made:
+        with pytest.raises(ModelMissing, match="LLM Provider NOT provided"):
+            await finished_of(made, request("hello"))
 
 
 @pytest.mark.parametrize("provider", PROVIDER_KEYS)
