@@ -26,6 +26,7 @@ from runtime.model.ledger import (
 )
 from runtime.model.outbox import OutboxState
 from runtime.ports import Store
+from runtime.spenders import run_meter, workflow_meter
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows
 
@@ -95,6 +96,27 @@ async def test_nothing_is_held_where_one_bound_would_be_passed(
     assert await says(store) == [(0, 80), (0, 80)]
     assert await store.ledger.call(HoldId("c")) is None
     assert await store.ledger.reserve(call(clock, "d", worst=20), bounds) is None
+
+
+async def test_a_workflow_counts_whatever_its_runs_are(
+    open_again: Opener, clock: ManualClock
+) -> None:
+    whole, first, second = workflow_meter("w1"), run_meter("t1"), run_meter("t2")
+    bounds = [Bound(whole, 100)]
+    async with open_again() as store:
+        one = call(clock, "a", worst=60, meters=(whole, first))
+        assert await store.ledger.reserve(one, bounds) is None
+        await store.ledger.settle(HoldId("a"), cost(clock, 50))
+        two = call(clock, "b", worst=50, meters=(whole, second))
+        assert await store.ledger.reserve(two, bounds) is None
+        three = call(clock, "c", worst=1, meters=(whole, second))
+        short = await store.ledger.reserve(three, bounds)
+        assert short == Short(bounds[0], Balance(whole, 50, 50, 1), 1)
+    async with open_again() as store:
+        assert await says(store, whole, first, second) == [(50, 50), (50, 0), (0, 50)]
+        kept = await store.ledger.call(HoldId("b"))
+        assert kept is not None
+        assert kept.spender.workflow == "w1"
 
 
 async def test_a_limit_of_nothing_lets_nothing_be_spent(store: Store, clock: ManualClock) -> None:
