@@ -14,7 +14,9 @@ from typing import NamedTuple
 _LONGEST_HEAD = 8_000
 """Bytes. aiohttp takes lines as long as that, and twice as many bytes in all."""
 _MOST_LINES = 100
-_END = b"\r\n\r\n"
+_LINE_END = b"\r\n"
+_END = _LINE_END * 2
+_PRINTABLE = bytes(range(ord(" "), ord("~") + 1))
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _METHODS = frozenset({"GET", "HEAD", "POST"})
 _MORE_TO_IT = frozenset(
@@ -45,11 +47,12 @@ class Plain(NamedTuple):
 def read_plain(data: bytes) -> Plain | None:
     """The request that begins there; None where its head has not come whole, or is not plain."""
     end = data.find(_END, 0, _LONGEST_HEAD)
-    if end < 0 or not data[:end].isascii():
+    if end < 0:
         return None
-    lines = data[:end].decode("ascii").split("\r\n")
+    head = data[:end]
+    lines = head.decode("latin-1").split("\r\n")
     # Also no tab, and no carriage return or line feed that stands alone.
-    if len(lines) > _MOST_LINES or not "".join(lines).isprintable():
+    if len(lines) > _MOST_LINES or head.translate(None, _PRINTABLE) != _LINE_END * (len(lines) - 1):
         return None
     method, _, rest = lines[0].partition(" ")
     target, _, version = rest.partition(" ")

@@ -89,13 +89,14 @@ def authorize(team: Team, who: Principal, action: Action, resource: Resource = _
     Raises:
         Refused: the person is a stranger, or their role is too low; says who could.
     """
-    role = team.role_of(who)
-    if role is None:
+    member = team.member_of(who)
+    if member is None:
         raise Refused(
             f"You are not a member of {team.name}, so I cannot do that for you.",
             hint=f"An owner can add you by your id, {who.platform}: {spelled(who)}.",
         )
-    if team.is_bot(who) and action is not Action.CONVERSE:
+    role = member.role
+    if member.bot and action is not Action.CONVERSE:
         raise Refused("A program may talk here, and do nothing else.")
     least = _least(team, who, action, resource)
     if least is None:

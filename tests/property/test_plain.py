@@ -115,5 +115,19 @@ def test_what_could_be_read_in_two_ways_is_not_plain(head: str) -> None:
     assert read_plain(head.encode("latin-1") + b"\r\n\r\nabc") is None
 
 
+def test_a_value_of_anything_but_printable_ascii_is_not_plain() -> None:
+    taken = {
+        byte
+        for byte in range(256)
+        if read_plain(b"GET / HTTP/1.1\r\nHost: h\r\nX-Key: a%cb\r\n\r\n" % byte) is not None
+    }
+    assert taken == set(range(0x20, 0x7F))
+
+
+@pytest.mark.parametrize("stray", [b"\r", b"\n", b"\n\r", b"\r\r\n\n", b"\r\n\n", b"\r\n "])
+def test_a_line_end_that_is_none_is_not_plain(stray: bytes) -> None:
+    assert read_plain(b"GET / HTTP/1.1\r\nHost: h\r\nX-Key: a%bb\r\n\r\n" % stray) is None
+
+
 def test_a_head_that_has_not_come_whole_is_not_plain() -> None:
     assert read_plain(b"POST /hook HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n") is None
