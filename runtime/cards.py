@@ -79,7 +79,8 @@ def fenced_text(text: str) -> str:
 
 def is_whole(approval: Approval) -> bool:
     """Whether a card shows all of it, so that a button may approve it."""
-    return len(shown(approval.frozen)) + len(_difference(approval)) <= ROOM
+    more = len(_covers(approval)) if approval.varies else 0
+    return len(shown(approval.frozen)) + len(_difference(approval)) + more <= ROOM
 
 
 def card(approval: Approval, team: Team, *, now: datetime) -> Content:
@@ -183,8 +184,11 @@ def _always(approval: Approval) -> str:
     """What the button for a time would allow, where there is one."""
     if approval.state is not ApprovalState.PENDING or not _offers_always(approval):
         return ""
-    covers = in_words(pattern_of(approval.frozen, approval.varies))
-    return f"Always: {covers}, for {GRANTED_FOR.days} days."
+    return f"Always: {_covers(approval)}, for {GRANTED_FOR.days} days."
+
+
+def _covers(approval: Approval) -> str:
+    return in_words(pattern_of(approval.frozen, approval.varies))
 
 
 def _buttons(approval: Approval) -> tuple[Button, ...]:

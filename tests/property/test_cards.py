@@ -3,11 +3,13 @@
 import json
 import re
 import unicodedata
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.cards import APPROVE, card, is_whole, shown
+from runtime.cards import ALWAYS, APPROVE, ROOM, card, is_whole, shown
 from runtime.model.approval import Approval, Frozen
 from runtime.tools.signature import canonical
 from tests.support.approving import people
@@ -28,8 +30,8 @@ def frozen(given_arguments: object) -> Frozen:
     return Frozen(tool="git.push", schema="s", arguments=canonical(given_arguments))
 
 
-def approval(of: Frozen) -> Approval:
-    return question(frozen=of)
+def approval(of: Frozen, varies: tuple[str, ...] = ()) -> Approval:
+    return replace(question(frozen=of, reason="r" * 300), varies=varies)
 
 
 @given(arguments)
@@ -47,13 +49,27 @@ def test_nothing_shown_hides_or_closes_the_fence(given_arguments: dict[str, obje
     assert not [c for c in text if unicodedata.category(c) in hidden and c != "\n"]
 
 
-@given(arguments)
+@given(arguments, st.sampled_from([(), ("text",), ("text", "value", "version")]))
 def test_a_button_is_there_exactly_where_all_of_it_is_shown(
-    given_arguments: dict[str, object],
+    given_arguments: dict[str, object], varies: tuple[str, ...]
 ) -> None:
-    one = approval(frozen(given_arguments))
+    one = approval(frozen(given_arguments), varies)
     face = card(one, people(), now=T0)
     assert len(face.text) <= 2_000
     assert (shown(one.frozen) in face.text) is is_whole(one)
     assert any(b.action == APPROVE for b in face.buttons) is is_whole(one)
     assert all(len(button.value) <= 40 for button in face.buttons)
+
+
+@pytest.mark.parametrize("room", [ROOM - 30, ROOM - 130, ROOM - 200, ROOM])
+def test_the_largest_card_that_is_whole_is_one_message(room: int) -> None:
+    text = "x" * room
+    for one in (
+        approval(frozen({"text": text})),
+        approval(frozen({"channel": "#" + "c" * 38, "text": text}), ("text",)),
+        approval(frozen({"channel": "#" + "c" * 38, "text": text}), ("text", "value", "version")),
+    ):
+        face = card(one, people(), now=T0)
+        assert len(face.text) <= 1_900
+        assert any(b.action == ALWAYS for b in face.buttons) is is_whole(one)
+        assert ("\nAlways: " in face.text) is is_whole(one)
