@@ -1,0 +1,67 @@
+"""Which models can go on for less with a call that has no room."""
+
+import pytest
+
+from runtime.cheaper import cheaper
+from runtime.ids import ModelName
+from runtime.model.choice import Known
+from runtime.model.completion import FREE, ModelInfo, ModelRequest, Price
+from runtime.model.tools import ToolSpec
+
+ASKED = ModelRequest(
+    instructions="x" * 4_000,
+    entries=(),
+    tools=(ToolSpec(name="look", description="Look.", parameters={}),),
+    max_tokens=1_000,
+)
+THAN = 1_000_000
+
+
+def model(name: str, price: int | None = 10_000_000, **known: object) -> Known:
+    out = str(known.pop("out", ""))
+    given: dict[str, object] = {
+        "context_tokens": 32_000,
+        "prices": () if price is None else (Price(input=price, output=price),),
+        **known,
+    }
+    return Known(info=ModelInfo(name=ModelName(name), **given), out=out)  # type: ignore[arg-type]
+
+
+def found(*known: Known, than: int = THAN) -> list[str]:
+    return [info.name for info, _ in cheaper(known, ASKED, than=than, currency="USD")]
+
+
+def test_what_costs_nothing_comes_first_and_then_the_cheapest() -> None:
+    here = model("here", None, local=True, prices=(FREE,))
+    assert found(model("b", 20_000_000), model("a", 30_000_000), here) == ["here", "b", "a"]
+
+
+def test_of_equals_it_is_always_the_same() -> None:
+    assert found(model("b"), model("a")) == found(model("a"), model("b")) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        model("x", 900_000_000),
+        model("x", None),
+        model("x", None, unpriced_allowed=True),
+        model("x", currency="EUR"),
+        model("x", tools=False),
+        model("x", context_tokens=2_000),
+        model("x", language_model=False),
+        model("x", out="its key was refused"),
+    ],
+    ids=["dearer", "no price", "price let be", "euros", "no tools", "small", "offline", "out"],
+)
+def test_what_cannot_do_it_for_less_is_left_out(one: Known) -> None:
+    assert found(one) == []
+
+
+def test_a_model_that_answers_shortly_is_asked_for_what_it_can() -> None:
+    long, short = model("long"), model("short", max_output_tokens=100)
+    pairs = cheaper([long, short], ASKED, than=THAN, currency="USD")
+    assert [(info.name, worst.completion_tokens) for info, worst in pairs] == [
+        ("short", 100),
+        ("long", 1_000),
+    ]
