@@ -21,8 +21,8 @@ from tests.support.crash_schedules import due, far, put
 from tests.support.crash_world import World, channel, world
 from tests.support.eventually import eventually
 
-SIDE_BY_SIDE = 6
-"""Chains of lives at once: most of a life is waiting."""
+SIDE_BY_SIDE = 4
+"""Chains of lives at once: much of a life is waiting. Each chain costs a database and a life."""
 KILLED_WITHIN = 120.0
 """Seconds, on the busiest of machines, after which a point is taken for one that is not passed."""
 
@@ -274,22 +274,23 @@ async def _chain(course: Course, points: Sequence[Point], places: Places, name: 
 async def _dying_twice(
     twice: Sequence[tuple[Point, Point]], places: Places, name: str
 ) -> list[str]:
-    """Live, die at the first point, recover and die at the second, and live; what was wrong."""
+    """Live, die at the first point, recover and die at the second, and so on; what was wrong."""
     folder, url = places.new(name)
     async with AsyncExitStack() as stack:
         people = await stack.enter_async_context(world(folder, url=url))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        delivered: asyncio.Task[object] | None = None
         for number, (first, second) in enumerate(twice):
             arm = folder / f"arm{number}"
             process = people.start(point=first, armed_by=arm)
-            await process.ready()
+            await _recovered(process, people, delivered)
             arm.touch()
             delivered = tasks.create_task(_triggered(MESSAGE, people, number))
             await _killed(process, first)
             await _killed(people.start(point=second), second)
-            process = people.start()
-            await _recovered(process, people, delivered)
-            await process.kill()
+        process = people.start()
+        await _recovered(process, people, delivered)
+        await process.stop()
         return _wrong(people, [second for _, second in twice], MESSAGE)
 
 
