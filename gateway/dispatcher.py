@@ -282,7 +282,7 @@ class Dispatcher:
         if not (isinstance(answer, Permanent) and item.content.files):
             return answer
         log.warning("outbox.files_left_out", extra={"item": item.id, "why": str(answer)})
-        return await self._heard(item, chat.send(without_files(item)))
+        return await self._heard(item, chat.send(without_files(item, chat.split)))
 
     async def _require_claim(self, item: OutboxItem) -> None:
         """Look whether the message is still this process's.

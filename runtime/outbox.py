@@ -1,6 +1,6 @@
 """From what is to be said to rows of the outbox: one for each message of the platform."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -43,13 +43,18 @@ def compose(
     ]
 
 
-def without_files(item: OutboxItem) -> OutboxItem:
-    """The message without its files, where the platform does not take them; its text says so."""
+def without_files(item: OutboxItem, split: Callable[[Content], Sequence[Content]]) -> OutboxItem:
+    """The message without its files, where the platform does not take them.
+
+    Its text says so, where that fits into the one message that it is: `split` is the platform's.
+    """
     count = len(item.content.files)
     files = "A file" if count == 1 else f"{count} files"
     note = f"_{files} could not be sent here; an owner finds out why with `nightdesk doctor`._"
     text = "\n\n".join(part for part in (item.content.text, note) if part)
-    return replace(item, content=replace(item.content, text=text, files=()))
+    said = replace(item.content, text=text, files=())
+    alone = replace(item.content, files=())
+    return replace(item, content=said if len(split(said)) == 1 else alone)
 
 
 def _row(

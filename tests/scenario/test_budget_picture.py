@@ -1,13 +1,19 @@
 """The picture of what was spent, from a paid answer to what the platform is given."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import Permanent
+from runtime.ids import FileId
+from runtime.model.files import OutFile
+from runtime.model.messages import Content
 from runtime.model.outbox import OutboxState
+from runtime.outbox import without_files
 from runtime.ports import ChatLimits
 from tests.scenario.test_budget import Bank
+from tests.support.build import outbox_item
 from tests.support.chat import MemoryChat
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -48,3 +54,14 @@ async def test_the_text_comes_where_the_platform_does_not_take_the_picture(tmp_p
         bank.chat.faults.extend([Permanent("archived"), Permanent("archived")])
         await desk.command("/budget")
         assert await desk.desk.parts.store.outbox.count(OutboxState.DEAD) == 1
+
+
+def test_a_message_that_is_full_goes_without_a_word_on_its_files() -> None:
+    file = OutFile(id=FileId("f"), name="chart.png", media_type="image/png", size=1)
+    chat = MemoryChat(longest=120)
+    short, full = (
+        without_files(replace(outbox_item(), content=Content(text, files=(file, file))), chat.split)
+        for text in ("Here.", "x" * 119)
+    )
+    assert short.content.text.startswith("Here.\n\n_2 files could not be sent here")
+    assert full.content == Content("x" * 119)
