@@ -8,6 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
+
+from tests.support.eventually import eventually
+
 ROOT = Path(__file__).parents[2]
 READY_WITHIN = 120.0
 """Seconds, on the busiest of machines, in which a process starts."""
@@ -62,10 +66,19 @@ async def test_a_second_process_of_the_same_name_is_refused_until_the_first_is_k
         assert str(first.pid) in said.decode()
 
         first.kill()
+        await eventually(lambda: _left_by_all(postgres_url), "the server to miss the first")
         async with worker(tmp_path, postgres_url) as third:
             assert b"slot.waiting" not in await ready(third)
             third.terminate()
             await third.communicate()
             assert third.returncode == 0
+        await eventually(lambda: _left_by_all(postgres_url), "the server to miss the third")
         async with worker(tmp_path, postgres_url) as fourth:
             assert b"slot.waiting" not in await ready(fourth)
+
+
+def _left_by_all(url: str) -> bool:
+    """Whether the server has no connection to the database any more but this one."""
+    others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(url) as connection:
+        return connection.execute(others).fetchone() is None
