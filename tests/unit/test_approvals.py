@@ -12,10 +12,11 @@ from runtime.errors import Refused
 from runtime.ids import ApprovalId, MessageId, ToolCallId
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote, pattern_of
 from runtime.model.audit import by_person
+from runtime.model.events import ChannelChange
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall
 from runtime.ports import Judged, Verdict
-from tests.support.approving import BOB, CID, MEL, World
+from tests.support.approving import BOB, CID, MEL, World, people
 from tests.support.asking import Asked, question
 from tests.support.build import ANN, DM, OPS, STRANGER, T0
 from tests.support.build import QUIET as ELSEWHERE
@@ -574,6 +575,20 @@ async def test_a_question_that_reaches_nobody_is_in_the_log(
     assert vars(line)["approval"] == one.id
     assert asked.woken == 0
     assert asked.heard == 1
+
+
+async def test_what_a_run_asks_is_shown_in_the_teams_channel_while_it_is_trusted() -> None:
+    asked = Asked(members=replace(people(), approvals=OPS.channel))
+    await put(asked, thread=None)
+    assert {row.thread for row in asked.sent} == {OPS}
+    asked.sent.clear()
+    await put(asked, "b")  # what somebody asks is shown where they wrote
+    assert {row.thread for row in asked.sent} == {DM}
+    asked.sent.clear()
+    await asked.store.trust.distrust(OPS.channel, ChannelChange.SHARED, detail="", now=T0)
+    await put(asked, "c", thread=None)
+    assert asked.sent != []
+    assert OPS not in {row.thread for row in asked.sent}
 
 
 async def test_a_card_that_arrives_late_shows_what_was_decided_meanwhile(asked: Asked) -> None:
