@@ -391,6 +391,7 @@ def test_the_examples_in_the_first_file_work_once_their_sign_is_taken_away(home:
     assert [m.name for m in settings.team.members] == ["You", "Ana"]
     assert set(settings.models) == {"fast", "local"}
     assert len(settings.team.channels) == 4
+    assert settings.team.approvals == settings.team.channels[0].ref
 
 
 def test_where_the_file_would_be_written(home: Path) -> None:
