@@ -6,7 +6,7 @@ The real dispatcher and its pace, over the outbox in memory, in simulated time: 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from bench.simulated import SimulatedClock, SimulatedLoop, simulate
 from bench.spread import percentile
 from bot.selftest.discord.limits import Limits
 from bot.selftest.telegram.limits import Flood
-from gateway.dispatcher import Dispatcher
+from gateway.dispatcher import Dispatcher, Settled
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Retryable
@@ -269,10 +269,10 @@ def _dispatcher(
         agents=(Agent(name=AgentName("desk"), model=ModelName("offline"), instructions="."),),
     )
 
-    async def settled(_: OutboxItem, __: OutboxState, ___: str) -> None:
+    async def settled(_: OutboxItem, __: OutboxState, ___: str, ____: MessageId | None) -> None:
         """Nobody is told."""
 
-    told: Callable[[OutboxItem, OutboxState, str], Awaitable[None]] = settled
+    told: Settled = settled
     return Dispatcher(
         store.outbox,
         {chat.platform: chat},
