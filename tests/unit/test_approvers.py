@@ -115,6 +115,26 @@ def test_people_are_named_and_those_who_left_by_their_id() -> None:
     assert name_of(team, None) == "nobody"
 
 
+def test_who_is_one_with_another_is_told_why() -> None:
+    assert objection(with_members(sock("req")), who("sock"), asked()) == (
+        "You were let in, or got your role, after this was asked, by who asked for it or by "
+        "somebody who has left. It takes two people who did not make each other. "
+        "Who may: Ada, Oli."
+    )
+    assert objection(with_members(sock("ada")), who("sock"), asked("ada")) == (
+        "Ada said yes already, and one of you let the other in, or gave them their role, after "
+        "this was asked. It takes two people who did not make each other. Who may: Ada, Oli."
+    )
+
+
+def test_where_who_asked_was_let_in_before_whom_they_let_in_then_is_one_with_them() -> None:
+    ada, oli, req = with_members().members
+    before = replace(req, added=Added(by=who("ada"), at=BEFORE))
+    team = replace(one_team(), members=(ada, oli, before, sock("req")))
+    assert "by who asked for it" in objection(team, who("sock"), asked())
+    assert objection(team, who("ada"), asked()) == ""
+
+
 def test_where_nobody_may_that_is_said() -> None:
     team = replace(one_team(), members=(member("gus", MemberRole.GUEST),))
     assert objection(team, who("gus"), asked()) == (
