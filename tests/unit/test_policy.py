@@ -468,3 +468,11 @@ async def test_what_only_notifies_is_in_the_log_once_it_counts(
         for one in caplog.records
     ]
     assert told == [("policy.notify", "git.push", "desk", "rule git.*")] * lines
+
+
+def test_what_rules_look_at_is_what_those_about_the_tool_look_at() -> None:
+    path, branch = (on(name, Comparison.IS, "x") for name in ("path", "branch"))
+    team = Layer(name="team", rules=(rule("file.*", ASK, path), rule("git.*", ASK, branch)))
+    decision = decide([team, Layer(name="agent", rules=(rule("*", ASK),))], PUSH, {}, attended=True)
+    assert decision.looked_at == {"branch"}
+    assert [word.layer for word in decision.words] == ["agent", "system"]
