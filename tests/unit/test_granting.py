@@ -9,6 +9,7 @@ import pytest
 
 from runtime.errors import Refused
 from runtime.ids import AgentName, ToolCallId
+from runtime.judging import call_of
 from runtime.model.approval import Grant, pattern_of
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolSpec
@@ -231,3 +232,32 @@ async def test_a_grant_of_a_tool_that_is_gone_says_so() -> None:
 async def test_of_a_grant_whose_question_is_gone_nothing_is_said(asked: Asked) -> None:
     grant = await allowed(asked)
     assert await Asked().questions.granting.ended_by(grant) == ""
+
+
+# ---- what the policy is asked again
+
+
+async def test_the_policy_is_asked_again_as_the_question_says() -> None:
+    rules = Noting()
+    asked = Asked(world=World(Path(), rules=rules, varies=frozenset({"force"})))
+    one = replace(await asked.ask(), chain=(AgentName("night"),), requester=BOB)
+    judging = asked.questions.judging
+    rules.seen.clear()
+    assert await judging.varies(one) == ("force",)
+    assert await judging.varies(replace(one, thread=None)) == ("force",)
+    (talking, counted), (alone, _) = rules.seen
+    assert talking == replace(context(who=BOB), chain=one.chain)
+    assert alone == replace(talking, thread=None, attended=False)
+    assert not counted
+
+
+async def test_a_tool_that_is_gone_is_blocked_and_leaves_nothing_open(asked: Asked) -> None:
+    one = await asked.ask()
+    gone = replace(one, frozen=replace(one.frozen, tool="git.pull"))
+    judging = asked.questions.judging
+    judged = await judging.judged(gone, context())
+    assert (judged.verdict, judged.reason) == (Verdict.DENY, "there is no such tool")
+    assert await judging.varies(gone) == ()
+    assert judging.spec(one) == spec_of(asked)
+    call = call_of(one)
+    assert (call.id, call.name, call.arguments) == (one.call, "git.push", one.frozen.arguments)
