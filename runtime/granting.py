@@ -7,13 +7,14 @@ policy as they are then: a grant that left more open than they do now covers not
 
 from dataclasses import dataclass
 
+from runtime.access import permits
 from runtime.approvalbook import ApprovalBook
-from runtime.approvers import objection
 from runtime.errors import Refused
-from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
+from runtime.ids import AgentName, ConversationId, TurnId
 from runtime.judging import Judging, call_of, context_of, left_open
+from runtime.model.access import Action
 from runtime.model.address import Principal
-from runtime.model.approval import Approval, Frozen, Grant, Pattern, pattern_of
+from runtime.model.approval import Frozen, Grant, Pattern, pattern_of
 from runtime.model.tools import Risk, ToolCall, ToolSpec
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
@@ -54,8 +55,7 @@ class Granting:
         pattern = pattern_of(frozen, left_open(spec, judged))
         for covers in dict.fromkeys((pattern, Pattern(frozen=frozen))):
             for grant in await grants.find(context.agent, covers.digest(), now=now):
-                given = _as_question(grant, spec, context)
-                may = not objection(self._book.team(), grant.given_by, given)
+                may = permits(self._book.team(), grant.given_by, Action.APPROVE)
                 if may and grant.pattern == covers:
                     return grant
         return None
@@ -114,22 +114,3 @@ class Granting:
 def _may_stand(spec: ToolSpec, judged: Judged) -> bool:
     """Whether a yes for a time may answer it."""
     return spec.risk is not Risk.DANGEROUS and judged.needed == 1 and not judged.too_often
-
-
-def _as_question(grant: Grant, spec: ToolSpec, context: ToolContext) -> Approval:
-    """The question that the grant answers, to look again whether its giver may."""
-    return Approval(
-        id=grant.id,
-        frozen=grant.frozen,
-        digest=grant.digest,
-        risk=spec.risk,
-        reason="",
-        turn=context.turn,
-        call=ToolCallId(""),
-        conversation=context.conversation,
-        agent=grant.agent,
-        requester=context.requester,
-        thread=context.thread,
-        created_at=grant.given_at,
-        expires_at=grant.expires_at,
-    )

@@ -8,7 +8,7 @@ never done again by itself.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -116,17 +116,18 @@ class Frozen:
 
     def digest(self) -> str:
         """SHA-256 over all of it, in hexadecimal; fields cannot run into each other."""
-        whole = [
-            "nightdesk approval 1",
-            self.tool,
-            self.schema,
-            self.arguments,
-            self.folder,
-            list(self.variables),
-            self.sandbox,
-            [list(file) for file in self.files],
-        ]
-        return hashlib.sha256(json.dumps(whole, separators=(",", ":")).encode()).hexdigest()
+        return _digest(
+            [
+                "nightdesk approval 1",
+                self.tool,
+                self.schema,
+                self.arguments,
+                self.folder,
+                list(self.variables),
+                self.sandbox,
+                [list(file) for file in self.files],
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +146,12 @@ class Pattern:
         """SHA-256 over all of it, in hexadecimal; where nothing varies, that of the call."""
         if not self.varies:
             return self.frozen.digest()
-        whole = ["nightdesk pattern 1", self.frozen.digest(), list(self.varies)]
-        return hashlib.sha256(json.dumps(whole, separators=(",", ":")).encode()).hexdigest()
+        return _digest(["nightdesk pattern 1", self.frozen.digest(), list(self.varies)])
+
+
+def _digest(parts: Sequence[object]) -> str:
+    """SHA-256 of the parts as JSON, in hexadecimal. It is stored, so its bytes never change."""
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
 
 def pattern_of(frozen: Frozen, varies: Iterable[str]) -> Pattern:
