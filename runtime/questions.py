@@ -141,7 +141,7 @@ class Questions:
     # ---- running, for the executor
 
     async def of_turn(self, turn: TurnId) -> list[Approval]:
-        """What the turn asked, oldest first."""
+        """What the turn asked, oldest first; what was edited is as old as what it was before."""
         return await self._book.approvals.of_turn(turn)
 
     async def again(self, approval: Approval) -> None:
@@ -252,7 +252,7 @@ class Questions:
 
     async def lost(self, approval: Approval) -> Approval:
         """It was executing when its process died: a person is asked to look."""
-        lost = await self._book.quietly(approval, ApprovalEvent.LOSE, "")
+        lost = await self._book.quietly(approval, ApprovalEvent.LOSE)
         if lost.state is ApprovalState.UNKNOWN:
             log.warning("approval.unknown", extra={"approval": lost.id})
             await self._book.announce(lost)

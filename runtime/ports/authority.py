@@ -27,7 +27,10 @@ class Approvals(Protocol):
         ...
 
     async def of_turn(self, turn: TurnId) -> list[Approval]:
-        """The approvals that a turn asked for, oldest first."""
+        """The approvals that a turn asked for, oldest first.
+
+        An edited one is as old as what it replaces: which of them comes first is not said.
+        """
         ...
 
     async def open(self, *, limit: int = 50) -> list[Approval]:

@@ -86,6 +86,14 @@ async def test_a_question_is_there_after_a_restart(open_again: Opener, clock: Ma
         assert await store.approvals.get(ApprovalId("none")) is None
 
 
+async def test_the_questions_of_a_turn_come_oldest_first(store: Store, clock: ManualClock) -> None:
+    for name in ("c", "a", "b"):
+        await store.approvals.ask(question(clock, name))
+        await clock.advance(1)
+    found = await store.approvals.of_turn(TurnId("turn"))
+    assert [one.id for one in found] == ["approval-c", "approval-a", "approval-b"]
+
+
 async def test_a_call_asks_once(store: Store, clock: ManualClock) -> None:
     first = await store.approvals.ask(question(clock))
     again = replace(question(clock), id=ApprovalId("another"))
