@@ -58,6 +58,19 @@ class Rules:
 
 
 @dataclass
+class Noting(Rules):
+    """The rules, and what they were asked: in which context, and whether that counts."""
+
+    seen: list[tuple[ToolContext, bool]] = field(default_factory=list)
+
+    async def judge(
+        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
+    ) -> Judged:
+        self.seen.append((context, counted))
+        return await super().judge(call, spec, context, counted=counted)
+
+
+@dataclass
 class World:
     """What outlives a life of the program.
 

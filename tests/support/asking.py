@@ -32,6 +32,9 @@ from tests.support.build import ANN, DM, T0, TERMINAL
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 
+DESK = AgentName("desk")
+"""The only agent that has the tool."""
+
 
 def context(
     *, turn: str = "turn", who: Principal = ANN, thread: ThreadRef | None = DM
@@ -40,7 +43,7 @@ def context(
     return ToolContext(
         turn=TurnId(turn),
         conversation=ConversationId("talk"),
-        agent=AgentName("desk"),
+        agent=DESK,
         requester=who,
         thread=thread,
         attended=True,
@@ -77,7 +80,13 @@ class Asked:
         """Put it together."""
         self.clock = ManualClock(T0)
         self.store = MemoryStore(clock=self.clock, ids=TimeOrderedIds(self.clock))
-        self.tools = Toolbox([self.world.tool()], clock=self.clock, ids=TimeOrderedIds(self.clock))
+        tool = self.world.tool()
+        self.tools = Toolbox(
+            [tool],
+            clock=self.clock,
+            ids=TimeOrderedIds(self.clock),
+            withheld=lambda agent: frozenset() if agent == DESK else frozenset({tool.name}),
+        )
         self.book = ApprovalBook(
             self.store,
             Cards({TERMINAL: MemoryChat()}, team=self.team, split=whole, clock=self.clock),
@@ -104,8 +113,8 @@ class Asked:
         wanted = ToolCall(
             id=ToolCallId(call), name="git.push", arguments=f'{{"branch":"{branch}"}}'
         )
-        frozen = self.tools.frozen(wanted, AgentName("desk"))
-        (spec,) = self.tools.specs(AgentName("desk"))
+        frozen = self.tools.frozen(wanted, DESK)
+        (spec,) = self.tools.specs(DESK)
         where = context(turn=turn)
         judged: Judged = await self.rules.judge(wanted, spec, where)
         asked = await self.questions.ask(frozen, judged, spec, wanted, where)

@@ -95,3 +95,8 @@ def test_a_pattern_leaves_out_what_varies_and_its_hash_is_of_these_bytes() -> No
     assert pattern.varies == ("branch", "force")
     kept = pattern.frozen.digest()
     assert pattern.digest() == sha256(f'["nightdesk pattern 1","{kept}",["branch","force"]]')
+
+
+def test_a_pattern_is_the_same_in_whatever_order_a_call_names_its_arguments() -> None:
+    call = replace(FROZEN, arguments='{"note":"ä","force":true,"depth":3}')
+    assert pattern_of(call, ["force"]).frozen.arguments == '{"depth":3,"note":"ä"}'

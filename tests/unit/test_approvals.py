@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import Refused
-from runtime.ids import ApprovalId, MessageId, ToolCallId
+from runtime.ids import AgentName, ApprovalId, MessageId, ToolCallId
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote, pattern_of
 from runtime.model.audit import by_person
 from runtime.model.events import ChannelChange
@@ -168,8 +168,10 @@ async def test_of_two_the_first_yes_waits_for_another(asked: Asked) -> None:
     assert {face.content.text.count("Yes from Bob; it needs one yes more") for face in faces} == {1}
     again = await asked.service.approve(voted, BOB, shown=HASH)
     assert len(again.votes) == 1
+    woken = asked.woken
     ended = await asked.service.approve(again, CID, shown=HASH)
     assert (ended.state, ended.decided_by) == (ApprovalState.APPROVED, CID)
+    assert asked.woken == woken + 1  # the vote came with the faces: nothing was said after it
     assert [vote.by for vote in ended.votes] == [BOB, CID]
 
 
@@ -467,6 +469,13 @@ async def test_an_edit_that_changes_nothing_is_refused(asked: Asked) -> None:
     with pytest.raises(Refused, match=r"^That changes nothing\.$"):
         # Left out, it is what it was: the declaration says so.
         await asked.service.edit(one, BOB, "force = null")
+    assert await asked.service.waiting() == [one]
+
+
+async def test_what_the_agent_has_no_more_is_not_asked_by_an_edit(asked: Asked) -> None:
+    one = await put(asked, agent=AgentName("night"))
+    with pytest.raises(Refused, match=r"^There is no tool git\.push\.$"):
+        await asked.service.edit(one, BOB, "branch = dev")
     assert await asked.service.waiting() == [one]
 
 

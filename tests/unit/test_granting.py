@@ -1,6 +1,6 @@
 """Which call a yes for a time covers, and why it covers none any more: in memory."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,17 @@ from typing import Any
 import pytest
 
 from runtime.errors import Refused
-from runtime.ids import AgentName, ToolCallId
+from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
 from runtime.judging import call_of
 from runtime.model.approval import Grant, pattern_of
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolSpec
 from runtime.ports import Judged, ToolContext, Verdict
-from tests.support.approving import BOB, Rules, World
-from tests.support.asking import Asked, context
+from tests.support.approving import BOB, Noting, World
+from tests.support.asking import DESK, Asked, context
 from tests.support.build import ANN
 
 ASKS = Judged(verdict=Verdict.ASK, reason="team rule 3")
-DESK = AgentName("desk")
 WEEK = timedelta(days=7).total_seconds()
 
 
@@ -156,26 +155,19 @@ async def test_what_it_would_cover_is_known_without_one(asked: Asked) -> None:
     assert (found.grant, found.pattern) == (grant, grant.pattern)
 
 
-@dataclass
-class Noting(Rules):
-    """The rules, and of what each was asked."""
-
-    seen: list[tuple[ToolContext, bool]] = field(default_factory=list)
-
-    async def judge(
-        self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
-    ) -> Judged:
-        self.seen.append((context, counted))
-        return await super().judge(call, spec, context, counted=counted)
-
-
 async def test_what_it_would_cover_is_asked_of_a_run_by_itself_and_counts_nothing() -> None:
     rules = Noting()
     asked = Asked(world=World(Path(), rules=rules))
     assert await asked.service.standing(push(), DESK, BOB) is not None
     ((where, counted),) = rules.seen
-    assert (where.agent, where.requester, where.thread) == (DESK, BOB, None)
-    assert where.attended is False
+    assert where == ToolContext(
+        turn=TurnId(""),
+        conversation=ConversationId(""),
+        agent=DESK,
+        requester=BOB,
+        thread=None,
+        attended=False,
+    )
     assert not counted
 
 
@@ -196,6 +188,8 @@ async def test_what_is_not_asked_for_or_not_lifted_has_none(asked: Asked, judged
 async def test_a_call_that_does_not_fit_is_refused(asked: Asked) -> None:
     with pytest.raises(Refused, match="branch is missing"):
         await asked.service.standing(push("{}"), DESK, ANN)
+    with pytest.raises(Refused, match="There is no tool"):
+        await asked.service.standing(push(), AgentName("night"), ANN)
 
 
 # ---- why it covers nothing
@@ -215,6 +209,15 @@ async def test_a_grant_in_force_says_why_it_covers_nothing(asked: Asked) -> None
     words.clear()
     schema = replace(grant.frozen, schema="before")
     assert await ended_by(replace(grant, frozen=schema)) == "the tool is another one by now"
+
+
+async def test_why_it_covers_nothing_is_asked_of_the_call_it_was_given_for() -> None:
+    rules = Noting()
+    asked = Asked(world=World(Path(), rules=rules))
+    grant = await allowed(asked)
+    rules.seen.clear()
+    assert await asked.questions.granting.ended_by(grant) == ""
+    assert rules.seen == [(context(), False)]
 
 
 async def test_a_grant_of_a_tool_that_is_gone_says_so() -> None:

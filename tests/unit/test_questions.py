@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from runtime.ids import AgentName, ConversationId, MessageId, ToolCallId, TurnId
 from runtime.model.approval import Approval, ApprovalState, Card, Frozen, Vote
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Verdict
-from tests.support.approving import BOB, CID
+from tests.support.approving import BOB, CID, Noting, World
 from tests.support.asking import Asked, context, question
-from tests.support.build import DM, T0
+from tests.support.build import ANN, DM, T0
 
 HOUR = timedelta(hours=1)
 SPEC = ToolSpec(name="git.push", description="", risk=Risk.EXTERNAL)
+CHAIN = (AgentName("night"),)
 ASKS = Judged(verdict=Verdict.ASK, reason="team rule 3")
 
 
@@ -66,9 +68,8 @@ async def test_a_question_is_bound_to_the_call_and_to_who_asks(
     caplog.set_level(logging.INFO, logger="nightdesk.approvals")
     wide = replace(SPEC, varies=frozenset({"force", "branch"}))
     often = replace(ASKS, needed=2, too_often=True, looked_at=frozenset({"branch"}))
-    chain = (AgentName("night"),)
 
-    one = await ask(asked, judged=often, spec=wide, chain=chain)
+    one = await ask(asked, judged=often, spec=wide, chain=CHAIN)
 
     assert one == replace(
         question(),
@@ -79,7 +80,7 @@ async def test_a_question_is_bound_to_the_call_and_to_who_asks(
         needed=2,
         varies=("force",),
         too_often=True,
-        chain=chain,
+        chain=CHAIN,
     )
     assert await asked.store.approvals.get(one.id) == one
     assert any(one.id in row.content.buttons[0].value for row in await asked.deliver())
@@ -188,11 +189,39 @@ async def test_an_edit_takes_the_place_of_its_question_among_the_three(asked: As
     assert other in await asked.service.waiting()
 
 
-async def test_whether_it_runs_by_itself_is_asked_of_a_run_by_itself(asked: Asked) -> None:
+async def test_of_an_edit_the_policy_is_asked_as_the_question_says() -> None:
+    noting = Noting()
+    asked = Asked(world=World(Path(), rules=noting))
+    one = await asked.ask()
+    other = replace(one, replaces=one.id, chain=CHAIN)
+    noting.seen.clear()
+    assert (await asked.questions.edited(other)).verdict is Verdict.ASK
+    assert noting.seen == [(replace(context(), chain=CHAIN), False)]
+
+
+async def test_an_edit_that_too_few_may_approve_is_not_asked(asked: Asked) -> None:
+    one = await asked.ask()
+    owner, bob, *_ = asked.members.members
+    asked.members = replace(asked.members, members=(owner, bob))
+    asked.rules.needed = 2
+    with pytest.raises(Refused) as refused:
+        await asked.service.edit(one, BOB, "branch = dev")
+    assert refused.value.message == (
+        "The policy asks for 2 people who may approve it, and the team has 1."
+    )
+    assert await asked.service.waiting() == [one]
+
+
+async def test_whether_it_runs_by_itself_is_asked_of_a_run_by_itself() -> None:
+    noting = Noting()
+    asked = Asked(world=World(Path(), rules=noting))
     one = await asked.ask()
     assert not await asked.questions.runs_by_itself(one)
     asked.rules.verdict = Verdict.ALLOW
     assert await asked.questions.runs_by_itself(one)
+    noting.seen.clear()
+    assert await asked.questions.runs_by_itself(replace(one, chain=CHAIN))
+    assert noting.seen == [(replace(context(), chain=CHAIN, attended=False), False)]
 
 
 # ---- what the model is told
@@ -303,6 +332,24 @@ async def test_where_the_policy_asks_for_more_people_by_now_it_does_not_begin(
     asked.rules.words[one.frozen.arguments] = Judged(verdict=Verdict.ASK, reason="rule 4", needed=2)
     ended = await asked.questions.begin(one, context())
     assert ended.note == "The policy asks for 2 people now: rule 4."
+
+
+async def test_who_asked_is_none_of_the_people_the_policy_asks_for_by_now(asked: Asked) -> None:
+    one = await approved(asked)
+    both = replace(one, votes=(*one.votes, Vote(by=ANN, at=T0)))
+    asked.rules.needed = 2
+    ended = await asked.questions.begin(both, context())
+    assert ended.note == "The policy asks for 2 people now: team rule 3, line 12."
+
+
+async def test_before_it_begins_the_policy_is_asked_as_the_caller_says() -> None:
+    noting = Noting()
+    asked = Asked(world=World(Path(), rules=noting))
+    one = await approved(asked)
+    noting.seen.clear()
+    begun = await asked.questions.begin(one, replace(context(), chain=CHAIN))
+    assert begun.state is ApprovalState.EXECUTING
+    assert noting.seen == [(replace(context(), chain=CHAIN), False)]
 
 
 async def test_where_the_policy_lets_it_run_by_now_it_begins(asked: Asked) -> None:
