@@ -9,12 +9,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 LEAST = 90.0
 """Percent of a module's mutants that a test has to notice."""
 _NOTICED = ("killed", "timeout", "segfault")
 """A mutant that hangs or crashes the interpreter is noticed, too."""
 _UNNOTICED = ("survived", "no tests", "suspicious")
+_REACHED = Path("mutants", "mutmut-stats.json")
+"""Which tests reach which function. mutmut brings it up to date only for tests that are new, so that
+a function that is new would be tried by none of the others."""
 
 Outcomes = Mapping[str, str]
 """What became of each mutant, by its name, in mutmut's words."""
@@ -27,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--survivors", action="store_true", help="name those that nobody noticed")
     parser.add_argument("names", nargs="*", help="only these, such as 'runtime.access*'")
     options = parser.parse_args(arguments)
+    _REACHED.unlink(missing_ok=True)
     run = _mutmut("run", *options.names, "--max-children", str(options.at_once))
     if code := subprocess.run(run, check=False).returncode:
         return code
