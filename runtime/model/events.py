@@ -1,6 +1,5 @@
 """What comes in from a chat platform, in one vocabulary for all of them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,9 +7,10 @@ from runtime.ids import InboxId, MessageId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.ending import Handed
 from runtime.model.files import FileRef
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Message:
     """Something a person typed.
 
@@ -34,7 +34,7 @@ class Message:
     handed: Handed | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Command:
     """A command, from a slash command, from `!command` or from a mention that is one.
 
@@ -53,7 +53,7 @@ class Command:
     trigger: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ButtonPress:
     """A button of a message that Nightdesk sent.
 
@@ -72,7 +72,7 @@ class ButtonPress:
     trigger: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FormSubmit:
     """A form (modal) that a person filled in.
 
@@ -89,7 +89,7 @@ class FormSubmit:
     reply_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HomeOpened:
     """A person opened the app's own page (Slack's App Home), which is drawn for them now."""
 
@@ -110,7 +110,7 @@ class ChannelChange(StrEnum):
     BOT_REMOVED = "bot_removed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ChannelChanged:
     """Something happened to the channel of the event.
 
@@ -123,7 +123,7 @@ class ChannelChanged:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Unknown:
     """A signed event of a kind that this version does not know: stored, logged once, ignored.
 
@@ -154,7 +154,7 @@ class Lane(StrEnum):
     """In order with the other commands of its thread, by code, even while a turn runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Cursor:
     """How far we have read a stream that a platform keeps for us, and forgets up to there.
 
@@ -167,7 +167,7 @@ class Cursor:
     value: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Inbound:
     """What an adapter's parser makes of a verified request.
 
@@ -196,7 +196,7 @@ class Inbound:
     cursor: Cursor | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Wanted:
     """What a person who is typing a command wants to choose from (Discord's autocomplete).
 
@@ -213,7 +213,7 @@ class Wanted:
     typed: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Challenge:
     """A request to be answered with `answer` at once; it has no effect and nothing is stored.
 
@@ -230,7 +230,7 @@ class Challenge:
     wants: Wanted | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Ignored:
     """A verified event that starts nothing.
 
@@ -244,7 +244,7 @@ class Ignored:
 Parsed = Inbound | Challenge | Ignored
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Received:
     """An accepted event: one row of the inbox.
 

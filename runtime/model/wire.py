@@ -1,11 +1,12 @@
 """Requests from outside, before and after somebody vouched for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from runtime.model.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value()
 class RawRequest:
     """An HTTP request as it came: nobody has vouched for a byte of it.
 
@@ -18,7 +19,7 @@ class RawRequest:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class VerifiedRequest:
     """A request whose signature was checked. Only `gateway.verify` may build one.
 
