@@ -8,7 +8,7 @@ after a crash, from the row.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -254,11 +254,12 @@ class Ingress:
     async def _hand_on(self, received: Received) -> None:
         thread = received.inbound.thread
         try:
-            conversation = self._bindings.recall(thread)
-            if conversation is None:
+            known = self._bindings.recall(thread)
+            if known is None:
                 await self._bind_new()
-            work = partial(self._deliver, received, conversation)
-            await until_stored(work, clock=self._clock, what=received.id)
+            await until_stored(
+                lambda: self._deliver(received, known), clock=self._clock, what=received.id
+            )
         finally:
             self._accepted.popleft()
             self._arriving.end(thread)
@@ -326,8 +327,13 @@ class Ingress:
         ]
         await asyncio.gather(*binding)
 
-    async def _deliver(self, received: Received, known: ConversationId | None) -> None:
-        conversation = known or await self._conversation(received.inbound.thread)
+    def _deliver(self, received: Received, known: ConversationId | None) -> Awaitable[None]:
+        if known is not None:
+            return self._dispatch.post(known, received)
+        return self._deliver_to_new(received)
+
+    async def _deliver_to_new(self, received: Received) -> None:
+        conversation = await self._conversation(received.inbound.thread)
         await self._dispatch.post(conversation, received)
 
     async def _conversation(self, thread: ThreadRef) -> ConversationId:

@@ -74,8 +74,9 @@ class SlackInbound:
         event = envelope.event
         if envelope.type != "event_callback" or event is None or event.type not in _KINDS:
             return happened(body, bot=self._bot, at=at)
-        authed = next(iter(envelope.authed_users or ()), None)
-        bot = wire.bot_of(envelope.authorizations) or self._bot or authed
+        bot = wire.bot_of(envelope.authorizations) or self._bot
+        if bot is None:
+            bot = next(iter(envelope.authed_users or ()), None)
         reason = _why_ignored(event, bot)
         return Ignored(reason=reason) if reason else _said(envelope, event, bot)
 
