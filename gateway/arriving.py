@@ -22,6 +22,8 @@ class Arriving:
 
     def end(self, thread: ThreadRef) -> None:
         """End one, if one is counted."""
+        if not self._counts:  # most often: nothing of a new thread is on its way
+            return
         count = self._counts.get(thread)
         if count is None:
             return

@@ -186,8 +186,9 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
         # Not the event's own id: Slack sends a mention as `app_mention` and as `message`, and both
         # have to be one. It also grows with time, which an index likes better than chance.
         event_key=f"{channel}:{ts}",
-        thread=ThreadRef(
-            _channel(wire.installed(envelope.authorizations) or team, channel),
+        thread=_thread(
+            wire.installed(envelope.authorizations) or team,
+            channel,
             wire.root(event.thread_ts) or ("" if direct else ts),
         ),
         sender=_person(user_team, event.user or ""),
@@ -276,6 +277,12 @@ def _handle(file: wire.File) -> str | None:
     if file.mode in _GONE:
         return None
     return file.url_private_download or file.url_private or file.id
+
+
+@lru_cache(maxsize=4096)
+def _thread(team: str, channel: str, root: str) -> ThreadRef:
+    """The thread, the same object again: every message looks for what is known of it thrice."""
+    return ThreadRef(_channel(team, channel), root)
 
 
 @lru_cache(maxsize=4096)
