@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from adapters.telegram import quoted, wire
-from adapters.telegram.places import Chains, channel, person
+from adapters.telegram.places import Chains, channel, person, thread
 from runtime.clock import Clock
 from runtime.errors import Malformed, Retryable
 from runtime.ids import MessageId
@@ -135,16 +135,16 @@ class TelegramInbound:
     def _said(self, update: wire.Update, message: wire.Message) -> Parsed:
         at = _time(message.date)
         if told := _told(message):
-            thread = ThreadRef(channel(message.chat.id))
-            return self._inbound(update, thread, person_of(None), told, at)
+            where = ThreadRef(channel(message.chat.id))
+            return self._inbound(update, where, person_of(None), told, at)
         sender = message.from_
         if reason := _why_ignored(message):
             return Ignored(reason=reason)
         body = self._body(message)
         if sender is None or isinstance(body, Ignored):
             return body if isinstance(body, Ignored) else Ignored(reason=NO_SENDER)
-        thread = ThreadRef(channel(message.chat.id), self._chains.of(message))
-        return self._inbound(update, thread, person(sender.id), body, at)
+        where = thread(message.chat.id, self._chains.of(message))
+        return self._inbound(update, where, person(sender.id), body, at)
 
     def _body(self, message: wire.Message) -> Message | Command | Ignored:
         direct = message.chat.type == "private"
@@ -223,7 +223,7 @@ class TelegramInbound:
         action, _, value = data.partition(_SEPARATOR)
         return self._inbound(
             update,
-            ThreadRef(channel(message.chat.id), self._chains.of(message)),
+            thread(message.chat.id, self._chains.of(message)),
             person(query.from_.id),
             ButtonPress(action=action, value=value, message_id=MessageId(str(message.message_id))),
             self._clock.now(),

@@ -65,6 +65,12 @@ def channel(chat: int) -> ChannelRef:
 
 
 @lru_cache(maxsize=4096)
+def thread(chat: int, root: str) -> ThreadRef:
+    """The thread, the same object again: every update looks for what is known of it thrice."""
+    return ThreadRef(channel(chat), root)
+
+
+@lru_cache(maxsize=4096)
 def person(user: int) -> Principal:
     """The person of that id."""
     return Principal(TELEGRAM, "", str(user))
