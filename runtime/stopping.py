@@ -196,8 +196,11 @@ class Stopping:
             self._interrupt(one.conversation)
         self._wake_outbox()
         for one in ended:
-            self._drain(one.conversation)
-            await self._over(one.turn)
+            try:
+                # First: what comes next may ask the same, and is to find no question that is over.
+                await self._over(one.turn)
+            finally:
+                self._drain(one.conversation)
 
     def _break_off(self, turns: Sequence[TurnId]) -> None:
         here = [turn for turn in turns if self.at_work.break_off(turn)]

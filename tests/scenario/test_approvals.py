@@ -8,9 +8,9 @@ import pytest
 
 from runtime import cards
 from runtime.forms import CHANGES, REASON
-from runtime.ids import MessageId
+from runtime.ids import MessageId, TurnId
 from runtime.model.address import Principal
-from runtime.model.approval import ApprovalState, Vote
+from runtime.model.approval import Approval, ApprovalState, Vote
 from runtime.model.events import ButtonPress, Message
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk
@@ -580,6 +580,28 @@ async def test_stop_takes_the_question_back_and_the_next_message_is_answered(
         assert "**Cancelled: " in life.card(approval).text
         assert world.ran == []
         assert len(await life.waiting()) == 1
+
+
+async def test_what_is_stopped_takes_its_question_back_before_the_next_message_is_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        await life.desk.say("next")
+        await life.desk.quiet()
+        approvals, mailboxes = life.desk.desk.parts.store.approvals, life.desk.desk.mailboxes
+        of_turn, turning = approvals.of_turn, list[int]()
+
+        async def looked_at(turn: TurnId) -> list[Approval]:
+            if turn == approval.turn:
+                turning.append(mailboxes.turning)
+            return await of_turn(turn)
+
+        monkeypatch.setattr(approvals, "of_turn", looked_at)
+        await life.desk.command("stop")
+        assert turning == [0]
+        (second,) = await life.waiting()
+        assert second.turn != approval.turn
 
 
 async def test_a_no_with_a_reason_reaches_the_agent_and_the_card(world: World) -> None:
