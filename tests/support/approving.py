@@ -59,14 +59,16 @@ class Rules:
 
 @dataclass
 class Noting(Rules):
-    """The rules, and what they were asked: in which context, and whether that counts."""
+    """The rules, and what they were asked: in which context, whether that counts, of which tool."""
 
     seen: list[tuple[ToolContext, bool]] = field(default_factory=list)
+    specs: list[ToolSpec] = field(default_factory=list)
 
     async def judge(
         self, call: ToolCall, spec: ToolSpec, context: ToolContext, *, counted: bool = True
     ) -> Judged:
         self.seen.append((context, counted))
+        self.specs.append(spec)
         return await super().judge(call, spec, context, counted=counted)
 
 

@@ -252,6 +252,7 @@ async def test_the_policy_is_asked_again_as_the_question_says() -> None:
     assert talking == replace(context(who=BOB), chain=one.chain)
     assert alone == replace(talking, thread=None, attended=False)
     assert not counted
+    assert all(spec == spec_of(asked) for spec in rules.specs)
 
 
 async def test_a_tool_that_is_gone_is_blocked_and_leaves_nothing_open(asked: Asked) -> None:
