@@ -5,6 +5,7 @@ from datetime import datetime
 from adapters.memory.store_tables import Tables
 from runtime.ids import ConversationId
 from runtime.model.handoff import Handoff, HandOver, led_to
+from runtime.model.outbox import NOT_TO_BE_SENT
 from runtime.model.turn import TurnState
 
 _OPEN = (TurnState.RUNNING, TurnState.WAITING)
@@ -28,6 +29,8 @@ class MemoryHandoffs:
         """Delete old hand-offs: see the port."""
         handoffs, tables = self._tables.handoffs, self._tables
         bound = {known[-1] for known in tables.bindings.values() if known}
+        items = [row.item for row in tables.outbox.values()]
+        bound |= {one.binds for one in items if one.binds and one.state not in NOT_TO_BE_SENT}
         at_work = {row.turn.conversation for row in tables.turns.values() if row.state in _OPEN}
         needed = bound | led_to([handoffs[this] for this in at_work & set(handoffs)], handoffs.get)
         old = [this for this, one in handoffs.items() if one.at < before and this not in needed]

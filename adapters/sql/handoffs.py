@@ -8,16 +8,18 @@ from sqlalchemy import bindparam
 
 from adapters.sql.beginning import OPEN
 from adapters.sql.codec import decoder, encode, micros
+from adapters.sql.constants import word
 from adapters.sql.conversations import bound_locked, create, rebind
 from adapters.sql.database import Database
 from adapters.sql.inbox import accept
-from adapters.sql.schema import bindings, conversations, turns
+from adapters.sql.schema import bindings, conversations, outbox, turns
 from adapters.sql.schema_state import handoffs
 from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.ids import ConversationId
 from runtime.model import recorded
 from runtime.model.handoff import Handoff, HandOver, led_to
+from runtime.model.outbox import NOT_TO_BE_SENT
 
 _INSERT = (
     insert(handoffs)
@@ -39,6 +41,12 @@ _AT_WORK = (
     .where(OPEN)
 )
 """The hand-offs that led to turns that have not ended."""
+_WILL_BIND = (
+    sa.select(handoffs.c.conversation)
+    .join(outbox, outbox.c.binds == handoffs.c.conversation)
+    .where(outbox.c.state.not_in([word(state) for state in NOT_TO_BE_SENT]))
+)
+"""Those whose thread is bound once a message is sent: what is stopped may be held for long."""
 _OLD = (
     sa.select(handoffs.c.conversation)
     .join(conversations, conversations.c.id == handoffs.c.conversation)
@@ -94,14 +102,15 @@ class SqlHandoffs:
 
 
 def _needed(transaction: Transaction) -> set[ConversationId]:
-    """Where work that has not ended goes on, and where it came from."""
+    """Where work that has not ended goes on, where it came from, and what messages will bind."""
     ends = [_decode(row[0]) for row in transaction.all(_AT_WORK)]
 
     def of(conversation: ConversationId) -> Handoff | None:
         row = transaction.one(_GET, {"this": conversation})
         return None if row is None else _decode(row[0])
 
-    return led_to(ends, of)
+    will_bind = {ConversationId(row[0]) for row in transaction.all(_WILL_BIND)}
+    return led_to(ends, of) | will_bind
 
 
 def hand_over(transaction: Transaction, over: HandOver) -> bool:

@@ -76,6 +76,10 @@ def after(state: OutboxState, event: OutboxEvent) -> OutboxState:
         raise Conflict(f"outbox row is {state}, so it cannot be {event}") from None
 
 
+NOT_TO_BE_SENT = (OutboxState.SENT, OutboxState.WITHHELD)
+"""The states in which a message is not going to be sent: it was, or never will be."""
+
+
 def is_final(state: OutboxState) -> bool:
     """Whether nothing more will happen by itself to a message in this state."""
     match state:

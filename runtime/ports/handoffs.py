@@ -27,7 +27,7 @@ class HandoffLog(Protocol):
     async def forget(self, *, before: datetime) -> int:
         """Delete hand-offs that happened before that time; returns how many.
 
-        The one by which an agent has a thread now stays, and so do all that led to a turn, or a
-        run, that has not ended.
+        The one by which an agent has a thread now stays, or will have one once a message is sent,
+        and so do all that led to a turn, or a run, that has not ended.
         """
         ...

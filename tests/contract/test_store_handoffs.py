@@ -5,15 +5,18 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ConversationId, MessageId, RunId, TurnId, following
+from runtime.ids import AgentName, ConversationId, MessageId, RunId, StopId, TurnId, following
+from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Message
 from runtime.model.handoff import Handoff, HandOver
+from runtime.model.outbox import thread_under
+from runtime.model.stop import EVERYTHING, Stop, StopKind
 from runtime.model.turn import HANDED, Turn, TurnState, run_of, turn_of_run
 from runtime.ports import Store
 from tests.support.clock import ManualClock
-from tests.support.stores import ADA, DESK, THREAD, Opener, Rows, begun, texts
+from tests.support.stores import ADA, DESK, SLACK, THREAD, Opener, Rows, begun, texts
 
 RESEARCH = AgentName("research")
 NEW = ConversationId("new-talk")
@@ -137,6 +140,32 @@ async def test_old_handoffs_are_forgotten_but_none_that_is_needed(
     left = [this for this in known if await store.handoffs.of(ConversationId(this)) is not None]
     assert left == [present, "waits-1", "waits-2"]
     assert await store.conversations.bound(THREAD) == present
+
+
+async def test_a_handoff_stays_whose_thread_a_message_will_bind(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    await finished(store, turn, None)
+    link = replace(over(turn, rows, clock).handoff, thread=None)
+    assert await store.handoffs.record(HandOver(handoff=link, opening=()))
+    result = rows.item("the result", thread=ThreadRef(THREAD.channel), binds=NEW)
+    await store.outbox.enqueue([result])
+    stop = Stop(id=StopId("s"), kind=StopKind.EVERYTHING, agent=EVERYTHING, by=ADA, at=clock.now())
+    await store.stops.order(stop, closing=lambda _: ())
+    await clock.advance(40 * 86_400)
+    assert await store.handoffs.forget(before=clock.now()) == 0
+    assert await store.handoffs.of(NEW) == link
+
+    await store.stops.lift(EVERYTHING, by=ADA, at=clock.now(), key=StopId("r"))
+    claimed = await store.outbox.claim(now=clock.now(), owner="here", platforms=(SLACK,))
+    [sent] = [item for item in claimed if item.id == result.id]
+    await store.outbox.sent(sent.id, sent.attempts, MessageId("17.1"))
+    assert await store.handoffs.forget(before=clock.now()) == 0
+    under = thread_under(result.thread, MessageId("17.1"))
+    assert await store.conversations.bound(under) == NEW
+    await store.conversations.rebind(under, turn.conversation)
+    assert await store.handoffs.forget(before=clock.now()) == 1
 
 
 async def test_a_message_of_a_person_has_no_chain(store: Store, rows: Rows) -> None:
