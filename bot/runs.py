@@ -7,6 +7,7 @@ from bot.people import standing
 from bot.process import Parts
 from bot.role import Role
 from gateway.dispatcher import Dispatcher
+from runtime.abandoned import Withdraw
 from runtime.activity import Activity
 from runtime.engine import Owed, planned, unanswered
 from runtime.firings import WORKFLOW as FIRING
@@ -41,12 +42,14 @@ def register_workflows(
     activity: Activity,
     wake_outbox: Callable[[], None],
     halt: Halt,
+    withdraw: Withdraw,
 ) -> None:
     """Tell the durable engine what a firing and a mailbox do."""
     firings = Firings(
         parts.store,
         turns,
         halt=halt,
+        withdraw=withdraw,
         standing=standing(parts),
         team=parts.team,
         split=splitter(parts),

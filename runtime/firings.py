@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TypeVar
 
+from runtime.abandoned import DELETED, Withdraw, end_run
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
@@ -28,7 +29,6 @@ from runtime.ids import (
     derived,
 )
 from runtime.model.address import Principal
-from runtime.model.budget import Pause
 from runtime.model.conversation import Role, made_by
 from runtime.model.files import OutFile
 from runtime.model.handoff import Handoff
@@ -36,8 +36,9 @@ from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
-from runtime.model.turn import TurnState, run_of, turn_of_run
+from runtime.model.turn import TurnState, turn_of_run
 from runtime.outbox import Splitter, compose
+from runtime.pauses import pause_of
 from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
 from runtime.standing import Standing, objection
@@ -132,6 +133,7 @@ class Firings:
         turns: TurnRunner,
         *,
         halt: Halt,
+        withdraw: Withdraw,
         standing: Standing,
         team: Callable[[], Team],
         split: Splitter,
@@ -146,6 +148,7 @@ class Firings:
             store: the database.
             turns: runs the agent's turn.
             halt: what is stopped: its planned times pass.
+            withdraw: takes back what a run asked whose schedule was deleted.
             standing: whether who made a schedule may still have it.
             team: the configuration as it is now.
             split: cuts a result into messages.
@@ -157,6 +160,7 @@ class Firings:
         self._store = store
         self._turns = turns
         self._halt = halt
+        self._withdraw = withdraw
         self._standing = standing
         self._team = team
         self._split = split
@@ -193,10 +197,10 @@ class Firings:
 
     async def _turn(self, run: RunId, number: ScheduleId) -> Json:
         """Let the agent carry out the instruction in a conversation of its own."""
-        schedule = await self._store.schedules.by_id(number)
+        schedule, conversation = await self._store.schedules.by_id(number), conversation_of(run)
         if schedule is None or schedule.state is ScheduleState.DELETED:
-            return _Outcome("", GONE).as_json()
-        conversation = conversation_of(run)
+            begun = schedule is not None and await self._ended_early(run, schedule)
+            return _Outcome("", DELETED if begun else GONE).as_json()
         await self._store.conversations.create(conversation, schedule.agent)
         turn = TurnId(run)
         # One that has begun is judged where it goes on, as every turn is.
@@ -206,7 +210,7 @@ class Firings:
             return _Outcome("", f"Not run: {gone}.", missed=True).as_json()
         held = self._halt.of(schedule.agent) is not None
         if not held and await self._store.turns.state(turn) is None:
-            pause = await self._waiting(schedule)
+            pause = await pause_of(self._store, schedule)
             if pause is not None:
                 ends = pause.until is not None
                 return _Outcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends).as_json()
@@ -264,14 +268,16 @@ class Firings:
         what = f"end of {leg.turn}"
         return ended, await self._kept(what, lambda: self._store.handoffs.of(over))
 
-    async def _waiting(self, schedule: Schedule) -> Pause | None:
-        """The run of the schedule that waits for money, or None."""
-        for pause in await self._store.budgets.pauses():
-            if pause.thread is None:
-                planned = await self._store.schedules.occurrence(run_of(pause.turn))
-                if planned is not None and planned.schedule == schedule.id:
-                    return pause
-        return None
+    async def _ended_early(self, run: RunId, schedule: Schedule) -> bool:
+        """End what the run of a deleted schedule had begun; whether it had."""
+        return await end_run(
+            self._store,
+            run,
+            conversation_of(run),
+            requester=schedule.made_by,
+            owner=self._owner,
+            withdraw=self._withdraw,
+        )
 
     async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome | None:
         """How a turn ended that is not ours to carry out, once it has; None where it waits.
@@ -321,10 +327,10 @@ class Firings:
     async def _send(
         self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: _Outcome
     ) -> str:
+        if outcome.missed or outcome.error in (STOPPED, TOO_LITTLE, DELETED):
+            return f"not sent: {outcome.error}"
         if schedule.state is ScheduleState.DELETED and not outcome.text:
             return f"not sent: {GONE}"
-        if outcome.missed or outcome.error in (STOPPED, TOO_LITTLE):
-            return f"not sent: {outcome.error}"
         message = Proactive(
             id=OutboxId(derived("briefing", run)),
             thread=schedule.target,

@@ -15,7 +15,8 @@ from runtime.limits import LimitBook, Limits
 from runtime.model.address import ThreadRef
 from runtime.model.budget import Pause
 from runtime.model.ledger import Meter
-from runtime.model.turn import TurnState
+from runtime.model.schedule import Schedule
+from runtime.model.turn import TurnState, run_of
 from runtime.parked import Parked
 from runtime.ports import Store
 
@@ -114,6 +115,16 @@ class Pauses:
         limit = limits.of(pause.bound.meter)
         [balance] = await self._store.ledger.balances([pause.bound.meter])
         return limit is None or balance.taken + pause.wanted <= limit
+
+
+async def pause_of(store: Store, schedule: Schedule) -> Pause | None:
+    """The run of the schedule that waits for money, or None."""
+    for pause in await store.budgets.pauses():
+        if pause.thread is None:
+            planned = await store.schedules.occurrence(run_of(pause.turn))
+            if planned is not None and planned.schedule == schedule.id:
+                return pause
+    return None
 
 
 def _is_of(meter: Meter, limited: Meter) -> bool:

@@ -28,6 +28,7 @@ from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
 log = logging.getLogger("nightdesk.approvals")
 
+STOPPED = "What asked for it was stopped."
 _LOOK_AT = 200
 
 
@@ -260,15 +261,14 @@ class Questions:
 
     # ---- ending
 
-    async def turn_over(self, turn: TurnId) -> None:
+    async def turn_over(self, turn: TurnId, note: str = STOPPED) -> None:
         """Take back what a turn asked that was stopped; what it was about to run is looked at."""
         for approval in await self._book.approvals.of_turn(turn):
-            await self.orphaned(approval)
+            await self.orphaned(approval, note)
 
-    async def orphaned(self, approval: Approval) -> None:
-        """Nobody takes up the turn of this approval any more."""
+    async def orphaned(self, approval: Approval, note: str = STOPPED) -> None:
+        """Nobody takes up the turn of this approval any more; `note` says why, on its cards."""
         if approval.state in (ApprovalState.PENDING, ApprovalState.APPROVED):
-            note = "What asked for it was stopped."
             await self._book.quietly(approval, ApprovalEvent.CANCEL, note, resumes=True)
         elif approval.state is ApprovalState.EXECUTING:
             await self.lost(approval)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from runtime.abandoned import wake_runs
 from runtime.claims import Claims
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
@@ -159,10 +160,14 @@ class ScheduleService:
     async def delete(self, number: int, *, by: Principal | None = None) -> Schedule:
         """Delete it, keeping its history; a deleted one stays as it is.
 
+        What a run of it waits for, it waits for no more.
+
         Raises:
             Refused: there never was one of that number.
         """
-        return await self._change(number, ScheduleEvent.DELETE, by)
+        schedule = await self._change(number, ScheduleEvent.DELETE, by)
+        await wake_runs(self._schedules, self._durable, schedule.id)
+        return schedule
 
     async def run(self, number: int, *, asked_by: InboxId, asked_at: datetime) -> Schedule:
         """Carry it out now, besides its planned times; once for each time somebody asks.

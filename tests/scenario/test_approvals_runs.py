@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from runtime import cards
+from runtime.abandoned import DELETED
 from runtime.ids import AgentName
 from runtime.model.approval import ApprovalState
-from runtime.model.schedule import OccurrenceState
+from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.schedules import NewSchedule
 from tests.support.approving import BOB, Asking, World
 from tests.support.build import ANN, DM, OPS
@@ -71,6 +72,47 @@ async def test_a_stopped_run_that_waited_ends(tmp_path: Path) -> None:
         (occurrence,) = await store.schedules.history()
         assert occurrence.state is OccurrenceState.FAILED
         assert await life.state(approval) is ApprovalState.CANCELLED
+
+
+async def test_a_run_that_waits_ends_when_its_schedule_is_deleted(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        await scheduled(life)
+        (approval,) = await life.waiting()
+        store = life.desk.desk.parts.store
+        await life.desk.command("schedule delete 1")
+        await life.desk.quiet()
+        assert await life.state(approval) is ApprovalState.CANCELLED
+        assert all("its schedule was deleted" in face for face in life.faces(approval))
+        assert life.buttons(approval) == []
+        assert await store.stops.under_way() == []
+        assert await store.turns.parked() == []
+        (occurrence,) = await store.schedules.history()
+        assert (occurrence.state, occurrence.delivery) == (
+            OccurrenceState.FAILED,
+            f"not sent: {DELETED}",
+        )
+        assert "already cancelled" in await life.press(approval, who=ANN)
+        assert world.ran == []
+
+
+async def test_a_yes_that_came_with_the_deletion_runs_nothing_either(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        await scheduled(life)
+        (approval,) = await life.waiting()
+        store = life.desk.desk.parts.store
+        schedule = await store.schedules.get(1)
+        assert schedule is not None
+        # As where the process died before it told the run.
+        await store.schedules.change(
+            schedule.id, was=schedule.state, becomes=ScheduleState.DELETED, next_at=None, by=ANN
+        )
+        await life.press(approval, who=ANN)
+        await life.desk.quiet()
+        assert await life.state(approval) is ApprovalState.CANCELLED
+        assert await store.turns.parked() == []
+        assert world.ran == []
 
 
 async def test_among_many_processes_a_parked_turn_goes_on_by_the_queue(tmp_path: Path) -> None:

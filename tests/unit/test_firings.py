@@ -47,6 +47,10 @@ async def _nobody(_key: str, _text: str) -> bool:
     return False
 
 
+async def _withdraw(_turn: TurnId, _note: str) -> None:
+    """Nobody was asked anything."""
+
+
 class Context:
     """Does each step, as an engine does that has stored none."""
 
@@ -74,6 +78,7 @@ class Bench:
             self.store,
             self.turns,
             halt=Halt(self.store.stops),
+            withdraw=_withdraw,
             standing=Standing(
                 store=self.store,
                 chats={},
