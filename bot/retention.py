@@ -7,6 +7,7 @@ from runtime.clock import Clock
 from runtime.errors import NightdeskError
 from runtime.model.turn import run_of
 from runtime.ports import Durable, Store
+from runtime.workflows import unfinished
 
 log = logging.getLogger("nightdesk.retention")
 
@@ -65,8 +66,11 @@ class Retention:
                 log.info("retention.forgotten", extra={"of": name, "rows": gone})
 
     async def _forget_meters(self, *, before: datetime) -> int:
-        """Delete what was spent long ago, but for what a run has spent that waits for money."""
-        waiting: set[str] = set()
+        """Delete what was spent long ago, but for what counts in a limit of work that is not over.
+
+        A turn may wait for longer than meters are kept: for people, for money, or to be resumed.
+        """
+        waiting = await unfinished(self._store)
         for pause in await self._store.budgets.pauses():
             waiting |= {pause.bound.meter.stamp, run_of(pause.turn)}
         return await self._store.ledger.forget_meters(

@@ -1,6 +1,6 @@
 """Turns, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from adapters.memory.store_tables import Progress, Tables, TurnRow
@@ -129,9 +129,16 @@ class MemoryTurns:
 
     async def parked(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
         """Turns that wait: see the port."""
-        rows = (row for row in self._tables.turns.values() if row.state is TurnState.WAITING)
-        waiting = sorted((row.turn for row in rows), key=lambda turn: turn.id)
-        return [turn for turn in waiting if turn.id > (after or "")][:limit]
+        return self._in((TurnState.WAITING,), after, limit)
+
+    async def not_over(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
+        """Turns that have not ended: see the port."""
+        return self._in(_OPEN, after, limit)
+
+    def _in(self, states: Collection[TurnState], after: TurnId | None, limit: int) -> list[Turn]:
+        rows = (row for row in self._tables.turns.values() if row.state in states)
+        found = sorted((row.turn for row in rows), key=lambda turn: turn.id)
+        return [turn for turn in found if turn.id > (after or "")][:limit]
 
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Forget tries of the turn: see the port."""

@@ -6,13 +6,13 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import beginning, log, sending
-from adapters.sql.beginning import NO_RUN, RUNNING, TURN, WAITING
+from adapters.sql.beginning import NO_RUN, OPEN, RUNNING, TURN, WAITING
 from adapters.sql.codec import micros
 from adapters.sql.database import Database
 from adapters.sql.handoffs import hand_over
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import turns
-from adapters.sql.transaction import Transaction, Value
+from adapters.sql.transaction import Statement, Transaction, Value
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId
@@ -69,13 +69,16 @@ _UNPARK = (
 )
 """Lets a turn run again that waits."""
 
-_PARKED = (
+_TURNS = (
     sa.select(*TURN)
-    .where(turns.c.state == WAITING, turns.c.id > bindparam("after", type_=sa.Text))
+    .where(turns.c.id > bindparam("after", type_=sa.Text))
     .order_by(turns.c.id)
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
+_PARKED = _TURNS.where(turns.c.state == WAITING)
 """Pages through what waits for people."""
+_NOT_OVER = _TURNS.where(OPEN)
+"""Pages through what has not ended."""
 
 _OPEN = (
     sa.select(turns.c.conversation)
@@ -209,8 +212,15 @@ class SqlTurns:
 
     async def parked(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
         """Turns that wait: see the port."""
+        return await self._page(_PARKED, after, limit)
+
+    async def not_over(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
+        """Turns that have not ended: see the port."""
+        return await self._page(_NOT_OVER, after, limit)
+
+    async def _page(self, statement: Statement, after: TurnId | None, limit: int) -> list[Turn]:
         page: dict[str, Value] = {"after": after or "", "limit": limit}
-        rows = await self._database.scan(lambda t: t.all(_PARKED, page))
+        rows = await self._database.scan(lambda t: t.all(statement, page))
         return [beginning.turn_of(row) for row in rows]
 
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:

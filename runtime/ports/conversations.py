@@ -214,6 +214,10 @@ class Turns(Protocol):
         """Turns that are `WAITING`, by id, beyond `after`; those of runs too."""
         ...
 
+    async def not_over(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
+        """Turns that are `RUNNING` or `WAITING`, by id, beyond `after`; those of runs too."""
+        ...
+
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Take so many from the turn's `attempt`: they were no tries of its own.
 

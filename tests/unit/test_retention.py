@@ -1,6 +1,6 @@
 """What was settled long ago is forgotten, hour by hour, and conversations are not."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,8 +9,12 @@ import pytest
 from adapters.memory.durable import MemoryDurable
 from bot.retention import Retention
 from runtime.errors import StorageUnavailable
+from runtime.handoffs import next_conversation
 from runtime.ids import ConversationId, MessageId, ModelName, OutboxId, RunId, StopId, TurnId
 from runtime.model.budget import Pause
+from runtime.model.ending import Handed
+from runtime.model.events import Message
+from runtime.model.handoff import Handoff, HandOver
 from runtime.model.ledger import (
     Bound,
     Call,
@@ -25,11 +29,13 @@ from runtime.model.ledger import (
 from runtime.model.run import RunState
 from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Json
-from runtime.model.turn import turn_of_run
+from runtime.model.turn import Turn, TurnState, turn_of_run
 from runtime.ports import RunContext, Store
+from runtime.spenders import run_meter, workflow_meter
+from runtime.workflows import begun_by
 from tests.support.clock import ManualClock
 from tests.support.runs import RecordingDurable
-from tests.support.stores import ADA, DESK, SLACK, THREAD, Rows
+from tests.support.stores import ADA, DESK, SLACK, THREAD, Rows, begun
 
 DAY = timedelta(days=1)
 KEPT = 30 * DAY
@@ -194,3 +200,101 @@ async def test_what_runs_cost_goes_but_for_those_that_wait_and_totals_stay_longe
     assert await spent() == [5, 0, 5], "of a limit by which something waits nothing goes"
     await store.budgets.forget_pause(pause)
     assert await spent() == [0, 0, 0]
+
+
+async def handed_on(store: Store, rows: Rows, clock: ManualClock) -> Turn:
+    """A question's first turn, which handed it on: what that wakes is not begun yet."""
+    turn = (await begun(store, rows.received())).turn
+    conversation = ConversationId(next_conversation(turn.id))
+    handoff = Handoff(
+        conversation=conversation,
+        before=turn.conversation,
+        thread=THREAD,
+        giver=DESK,
+        taker=DESK,
+        requester=ADA,
+        chain=(DESK,),
+        at=clock.now(),
+    )
+    said = Message(text="go on", message_id=MessageId(""), handed=Handed(chain=(DESK,), context=""))
+    over = HandOver(handoff=handoff, opening=(), wakes=rows.received(body=said, event_key="handed"))
+    await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, over=over)
+    return turn
+
+
+async def run_turn(store: Store, name: str) -> Turn:
+    """The first turn of a run."""
+    talk = ConversationId(f"talk-{name}")
+    await store.conversations.create(talk, DESK)
+    start = await store.turns.begin_run(
+        turn_of_run(RunId(name), 0), talk, requester=ADA, instruction="Look.", owner="here"
+    )
+    assert start is not None
+    return start.turn
+
+
+async def spend(store: Store, clock: ManualClock, meters: Sequence[Meter]) -> None:
+    """A call that cost 5, and counts there."""
+    call = Call(
+        id=HoldId("old"),
+        spender=Spender(provider="acme", agent=DESK, run=TurnId("any"), person=ADA),
+        model=ModelName("fast"),
+        at=clock.now(),
+        expires_at=clock.now() + DAY,
+        worst=7,
+        meters=tuple(meters),
+    )
+    await store.ledger.reserve(call, [])
+    done = Settlement(state=CallState.SETTLED, spent=5, at=clock.now())
+    await store.ledger.settle(call.id, done)
+
+
+async def test_of_a_workflow_that_is_not_over_no_meter_goes(
+    store: Store, rows: Rows, durable: MemoryDurable, clock: ManualClock
+) -> None:
+    first = await handed_on(store, rows, clock)
+    meters = [workflow_meter(begun_by(first.id))]
+    await spend(store, clock, meters)
+
+    async def spent() -> list[int]:
+        await clock.advance((KEPT + DAY).total_seconds())
+        await Retention(store, durable, clock=clock, kept=KEPT, totals=TOTALS).prune()
+        return [balance.spent for balance in await store.ledger.balances(meters)]
+
+    assert await spent() == [5], "what was handed on is not begun"
+    second = await store.turns.begin(next_conversation(first.id), owner="here")
+    assert second is not None
+    assert await spent() == [5], "it is at work"
+    await store.turns.park(second.turn.id, second.turn.fence, tries=0)
+    assert await spent() == [5], "it waits for the month's limit"
+    assert await store.turns.unpark(second.turn.id)
+    again = await store.turns.begin(second.turn.conversation, owner="here")
+    assert again is not None
+    await store.turns.finish(again.turn.id, again.turn.fence, state=TurnState.DONE)
+    assert await spent() == [0]
+
+
+async def test_of_a_run_that_is_not_over_no_meter_goes(
+    store: Store, rows: Rows, durable: MemoryDurable, clock: ManualClock
+) -> None:
+    planned = rows.schedule()
+    await store.schedules.add(planned)
+    due = rows.occurrence(planned)
+    await store.schedules.add_occurrence(due)
+    waits, works, ended = [await run_turn(store, name) for name in ("waits", "works", "ended")]
+    await store.turns.park(waits.id, waits.fence, tries=0)
+    await store.turns.finish(ended.id, ended.fence, state=TurnState.DONE)
+    meters = [run_meter(one) for one in (due.run, waits.id, works.id, ended.id)]
+    await spend(store, clock, meters)
+    await clock.advance((KEPT + DAY).total_seconds())
+    await Retention(store, durable, clock=clock, kept=KEPT, totals=TOTALS).prune()
+    left = [balance.spent for balance in await store.ledger.balances(meters)]
+    assert left == [5, 5, 5, 0], "the planned time is due; one waits for people; one is at work"
+
+
+async def test_turns_that_are_not_over_are_read_in_pages(store: Store) -> None:
+    turns = [await run_turn(store, name) for name in ("a", "b", "c", "d")]
+    await store.turns.park(turns[1].id, turns[1].fence, tries=0)
+    await store.turns.finish(turns[2].id, turns[2].fence, state=TurnState.DONE)
+    assert [turn.id for turn in await store.turns.not_over(limit=2)] == ["a", "b"]
+    assert [turn.id for turn in await store.turns.not_over(after=turns[1].id)] == ["d"]
