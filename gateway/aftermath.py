@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from gateway.notices import OwnerNotices
 from runtime.cards import ACTIONS
-from runtime.ids import ApprovalId, MessageId
+from runtime.ids import ApprovalId, MessageId, TurnId
 from runtime.model.approval import Card
 from runtime.model.outbox import OutboxItem, OutboxState
-from runtime.model.turn import run_of
+from runtime.model.turn import briefing_id_of, run_of
+from runtime.outbox import is_row_of
 from runtime.ports import Store
 
 Shown = Callable[[ApprovalId], Awaitable[None]]
@@ -36,7 +37,7 @@ class Aftermath:
         self, item: OutboxItem, state: OutboxState, why: str, message: MessageId | None
     ) -> None:
         """Note what became of a schedule's result; tell the owners of a message set aside."""
-        if item.proactive and item.turn is not None:
+        if item.proactive and item.turn is not None and _is_briefing(item, item.turn):
             words = {OutboxState.SENT: "sent", OutboxState.WITHHELD: f"kept, not sent: {why}"}
             delivery = words.get(state, f"could not be sent: {why}")
             await self._schedules.note_delivery(run_of(item.turn), delivery)
@@ -54,6 +55,11 @@ class Aftermath:
         approval = ApprovalId(pressed.value.partition(":")[0])
         await self._approvals.note_card(approval, Card(thread=item.thread, message=message))
         await self._shown(approval)
+
+
+def _is_briefing(item: OutboxItem, turn: TurnId) -> bool:
+    """Whether it delivers the run's result; agents post other messages, too."""
+    return is_row_of(item.id, briefing_id_of(run_of(turn)))
 
 
 async def _nobody(_: ApprovalId) -> None:

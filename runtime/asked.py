@@ -9,7 +9,7 @@ from runtime.clock import Clock
 from runtime.egress import Withheld, clear, clear_question
 from runtime.errors import Permanent, Retryable
 from runtime.ids import OutboxId, Platform, derived
-from runtime.model.address import ThreadRef
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval
 from runtime.model.messages import Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
@@ -90,13 +90,19 @@ class Cards:
             )
         ]
 
-    def say(self, approval: Approval, what: str, text: str) -> list[OutboxItem]:
-        """A few words where its cards are; once for each `what`."""
-        places = dict.fromkeys(shown.thread for shown in approval.cards)
+    async def say(self, approval: Approval, what: str, text: str) -> list[OutboxItem]:
+        """A few words where its cards are and messages may go; once for each `what`.
+
+        What a thread asks is said where its cards are; of what nobody waits for people hear in the
+        direct conversations of those who may decide, and in channels on the list.
+        """
+        places = list(dict.fromkeys(shown.thread for shown in approval.cards))
+        if approval.thread is None:
+            direct = await self._directs(approval)
+            places = [one for one in places if one in direct or self._is_listed(one)]
         return [
             row
             for thread in places
-            if approval.thread is not None or self._takes_messages(thread)
             for row in self._rows(
                 Reply(
                     id=self._id(what, approval, thread, ""),
@@ -117,13 +123,8 @@ class Cards:
     async def _to_member(self, approval: Approval, member: Member) -> list[OutboxItem]:
         rows: list[OutboxItem] = []
         for who in member.principals:
-            chat = self._chats.get(who.platform)
-            if chat is None:
-                continue
-            try:
-                thread = await chat.direct(who)
-            except (Retryable, Permanent) as error:
-                log.warning("approval.unreachable", extra={"why": str(error)})
+            thread = await self._direct(who)
+            if thread is None:
                 continue
             message = Proactive(
                 id=self._id("card", approval, thread, ""),
@@ -149,10 +150,30 @@ class Cards:
     def _has_channel(self, approval: Approval) -> bool:
         return approval.thread is None and self._team().approvals is not None
 
-    def _takes_messages(self, thread: ThreadRef) -> bool:
-        """Whether nobody's word is needed for a message there: a person's own, or on the list."""
+    def _is_listed(self, thread: ThreadRef) -> bool:
+        """Whether the list has the channel."""
         rule = self._team().rule_of(thread.channel)
-        return rule is None or rule.proactive
+        return rule is not None and rule.proactive
+
+    async def _directs(self, approval: Approval) -> set[ThreadRef]:
+        """The direct conversations of those who may decide it now."""
+        team = self._team()
+        everybody = [
+            who for group in groups(team, approval) for one in group for who in one.principals
+        ]
+        found = [await self._direct(who) for who in everybody]
+        return {thread for thread in found if thread is not None}
+
+    async def _direct(self, who: Principal) -> ThreadRef | None:
+        """The person's direct conversation; None where there is none now."""
+        chat = self._chats.get(who.platform)
+        if chat is None:
+            return None
+        try:
+            return await chat.direct(who)
+        except (Retryable, Permanent) as error:
+            log.warning("approval.unreachable", extra={"why": str(error)})
+            return None
 
     def _asks_a_group(self, approval: Approval) -> bool:
         """Whether the first group is asked at once: what is asked reaches no deciders otherwise."""

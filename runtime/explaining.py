@@ -79,7 +79,8 @@ class Explainer:
     def _sees(self, who: Principal, item: OutboxItem) -> bool:
         return item.only_for is None or same_person(self._team(), who, item.only_for)
 
-    async def _explained(self, turn: TurnId) -> str:
+    async def _explained(self, wrote: TurnId) -> str:
+        turn = turn_of_run(run_of(wrote), 0)  # a run is told from its first agent on
         records = await self._records(turn)
         if not records:
             raise Refused("That was written before there was an audit log, so nobody knows now.")

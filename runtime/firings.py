@@ -22,7 +22,6 @@ from runtime.ids import (
     AgentName,
     ConversationId,
     FileId,
-    OutboxId,
     RunId,
     ScheduleId,
     TurnId,
@@ -36,7 +35,7 @@ from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
-from runtime.model.turn import TurnState, turn_of_run
+from runtime.model.turn import TurnState, briefing_id_of, turn_of_run
 from runtime.outbox import Splitter, compose
 from runtime.pauses import pause_of
 from runtime.ports import RunContext, Store
@@ -332,7 +331,7 @@ class Firings:
         if schedule.state is ScheduleState.DELETED and not outcome.text:
             return f"not sent: {GONE}"
         message = Proactive(
-            id=OutboxId(derived("briefing", run)),
+            id=briefing_id_of(run),
             thread=schedule.target,
             content=_content(schedule, outcome),
             binds=outcome.conversation or conversation_of(run),

@@ -16,6 +16,17 @@ Before that, it writes commands in our own words as people write them in that th
 """
 
 
+_MOST_ROWS = 100
+"""Rows of one message that are recognised; long texts become files well before that."""
+
+
+def is_row_of(row: OutboxId, message: OutboxId) -> bool:
+    """Whether the row is one of those that `compose` makes of that message."""
+    return row == message or any(
+        row == derived(message, str(place)) for place in range(1, _MOST_ROWS)
+    )
+
+
 def whole(thread: ThreadRef, content: Content) -> tuple[Content, ...]:  # noqa: ARG001 - a `Splitter`
     """The splitter for a few words of ours that name no command and fit one message anywhere."""
     return (content,)

@@ -59,7 +59,8 @@ class Vigil:
             return
         now = self._book.clock.now()
         if now >= _half(approval) and self._first(approval, "remind"):
-            await self._book.say(self._book.cards.say(approval, "remind", self._still(approval)))
+            words = self._still(approval)
+            await self._book.say(await self._book.cards.say(approval, "remind", words))
         for at, group in self._later(approval):
             role = group[0].role
             if now >= at and self._first(approval, role):

@@ -13,6 +13,7 @@ from runtime.ids import (
     FileId,
     InboxId,
     MessageId,
+    OutboxId,
     RunId,
     TurnId,
     derived,
@@ -146,6 +147,11 @@ def turn_of_run(run: RunId, place: int) -> TurnId:
 def run_of(turn: TurnId) -> RunId:
     """The run that a turn is of; one that a message began is its own."""
     return RunId(turn.rpartition(".")[2])
+
+
+def briefing_id_of(run: RunId) -> OutboxId:
+    """The message that delivers the result of a run."""
+    return OutboxId(derived("briefing", run))
 
 
 def file_id_of(row: InboxId, place: int) -> FileId:

@@ -99,6 +99,17 @@ async def test_a_channel_off_the_list_since_is_not_reminded(world: World) -> Non
         assert not [s for s in life.desk.chat.shown[said:] if s.thread == OPS]
 
 
+async def test_a_channel_that_is_configured_no_more_is_not_reminded(world: World) -> None:
+    async with world.life() as life:
+        await asked_by_a_run(life)
+        channels = tuple(one for one in life.desk.team.channels if one.ref != OPS.channel)
+        life.desk.team = replace(life.desk.team, approvals=None, channels=channels)
+        said = len(life.desk.chat.shown)
+        await life.desk.clock.advance(HOUR / 2)
+        await life.desk.fire()
+        assert not [s for s in life.desk.chat.shown[said:] if s.thread == OPS]
+
+
 async def test_what_is_asked_in_a_thread_is_not_asked_in_the_channel(world: World) -> None:
     async with world.life() as life:
         await life.asked()

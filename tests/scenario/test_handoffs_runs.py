@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,8 @@ from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import AuditQuery, Verdict
 from runtime.schedules import NewSchedule
 from tests.scenario.test_approvals_crash import Fuse, PowerCut
-from tests.support.approving import BOB, Asking, Rules
-from tests.support.build import ANN, DM, OPS
+from tests.support.approving import BOB, Asking, Rules, World
+from tests.support.build import ANN, DM, OPS, QUIET
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import running_desk
@@ -36,6 +37,17 @@ def agents(clock: ManualClock, **say: Says) -> Agents:
     return Agents(
         in_memory(clock), reach, {**told, "deploy": says("Deployed."), **say}, clock=clock
     )
+
+
+def posts(text: str, *, then: str) -> Says:
+    """An agent that posts to #ops, and answers then."""
+
+    def say(request: ModelRequest) -> Step:
+        if answers_of(request):
+            return then
+        return ToolCalls.of("message.send", json.dumps({"channel": "#ops", "text": text}))
+
+    return say
 
 
 async def planned(life: Asking, *, target: ThreadRef = OPS) -> None:
@@ -101,6 +113,41 @@ async def test_it_is_explained_as_one_run(clock: ManualClock) -> None:
         assert "Trigger: schedule 1 (every hour), made by Ann" in told
         assert "Agent: desk → research" in told
         assert "Tool `handoff.to`" in told
+
+
+async def test_a_post_of_the_second_agent_is_explained_from_the_first_on(
+    clock: ManualClock,
+) -> None:
+    chat = MemoryChat()
+    world = agents(clock, research=posts("It is the disk.", then="Because."))
+    dear = PaidModel(world.script, clock=clock, usage=Usage(100, 2000))
+    async with running_desk(
+        world.home,
+        chat=chat,
+        clock=clock,
+        model=dear,
+        members=limited(world.team(), 10_000_000),
+        policy=Rules(Verdict.ALLOW),
+    ) as desk:
+        await planned(Asking(World(Path(), clock=clock, chat=chat), desk), target=QUIET)
+        await desk.fire()
+        assert chat.texts == ["It is the disk."]
+        await desk.command("/why", thread=OPS)
+        told = chat.texts[-1]
+        assert "Agent: desk → research" in told
+        assert "Tool `handoff.to`" in told
+        assert "Tool `message.send`" in told
+        assert "in 3 calls" in told
+
+
+async def test_what_an_agent_posts_besides_is_not_the_delivery_of_the_result(
+    clock: ManualClock,
+) -> None:
+    async with agents(clock, desk=posts("Look here.", then="The result.")).life() as life:
+        await planned(life, target=QUIET)
+        await life.desk.fire()
+        assert [shown.text for shown in life.desk.chat.shown] == ["Look here."]
+        assert (await ended(life)).delivery.startswith("kept, not sent: ")
 
 
 async def test_all_of_it_is_paid_from_the_one_budget_of_the_run(clock: ManualClock) -> None:
@@ -231,6 +278,26 @@ async def test_a_run_that_waits_for_people_is_stopped_by_its_one_id(clock: Manua
         assert await life.state(second) is ApprovalState.CANCELLED
         await life.desk.fire()
         assert (await ended(life)).delivery == "not sent: Somebody stopped it."
+
+
+async def test_the_agent_that_has_it_stops_where_the_schedule_is_deleted(
+    clock: ManualClock,
+) -> None:
+    world = agents(clock, research=hands("deploy"))
+    world.verdict = Verdict.ASK
+    async with world.life() as life:
+        await planned(life)
+        await life.desk.fire()
+        [first] = await life.waiting()
+        await life.press(first, who=ANN)
+        await life.desk.quiet()
+        [second] = await life.waiting()
+        await life.desk.command("schedule delete 1")
+        await life.desk.quiet()
+        assert await life.state(first) is ApprovalState.DONE
+        assert await life.state(second) is ApprovalState.CANCELLED
+        assert await life.desk.desk.parts.store.stops.under_way() == []
+        assert (await ended(life)).state is OccurrenceState.FAILED
 
 
 async def one_try(world: Agents, at: int) -> bool:
