@@ -125,7 +125,7 @@ class Executor:
     ) -> Approval | None:
         context = job.context()
         try:
-            frozen = self._tools.frozen(call, context.agent)
+            frozen = self._tools.frozen(call, context.agent, context.thread)
             grant = await self._questions.granting.find(frozen, judged, spec, context)
             if grant is not None:
                 granted = replace(call, arguments=frozen.arguments)

@@ -170,7 +170,7 @@ class Questions:
     async def unsure(self, call: ToolCall, spec: ToolSpec | None, context: ToolContext) -> Approval:
         """A call that nobody was asked about had begun when its process died: ask what became."""
         try:
-            frozen = self._tools.frozen(call, context.agent)
+            frozen = self._tools.frozen(call, context.agent, context.thread)
         except Refused:
             # The tool is not the one that ran: what the model wrote is all there is to show.
             frozen = Frozen(tool=call.name[:60], schema="", arguments=json.dumps(call.arguments))

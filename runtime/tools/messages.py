@@ -1,6 +1,6 @@
 """The tool that posts to a channel: only where the team's list lets agents post unasked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,10 +13,11 @@ from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.messages import Content, Proactive
 from runtime.model.team import ChannelRule, Team
-from runtime.model.tools import Risk
+from runtime.model.tools import Json, Risk
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store, ToolContext
 from runtime.tools.registry import Effect, Tool
+from runtime.tools.signature import Arguments
 
 LONGEST = 8_000
 """Characters of a message."""
@@ -53,8 +54,18 @@ class MessageTools:
                 # It goes out from the outbox under the key of the call: twice is once.
                 effect=Effect.OWN,
                 varies=frozenset({"text"}),
+                exact=self.exact,
             ),
         )
+
+    def exact(self, arguments: Arguments, thread: ThreadRef | None) -> Mapping[str, Json]:
+        """The channel itself: its name may be another's on another platform, or tomorrow.
+
+        Raises:
+            Refused: there is no such channel, it could be more than one, or it is not the place.
+        """
+        rule = _rule(self.team(), arguments["channel"], thread, arguments["place"])
+        return {"place": _place(rule)}
 
     async def send(
         self,
@@ -64,6 +75,7 @@ class MessageTools:
         *,
         channel: Annotated[str, "The channel: #name."],
         text: Annotated[str, f"What it says, at most {LONGEST:,} characters of Markdown."],
+        place: Annotated[str | None, "Leave it out: we fill it in, for people to see."] = None,
     ) -> str:
         """`message.send`."""
         team = self.team()
@@ -74,7 +86,7 @@ class MessageTools:
                 f"The message has {len(text):,} characters, and {LONGEST:,} is the most.",
                 hint="Post the gist of it.",
             )
-        rule = _rule(team, channel, context.thread)
+        rule = _rule(team, channel, context.thread, place)
         talk = ConversationId(derived("message", "talk", key))
         message = Proactive(
             id=OutboxId(derived("message", key)),
@@ -94,14 +106,24 @@ class MessageTools:
         return f"The message is on its way to #{rule.name}."
 
 
-def _rule(team: Team, written: str, thread: ThreadRef | None) -> ChannelRule:
+def _place(rule: ChannelRule) -> str:
+    """Which channel that is, for sure: `slack:T1/C1`."""
+    ref = rule.ref
+    return f"{ref.platform}:{ref.workspace}/{ref.channel}"
+
+
+def _rule(team: Team, written: str, thread: ThreadRef | None, place: str | None) -> ChannelRule:
     """The channel that is meant; of several with that name, the one on the asker's platform.
 
+    Where the place is said, it is that one of them and no other, wherever it is asked for.
+
     Raises:
-        Refused: there is none, or it could be more than one.
+        Refused: there is none, it could be more than one, or none of that name is at the place.
     """
     name = written.strip().removeprefix("#").casefold()
     found = [r for r in team.channels if name in (r.name.casefold(), r.ref.channel.casefold())]
+    if found and place is not None:
+        return _at(found, written, place)
     here = [r for r in found if thread is not None and r.ref.platform == thread.platform]
     meant = here if len(found) > 1 and here else found
     if len(meant) == 1:
@@ -111,6 +133,17 @@ def _rule(team: Team, written: str, thread: ThreadRef | None) -> ChannelRule:
     ids = ", ".join(f"{rule.ref.channel} ({rule.ref.platform})" for rule in meant)
     raise Refused(
         f"There are several channels {written[:40]!r}.", hint=f"Name one by its id: {ids}."
+    )
+
+
+def _at(found: Sequence[ChannelRule], written: str, place: str) -> ChannelRule:
+    for rule in found:
+        if _place(rule) == place:
+            return rule
+    places = " or ".join(_place(rule) for rule in found)
+    raise Refused(
+        f"The channel {written[:40]!r} is {places}, not {place[:80]!r}.",
+        hint="Leave the place out: it is found by the channel.",
     )
 
 

@@ -13,12 +13,13 @@ from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
 from runtime.ids import AgentName, IdSource
 from runtime.model.access import Action
+from runtime.model.address import ThreadRef
 from runtime.model.approval import Frozen
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
-from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
+from runtime.model.tools import Json, Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import ToolContext
-from runtime.tools.signature import Arguments, Signature, signature_of
+from runtime.tools.signature import Arguments, Signature, canonical, signature_of
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.tools")
@@ -55,6 +56,11 @@ class Produced:
     ending: Ending | None = None
 
 
+Exact = Callable[[Arguments, ThreadRef | None], Mapping[str, Json]]
+"""What has to be said besides the arguments, so that they mean the same wherever and whenever they
+are read; given where the call was asked for. Raises `Refused` where that is not one thing."""
+
+
 class Run(Protocol):
     """The function of a tool: its keyword-only parameters are the arguments."""
 
@@ -80,6 +86,7 @@ class Tool:
         timeout: seconds after which it is cancelled.
         varies: the arguments that a person's yes for a time leaves open; undeclared is none of
             them, so that such a yes covers exactly the call that was shown.
+        exact: what is added to the arguments before people are shown them, or None.
     """
 
     name: str
@@ -90,6 +97,7 @@ class Tool:
     effect: Effect = Effect.OUTSIDE
     timeout: float = TIMEOUT
     varies: frozenset[str] = frozenset()
+    exact: Exact | None = None
     signature: Signature = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -159,14 +167,16 @@ class Toolbox:
         tool = self._tools.get(name)
         return Action.ANY_TOOL if tool is None else tool.needs
 
-    def frozen(self, call: ToolCall, agent: AgentName) -> Frozen:
+    def frozen(self, call: ToolCall, agent: AgentName, thread: ThreadRef | None = None) -> Frozen:
         """Exactly what would run: see the port."""
         tool = self._tools.get(call.name)
         if tool is None or call.name in self._withheld(agent):
             raise Refused(f"There is no tool {call.name[:60]}.")
-        return Frozen(
-            tool=tool.name, schema=tool.digest(), arguments=tool.signature.canonical(call.arguments)
-        )
+        given = tool.signature.canonical(call.arguments)
+        if tool.exact is not None:
+            added = tool.exact(tool.signature.read(given), thread)
+            given = tool.signature.canonical(canonical({**json.loads(given), **added}))
+        return Frozen(tool=tool.name, schema=tool.digest(), arguments=given)
 
     def tool_specs(self) -> tuple[ToolSpec, ...]:
         """Every tool there is, whoever has it."""

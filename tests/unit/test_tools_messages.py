@@ -6,11 +6,14 @@ from dataclasses import replace
 import pytest
 
 from adapters.memory.store import MemoryStore
+from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, ToolCallId, TurnId
-from runtime.model.address import ChannelRef, Principal
+from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.approval import Frozen, pattern_of
 from runtime.model.team import ChannelRule, Team
 from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.outbox import whole
+from runtime.patterns import in_words
 from runtime.ports import ToolContext
 from runtime.tools.messages import LONGEST, MessageTools
 from runtime.tools.registry import Toolbox
@@ -43,6 +46,9 @@ class Bench:
     async def send(
         self, channel: str = "#ops", text: str = "It is done.", *, who: Principal = BOB
     ) -> ToolResult:
+        return await self.run(json.dumps({"channel": channel, "text": text}), who=who)
+
+    async def run(self, arguments: str, *, who: Principal = BOB) -> ToolResult:
         context = ToolContext(
             turn=TurnId("turn"),
             conversation=ConversationId("talk"),
@@ -51,7 +57,6 @@ class Bench:
             thread=DM,
             attended=True,
         )
-        arguments = json.dumps({"channel": channel, "text": text})
         call = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
         return await self.box.run(call, context)
 
@@ -119,6 +124,66 @@ async def test_of_two_with_one_name_that_of_the_platform_is_meant(bench: Bench) 
     result = await bench.send()
     assert "several channels" in result.text
     assert "ops2 (terminal)" in result.text
+
+
+def frozen(
+    bench: Bench, thread: ThreadRef | None, channel: str = "#ops", *, text: str = "hi", **more: str
+) -> Frozen:
+    arguments = json.dumps({"channel": channel, "text": text, **more})
+    call = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
+    return bench.box.frozen(call, AgentName("desk"), thread)
+
+
+def covers(frozen: Frozen) -> str:
+    """What a yes for a time to this covers."""
+    return pattern_of(frozen, {"text"}).digest()
+
+
+async def test_a_yes_for_a_channel_is_for_no_other_of_that_name(bench: Bench) -> None:
+    slack = ChannelRef(type(TERMINAL)("slack"), "T1", "C1")
+    rule = ChannelRule(ref=slack, name="ops", proactive=True)
+    bench.team = replace(bench.team, channels=(*bench.team.channels, rule))
+    here, there = frozen(bench, DM), frozen(bench, ThreadRef(slack, "17.1"))
+    assert json.loads(here.arguments)["place"] == "terminal:local/ops"
+    assert json.loads(there.arguments)["place"] == "slack:T1/C1"
+    assert covers(here) != covers(there)
+    assert covers(here) == covers(frozen(bench, DM, text="another"))
+    words = in_words(pattern_of(there, {"text"}))
+    assert '`channel` = `"#ops"` and `place` = `"slack:T1/C1"`' in words
+
+    # What was frozen is frozen again from nowhere, and posts where the card said.
+    again = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=there.arguments)
+    assert bench.box.frozen(again, AgentName("desk")) == there
+    assert not (await bench.run(there.arguments)).failed
+    platforms = [slack.platform, TERMINAL]
+    [row] = await bench.store.outbox.claim(now=bench.clock.now(), owner="me", platforms=platforms)
+    assert row.thread.channel == slack
+
+
+async def test_a_yes_for_a_channel_is_not_for_what_has_its_name_later(bench: Bench) -> None:
+    before = frozen(bench, DM)
+    moved = ChannelRef(TERMINAL, "local", "ops2")
+    bench.team = replace(bench.team, channels=(ChannelRule(ref=moved, name="ops", proactive=True),))
+    assert covers(frozen(bench, DM)) != covers(before)
+    with pytest.raises(Refused, match="is terminal:local/ops2, not 'terminal:local/ops'"):
+        bench.box.frozen(
+            ToolCall(id=ToolCallId("c1"), name="message.send", arguments=before.arguments),
+            AgentName("desk"),
+        )
+    result = await bench.run(before.arguments)
+    assert result.failed
+    assert "Leave the place out" in result.text
+    assert await bench.waiting() == []
+
+
+def test_what_could_be_more_than_one_channel_is_not_asked_for(bench: Bench) -> None:
+    again = ChannelRule(ref=ChannelRef(TERMINAL, "local", "ops2"), name="ops", proactive=True)
+    bench.team = replace(bench.team, channels=(*bench.team.channels, again))
+    for thread in (DM, None):
+        with pytest.raises(Refused, match="several channels"):
+            frozen(bench, thread)
+    one = frozen(bench, None, place="terminal:local/ops2")
+    assert json.loads(one.arguments)["place"] == "terminal:local/ops2"
 
 
 def test_it_reaches_people_and_is_repeatable(bench: Bench) -> None:
