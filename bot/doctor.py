@@ -75,7 +75,8 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     async for finding in connections(settings, clock):
         yield finding
     for model in _models_in_use(settings):
-        yield await look_at(model, no_spend=settings.no_spend)
+        currency = settings.team.budget.currency
+        yield await look_at(model, no_spend=settings.no_spend, currency=currency)
     yield _proactive(settings.team)
 
 

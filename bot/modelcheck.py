@@ -9,25 +9,28 @@ from bot.reach import ask_model, free_call
 from bot.settings import ModelSettings, Settings
 from runtime.model.choice import Outage
 from runtime.model.localtime import show_time
-from runtime.router import is_priced
+from runtime.pricing import is_in
+from runtime.router import why_unpaid
 
 _LAYER = "model"
 _NOT_FOUND = 404
 _MOST_NAMES = 10
 
 
-async def look_at(model: ModelSettings | None, *, no_spend: bool) -> Finding:
+async def look_at(model: ModelSettings | None, *, no_spend: bool, currency: str) -> Finding:
     """Whether it can be called: its price, its key, its server, and whether that has it."""
     if model is None:
         todo = "To connect one: set NIGHTDESK_MODEL, for example ollama_chat/llama3.2."
         return Finding(_LAYER, State.MISSING, "only the built-in assistant", todo)
     name = f"{model.name}: {model.model}"
-    if not is_priced(describe(config_of(model))):
-        todo = (
-            f"Write prices = [{{ input = …, output = … }}] under [models.{model.name}], for a "
-            "million tokens, or unknown_price = true."
-        )
-        return Finding(_LAYER, State.WRONG, f"{name}, its price is not known: not called", todo)
+    info = describe(config_of(model))
+    if why := why_unpaid(info, currency):
+        todo = f"Write prices = [{{ input = …, output = … }}] under [models.{model.name}], for a "
+        if is_in(info, currency):
+            todo += "million tokens, or unknown_price = true."
+        else:
+            todo += f'million tokens in {currency}, and currency = "{currency}".'
+        return Finding(_LAYER, State.WRONG, f"{name}, {why}: not called", todo)
     if model.lacks:
         todo = f"Set {' or '.join(model.lacks)}, then start again."
         return Finding(_LAYER, State.MISSING, f"{name}, it has no key: not called", todo)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from runtime.model.choice import Known
 from runtime.model.completion import ModelInfo, ModelRequest, worst_price
-from runtime.pricing import Worst, worst_case
+from runtime.pricing import Worst, is_in, worst_case
 
 _BYTES_PER_TOKEN = 4
 """Of a prompt, about: its worst case counts a token for each byte, which would rule out models into
@@ -38,7 +38,7 @@ def cheaper(
 def _can(info: ModelInfo, request: ModelRequest, currency: str) -> bool:
     if not info.language_model or (request.tools and not info.tools):
         return False
-    return worst_price(info, 1) is not None and (not info.prices or info.currency == currency)
+    return worst_price(info, 1) is not None and is_in(info, currency)
 
 
 def _asked(request: ModelRequest, info: ModelInfo) -> ModelRequest:

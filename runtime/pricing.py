@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from runtime.errors import Refused
-from runtime.model.completion import ModelInfo, ModelRequest, Price, Usage, worst_price
+from runtime.model.completion import ModelInfo, ModelRequest, Price, Usage, is_free, worst_price
 from runtime.model.conversation import Entry
 from runtime.model.tools import ToolSpec
 
@@ -44,7 +44,12 @@ class Cost:
 
 def costs_nothing(info: ModelInfo) -> bool:
     """Whether no call of it counts as money, however long it is: there is nothing to reserve."""
-    return not info.prices and (info.local or info.unpriced_allowed)
+    return is_free(info) or (not info.prices and info.unpriced_allowed)
+
+
+def is_in(info: ModelInfo, currency: str) -> bool:
+    """Whether it is not paid in another currency; what is free, or has no price, is in each."""
+    return not info.prices or info.currency == currency or is_free(info)
 
 
 def worst_case(info: ModelInfo, request: ModelRequest, *, currency: str) -> Worst:
@@ -62,7 +67,7 @@ def worst_case(info: ModelInfo, request: ModelRequest, *, currency: str) -> Wors
             f"I do not know what the model {info.name} costs, so I do not call it.",
             hint=f"Write its price into [models.{info.name}] in nightdesk.toml.",
         )
-    if info.prices and info.currency != currency:
+    if not is_in(info, currency):
         raise Refused(
             f"The model {info.name} is paid in {info.currency}, and the team's budget is in "
             f"{currency}, so I do not call it.",

@@ -23,6 +23,7 @@ from runtime.model.choice import (
 )
 from runtime.model.completion import ModelInfo, worst_price
 from runtime.model.team import Agent
+from runtime.pricing import is_in
 
 ASSUMED_LATENCY = 2.0
 """Seconds to the first word of a model that was not measured yet."""
@@ -185,6 +186,15 @@ def is_priced(info: ModelInfo) -> bool:
     """Whether it is known what a call costs, or nobody minds."""
     free = info.local or not info.language_model
     return bool(info.prices) or free or info.unpriced_allowed
+
+
+def why_unpaid(info: ModelInfo, currency: str) -> str:
+    """Why no budget in that currency can pay a call; empty where one can."""
+    if not is_priced(info):
+        return "its price is not known"
+    if not is_in(info, currency):
+        return f"it is paid in {info.currency}, and the team's budget is in {currency}"
+    return ""
 
 
 # ---- in words

@@ -4,7 +4,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.choices import Choices
 from runtime.clock import Clock
@@ -28,8 +28,9 @@ from runtime.model.conversation import Entry, Role
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn
 from runtime.ports import ModelPort
+from runtime.pricing import is_in
 from runtime.providers import Providers, WatchedModel
-from runtime.router import route
+from runtime.router import route, why_unpaid
 
 log = logging.getLogger("nightdesk.models")
 
@@ -101,7 +102,9 @@ class Routing:
 
     def catalogue(self) -> dict[ModelName, Known]:
         """Every configured model, and how it does now."""
-        return {name: self._providers.known(model.info) for name, model in self._models.items()}
+        currency = self._team().budget.currency
+        known = {name: self._providers.known(model.info) for name, model in self._models.items()}
+        return {name: _payable(one, currency) for name, one in known.items()}
 
     async def choose(self, asking: Asking) -> Choice:
         """What would be asked now, and why."""
@@ -245,6 +248,13 @@ class _Attempt:
         self.left.remove(name)
         if _may_pass(error):
             self.left.append(name)
+
+
+def _payable(known: Known, currency: str) -> Known:
+    """The model; out where the team's money cannot pay it."""
+    if is_in(known.info, currency):
+        return known
+    return replace(known, out=why_unpaid(known.info, currency), wait=None)
 
 
 async def _or_not(work: Awaitable[None]) -> None:

@@ -134,7 +134,8 @@ class BudgetReader:
     def check_currency(self, currency: str, models: Mapping[ModelName, ModelEntry]) -> None:
         """Note prices that stand in the file in another currency than the team's."""
         for name, entry in models.items():
-            if entry.prices is not None and entry.currency != currency:
+            costs = any(not price.is_nothing for price in entry.prices or ())
+            if costs and entry.currency != currency:
                 said = (
                     f"the team's budget is in {currency}: write these prices in it, and "
                     f'currency = "{currency}"'

@@ -16,7 +16,8 @@ from runtime.model.localtime import show_time
 from runtime.model.team import Agent, Team
 from runtime.pauses import Pauses
 from runtime.ports import ChoiceScope
-from runtime.router import ASSUMED_LATENCY, is_priced, models_in_order
+from runtime.pricing import is_in
+from runtime.router import ASSUMED_LATENCY, models_in_order, why_unpaid
 from runtime.routing import Asking, Routing
 
 _MICROS = 1_000_000
@@ -81,7 +82,8 @@ class ModelCommands:
 
     def _list(self) -> str:
         catalogue = self._routing.catalogue().values()
-        return "\n".join(["**Models**", *(_line(known) for known in catalogue)])
+        currency = self._team().budget.currency
+        return "\n".join(["**Models**", *(_line(known, currency) for known in catalogue)])
 
     async def _why(self, request: Request) -> str:
         explained = await self._choices.why(request.thread)
@@ -120,10 +122,10 @@ class ModelCommands:
     async def _set(self, command: ParsedCommand, request: Request) -> Answer:
         name, scope, where = await self._scoped(command.args[1:], request)
         model = self._known(command.args[0])
-        if not is_priced(model.info):
-            raise Refused(
-                f"`{model.info.name}` cannot be set: its price is not known.", hint=_PRICE_HINT
-            )
+        currency = self._team().budget.currency
+        if why := why_unpaid(model.info, currency):
+            hint = _PRICE_HINT if is_in(model.info, currency) else _currency_hint(currency)
+            raise Refused(f"`{model.info.name}` cannot be set: {why}.", hint=hint)
         await self._choices.choose(scope, model.info.name, by=request.sender)
         await self._pauses.go_on(request.thread if name == _THREAD else None)
         note = f" Just now it cannot be asked: {model.out}." if model.out else ""
@@ -201,6 +203,10 @@ _FREE = "free"
 _PRICE_HINT = "Give it `prices`, or `unknown_price = true`, under [models] in nightdesk.toml."
 
 
+def _currency_hint(currency: str) -> str:
+    return f'Write its `prices` in {currency}, and `currency = "{currency}"`, in nightdesk.toml.'
+
+
 def _layers(order: Sequence[ModelName], reasons: Sequence[Reason]) -> list[str]:
     listed = ", then ".join(f"`{name}`" for name in order) or "none"
     lines = [
@@ -224,11 +230,12 @@ def _words(agent: str, info: ModelInfo) -> str:
     return f"The agent {agent} uses `{info.name}`: {context} {where}".strip()
 
 
-def _line(known: Known) -> str:
+def _line(known: Known, currency: str) -> str:
     info = known.info
     if not info.language_model:
         return f"- `{info.name}`: the built-in assistant, no language model, free"
     able = [word for word, has in (("tools", info.tools), ("pictures", info.vision)) if has]
+    retry = f"`/model retry {info.provider}`, once its key is well"
     details = [
         _price(info),
         f"{info.context_tokens:,} tokens",
@@ -236,7 +243,7 @@ def _line(known: Known) -> str:
         "local" if info.local else info.provider,
         f"first word after {known.latency:.1f} s" if known.latency is not None else "",
         f"**out: {known.out}**" if known.out else "",
-        f"`/model retry {info.provider}`, once its key is well" if _is_refused(known) else "",
+        retry if is_in(info, currency) and _is_refused(known) else "",
     ]
     return f"- `{info.name}`: {'; '.join(detail for detail in details if detail)}"
 

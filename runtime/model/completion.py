@@ -26,6 +26,11 @@ class Price:
     cached_input: int | None = None
     cache_write: int | None = None
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no token of it costs anything."""
+        return not (self.input or self.output or self.cached_input or self.cache_write)
+
 
 FREE = Price(input=0, output=0)
 """What a model on one's own machine costs."""
@@ -73,6 +78,11 @@ class ModelInfo:
     quality: int = 0
     credential: str = ""
     lacks: tuple[str, ...] = ()
+
+
+def is_free(info: ModelInfo) -> bool:
+    """Whether it is known to cost nothing, which is nothing in every currency."""
+    return all(price.is_nothing for price in info.prices) if info.prices else info.local
 
 
 def worst_price(info: ModelInfo, prompt_tokens: int) -> Price | None:

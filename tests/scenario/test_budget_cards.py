@@ -12,7 +12,7 @@ from runtime.model.completion import Finished, ModelInfo, Price, Usage
 from runtime.model.events import Message
 from runtime.model.ledger import Period, Scope
 from runtime.model.schedule import OccurrenceState
-from tests.scenario.test_budget import WORST, Bank, meter, press, says
+from tests.scenario.test_budget import PLENTY, WORST, Bank, HouseModel, meter, press, says
 from tests.support.approving import BOB, MEL, people
 from tests.support.build import ANN, DM, OPS, QUIET
 from tests.support.clock import ManualClock
@@ -231,3 +231,28 @@ async def test_a_raised_limit_has_a_line_at_eighty_per_cent_of_its_own(bank: Ban
             for _ in range(spent):
                 await desk.ask("more")
             assert told() == cards
+
+
+async def test_the_next_model_answers_where_the_first_is_paid_in_another_currency(
+    bank: Bank,
+) -> None:
+    team = limited(people(), PLENTY, currency="EUR")
+    desk_agent = replace(team.agents[0], models=(ModelName("cheap"), ModelName("house")))
+    bank.members = replace(team, agents=(desk_agent, *team.agents[1:]))
+    cheap = Cheap("In euros.", bank.clock, known={"currency": "EUR"})
+    bank.others = [cheap, HouseModel("For free.", bank.clock)]
+    why = "it is paid in USD, and the team's budget is in EUR"
+    async with bank.live() as desk:
+        assert (await desk.ask("hello")).startswith("In euros.")
+        await desk.command("/model why")
+        assert f"usable: `scripted`: {why}" in desk.chat.texts[-1]
+        await desk.command("/model list")
+        shown = desk.chat.texts[-1].splitlines()
+        assert next(line for line in shown if "`scripted`" in line).endswith(f"**out: {why}**")
+        assert "free" in next(line for line in shown if "`house`" in line)
+        await desk.command("/model set scripted")
+        assert desk.chat.texts[-1].startswith(f"`scripted` cannot be set: {why}.")
+        assert "in EUR" in desk.chat.texts[-1].splitlines()[-1]
+        await desk.command("/model set house")
+        assert (await desk.ask("again")) == "For free."
+        assert bank.model.scripted.requests == []

@@ -36,6 +36,10 @@ def test_what_costs_nothing_comes_first_and_then_the_cheapest() -> None:
     assert found(model("b", 20_000_000), model("a", 30_000_000), here) == ["here", "b", "a"]
 
 
+def test_nothing_is_nothing_in_every_currency() -> None:
+    assert found(model("here", local=True, prices=(FREE,), currency="EUR")) == ["here"]
+
+
 def test_of_equals_it_is_always_the_same() -> None:
     assert found(model("b"), model("a")) == found(model("a"), model("b")) == ["a", "b"]
 

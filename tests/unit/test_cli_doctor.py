@@ -476,6 +476,20 @@ async def test_every_model_is_looked_at_with_its_own_key_and_its_price(machine: 
     assert "[models.large]" in found[1].todo
 
 
+async def test_a_model_in_another_currency_is_wrong_and_a_free_one_is_not(machine: Machine) -> None:
+    async with server("/v1/models") as (url, _):
+        house = f'[models.house]\nmodel = "openai/m"\nbase_url = "{url}/v1"\n'
+        free = house + "prices = [{ input = 0, output = 0 }]\n"
+        machine.configure('[budget]\ncurrency = "EUR"\n' + FAST + free)
+        every = await examine(machine.load, machine.clock)
+    fast, here = (finding for finding in every if finding.layer == "model")
+    assert (fast.state, here.state) == (State.WRONG, State.OK)
+    assert fast.found == (
+        "fast: openai/gpt-4.1-mini, it is paid in USD, and the team's budget is in EUR: not called"
+    )
+    assert 'currency = "EUR"' in fast.todo
+
+
 async def test_a_model_that_is_out_since_its_key_was_refused_says_how_it_comes_back(
     machine: Machine,
 ) -> None:

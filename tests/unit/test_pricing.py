@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.models.catalogue import ModelConfig, describe
 from runtime.errors import Refused
 from runtime.ids import ModelName
-from runtime.model.completion import ModelInfo, ModelRequest, Price, Usage
+from runtime.model.completion import FREE, ModelInfo, ModelRequest, Price, Usage
 from runtime.pricing import Worst, cost_of, costs_nothing, worst_case
 from tests.support.models import said
 
@@ -79,19 +80,22 @@ def test_what_is_more_than_was_held_counts_in_full_and_is_noted() -> None:
 
 
 def test_a_model_of_this_machine_costs_nothing() -> None:
-    local = replace(MODEL, prices=(), local=True)
+    local = describe(
+        ModelConfig(name="house", model="openai/llama", base_url="http://127.0.0.1:8000/v1")
+    )
+    assert costs_nothing(local)
     assert worst_case(local, asked("x"), currency="EUR").micros == 0
     assert cost_of(local, Usage(100, 10), Worst(100, 10, 0)).micros == 0
 
 
 @pytest.mark.parametrize("local", [True, False])
 @pytest.mark.parametrize("allowed", [True, False])
-@pytest.mark.parametrize("prices", [(), MODEL.prices])
+@pytest.mark.parametrize("prices", [(), (FREE,), (FREE, LONG), MODEL.prices])
 def test_what_costs_nothing_never_has_a_worst_case(
     *, local: bool, allowed: bool, prices: tuple[Price, ...]
 ) -> None:
     model = replace(MODEL, local=local, unpriced_allowed=allowed, prices=prices)
-    assert costs_nothing(model) is (not prices and (local or allowed))
+    assert costs_nothing(model) is (prices == (FREE,) or (not prices and (local or allowed)))
     if costs_nothing(model):
         assert worst_case(model, asked("x" * 1_000), currency="EUR").micros == 0
 
