@@ -1,9 +1,12 @@
 """What people chose of models, why the last ones were asked, and which providers are out."""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from runtime.clock import Clock
+from runtime.errors import Retryable
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.choice import Chosen, Explanation, Outage
@@ -12,6 +15,11 @@ from runtime.model.team import Team
 from runtime.ports import ChoiceScope, ModelBook
 from runtime.providers import Providers
 
+log = logging.getLogger("nightdesk.models")
+
+TELLING = timedelta(days=1)
+"""For so long after a key was refused it is made sure that the owners hear of it. It is less than
+any message is kept, and what is kept is not said twice."""
 LOOK_EVERY = 60.0
 """Seconds between two looks at what other processes know of providers."""
 _THREADS = 1_000
@@ -57,6 +65,9 @@ class Choices:
         self._changed = 0
         self._looked: float | None = None
         self._told: dict[ThreadRef, Explanation] = {}
+        self._untaken: dict[tuple[str, str], tuple[Outage, ModelName]] = {}
+        self._untold: dict[Outage, ModelName] = {}
+        self._seen: set[Outage] = set()
 
     # ---- what people choose
 
@@ -121,31 +132,58 @@ class Choices:
         """Learn which providers of the models are out, as any process found it."""
         now = self._clock.monotonic()
         if self._looked is not None and (self._alone or now - self._looked < LOOK_EVERY):
+            await self._note()
             return
         self._looked = now
-        out = {(o.provider, o.credential): o.why for o in await self._book.outages()}
+        out = {(o.provider, o.credential): o for o in await self._book.outages()}
         known = {(info.provider, info.credential): info for info in models}
         for key, info in known.items():
             if key not in out and self._providers.refused(info):
                 self._providers.put_back(info.provider)
         # After that: putting a provider back forgets all of its keys.
         for provider, credential in out.keys() & known.keys():
-            self._providers.refuse(provider, credential, out[provider, credential])
+            outage = out[provider, credential]
+            self._providers.refuse(provider, credential, outage.why)
+            if outage not in self._seen and self._clock.now() - outage.since < TELLING:
+                # Whoever took it out may have ended before it told anybody.
+                self._untold[outage] = known[provider, credential].name
+            self._seen.add(outage)
+        await self._note()
 
     async def refused(self, info: ModelInfo, why: str) -> None:
         """The provider did not take the key: owners are told once, and no chat."""
         outage = Outage(
             provider=info.provider, credential=info.credential, why=why, since=self._clock.now()
         )
-        if await self._book.take_out(outage):
-            await self._tell(
-                f"model-key {outage.provider} {outage.credential} {outage.since.isoformat()}",
-                f"**{info.provider} does not take the key of `{info.name}`**: {why}. I ask its "
-                "models no more. Correct the key and start again, or, where it was not the key, "
-                f"write `/model retry {info.provider}`.",
-            )
+        self._untaken[info.provider, info.credential] = outage, info.name
+        await self._note()
+
+    async def _note(self) -> None:
+        """Store what was refused and tell of it; what cannot be done now is tried at each look."""
+        try:
+            for key, (outage, model) in list(self._untaken.items()):
+                taken = await self._book.take_out(outage)
+                self._untaken.pop(key, None)
+                if taken:
+                    self._seen.add(outage)
+                    self._untold[outage] = model
+            for outage, model in list(self._untold.items()):
+                await self._tell_of(outage, model)
+                self._untold.pop(outage, None)
+        except Retryable as error:
+            log.warning("model.not_noted", extra={"why": str(error)})
+
+    async def _tell_of(self, outage: Outage, model: ModelName) -> None:
+        await self._tell(
+            f"model-key {outage.provider} {outage.credential} {outage.since.isoformat()}",
+            f"**{outage.provider} does not take the key of `{model}`**: {outage.why}. I ask its "
+            "models no more. Correct the key and start again, or, where it was not the key, "
+            f"write `/model retry {outage.provider}`.",
+        )
 
     async def put_back(self, provider: str) -> bool:
         """Ask the provider's models again; False where it was not out."""
+        for key in [key for key in self._untaken if key[0] == provider]:
+            del self._untaken[key]
         stored = await self._book.put_back(provider)
         return self._providers.put_back(provider) or stored

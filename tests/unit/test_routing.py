@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime.choices import Choices
+from runtime.choices import TELLING, Choices
 from runtime.context import length_of
 from runtime.errors import (
     ContextTooLong,
@@ -20,6 +20,7 @@ from runtime.errors import (
     ModelTimeout,
     ModelUnavailable,
     Refused,
+    StorageUnavailable,
 )
 from runtime.ids import ConversationId, ModelName, TimeOrderedIds, TurnId
 from runtime.model.address import ThreadRef
@@ -47,6 +48,8 @@ class Bench:
     models: Sequence[Played]
     alone: bool = True
     told: dict[str, str] = field(default_factory=dict)
+    tellings: int = 0
+    busy: int = 0
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(clock=self.clock, ids=TimeOrderedIds(self.clock))
@@ -65,6 +68,9 @@ class Bench:
         )
 
     async def tell(self, key: str, text: str) -> bool:
+        self.tellings += 1
+        if self.tellings <= self.busy:
+            raise StorageUnavailable("busy")
         return self.told.setdefault(key, text) is text
 
     @property
@@ -223,6 +229,37 @@ async def test_a_refused_key_is_told_to_owners_once_and_the_provider_is_out(
     assert await under_test.ask(routing=later) == "Fine."
     assert under_test.calls[-1] == "b", "the next life knows it"
     assert len(under_test.told) == 1
+
+
+async def test_owners_hear_of_a_refused_key_though_the_database_was_busy(
+    clock: ManualClock,
+) -> None:
+    refusing = Played("a", ModelKeyRefused("status 401"), provider="openai")
+    under_test = bench(clock, refusing, Played("b"))
+    under_test.busy = 2
+    await under_test.ask()
+    assert (under_test.told, len(await under_test.store.modelbook.outages())) == ({}, 1)
+    assert await under_test.ask() == "Fine.", "nobody's answer fails for it"
+    assert under_test.told == {}
+    for _ in range(2):
+        await under_test.ask()
+    assert (len(under_test.told), under_test.tellings) == (1, 3)
+
+
+async def test_owners_hear_of_a_refused_key_though_the_process_ended_before_it_told(
+    clock: ManualClock,
+) -> None:
+    refusing = Played("a", ModelKeyRefused("status 401"), provider="openai")
+    under_test = bench(clock, refusing, Played("b"))
+    under_test.busy = 1
+    await under_test.ask()
+    later = under_test.again()
+    for _ in range(2):
+        await under_test.ask(routing=later)
+    assert (len(under_test.told), under_test.tellings) == (1, 2)
+    await clock.advance(TELLING.total_seconds())
+    await under_test.ask(routing=under_test.again())
+    assert under_test.tellings == 2, "it is too long ago to be said once more"
 
 
 async def test_another_key_is_another_chance(clock: ManualClock) -> None:
