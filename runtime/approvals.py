@@ -23,6 +23,7 @@ from runtime.model.approval import (
     ApprovalState,
     Grant,
     Vote,
+    after,
     pattern_of,
 )
 from runtime.model.messages import Content
@@ -35,6 +36,7 @@ log = logging.getLogger("nightdesk.approvals")
 SHORTEST_ID = 6
 """Characters of an id that a person must write at the least."""
 _LOOK_AT = 200
+_NEVER_RUNS = frozenset({ApprovalState.DENIED, ApprovalState.EXPIRED, ApprovalState.CANCELLED})
 
 
 class ApprovalService:
@@ -89,17 +91,22 @@ class ApprovalService:
     async def approve(self, approval: Approval, who: Principal, *, shown: str) -> Approval:
         """Note a person's yes to what they were shown; `shown` begins its digest.
 
+        Where they said it before, it comes back as it is now: a crash has a press done again.
+
         Raises:
             Refused: they may not, or it is too late, or it is another thing; says which.
         """
         self._require_right(approval, who)
-        await self._require_open(approval)
+        if not self._said_yes(approval, who):
+            await self._require_open(approval)
         bytes_hold = approval.frozen.digest() == approval.digest
         if not bytes_hold or not shown or not approval.digest.startswith(shown):
             raise Refused(
                 "This is not what the approval is bound to.",
                 hint=f"/approve show {cards.short_id(approval)} shows it, with its hash.",
             )
+        if approval.state is not ApprovalState.PENDING:
+            return await self._done_before(approval)
         vote = Vote(by=person(self._book.team(), who), at=self._book.clock.now())
         foreseen = _with_vote(approval, vote)
         try:
@@ -126,9 +133,14 @@ class ApprovalService:
         Raises:
             Refused: as for `approve`, or it may not be allowed for a time.
         """
-        if approval.too_often or await self._questions.runs_by_itself(approval):
+        if approval.too_often:
             raise Refused(
                 "This is asked for because it happens too often, which nothing lifts for a time.",
+                hint="Approve it this once.",
+            )
+        if await self._questions.runs_by_itself(approval):
+            raise Refused(
+                "The policy lets this run by itself now, so nothing is to be allowed for a time.",
                 hint="Approve it this once.",
             )
         if not cards.may_always(approval):
@@ -138,6 +150,10 @@ class ApprovalService:
                 "What may vary is not what its card says any more: the tool or the policy changed.",
                 hint="Approve it this once.",
             )
+        if approval.state in _NEVER_RUNS:
+            raise await self._too_late(approval)
+        # The yes and the grant are two transactions. A crash between them has the press done
+        # again: the yes is there then, and what is granted already is not granted anew.
         approved = await self.approve(approval, who, shown=shown)
         now = self._book.clock.now()
         pattern = pattern_of(approval.frozen, approval.varies)
@@ -164,8 +180,11 @@ class ApprovalService:
         team = self._book.team()
         if person(team, who) != person(team, approval.requester):
             self._require_right(approval, who)
+        note = reason.strip()
+        if self._did(approval, ApprovalState.DENIED, who, note):
+            return await self._done_before(approval)
         await self._require_open(approval)
-        return await self._change(approval, ApprovalEvent.DENY, by=who, note=reason.strip())
+        return await self._change(approval, ApprovalEvent.DENY, by=who, note=note)
 
     async def edit(self, approval: Approval, who: Principal, changes: str) -> Approval:
         """Ask anew with other arguments; the question that was asked before is taken back.
@@ -212,12 +231,14 @@ class ApprovalService:
             Refused: they may not, or it is known already.
         """
         self._require_right(replace(approval, needed=1), who)
-        if approval.state is not ApprovalState.UNKNOWN:
-            raise await self._too_late(approval)
         event = ApprovalEvent.SUCCEED if happened else ApprovalEvent.FAIL
         by = name_of(self._book.team(), who)
         found = "it did take effect" if happened else "it did not take effect, or not rightly"
         note = f"{by} looked after a crash: {found}. Its own answer is lost."
+        if self._did(approval, after(ApprovalState.UNKNOWN, event), who, note):
+            return await self._done_before(approval)
+        if approval.state is not ApprovalState.UNKNOWN:
+            raise await self._too_late(approval)
         return await self._change(approval, event, by=who, note=note)
 
     async def grants(self) -> list[tuple[Grant, str]]:
@@ -249,6 +270,21 @@ class ApprovalService:
     def _require_right(self, approval: Approval, who: Principal) -> None:
         if why := objection(self._book.team(), who, approval):
             raise Refused(why)
+
+    def _said_yes(self, approval: Approval, who: Principal) -> bool:
+        by = person(self._book.team(), who)
+        decided = approval.state is not ApprovalState.PENDING
+        return decided and any(vote.by == by for vote in approval.votes)
+
+    def _did(self, approval: Approval, state: ApprovalState, who: Principal, note: str) -> bool:
+        """Whether that person brought it there, with those words."""
+        ended = (approval.state, approval.decided_by, approval.note)
+        return ended == (state, person(self._book.team(), who), note)
+
+    async def _done_before(self, approval: Approval) -> Approval:
+        """What a press did before a crash: whoever waits for it is woken again."""
+        await self._book.changed(approval, resumes=True)
+        return approval
 
     async def _require_open(self, approval: Approval) -> None:
         if approval.state is not ApprovalState.PENDING:

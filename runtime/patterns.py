@@ -27,12 +27,8 @@ def in_words(pattern: Pattern) -> str:
         same = f"with its {len(fixed)} other arguments as shown"
     else:
         same = "with " + _listed([_fixed(name, value) for name, value in sorted(fixed.items())])
-    return f"`{pattern.frozen.tool}` {same}, whatever {open_words(pattern.varies)}"
-
-
-def open_words(varies: tuple[str, ...]) -> str:
-    """The arguments that may be anything."""
-    return _listed([f"the `{name}`" for name in varies])
+    whatever = _listed([f"the `{name}`" for name in pattern.varies])
+    return f"`{pattern.frozen.tool}` {same}, whatever {whatever}"
 
 
 def _fixed(name: str, value: Json) -> str:

@@ -13,12 +13,12 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import CHANGES, REASON
 from runtime.ids import FileId, derived
-from runtime.model.approval import Approval, ApprovalState, Grant
+from runtime.model.approval import Approval, ApprovalState
 from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.files import OutFile
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.patterns import open_words
+from runtime.patterns import in_words
 from runtime.ports import Files
 
 _LONGEST_NUMBER = 9
@@ -134,7 +134,9 @@ class ApprovalCommands:
             still = now.state is approval.state and now.state is ApprovalState.PENDING
             face = None if still else self._service.face(now)
             return Answer(words.explain(refused), updates=face, refused=True)
-        return Answer("", updates=self._service.face(decided))
+        done_before = decided.state is approval.state and decided.state is not ApprovalState.PENDING
+        text = self._became(decided) if done_before else ""
+        return Answer(text, updates=self._service.face(decided))
 
     async def _approve(self, approval: Approval, request: Request, shown: str) -> Approval:
         if not cards.is_whole(approval):
@@ -149,6 +151,28 @@ class ApprovalCommands:
             raise Refused("Its card does not show all of it, so it must be asked for each time.")
         approved, _ = await self._service.always(approval, request.sender, shown=shown)
         return approved
+
+    def _became(self, approval: Approval) -> str:
+        """What became of it, for whoever decided it before."""
+        team, tool = self._team(), approval.frozen.tool
+        voters = " and ".join(name_of(team, vote.by) for vote in approval.votes)
+        by = name_of(team, approval.decided_by) if approval.decided_by else ""
+        yes = f"Approved by {voters}" if voters else f"Decided by {by}"
+        match approval.state:
+            case ApprovalState.APPROVED | ApprovalState.EXECUTING:
+                return f"{yes}: `{tool}` runs."
+            case ApprovalState.DONE:
+                return f"{yes}: `{tool}` has run."
+            case ApprovalState.FAILED:
+                return f"{yes}: `{tool}` has failed."
+            case ApprovalState.UNKNOWN:
+                this = cards.short_id(approval)
+                return (
+                    f"{yes}. `{tool}` may have run already: please look, and say what became of "
+                    f"it.\n`/approve mark {this} done`, or `failed`"
+                )
+            case _:
+                return f"It is {approval.state}{f' by {by}' if by else ''}: `{tool}` does not run."
 
     async def _looked(self, press: ButtonPress, request: Request, *, happened: bool) -> Answer:
         async def look(approval: Approval, request: Request, _: str) -> Approval:
@@ -252,6 +276,8 @@ class ApprovalCommands:
         )
         if approved.state is ApprovalState.PENDING:
             return Answer("Your yes is noted; it needs another person's.", private=False)
+        if approval.state is not ApprovalState.PENDING:
+            return Answer(self._became(approved))
         return Answer(f"Approved: `{approved.frozen.tool}` runs.", private=False)
 
     async def _edited(self, approval: Approval, changes: str, request: Request) -> Answer:
@@ -278,7 +304,7 @@ class ApprovalCommands:
         lines = [
             f"- **{one.number}** {one.agent} may run `{one.frozen.tool}` until "
             f"{show_time(one.expires_at, team.zone, now=now)}, allowed by "
-            f"{name_of(team, one.given_by)}, with {_held(one)}:\n"
+            f"{name_of(team, one.given_by)}: {in_words(one.pattern)}.\n"
             f"```\n{cards.shown(one.frozen)}\n```"
             + (f"\n**It covers nothing now**: {ended}." if ended else "")
             for one, ended in grants
@@ -296,10 +322,3 @@ class ApprovalCommands:
 
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())
-
-
-def _held(grant: Grant) -> str:
-    """What holds for every call that the grant covers."""
-    if not grant.varies:
-        return "exactly this"
-    return f"exactly this, whatever {open_words(grant.varies)}"

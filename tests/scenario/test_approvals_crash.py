@@ -9,9 +9,10 @@ import pytest
 from runtime import cards
 from runtime.forms import CHANGES
 from runtime.model.approval import Approval, ApprovalState
-from runtime.ports import Store, Verdict
+from runtime.model.audit import AuditKind
+from runtime.ports import AuditQuery, Store, Verdict
 from runtime.tools.registry import Effect
-from tests.support.approving import BOB, Asking, World
+from tests.support.approving import BOB, CID, Asking, World
 
 MOST = 400
 
@@ -160,3 +161,117 @@ async def test_what_was_running_at_the_end_of_a_life_is_asked_about_on_every_car
         assert await life.state(approval) is ApprovalState.DONE
         assert any("Told: Bob looked" in text for text in life.desk.chat.texts)
         assert world.ran == ["main"]
+
+
+def cut_at(part: object, name: str, *, after: bool) -> None:
+    """The process dies at the next call of that method, before or after what it does."""
+    method: Callable[..., Awaitable[object]] = getattr(part, name)
+
+    async def cut(*args: object, **named: object) -> object:
+        if after:
+            await method(*args, **named)
+        raise PowerCut
+
+    setattr(part, name, cut)
+
+
+async def recorded(life: Asking, kind: AuditKind) -> int:
+    """How many records of that kind the audit log has."""
+    found = await life.desk.desk.parts.store.audit.find(AuditQuery(limit=100))
+    return sum(record.kind == kind for record in found)
+
+
+async def pressed_and_cut(
+    world: World, action: str, where: tuple[str, str], *, after: bool
+) -> Approval:
+    """Bob presses, and the process dies there: a part of the store, and its method."""
+    part, method = where
+    async with world.life() as life:
+        approval = await life.asked()
+    try:
+        async with world.life() as life:
+            cut_at(getattr(life.desk.desk.parts.store, part), method, after=after)
+            await life.press(approval, action)
+    except* PowerCut:
+        pass
+    else:
+        raise AssertionError(f"it did not die at {method}")
+    return approval
+
+
+CUTS = [("vote", False), ("vote", True), ("add", False), ("add", True), ("finish", False)]
+PARTS = {"vote": "approvals", "add": "grants", "finish": "inbox"}
+
+
+@pytest.mark.parametrize(("method", "after"), CUTS)
+async def test_killed_while_it_is_allowed_for_a_time_it_is_granted_once(
+    tmp_path: Path, method: str, *, after: bool
+) -> None:
+    world = World(tmp_path)
+    where = (PARTS[method], method)
+    approval = await pressed_and_cut(world, cards.ALWAYS, where, after=after)
+    async with world.life() as life:
+        await life.desk.quiet()
+        store = life.desk.desk.parts.store
+        granted = await store.grants.active(now=world.clock.now())
+        assert [grant.id for grant in granted] == [approval.id]
+        assert await recorded(life, AuditKind.GRANT_GIVEN) == 1
+        assert await recorded(life, AuditKind.APPROVAL_VOTED) == 1
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert len(world.ran) <= 1  # it may have been about to run when it died
+
+
+async def test_what_was_approved_before_a_crash_is_no_refusal(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    approval = await pressed_and_cut(world, cards.APPROVE, ("inbox", "finish"), after=False)
+    async with world.life() as life:
+        await life.desk.quiet()
+        [told] = [shown.text for shown in life.desk.chat.shown if shown.item.only_for == BOB]
+        assert told.startswith("Approved by Bob")
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert await recorded(life, AuditKind.APPROVAL_VOTED) == 1
+        # Somebody else who comes after him is too late.
+        await life.press(approval, cards.APPROVE, who=CID)
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 1
+        assert len(world.ran) <= 1
+
+
+async def test_what_was_denied_before_a_crash_is_no_refusal(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    approval = await pressed_and_cut(world, cards.DENY, ("inbox", "finish"), after=False)
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert "It is denied by Bob: `git.push` does not run." in life.desk.chat.texts
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert "already denied" in await life.press(approval, cards.DENY, who=CID)
+        assert "already denied" in await life.press(approval, cards.APPROVE)
+        assert world.ran == []
+
+
+@pytest.mark.parametrize("action", [cards.HAPPENED, cards.FAILED])
+async def test_what_was_looked_at_before_a_crash_is_no_refusal(tmp_path: Path, action: str) -> None:
+    world = World(tmp_path)
+    world.after = _cut
+    async with world.life() as life:
+        approval = await life.asked()
+    for press, who in ((cards.APPROVE, BOB), (action, CID)):
+        try:
+            async with world.life() as life:
+                await life.desk.quiet()
+                if press == action:
+                    cut_at(life.desk.desk.parts.store.inbox, "finish", after=False)
+                await life.press(approval, press, who=who)
+        except* PowerCut:
+            world.after = lambda: None
+        else:
+            raise AssertionError(f"it did not die at {press}")
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        other = cards.FAILED if action == cards.HAPPENED else cards.HAPPENED
+        assert "It is already " in await life.press(approval, other, who=CID)
+        assert world.ran == ["main"]
+
+
+def _cut() -> None:
+    raise PowerCut

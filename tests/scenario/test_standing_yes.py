@@ -65,7 +65,9 @@ async def test_it_covers_what_the_card_said_and_is_listed_and_revoked(world: Wor
         await life.command(f"approve deny {other.id[:8]} not that one")
 
         listed = await life.command("approve grants")
-        assert "with exactly this, whatever the `force`" in listed
+        assert (
+            'allowed by Bob: `git.push` with `branch` = `"main"`, whatever the `force`.' in listed
+        )
         assert '"branch": "main"' in listed
         assert "covers nothing" not in listed
         await life.command("approve revoke 1")

@@ -254,6 +254,33 @@ async def test_who_comes_after_somebody_else_is_told_who_decided(asked: Asked) -
         await asked.service.deny(await asked.service.find("approval-b"), BOB, "")
 
 
+async def test_a_yes_that_was_said_before_stands_and_its_turn_is_woken_again(asked: Asked) -> None:
+    yes = await asked.service.approve(await put(asked), BOB, shown=HASH)
+    asked.resumed.clear()
+    assert await asked.service.approve(yes, BOB, shown=HASH) == yes
+    assert asked.resumed == [(yes.id, ApprovalState.APPROVED)]
+    with pytest.raises(Refused, match="not what the approval is bound to"):
+        await asked.service.approve(yes, BOB, shown="0000")
+    with pytest.raises(Refused, match="already approved: decided by Bob"):
+        await asked.service.approve(yes, CID, shown=HASH)
+
+
+async def test_a_yes_to_what_was_taken_back_since_is_no_grant(asked: Asked) -> None:
+    one = await asked.ask()
+    await asked.service.approve(one, BOB, shown=one.digest)
+    gone = await asked.store.approvals.change(one.id, ApprovalEvent.CANCEL, now=asked.clock.now())
+    with pytest.raises(Refused, match="already cancelled"):
+        await asked.service.always(gone, BOB, shown=one.digest)
+    assert await asked.store.grants.active(now=asked.clock.now()) == []
+
+
+async def test_another_reason_of_a_no_is_not_taken_for_the_same(asked: Asked) -> None:
+    no = await asked.service.deny(await put(asked), BOB, "not now")
+    assert await asked.service.deny(no, BOB, "not now ") == no
+    with pytest.raises(Refused, match="already denied: decided by Bob"):
+        await asked.service.deny(no, BOB, "never")
+
+
 async def test_what_may_have_run_is_to_be_looked_at(asked: Asked) -> None:
     one = await lost(asked)
     with pytest.raises(Refused) as refused:
@@ -299,19 +326,24 @@ async def test_some_things_are_asked_for_each_time(asked: Asked, changes: dict[s
     assert (await asked.now(one)).state is ApprovalState.PENDING
 
 
-@pytest.mark.parametrize("by_itself", [True, False])
-async def test_what_is_asked_because_of_a_rate_is_allowed_for_no_time(
-    asked: Asked, by_itself: bool
-) -> None:
-    one = await asked.ask()
-    if by_itself:
-        asked.rules.verdict = Verdict.ALLOW
-    else:
-        one = replace(one, too_often=True)
+async def test_what_is_asked_because_of_a_rate_is_allowed_for_no_time(asked: Asked) -> None:
+    one = replace(await asked.ask(), too_often=True)
     with pytest.raises(Refused) as refused:
         await asked.service.always(one, BOB, shown=one.digest)
     assert refused.value.message == (
         "This is asked for because it happens too often, which nothing lifts for a time."
+    )
+    assert refused.value.hint == "Approve it this once."
+    assert (await asked.now(one)).state is ApprovalState.PENDING
+
+
+async def test_what_runs_by_itself_now_is_allowed_for_no_time(asked: Asked) -> None:
+    one = await asked.ask()
+    asked.rules.verdict = Verdict.ALLOW
+    with pytest.raises(Refused) as refused:
+        await asked.service.always(one, BOB, shown=one.digest)
+    assert refused.value.message == (
+        "The policy lets this run by itself now, so nothing is to be allowed for a time."
     )
     assert refused.value.hint == "Approve it this once."
     assert (await asked.now(one)).state is ApprovalState.PENDING
@@ -541,8 +573,10 @@ async def test_a_person_looks_and_says_what_became_of_it(
     assert (known.state, known.decided_by) == (state, BOB)
     assert known.note == f"Bob looked after a crash: {found}. Its own answer is lost."
     assert asked.resumed == [(one.id, state)]
-    with pytest.raises(Refused, match=f"already {state}"):
-        await asked.service.looked(known, BOB, happened=happened)
+    assert await asked.service.looked(known, BOB, happened=happened) == known
+    for who, says in ((BOB, not happened), (CID, happened)):
+        with pytest.raises(Refused, match=f"already {state}: decided by Bob"):
+            await asked.service.looked(known, who, happened=says)
 
 
 async def test_one_person_is_enough_to_look_and_it_may_be_who_asked(asked: Asked) -> None:
