@@ -79,12 +79,12 @@ class ApprovalService:
             one
             for one in waiting
             if one.expires_at > now
-            and (one.thread == thread or any(card.thread == thread for card in one.cards))
+            and (one.thread == thread or any(card.is_in(thread) for card in one.cards))
         ]
 
     def seen_since(self, approval: Approval, thread: ThreadRef) -> datetime | None:
         """Since when people can see its card in that thread; None where it never arrived there."""
-        if not any(card.thread == thread for card in approval.cards):
+        if not any(card.is_in(thread) for card in approval.cards):
             return None
         return self._book.shown_at(approval.id) or approval.created_at
 

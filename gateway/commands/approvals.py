@@ -234,7 +234,9 @@ class ApprovalCommands:
         if len(waiting) == 1:
             return waiting[0]
         if not waiting:
-            raise Refused("Nothing waits for a yes in this thread.", hint="See /approve list.")
+            raise Refused(
+                "Nothing waits for a yes or a no in this thread.", hint="See /approve list."
+            )
         lines = "\n".join(map(self._line, waiting))
         raise Refused(
             f"{len(waiting)} things wait in this thread. Which one?\n{lines}",

@@ -190,6 +190,12 @@ class Card:
     thread: ThreadRef
     message: MessageId
 
+    def is_in(self, thread: ThreadRef) -> bool:
+        """Whether people see it in that thread: it is there, or the thread hangs from it."""
+        return thread == self.thread or (
+            not self.thread.root and thread == self.thread.under(self.message)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:

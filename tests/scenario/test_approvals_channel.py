@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime import cards
+from runtime.ids import MessageId
 from runtime.model.address import ChannelRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.events import ChannelChange
@@ -48,6 +49,29 @@ async def test_it_is_asked_there_and_whoever_may_decides_there(world: World) -> 
         assert world.ran == ["main"]
         assert await life.state(approval) is ApprovalState.DONE
         assert life.buttons(approval) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "state"), [("/approve", ApprovalState.DONE), ("/deny", ApprovalState.DENIED)]
+)
+async def test_it_is_decided_by_a_reply_in_the_thread_under_its_card(
+    world: World, word: str, state: ApprovalState
+) -> None:
+    async with world.life() as life:
+        approval = await asked_by_a_run(life)
+        under = OPS.under(life.card(approval).message)
+        await life.desk.command("/approve", sender=BOB, thread=under)
+        assert "was asked only just now" in life.desk.chat.texts[-1]
+        await life.desk.clock.advance(2)
+        await life.desk.command("/approve", sender=MEL, thread=under)
+        assert "needs the role operator" in life.desk.chat.texts[-1]
+        await life.desk.command(word, sender=BOB, thread=OPS.under(MessageId("another")))
+        assert "Nothing waits for a yes or a no in this thread" in life.desk.chat.texts[-1]
+        assert await life.state(approval) is ApprovalState.PENDING
+        await life.desk.command(word, sender=BOB, thread=under)
+        await life.desk.quiet()
+        assert await life.state(approval) is state
+        assert world.ran == (["main"] if state is ApprovalState.DONE else [])
 
 
 async def test_nobody_decides_it_and_the_groups_are_asked_from_the_owners_on(world: World) -> None:

@@ -246,7 +246,7 @@ async def test_with_several_it_asks_which_one_and_with_none_it_says_so(
         )
     )
     async with agents.life() as life:
-        assert "Nothing waits for a yes in this thread" in await life.command("/approve")
+        assert "Nothing waits for a yes or a no in this thread" in await life.command("/approve")
         await life.asked("why?")
         waiting = await life.waiting()
         assert len(waiting) == 2
@@ -272,7 +272,7 @@ async def test_who_may_not_decide_decides_nothing_with_a_bare_approve(agents: Ag
         assert await life.state(approval) is ApprovalState.PENDING
         elsewhere = OPS.under(MessageId("1"))
         await life.desk.command("/approve", thread=elsewhere, sender=BOB)
-        assert "Nothing waits for a yes in this thread" in life.desk.chat.texts[-1]
+        assert "Nothing waits for a yes or a no in this thread" in life.desk.chat.texts[-1]
         assert await life.state(approval) is ApprovalState.PENDING
         await life.command("/deny", who=MEL)
         assert await life.state(approval) is ApprovalState.DENIED
