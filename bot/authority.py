@@ -76,7 +76,7 @@ def authority(
         questions=questions,
         approvals=ApprovalService(book, tools, questions),
         book=book,
-        vigil=Vigil(book, questions, parked),
+        vigil=Vigil(book, questions, parked, take_up=resumption.turn),
         resumption=resumption,
         parked=parked,
         rules=rules,

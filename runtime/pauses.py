@@ -28,8 +28,8 @@ class TakeUp(Protocol):
 
     def __call__(
         self, turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
-    ) -> Awaitable[None]:
-        """Once for each `key`, and harmless where it is not parked."""
+    ) -> Awaitable[bool]:
+        """Once for each `key`; False where it is not parked, or its agent is stopped."""
         ...
 
 
@@ -75,11 +75,15 @@ class Pauses:
         return [pause for pause in pauses if _is_of(pause.bound.meter, meter)]
 
     async def go_on(self, thread: ThreadRef | None) -> None:
-        """Take up what waits in the thread, or channel, for it may cost less now; None for all."""
+        """Take up what waits in the thread, or channel, for it may cost less now; None for all.
+
+        What cannot go on yet, because it is about to be parked or its agent is stopped, does so
+        with the first look after that.
+        """
         for pause in await self._store.budgets.pauses():
             at = pause.thread
             if thread is None or (at and thread in (at, replace(at, root=""))):
-                await self._go_on(pause)
+                await self._go_on_soon(pause)
 
     async def _waits(self, pause: Pause, limits: Limits) -> bool:
         """Whether the turn waits on; where it does not, it is taken up."""
@@ -87,27 +91,37 @@ class Pauses:
         if state is TurnState.RUNNING:
             return True  # about to be parked, or already under way again
         if state is not TurnState.WAITING:
-            await self._end(pause)
-            return False
+            return not await self._end(pause)
         if not await self._has_room(pause, limits):
             if pause.thread is not None:
                 self._parked.add(pause.conversation)
             return True
-        await self._go_on(pause)
-        return False
+        return not await self._go_on(pause)
 
-    async def _go_on(self, pause: Pause) -> None:
-        log.info("turn.goes_on", extra={"turn": pause.turn})
+    async def _go_on_soon(self, pause: Pause) -> None:
+        """Take it up, or as soon as that can be: whatever is left in the limit."""
+        waits = await self._store.turns.state(pause.turn) is TurnState.WAITING
+        if not waits or not await self._go_on(pause):
+            await self._store.budgets.pause(replace(pause, until=self._clock.now()))
+
+    async def _go_on(self, pause: Pause) -> bool:
+        """Take the turn up; it waits on where that could not be done."""
         key = f"money/{pause.at.isoformat()}"
-        await self._take_up(pause.turn, pause.conversation, is_run=pause.thread is None, key=key)
+        is_run = pause.thread is None
+        if not await self._take_up(pause.turn, pause.conversation, is_run=is_run, key=key):
+            return False
+        log.info("turn.goes_on", extra={"turn": pause.turn})
         await self._store.budgets.forget_pause(pause)
+        return True
 
-    async def _end(self, pause: Pause) -> None:
+    async def _end(self, pause: Pause) -> bool:
         """The turn ended while it waited: somebody stopped it. Its run has to hear of that."""
         if pause.thread is None:
             key = f"money/{pause.at.isoformat()}/over"
-            await self._take_up(pause.turn, pause.conversation, is_run=True, key=key)
+            if not await self._take_up(pause.turn, pause.conversation, is_run=True, key=key):
+                return False
         await self._store.budgets.forget_pause(pause)
+        return True
 
     async def _has_room(self, pause: Pause, limits: Limits) -> bool:
         if pause.until is not None and self._clock.now() >= pause.until:

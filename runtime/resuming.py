@@ -52,15 +52,18 @@ class Resumption:
 
     async def turn(
         self, turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
-    ) -> None:
+    ) -> bool:
         """Take up a turn, once it is parked; once for each `key`, and harmless where it is not.
 
         Not while its agent is stopped: then whoever looks after parked turns says it again.
+
+        Returns:
+            Whether that was done; False where its agent is stopped, or it is not parked.
         """
         if self._halt.active:
             found = await self._conversations.get(conversation)
             if found is not None and self._halt.of(found.agent) is not None:
-                return
+                return False
         key = f"{key}/{self._halt.epoch}"
         if is_run:
             try:
@@ -69,5 +72,8 @@ class Resumption:
                 log.warning("turn.run_gone", extra={"turn": turn, "why": str(error)})
         elif self._queue is not None:
             await self._queue.resume(conversation, turn, key=key)
-        elif await self._turns.unpark(turn) and self._drain is not None:
+        elif not await self._turns.unpark(turn):
+            return False
+        elif self._drain is not None:
             self._drain(conversation)
+        return True

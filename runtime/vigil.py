@@ -6,17 +6,18 @@ here may be done twice, by any process.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 from runtime.approvalbook import WAITS, ApprovalBook
 from runtime.cards import short_id
-from runtime.ids import ApprovalId
+from runtime.ids import ApprovalId, TurnId
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.localtime import show_time
 from runtime.model.team import Member
 from runtime.model.turn import Turn, TurnState
 from runtime.parked import Parked
+from runtime.pauses import TakeUp
 from runtime.questions import Questions
 
 log = logging.getLogger("nightdesk.approvals")
@@ -28,11 +29,18 @@ _OVER = frozenset({TurnState.DONE, TurnState.FAILED, TurnState.STOPPED})
 class Vigil:
     """Looks after open approvals."""
 
-    def __init__(self, book: ApprovalBook, questions: Questions, parked: Parked) -> None:
-        """Look after the approvals of `book`; those of turns that ended go to `questions`."""
+    def __init__(
+        self, book: ApprovalBook, questions: Questions, parked: Parked, *, take_up: TakeUp
+    ) -> None:
+        """Look after the approvals of `book`; those of turns that ended go to `questions`.
+
+        Turns that are in `parked` for nothing are taken up by `take_up`.
+        """
         self._book = book
         self._questions = questions
         self._parked = parked
+        self._take_up = take_up
+        self._for_nothing: set[tuple[TurnId, int]] = set()
         self._done: set[tuple[ApprovalId, str]] = set()
 
     async def tick(self) -> datetime | None:
@@ -84,13 +92,17 @@ class Vigil:
 
     async def _look_at_parked(self) -> None:
         last = None
+        before, self._for_nothing = self._for_nothing, set()
         while page := await self._book.store.turns.parked(after=last):
             for turn in page:
-                await self._look_at_turn(turn)
+                await self._look_at_turn(turn, before)
             last = page[-1].id
 
-    async def _look_at_turn(self, turn: Turn) -> None:
-        """Take a parked turn up where people decided, and whoever heard of that died."""
+    async def _look_at_turn(self, turn: Turn, before: Container[tuple[TurnId, int]]) -> None:
+        """Take a parked turn up where people decided, and whoever heard of that died.
+
+        One that waits for nothing at two looks is not about to go on: nobody else takes it up.
+        """
         if turn.thread is not None:
             self._parked.add(turn.conversation)
         if await self._book.store.budgets.paused(turn.id) is not None:
@@ -100,6 +112,15 @@ class Vigil:
         if approved or not any(one.state in WAITS for one in asked):
             for approval in (approved or asked)[-1:]:
                 await self._book.resume(approval)
+            if not approved:
+                await self._take_up_lost(turn, again=(turn.id, turn.fence) in before)
+
+    async def _take_up_lost(self, turn: Turn, *, again: bool) -> None:
+        self._for_nothing.add((turn.id, turn.fence))
+        if again:
+            is_run, key = turn.thread is None, f"lost/{turn.fence}"
+            if await self._take_up(turn.id, turn.conversation, is_run=is_run, key=key):
+                log.warning("turn.waited_for_nothing", extra={"turn": turn.id})
 
     def _first(self, approval: Approval, what: str) -> bool:
         if (approval.id, what) in self._done:

@@ -70,7 +70,7 @@ def budget_services(
 
     async def take_up(
         turn: TurnId, conversation: ConversationId, *, is_run: bool, key: str
-    ) -> None:
+    ) -> bool:
         raise AssertionError(f"{turn} {conversation} {is_run} {key} was never parked")
 
     limits = LimitBook(store.budgets, team=team, clock=clock, alone=False)
