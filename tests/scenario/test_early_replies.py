@@ -19,6 +19,7 @@ from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, passing, running_desk
 from tests.support.faults import failing_times
+from tests.support.handing import in_memory
 
 BRIEFING = ConversationId("briefing")
 UNDER = OPS.under(MessageId("m1"))
@@ -145,11 +146,12 @@ async def test_what_others_write_meanwhile_in_a_thread_that_is_not_ours_is_not_h
         assert await store.inbox.pending() == []
 
 
-async def test_who_mentions_us_elsewhere_does_not_wait_for_ever(tmp_path: Path) -> None:
-    chat = Slow()
+async def test_who_mentions_us_elsewhere_does_not_wait_for_ever() -> None:
+    chat, clock = Slow(), ManualClock()
     chat.faults.append(Ambiguous("the line broke"))
     chat.deaf += [Retryable("down", after=600.0)] * 9
-    async with running_desk(tmp_path, recalling, chat=chat) as desk:
+    # In memory: while a disk is written to, the time that passes here would go on.
+    async with running_desk(in_memory(clock), recalling, chat=chat, clock=clock) as desk:
         await brief(desk)
         await passing(desk, 0.1, lambda: len(chat.deaf) < 9)
         asked_at = desk.clock.monotonic()
