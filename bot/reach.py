@@ -60,7 +60,7 @@ class Answer:
 
 
 async def get(url: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Ask for the address; never raises for what the network does."""
+    """Ask for the address; never raises for what the network does, or for what cannot be sent."""
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
@@ -70,6 +70,12 @@ async def get(url: str, headers: Mapping[str, str] | None = None) -> Answer:
             return Answer(response.status, models=_names(said))
     except (aiohttp.ClientError, OSError) as error:
         return Answer(None, str(error) or type(error).__name__)
+    except ValueError:
+        # Of aiohttp, for what it must not write into a request. Its words may quote a key.
+        return Answer(
+            None,
+            "the key or the address cannot be sent: it has characters that HTTP does not allow",
+        )
 
 
 def _names(said: bytes) -> tuple[str, ...]:

@@ -357,17 +357,25 @@ def _filled(ours: Mapping[str, str], problems: Problems) -> dict[str, str]:
     filled = {}
     for name, value in ours.items():
         text = value.strip()
-        if not text:
-            problems.variable(name, "it is empty: give it a value, or remove it")
-        elif _UNFILLED.fullmatch(text):
-            problems.variable(name, f"it is still the placeholder {text}: give it a value")
-        elif not text.isprintable():
-            problems.variable(name, "there is a control character inside: write it again")
-        elif _is_secret(name) and any(c.isspace() for c in text):
-            problems.variable(name, "there is a blank inside: was it copied whole, and only once?")
+        if wrong := what_is_wrong(text, secret=_is_secret(name)):
+            problems.variable(name, wrong)
         else:
             filled[name] = text
     return filled
+
+
+def what_is_wrong(text: str, *, secret: bool) -> str:
+    """Why the text, stripped, cannot be the value of a variable; empty where it can."""
+    if not text:
+        return "it is empty: give it a value, or remove it"
+    if _UNFILLED.fullmatch(text):
+        still = "a placeholder" if secret else f"the placeholder {text}"
+        return f"it is still {still}: give it a value"
+    if not text.isprintable():
+        return "there is a control character inside: write it again"
+    if secret and any(c.isspace() for c in text):
+        return "there is a blank inside: was it copied whole, and only once?"
+    return ""
 
 
 def _is_secret(name: str) -> bool:

@@ -8,6 +8,8 @@ more than a key, as Azure, Bedrock and Vertex do, or is not known here: LiteLLM 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.configuration.environment import what_is_wrong
+from bot.configuration.problems import Problems
 from bot.configuration.values import Secret
 from bot.settings import ModelSettings
 
@@ -56,13 +58,16 @@ _OTHERWISE: Mapping[str, str] = {"anthropic": "ANTHROPIC_AUTH_TOKEN"}
 """What does instead of a key, and is no key: LiteLLM reads it by itself."""
 
 
-def with_key(model: ModelSettings, ours: str, environ: Mapping[str, str]) -> ModelSettings:
+def with_key(
+    model: ModelSettings, ours: str, environ: Mapping[str, str], problems: Problems
+) -> ModelSettings:
     """The model with its provider's key, where we have none for it; or with what it lacks.
 
     Args:
         model: a model.
         ours: the variable for a key of ours.
         environ: the environment.
+        problems: gets what is wrong with the variable that is taken.
     """
     provider = model.model.partition("/")[0]
     names = PROVIDER_KEYS.get(provider, ())
@@ -71,7 +76,12 @@ def with_key(model: ModelSettings, ours: str, environ: Mapping[str, str]) -> Mod
         return model
     if environ.get(_OTHERWISE.get(provider, ""), "").strip():
         return model
-    found = next((key for name in names if (key := environ.get(name, "").strip())), None)
+    found = next((name for name in names if environ.get(name, "").strip()), None)
     if found is None:
         return replace(model, lacks=(ours, *names))
-    return replace(model, api_key=Secret(found))
+    key = environ[found].strip()
+    if wrong := what_is_wrong(key, secret=True):
+        if not problems.names(found):
+            problems.variable(found, wrong)
+        return model
+    return replace(model, api_key=Secret(key))

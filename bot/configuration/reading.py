@@ -185,7 +185,9 @@ def _models(
         )
         for name, entry in file.models.items()
     }
-    return {name: with_key(model, model_key(name), environ) for name, model in models.items()}
+    return {
+        name: with_key(model, model_key(name), environ, problems) for name, model in models.items()
+    }
 
 
 def _check_keys(keys: Iterable[str], names: Iterable[str], problems: Problems) -> None:
@@ -231,7 +233,7 @@ def _shortcut(
         base_url=variables.model_base_url,
         api_key=_maybe(variables.model_api_key),
     )
-    return with_key(model, "NIGHTDESK_MODEL_API_KEY", environ)
+    return with_key(model, "NIGHTDESK_MODEL_API_KEY", environ, problems)
 
 
 def _where(model: ModelSettings) -> ModelConfig:

@@ -16,6 +16,7 @@ from adapters.sql.store import open_store
 from bot.diagnosis import Finding, State, healthy
 from bot.doctor import examine, in_words, to_json
 from bot.models import config_of
+from bot.reach import get
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
 from runtime.errors import Permanent
@@ -459,6 +460,14 @@ async def test_a_model_whose_server_is_down_is_wrong(machine: Machine) -> None:
     found = (await machine.look())["model"]
     assert found.state is State.WRONG
     assert found.todo.startswith("Check that the server runs")
+
+
+async def test_a_key_that_cannot_be_sent_is_said_in_words() -> None:
+    async with server("/v1/models") as (url, keys):
+        answer = await get(f"{url}/v1/models", {"Authorization": "Bearer canary\nb"})
+    assert (answer.answered, keys) == (False, [])
+    assert answer.why.startswith("the key or the address cannot be sent")
+    assert "canary" not in answer.why
 
 
 async def test_every_model_is_looked_at_with_its_own_key_and_its_price(machine: Machine) -> None:

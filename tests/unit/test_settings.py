@@ -159,9 +159,9 @@ def test_a_database_address_is_normalised(home: Path, given: str, normal: str) -
         ("HTTP__PORT", "-1", "write a number from 0 to 65535"),
         ("DATA_DIR", "", "NIGHTDESK_DATA_DIR: it is empty: give it a value, or remove it"),
         ("SLACK__SIGNING_SECRET", " ", "NIGHTDESK_SLACK__SIGNING_SECRET: it is empty"),
-        ("SLACK__SIGNING_SECRET", "${UNSET}", "it is still the placeholder ${UNSET}"),
-        ("SLACK__BOT_TOKEN", "$TOKEN", "it is still the placeholder $TOKEN"),
-        ("SLACK__BOT_TOKEN", "<your token>", "it is still the placeholder"),
+        ("SLACK__SIGNING_SECRET", "${UNSET}", "it is still a placeholder: give it"),
+        ("SLACK__BOT_TOKEN", "$TOKEN", "it is still a placeholder: give it"),
+        ("SLACK__BOT_TOKEN", "<your token>", "it is still a placeholder"),
         ("SLACK__BOT_TOKEN", "xapp-1-A", "NIGHTDESK_SLACK__BOT_TOKEN: this is an app-level token"),
         ("SLACK__BOT_TOKEN", SECRET, "NIGHTDESK_SLACK__BOT_TOKEN: a bot token begins with xoxb-"),
         (

@@ -8,6 +8,7 @@ from adapters.models.catalogue import describe
 from bot.configuration.providerkeys import PROVIDER_KEYS
 from bot.models import config_of
 from bot.settings import ModelSettings, load_settings
+from runtime.errors import ConfigurationError
 from runtime.ids import ModelName
 
 FAST = '[models.fast]\nmodel = "{model}"\n'
@@ -63,6 +64,26 @@ def test_what_takes_no_key_or_more_than_one_lacks_nothing_that_we_know_of(
 ) -> None:
     model = model_of(tmp_path, FAST.format(model=name), OPENAI_API_KEY="canary")
     assert (model.api_key, model.lacks) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("sk-canary\nb", "there is a control character inside: write it again"),
+        ("sk-canary b", "there is a blank inside: was it copied whole, and only once?"),
+        ("<your-canary>", "it is still a placeholder: give it a value"),
+    ],
+)
+def test_a_provider_s_own_variable_is_checked_as_ours_is(
+    key: str, said: str, tmp_path: Path
+) -> None:
+    two = FAST.format(model="openai/m") + '[models.large]\nmodel = "openai/large"\n'
+    with pytest.raises(ConfigurationError) as raised:
+        model_of(tmp_path, two, OPENAI_API_KEY=key)
+    assert str(raised.value).count(f"OPENAI_API_KEY: {said}") == 1
+    assert "canary" not in str(raised.value)
+    own = model_of(tmp_path, FAST.format(model="mistral/m"), OPENAI_API_KEY=key)
+    assert own.api_key is None, "what no model takes is not looked at"
 
 
 def test_what_does_instead_of_a_key_is_left_to_litellm(tmp_path: Path) -> None:
