@@ -8,6 +8,7 @@ for a token, as its maintainers collect them; they can be wrong, and a team's ow
 import importlib.util
 import json
 import mmap
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
@@ -22,7 +23,10 @@ _DEAREST = Decimal(1)
 """A dollar for a token: nothing costs that."""
 _THOUSAND = 1_000
 _INPUT, _OUTPUT = "input_cost_per_token", "output_cost_per_token"
-_BY_THE_CALL = ("input_cost_per_request", "input_cost_per_query")
+_BY_THE_CALL = ("input_cost_per_request", "input_cost_per_query", "citation_cost_per_token")
+_SEARCHES = re.compile(r"\b(search|deep-research|sonar)\b", re.IGNORECASE)
+"""In the names of models that search the web at each call, which is paid beside the tokens. For
+others the list's `search_context_cost_per_query` is of a tool that is never offered to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Listed:
     """What the list says of a model.
 
     Attributes:
-        prices: by the length of the prompt; empty where it does not say, or says 0.
+        prices: by the length of the prompt; empty where it does not say, says 0, or a call
+            costs something beside its tokens.
         context_tokens: the longest prompt, or None.
         max_output_tokens: the longest answer, or None.
         tools: it can call tools, or None.
@@ -55,7 +60,7 @@ def listed(model: str, *, path: Path | None = None) -> Listed | None:
     """
     found = _list() if path is None else path
     entry = None if found is None else _entry(found, model)
-    return None if entry is None else _read(entry)
+    return None if entry is None else _read(entry, searches=_SEARCHES.search(model) is not None)
 
 
 def _list() -> Path | None:
@@ -93,9 +98,9 @@ def _find(text: mmap.mmap, name: str) -> Mapping[str, object] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _read(entry: Mapping[str, object]) -> Listed:
+def _read(entry: Mapping[str, object], *, searches: bool) -> Listed:
     return Listed(
-        prices=tuple(_prices(entry)),
+        prices=() if searches else tuple(_prices(entry)),
         context_tokens=_whole(entry.get("max_input_tokens")) or _whole(entry.get("max_tokens")),
         max_output_tokens=_whole(entry.get("max_output_tokens")),
         tools=_yes_or_no(entry.get("supports_function_calling")),

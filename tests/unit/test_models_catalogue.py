@@ -41,6 +41,31 @@ def test_a_model_that_the_list_has_not_has_no_price_and_none_is_made_up() -> Non
     assert info(model="groq/gpt-4.1-mini").prices == (), "the one of that name is another's"
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai/gpt-4o-mini-search-preview",
+        "openai/gpt-5-search-api",
+        "perplexity/sonar",
+        "perplexity/sonar-deep-research",
+        "vercel_ai_gateway/perplexity/sonar",
+        "openai/o3-deep-research",
+    ],
+)
+def test_what_always_searches_is_paid_by_the_call_and_has_no_price_for_tokens(model: str) -> None:
+    assert listed(model) is not None
+    assert info(model=model).prices == ()
+    own = Price(input=1, output=2)
+    assert info(model=model, prices=(own,)).prices == (own,)
+
+
+@pytest.mark.parametrize(
+    "model", ["openai/gpt-4o", "gemini/gemini-2.5-pro", "nebius/NousResearch/Hermes-4-70B"]
+)
+def test_what_could_search_and_is_never_told_to_has_its_price_for_tokens(model: str) -> None:
+    assert info(model=model).prices
+
+
 def test_a_server_of_ones_own_is_not_the_provider_of_that_name() -> None:
     found = info(model="openai/gpt-4.1-mini", base_url="http://10.0.0.7:8000/v1")
     assert found.prices == ()
