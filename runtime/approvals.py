@@ -21,6 +21,7 @@ from runtime.model.approval import (
     Approval,
     ApprovalEvent,
     ApprovalState,
+    Frozen,
     Grant,
     Vote,
     after,
@@ -193,11 +194,35 @@ class ApprovalService:
             Refused: they may not, it is decided, or the arguments do not fit.
         """
         self._require_right(approval, who)
-        await self._require_open(approval)
+        if approval.state is not ApprovalState.CANCELLED:
+            await self._require_open(approval)
         arguments, difference = changed(approval.frozen.arguments, changes)
         call = ToolCall(id=approval.call, name=approval.frozen.tool, arguments=arguments)
         frozen = self._tools.frozen(call, approval.agent)
-        by = name_of(self._book.team(), who)
+        # A crash has an edit done again: what it asked is there then, and is not asked anew.
+        asked = await self._asked_instead(approval, frozen, who)
+        if asked is None:
+            await self._require_open(approval)
+            asked = await self._ask_instead(approval, frozen, who, difference)
+        await self._take_back(approval, asked, who)
+        if asked.state is ApprovalState.PENDING:
+            await self._book.announce(asked)
+        return asked
+
+    async def _asked_instead(
+        self, approval: Approval, frozen: Frozen, who: Principal
+    ) -> Approval | None:
+        """What the same edit by the same person asked before."""
+        by = _edited_by(name_of(self._book.team(), who))
+        for one in await self._book.approvals.of_turn(approval.turn):
+            same = (one.replaces, one.digest) == (approval.id, frozen.digest())
+            if same and f"{by}\n" in one.reason:
+                return one
+        return None
+
+    async def _ask_instead(
+        self, approval: Approval, frozen: Frozen, who: Principal, difference: str
+    ) -> Approval:
         another = replace(
             approval,
             id=ApprovalId(unguessable()),
@@ -209,20 +234,30 @@ class ApprovalService:
             cards=(),
         )
         judged = await self._questions.edited(another)
-        reason = f"{judged.reason}; edited by {by}\n{difference}"
-        another = replace(another, needed=judged.needed, reason=reason)
+        by = _edited_by(name_of(self._book.team(), who))
+        another = replace(
+            another, needed=judged.needed, reason=f"{judged.reason}{by}\n{difference}"
+        )
         another = replace(another, varies=await self._questions.judging.varies(another))
         asked = await self._book.approvals.ask(another)
         if asked.id != another.id:
             raise Refused("Somebody edited it just now.", hint="/approve list shows what waits.")
+        return asked
+
+    async def _take_back(self, approval: Approval, asked: Approval, who: Principal) -> None:
+        """End the question that `asked` replaces; where it has ended otherwise, end `asked`."""
+        by = name_of(self._book.team(), who)
         note = f"Edited by {by}: approval {cards.short_id(asked)} is asked instead."
+        if self._did(approval, ApprovalState.CANCELLED, who, note):
+            return
         try:
             await self._change(approval, ApprovalEvent.CANCEL, by=who, note=note, resumes=False)
         except Refused:
+            now = await self._book.approvals.get(approval.id) or approval
+            if self._did(now, ApprovalState.CANCELLED, who, note):
+                return  # the same edit, at the same moment
             await self._change(asked, ApprovalEvent.CANCEL, by=who, resumes=False)
             raise
-        await self._book.announce(asked)
-        return asked
 
     async def looked(self, approval: Approval, who: Principal, *, happened: bool) -> Approval:
         """A person looked, and says what became of what may have run.
@@ -328,3 +363,8 @@ def _with_vote(approval: Approval, vote: Vote) -> Approval:
     if len(votes) < approval.needed:
         return replace(approval, votes=votes)
     return replace(approval, votes=votes, state=ApprovalState.APPROVED)
+
+
+def _edited_by(name: str) -> str:
+    """How the reason of an edited question goes on, before the difference."""
+    return f"; edited by {name}"

@@ -275,3 +275,31 @@ async def test_what_was_looked_at_before_a_crash_is_no_refusal(tmp_path: Path, a
 
 def _cut() -> None:
     raise PowerCut
+
+
+@pytest.mark.parametrize(
+    "where", [("approvals", "change"), ("outbox", "enqueue"), ("inbox", "finish")]
+)
+async def test_killed_while_it_is_edited_one_question_is_left(
+    tmp_path: Path, where: tuple[str, str]
+) -> None:
+    world = World(tmp_path)
+    part, method = where
+    async with world.life() as life:
+        old = await life.asked()
+    try:
+        async with world.life() as life:
+            cut_at(getattr(life.desk.desk.parts.store, part), method, after=False)
+            await life.submit(old, cards.EDIT, BOB, **{CHANGES: "branch = dev"})
+    except* PowerCut:
+        pass
+    else:
+        raise AssertionError(f"it did not die at {method}")
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert await life.state(old) is ApprovalState.CANCELLED
+        [new] = await life.waiting()
+        assert new.replaces == old.id
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        await life.press(new, who=CID)
+        assert world.ran == ["dev"]

@@ -540,6 +540,17 @@ async def test_of_two_edits_the_first_is_asked(asked: Asked) -> None:
     assert [each.id for each in await asked.service.waiting()] == [first.id]
 
 
+async def test_the_same_edit_again_is_one_question(asked: Asked) -> None:
+    one = await asked.ask()
+    first = await asked.service.edit(one, BOB, "branch = dev")
+    for seen in (one, await asked.now(one)):  # at the same moment, and later
+        assert (await asked.service.edit(seen, BOB, "branch = dev")).id == first.id
+    for who, changes in ((CID, "branch = dev"), (BOB, "branch = test")):
+        with pytest.raises(Refused, match="already cancelled: decided by Bob"):
+            await asked.service.edit(await asked.now(one), who, changes)
+    assert [each.id for each in await asked.service.waiting()] == [first.id]
+
+
 async def test_what_was_decided_while_it_was_edited_stays_so(asked: Asked) -> None:
     one = await asked.ask()
     await asked.service.deny(one, CID, "no")
