@@ -18,7 +18,15 @@ from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.money import at_most, bare_amount, enough, show_amount, show_limit
+from runtime.money import (
+    at_most,
+    bare_amount,
+    decimals_for,
+    enough,
+    in_decimals,
+    show_amount,
+    show_limit,
+)
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
 from runtime.shortage import lacking
@@ -30,6 +38,7 @@ log = logging.getLogger("nightdesk.money")
 NEARLY = 80
 """Per cent of a limit at which people are told."""
 ALL = 100
+_DECIDED = frozenset({AlertState.RAISED, AlertState.KEPT})
 RAISE = "budget.raise"
 KEEP = "budget.keep"
 STOP = "budget.stop"
@@ -103,9 +112,10 @@ class BudgetAlerts:
     async def nearly(self, bounds: Sequence[Bound]) -> None:
         """Tell of those of the limits that are used up to 80 %.
 
-        Once for each limit in each period: one that was raised meanwhile has a line of its own.
+        Once for each limit in each period: one that was raised meanwhile has a line of its own. Of
+        a day or month that ended during the call nobody can do anything any more.
         """
-        lasting = [bound for bound in bounds if bound.meter.period is not Period.FIRING]
+        lasting = [bound for bound in bounds if self._is_now(bound.meter)]
         fresh = [bound for bound in lasting if self._id(bound, NEARLY) not in self._told]
         if not fresh:
             return
@@ -124,14 +134,14 @@ class BudgetAlerts:
         """Tell that a turn waits: where it was asked, and once whoever looks after the money."""
         short = over.short
         alert = replace(
-            self._alert(short.bound, ALL),
+            await self._undecided(self._alert(short.bound, ALL)),
             wanted=short.wanted,
             instead=over.instead.model if over.instead else NO_MODEL,
         )
         await self._tell(alert, short.balance, besides=turn.thread)
         if turn.thread is None:
             return
-        why = (turn.id, short.bound.meter.id, str(short.bound.limit), str(short.wanted))
+        why = (turn.id, alert.id, str(short.wanted))
         buttons = (*self._raises(alert, short.balance), *_ways_on(alert, "Stop", here=True))
         content = Content(f"**Waiting for money.** {explain(over)}", buttons, ours=True)
         reply = Reply(
@@ -193,6 +203,24 @@ class BudgetAlerts:
             meter = replace(meter, stamp=stamp_of(Period.DAY, self._clock.now(), self._team().zone))
         return AlertId(derived("budget.alert", meter.id, str(share), str(bound.limit)))
 
+    async def _undecided(self, alert: Alert) -> Alert:
+        """The alert; where people decided about it before, another one about what waits now.
+
+        The limit that was raised was lowered again, or was kept and one more call does not fit. Who
+        kept what each run of a schedule may cost does not hear of the next runs of that day.
+        """
+        settled = {AlertState.RAISED} if lasts(alert.bound.meter) else _DECIDED
+        this, again = alert, 0
+        while (known := await self._store.budgets.alert(this.id)) and known.state in settled:
+            again += 1
+            this = replace(alert, id=AlertId(derived("budget.again", alert.id, str(again))))
+        return this
+
+    def _is_now(self, meter: Meter) -> bool:
+        """Whether it counts a day or month, and that is not over."""
+        stamp = stamp_of(meter.period, self._clock.now(), self._team().zone)
+        return meter.period is not Period.FIRING and meter.stamp == stamp
+
     async def _tell(
         self, alert: Alert, balance: Balance, *, besides: ThreadRef | None = None
     ) -> None:
@@ -239,8 +267,10 @@ class BudgetAlerts:
         if alert.wanted:
             return lacking(Short(bound, balance, alert.wanted), who, currency, call="a call")
         used = "is used up" if alert.share == ALL else f"is used to {alert.share} %"
-        held = f", {show_amount(balance.held, currency)} held" if balance.held else ""
-        of = f"{show_amount(balance.spent, currency)} of {show_limit(bound.limit, currency)}"
+        decimals = decimals_for(balance.spent, balance.held, limit=bound.limit)
+        spent, most = in_decimals(balance.spent, decimals), in_decimals(bound.limit, decimals)
+        held = f", {in_decimals(balance.held, decimals)} {currency} held" if balance.held else ""
+        of = f"{spent} {currency} of {most} {currency}"
         when = when_of(bound.meter.scope, bound.meter.period)
         return f"The budget for {who} {used}", f"{of} {when} spent{held}."
 

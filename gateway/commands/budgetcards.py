@@ -87,11 +87,20 @@ class BudgetCards:
         if alert.state is AlertState.OPEN and holds != shown:
             now = "none" if holds is None else show_limit(holds, currency)
             return Answer(f"The limit was changed since this card was written: it is {now} now.")
+        key = f"alert/{alert.id}"
+        if alert.state is AlertState.RAISED and await self._was_changed_since(key, holds):
+            was = f"That was decided: {alert.note} The limit was changed since then."
+            return Answer(was, updates=await self._alerts.face(alert))
         decided = await self._decide(alert, AlertState.RAISED, request, note)
         if decided.state is AlertState.RAISED and decided.note == note and holds == shown:
-            await self._limits.set(meter, limit, request.sender, key=f"alert/{alert.id}")
+            await self._limits.set(meter, limit, request.sender, key=key)
             await self._pauses.raised(meter)
         return await self._outcome(decided, note)
+
+    async def _was_changed_since(self, key: str, holds: int | None) -> bool:
+        """Whether the limit was raised by `key`, and is another one now."""
+        made = await self._limits.made(key)
+        return made is not None and made.micros != holds
 
     async def _keep(self, press: ButtonPress, request: Request) -> Answer:
         """The button that leaves a limit as it is."""

@@ -103,7 +103,7 @@ class Alert:
     """A limit that is nearly or wholly used up, and what people did about it.
 
     Attributes:
-        id: the same for the same meter, share and limit.
+        id: the same for the same meter, share and limit, until people decided about it.
         bound: the meter and its limit.
         share: per cent of the limit that were used up: 80, or 100 where a call was refused.
         turn: the turn that was refused, or None where it is about the meter.

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from adapters.models.scripted import Pause as Waits
 from runtime.ids import MessageId, ModelName
 from runtime.model.budget import LimitRule
 from runtime.model.completion import Finished, ModelInfo, Price, Usage
-from runtime.model.events import Message
+from runtime.model.events import ButtonPress, Message
 from runtime.model.ledger import Period, Scope
 from runtime.model.schedule import OccurrenceState
 from tests.scenario.test_budget import PLENTY, WORST, Bank, HouseModel, meter, press, says
@@ -256,3 +258,74 @@ async def test_the_next_model_answers_where_the_first_is_paid_in_another_currenc
         await desk.command("/model set house")
         assert (await desk.ask("again")) == "For free."
         assert bank.model.scripted.requests == []
+
+
+async def test_a_limit_that_was_raised_and_lowered_again_has_a_card_that_raises_it(
+    bank: Bank,
+) -> None:
+    bank.members = limited(people(), WORST, channel=OPS.channel)
+    async with bank.live() as desk:
+        await desk.ask("hello", sender=BOB)
+        old = next(one for one in desk.chat.shown if "Waiting for money" in one.text)
+        await press(desk, "Raise by 100 %", text=OWNERS)
+        await desk.command("/budget lower team 0.02048 day")
+        # The old card in the thread says the same, and does nothing that it does not say.
+        button = next(one for one in old.item.content.buttons if one.label == "Raise by 100 %")
+        body = ButtonPress(action=button.action, value=button.value, message_id=old.message)
+        await desk.say(thread=old.thread, sender=ANN, body=body)
+        await desk.quiet()
+        assert desk.chat.texts[-1].startswith("That was decided: Raised to 0.04096 USD for this")
+        assert desk.chat.texts[-1].endswith("The limit was changed since then.")
+        assert await limit(desk) == WORST
+        await desk.ask("second", sender=BOB)
+        assert len(bank.model.scripted.requests) == 1
+        await press(desk, "Raise by 100 %")
+        assert await limit(desk) == 2 * WORST
+        assert len(bank.model.scripted.requests) == 2
+
+
+@pytest.mark.parametrize("text", ["Waiting for money", OWNERS])
+async def test_what_waits_after_a_limit_was_kept_has_a_card_of_its_own(
+    bank: Bank, text: str
+) -> None:
+    bank.members = limited(people(), WORST, channel=OPS.channel)
+    async with bank.live() as desk:
+        await desk.ask("hello", sender=BOB)
+        await press(desk, "Keep", text=OWNERS)
+        await desk.command("/stop")
+        for _ in range(2):  # one more card for the owners, however many wait
+            await desk.ask("again", sender=BOB)
+            await desk.command("/stop")
+        await desk.ask("once more", sender=BOB)
+        cards = {one.item.content.buttons for one in desk.chat.shown if OWNERS in one.text}
+        assert len(cards - {()}) == 2
+        await press(desk, "Raise to", text=text)
+        assert await limit(desk) == 30_000
+        assert len(bank.model.scripted.requests) == 1
+
+
+async def test_a_day_that_is_over_when_its_call_ends_has_no_card(bank: Bank) -> None:
+    bank.members = limited(people(), 30_000, channel=OPS.channel)
+    answer = Finished(text="Fine.", usage=Usage(100, 2_500))
+    bank.script = lambda _: [Waits(120), answer]
+    await bank.clock.advance(timedelta(hours=14, minutes=59).total_seconds())
+    async with bank.live() as desk:
+        await desk.say("hello", sender=BOB)
+        while not bank.model.scripted.requests:
+            await desk.clock.advance(0.1)
+        yesterday = meter(bank.clock)
+        await desk.clock.advance(130)
+        await desk.quiet()
+        assert meter(bank.clock) != yesterday
+        [(spent, _)] = await says(desk, yesterday)
+        assert spent > 25_000
+        assert not any("is used to" in text for text in bank.chat.texts)
+
+
+async def test_a_card_at_eighty_per_cent_shows_what_is_left(bank: Bank) -> None:
+    bank.members = limited(people(), 30_000, channel=OPS.channel)
+    bank.script = lambda _: Finished(text="Fine.", usage=Usage(100, 2_500))
+    async with bank.live() as desk:
+        await desk.ask("hello", sender=BOB)
+        card = next(text for text in bank.chat.texts if "is used to 80 %" in text)
+        assert "0.025 USD of 0.03 USD a day spent" in card
