@@ -35,7 +35,9 @@ async def look_at(model: ModelSettings | None, *, no_spend: bool, currency: str)
         todo = f"Set {' or '.join(model.lacks)}, then start again."
         return Finding(_LAYER, State.MISSING, f"{name}, it has no key: not called", todo)
     url = free_call(model)
-    if url is None or (no_spend and model.base_url is None):
+    if no_spend and model.base_url is None:
+        return Finding(_LAYER, State.OK, f"{name}, not asked (NIGHTDESK_NO_SPEND is set)")
+    if url is None:
         return Finding(_LAYER, State.OK, f"{name}, not asked (no free question is known)")
     return await _asked(model, url)
 
