@@ -4,34 +4,20 @@ from pathlib import Path
 
 from runtime import cards
 from runtime.abandoned import DELETED
-from runtime.ids import AgentName
 from runtime.model.approval import ApprovalState
 from runtime.model.schedule import OccurrenceState, ScheduleState
-from runtime.schedules import NewSchedule
 from tests.support.approving import BOB, Asking, World
-from tests.support.build import ANN, DM, OPS
+from tests.support.build import ANN, OPS
 from tests.support.eventually import eventually
+from tests.support.planning import planned
 
 HOUR = 3600.0
 
 
 async def scheduled(life: Asking) -> None:
     """Let an hourly schedule come due that uses the tool."""
-    desk = life.desk
-    when = desk.desk.parts.timetable.read("every hour", now=desk.clock.now(), zone="Europe/Berlin")
-    await desk.desk.schedules.create(
-        NewSchedule(
-            key="s",
-            when=when,
-            instruction="push it",
-            agent=AgentName("desk"),
-            target=OPS,
-            made_by=ANN,
-            made_in=DM,
-        )
-    )
-    await desk.clock.advance(HOUR)
-    await desk.fire()
+    await planned(life, "push it")
+    await life.desk.fire()
 
 
 async def test_a_run_asks_the_owners_and_goes_on_when_one_says_yes(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """Hand-offs in a run of a schedule: the next agent goes on in the run, and has its thread."""
 
 import json
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.models.scripted import Step, ToolCalls
-from runtime.ids import AgentName
 from runtime.model.address import ThreadRef
 from runtime.model.approval import ApprovalState
 from runtime.model.audit import AuditKind
@@ -16,16 +16,16 @@ from runtime.model.handoff import DEEPEST
 from runtime.model.ledger import Period, Scope
 from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import AuditQuery, Verdict
-from runtime.schedules import NewSchedule
 from tests.scenario.test_approvals_crash import Fuse, PowerCut
 from tests.support.approving import BOB, Asking, Rules, World
-from tests.support.build import ANN, DM, OPS, QUIET
+from tests.support.build import ANN, OPS, QUIET
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-from tests.support.desk import running_desk
+from tests.support.desk import DeskUnderTest, running_desk
 from tests.support.eventually import eventually
 from tests.support.handing import Agents, Says, answers_of, hands, in_memory, says
 from tests.support.paid import PaidModel, limited
+from tests.support.planning import planned
 
 HOUR = 3600.0
 NOTE = "_Handed over: desk → research, which has this thread now._"
@@ -50,22 +50,18 @@ def posts(text: str, *, then: str) -> Says:
     return say
 
 
-async def planned(life: Asking, *, target: ThreadRef = OPS) -> None:
-    """Let an hourly schedule of Ann's come due."""
-    desk = life.desk
-    when = desk.desk.parts.timetable.read("every hour", now=desk.clock.now(), zone="Europe/Berlin")
-    await desk.desk.schedules.create(
-        NewSchedule(
-            key="s",
-            when=when,
-            instruction="look around",
-            agent=AgentName("desk"),
-            target=target,
-            made_by=ANN,
-            made_in=DM,
-        )
+def paid(
+    world: Agents, clock: ManualClock, chat: MemoryChat
+) -> AbstractAsyncContextManager[DeskUnderTest]:
+    """One life of the agents, whose calls cost something; the policy lets everything run."""
+    return running_desk(
+        world.home,
+        chat=chat,
+        clock=clock,
+        model=PaidModel(world.script, clock=clock, usage=Usage(100, 2000)),
+        members=limited(world.team(), 10_000_000),
+        policy=Rules(Verdict.ALLOW),
     )
-    await desk.clock.advance(HOUR)
 
 
 async def ended(life: Asking) -> Occurrence:
@@ -120,15 +116,7 @@ async def test_a_post_of_the_second_agent_is_explained_from_the_first_on(
 ) -> None:
     chat = MemoryChat()
     world = agents(clock, research=posts("It is the disk.", then="Because."))
-    dear = PaidModel(world.script, clock=clock, usage=Usage(100, 2000))
-    async with running_desk(
-        world.home,
-        chat=chat,
-        clock=clock,
-        model=dear,
-        members=limited(world.team(), 10_000_000),
-        policy=Rules(Verdict.ALLOW),
-    ) as desk:
+    async with paid(world, clock, chat) as desk:
         await planned(Asking(World(Path(), clock=clock, chat=chat), desk), target=QUIET)
         await desk.fire()
         assert chat.texts == ["It is the disk."]
@@ -152,15 +140,7 @@ async def test_what_an_agent_posts_besides_is_not_the_delivery_of_the_result(
 
 async def test_all_of_it_is_paid_from_the_one_budget_of_the_run(clock: ManualClock) -> None:
     world, chat = agents(clock), MemoryChat()
-    dear = PaidModel(world.script, clock=clock, usage=Usage(100, 2000))
-    async with running_desk(
-        world.home,
-        chat=chat,
-        clock=clock,
-        model=dear,
-        members=limited(world.team(), 10_000_000),
-        policy=Rules(Verdict.ALLOW),
-    ) as desk:
+    async with paid(world, clock, chat) as desk:
         # What the first call cost, and the most that the second may cost, are more than that.
         create = "/schedule create every day at 10:00 look around --channel #ops --budget 0.03"
         await desk.command(create)
