@@ -5,10 +5,11 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from adapters.slack.files import ReadFile
 from adapters.slack.inbound import SlackInbound
-from adapters.slack.listener import LONGEST_SILENCE, SlackListener
 from adapters.slack.outbound import SlackChat
 from bot.platforms import MakeRoute, OpenPlatform
 from bot.settings import Secret, SlackSettings
@@ -18,11 +19,16 @@ from runtime.clock import Clock
 from runtime.errors import Retryable
 from runtime.ports import Accept
 
+if TYPE_CHECKING:
+    from adapters.slack.listener import SlackListener
+
 log = logging.getLogger("nightdesk.slack")
 
 FIRST_PAUSE = 2.0
 """Seconds before the second try to reach Slack; doubled for each further one."""
 LONGEST_PAUSE = 60.0
+LONGEST_SILENCE = timedelta(seconds=30)
+"""Where a socket answered no ping for so long, we are not ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class _Look:
     """Looks at the connection."""
 
     chat: SlackChat
-    listener: SlackListener | None = None
+    listener: "SlackListener | None" = None
 
     async def __call__(self) -> Check:
         """Whether Slack knows us, and hears us where we listen by sockets."""
@@ -92,11 +98,16 @@ def _value(secret: Secret | None) -> str:
     return secret.get_secret_value() if secret else ""
 
 
-def _listener(settings: SlackSettings, inbound: SlackInbound, clock: Clock) -> SlackListener | None:
+def _listener(
+    settings: SlackSettings, inbound: SlackInbound, clock: Clock
+) -> "SlackListener | None":
     """Socket Mode, where there is a token for it."""
     token = _value(settings.app_token)
     if not token:
         return None
+    # Bolt and the sockets are 3 MB that a program which gets webhooks never uses.
+    from adapters.slack.listener import SlackListener  # noqa: PLC0415
+
     return SlackListener(token, base_url=settings.base_url, inbound=inbound, clock=clock)
 
 

@@ -45,8 +45,6 @@ LONGEST_PAUSE: Final = 30.0
 STEADY_SECONDS: Final = 10.0
 """A connection that held that long counts as one that worked."""
 _MOST_COUNTED: Final = 20
-LONGEST_SILENCE: Final = timedelta(seconds=30)
-"""Without an answer to a ping for so long, we are not ready."""
 
 
 class _Envelope(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ from tests.support.crash_points import (
 
 _LAZY = (
     "adapters.discord.listener",
+    "adapters.slack.listener",
     "adapters.durable.engine",
     "adapters.sql.aside",
     "adapters.sql.postgres",

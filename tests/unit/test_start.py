@@ -28,7 +28,7 @@ def program(text: str) -> str:
 def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> None:
     loaded = program("""
         import importlib, sys
-        for name in ("bot.cli", "bot.program", "bot.lifecycle"):
+        for name in ("bot.cli", "bot.program", "bot.lifecycle", "bot.slack"):
             importlib.import_module(name)
         print(" ".join(sorted({
             "PIL",              # when a picture is drawn
@@ -44,6 +44,8 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "pydantic",         # in the child that reads the settings
             "rich",             # when a person sits at the terminal
             "sqlalchemy.dialects.postgresql",
+            "slack_bolt",       # where Slack is heard over sockets
+            "slack_sdk.socket_mode",
             "sqlalchemy.orm",
             "structlog",        # when a person reads the log
             "telegram",         # with Telegram
