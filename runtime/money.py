@@ -26,7 +26,9 @@ def read_amount(written: str, currency: str) -> int:
         text = text[1:] if text.startswith("$") else text.removesuffix("$")
     match = _AMOUNT.fullmatch(text.strip()) or _CURRENCY.fullmatch(text.strip())
     if match is None:
-        raise ValueError("write an amount like 5 or 0.50, of at most six decimals, and not below 0")
+        raise ValueError(
+            "write an amount like 5 or 0.50, from 0 to 999999999 and of at most six decimals"
+        )
     if _THOUSANDS.fullmatch(match["number"]):
         raise ValueError(
             f"{match['number']} may be meant in thousands: write 1000 for a thousand, 1.00 for one"

@@ -1,11 +1,11 @@
 """`/budget` and `/cost`."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.access import Action, authorize
 from gateway.commands import budgettext
+from gateway.commands.budgetamounts import SIGNS, new_limit
 from gateway.commands.budgetchart import SpendingPictures, series
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
@@ -18,7 +18,7 @@ from runtime.limits import LimitBook
 from runtime.model.budget import LimitRule
 from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.team import Team
-from runtime.money import read_amount, show_amount, show_limit
+from runtime.money import show_amount, show_limit
 from runtime.pauses import Pauses
 from runtime.ports import Store
 from runtime.spenders import (
@@ -40,12 +40,6 @@ _PERIODS = {
     "run": Period.FIRING,
     "firing": Period.FIRING,
 }
-_BACK = frozenset({"default", "none", "reset"})
-_PERCENT = re.compile(r"(?P<sign>[+-]?)(?P<number>[0-9]{1,4})\s?%")
-_OVER = re.compile(r"(?P<period>hour|week|quarter|year)(?:ly)?$", re.IGNORECASE)
-"""What people write in the place of a time over which a limit can be."""
-_SIGNS = {"raise": "+", "lower": "-"}
-"""The sign that a part may have with each verb that takes one."""
 _RUNS_SHOWN = 5
 
 
@@ -228,13 +222,14 @@ class BudgetCommands:
 
     async def _set(self, verb: str, wish: _Wish, request: Request) -> str:
         """Let the limit be as it is wished, once for each request; what holds then."""
-        if verb in _SIGNS:
+        if verb in SIGNS:
             wish = await self._where_limited(verb, wish)
         now = replace(wish.meter, stamp=self._stamp(wish.meter))
         if (made := await self._limits.made(request.id)) is not None:
             return await self._said(now, made.before)
         before = (await self._limits.now()).of(now)
-        after = self._new_limit(verb, wish, before)
+        currency, when = self._team().budget.currency, when_of(now.scope, now.period)
+        after = new_limit(verb, wish.amount, before, currency=currency, when=when)
         lower = after is not None and (before is None or after <= before)
         action = Action.BUDGET_LOWER if lower else Action.BUDGET_RAISE
         authorize(self._team(), request.sender, action)
@@ -297,24 +292,7 @@ class BudgetCommands:
             wrong = "has no day and no month" if once else "is not limited run by run"
             raise Refused(f"A {scope} {wrong}.", hint=EXAMPLES)
         meter = Meter(scope=scope, subject=subject, period=period, stamp="")
-        amount = " ".join(word for word in rest if word.casefold() not in ("to", "by"))
-        return _Wish(meter, amount, named is not None)
-
-    def _new_limit(self, verb: str, wish: _Wish, before: int | None) -> int | None:
-        """The limit that is wished, which for `raise` and `lower` must be one."""
-        currency = self._team().budget.currency
-        if wish.amount.casefold() in _BACK and verb == "set":
-            return None
-        percent = _PERCENT.fullmatch(wish.amount)
-        after = _amount(wish, currency) if percent is None else _part(verb, percent, wish, before)
-        if before is not None and verb in _SIGNS:
-            when = when_of(wish.meter.scope, wish.meter.period)
-            holds = f"The limit is {show_limit(before, currency)} {when}"
-            if verb == "raise" and after <= before:
-                raise Refused(f"{holds}, and that is not more.")
-            if verb == "lower" and after >= before:
-                raise Refused(f"{holds}, and that is not less.")
-        return max(after, 0)
+        return _Wish(meter, " ".join(rest), named is not None)
 
     async def _label(self, scope: Scope, subject: str) -> str:
         meter = Meter(scope=scope, subject=subject, period=Period.DAY, stamp="")
@@ -327,28 +305,6 @@ class BudgetCommands:
 
     def _stamp(self, meter: Meter) -> str:
         return stamp_of(meter.period, self._clock.now(), self._team().zone)
-
-
-def _amount(wish: _Wish, currency: str) -> int:
-    try:
-        return read_amount(wish.amount, currency)
-    except ValueError as error:
-        if (word := _OVER.search(wish.amount)) is not None:
-            raise Refused(
-                f"A limit is not for each {word['period']}: it is day, month or each.",
-                hint=EXAMPLES,
-            ) from None
-        raise Refused(f"“{wish.amount[:40]}” is no amount: {error}.", hint=EXAMPLES) from None
-
-
-def _part(verb: str, percent: re.Match[str], wish: _Wish, before: int | None) -> int:
-    """The limit, raised or lowered by so many per cent of what it is."""
-    if verb not in _SIGNS or percent["sign"] not in ("", _SIGNS[verb]):
-        raise Refused(f"“{wish.amount[:40]}” says nothing with {verb}.", hint=EXAMPLES)
-    if before is None:
-        raise Refused("There is no limit yet of which that could be a part.", hint=EXAMPLES)
-    part = before * int(percent["number"]) // 100
-    return before - part if verb == "lower" else before + part
 
 
 def _waiting(count: int) -> str:

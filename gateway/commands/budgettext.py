@@ -9,7 +9,7 @@ from gateway.commands.ports import Answer
 from runtime.approvers import name_of
 from runtime.model.budget import LimitChange
 from runtime.model.ledger import Balance, Period
-from runtime.model.localtime import show_time
+from runtime.model.localtime import MONTHS, show_time
 from runtime.model.messages import Content
 from runtime.model.team import Team
 from runtime.money import bare_amount, bare_limit, show_amount, show_limit
@@ -33,15 +33,23 @@ def meter(label: str, balance: Balance, limit: int) -> str:
 
 
 def forecast(month: Balance, limit: int | None, team: Team, *, now: datetime) -> str:
-    """What the month will have cost at its end, if it goes on like this; empty for nothing yet."""
-    if not month.spent:
-        return ""
+    """What the month will have cost at its end, if it goes on like this.
+
+    On its first day, and where nothing was spent, what was so far and from when on more is said: a
+    few hours, taken for a month, would be any number.
+    """
     zone = ZoneInfo(team.zone)
+    today, currency = now.astimezone(zone).date(), team.budget.currency
+    second = today.replace(day=2)
+    if not month.spent or today < second:
+        sofar = f"{show_amount(month.spent, currency)} spent this month so far"
+        once = "" if month.spent else " once something is spent,"
+        first = max(today, second)
+        return f"{sofar}. A forecast is given{once} from {first.day} {MONTHS[first.month - 1]} on."
     start = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = end_of(Period.MONTH, now, team.zone) or now
     passed, whole = (now - start) // timedelta(seconds=1), (end - start) // timedelta(seconds=1)
     expected = month.spent * whole // max(passed, 1)
-    currency = team.budget.currency
     text = f"At this pace: {show_amount(expected, currency)} by the end of the month"
     if limit is None:
         return f"{text}."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -106,7 +106,26 @@ async def test_the_budget_shows_limits_spenders_days_and_where_the_month_goes(
 async def test_a_budget_of_which_nothing_was_spent_can_be_shown(bank: CommandBench) -> None:
     said = await bank("/budget")
     assert "0 %  0.00 of 1.00 a day" in said
+    assert (
+        "0.00 USD spent this month so far. A forecast is given once something is spent, "
+        "from 20 Nov on."
+    ) in said
+    assert await bank("/budget forecast") == said
+    assert " days, at most" not in said, "no row of bars where there is nothing to see"
+
+
+async def test_a_forecast_begins_with_the_second_day_of_the_month(bank: CommandBench) -> None:
+    """A few hours of the first day, taken for a month, would be any number."""
+    await bank.clock.advance(
+        (datetime(2026, 12, 1, 6, tzinfo=UTC) - bank.clock.now()).total_seconds()
+    )
+    await spend(bank, 300_000)
+    said = await bank("/budget forecast")
+    assert "0.30 USD spent this month so far. A forecast is given from 2 Dec on." in said
     assert "pace" not in said
+    await bank.clock.advance(timedelta(hours=18).total_seconds())  # 25 h of 744, in Berlin
+    said = await bank("/budget forecast")
+    assert "At this pace: 8.93 USD by the end of the month, within the limit of 10.00 USD." in said
 
 
 @pytest.mark.parametrize(
@@ -119,7 +138,11 @@ async def test_a_budget_of_which_nothing_was_spent_can_be_shown(bank: CommandBen
         ("/budget raise schedule each 1", ANN, "a schedule is 1.00 USD a run. It was 0.25"),
         ("/budget lower schedule each 0.10", BOB, "a schedule is 0.10 USD a run. It was 0.25"),
         ("/budget set team 0", BOB, "was 1.00 USD before. Nothing is spent until somebody raises"),
-        ("/budget raise team by 3 month", ANN, "is not more"),
+        ("/budget raise team by 3 month", ANN, "is 13.00 USD a month. It was 10.00 USD before."),
+        ("/budget raise team 3 month", ANN, "is not more"),
+        ("/budget lower team by 0.25", BOB, "is 0.75 USD a day. It was 1.00 USD before."),
+        ("/budget lower team 100 %", BOB, "is 0.00 USD a day"),
+        ("/budget raise team by 25 %", ANN, "is 1.25 USD a day"),
         ("/budget lower team 0,50", BOB, "is 0.50 USD a day"),
         ("/budget lower team 50 % month", BOB, "is 5.00 USD a month"),
         (
@@ -176,6 +199,24 @@ async def test_limits_are_set(bank: CommandBench, text: str, who: Principal, sai
         ("/budget lower team +25%", ANN, "says nothing with lower"),
         ("/budget set team 25%", ANN, "says nothing with set"),
         ("/budget raise team 0%", ANN, "that is not more"),
+        ("/budget lower team 0%", ANN, "that is not less"),
+        ("/budget lower team 150 %", ANN, "can be lowered by 1 to 100 %"),
+        ("/budget lower team 101%", ANN, "can be lowered by 1 to 100 %"),
+        ("/budget raise team 10000%", ANN, "can be raised by 1 to 9999 %"),
+        ("/budget lower team 12.5 %", ANN, "write whole per cent, such as 25 %"),
+        ("/budget raise team NaN%", ANN, "write whole per cent, such as 25 %"),
+        ("/budget raise team to 25 %", ANN, "“to 25 %” says nothing with raise"),
+        ("/budget raise team by -3", ANN, "is no amount: write an amount like 5 or 0.50"),
+        ("/budget lower team by 2", ANN, "The limit is 1.00 USD a day, and 2.00 USD is more"),
+        ("/budget set team by 2", ANN, "“by 2” says nothing with set"),
+        ("/budget raise agent desk by 2", ANN, "There is no limit yet"),
+        ("/budget lower agent desk by 2", ANN, "There is no limit yet"),
+        ("/budget raise team NaN", ANN, "from 0 to 999999999"),
+        ("/budget raise team inf", ANN, "from 0 to 999999999"),
+        ("/budget raise team 1e99", ANN, "from 0 to 999999999"),
+        ("/budget raise team 99999999999999999999", ANN, "from 0 to 999999999"),
+        ("/budget raise team by 999999999 month", ANN, "A limit is at most 1000000000.00 USD"),
+        ("/budget raise team a lot", ANN, "“a lot” is no amount"),
         ("/budget raise team 0.50", ANN, "that is not more"),
         ("/budget lower team 5", ANN, "that is not less"),
         ("/budget raise agent desk 1", ANN, "no limit yet for the agent desk"),
