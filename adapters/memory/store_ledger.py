@@ -21,6 +21,7 @@ from runtime.model.ledger import (
     reserved,
     settled,
     share_of,
+    within,
 )
 
 
@@ -71,6 +72,11 @@ class MemoryLedger:
         """The call: see the port."""
         return self._calls.get(hold)
 
+    async def under_way(self) -> list[Call]:
+        """Calls whose worst case is held: see the port."""
+        held = [call for call in self._calls.values() if call.state is CallState.HELD]
+        return sorted(held, key=lambda call: call.at)
+
     async def entries(self, hold: HoldId) -> list[LedgerEntry]:
         """What happened to a call: see the port."""
         return list(self._entries.get(hold, ()))
@@ -95,6 +101,10 @@ class MemoryLedger:
         ]
         found.sort(key=lambda balance: (-balance.spent, balance.meter.subject))
         return found[:limit]
+
+    async def within(self, meter: Meter, *, since: datetime) -> list[Balance]:
+        """Who spent what a meter counted: see the port."""
+        return within([call for call in self._calls.values() if call.at >= since], meter)
 
     async def series(
         self, scope: Scope, subject: str, period: Period, *, limit: int = 62

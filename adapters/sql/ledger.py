@@ -10,20 +10,18 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from adapters.sql.codec import decoder, encode, micros, moment
+from adapters.sql.callrows import call_of, outcome_of, row_of
+from adapters.sql.codec import micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.meters import forget_meters
 from adapters.sql.schema_ledger import calls, entries, meters
-from adapters.sql.transaction import Params, Row, Transaction, Value
+from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict, StorageUnavailable
-from runtime.ids import ModelName
-from runtime.model.completion import Usage
 from runtime.model.ledger import (
     Balance,
     Bound,
@@ -38,11 +36,11 @@ from runtime.model.ledger import (
     Scope,
     Settlement,
     Short,
-    Spender,
     overdue,
     reserved,
     settled,
     share_of,
+    within,
 )
 
 _UNBOUND = 1 << 62
@@ -110,6 +108,12 @@ _END = (
 _SPENT = sa.select(sa.func.coalesce(sa.func.sum(calls.c.spent), 0)).where(
     calls.c.at >= bindparam("since", type_=sa.BigInteger)
 )
+_HELD = sa.select(*_CALL).where(calls.c.state == word(CallState.HELD)).order_by(calls.c.at)
+_WITHIN = sa.select(*_CALL).where(
+    calls.c.at >= bindparam("since", type_=sa.BigInteger),
+    calls.c.spent > 0,
+    calls.c.body.like(bindparam("like", type_=sa.Text)),
+)
 _LATE = (
     sa.select(calls.c.id)
     .where(
@@ -138,25 +142,6 @@ _ENTRIES = (
     .order_by(entries.c.seq)
 )
 _DELETE_ENTRIES = sa.delete(entries).where(entries.c.call == bindparam("this"))
-
-
-class _Reserved(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What was reserved, and for whom. It never changes."""
-
-    spender: Spender
-    model: ModelName
-    meters: tuple[tuple[Scope, str, Period, str], ...]
-
-
-class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What became of it."""
-
-    usage: Usage
-    note: str = ""
-
-
-_reserved = decoder(_Reserved)
-_outcome = decoder(_Outcome)
 
 
 class _Met(Exception):
@@ -193,7 +178,12 @@ class SqlLedger:
     async def call(self, hold: HoldId) -> Call | None:
         """The call: see the port."""
         row = await self._database.read(lambda t: t.one(_BY_ID, {"this": hold}))
-        return None if row is None else _call(row)
+        return None if row is None else call_of(row)
+
+    async def under_way(self) -> list[Call]:
+        """Calls whose worst case is held: see the port."""
+        rows = await self._database.read(lambda t: t.all(_HELD))
+        return [call_of(row) for row in rows]
 
     async def entries(self, hold: HoldId) -> list[LedgerEntry]:
         """What happened to a call: see the port."""
@@ -221,6 +211,13 @@ class SqlLedger:
         """The meters with the most spent: see the port."""
         page: Params = {"scope": scope, "period": period, "stamp": stamp, "limit": limit}
         return [_said(row) for row in await self._database.scan(lambda t: t.all(_DEAREST, page))]
+
+    async def within(self, meter: Meter, *, since: datetime) -> list[Balance]:
+        """Who spent what a meter counted: see the port."""
+        # What names the meter is somewhere in what was reserved; the rest is decided by its parts.
+        page: Params = {"since": micros(since), "like": f"%{meter.stamp}%"}
+        rows = await self._database.scan(lambda t: t.all(_WITHIN, page))
+        return within(map(call_of, rows), meter)
 
     async def series(
         self, scope: Scope, subject: str, period: Period, *, limit: int = 62
@@ -283,7 +280,7 @@ def _reserve(
             return Short(bound, balance, call.held)
     if transaction.each(_RAISE, raises) != len(raises):
         raise _Met
-    transaction.run(_STORE, _row(call))
+    transaction.run(_STORE, row_of(call))
     _note(transaction, reserved(call), 1)
     return None
 
@@ -293,10 +290,10 @@ def _settle(transaction: Transaction, hold: HoldId, by: Settlement) -> Call:
     row = transaction.one(_BY_ID, {"this": hold})
     if row is None:
         raise Conflict("there is no such call")
-    call, entry, change = settled(_call(row), by)
-    became = encode(_Outcome(usage=call.usage, note=call.note))
+    call, entry, change = settled(call_of(row), by)
     transaction.run(
-        _END, {"this": hold, "becomes": call.state.value, "cost": call.spent, "became": became}
+        _END,
+        {"this": hold, "becomes": call.state.value, "cost": call.spent, "became": outcome_of(call)},
     )
     last = transaction.one(_LAST, {"this": hold})
     _note(transaction, entry, (int(last[0]) if last else 0) + 1)
@@ -308,7 +305,7 @@ def _sweep(hold: HoldId, now: datetime, transaction: Transaction) -> Call | None
     """Let the call expire; None where somebody settled it meanwhile."""
     row = transaction.one(_BY_ID, {"this": hold})
     try:
-        return None if row is None else _settle(transaction, hold, overdue(_call(row), now))
+        return None if row is None else _settle(transaction, hold, overdue(call_of(row), now))
     except Conflict:
         return None
 
@@ -355,42 +352,3 @@ def _said(row: Row) -> Balance:
     scope, subject, period, stamp, *counts = row
     meter = Meter(scope=Scope(scope), subject=subject, period=Period(period), stamp=stamp)
     return Balance(meter, *counts)
-
-
-def _row(call: Call) -> dict[str, Value]:
-    body = _Reserved(
-        spender=call.spender,
-        model=call.model,
-        meters=tuple((m.scope, m.subject, m.period, m.stamp) for m in call.meters),
-    )
-    return {
-        "id": call.id,
-        "state": call.state.value,
-        "worst": call.worst,
-        "spent": call.spent,
-        "at": micros(call.at),
-        "expires_at": micros(call.expires_at),
-        "body": encode(body),
-        "outcome": encode(_Outcome(usage=call.usage, note=call.note)),
-    }
-
-
-def _call(row: Row) -> Call:
-    this, state, worst, spent, at, expires_at, body, outcome = row
-    what, became = _reserved(body), _outcome(outcome)
-    return Call(
-        id=HoldId(this),
-        spender=what.spender,
-        model=what.model,
-        at=moment(at),
-        expires_at=moment(expires_at),
-        worst=worst,
-        meters=tuple(
-            Meter(scope=scope, subject=subject, period=period, stamp=stamp)
-            for scope, subject, period, stamp in what.meters
-        ),
-        state=CallState(state),
-        spent=spent,
-        usage=became.usage,
-        note=became.note,
-    )

@@ -4,6 +4,8 @@ Money is whole micro-units of the team's currency, a millionth each. A call hold
 every meter that it counts in, all at once or not at all, and is settled at what it cost.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -348,6 +350,27 @@ def settled(call: Call, by: Settlement) -> tuple[Call, LedgerEntry, Change]:
             completion_tokens=now.completion_tokens - before.completion_tokens,
         ),
     )
+
+
+_SPENDERS = frozenset({Scope.AGENT, Scope.SCHEDULE, Scope.PERSON})
+
+
+def within(calls: Iterable[Call], meter: Meter) -> list[Balance]:
+    """Who spent what the meter counted, as meters of its period; who spent the most comes first.
+
+    Each call is in it once for its agent, once for its schedule and once for its person.
+    """
+    spent = Counter[tuple[Scope, str]]()
+    for call in calls:
+        if meter in call.meters:
+            whose = {(m.scope, m.subject) for m in call.meters if m.scope in _SPENDERS}
+            spent.update(dict.fromkeys(whose, call.spent))
+    found = [
+        Balance(replace(meter, scope=scope, subject=subject), spent=micros)
+        for (scope, subject), micros in spent.items()
+        if micros
+    ]
+    return sorted(found, key=lambda one: (-one.spent, one.meter.scope, one.meter.subject))
 
 
 def overdue(call: Call, now: datetime) -> Settlement:

@@ -51,6 +51,10 @@ class Ledger(Protocol):
         """The call, or None."""
         ...
 
+    async def under_way(self) -> list[Call]:
+        """Calls whose worst case is held, oldest first."""
+        ...
+
     async def entries(self, hold: HoldId) -> list[LedgerEntry]:
         """What happened to a call, in order."""
         ...
@@ -67,6 +71,14 @@ class Ledger(Protocol):
         self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
     ) -> list[Balance]:
         """The meters of that scope and period, those with the most spent first; not empty ones."""
+        ...
+
+    async def within(self, meter: Meter, *, since: datetime) -> list[Balance]:
+        """Who spent what the meter counted: agents, schedules and people, the dearest first.
+
+        Of calls that were reserved since then and are not forgotten, and as meters of the meter's
+        own period, as `runtime.model.ledger.within` has it.
+        """
         ...
 
     async def series(

@@ -252,6 +252,48 @@ async def test_the_dearest_come_first(store: Store, clock: ManualClock) -> None:
     assert await store.ledger.dearest(Scope.AGENT, Period.MONTH, "2026-10") == []
 
 
+async def test_it_is_known_who_spent_what_a_meter_counted(store: Store, clock: ManualClock) -> None:
+    def by(scope: Scope, subject: str) -> Meter:
+        return replace(ITS, scope=scope, subject=subject)
+
+    def month(scope: Scope, subject: str, spent: int) -> Balance:
+        return Balance(replace(by(scope, subject), stamp=ALL.stamp, period=ALL.period), spent=spent)
+
+    ann, bob = by(Scope.PERSON, "ann"), by(Scope.PERSON, '["slack", "T_1%", "bob"]')
+    hourly, another = by(Scope.SCHEDULE, "hourly"), replace(ALL, stamp="2026-11-20")
+    meters = {"a": (ALL, ITS, ann), "b": (ALL, ITS, bob), "c": (ALL, by(Scope.AGENT, "x"), ann)}
+    meters |= {"d": (ALL, ITS, ann, hourly), "e": (another, ITS, bob), "held": (ALL, ITS, bob)}
+    for name, counted in meters.items():
+        await store.ledger.reserve(call(clock, name, meters=counted), [])
+    began = clock.now()
+    for name, spent in (("a", 3), ("b", 9), ("c", 4), ("d", 1), ("e", 50)):
+        await store.ledger.settle(HoldId(name), cost(clock, spent))
+
+    assert await store.ledger.within(ALL, since=began) == [
+        month(Scope.AGENT, "desk", 13),
+        month(Scope.PERSON, bob.subject, 9),
+        month(Scope.PERSON, "ann", 8),
+        month(Scope.AGENT, "x", 4),
+        month(Scope.SCHEDULE, "hourly", 1),
+    ]
+    hers = await store.ledger.within(ann, since=began)
+    assert [(one.meter.subject, one.spent) for one in hers] == [
+        ("ann", 8),
+        ("desk", 4),
+        ("x", 4),
+        ("hourly", 1),
+    ]
+    assert await store.ledger.within(ALL, since=began + HOUR) == []
+
+
+async def test_what_is_under_way_is_known(store: Store, clock: ManualClock) -> None:
+    for name in "ab":
+        await store.ledger.reserve(call(clock, name), [])
+        await clock.advance(1)
+    await store.ledger.settle(HoldId("a"), cost(clock, 3))
+    assert [one.id for one in await store.ledger.under_way()] == ["b"]
+
+
 async def test_the_latest_of_a_series_comes_first(store: Store, clock: ManualClock) -> None:
     for stamp in ("2026-11-01", "2026-11-03", "2026-11-02"):
         await store.ledger.reserve(call(clock, stamp, meters=(replace(ALL, stamp=stamp),)), [])
