@@ -75,7 +75,7 @@ class MemoryLedger:
     async def under_way(self) -> list[Call]:
         """Calls whose worst case is held: see the port."""
         held = [call for call in self._calls.values() if call.state is CallState.HELD]
-        return sorted(held, key=lambda call: call.at)
+        return sorted(held, key=lambda call: (call.expires_at, call.id))
 
     async def entries(self, hold: HoldId) -> list[LedgerEntry]:
         """What happened to a call: see the port."""

@@ -108,7 +108,11 @@ _END = (
 _SPENT = sa.select(sa.func.coalesce(sa.func.sum(calls.c.spent), 0)).where(
     calls.c.at >= bindparam("since", type_=sa.BigInteger)
 )
-_HELD = sa.select(*_CALL).where(calls.c.state == word(CallState.HELD)).order_by(calls.c.at)
+_HELD = (
+    sa.select(*_CALL)
+    .where(calls.c.state == word(CallState.HELD))
+    .order_by(calls.c.expires_at, calls.c.id)
+)
 _WITHIN = sa.select(*_CALL).where(
     calls.c.at >= bindparam("since", type_=sa.BigInteger),
     calls.c.spent > 0,

@@ -52,7 +52,7 @@ class Ledger(Protocol):
         ...
 
     async def under_way(self) -> list[Call]:
-        """Calls whose worst case is held, oldest first."""
+        """Calls whose worst case is held, those that expire first before others."""
         ...
 
     async def entries(self, hold: HoldId) -> list[LedgerEntry]:
