@@ -16,6 +16,7 @@ from bot.configuration.environment import Environment, read_environment
 from bot.configuration.first import first_config
 from bot.configuration.problems import Problems, did_you_mean, listed, shown
 from bot.configuration.providerkeys import with_key
+from bot.configuration.providernames import check_names, what_is_unknown
 from bot.configuration.team import FileConfiguration, read_team
 from bot.configuration.values import OFFLINE, Secret
 from bot.settings import FILE_NAME, HttpSettings, ModelSettings, Settings, SlackSettings
@@ -47,6 +48,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     if document is not None:
         every = [*models.values(), *([shortcut] if shortcut else [])]
         check_providers(document, [_where(model) for model in every])
+        check_names(document, file.models if file else {})
     problems.raise_if_any()
     assert file is not None, "a file that cannot be read is a problem"  # noqa: S101
     return Settings(
@@ -226,6 +228,9 @@ def _shortcut(
     if not is_model(variables.model):
         said = f"write provider/model, such as {MODEL_EXAMPLE}"
         problems.variable(f"NIGHTDESK_MODEL = {shown(variables.model)}", said)
+        return None
+    if wrong := what_is_unknown(variables.model):
+        problems.variable(f"NIGHTDESK_MODEL = {shown(variables.model)}", wrong)
         return None
     model = ModelSettings(
         name=ModelName(variables.model),

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.models.catalogue import Client, ModelConfig, describe
 from adapters.models.prices import listed
+from adapters.models.providers import known_providers, read_providers
 from runtime.ids import ModelName
 from runtime.model.completion import FREE, ModelInfo, Price, worst_price
 
@@ -227,12 +228,20 @@ def test_the_list_is_read_without_bringing_litellm_in() -> None:
     program = """
 import sys
 from adapters.models.prices import listed
+from adapters.models.providers import known_providers, read_providers
 print(listed("openai/gpt-4.1-mini") is not None, "litellm" in sys.modules)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_the_providers_that_litellm_knows_are_read_without_importing_it(tmp_path: Path) -> None:
+    known = known_providers()
+    assert {"openai", "anthropic", "gemini", "ollama_chat", "together_ai", "veniceai"} <= known
+    assert len(known) > 100
+    assert read_providers(tmp_path) == frozenset(), "a LiteLLM of another shape refuses nothing"
 
 
 # ---- the dearest that can come

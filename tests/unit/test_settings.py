@@ -305,12 +305,45 @@ def test_model_for_every_agent_that_has_none(home: Path) -> None:
 
 
 def test_a_models_key_is_found_though_variables_know_no_hyphen(home: Path) -> None:
-    toml = '[models.very-fast]\nmodel = "a/b"\n'
+    toml = '[models.very-fast]\nmodel = "openai/b"\n'
     key = load(home, toml, MODELS__VERY_FAST__API_KEY="k1").models[ModelName("very-fast")].api_key
     assert key is not None
     assert key.get_secret_value() == "k1"
     told = refusal(home, toml, MODELS__VERY_FATS__API_KEY="k1")
     assert "there is no [models.very_fats]; did you mean very_fast?" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("opnai/gpt-4.1-mini", "did you mean openai?"),
+        ("OpenAI/gpt-4.1-mini", "did you mean openai or"),
+        ("mistrl/small", "did you mean mistral?"),
+        ("tohether_ai/x", "did you mean together_ai?"),
+        ("fantasia/x", 'write one such as "openai/gpt-4.1-mini"'),
+    ],
+)
+def test_a_provider_that_nobody_knows_is_named_with_the_nearest_ones(
+    home: Path, model: str, said: str
+) -> None:
+    """Not "its price is not known", which sends people to write prices for a typing mistake."""
+    provider = model.partition("/")[0]
+    told = refusal(home, f'[models.fast]\nmodel = "{model}"\nunknown_price = true\n')
+    assert told == (
+        f'nightdesk.toml:2: models.fast.model = "{model}": '
+        f"LiteLLM knows no provider {provider}: {told.rpartition(': ')[2]}"
+    )
+    assert said in told
+    told = refusal(home, "", MODEL=model)
+    assert told.startswith(f'NIGHTDESK_MODEL = "{model}": LiteLLM knows no provider {provider}: ')
+    assert said in told
+
+
+def test_our_own_client_needs_no_provider_that_litellm_knows(home: Path) -> None:
+    where = 'base_url = "http://127.0.0.1:8000/v1"\n'
+    house = f'[models.fast]\nmodel = "house/x"\n{where}'
+    assert load(home, f'{house}client = "direct"\n').models
+    assert "LiteLLM knows no provider house" in refusal(home, house)
 
 
 def test_the_file_in_the_working_folder_comes_before_the_one_in_the_data_folder(home: Path) -> None:

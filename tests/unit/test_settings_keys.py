@@ -57,7 +57,7 @@ def test_a_server_of_ones_own_gets_no_provider_s_key_and_needs_none(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "name", ["ollama_chat/llama3.2", "bedrock/m", "vertex_ai/m", "azure/m", "unheard_of/m"]
+    "name", ["ollama_chat/llama3.2", "bedrock/m", "vertex_ai/m", "azure/m", "petals/m"]
 )
 def test_what_takes_no_key_or_more_than_one_lacks_nothing_that_we_know_of(
     name: str, tmp_path: Path
