@@ -100,7 +100,7 @@ class Tables:
         """Append to a log that is there, under the next numbers."""
         log = self.logs[conversation]
         for entry in entries:
-            log.append(replace(entry, seq=len(log) + 1))
+            log.append(entry._replace(seq=len(log) + 1))
             row = self.conversations[conversation]
             if entry.role is Role.USER and not row.title:
                 self.conversations[conversation] = replace(row, title=title_of(entry.text))

@@ -161,7 +161,7 @@ async def test_a_turn_is_recorded_from_its_beginning_to_its_end(store: Store, ro
     await store.turns.append(start.turn.id, 2, [rows.entry("12:00", role=Role.TOOL)], audit=ran)
     with pytest.raises(Conflict):
         await store.turns.append(start.turn.id, 1, [rows.entry("late")], audit=ran)
-    answer = replace(rows.entry("noon"), model="offline")
+    answer = rows.entry("noon")._replace(model="offline")
     await store.turns.finish(start.turn.id, 2, state=TurnState.DONE, entries=[answer])
     with pytest.raises(Conflict):
         await store.turns.finish(start.turn.id, 2, state=TurnState.DONE)

@@ -231,7 +231,7 @@ async def test_how_a_tool_ends_a_turn_is_in_the_log(open_again: Opener, rows: Ro
     ending = Ending(hands=HandTo(to=RESEARCH, task="find out", context="by noon"))
     async with open_again() as store:
         turn = (await begun(store, rows.received())).turn
-        entry = replace(rows.entry("handed", turn.id, Role.TOOL), ending=ending)
+        entry = rows.entry("handed", turn.id, Role.TOOL)._replace(ending=ending)
         await store.turns.append(turn.id, turn.fence, [entry, rows.entry("plain", turn.id)])
     async with open_again() as store:
         start = await store.turns.begin(turn.conversation, owner="next life")

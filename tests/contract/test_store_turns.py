@@ -1,7 +1,6 @@
 """The promises of `runtime.ports.Turns`, on every implementation."""
 
 import asyncio
-from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -268,7 +267,7 @@ async def test_every_turn_begins_with_all_that_the_log_still_says(store: Store, 
         if number % 3 == 0:
             covers = (await store.conversations.entries(conversation))[-2].seq
             summary = rows.entry(f"summary {number}", role=Role.SUMMARY)
-            entries.append(replace(summary, covers=covers))
+            entries.append(summary._replace(covers=covers))
         await store.turns.append(turn.id, turn.fence, entries)
 
         again = await store.turns.begin(conversation, owner="here")

@@ -1,7 +1,5 @@
 """What of a conversation a model is shown."""
 
-from dataclasses import replace
-
 from runtime.context import Overflow, extract, length_of, overflow, tokens_of
 from runtime.ids import ToolCallId
 from runtime.model.conversation import Role
@@ -20,7 +18,7 @@ def conversation(turns: int, *, length: int = 400) -> list:  # type: ignore[type
 
 def test_the_length_of_a_conversation_is_never_less_than_its_parts_are() -> None:
     call = ToolCall(id=ToolCallId("c"), name="state.set", arguments="x" * 801)
-    rows = [replace(row, tool_calls=(call,)) for row in conversation(3, length=3)]
+    rows = [row._replace(tool_calls=(call,)) for row in conversation(3, length=3)]
     parts = sum(tokens_of(row) for row in rows)
     assert parts <= length_of(rows) <= parts + len(rows)
 

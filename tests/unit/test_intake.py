@@ -107,7 +107,7 @@ async def test_the_note_is_in_the_log_with_what_was_kept() -> None:
     _, note = await desk.store.conversations.entries(start.turn.conversation)
     assert [file.id for file in note.files] == [file_id_of(ROW, 0)]
     assert (note.role, note.turn, note.sender) == (Role.NOTE, start.turn.id, None)
-    assert replace(taken.entries[-1], seq=note.seq) == note
+    assert taken.entries[-1]._replace(seq=note.seq) == note
 
 
 async def test_the_first_bytes_are_believed_and_not_the_claims() -> None:

@@ -75,7 +75,7 @@ def test_what_was_long_ago_does_not_count(ours: Team) -> None:
 def test_steps_on_the_way_to_an_answer_are_no_messages(ours: Team) -> None:
     call = ToolCall(id="c", name="x", arguments="{}")  # type: ignore[arg-type]
     [step] = said(None)
-    steps = [replace(step, tool_calls=(call,)), replace(step, role=Role.TOOL)] * 5
+    steps = [step._replace(tool_calls=(call,)), step._replace(role=Role.TOOL)] * 5
     first, answer, last = said(PAGER, None, PAGER)
     assert not is_spent([first, *steps, answer, last], ours, now=T0)
 
@@ -94,7 +94,7 @@ def start(number: int, turn: str, clock: ManualClock) -> TurnStart:
         draft=None,
         started_at=clock.now(),
     )
-    asked = replace(said(PAGER)[0], at=clock.now())
+    asked = said(PAGER)[0]._replace(at=clock.now())
     return TurnStart(turn=begun, agent=AgentName("desk"), entries=(asked,))
 
 

@@ -440,7 +440,7 @@ def test_only_what_is_always_the_same_is_kept_and_only_for_its_run() -> None:
     assert replays.find(turn, ModelName("b"), COLD) is None
     assert replays.find(turn, NAME, replace(COLD, max_tokens=9)) is None
     assert replays.find(turn, NAME, replace(COLD, instructions="Be long.")) is None
-    later = replace(COLD.entries[0], at=COLD.entries[0].at.replace(year=2030), seq=9)
+    later = COLD.entries[0]._replace(at=COLD.entries[0].at.replace(year=2030), seq=9)
     assert replays.find(turn, NAME, replace(COLD, entries=(later,))) == FINE, "the same words"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,17 @@ from adapters.sql.migrate import bring_up_to_date, current, revisions
 from adapters.sql.schema import metadata
 from adapters.sql.store import DATABASE_FILE, migrate, open_store
 from runtime.errors import DatabaseTooNew
-from runtime.ids import TimeOrderedIds
+from runtime.ids import (
+    AgentName,
+    ConversationId,
+    Platform,
+    TimeOrderedIds,
+    ToolCallId,
+    TurnId,
+)
+from runtime.model.address import Principal
+from runtime.model.conversation import Entry, Role
+from runtime.model.tools import ToolCall
 from tests.support.clock import ManualClock
 from tests.support.postgres import PostgresServer
 from tests.support.stores import THREAD, place
@@ -124,3 +135,67 @@ async def test_a_postgres_database_from_a_newer_version_is_refused(
 
     with engine.begin() as connection:
         assert current(connection) == "9999"
+
+
+_OLD_ENTRIES = (
+    """{"role":"user","text":"mögen \\"wir\\"?","at":"2026-11-21T02:14:00Z","turn":"t1",
+        "sender":{"platform":"slack","workspace":"T1","user":"U1"},"tool_calls":[],"call":null,
+        "covers":0,"model":"","seq":1,"files":[],"ending":null}""",
+    """{"role":"assistant","text":"","at":"2026-11-21T02:14:01.5Z","turn":"t1","seq":2,
+        "tool_calls":[{"id":"c1","name":"clock","arguments":"{}"}],"model":"small"}""",
+    """{"role":"tool","text":"02:14","at":"2026-11-21T02:14:02Z","turn":"t1","sender":null,
+        "tool_calls":[],"call":"c1","covers":0,"model":"","seq":3,"files":[],"ending":null}""",
+)
+_OLD_AT = datetime(2026, 11, 21, 2, 14, tzinfo=UTC)
+_READ_NOW = [
+    Entry(
+        role=Role.USER,
+        text='mögen "wir"?',
+        at=_OLD_AT,
+        turn=TurnId("t1"),
+        seq=1,
+        sender=Principal(Platform("slack"), "T1", "U1"),
+    ),
+    Entry(
+        role=Role.ASSISTANT,
+        text="",
+        at=_OLD_AT + timedelta(seconds=1.5),
+        turn=TurnId("t1"),
+        seq=2,
+        model="small",
+        tool_calls=(ToolCall(id=ToolCallId("c1"), name="clock", arguments="{}"),),
+    ),
+    Entry(
+        role=Role.TOOL,
+        text="02:14",
+        at=_OLD_AT + timedelta(seconds=2),
+        turn=TurnId("t1"),
+        seq=3,
+        call=ToolCallId("c1"),
+    ),
+]
+
+
+async def test_logs_that_were_stored_as_objects_are_read_as_they_were(
+    postgres_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    talk = ConversationId("talk")
+    for url in (postgres_url, None):
+        await migrate(url, data_dir=tmp_path, clock=clock)
+        engine = (
+            _postgres(url) if url else sa.create_engine(f"sqlite:///{tmp_path}/{DATABASE_FILE}")
+        )
+        add = sa.insert(metadata.tables["entries"])
+        rows = [
+            {"conversation": talk, "seq": seq, "body": body}
+            for seq, body in enumerate(_OLD_ENTRIES, start=1)
+        ]
+        ids = TimeOrderedIds(clock)
+        async with open_store(url, data_dir=tmp_path, clock=clock, ids=ids) as store:
+            await store.conversations.create(talk, AgentName("desk"))
+        with engine.begin() as connection:
+            connection.execute(add, rows)
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0016'")
+        engine.dispose()
+        async with open_store(url, data_dir=tmp_path, clock=clock, ids=ids) as store:
+            assert await store.conversations.entries(talk) == _READ_NOW

@@ -314,13 +314,13 @@ class Past:
         self.threads = {DM: ConversationId("c1"), place_of("ops", "r1"): ConversationId("c2")}
         said = Entry(role=Role.USER, text="", at=START, turn=TurnId("t1"))
         self.log = [
-            replace(said, role=Role.SUMMARY, text="a summary"),
-            *(replace(said, text=f"question {n}", sender=YOU) for n in range(6)),
-            replace(said, text="an instruction"),
-            replace(said, role=Role.TOOL, text="a tool's answer"),
-            replace(said, role=Role.ASSISTANT, text=""),
-            replace(said, role=Role.ASSISTANT, text="**the** answer"),
-            replace(said, text="from elsewhere", sender=replace(YOU, user="ann")),
+            said._replace(role=Role.SUMMARY, text="a summary"),
+            *(said._replace(text=f"question {n}", sender=YOU) for n in range(6)),
+            said._replace(text="an instruction"),
+            said._replace(role=Role.TOOL, text="a tool's answer"),
+            said._replace(role=Role.ASSISTANT, text=""),
+            said._replace(role=Role.ASSISTANT, text="**the** answer"),
+            said._replace(text="from elsewhere", sender=replace(YOU, user="ann")),
         ]
 
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
