@@ -10,6 +10,7 @@ from runtime.facts import FactsReader
 from runtime.handoffs import Handoffs
 from runtime.reminders import ReminderService
 from runtime.schedules import ScheduleService
+from runtime.tools.checkpoint import CheckpointTools
 from runtime.tools.desk import DeskTools
 from runtime.tools.files import FileTools
 from runtime.tools.grants import withheld
@@ -52,7 +53,8 @@ def all_tools(
         clock=parts.clock,
         wake_outbox=wake_outbox,
     )
-    groups = (desk, planned, files, states, messages, HandingTools(handoffs))
+    gates = CheckpointTools(parts.store.approvals, parts.team)
+    groups = (desk, planned, files, states, messages, HandingTools(handoffs), gates)
     tools = [tool for group in groups for tool in group.tools()]
     return Toolbox(
         [*tools, *parts.more_tools],

@@ -68,6 +68,8 @@ _RIGHTS: dict[Action, _Right] = {
     Action.SHARED_WRITE: _of(MemberRole.OPERATOR),
     Action.POST: _of(MemberRole.OPERATOR),
     Action.HAND_OFF: _of(MemberRole.MEMBER),
+    # Who may be asked for is who may see what waits.
+    Action.CHECKPOINT: _of(MemberRole.MEMBER),
     Action.ASSIGN: _of(MemberRole.OPERATOR),
     Action.BUDGET_READ: _of(MemberRole.MEMBER),
     Action.BUDGET_LOWER: _of(MemberRole.OPERATOR),

@@ -16,6 +16,7 @@ from runtime.model.messages import Button, Content
 from runtime.model.team import Team
 from runtime.model.tools import Json, Risk
 from runtime.patterns import in_words
+from runtime.policy.rules import ALWAYS_ASKED
 from runtime.shown import reveal
 
 APPROVE = "approval.approve"
@@ -134,7 +135,8 @@ def _one_line(reason: str) -> str:
 def _headline(approval: Approval) -> str:
     match approval.state:
         case ApprovalState.PENDING:
-            return "Approval needed"
+            only_asks = approval.frozen.tool in ALWAYS_ASKED
+            return "Checkpoint" if only_asks else "Approval needed"
         case ApprovalState.UNKNOWN:
             return "It may have run"
         case ApprovalState.EXECUTING:
@@ -208,9 +210,11 @@ def _buttons(approval: Approval) -> tuple[Button, ...]:
 def may_always(approval: Approval) -> bool:
     """Whether it may be allowed for a time.
 
-    Nothing dangerous, nothing that takes two people, nothing that is asked because of a rate.
+    Nothing dangerous, nothing that takes two people, nothing that is asked because of a rate, and
+    nothing that only asks.
     """
-    return approval.risk is not Risk.DANGEROUS and approval.needed == 1 and not approval.too_often
+    may = approval.risk is not Risk.DANGEROUS and approval.frozen.tool not in ALWAYS_ASKED
+    return may and approval.needed == 1 and not approval.too_often
 
 
 def _offers_always(approval: Approval) -> bool:

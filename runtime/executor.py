@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from runtime import checkpoints
 from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -219,7 +220,8 @@ class Executor:
         await job.show(call, StepState.FAILED if result.failed else StepState.DONE)
 
     async def _refuse(self, call: ToolCall, job: Job, why: str, *, rule: str) -> None:
-        refused = ToolResult(call=call.id, text=why, failed=True)
+        told = checkpoints.refused(call.name, why)
+        refused = ToolResult(call=call.id, text=told, failed=True)
         record = _recorded(AuditKind.TOOL_REFUSED, call, job.context(), {"rule": rule})
         await job.append(self._entry(refused, job), [record], None)
 

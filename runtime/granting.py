@@ -16,6 +16,7 @@ from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.approval import Frozen, Grant, Pattern, pattern_of
 from runtime.model.tools import Risk, ToolCall, ToolSpec
+from runtime.policy.rules import ALWAYS_ASKED
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
 
@@ -113,4 +114,5 @@ class Granting:
 
 def _may_stand(spec: ToolSpec, judged: Judged) -> bool:
     """Whether a yes for a time may answer it."""
-    return spec.risk is not Risk.DANGEROUS and judged.needed == 1 and not judged.too_often
+    may = spec.risk is not Risk.DANGEROUS and spec.name not in ALWAYS_ASKED
+    return may and judged.needed == 1 and not judged.too_often

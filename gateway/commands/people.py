@@ -38,6 +38,7 @@ _MAY = {
     Action.SHARED_WRITE: "change what agents share",
     Action.POST: "have agents post to channels",
     Action.HAND_OFF: "hand a thread on",
+    Action.CHECKPOINT: "have agents stop and ask",
     Action.ASSIGN: "give a thread to any agent",
     Action.BUDGET_READ: "see what was spent",
     Action.BUDGET_LOWER: "lower limits",

@@ -18,6 +18,7 @@ from runtime.patterns import in_words
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import Decision, decide
 from runtime.policy.rules import (
+    ALWAYS_ASKED,
     ASKED_FOR,
     FLOORS,
     PART_OF_THE_ANSWER,
@@ -175,7 +176,8 @@ def _system() -> str:
     people = PEOPLE[Risk.DANGEROUS]
     return (
         f"**{SYSTEM}**, which no file changes\n"
-        f"At the least: {floors} by {people} people.\n"
+        f"At the least: {floors} by {people} people. {_tools(ALWAYS_ASKED)} asks people each time, "
+        "where no rule blocks it.\n"
         f"Unless a rule says otherwise, {_tools(PART_OF_THE_ANSWER)} run as part of an answer, and "
         f"while a person is talking {_tools(ASKED_FOR)} do what that person could do by a command."
     )
@@ -183,7 +185,7 @@ def _system() -> str:
 
 def _tools(names: Iterable[str]) -> str:
     *first, last = [f"`{name}`" for name in sorted(names)]
-    return f"{', '.join(first)} and {last}"
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _layer(layer: Layer, *, above: Layer | None = None) -> str:

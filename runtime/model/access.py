@@ -53,6 +53,8 @@ class Action(StrEnum):
     HAND_OFF = "hand_off"
     """Give a thread back, or to an agent that the one which has it could hand it to; have an agent
     hand it on."""
+    CHECKPOINT = "checkpoint"
+    """Have an agent stop, and ask people whether it may go on."""
     ASSIGN = "assign"
     """Give a thread to any agent."""
     BUDGET_READ = "budget_read"

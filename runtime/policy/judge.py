@@ -13,6 +13,7 @@ from runtime.clock import Clock
 from runtime.ids import AgentName
 from runtime.model.tools import Json, ToolSpec
 from runtime.policy.rules import (
+    ALWAYS_ASKED,
     ASKED_FOR,
     FLOORS,
     PART_OF_THE_ANSWER,
@@ -83,7 +84,7 @@ def decide(
         for layer in layers
         if (word := _word_of(layer, spec, arguments, asked_for=asked_for)) is not None
     ]
-    floor = Word(permission=FLOORS[spec.risk], source=f"the floor for {spec.risk} tools")
+    floor = _floor(spec)
     if not words:
         words = [Word(permission=Permission.BLOCKED, source="no layer says anything of it")]
     holds = max([*words, floor], key=lambda word: word.permission.strictness)
@@ -101,6 +102,13 @@ def decide(
             for condition in rule.when
         ),
     )
+
+
+def _floor(spec: ToolSpec) -> Word:
+    """The laxest that there can be for the tool."""
+    if spec.name in ALWAYS_ASKED:
+        return Word(permission=Permission.APPROVAL, source=f"{spec.name} always asks people")
+    return Word(permission=FLOORS[spec.risk], source=f"the floor for {spec.risk} tools")
 
 
 def _word_of(
@@ -144,11 +152,13 @@ def too_lax(layers: Sequence[Layer], specs: Iterable[ToolSpec]) -> list[TooLax]:
     known = list(specs)
     for depth, layer in enumerate(layers):
         for rule in layer.rules:
-            for spec in known:
-                if not rule.is_about(spec.name):
-                    continue
+            about = [spec for spec in known if rule.is_about(spec.name)]
+            # A pattern over more than what always asks has its way with the rest of them.
+            only_asks = all(spec.name in ALWAYS_ASKED for spec in about)
+            for spec in about:
                 above = [_least(higher, spec) for higher in layers[:depth]]
-                least = max([FLOORS[spec.risk], *above], key=lambda one: one.strictness)
+                floor = _floor(spec).permission if only_asks else FLOORS[spec.risk]
+                least = max([floor, *above], key=lambda one: one.strictness)
                 if rule.permission.strictness < least.strictness:
                     found.append(TooLax(rule=rule, tool=spec.name, least=least))
                     break

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.tools import Json, Risk
 
 
@@ -163,6 +164,10 @@ commands' own judge asks whether the person may. They run wherever a person is t
 
 PART_OF_THE_ANSWER = frozenset({"file.send", "task.complete"})
 """Tools that only add to what the agent answers, which goes where the answer goes, by its rules."""
+
+ALWAYS_ASKED = frozenset({CHECKPOINT})
+"""Tools that do nothing but ask people, so that nothing makes a yes of its own for them: no preset,
+no rule, and no yes for a time."""
 
 PEOPLE: Mapping[Risk, int] = {
     Risk.READ: 1,

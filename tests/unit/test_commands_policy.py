@@ -49,6 +49,7 @@ async def test_the_layers_are_shown_from_the_top_and_a_laxer_preset_below_is_sai
     system, team, agent = shown.split("\n\n")
     assert "**system**, which no file changes" in system
     assert "dangerous: approval by 2 people" in system
+    assert "`checkpoint.ask` asks people each time, where no rule blocks it." in system
     assert "`file.send` and `task.complete` run as part of an answer" in system
     assert team.startswith("**team**, preset git_safe\n")
     assert agent.startswith(

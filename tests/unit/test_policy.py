@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
+from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.tools import Json, Risk, ToolCall, ToolSpec
 from runtime.policy.book import PolicyBook
 from runtime.policy.engine import RulePolicy
 from runtime.policy.judge import Rates, decide, too_lax
 from runtime.policy.rules import (
+    ALWAYS_ASKED,
     ASKED_FOR,
     FLOORS,
     PART_OF_THE_ANSWER,
@@ -299,6 +301,39 @@ def test_what_the_person_could_do_themselves_is_never_held_against_a_rule(name: 
     why = "is part of the answer" if name in PART_OF_THE_ANSWER else "could do by a command"
     assert decision.permission is AUTO
     assert why in decision.source
+
+
+GATE = ToolSpec(name=CHECKPOINT, description="", risk=Risk.READ)
+
+
+@given(LAYERS, st.booleans())
+def test_what_always_asks_is_asked_or_blocked_whatever_the_layers_say(
+    layers: list[Layer], attended: bool
+) -> None:
+    decision = decide(layers, GATE, {}, attended=attended)
+    assert decision.permission.strictness >= ASK.strictness
+    assert decision.words[-1].permission is ASK
+    assert decision.words[-1].source == "checkpoint.ask always asks people"
+    assert {GATE.name} == ALWAYS_ASKED
+
+
+@pytest.mark.parametrize("tools", [CHECKPOINT, "checkpoint.*", "check*"])
+@pytest.mark.parametrize("permission", Permission)
+def test_a_rule_that_lets_only_that_run_by_itself_is_too_lax(
+    tools: str, permission: Permission
+) -> None:
+    team = Layer(name="team", rules=(rule(tools, permission),))
+    found = [(one.tool, one.least) for one in too_lax([team], [READ, GATE])]
+    assert found == ([(CHECKPOINT, ASK)] if permission in {AUTO, NOTIFY} else [])
+
+
+def test_a_rule_over_more_than_that_has_its_way_with_the_rest() -> None:
+    team = Layer(name="team", rules=(rule("*", AUTO),))
+    assert too_lax([team], [READ, GATE]) == []
+    assert decide([team], GATE, {}, attended=False).permission is ASK
+    strict = Layer(name="team", rules=(rule(CHECKPOINT, BLOCK),))
+    below = Layer(name="agent", rules=(rule("*", AUTO),))
+    assert [one.tool for one in too_lax([strict, below], [READ, GATE])] == [CHECKPOINT]
 
 
 def test_where_no_layer_has_a_word_that_is_said() -> None:

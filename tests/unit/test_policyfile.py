@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.configuration.policyfile import parse_policy, read_policy
 from runtime.errors import ConfigurationError
 from runtime.ids import AgentName
+from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.tools import Json, Risk, ToolSpec
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import decide
@@ -168,6 +169,18 @@ def test_little_is_enough(text: str) -> None:
 )
 def test_what_is_wrong_is_told_with_its_line(text: str, said: str) -> None:
     assert said in refused(text)
+
+
+@pytest.mark.parametrize("permission", ["autonomous", "notify"])
+def test_nothing_takes_the_question_out_of_a_checkpoint(permission: str) -> None:
+    specs = (*SPECS, ToolSpec(name=CHECKPOINT, description="", risk=Risk.READ))
+    text = f"team:\n  rules:\n    - {{tools: checkpoint.*, permission: {permission}}}"
+    with pytest.raises(ConfigurationError) as wrong:
+        parse_policy(text.encode(), name="policy.yaml", specs=specs, agents=AGENTS)
+    assert f":3: {permission} for checkpoint.ask is laxer than" in str(wrong.value)
+    assert str(wrong.value).endswith("at least approval")
+    rule = "team: {rules: [{tools: checkpoint.ask, permission: blocked}]}"
+    parse_policy(rule.encode(), name="policy.yaml", specs=specs, agents=AGENTS)
 
 
 def blocked(tools: str, when: str) -> str:

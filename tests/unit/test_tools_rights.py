@@ -32,6 +32,7 @@ NEEDS = {
     "file.send": Action.CONVERSE,
     "task.complete": Action.CONVERSE,
     "handoff.to": Action.HAND_OFF,
+    "checkpoint.ask": Action.CHECKPOINT,
     "schedule.list": Action.SCHEDULE_READ,
     "schedule.create": Action.SCHEDULE_WRITE,
     "schedule.resume": Action.SCHEDULE_WRITE,
