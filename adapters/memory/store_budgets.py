@@ -46,6 +46,10 @@ class MemoryBudgets:
         """The alert: see the port."""
         return self._alerts.get(alert)
 
+    async def open_alerts(self) -> list[Alert]:
+        """Alerts that nobody answered: see the port."""
+        return [alert for alert in self._alerts.values() if alert.state is AlertState.OPEN]
+
     async def answer_alert(
         self, alert: AlertId, *, state: AlertState, by: Principal, note: str
     ) -> Alert:

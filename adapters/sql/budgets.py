@@ -15,10 +15,19 @@ from adapters.sql.schema_ledger import alerts, limits, pauses
 from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, ModelName, TurnId
+from runtime.ids import AgentName, ConversationId, ModelName, OutboxId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.budget import NO_MODEL, Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.budget import (
+    NO_AGENT,
+    NO_ALERT,
+    NO_MODEL,
+    Alert,
+    AlertId,
+    AlertState,
+    LimitChange,
+    Pause,
+)
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
@@ -40,6 +49,9 @@ _ALERT = _ALERT.on_conflict_do_nothing(index_elements=[alerts.c.id])
 _BY_ID = sa.select(alerts.c.state, alerts.c.body, alerts.c.note, alerts.c.answered).where(
     alerts.c.id == bindparam("this")
 )
+_OPEN = sa.select(
+    alerts.c.id, alerts.c.state, alerts.c.body, alerts.c.note, alerts.c.answered
+).where(alerts.c.state == word(AlertState.OPEN))
 _ANSWER = (
     sa.update(alerts)
     .where(alerts.c.id == bindparam("this"), alerts.c.state == word(AlertState.OPEN))
@@ -76,8 +88,11 @@ class _Alert(msgspec.Struct, kw_only=True, omit_defaults=True):
     share: int
     at: int
     turn: TurnId | None = None
+    thread: ThreadRef | None = None
+    agent: AgentName = NO_AGENT
     wanted: int = 0
     instead: ModelName = NO_MODEL
+    cards: tuple[OutboxId, ...] = ()
 
 
 class _Pause(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -89,6 +104,8 @@ class _Pause(msgspec.Struct, kw_only=True, omit_defaults=True):
     thread: ThreadRef | None = None
     until: int | None = None
     instead: ModelName = NO_MODEL
+    alert: AlertId = NO_ALERT
+    card: OutboxId | None = None
 
 
 _change = decoder(LimitChange)
@@ -132,8 +149,11 @@ class SqlBudgets:
             share=alert.share,
             at=micros(alert.at),
             turn=alert.turn,
+            thread=alert.thread,
+            agent=alert.agent,
             wanted=alert.wanted,
             instead=alert.instead,
+            cards=alert.cards,
         )
         row: Params = {
             "id": alert.id,
@@ -155,6 +175,11 @@ class SqlBudgets:
         """The alert: see the port."""
         row = await self._database.read(lambda t: t.one(_BY_ID, {"this": alert}))
         return None if row is None else _alerted(alert, row)
+
+    async def open_alerts(self) -> list[Alert]:
+        """Alerts that nobody answered: see the port."""
+        rows = await self._database.scan(lambda t: t.all(_OPEN))
+        return [_alerted(AlertId(row[0]), row[1:]) for row in rows]
 
     async def answer_alert(
         self, alert: AlertId, *, state: AlertState, by: Principal, note: str
@@ -180,6 +205,8 @@ class SqlBudgets:
             thread=pause.thread,
             until=None if pause.until is None else micros(pause.until),
             instead=pause.instead,
+            alert=pause.alert,
+            card=pause.card,
         )
         row: Params = {"turn": pause.turn, "at": micros(pause.at), "body": encode(body)}
         await self._database.write(lambda t: t.run(_PAUSE, row))
@@ -223,9 +250,12 @@ def _alerted(this: AlertId, row: Row) -> Alert:
         bound=_bound(about.bound),
         share=about.share,
         turn=about.turn,
+        thread=about.thread,
+        agent=about.agent,
         at=moment(about.at),
         wanted=about.wanted,
         instead=about.instead,
+        cards=about.cards,
         state=AlertState(state),
         by=_principal(answered) if answered else None,
         note=note,
@@ -244,4 +274,6 @@ def _paused(row: Row) -> Pause:
         until=None if kept.until is None else moment(kept.until),
         at=moment(at),
         instead=kept.instead,
+        alert=kept.alert,
+        card=kept.card,
     )

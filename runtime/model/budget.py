@@ -5,13 +5,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from runtime.ids import ConversationId, ModelName, TurnId
+from runtime.ids import AgentName, ConversationId, ModelName, OutboxId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.ledger import Bound, Period, Scope
 
 AlertId = NewType("AlertId", str)
 NO_MODEL = ModelName("")
 """The name of no model."""
+NO_AGENT = AgentName("")
+"""The name of no agent."""
+NO_ALERT = AlertId("")
+"""The id of no alert."""
 
 MICROS = 1_000_000
 """Micro-units in one unit of a currency."""
@@ -96,6 +100,11 @@ class AlertState(StrEnum):
     RAISED = "raised"
     KEPT = "kept"
     STOPPED = "stopped"
+    """What spent it, or waited for it, was ended."""
+    SWITCHED = "switched"
+    """A model that costs less goes on."""
+    CHANGED = "changed"
+    """Somebody set another limit, and not by its card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +115,13 @@ class Alert:
         id: the same for the same meter, share and limit, until people decided about it.
         bound: the meter and its limit.
         share: per cent of the limit that were used up: 80, or 100 where a call was refused.
-        turn: the turn that was refused, or None where it is about the meter.
+        turn: the turn, or the first one of the run, whose call was refused or reached it; or None.
+        thread: where that was asked; None for a run of a schedule.
+        agent: whose call it was; empty where that is not known.
         at: when.
         wanted: how much the call needed that was refused first, in micro-units; 0 for none.
-        instead: the model that could have made it for less; empty where there is none.
+        instead: a model that costs less, and could have made it; empty where there is none.
+        cards: the messages that tell of it, but for those in threads in which something waits.
         state: what people did.
         by: who did that, or None.
         note: what came of it, in words.
@@ -119,9 +131,12 @@ class Alert:
     bound: Bound
     share: int
     turn: TurnId | None = None
+    thread: ThreadRef | None = None
+    agent: AgentName = NO_AGENT
     at: datetime
     wanted: int = 0
     instead: ModelName = NO_MODEL
+    cards: tuple[OutboxId, ...] = ()
     state: AlertState = AlertState.OPEN
     by: Principal | None = None
     note: str = ""
@@ -137,9 +152,12 @@ class Pause:
         thread: where it was asked; None for a run's turn.
         bound: what was short.
         wanted: how much it needs, in micro-units.
-        until: when the period ends that was used up; None for a run, which has no end.
+        until: when the period ends that was used up; None for what has no end, and where the next
+            period leaves no more.
         at: when it began to wait.
         instead: the model that could go on with it for less; empty where there is none.
+        alert: what people were told of it; empty for what was stored before that was kept.
+        card: the message in its thread that says so, or None.
     """
 
     turn: TurnId
@@ -150,3 +168,5 @@ class Pause:
     until: datetime | None
     at: datetime
     instead: ModelName = NO_MODEL
+    alert: AlertId = NO_ALERT
+    card: OutboxId | None = None

@@ -124,6 +124,10 @@ class Budgets(Protocol):
         """The alert, or None."""
         ...
 
+    async def open_alerts(self) -> list[Alert]:
+        """The alerts about which nobody did anything, in no order."""
+        ...
+
     async def answer_alert(
         self, alert: AlertId, *, state: AlertState, by: Principal, note: str
     ) -> Alert:

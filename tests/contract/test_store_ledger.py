@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, ModelName, TurnId
+from runtime.ids import ConversationId, ModelName, OutboxId, TurnId
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
@@ -261,7 +261,11 @@ async def test_it_is_known_who_spent_what_a_meter_counted(store: Store, clock: M
 
     ann, bob = by(Scope.PERSON, "ann"), by(Scope.PERSON, '["slack", "T_1%", "bob"]')
     hourly, another = by(Scope.SCHEDULE, "hourly"), replace(ALL, stamp="2026-11-20")
-    meters = {"a": (ALL, ITS, ann), "b": (ALL, ITS, bob), "c": (ALL, by(Scope.AGENT, "x"), ann)}
+    meters: dict[str, tuple[Meter, ...]] = {
+        "a": (ALL, ITS, ann),
+        "b": (ALL, ITS, bob),
+        "c": (ALL, by(Scope.AGENT, "x"), ann),
+    }
     meters |= {"d": (ALL, ITS, ann, hourly), "e": (another, ITS, bob), "held": (ALL, ITS, bob)}
     for name, counted in meters.items():
         await store.ledger.reserve(call(clock, name, meters=counted), [])
@@ -397,12 +401,16 @@ async def test_an_alert_is_told_once_and_answered_once(
         bound=Bound(ALL, 100),
         share=100,
         turn=TurnId("t"),
+        thread=THREAD,
+        agent=DESK,
         at=clock.now(),
         wanted=40,
         instead=ModelName("cheap"),
+        cards=(OutboxId("o1"), OutboxId("o2")),
     )
     async with open_again() as store:
         assert await store.budgets.raise_alert(alert, [rows.item()])
+        assert await store.budgets.open_alerts() == [alert]
         assert not await store.budgets.raise_alert(alert, [rows.item()])
         assert await store.budgets.alert(alert.id) == alert
         assert await store.budgets.alert(AlertId("b")) is None
@@ -414,6 +422,7 @@ async def test_an_alert_is_told_once_and_answered_once(
         with pytest.raises(Conflict):
             await store.budgets.answer_alert(alert.id, state=AlertState.KEPT, by=ADA, note="")
         assert await store.budgets.alert(alert.id) == answered
+        assert await store.budgets.open_alerts() == []
         assert await store.outbox.count(OutboxState.PENDING) == 1
 
 
@@ -429,8 +438,10 @@ async def test_turns_wait_for_money_until_they_do_not(
         until=clock.now() + HOUR,
         at=clock.now(),
         instead=ModelName("cheap"),
+        alert=AlertId("a"),
+        card=OutboxId("o1"),
     )
-    plain = replace(first, thread=None, until=None, instead=ModelName(""))
+    plain = replace(first, thread=None, until=None, instead=ModelName(""), card=None)
     second = replace(plain, turn=TurnId("t0"), at=clock.now() + HOUR)
     async with open_again() as store:
         await store.budgets.pause(replace(first, wanted=1))

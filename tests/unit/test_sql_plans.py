@@ -53,6 +53,7 @@ PARTIAL = {
 
 MAY_SCAN = {
     "budgets._LIMITS": "a handful of rows, which people set by hand",
+    "budgets._OPEN": "limits that were reached, for people who set one",
     "budgets._PAUSES": "the turns that wait for money; all of them are asked for",
     "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
     "audit._FIND": "the end of the table, backwards from its key; for people who ask",
