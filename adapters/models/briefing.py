@@ -63,9 +63,9 @@ def run_line(run: RunFact, facts: DeskFacts) -> str:
     """When it was planned, what it was, and what went wrong with it or with its delivery."""
     line = f"{_moment(run.planned_at, facts)} #{run.schedule} {short(run.instruction)}"
     if run.error:
-        line += f": {_cut(run.error, _LONGEST_ERROR)}"
+        line += f": {cut(run.error, _LONGEST_ERROR)}"
     if run.delivery not in _UNDER_WAY:
-        line += f" ({_cut(run.delivery, _LONGEST_ERROR)})"
+        line += f" ({cut(run.delivery, _LONGEST_ERROR)})"
     return line
 
 
@@ -130,10 +130,11 @@ def clock(facts: DeskFacts) -> str:
 
 def short(text: str) -> str:
     """An instruction in one short line."""
-    return verbatim(_cut(text, _LONGEST_INSTRUCTION))
+    return verbatim(cut(text, _LONGEST_INSTRUCTION))
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """The text in one line of at most so many characters."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 

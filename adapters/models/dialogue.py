@@ -10,6 +10,7 @@ from adapters.models.answers import SECTIONS, answer
 from adapters.models.intents import (
     Ask,
     Change,
+    CheckFirst,
     Deliver,
     HandOn,
     Intent,
@@ -22,6 +23,7 @@ from adapters.models.intents import (
     telling,
 )
 from adapters.models.wishes import MakeSchedule
+from runtime.model.checkpoint import CHECKPOINT, LONGEST_TITLE, YES
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
@@ -50,6 +52,7 @@ I can
 "what failed last night?"
 - make schedules and reminders: "every weekday at 8:30 post the morning briefing", \
 "remind me in 2 hours to call Bob"
+- ask people before I do one of these: "ask us first, then post the morning briefing"
 - repeat what a briefing said: "tell me more about the first"
 - and `/help` lists every command."""
 
@@ -110,7 +113,7 @@ class Dialogue:
         text, _, handed = (self.asked.text if self.asked else "").partition(f"\n\n{HANDED}")
         return of_message(text) if handed else of_instruction(text)
 
-    def _reply(self, intent: Intent) -> str | ToolWanted:
+    def _reply(self, intent: Intent) -> str | ToolWanted:  # noqa: PLR0911 - one for each intent
         match intent:
             case Small():
                 return self._small(intent)
@@ -127,6 +130,8 @@ class Dialogue:
                 return intent.text
             case HandOn():
                 return self._hand_on(intent)
+            case CheckFirst():
+                return self._check_first(intent)
             case NeedsModel():
                 return self._needs_model()
 
@@ -180,6 +185,29 @@ class Dialogue:
             return f"I may hand nothing on. A command does that: `/handoff to {wish.to}`"
         task = wish.task or "Go on with this conversation."
         return ToolWanted(HANDOFF_TOOL, {"agent": wish.to, "task": task})
+
+    def _check_first(self, wish: CheckFirst) -> str | ToolWanted:
+        """Ask people; after their yes do what they said comes next, which they may have changed."""
+        if CHECKPOINT not in self._tools:
+            return "I cannot ask people here, so I do not begin with it."
+        if CHECKPOINT not in self.results:
+            done = "Nothing yet: people are asked first."
+            title = briefing.cut(wish.then, LONGEST_TITLE)
+            return ToolWanted(CHECKPOINT, {"title": title, "done": done, "then": wish.then})
+        heard = self.results[CHECKPOINT]
+        if not heard.startswith(YES):
+            return f"I stop here. {heard}"
+        then = heard.partition("\n")[2].rpartition("\n")[0]
+        by_person = self.asked is not None and self.asked.sender is not None
+        intent = of_message(then) if by_person else of_instruction(then)
+        if isinstance(intent, CheckFirst):
+            return "I can ask people once for a message, so I stop here."
+        said = self._reply(intent)
+        if isinstance(said, ToolWanted):
+            return said
+        if isinstance(intent, NeedsModel):
+            said = f"“{briefing.short(then)}” needs a language model, so nothing was done."
+        return f"{heard.partition(' at the checkpoint ')[0]}.\n\n{said}"
 
     def _recall(self, recall: Recall) -> str:
         if not self.earlier:

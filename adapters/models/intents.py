@@ -100,11 +100,22 @@ class HandOn:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFirst:
+    """A wish that people are asked before something is done.
+
+    Attributes:
+        then: what is to be done after a yes, as it was written.
+    """
+
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
 class NeedsModel:
     """Anything else: only a language model could answer."""
 
 
-Intent = Small | Ask | MakeSchedule | Change | Recall | Deliver | HandOn | NeedsModel
+Intent = Small | Ask | MakeSchedule | Change | Recall | Deliver | HandOn | CheckFirst | NeedsModel
 
 _LONGEST_QUESTION = 14
 _MOST_UNKNOWN = 2
@@ -222,6 +233,11 @@ _HAND_ON = re.compile(
     r"\s+@?(?P<to>[\w-]+)(?:\s*[:,]\s*(?P<task>.+?))?[\s.!]*",
     re.IGNORECASE | re.DOTALL,
 )
+_CHECK_FIRST = re.compile(
+    r"(?:please\s+)?(?:stop\s+and\s+)?ask(?:\s+(?:me|us|people|somebody|someone|the\s+team|first))*"
+    r"(?:\s+before\s+you\s+|,?\s+(?:and\s+)?then\s+)(?P<then>.+?)[\s.!]*",
+    re.IGNORECASE | re.DOTALL,
+)
 _COMMANDS = {
     "cancel": "delete", "delete": "delete", "remove": "delete", "pause": "pause", "stop": "pause",
     "resume": "resume", "unpause": "resume", "run": "run", "trigger": "run", "start": "run",
@@ -254,6 +270,9 @@ _SAY = re.compile(
 
 def of_message(text: str) -> Intent:
     """What a person's message asks for."""
+    gate = _CHECK_FIRST.fullmatch(text.strip())
+    if gate is not None:
+        return CheckFirst(gate["then"])
     wish = wish_in(text)
     if wish is not None:
         return wish
@@ -267,6 +286,9 @@ def of_message(text: str) -> Intent:
 
 def of_instruction(text: str) -> Intent:
     """What a schedule's instruction asks for, at its time."""
+    gate = _CHECK_FIRST.fullmatch(text.strip())
+    if gate is not None:
+        return CheckFirst(gate["then"])
     reminder = _REMINDER.fullmatch(text.strip())
     if reminder is not None:
         return Deliver(f"Reminder: {reminder['text'].strip()}")

@@ -20,8 +20,8 @@ from runtime.policy.engine import RulePolicy
 from runtime.policy.rules import Layer, Permission, Preset, Rule
 from runtime.ports import AuditQuery, Policy, Verdict
 from tests.scenario.test_approvals_crash import Fuse, PowerCut
-from tests.support.approving import ANN, BOB, MEL, Asking
-from tests.support.build import OPS
+from tests.support.approving import BOB, MEL, Asking
+from tests.support.build import ANN, OPS
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.handing import Agents, answers_of, asked_of, in_memory

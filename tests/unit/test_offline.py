@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.models.offline import HOW_TO_CONNECT, OfflineModel
 from runtime.ids import AgentName, InboxId, MessageId, ModelName
+from runtime.model.checkpoint import CHECKPOINT, YES
 from runtime.model.completion import Finished, StopReason, Usage
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Handed
@@ -576,3 +577,59 @@ async def test_a_task_that_was_handed_on_is_answered_like_a_person_s_question() 
     chat = _chat()
     answer = await chat.say(words_of(handed, InboxId("row")), instruction=True)
     assert answer.startswith("Failed since")
+
+
+# ------------------------------------------------------------------------------- asking first
+
+
+def _gated(heard: str) -> Chat:
+    chat = _chat()
+    chat.answers[CHECKPOINT] = heard
+    chat.tools = (*TOOLS, ToolSpec(name=CHECKPOINT, description="ask people"))
+    return chat
+
+
+_YES = f"{YES}Bob at the checkpoint “x”. What comes next:\n{{}}\nGo on with that, and no further."
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        ("ask us first, then tell me what failed", "tell me what failed"),
+        ("Please stop and ask before you tell us what failed.", "tell us what failed"),
+        ("ask the team and then deploy 2.4!", "deploy 2.4"),
+    ],
+)
+async def test_it_asks_people_first_where_it_is_told_to(text: str, then: str) -> None:
+    chat = _gated("Bob said no to checkpoint.ask: not today.")
+    assert (await _on(chat, text)).startswith("I stop here. Bob said no to checkpoint.ask")
+    [(name, said)] = chat.calls
+    done = "Nothing yet: people are asked first."
+    assert (name, said) == (CHECKPOINT, {"title": then, "done": done, "then": then})
+
+
+async def test_after_a_yes_it_does_what_people_said_comes_next() -> None:
+    changed = _gated(_YES.format("tell me what failed"))
+    answer = await _on(changed, "ask us first, then tell me what was missed")
+    assert answer.startswith(f"{YES}Bob.\n\nFailed since")
+    needs_more = _gated(_YES.format("deploy 2.4"))
+    assert "“deploy 2.4” needs a language model" in await _on(needs_more, "ask us, then deploy 2.4")
+    again = _gated(_YES.format("ask us first, then tell me what failed"))
+    assert "so I stop here" in await _on(again, "ask us first, then tell me what failed")
+
+
+async def test_a_schedule_s_instruction_asks_first_too() -> None:
+    chat = _gated(_YES.format("say all is well"))
+    answer = await chat.say("ask first, then say all is well", instruction=True)
+    assert answer.startswith(f"{YES}Bob.\n\nall is well")
+
+
+@pytest.mark.parametrize("text", ["ask", "ask me anything", "who can I ask before I go?"])
+async def test_other_words_ask_nobody_first(text: str) -> None:
+    chat = _gated("x")
+    await _on(chat, text)
+    assert CHECKPOINT not in dict(chat.calls)
+
+
+async def test_without_the_tool_it_does_not_begin() -> None:
+    assert "I do not begin" in await _on(_chat(), "ask us first, then tell me what failed")
