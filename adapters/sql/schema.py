@@ -240,7 +240,7 @@ schedules = sa.Table(
 """Schedules. What a person decided is the `body`; what time changes are columns. `held` is the run
 that paused it because whoever made it may have none any more."""
 
-partial("ix_schedules_due", schedules.c.next_at, where="state = 'active'")
+partial("ix_schedules_due", schedules.c.next_at, schedules.c.id, where="state = 'active'")
 
 occurrences = sa.Table(
     "occurrences",
