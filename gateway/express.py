@@ -11,6 +11,7 @@ of one that is idle. `INSIDE` names what we know of its inside for that.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -54,14 +55,57 @@ Takes = Mapping[tuple[str, str], Take]
 """Who takes requests on, by method and target."""
 
 
+class _Tick:
+    """What came within one tick of the loop, from all connections, read in one go.
+
+    Each read of a socket drives our code out of the processor's caches: events that are seen to one
+    right after the other take a tenth less.
+    """
+
+    def __init__(self) -> None:
+        self._soon = asyncio.get_running_loop().call_soon
+        self._came: deque[tuple[_Connection, bytes]] = deque()
+
+    def add(self, connection: "_Connection", data: bytes) -> None:
+        """Read it with all else that comes before the loop is through with its sockets."""
+        if not self._came:
+            self._soon(self._read)
+        self._came.append((connection, data))
+
+    def _read(self) -> None:
+        came = self._came
+        try:
+            while came:
+                connection, data = came.popleft()
+                try:
+                    connection.read(data)
+                except BaseException:
+                    connection.force_close()  # as asyncio does
+                    raise
+        finally:
+            if came:  # it was no fault of the others
+                self._soon(self._read)
+
+
 class _Connection(web.RequestHandler):
     """aiohttp's connection, with the short way before the ordinary one."""
 
-    __slots__ = ("_given", "_held", "_now", "_owed", "_quiet", "_takes", "_under_way", "remote")
+    __slots__ = (
+        "_given",
+        "_held",
+        "_now",
+        "_owed",
+        "_quiet",
+        "_takes",
+        "_tick",
+        "_under_way",
+        "remote",
+    )
 
-    def __init__(self, server: web.Server, takes: Takes, **settings: Any) -> None:
+    def __init__(self, server: web.Server, takes: Takes, tick: _Tick, **settings: Any) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(server, loop=loop, **settings)
+        self._tick = tick
         self._now = loop.time
         self.remote: str | None = None
         self._takes = takes
@@ -81,7 +125,13 @@ class _Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio, and aiohttp, which says by no bytes that it takes more again."""
-        data = self._read(data)
+        if data:
+            self._tick.add(self, data)
+        else:
+            self._read(data)
+
+    def read(self, data: bytes) -> None:
+        """See to the requests in what came."""
         while data:
             data = self._read(data)
 
@@ -142,7 +192,7 @@ class _Connection(web.RequestHandler):
         if held and self.transport is not None and not self.transport.is_closing():
             if len(held) > _HELD:
                 self.transport.resume_reading()
-            self.data_received(held)
+            self.read(held)
 
     def _answer(self, whole: bytes) -> None:
         """Send the answer, if there is still somebody to hear it."""
@@ -174,8 +224,9 @@ class ExpressServer(web.Server):
         """Serve; see `aiohttp.web.Server` for `handler` and the settings."""
         super().__init__(handler, **settings)
         self._takes = takes
+        self._tick = _Tick()
         self._settings = settings
 
     def __call__(self) -> web.RequestHandler:
         """A new connection."""
-        return _Connection(self, self._takes, **self._settings)
+        return _Connection(self, self._takes, self._tick, **self._settings)

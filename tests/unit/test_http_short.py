@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp import web
 
+from gateway.express import Done, ExpressServer
 from gateway.http import WebhookRoute, build_app, serve
+from gateway.plain import Plain
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Command, Inbound
@@ -271,3 +274,54 @@ async def test_a_body_in_many_chunks_goes_on_once_its_beginning_was_read(
     line.writer.write(head + b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n")
     assert await line.status() == 200
     assert desk.waited_for == 1
+
+
+class Wire(asyncio.Transport):
+    """A line of which the test says what comes in, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_of_what_comes_together_each_is_seen_to_though_another_cannot_be_read() -> None:
+    def take(request: Plain, remote: str | None, done: Done) -> bool:  # noqa: ARG001 - the port's
+        if request.body == b"bad":
+            raise RuntimeError("cannot be read")
+        done(request.body)
+        return True
+
+    async def ordinary(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=500)
+
+    failed: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, told: failed.append(str(told["exception"])))
+    server = ExpressServer(ordinary, {("POST", "/hook"): take}, access_log=None)
+    wires = [Wire(), Wire(), Wire()]
+    lines = [server() for _ in wires]
+    for line, wire in zip(lines, wires, strict=True):
+        line.connection_made(wire)
+    await settle()
+    for line, body in zip(lines, (b"one", b"bad", b"two"), strict=True):
+        line.data_received(request(body))
+    assert not any(wire.written for wire in wires)
+    await settle()
+    assert [wire.written for wire in wires] == [b"one", b"", b"two"]
+    assert [wire.closed for wire in wires] == [False, True, False]
+    assert failed == ["cannot be read"]
+    loop.set_exception_handler(None)
+    for line in lines:
+        line.connection_lost(None)
+    await server.shutdown(0.0)
+    await settle()
