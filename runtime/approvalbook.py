@@ -132,6 +132,26 @@ class ApprovalBook:
         await self.changed(ended, resumes=resumes)
         return ended
 
+    async def exchange(
+        self, approval: Approval, another: Approval, *, by: Principal, note: str
+    ) -> None:
+        """End a question and ask another instead of it; its turn waits for that one.
+
+        Raises:
+            Conflict: somebody else was first, or its time is over.
+        """
+        foreseen = replace(approval, state=ApprovalState.CANCELLED, decided_by=by, note=note)
+        ended = await self.approvals.exchange(
+            approval.id,
+            another,
+            now=self.clock.now(),
+            by=by,
+            note=note,
+            rows=self.cards.again(foreseen),
+        )
+        log.info("approval.changed", extra={"approval": ended.id, "state": ended.state})
+        await self.changed(ended, resumes=False)
+
     async def quietly(
         self, approval: Approval, event: ApprovalEvent, note: str = "", *, resumes: bool = False
     ) -> Approval:

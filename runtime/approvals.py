@@ -8,9 +8,10 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from runtime import cards
+from runtime import cards, checkpoints
 from runtime.approvalbook import ApprovalBook
 from runtime.approvers import name_of, objection, person
+from runtime.decided import Decided
 from runtime.edits import changed
 from runtime.errors import Conflict, Refused
 from runtime.granting import Standing
@@ -48,6 +49,7 @@ class ApprovalService:
         self._book = book
         self._tools = tools
         self._questions = questions
+        self.decided = Decided(book.store, team=book.team)
 
     # ---- deciding
 
@@ -59,10 +61,13 @@ class ApprovalService:
         """
         if whole := await self._book.approvals.get(ApprovalId(written)):
             return whole
-        waiting = await self.waiting()
-        meant = [one for one in waiting if one.id.startswith(written)]
-        if len(written) >= SHORTEST_ID and len(meant) == 1:
-            return meant[0]
+        if len(written) >= SHORTEST_ID and written.isascii() and written.isprintable():
+            waiting = await self.waiting()
+            meant = [one for one in waiting if one.id.startswith(written)]
+            # What is over is found as well: whoever comes late is told how it ended.
+            meant = meant or await self._book.approvals.beginning(written)
+            if len(meant) == 1:
+                return meant[0]
         raise Refused(
             f"There is no open approval “{written[:30]}”.", hint="/approve list shows those."
         )
@@ -76,12 +81,18 @@ class ApprovalService:
         """What waits for a yes in that thread: was asked in it, or is shown in it; oldest first."""
         waiting = await self._book.approvals.open(limit=_LOOK_AT)
         now = self._book.clock.now()
-        return [
-            one
-            for one in waiting
-            if one.expires_at > now
-            and (one.thread == thread or any(card.is_in(thread) for card in one.cards))
-        ]
+        return [one for one in waiting if one.expires_at > now and _is_in(one, thread)]
+
+    async def answered(
+        self, thread: ThreadRef, who: Principal, *, since: datetime, yes: bool
+    ) -> Approval | None:
+        """What that person said yes, or no, to in the thread since then; None where they did not.
+
+        A crash has a command done again, and one that names nothing means what it meant before.
+        """
+        decided = self.decided.yes if yes else self.decided.no
+        found = await decided(who, since=since)
+        return next((one for one in found if _is_in(one, thread)), None)
 
     def seen_since(self, approval: Approval, thread: ThreadRef) -> datetime | None:
         """Since when people can see its card in that thread; None where it never arrived there."""
@@ -199,12 +210,12 @@ class ApprovalService:
         arguments, difference = changed(approval.frozen.arguments, changes)
         call = ToolCall(id=approval.call, name=approval.frozen.tool, arguments=arguments)
         frozen = self._tools.frozen(call, approval.agent)
+        checkpoints.require_only_next(approval.frozen, frozen)
         # A crash has an edit done again: what it asked is there then, and is not asked anew.
         asked = await self._asked_instead(approval, frozen, who)
         if asked is None:
             await self._require_open(approval)
             asked = await self._ask_instead(approval, frozen, who, difference)
-        await self._take_back(approval, asked, who)
         if asked.state is ApprovalState.PENDING:
             await self._book.announce(asked)
         return asked
@@ -239,25 +250,18 @@ class ApprovalService:
             another, needed=judged.needed, reason=f"{judged.reason}{by}\n{difference}"
         )
         another = replace(another, varies=await self._questions.judging.varies(another))
-        asked = await self._book.approvals.ask(another)
-        if asked.id != another.id:
-            raise Refused("Somebody edited it just now.", hint="/approve list shows what waits.")
-        return asked
-
-    async def _take_back(self, approval: Approval, asked: Approval, who: Principal) -> None:
-        """End the question that `asked` replaces; where it has ended otherwise, end `asked`."""
-        by = name_of(self._book.team(), who)
-        note = f"Edited by {by}: approval {cards.short_id(asked)} is asked instead."
-        if self._did(approval, ApprovalState.CANCELLED, who, note):
-            return
+        anchor = person(self._book.team(), who)
+        note = f"Edited by {name_of(self._book.team(), who)}: "
+        note += f"approval {cards.short_id(another)} is asked instead."
         try:
-            await self._change(approval, ApprovalEvent.CANCEL, by=who, note=note, resumes=False)
-        except Refused:
-            now = await self._book.approvals.get(approval.id) or approval
-            if self._did(now, ApprovalState.CANCELLED, who, note):
-                return  # the same edit, at the same moment
-            await self._change(asked, ApprovalEvent.CANCEL, by=who, resumes=False)
-            raise
+            await self._book.exchange(approval, another, by=anchor, note=note)
+        except Conflict:
+            # Somebody decided it, or edited it, at the same moment.
+            same = await self._asked_instead(approval, frozen, who)
+            if same is None:
+                raise await self._too_late(approval) from None
+            return same
+        return another
 
     async def looked(self, approval: Approval, who: Principal, *, happened: bool) -> Approval:
         """A person looked, and says what became of what may have run.
@@ -346,11 +350,10 @@ class ApprovalService:
         *,
         by: Principal,
         note: str = "",
-        resumes: bool = True,
     ) -> Approval:
         anchor = person(self._book.team(), by)
         try:
-            return await self._book.change(approval, event, by=anchor, note=note, resumes=resumes)
+            return await self._book.change(approval, event, by=anchor, note=note)
         except Conflict:
             raise await self._too_late(approval) from None
 
@@ -363,6 +366,11 @@ def _with_vote(approval: Approval, vote: Vote) -> Approval:
     if len(votes) < approval.needed:
         return replace(approval, votes=votes)
     return replace(approval, votes=votes, state=ApprovalState.APPROVED)
+
+
+def _is_in(approval: Approval, thread: ThreadRef) -> bool:
+    """Whether it was asked in that thread, or is shown in it."""
+    return approval.thread == thread or any(card.is_in(thread) for card in approval.cards)
 
 
 def _edited_by(name: str) -> str:

@@ -61,6 +61,10 @@ class MemoryApprovals:
         """Approvals that wait for a person to look: see the port."""
         return [row for row in self._by_age() if row.state is ApprovalState.UNKNOWN][:limit]
 
+    async def beginning(self, written: str, *, limit: int = 2) -> list[Approval]:
+        """Approvals whose id begins so: see the port."""
+        return [row for row in self._by_age()[::-1] if row.id.startswith(written)][:limit]
+
     async def count(self, agent: AgentName, *, since: datetime) -> int:
         """How many questions the agent asked since then: see the port."""
         mine = (row for row in self._rows.values() if row.agent == agent)
@@ -103,6 +107,29 @@ class MemoryApprovals:
         )
         await self._outbox.enqueue(rows)
         self._audit.record(recorded.approval_changed(row, by))
+        return row
+
+    async def exchange(
+        self,
+        old: ApprovalId,
+        new: Approval,
+        *,
+        now: datetime,
+        by: Principal,
+        note: str,
+        rows: Sequence[OutboxItem] = (),
+    ) -> Approval:
+        """Cancel a question and ask another instead: see the port."""
+        row = self._found(old)
+        if row.state is not ApprovalState.PENDING:
+            raise Conflict(f"the approval is {row.state}")
+        if row.expires_at <= now:
+            raise Conflict("the approval's time is over")
+        row = replace(row, state=ApprovalState.CANCELLED, decided_by=by, note=note)
+        self._rows |= {old: row, new.id: new}
+        await self._outbox.enqueue(rows)
+        self._audit.record(recorded.approval_changed(row, by))
+        self._audit.record(recorded.approval_asked(new))
         return row
 
     async def overdue(self, *, now: datetime, limit: int = 100) -> list[Approval]:

@@ -63,6 +63,16 @@ _UNCLEAR = (
     .order_by(approvals.c.created_at, approvals.c.id)
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
+_BEGINNING = (
+    sa.select(*_COLUMNS)
+    .where(
+        sa.func.substr(approvals.c.id, 1, bindparam("length", type_=sa.Integer))
+        == bindparam("written", type_=sa.Text)
+    )
+    .order_by(approvals.c.created_at.desc(), approvals.c.id.desc())
+    .limit(bindparam("limit", type_=sa.BigInteger))
+)
+"""For people who write the beginning of an id that waits no more."""
 _COUNT = sa.select(sa.func.count()).where(
     approvals.c.agent == bindparam("agent"),
     approvals.c.created_at >= bindparam("since", type_=sa.BigInteger),
@@ -145,6 +155,16 @@ def _changing(event: ApprovalEvent) -> sa.Update:
     )
 
 
+_EXCHANGE = (
+    sa.update(approvals)
+    .where(
+        approvals.c.id == bindparam("this"),
+        approvals.c.state == _PENDING,
+        approvals.c.expires_at > bindparam("now", type_=sa.BigInteger),
+    )
+    .values(state=word(ApprovalState.CANCELLED), decided=bindparam("by"), note=bindparam("why"))
+)
+"""Ends a question that another one replaces, if nobody decided it and it is in time."""
 _CHANGES = {event: _changing(event) for event in ApprovalEvent}
 
 
@@ -181,6 +201,11 @@ class SqlApprovals:
     async def unclear(self, *, limit: int = 50) -> list[Approval]:
         """Approvals that wait for a person to look: see the port."""
         return await self._all(_UNCLEAR, {"limit": limit})
+
+    async def beginning(self, written: str, *, limit: int = 2) -> list[Approval]:
+        """Approvals whose id begins so: see the port."""
+        asked: Params = {"written": written, "length": len(written), "limit": limit}
+        return await self._all(_BEGINNING, asked)
 
     async def count(self, agent: AgentName, *, since: datetime) -> int:
         """How many questions the agent asked since then: see the port."""
@@ -253,6 +278,33 @@ class SqlApprovals:
             changed = _existing(_whole(transaction, _BY_ID, {"this": approval}))
             transaction.audit(recorded.approval_changed(changed, by))
             return changed
+
+        return await self._database.write(work)
+
+    async def exchange(
+        self,
+        old: ApprovalId,
+        new: Approval,
+        *,
+        now: datetime,
+        by: Principal,
+        note: str,
+        rows: Sequence[OutboxItem] = (),
+    ) -> Approval:
+        """Cancel a question and ask another instead: see the port."""
+        ends: Params = {"this": old, "now": micros(now), "by": encode(by), "why": note}
+
+        def work(transaction: Transaction) -> Approval:
+            transaction.lock(_LOCK, {"this": old})
+            before = _existing(_whole(transaction, _BY_ID, {"this": old}))
+            if not transaction.run(_EXCHANGE, ends):
+                raise Conflict(_why_not(before, before.digest))
+            sending.enqueue(transaction, rows)
+            ended = _existing(_whole(transaction, _BY_ID, {"this": old}))
+            transaction.audit(recorded.approval_changed(ended, by))
+            if transaction.run(_ASK, row_of(new)):
+                transaction.audit(recorded.approval_asked(new))
+            return ended
 
         return await self._database.write(work)
 

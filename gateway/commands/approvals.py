@@ -72,9 +72,11 @@ class ApprovalCommands:
     async def deny_here(self, command: ParsedCommand, request: Request) -> Answer:
         """`/deny [reason]`: no to the one thing that waits in the thread."""
         authorize(self._team(), request.sender, Action.CONVERSE)
-        approval = await self._here(request)
-        reason = " ".join(command.args)
-        denied = await self._service.deny(approval, request.sender, reason)
+        denied = await self._done_before(request, yes=False)
+        if denied is None:
+            reason = " ".join(command.args)
+            approval = await self._here(request)
+            denied = await self._service.deny(approval, request.sender, reason)
         return Answer(f"Denied: `{denied.frozen.tool}` does not run.", private=False)
 
     # ---- buttons and forms
@@ -243,7 +245,14 @@ class ApprovalCommands:
             hint="Name it: /approve accept ID, or /approve deny ID.",
         )
 
+    async def _done_before(self, request: Request, *, yes: bool) -> Approval | None:
+        """What this very command decided before a crash."""
+        service, who = self._service, request.sender
+        return await service.answered(request.thread, who, since=request.at, yes=yes)
+
     async def _accept_here(self, request: Request) -> Answer:
+        if (before := await self._done_before(request, yes=True)) is not None:
+            return await self._accept((before.id, before.digest), request)
         approval = await self._here(request)
         this = f"/approve accept {cards.short_id(approval)}"
         # A bare yes names nothing, so it may be meant for what stood there a moment ago.
@@ -317,10 +326,15 @@ class ApprovalCommands:
         number = written.removeprefix("#")
         if not (number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER):
             raise Refused(f"“{written[:20]}” is no grant's number.", hint="See /approve grants.")
-        grant = await self._service.revoke(int(number), request.sender)
-        return Answer(
-            f"Revoked: `{grant.frozen.tool}` is asked for again, each time.", private=False
-        )
+        who, at = request.sender, request.at
+        try:
+            tool = (await self._service.revoke(int(number), who)).frozen.tool
+        except Refused:
+            # A crash has a command carried out again: what it ended is ended.
+            tool = await self._service.decided.revoked(int(number), who, since=at)
+            if not tool:
+                raise
+        return Answer(f"Revoked: `{tool}` is asked for again, each time.", private=False)
 
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())

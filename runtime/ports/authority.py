@@ -41,6 +41,10 @@ class Approvals(Protocol):
         """Approvals that are `UNKNOWN`, and wait for a person to look, oldest first."""
         ...
 
+    async def beginning(self, written: str, *, limit: int = 2) -> list[Approval]:
+        """Approvals whose id begins so, whatever became of them, the latest first."""
+        ...
+
     async def count(self, agent: AgentName, *, since: datetime) -> int:
         """How many questions that agent has asked since then."""
         ...
@@ -74,6 +78,26 @@ class Approvals(Protocol):
 
         Raises:
             Conflict: the event does not apply in the state that it is in.
+        """
+        ...
+
+    async def exchange(
+        self,
+        old: ApprovalId,
+        new: Approval,
+        *,
+        now: datetime,
+        by: Principal,
+        note: str,
+        rows: Sequence[OutboxItem] = (),
+    ) -> Approval:
+        """Cancel a question, store another instead, and enqueue `rows`, in one transaction.
+
+        Returns the one that was cancelled.
+
+        Raises:
+            Conflict: the old one is not `PENDING`, or its time is over when the new one is asked.
+                Nothing is asked then.
         """
         ...
 

@@ -284,3 +284,78 @@ def test_ids_cannot_be_guessed() -> None:
     ids = {unguessable() for _ in range(1_000)}
     assert len(ids) == 1_000
     assert {len(one) for one in ids} == {26}
+
+
+async def test_what_is_over_is_found_by_the_beginning_of_its_id(
+    store: Store, clock: ManualClock
+) -> None:
+    for name in ("aa", "ab", "b"):
+        await store.approvals.ask(question(clock, name))
+        await clock.advance(1)
+    this = ApprovalId("approval-ab")
+    await store.approvals.change(this, ApprovalEvent.DENY, now=clock.now())
+    for written, found in {
+        "approval-a": ["approval-ab", "approval-aa"],
+        "approval-ab": ["approval-ab"],
+        "approval-%": [],
+        "pproval-b": [],
+        "APPROVAL-B": [],
+        "approval-bb": [],
+    }.items():
+        assert [one.id for one in await store.approvals.beginning(written)] == found
+    assert len(await store.approvals.beginning("approval-", limit=1)) == 1
+
+
+def instead(clock: ManualClock, old: Approval) -> Approval:
+    return replace(question(clock, "new"), replaces=old.id, created_at=old.created_at)
+
+
+async def test_a_question_is_exchanged_for_another_in_one_step(
+    store: Store, clock: ManualClock, rows: Rows
+) -> None:
+    old = await store.approvals.ask(question(clock))
+    new = instead(clock, old)
+    ended = await store.approvals.exchange(
+        old.id, new, now=clock.now(), by=BOB, note="edited", rows=[rows.item()]
+    )
+    assert ended == replace(old, state=ApprovalState.CANCELLED, decided_by=BOB, note="edited")
+    assert await store.approvals.get(old.id) == ended
+    assert await store.approvals.open() == [new]
+    assert await store.outbox.count(OutboxState.PENDING) == 1
+    kinds = [(one.kind, one.facts()["approval"]) for one in await store.audit.page()]
+    assert kinds == [
+        ("approval.asked", old.id),
+        ("approval.changed", old.id),
+        ("approval.asked", new.id),
+    ]
+
+
+@pytest.mark.parametrize("state", list(ApprovalState))
+async def test_only_an_open_question_is_exchanged(
+    store: Store, clock: ManualClock, rows: Rows, state: ApprovalState
+) -> None:
+    old = await brought_to(store, clock, state)
+    late = clock.now() + (HOUR if state is ApprovalState.PENDING else timedelta(0))
+    new = instead(clock, old)
+    with pytest.raises(Conflict):
+        await store.approvals.exchange(
+            old.id, new, now=late, by=BOB, note="edited", rows=[rows.item()]
+        )
+    assert await store.approvals.get(old.id) == old
+    assert await store.approvals.get(new.id) is None
+    assert await store.outbox.count(OutboxState.PENDING) == 0
+
+
+async def test_of_a_yes_and_an_exchange_at_the_same_moment_one_wins(
+    store: Store, clock: ManualClock
+) -> None:
+    old = await store.approvals.ask(question(clock))
+    new = instead(clock, old)
+    results = await asyncio.gather(
+        yes(store, clock),
+        store.approvals.exchange(old.id, new, now=clock.now(), by=BOB, note="edited"),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, Conflict) for result in results) == 1
+    approved = (await store.approvals.get(old.id) or old).state is ApprovalState.APPROVED
+    assert (await store.approvals.get(new.id) is None) is approved

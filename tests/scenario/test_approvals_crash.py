@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from gateway.commands.approvals import ApprovalCommands
+from gateway.commands.grammar import ParsedCommand, parse
+from gateway.commands.ports import Request
 from runtime import cards
 from runtime.forms import CHANGES
+from runtime.ids import InboxId
+from runtime.model.address import Principal
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.audit import AuditKind
 from runtime.ports import AuditQuery, Store, Verdict
 from runtime.tools.registry import Effect
 from tests.support.approving import BOB, CID, Asking, World
+from tests.support.build import DM
 
 MOST = 400
 
@@ -278,10 +284,16 @@ def _cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [("approvals", "change"), ("outbox", "enqueue"), ("inbox", "finish")]
+    ("where", "after"),
+    [
+        (("approvals", "exchange"), False),
+        (("approvals", "exchange"), True),
+        (("outbox", "enqueue"), False),
+        (("inbox", "finish"), False),
+    ],
 )
 async def test_killed_while_it_is_edited_one_question_is_left(
-    tmp_path: Path, where: tuple[str, str]
+    tmp_path: Path, where: tuple[str, str], *, after: bool
 ) -> None:
     world = World(tmp_path)
     part, method = where
@@ -289,7 +301,7 @@ async def test_killed_while_it_is_edited_one_question_is_left(
         old = await life.asked()
     try:
         async with world.life() as life:
-            cut_at(getattr(life.desk.desk.parts.store, part), method, after=False)
+            cut_at(getattr(life.desk.desk.parts.store, part), method, after=after)
             await life.submit(old, cards.EDIT, BOB, **{CHANGES: "branch = dev"})
     except* PowerCut:
         pass
@@ -303,3 +315,162 @@ async def test_killed_while_it_is_edited_one_question_is_left(
         assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
         await life.press(new, who=CID)
         assert world.ran == ["dev"]
+
+
+# ---- commands
+
+
+def takes_a_moment(world: World, life: Asking) -> None:
+    """What is decided is decided after the command came, as on any machine."""
+    for part, method in MOMENTS:
+        _slowly(world, getattr(life.desk.desk.parts.store, part), method)
+
+
+def _slowly(world: World, part: object, name: str) -> None:
+    method: Callable[..., Awaitable[object]] = getattr(part, name)
+
+    async def slow(*args: object, **named: object) -> object:
+        await world.clock.advance(0.1)
+        return await method(*args, **named)
+
+    setattr(part, name, slow)
+
+
+MOMENTS = (("approvals", "vote"), ("approvals", "change"), ("grants", "revoke"))
+SEEN = 5.0
+"""Seconds after which a card has been seen."""
+
+
+async def commanded_and_cut(world: World, text: str, *, who: Principal = BOB) -> None:
+    """Somebody gives a command, and the process dies when it is done and not answered."""
+    try:
+        async with world.life() as life:
+            await life.desk.quiet()
+            takes_a_moment(world, life)
+            cut_at(life.desk.desk.parts.store.inbox, "finish", after=False)
+            await life.command(text, who=who)
+    except* PowerCut:
+        pass
+    else:
+        raise AssertionError("it did not die")
+
+
+async def asked_for_some_time(world: World) -> Approval:
+    """A question whose card was there for a while."""
+    async with world.life() as life:
+        approval = await life.asked()
+        await world.clock.advance(SEEN)
+    return approval
+
+
+@pytest.mark.parametrize("written", ["approve accept {}", "approve {}", "approve"])
+async def test_a_typed_yes_that_a_crash_cut_off_stands(tmp_path: Path, written: str) -> None:
+    world = World(tmp_path)
+    approval = await asked_for_some_time(world)
+    await commanded_and_cut(world, written.format(approval.id[:8]))
+    async with world.life() as life:
+        await life.desk.quiet()
+        told = [shown.text for shown in life.desk.chat.shown if shown.item.only_for == BOB]
+        assert len(told) == 1
+        assert told[0].startswith("Approved by Bob")
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert await recorded(life, AuditKind.APPROVAL_VOTED) == 1
+        assert len(world.ran) <= 1
+        # Somebody else, who comes after him, is told who was first.
+        said = await life.command(f"approve accept {approval.id[:8]}", who=CID)
+        assert said.startswith("It is already ")
+        assert "decided by Bob" in said or "It may have run" in said
+
+
+@pytest.mark.parametrize("written", ["approve deny {} too risky", "deny too risky"])
+async def test_a_typed_no_that_a_crash_cut_off_stands(tmp_path: Path, written: str) -> None:
+    world = World(tmp_path)
+    approval = await asked_for_some_time(world)
+    await commanded_and_cut(world, written.format(approval.id[:8]))
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert life.desk.chat.texts.count("Denied: `git.push` does not run.") == 1
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert any("Bob said no to git.push: too risky" in text for text in life.desk.chat.texts)
+        assert world.ran == []
+        said = await life.command(f"approve accept {approval.id[:8]}", who=CID)
+        assert said == "It is already denied: decided by Bob."
+
+
+@pytest.mark.parametrize("written", ["/approve", "/deny"])
+async def test_a_command_that_is_done_again_means_nothing_that_was_asked_since(
+    tmp_path: Path, written: str
+) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        first = await life.asked()
+        await world.clock.advance(SEEN)
+        takes_a_moment(world, life)
+        desk = life.desk.desk
+        team, clock = (lambda: life.desk.team), world.clock
+        commands = ApprovalCommands(
+            desk.asks.approvals, desk.parts.store.files, team=team, clock=clock
+        )
+        request = Request(id=InboxId("row"), thread=DM, sender=BOB, at=clock.now())
+        command = parse(written)
+        assert isinstance(command, ParsedCommand)
+        carry_out = commands if command.noun == "approve" else commands.deny_here
+        said = await carry_out(command, request)
+        await life.desk.quiet()
+        decided = await life.state(first)
+        # The turn goes on, and asks for something else, before the row is carried out again.
+        world.calls = ({"branch": "next"},)
+        second = await life.asked("and the next?")
+        await world.clock.advance(SEEN)
+        again = await carry_out(command, request)
+        assert await life.state(second) is ApprovalState.PENDING
+        assert await life.state(first) is decided
+        assert said.text.startswith("Denied" if written == "/deny" else "Approved: ")
+        assert again.text.startswith("Denied" if written == "/deny" else "Approved by Bob")
+
+
+async def test_a_typed_edit_that_a_crash_cut_off_stands(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    old = await asked_for_some_time(world)
+    await commanded_and_cut(world, f"approve edit {old.id[:8]} branch = dev")
+    async with world.life() as life:
+        await life.desk.quiet()
+        [new] = await life.waiting()
+        asked_anew = f"It is asked anew, as approval `{new.id[:8]}`, with the difference shown."
+        assert life.desk.chat.texts.count(asked_anew) == 1
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        await life.press(new, who=CID)
+        assert world.ran == ["dev"]
+
+
+@pytest.mark.parametrize("ended", ["done", "failed"])
+async def test_a_typed_mark_that_a_crash_cut_off_stands(tmp_path: Path, ended: str) -> None:
+    world = World(tmp_path)
+    world.after = _cut
+    async with world.life() as life:
+        approval = await life.asked()
+    try:
+        async with world.life() as life:
+            await life.press(approval)
+    except* PowerCut:
+        world.after = lambda: None
+    await commanded_and_cut(world, f"approve mark {approval.id[:8]} {ended}")
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert life.desk.chat.texts.count(f"Noted: `git.push` is {ended}.") == 1
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert world.ran == ["main"]
+
+
+async def test_a_grant_that_was_revoked_before_a_crash_is_no_refusal(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.life() as life:
+        await life.press(await life.asked(), cards.ALWAYS)
+    await commanded_and_cut(world, "approve revoke 1")
+    async with world.life() as life:
+        await life.desk.quiet()
+        said = "Revoked: `git.push` is asked for again, each time."
+        assert life.desk.chat.texts.count(said) == 1
+        assert await recorded(life, AuditKind.COMMAND_REFUSED) == 0
+        assert await recorded(life, AuditKind.GRANT_REVOKED) == 1
+        assert "There is no grant 1." in await life.command("approve revoke 1", who=CID)

@@ -1,6 +1,10 @@
 """What people say to approvals, and what becomes of each word: in memory, one thing at a time."""
 
+import inspect
+import itertools
+import json
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +14,13 @@ import pytest
 
 from runtime.errors import Refused
 from runtime.ids import AgentName, ApprovalId, MessageId, ToolCallId
+from runtime.model.address import Principal
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote, pattern_of
 from runtime.model.audit import by_person
 from runtime.model.events import ChannelChange
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall
-from runtime.ports import Judged, Verdict
+from runtime.ports import Judged, Store, Verdict
 from tests.support.approving import BOB, CID, MEL, World, people
 from tests.support.asking import Asked, question
 from tests.support.build import ANN, DM, OPS, STRANGER, T0
@@ -68,6 +73,16 @@ async def test_what_could_be_none_or_several_is_not_found(asked: Asked, written:
     assert refused.value.hint == "/approve list shows those."
 
 
+async def test_what_is_over_is_found_by_the_beginning_of_its_id(asked: Asked) -> None:
+    over = await put(asked, id=ApprovalId("abcdef-1"), state=ApprovalState.DENIED)
+    assert await asked.service.find("abcdef") == over
+    waits = await put(asked, id=ApprovalId("abcdef-2"), call=ToolCallId("2"))
+    assert await asked.service.find("abcdef") == waits
+    await put(asked, id=ApprovalId("abcdef-3"), call=ToolCallId("3"))
+    with pytest.raises(Refused):
+        await asked.service.find("abcdef")
+
+
 async def test_a_short_id_must_be_long_enough_even_where_there_is_one(asked: Asked) -> None:
     one = await put(asked)
     with pytest.raises(Refused):
@@ -78,12 +93,6 @@ async def test_a_short_id_must_be_long_enough_even_where_there_is_one(asked: Ask
 async def test_a_long_text_is_not_said_again_whole(asked: Asked) -> None:
     with pytest.raises(Refused, match=f"“{'x' * 30}”"):
         await asked.service.find("x" * 31)
-
-
-async def test_what_is_decided_is_not_found_by_its_beginning(asked: Asked) -> None:
-    await put(asked, state=ApprovalState.DENIED)
-    with pytest.raises(Refused):
-        await asked.service.find("approval")
 
 
 async def test_what_nobody_knows_waits_before_what_is_asked(asked: Asked) -> None:
@@ -482,6 +491,61 @@ async def test_an_edit_asks_anew_in_the_place_of_what_was_asked(asked: Asked) ->
     assert ended.state is ApprovalState.APPROVED
 
 
+def in_the_middle(store: Store, at: int, act: Callable[[], Awaitable[object]]) -> None:
+    """Let something happen right before the n-th call of what the approvals are kept in."""
+    calls = itertools.count(1)
+
+    def watched(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def call(*args: object, **named: object) -> object:
+            if next(calls) == at:
+                await act()
+            return await method(*args, **named)
+
+        return call
+
+    for part in (store.approvals, store.outbox):
+        for name, method in inspect.getmembers(part, inspect.iscoroutinefunction):
+            setattr(part, name, watched(method))
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+@pytest.mark.parametrize("decision", ["yes", "no", "another edit"])
+async def test_of_an_edit_and_what_somebody_else_decides_meanwhile_one_wins(
+    asked: Asked, at: int, decision: str
+) -> None:
+    one = await asked.ask()
+    refused: list[Principal] = []
+
+    async def decide() -> None:
+        now = await asked.now(one)
+        try:
+            if decision == "yes":
+                await asked.service.approve(now, CID, shown=one.digest)
+            elif decision == "no":
+                await asked.service.deny(now, CID, "no")
+            else:
+                await asked.service.edit(now, CID, "branch = release")
+        except Refused:
+            refused.append(CID)
+
+    in_the_middle(asked.store, at, decide)
+    try:
+        await asked.service.edit(one, BOB, "branch = dev")
+    except Refused:
+        refused.append(BOB)
+    assert len(refused) == 1
+    ends = {"yes": "approved", "no": "denied", "another edit": "cancelled"}
+    old = await asked.now(one)
+    assert old.state == (ends[decision] if refused == [BOB] else "cancelled")
+    assert old.decided_by == (CID if refused == [BOB] else BOB)
+    branches = [json.loads(it.frozen.arguments)["branch"] for it in await asked.service.waiting()]
+    other = ["release"] if decision == "another edit" else []
+    assert branches == (other if refused == [BOB] else ["dev"])
+    sent = [row.content.text for row in await asked.deliver() if row.draft is not None]
+    says = {"approved": "Approved", "denied": "Denied", "cancelled": "is asked instead"}
+    assert any(says[old.state] in text for text in sent)
+
+
 async def test_no_voice_goes_over_to_what_was_edited(asked: Asked) -> None:
     asked.rules.needed = 2
     one = await asked.ask()
@@ -535,8 +599,7 @@ async def test_of_two_edits_the_first_is_asked(asked: Asked) -> None:
     first = await asked.service.edit(one, BOB, "branch = dev")
     with pytest.raises(Refused) as refused:
         await asked.service.edit(one, CID, "branch = test")
-    assert refused.value.message == "Somebody edited it just now."
-    assert refused.value.hint == "/approve list shows what waits."
+    assert refused.value.message == "It is already cancelled: decided by Bob."
     assert [each.id for each in await asked.service.waiting()] == [first.id]
 
 
@@ -557,12 +620,8 @@ async def test_what_was_decided_while_it_was_edited_stays_so(asked: Asked) -> No
     asked.resumed.clear()
     with pytest.raises(Refused, match="already denied: decided by Cid"):
         await asked.service.edit(one, BOB, "branch = dev")
-    assert await asked.service.waiting() == []
-    known = {each.replaces: each for each in await asked.store.approvals.of_turn(one.turn)}
-    first, other = known[None], known[one.id]
-    assert (first.state, first.note) == (ApprovalState.DENIED, "no")
-    assert (other.state, other.decided_by) == (ApprovalState.CANCELLED, BOB)
-    assert other.note == ""
+    assert [each.id for each in await asked.store.approvals.of_turn(one.turn)] == [one.id]
+    assert (await asked.now(one)).note == "no"
     assert asked.resumed == []
 
 

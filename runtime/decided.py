@@ -1,0 +1,67 @@
+"""What a person decided since they gave a command: a crash has a command carried out again.
+
+Between a decision and its answer there are two transactions. A process that dies between them
+leaves the command to be carried out once more, and what it decided stands then. What names an
+approval finds it by its id; here is found what a command did that names none.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from runtime.approvers import person
+from runtime.ids import ApprovalId
+from runtime.model.address import Principal
+from runtime.model.approval import Approval, ApprovalState
+from runtime.model.audit import AuditKind, AuditRecord, by_person
+from runtime.model.team import Team
+from runtime.ports import Store
+
+_LOOK_AT = 1_000
+"""Records at the end of the audit log that are looked at: a crash was a moment ago."""
+
+
+class Decided:
+    """Finds what people decided."""
+
+    def __init__(self, store: Store, *, team: Callable[[], Team]) -> None:
+        """Look into the audit log of `store`, for people of `team`."""
+        self._store = store
+        self._team = team
+
+    async def yes(self, who: Principal, *, since: datetime) -> list[Approval]:
+        """The approvals that the person said yes to after that moment, oldest first."""
+        found = await self._records(AuditKind.APPROVAL_VOTED, who, since)
+        return await self._approvals(found)
+
+    async def no(self, who: Principal, *, since: datetime) -> list[Approval]:
+        """The approvals that the person said no to after that moment, oldest first."""
+        found = await self._records(AuditKind.APPROVAL_CHANGED, who, since)
+        denied = [one for one in found if one.facts().get("state") == ApprovalState.DENIED]
+        return await self._approvals(denied)
+
+    async def revoked(self, number: int, who: Principal, *, since: datetime) -> str:
+        """The tool of the grant of that number that the person ended after that moment, or ""."""
+        for record in await self._records(AuditKind.GRANT_REVOKED, who, since):
+            facts = record.facts()
+            if facts.get("grant") == number:
+                return str(facts.get("tool"))
+        return ""
+
+    async def _records(self, kind: AuditKind, who: Principal, since: datetime) -> list[AuditRecord]:
+        """What is recorded of that kind and person, oldest first.
+
+        Only what is later than the command: at the very moment that it came nothing was done of it.
+        """
+        actor = by_person(person(self._team(), who))
+        head = await self._store.audit.head()
+        last = await self._store.audit.page(after=max(head.seq - _LOOK_AT, 0), limit=_LOOK_AT)
+        return [
+            one
+            for one in last
+            if one.kind == kind and one.actor == actor and one.moment and one.moment > since
+        ]
+
+    async def _approvals(self, records: list[AuditRecord]) -> list[Approval]:
+        ids = [ApprovalId(str(one.facts().get("approval"))) for one in records]
+        found = [await self._store.approvals.get(this) for this in ids]
+        return [one for one in found if one is not None]
