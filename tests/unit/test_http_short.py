@@ -295,7 +295,7 @@ class Wire(asyncio.Transport):
 
 
 async def test_of_what_comes_together_each_is_seen_to_though_another_cannot_be_read() -> None:
-    def take(request: Plain, remote: str | None, done: Done) -> bool:  # noqa: ARG001 - the port's
+    def take(request: Plain, remote: str | None, done: Done) -> bool:
         if request.body == b"bad":
             raise RuntimeError("cannot be read")
         done(request.body)
