@@ -1,11 +1,14 @@
 """What `nightdesk doctor` finds out about a model, without paying for anything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.models.catalogue import describe
+from bot.configuration.entries import model_key
 from bot.diagnosis import Finding, State
+from bot.freecalls import FREE_CALLS, FreeCall, at_own_address, why_none
+from bot.keycheck import Reading, Verdict, read
 from bot.models import config_of
-from bot.reach import ask_model, free_call
+from bot.reach import get
 from bot.settings import ModelSettings, Settings
 from runtime.model.choice import Outage
 from runtime.model.localtime import show_time
@@ -13,12 +16,24 @@ from runtime.pricing import is_in
 from runtime.router import why_unpaid
 
 _LAYER = "model"
-_NOT_FOUND = 404
 _MOST_NAMES = 10
 
 
-async def look_at(model: ModelSettings | None, *, no_spend: bool, currency: str) -> Finding:
-    """Whether it can be called: its price, its key, its server, and whether that has it."""
+async def look_at(
+    model: ModelSettings | None,
+    *,
+    no_spend: bool,
+    currency: str,
+    calls: Mapping[str, FreeCall] = FREE_CALLS,
+) -> Finding:
+    """Whether it can be called: its price, its key, its server, and whether that has it.
+
+    Args:
+        model: the model; None where there is only the built-in one.
+        no_spend: no provider may be asked.
+        currency: the team's.
+        calls: the free question for each provider.
+    """
     if model is None:
         todo = "To connect one: set NIGHTDESK_MODEL, for example ollama_chat/llama3.2."
         return Finding(_LAYER, State.MISSING, "only the built-in assistant", todo)
@@ -34,34 +49,71 @@ async def look_at(model: ModelSettings | None, *, no_spend: bool, currency: str)
     if model.lacks:
         todo = f"Set {' or '.join(model.lacks)}, then start again."
         return Finding(_LAYER, State.MISSING, f"{name}, it has no key: not called", todo)
-    url = free_call(model)
     if no_spend and model.base_url is None:
         return Finding(_LAYER, State.OK, f"{name}, not asked (NIGHTDESK_NO_SPEND is set)")
-    if url is None:
-        return Finding(_LAYER, State.OK, f"{name}, not asked (no free question is known)")
-    return await _asked(model, url)
+    call = _question(model, calls)
+    if call is None:
+        return Finding(_LAYER, State.OK, f"{name}, not asked ({why_none(model.model)})")
+    if model.api_key is None and config_of(model).address is None:
+        todo = f"To have it tested: set {model_key(model.name)}."
+        return Finding(_LAYER, State.OK, f"{name}, not asked (LiteLLM alone knows its key)", todo)
+    return await _asked(model, call)
 
 
-async def _asked(model: ModelSettings, url: str) -> Finding:
-    answer = await ask_model(model, url)
-    if answer.refused:
-        todo = f"Correct the key of {model.name}."
-        return Finding(_LAYER, State.WRONG, f"{model.name}: the key is not accepted", todo)
-    if not answer.answered:
-        todo = f"Check that the server runs and that this machine reaches {url}."
-        why = answer.why or f"status {answer.status}"
-        return Finding(_LAYER, State.WRONG, f"{model.name}: it cannot be reached ({why})", todo)
-    if answer.status == _NOT_FOUND and model.base_url is not None:
-        todo = f"Check base_url: {model.base_url}; of most servers it ends in /v1, of Ollama not."
-        found = f"{model.name}: the server answers, but there is no list of models at {url}"
-        return Finding(_LAYER, State.WRONG, found, todo)
+def _question(model: ModelSettings, calls: Mapping[str, FreeCall]) -> FreeCall | None:
+    if model.base_url is None:
+        return calls.get(model.model.partition("/")[0])
+    return at_own_address(model.model, model.base_url)
+
+
+async def _asked(model: ModelSettings, call: FreeCall) -> Finding:
+    key = model.api_key.get_secret_value() if model.api_key else ""
+    reading = read(call, await get(call.url, call.with_key(key)), key)
+    match reading.verdict:
+        case Verdict.GOOD:
+            return await _answers(model, call, reading, key)
+        case Verdict.REFUSED:
+            found = f"{model.name}: the key is not accepted ({reading.said})"
+            return Finding(_LAYER, State.WRONG, found, f"Correct the key of {model.name}.")
+        case Verdict.NO_CREDIT:
+            found = f"{model.name}: the account of the key has no credit ({reading.said})"
+            return Finding(_LAYER, State.WRONG, found, "Pay the provider, or use another model.")
+        case Verdict.UNREACHED:
+            found = f"{model.name}: it cannot be reached ({reading.said})"
+            todo = f"Check that the server runs and that this machine reaches {call.url}."
+            return Finding(_LAYER, State.WRONG, found, todo)
+        case Verdict.UNCLEAR:
+            return _unclear(model, call, reading)
+
+
+async def _answers(model: ModelSettings, call: FreeCall, reading: Reading, key: str) -> Finding:
+    """The answer is there; whether the model is in it, and whether it took the key to get it."""
     ours = config_of(model).address is not None
-    if ours and answer.models and not _lists(model, answer.models):
-        has = ", ".join(answer.models[:_MOST_NAMES])
+    if ours and reading.models and not _lists(model, reading.models):
+        has = ", ".join(reading.models[:_MOST_NAMES])
         todo = f"Unless it takes any name, as llama.cpp does, write one that it has: {has}."
         found = f"{model.name}: the server answers, and does not list {_wanted(model)}"
         return Finding(_LAYER, State.MISSING, found, todo)
-    return Finding(_LAYER, State.OK, f"{model.name}: {model.model} answers")
+    found = f"{model.name}: {model.model} answers"
+    if key:
+        bare = read(call, await get(call.url, call.with_key(None)), key)
+        if bare.verdict is Verdict.GOOD:
+            found += "; it does so without a key, too, so the key was not tested"
+    return Finding(_LAYER, State.OK, found)
+
+
+def _unclear(model: ModelSettings, call: FreeCall, reading: Reading) -> Finding:
+    """Something answered, and not with what was asked for."""
+    if model.base_url is not None:
+        todo = f"Check base_url: {model.base_url}; of most servers it ends in /v1, of Ollama not."
+        found = (
+            f"{model.name}: the server answers, but there is no list of models at {call.url} "
+            f"({reading.said})"
+        )
+        return Finding(_LAYER, State.WRONG, found, todo)
+    todo = "Ask it something in a chat: `/model list` says then whether the key was refused."
+    found = f"{model.name}: it is not clear whether the key is good ({reading.said})"
+    return Finding(_LAYER, State.MISSING, found, todo)
 
 
 def _wanted(model: ModelSettings) -> str:

@@ -45,6 +45,15 @@ _NO_CREDIT = re.compile(
     r"insufficient_quota|exceeded your current quota|credit balance is too low|billing_not_active",
     re.IGNORECASE,
 )
+_BAD_KEY = re.compile(
+    r"api_key_invalid|invalid (x-api-key|authentication|credentials?)"
+    r"|(invalid|incorrect|wrong|unknown|bad|expired|revoked) api[ _-]?(key|token)"
+    r"|api[ _-]?(key|token)( provided)? (is |was |has )?"
+    r"(not (valid|found)|invalid|incorrect|expired|revoked)",
+    re.IGNORECASE,
+)
+_MAY_BE_THE_KEY = frozenset({400, 422})
+"""Google and xAI answer 400 where the key is bad, and so for a request that is."""
 _FILTERED = re.compile(
     r"content_filter|content management policy|responsible ai policy", re.IGNORECASE
 )
@@ -106,7 +115,8 @@ def refused(
         return ModelRateLimited(f"slow down: {message}", after=retry_after(headers, now))
     if status in _NO_SUCH_PLACE or (status in _MISSING and _NO_SUCH_MODEL.search(message)):
         return ModelMissing(f"there is no such model or address (status {status}): {message}")
-    if status in _KEY_REFUSED:
+    may_be = status in _MAY_BE_THE_KEY and is_about_the_key(message)
+    if status in _KEY_REFUSED or may_be:
         # Servers like to repeat a part of the key here, so the message is left out.
         return ModelKeyRefused(f"the model's server refused the key (status {status})")
     if _TOO_LONG.search(message):
@@ -118,6 +128,11 @@ def refused(
     return ModelUnavailable(
         f"the model's server failed (status {status}): {message}", undone=_undone(status)
     )
+
+
+def is_about_the_key(message: str) -> bool:
+    """Whether a server says that it does not take the key, in words alone."""
+    return _BAD_KEY.search(message) is not None
 
 
 def _undone(status: object) -> bool:

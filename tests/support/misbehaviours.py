@@ -96,6 +96,14 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "key refused, and repeated": _fails(
         Refuses(401, {"message": f"Incorrect API key provided: {KEY}"}), ModelKeyRefused
     ),
+    "key refused as a bad request, as Google does": _fails(
+        Refuses(400, {"message": "API key not valid. Please pass a valid API key."}),
+        ModelKeyRefused,
+    ),
+    "key refused as a bad request, as xAI does": _fails(
+        Refuses(400, {"message": f"Incorrect API key provided: {KEY}"}), ModelKeyRefused
+    ),
+    "bad request": _fails(Refuses(400, {"message": "temperature is no number"}), ModelUnavailable),
     "forbidden": _fails(Refuses(403, {"message": "no"}), ModelKeyRefused),
     "no such address": _fails(Refuses(404, {"message": "what?"}), ModelMissing),
     "no such model": _fails(

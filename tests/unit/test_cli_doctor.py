@@ -77,13 +77,15 @@ def taken_port() -> Iterator[int]:
 
 @asynccontextmanager
 async def server(
-    path: str, *, status: int = 200, said: object = None
+    path: str, *, status: int = 200, said: object = None, locked: bool = False
 ) -> AsyncIterator[tuple[str, list[str]]]:
-    """Answers one address; yields where it is, and the keys it was shown."""
+    """Answers one address; yields where it is, and the keys it was shown. Locked, it wants one."""
     keys: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         keys.append(request.headers.get("Authorization", ""))
+        if locked and not keys[-1]:
+            return web.json_response({"error": "no key"}, status=401)
         return web.json_response(said or {"data": []}, status=status)
 
     app = web.Application()
@@ -414,19 +416,29 @@ async def test_each_webhook_is_looked_at_without_a_message(machine: Machine) -> 
     ("status", "state", "said"),
     [
         (200, State.OK, "fast: openai/gpt-4.1-mini answers"),
-        (401, State.WRONG, "fast: the key is not accepted"),
+        (401, State.WRONG, "fast: the key is not accepted (status 401)"),
         (500, State.WRONG, "fast: it cannot be reached (status 500)"),
     ],
 )
 async def test_a_model_is_asked_for_its_list_which_is_free(
     machine: Machine, status: int, state: State, said: str
 ) -> None:
-    async with server("/v1/models", status=status) as (url, keys):
+    async with server("/v1/models", status=status, locked=True) as (url, keys):
         machine.configure(FAST + f'base_url = "{url}/v1"\n')
         machine.variables["MODELS__FAST__API_KEY"] = "canary-key"
         found = (await machine.look())["model"]
     assert (found.state, found.found) == (state, said)
-    assert keys == ["Bearer canary-key"]
+    bare = [""] if status == 200 else []
+    assert keys == ["Bearer canary-key", *bare], "what is open to all says nothing of a key"
+
+
+async def test_a_list_that_is_open_to_everybody_is_no_test_of_the_key(machine: Machine) -> None:
+    async with server("/v1/models") as (url, _):
+        machine.configure(FAST + f'base_url = "{url}/v1"\n')
+        machine.variables["MODELS__FAST__API_KEY"] = "canary-key"
+        found = (await machine.look())["model"]
+    assert found.state is State.OK
+    assert found.found.endswith("it does so without a key, too, so the key was not tested")
 
 
 @pytest.mark.parametrize(
@@ -435,7 +447,7 @@ async def test_a_model_is_asked_for_its_list_which_is_free(
         ('"openai/good"', "/v1/models", {"data": [{"id": "good"}]}, State.OK, "good answers"),
         ('"openai/other"', "/v1/models", {"data": [{"id": "good"}]}, State.MISSING, "not list other"),
         ('"openai/good"', "/models", {"data": [{"id": "good"}]}, State.WRONG, "no list of models"),
-        ('"openai/good"', "/v1/models", ["odd"], State.OK, "good answers"),
+        ('"openai/good"', "/v1/models", ["odd"], State.WRONG, "no list of models"),
         ('"ollama_chat/one"', "/v1/api/tags", {"models": [{"name": "one:latest"}]}, State.OK, "one"),
         ('"ollama_chat/two"', "/v1/api/tags", {"models": [{"name": "one:latest"}]}, State.MISSING,
          "not list two"),
@@ -465,7 +477,7 @@ async def test_a_model_whose_server_is_down_is_wrong(machine: Machine) -> None:
 async def test_a_key_that_cannot_be_sent_is_said_in_words() -> None:
     async with server("/v1/models") as (url, keys):
         answer = await get(f"{url}/v1/models", {"Authorization": "Bearer canary\nb"})
-    assert (answer.answered, keys) == (False, [])
+    assert (answer.status, keys) == (None, [])
     assert answer.why.startswith("the key or the address cannot be sent")
     assert "canary" not in answer.why
 
