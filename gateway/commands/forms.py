@@ -165,7 +165,7 @@ FORMS = (
         least=1,
         most=2,
         implied=True,
-        about="Let it run, exactly as it is shown, once.",
+        about="Let it run, exactly as shown, once; at a checkpoint, let the agent go on.",
     ),
     Form(
         noun="approve",
