@@ -26,6 +26,7 @@ from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
+from runtime.elsewhere import Elsewhere
 from runtime.engine import ConversationControl, Engine
 from runtime.facts import FactsReader
 from runtime.halt import Halt
@@ -121,6 +122,7 @@ def _core(parts: Parts, roster: Roster) -> _Core:
     rules, split = toolbox.live_rules(parts, tools), doors.splitter(parts)
     asks = authority(parts, tools, rules, halt=halt, split=split, wake_outbox=wake)
     aftermath.on_shown(asks.book.shown)
+    aftermath.on_refused(Elsewhere(asks.book))
     routing = routing_of(parts)
     money = money_of(parts, asks, catalogue=routing.catalogue, split=split, wake_outbox=wake)
     deps = _turn_deps(

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from gateway.notices import OwnerNotices
 from runtime.cards import ACTIONS
 from runtime.ids import ApprovalId, MessageId, TurnId
+from runtime.model.address import ThreadRef
 from runtime.model.approval import Card
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.turn import briefing_id_of, run_of
@@ -13,6 +14,9 @@ from runtime.ports import Store
 
 Shown = Callable[[ApprovalId], Awaitable[None]]
 """Is told that an approval is shown by one more message."""
+
+Refused = Callable[[ApprovalId, ThreadRef, str], Awaitable[None]]
+"""Is told that a place does not take an approval's card, and why."""
 
 SET_ASIDE_BEGINS = "A message to "
 """How the word to the owners begins."""
@@ -28,10 +32,15 @@ class Aftermath:
         self._approvals = store.approvals
         self._notices = notices
         self._shown: Shown = _nobody
+        self._refused: Refused = _asks_nobody
 
     def on_shown(self, call: Shown) -> None:
         """Call with each approval of which a card was sent just now."""
         self._shown = call
+
+    def on_refused(self, call: Refused) -> None:
+        """Call with each approval of which a first card cannot be sent, where, and why."""
+        self._refused = call
 
     async def __call__(
         self, item: OutboxItem, state: OutboxState, why: str, message: MessageId | None
@@ -41,20 +50,25 @@ class Aftermath:
             words = {OutboxState.SENT: "sent", OutboxState.WITHHELD: f"kept, not sent: {why}"}
             delivery = words.get(state, f"could not be sent: {why}")
             await self._schedules.note_delivery(run_of(item.turn), delivery)
-        if message is not None and item.content.buttons:
-            await self._note_card(item, message)
+        approval = _approval_of(item)
+        if approval is not None and message is not None:
+            await self._note_card(approval, item, message)
+        elif approval is not None and item.draft is None:
+            await self._refused(approval, item.thread, why)
         # A notice that dies is only logged.
         if state is OutboxState.DEAD and item.id not in self._notices:
             await self._notices.tell(item.id, _words(item, why))
 
-    async def _note_card(self, item: OutboxItem, message: MessageId) -> None:
-        """Remember which message shows an approval: one with its buttons."""
-        pressed = next((b for b in item.content.buttons if b.action in ACTIONS), None)
-        if pressed is None:
-            return
-        approval = ApprovalId(pressed.value.partition(":")[0])
+    async def _note_card(self, approval: ApprovalId, item: OutboxItem, message: MessageId) -> None:
+        """Remember which message shows it."""
         await self._approvals.note_card(approval, Card(thread=item.thread, message=message))
         await self._shown(approval)
+
+
+def _approval_of(item: OutboxItem) -> ApprovalId | None:
+    """The approval that it shows, by the buttons of that; None where it shows none."""
+    pressed = next((b for b in item.content.buttons if b.action in ACTIONS), None)
+    return None if pressed is None else ApprovalId(pressed.value.partition(":")[0])
 
 
 def _is_briefing(item: OutboxItem, turn: TurnId) -> bool:
@@ -64,6 +78,10 @@ def _is_briefing(item: OutboxItem, turn: TurnId) -> bool:
 
 async def _nobody(_: ApprovalId) -> None:
     """Nobody wants to know."""
+
+
+async def _asks_nobody(_: ApprovalId, _where: ThreadRef, _why: str) -> None:
+    """Nobody asks elsewhere."""
 
 
 def _words(item: OutboxItem, why: str) -> str:

@@ -61,12 +61,40 @@ class Cards:
                 rows += await self.to_group(approval, group)
         return rows
 
-    async def to_group(self, approval: Approval, group: Sequence[Member]) -> list[OutboxItem]:
-        """Cards in the direct conversations of those deciders."""
+    async def to_group(
+        self, approval: Approval, group: Sequence[Member], words: str = ""
+    ) -> list[OutboxItem]:
+        """Cards in the direct conversations of those deciders, each with those words before it."""
         rows: list[OutboxItem] = []
         for member in group:
-            rows += await self._to_member(approval, member)
+            rows += await self._to_member(approval, member, words)
         return rows
+
+    async def elsewhere(self, approval: Approval, refused: ThreadRef, why: str) -> list[OutboxItem]:
+        """Cards for the next group that can be reached, where its first place does not take one.
+
+        None where the place is another: somebody's own conversation is one of several.
+        """
+        if approval.thread is None and refused in await self._directs(approval):
+            return []
+        if approval.thread not in (None, refused):
+            return []
+        rule = self._team().rule_of(refused.channel)
+        place = f"#{rule.name}" if rule is not None else "its thread"
+        words = f"This could not be asked in {place}, so it is asked here. Why: {why}"
+        for group in self.asked_later(approval):
+            if rows := await self.to_group(approval, group, words):
+                return rows
+        return []
+
+    def word(
+        self, approval: Approval, thread: ThreadRef, text: str, known: ChannelState | None
+    ) -> Sequence[OutboxItem]:
+        """A few words about it in a channel, of which that is known, where it may be posted to."""
+        this = self._id("word", approval, thread, "")
+        message = Proactive(id=this, thread=thread, content=Content(text, ours=True))
+        cleared = clear(message, self._team(), known)
+        return () if isinstance(cleared, Withheld) else self._rows(cleared)
 
     def asked_later(self, approval: Approval) -> Sequence[Sequence[Member]]:
         """The groups of deciders who were not asked at once, the next one first. None is empty."""
@@ -120,20 +148,21 @@ class Cards:
         this = self._id("card", approval, thread, "")
         return Reply(id=this, thread=thread, content=self.face(approval))
 
-    async def _to_member(self, approval: Approval, member: Member) -> list[OutboxItem]:
+    async def _to_member(
+        self, approval: Approval, member: Member, words: str = ""
+    ) -> list[OutboxItem]:
         rows: list[OutboxItem] = []
         for who in member.principals:
             thread = await self._direct(who)
             if thread is None:
                 continue
-            message = Proactive(
-                id=self._id("card", approval, thread, ""),
-                thread=thread,
-                content=self.face(approval),
-            )
-            cleared = clear_question(message, self._team(), who)
-            if not isinstance(cleared, Withheld):
-                rows += self._rows(cleared)
+            said = [("why", Content(words, ours=True))] if words else []
+            for what, content in (*said, ("card", self.face(approval))):
+                this = self._id(what, approval, thread, "")
+                message = Proactive(id=this, thread=thread, content=content)
+                cleared = clear_question(message, self._team(), who)
+                if not isinstance(cleared, Withheld):
+                    rows += self._rows(cleared)
         return rows
 
     def _in_channel(

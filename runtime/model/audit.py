@@ -55,6 +55,8 @@ class AuditKind(StrEnum):
     APPROVAL_ASKED = "approval.asked"
     APPROVAL_VOTED = "approval.voted"
     """One person's yes, whether or not it was the last that was needed."""
+    APPROVAL_MOVED = "approval.moved"
+    """The place where it is asked does not take its card, so it is asked elsewhere."""
     APPROVAL_CHANGED = "approval.changed"
     """It was denied, it expired, it began to run, it ended: `state` says which."""
     GRANT_GIVEN = "grant.given"

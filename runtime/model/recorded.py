@@ -147,6 +147,12 @@ def approval_voted(approval: Approval, vote: Vote) -> AuditEvent:
     return AuditEvent(AuditKind.APPROVAL_VOTED, by_person(vote.by), approval.turn, body)
 
 
+def approval_moved(approval: Approval, refused: ChannelRef) -> AuditEvent:
+    """That channel does not take its card, so it is asked elsewhere."""
+    body: dict[str, Json] = {**_asked(approval), "channel": channel_name(refused)}
+    return AuditEvent(AuditKind.APPROVAL_MOVED, SYSTEM, approval.turn, body)
+
+
 def approval_changed(approval: Approval, by: Principal | None) -> AuditEvent:
     """Something else happened to it; the approval is as it is with that."""
     body: dict[str, Json] = {**_asked(approval), "state": approval.state.value}

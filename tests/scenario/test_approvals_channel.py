@@ -6,21 +6,29 @@ from pathlib import Path
 import pytest
 
 from runtime import cards
+from runtime.errors import Permanent
 from runtime.ids import MessageId
-from runtime.model.address import ChannelRef
+from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.events import ChannelChange
+from runtime.model.team import ChannelRule, Listen
+from runtime.ports import AuditQuery
 from tests.scenario.test_approvals_runs import scheduled
 from tests.support.approving import BOB, MEL, Asking, World, people
-from tests.support.build import OPS, QUIET
+from tests.support.build import ANN, OPS, QUIET, TERMINAL
+from tests.support.chat import MemoryChat
 from tests.support.eventually import eventually
+from tests.support.planning import planned
 
 HOUR = 3600.0
+NEWS = ThreadRef(ChannelRef(TERMINAL, "local", "news"))
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path, members=replace(people(), approvals=OPS.channel))
+    news = ChannelRule(ref=NEWS.channel, name="news", listen=Listen.MENTIONS, proactive=True)
+    team = replace(people(), approvals=OPS.channel)
+    return World(tmp_path, members=replace(team, channels=(*team.channels, news)))
 
 
 async def asked_by_a_run(life: Asking) -> Approval:
@@ -72,6 +80,58 @@ async def test_it_is_decided_by_a_reply_in_the_thread_under_its_card(
         await life.desk.quiet()
         assert await life.state(approval) is state
         assert world.ran == (["main"] if state is ApprovalState.DONE else [])
+
+
+async def test_a_channel_that_refuses_the_card_for_good_leaves_it_to_the_owners_at_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world.life() as life:
+        await planned(life, "push it", target=NEWS)
+        world.chat.faults.append(Permanent("the bot is not in the channel"))
+        await life.desk.fire()
+        [approval] = await life.waiting()
+        assert card_places(life) == ["dm-ann"]
+        told = [s.text for s in life.desk.chat.shown if s.thread.channel.channel == "dm-ann"]
+        why = "This could not be asked in #ops, so it is asked here. Why: the bot is not in the"
+        assert any(text.startswith(why) for text in told)
+        said = [s.text for s in life.desk.chat.shown if s.thread == NEWS]
+        assert [text.partition(":")[0] for text in said] == ["Schedule 1 waits for a yes or a no"]
+        moved = await life.desk.desk.parts.store.audit.find(AuditQuery(kind="approval.moved"))
+        assert [one.facts()["channel"] for one in moved] == ["terminal/local/ops"]
+        assert "approval.asked_elsewhere" in caplog.messages
+        await life.desk.clock.advance(2 * HOUR / 3)
+        await life.desk.fire()
+        assert len(life.faces(approval)) == 1  # the owners are asked once
+        await life.press(approval, who=ANN, wait=False)
+        await eventually(lambda: world.ran == ["main"])
+
+
+class WithoutAnn(MemoryChat):
+    """Nobody can write to Ann directly."""
+
+    async def direct(self, who: Principal) -> ThreadRef:
+        if who == ANN:
+            raise Permanent("she does not take messages")
+        return await super().direct(who)
+
+
+async def test_a_group_that_cannot_be_reached_either_leaves_it_to_the_next(world: World) -> None:
+    world.chat = WithoutAnn()
+    async with world.life() as life:
+        await planned(life, "push it")
+        world.chat.faults.append(Permanent("channel_not_found"))
+        await life.desk.fire()
+        assert card_places(life) == ["dm-bob", "dm-cid"]
+
+
+async def test_a_thread_that_refuses_the_card_leaves_it_to_those_who_may_decide(
+    world: World,
+) -> None:
+    async with world.life() as life:
+        world.chat.faults.append(Permanent("the thread is gone"))
+        await life.asked(sender=ANN)
+        assert card_places(life) == ["dm-bob", "dm-cid"]
+        assert any("asked in its thread, so it is asked here" in t for t in life.desk.chat.texts)
 
 
 async def test_nobody_decides_it_and_the_groups_are_asked_from_the_owners_on(world: World) -> None:
