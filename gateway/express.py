@@ -11,16 +11,14 @@ of one that is idle. `INSIDE` names what we know of its inside for that.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from gateway.plain import Plain, read_plain
-
-Done = Callable[[bytes | None], None]
-"""Takes the whole answer; None where the request is to go the ordinary way after all."""
 
 INSIDE: Final = {
     "_waiter": "set while the connection waits for a request, and None while it answers one",
@@ -37,17 +35,29 @@ _HELD = 1 << 16
 """Bytes that may come behind a request that is under way before no more are read."""
 
 
+class Asker(Protocol):
+    """Whoever asks for one thing, and waits for its answer."""
+
+    @property
+    def request(self) -> Plain:
+        """The whole of it."""
+        ...
+
+    @property
+    def remote(self) -> str | None:
+        """The sender's address."""
+        ...
+
+    def done(self, answer: bytes | None) -> None:
+        """Take the whole answer; None where the request is to go the ordinary way after all."""
+        ...
+
+
 class Take(Protocol):
-    """Takes a request on, if it is as simple as that. Never raises."""
+    """Takes on the requests of one tick that are as simple as that. Never raises."""
 
-    def __call__(self, request: Plain, remote: str | None, done: Done) -> bool:
-        """Take it on, and call `done` exactly once, later; or return False and do nothing.
-
-        Args:
-            request: the whole of it.
-            remote: the sender's address.
-            done: is told the answer.
-        """
+    def __call__(self, askers: Sequence[Asker]) -> None:
+        """See to each, in order, and call its `done` exactly once, now or later."""
         ...
 
 
@@ -58,33 +68,42 @@ Takes = Mapping[tuple[str, str], Take]
 class _Tick:
     """What came within one tick of the loop, from all connections, read in one go.
 
-    Each read of a socket drives our code out of the processor's caches: events that are seen to one
-    right after the other take a tenth less.
+    Each read of a socket drives our code out of the processor's caches, and so does each step the
+    one before: a step that is done with one request right after the other takes a tenth less.
     """
 
     def __init__(self) -> None:
-        self._soon = asyncio.get_running_loop().call_soon
-        self._came: deque[tuple[_Connection, bytes]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._came: list[tuple[_Connection, bytes]] = []
 
     def add(self, connection: "_Connection", data: bytes) -> None:
         """Read it with all else that comes before the loop is through with its sockets."""
         if not self._came:
-            self._soon(self._read)
+            self._loop.call_soon(self._read)
         self._came.append((connection, data))
 
     def _read(self) -> None:
-        came = self._came
-        try:
-            while came:
-                connection, data = came.popleft()
-                try:
-                    connection.read(data)
-                except BaseException:
-                    connection.force_close()  # as asyncio does
-                    raise
-        finally:
-            if came:  # it was no fault of the others
-                self._soon(self._read)
+        came, self._came = self._came, []
+        asking: list[_Connection] = []
+        for connection, data in came:
+            try:
+                if connection.read(data):
+                    asking.append(connection)
+            except Exception as error:  # noqa: BLE001 - told to the loop, as asyncio does
+                self._end([connection], error)
+        for take, together in groupby(asking, key=attrgetter("take")):
+            askers = list(together)
+            try:
+                take(askers)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._end(askers, error)
+
+    def _end(self, connections: Sequence["_Connection"], error: Exception) -> None:
+        """End those lines; what came on others goes on."""
+        for connection in connections:
+            connection.force_close()
+        told = {"message": "what came on a connection cannot be read", "exception": error}
+        self._loop.call_exception_handler(told)
 
 
 class _Connection(web.RequestHandler):
@@ -100,7 +119,11 @@ class _Connection(web.RequestHandler):
         "_tick",
         "_under_way",
         "remote",
+        "request",
+        "take",
     )
+    request: Plain
+    take: Take
 
     def __init__(self, server: web.Server, takes: Takes, tick: _Tick, **settings: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -130,10 +153,12 @@ class _Connection(web.RequestHandler):
         else:
             self._read(data)
 
-    def read(self, data: bytes) -> None:
-        """See to the requests in what came."""
+    def read(self, data: bytes) -> bool:
+        """See to the requests in what came; True where one, `request`, is for `take` to take on."""
+        before = self._under_way
         while data:
             data = self._read(data)
+        return self._under_way and not before
 
     def _read(self, data: bytes) -> bytes:
         """See to the request that it begins with; what is behind that."""
@@ -147,20 +172,20 @@ class _Connection(web.RequestHandler):
             self._owed = None
             super().data_received(data)
             return b""
-        if len(data) >= request.length and self._take_on(request, data):
+        if len(data) >= request.length and self._begins(request, data):
             return b""
         self._owed = max(0, request.length - len(data))
         super().data_received(data[: request.length])
         return data[request.length :]
 
-    def _take_on(self, request: Plain, data: bytes) -> bool:
-        """Take the request the short way, where none is on the ordinary one and it is open."""
+    def _begins(self, request: Plain, data: bytes) -> bool:
+        """Begin the short way, where nothing is on the ordinary one and the line is open."""
         if self._waiter is None or self._messages or self._close or self._force_close:
             return False
         take = self._takes.get((request.method, request.target))
-        if take is None or not take(request, self.remote, self._done):
+        if take is None:
             return False
-        self._under_way = True
+        self.take, self.request, self._under_way = take, request, True
         self._given, self._held = data[: request.length], data[request.length :]
         return True
 
@@ -180,7 +205,8 @@ class _Connection(web.RequestHandler):
         if len(self._held) > _HELD and self.transport is not None:
             self.transport.pause_reading()
 
-    def _done(self, answer: bytes | None) -> None:
+    def done(self, answer: bytes | None) -> None:
+        """See `Asker.done`."""
         self._under_way = False
         if self._quiet is not None:
             self._quiet.set()
@@ -192,7 +218,8 @@ class _Connection(web.RequestHandler):
         if held and self.transport is not None and not self.transport.is_closing():
             if len(held) > _HELD:
                 self.transport.resume_reading()
-            self.read(held)
+            if self.read(held):
+                self.take((self,))
 
     def _answer(self, whole: bytes) -> None:
         """Send the answer, if there is still somebody to hear it."""

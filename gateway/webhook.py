@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import HttpVersion11, web
 
-from gateway.express import Done
+from gateway.express import Asker
 from gateway.plain import Plain
 from gateway.sources import Limits, SourceLimit, source_of
 from runtime.clock import Clock
@@ -168,25 +168,41 @@ class Webhook:
         refused = await self._deliver(verified)
         return self._acknowledge(request) if refused is None else refused
 
-    def take(self, request: Plain, remote: str | None, done: Done) -> bool:
-        """Process a request that came whole without waiting: see `gateway.express.Take`.
+    def take(self, askers: Sequence[Asker]) -> None:
+        """Process requests that came whole without waiting: see `gateway.express.Take`.
 
-        The same steps as `receive`, which also gets whatever fails here, and says why.
+        The same steps as `receive`, which also gets whatever fails here, and says why. Each step is
+        done with all of them before the next one.
         """
-        accept, body = self._offered, request.body
-        if accept is None or len(body) > self._limits.body_bytes:
-            return False
+        verified = [self._verified(asker.request, asker.remote) for asker in askers]
+        events = [None if request is None else self._event(request) for request in verified]
+        for asker, event in zip(askers, events, strict=True):
+            if event is None or not self._offer(event, asker.done):
+                asker.done(None)
+
+    def _verified(self, request: Plain, remote: str | None) -> VerifiedRequest | None:
+        """The request, vouched for; None where it is to be refused, or has to be waited for."""
+        if self._offered is None or len(request.body) > self._limits.body_bytes:
+            return None
         if not self._sources.would_take(source_of(remote)):
-            return False
-        verified = self._route.verify(RawRequest(request.headers, body))
-        if verified is None:
-            return False
+            return None
+        return self._route.verify(RawRequest(request.headers, request.body))
+
+    def _event(self, verified: VerifiedRequest) -> Inbound | None:
+        """The event that it tells of; None where there is none."""
         try:
             parsed = self._route.parse(verified)
-            if not isinstance(parsed, Inbound):
-                return False
-            said, answer = parsed.acknowledgement, self._acknowledgement.now
-            return accept.offer(parsed, lambda stored: done(answer(said) if stored else None))
+        except Exception:  # noqa: BLE001 - `_deliver` does it again, and logs it
+            return None
+        return parsed if isinstance(parsed, Inbound) else None
+
+    def _offer(self, event: Inbound, done: Callable[[bytes | None], None]) -> bool:
+        """Accept the event without waiting, and answer later; False where that takes more."""
+        said, answer = event.acknowledgement, self._acknowledgement.now
+        try:
+            return self._offered is not None and self._offered.offer(
+                event, lambda stored: done(answer(said) if stored else None)
+            )
         except Exception:  # noqa: BLE001 - `_deliver` does it again, and logs it
             return False
 

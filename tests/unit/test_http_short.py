@@ -1,7 +1,7 @@
 """The short way of a request: its answers in order, none lost, and the ordinary way behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from gateway.express import Done, ExpressServer
+from gateway.express import Asker, ExpressServer, Take
 from gateway.http import WebhookRoute, build_app, serve
-from gateway.plain import Plain
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Command, Inbound
@@ -295,11 +294,12 @@ class Wire(asyncio.Transport):
 
 
 async def test_of_what_comes_together_each_is_seen_to_though_another_cannot_be_read() -> None:
-    def take(request: Plain, remote: str | None, done: Done) -> bool:
-        if request.body == b"bad":
-            raise RuntimeError("cannot be read")
-        done(request.body)
-        return True
+    def take(askers: Sequence[Asker]) -> None:
+        for asker in askers:
+            asker.done(asker.request.body)
+
+    def fail(askers: Sequence[Asker]) -> None:
+        raise RuntimeError("cannot be read")
 
     async def ordinary(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=500)
@@ -307,17 +307,18 @@ async def test_of_what_comes_together_each_is_seen_to_though_another_cannot_be_r
     failed: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, told: failed.append(str(told["exception"])))
-    server = ExpressServer(ordinary, {("POST", "/hook"): take}, access_log=None)
+    takes: Mapping[tuple[str, str], Take] = {("POST", "/hook"): take, ("POST", "/bad"): fail}
+    server = ExpressServer(ordinary, takes, access_log=None)
     wires = [Wire(), Wire(), Wire()]
     lines = [server() for _ in wires]
     for line, wire in zip(lines, wires, strict=True):
         line.connection_made(wire)
     await settle()
-    for line, body in zip(lines, (b"one", b"bad", b"two"), strict=True):
-        line.data_received(request(body))
+    for line, path in zip(lines, ("/hook", "/bad", "/hook"), strict=True):
+        line.data_received(request(b"hi", path=path))
     assert not any(wire.written for wire in wires)
     await settle()
-    assert [wire.written for wire in wires] == [b"one", b"", b"two"]
+    assert [wire.written for wire in wires] == [b"hi", b"", b"hi"]
     assert [wire.closed for wire in wires] == [False, True, False]
     assert failed == ["cannot be read"]
     loop.set_exception_handler(None)
