@@ -7,6 +7,7 @@ nothing of another channel, or of somebody else's direct conversation, can come 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from runtime.abandoned import DELETED
 from runtime.access import same_person
 from runtime.approvers import name_of
 from runtime.clock import Clock
@@ -19,7 +20,7 @@ from runtime.model.localtime import show_time
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.tools import Json
-from runtime.model.turn import run_of, turn_of_run
+from runtime.model.turn import TurnState, run_of, turn_of_run
 from runtime.money import show_amount
 from runtime.ports import AuditQuery, Store
 from runtime.spenders import run_meter
@@ -210,6 +211,8 @@ class _Telling:
                 return [f"not run, because {facts.get('rule') or 'it was refused'}"]
             case AuditKind.APPROVAL_ASKED:
                 return [f"asked for, because {facts.get('rule') or 'policy says so'}"]
+            case AuditKind.APPROVAL_MOVED:
+                return [f"could not be asked in its channel, so it was asked elsewhere, {when}"]
             case AuditKind.APPROVAL_VOTED:
                 return [f"approved by {who}, {when}"]
             case AuditKind.APPROVAL_CHANGED if facts.get("state") in _SAID:
@@ -233,9 +236,20 @@ class _Telling:
             if record.kind == AuditKind.TURN_STOPPED:
                 return f"Ended: stopped by {_name(self.team, record.actor)}, {self.shown(record)}"
             if record.kind == AuditKind.TURN_ENDED:
-                failed = record.facts().get("state") == "failed"
-                return f"Ended: {'gave up' if failed else 'answered'}, {self.shown(record)}"
+                return f"Ended: {self._ending(record)}, {self.shown(record)}"
         return "Ended: not yet"
+
+    def _ending(self, record: AuditRecord) -> str:
+        """How a turn ended that nobody ended by `/stop`: see where turns are finished."""
+        match record.facts().get("state"):
+            case TurnState.FAILED:
+                return "gave up"
+            case TurnState.STOPPED if self.schedule:
+                return f"broken off, because {DELETED}"
+            case TurnState.STOPPED:
+                return "not answered, because its agent was stopped"
+            case _:
+                return "answered"
 
 
 _TRIGGERS = {"message": "a message", "run": "a run", "handoff": "handed over"}

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.commands.grammar import looks_like_command
+from runtime.abandoned import end_run
 from runtime.ids import (
     AgentName,
     ApprovalId,
@@ -30,6 +31,7 @@ from runtime.model.schedule import (
     Occurrence,
     OccurrenceState,
     Schedule,
+    ScheduleState,
     When,
     WhenKind,
     run_id_of,
@@ -315,6 +317,41 @@ async def test_who_stopped_it_is_told(give: CommandBench) -> None:
     await said(give, start.turn.id)
     told = await give("/why", thread=THREAD)
     assert "- Ended: stopped by Ann, Fri 20 Nov 13:00 CET" in told
+
+
+async def test_a_run_whose_schedule_was_deleted_did_not_answer(give: CommandBench) -> None:
+    await give.store.schedules.add(a_daily("s"))
+    run = RunId("run-1")
+    await give.store.schedules.add_occurrence(
+        replace(an_occurrence(ScheduleId("s")), run=run, manual=True)
+    )
+    await give.store.conversations.create(ConversationId("c"), DESK)
+    await give.store.turns.begin_run(
+        TurnId(run), ConversationId("c"), requester=ANN, instruction="a secret", owner="here"
+    )
+    await said(give, TurnId(run), OPS)  # what its agent posted before
+    await give.store.turns.park(TurnId(run), 1, tries=0)
+    was, gone = ScheduleState.ACTIVE, ScheduleState.DELETED
+    await give.store.schedules.change(ScheduleId("s"), was=was, becomes=gone, next_at=None)
+    ended = await end_run(
+        give.store, run, ConversationId("c"), requester=ANN, owner="here", withdraw=_nothing
+    )
+    assert ended
+    told = (await give("/why", thread=OPS)).splitlines()
+    end = "- Ended: broken off, because its schedule was deleted, Fri 20 Nov 13:00 CET"
+    assert told[-2] == end
+
+
+async def _nothing(_turn: TurnId, _note: str) -> None:
+    """It asked nothing."""
+
+
+async def test_a_message_to_a_stopped_agent_was_not_answered(give: CommandBench) -> None:
+    start = await begun(give)
+    await give.store.turns.finish(start.turn.id, 1, state=TurnState.STOPPED)
+    await said(give, start.turn.id)
+    told = await give("/why", thread=THREAD)
+    assert "- Ended: not answered, because its agent was stopped, Fri 20 Nov 13:00 CET" in told
 
 
 # ---- who may read it
