@@ -132,7 +132,18 @@ class TurnRunner:
             outcome = await self._attempt(start, await self._live(start) if shown else None)
         if outcome is None or not await self._finish(start.turn, outcome):
             return None
+        if outcome.failed:
+            await self._take_back(start.turn, outcome.text)
         return outcome
+
+    async def _take_back(self, turn: Turn, why: str) -> None:
+        """Nobody carries out what a turn asked that gave up: its cards say so."""
+        note = f"What asked for it gave up. Who asked was told: {why}"
+        await until_stored(
+            lambda: self._deps.questions.turn_over(turn.id, note),
+            clock=self._deps.clock,
+            what=f"questions of {turn.id}",
+        )
 
     async def _counted(self, turn: Turn, work: Awaitable[Outcome | None]) -> Outcome | None:
         """Count the work as a try of the turn only where it comes to an end, or a crash does."""

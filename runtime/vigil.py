@@ -50,7 +50,8 @@ class Vigil:
         waiting = await self._book.approvals.open(limit=_AT_ONCE)
         for approval in waiting:
             await self._look_at(approval)
-        await self._look_at_orphans(await self._book.approvals.executing())
+        approvals = self._book.approvals
+        await self._look_at_orphans([*await approvals.approved(), *await approvals.executing()])
         await self._look_at_parked()
         self._done = {(this, what) for this, what in self._done if _among(this, waiting)}
         times = [at for approval in waiting for at in self._times(approval)]
@@ -82,8 +83,9 @@ class Vigil:
         step = (approval.expires_at - half) / (len(later) + 1)
         return [(half + step * place, group) for place, group in enumerate(later, start=1)]
 
-    async def _look_at_orphans(self, executing: Iterable[Approval]) -> None:
-        for approval in executing:
+    async def _look_at_orphans(self, decided: Iterable[Approval]) -> None:
+        """What people said yes to runs in its turn, and where that is over, not at all."""
+        for approval in decided:
             if await self._is_over(approval):
                 await self._questions.orphaned(approval)
 

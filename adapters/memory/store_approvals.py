@@ -141,6 +141,10 @@ class MemoryApprovals:
         """Approvals that are executing: see the port."""
         return [row for row in self._by_age() if row.state is ApprovalState.EXECUTING]
 
+    async def approved(self) -> list[Approval]:
+        """Approvals that may begin: see the port."""
+        return [row for row in self._by_age() if row.state is ApprovalState.APPROVED]
+
     async def next_time(self) -> datetime | None:
         """When the next one's time is over: see the port."""
         times = (row.expires_at for row in self._rows.values() if row.state in _TIMED)

@@ -83,6 +83,11 @@ _STARTED = (
     .order_by(approvals.c.created_at, approvals.c.id)
 )
 _TIMED = sa.or_(approvals.c.state == _PENDING, approvals.c.state == _APPROVED)
+_READY = (
+    sa.select(*_COLUMNS)
+    .where(_TIMED, approvals.c.state == _APPROVED)
+    .order_by(approvals.c.created_at, approvals.c.id)
+)
 _OVERDUE = (
     sa.select(*_COLUMNS)
     .where(_TIMED, approvals.c.expires_at <= bindparam("now", type_=sa.BigInteger))
@@ -315,6 +320,10 @@ class SqlApprovals:
     async def executing(self) -> list[Approval]:
         """Approvals that are executing: see the port."""
         return await self._all(_STARTED, {})
+
+    async def approved(self) -> list[Approval]:
+        """Approvals that may begin: see the port."""
+        return await self._all(_READY, {})
 
     async def next_time(self) -> datetime | None:
         """When the next one's time is over: see the port."""

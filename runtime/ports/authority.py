@@ -109,6 +109,10 @@ class Approvals(Protocol):
         """Approvals that are executing: at a start, what an earlier life left in between."""
         ...
 
+    async def approved(self) -> list[Approval]:
+        """Approvals that people said yes to and that have not begun, oldest first."""
+        ...
+
     async def next_time(self) -> datetime | None:
         """When the next one's time is over, or None."""
         ...

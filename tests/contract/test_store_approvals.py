@@ -175,6 +175,8 @@ async def test_only_what_the_model_allows_happens(
 
 async def test_it_runs_once(store: Store, clock: ManualClock) -> None:
     approval = await brought_to(store, clock, ApprovalState.APPROVED)
+    await store.approvals.ask(question(clock, "b"))
+    assert await store.approvals.approved() == [approval]
 
     begun = await asyncio.gather(
         *(
@@ -187,6 +189,7 @@ async def test_it_runs_once(store: Store, clock: ManualClock) -> None:
     assert sum(isinstance(one, Approval) for one in begun) == 1
     (executing,) = await store.approvals.executing()
     assert executing.id == approval.id
+    assert await store.approvals.approved() == []
 
 
 async def test_a_yes_grows_old(store: Store, clock: ManualClock) -> None:

@@ -11,13 +11,14 @@ from runtime import cards
 from runtime.ids import AgentName
 from runtime.model.access import Action
 from runtime.model.address import Principal
-from runtime.model.approval import Approval, ApprovalState
+from runtime.model.approval import Approval, ApprovalState, Vote
 from runtime.model.audit import AuditKind
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.schedule import OccurrenceState
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import ToolResult
+from runtime.model.turn import TurnState
 from runtime.ports import Verdict
 from runtime.schedules import NewSchedule
 from runtime.tools.registry import Effect, Tool
@@ -25,6 +26,7 @@ from tests.support.approving import BOB, MEL, Asking, World, people
 from tests.support.build import DM, OPS, TERMINAL
 from tests.support.clock import ManualClock
 from tests.support.handing import Agents, hands, in_memory, says, way
+from tests.support.planning import planned
 
 GUS = Principal(TERMINAL, "local", "gus")
 
@@ -125,6 +127,46 @@ async def test_what_was_approved_is_cancelled_where_who_asked_lost_the_right(
         assert all("needs the role operator" in face for face in life.faces(approval))
         assert life.desk.chat.texts[-1].startswith("Told: git.push was not run. Who asked for it")
         assert await refusals(life) == ["its approval is cancelled"]
+
+
+@pytest.mark.parametrize("role", [MemberRole.MEMBER, MemberRole.GUEST, None])
+async def test_a_yes_to_a_run_is_cancelled_where_its_maker_lost_the_right(
+    world: Needing, role: MemberRole | None
+) -> None:
+    async with world.life() as life:
+        await planned(life, "push it", maker=BOB)
+        await life.desk.fire()
+        [approval] = await life.waiting()
+        become(life, "Bob", role)
+        await life.press(approval, who=life.desk.team.owners()[0])
+        await life.desk.quiet()
+        assert world.ran == []
+        assert await life.state(approval) is ApprovalState.CANCELLED
+        assert await life.waiting() == []
+        why = "needs the role" if role else "no longer a member"
+        assert all(why in face for face in life.faces(approval)), life.faces(approval)
+        assert life.buttons(approval) == []
+        records = await life.desk.desk.parts.store.audit.page()
+        changes = [r for r in records if r.kind == AuditKind.APPROVAL_CHANGED]
+        assert [r.facts()["state"] for r in changes] == ["cancelled"]
+
+
+async def test_a_yes_that_came_as_its_turn_ended_is_cancelled_in_the_next_life(
+    world: Needing,
+) -> None:
+    async with world.life() as life:
+        approval = await life.asked(sender=BOB)
+        store = life.desk.desk.parts.store
+        vote = Vote(by=life.desk.team.owners()[0], at=world.clock.now())
+        await store.approvals.vote(approval.id, vote, digest=approval.digest)
+        # The process dies between the end of its turn and what follows from that.
+        assert await store.turns.unpark(approval.turn)
+        start = await store.turns.begin(approval.conversation, owner="dead")
+        assert start is not None
+        await store.turns.finish(approval.turn, start.turn.fence, state=TurnState.FAILED)
+    async with world.life() as life:
+        await life.desk.quiet()
+        assert await life.state(approval) is ApprovalState.CANCELLED
 
 
 async def test_a_grant_runs_nothing_for_who_lost_the_right(world: Needing) -> None:

@@ -1,7 +1,7 @@
 """A schedule that comes due."""
 
 from runtime.ids import AgentName
-from runtime.model.address import ThreadRef
+from runtime.model.address import Principal, ThreadRef
 from runtime.schedules import NewSchedule
 from tests.support.approving import Asking
 from tests.support.build import ANN, DM, OPS
@@ -10,9 +10,13 @@ _HOUR = 3600.0
 
 
 async def planned(
-    life: Asking, instruction: str = "look around", *, target: ThreadRef = OPS
+    life: Asking,
+    instruction: str = "look around",
+    *,
+    target: ThreadRef = OPS,
+    maker: Principal = ANN,
 ) -> None:
-    """Let an hourly schedule of Ann's come due; it fires at the next look."""
+    """Let an hourly schedule come due, of Ann's where it does not say whose; it fires at the next look."""
     desk = life.desk
     when = desk.desk.parts.timetable.read("every hour", now=desk.clock.now(), zone="Europe/Berlin")
     await desk.desk.schedules.create(
@@ -22,7 +26,7 @@ async def planned(
             instruction=instruction,
             agent=AgentName("desk"),
             target=target,
-            made_by=ANN,
+            made_by=maker,
             made_in=DM,
         )
     )
