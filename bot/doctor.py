@@ -20,6 +20,7 @@ from adapters.charts.pillow import PillowCharts
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
+from bot.askcheck import look_at_questions
 from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
@@ -179,6 +180,7 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             yield await _owner(found, settings)
             if found is not None and found.readable:
                 yield await _outbox(found, settings, clock.now())
+                yield await look_at_questions(found.store.dead_letters, settings.team)
                 for finding in taken_out(settings, await found.store.modelbook.outages()):
                     yield finding
     except NightdeskError as error:

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,14 +20,17 @@ from bot.models import config_of
 from bot.reach import get
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
+from runtime.cards import APPROVE
 from runtime.errors import Permanent
-from runtime.ids import ModelName, Platform, TimeOrderedIds
+from runtime.ids import ModelName, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.chart import DaySeries
 from runtime.model.choice import Outage
 from runtime.model.member import Enrolment
+from runtime.model.messages import Button, Content
 from runtime.model.outbox import OutboxState
 from runtime.model.team import MemberRole
+from tests.support.build import OPS as OPS_THREAD
 from tests.support.clock import ManualClock
 from tests.support.fake_slack import APP_TOKEN, SCOPES, TOKEN, FakeSlack
 from tests.support.fake_telegram import GROUP, FakeTelegram
@@ -227,6 +231,30 @@ async def test_messages_that_were_set_aside_are_wrong(machine: Machine) -> None:
         "out-1  C1 (slack), less than a minute ago: channel_not_found"
     )
     assert "nightdesk outbox retry" in found.todo
+
+
+async def test_a_channel_that_takes_no_questions_is_wrong(machine: Machine) -> None:
+    machine.configure(f'{OWNER}{OPS}[approvals]\nchannel = "ops"\n')
+    clock = machine.clock
+    ids = TimeOrderedIds(clock)
+    async with open_store(None, data_dir=machine.data, clock=clock, ids=ids) as store:
+        found = (await machine.look())["approvals"]
+        assert (found.state, found.found) == (
+            State.OK,
+            "what schedules ask goes to #ops (terminal)",
+        )
+        button = Button("Approve", APPROVE, "a1:12345678")
+        card = replace(Rows(clock).item(), content=Content("push?", (button,)), thread=OPS_THREAD)
+        other = replace(card, id=OutboxId("out-2"), content=Content("news"), thread=OPS_THREAD)
+        await store.outbox.enqueue([card, other])
+        for row in (card, other):
+            await store.outbox.claim(now=clock.now(), owner="x", platforms=[OPS_THREAD.platform])
+            await store.outbox.settle(row.id, 1, OutboxState.DEAD, error="not_in_channel")
+    found = (await machine.look())["approvals"]
+    assert found.state is State.WRONG
+    why = "did not take a question, asked in direct messages then: not_in_channel"
+    assert found.found == f"#ops (terminal) {why}"
+    assert found.todo.endswith("then `nightdesk outbox drop out-1`.")
 
 
 async def test_a_damaged_database_is_wrong(machine: Machine) -> None:
