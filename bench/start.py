@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from bench import slack
+from bench import discord, slack, telegram
 from bench.child import ROOT, Child
 from bench.desk import TEAM_FILE, environment
 from bench.load import Answers, Window
@@ -30,10 +30,13 @@ _SLACKS_PATIENCE = 3_000.0
 """Milliseconds until Slack gives a request up and posts it again."""
 
 _FIRST = "nightdesk run, in an empty folder"
-_OURS = "nightdesk run, in its folder"
+_OURS = "nightdesk run, in its folder, with Slack"
+_THREE = "nightdesk run, in its folder, with the three platforms"
 _EAGER = "import everything"
 _AIOHTTP = "import aiohttp.web"
+_SDKS = "import the three platforms' SDKs"
 _IMPORTS = {
+    _SDKS: "import aiohttp.web, slack_sdk.web.async_client, telegram, discord",
     _EAGER: "import aiohttp.web, slack_bolt.async_app, telegram.ext, discord, litellm",
     _AIOHTTP: "import aiohttp.web",
 }
@@ -52,24 +55,26 @@ _Rounds = Mapping[str, list[_Start]]
 
 def measure() -> Report:
     """Start, again and again, in turn with what could be imported at once."""
-    rounds: dict[str, list[_Start]] = {name: [] for name in (_FIRST, _OURS, *_IMPORTS)}
-    with Child("bench.servers.slack") as fake:
-        url = fake.hear(str)
+    rounds: dict[str, list[_Start]] = {name: [] for name in (_FIRST, _OURS, _THREE, *_IMPORTS)}
+    with Child("bench.servers.platforms") as fake:
+        url, telegram_url, discord_url = fake.hear(tuple[str, str, str])
+        others = discord.environment(discord_url)
+        others |= telegram.environment(telegram_url, "https://desk.example.com")
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory(prefix="nightdesk-bench-") as folder:
                 (Path(folder) / "nightdesk.toml").write_text(TEAM_FILE)
-                for name in (_FIRST, _OURS):
-                    rounds[name].append(_nightdesk(Path(folder), url))
+                for name, also in ((_FIRST, {}), (_OURS, {}), (_THREE, others)):
+                    rounds[name].append(_nightdesk(Path(folder), url, also))
             for name, statement in _IMPORTS.items():
                 rounds[name].append(_imported(statement))
     return _report(rounds, *_loading())
 
 
-def _nightdesk(folder: Path, slack_url: str) -> _Start:
+def _nightdesk(folder: Path, slack_url: str, also: Mapping[str, str]) -> _Start:
     """The program itself, with that data folder, until it says that it is ready."""
     port = _free_port()
     environ = environment(folder, slack_url=slack_url)
-    environ |= {"PATH": os.defpath, "NIGHTDESK_HTTP__PORT": str(port)}
+    environ |= {**also, "PATH": os.defpath, "NIGHTDESK_HTTP__PORT": str(port)}
     command = [sys.executable, "-m", "bot", "run", "--no-terminal"]
     began = time.perf_counter()
     with _running(command, environ) as process:
@@ -148,23 +153,9 @@ def _loading() -> tuple[Loaded, Answers]:
 
 
 def _report(rounds: _Rounds, loaded: Loaded, answers: Answers) -> Report:
-    ours = rounds[_OURS]
     gates = (
-        Gate(
-            words="ready after {} CPU",
-            value=middle(ours, lambda one: one.usage.cpu),
-            bound=Bound.AT_MOST,
-            limit=1,
-            unit=" s",
-        ),
-        Gate(
-            words="{}",
-            value=middle(ours, lambda one: one.usage.peak),
-            bound=Bound.AT_MOST,
-            limit=80,
-            places=0,
-            unit=" MB",
-        ),
+        *_ready(rounds[_OURS], "ready after {} CPU", "and {} with Slack"),
+        *_ready(rounds[_THREE], "{} CPU", "and {} with the three platforms"),
         Gate(
             words="loading LiteLLM stalls {}",
             value=loaded.stall,
@@ -182,13 +173,32 @@ def _report(rounds: _Rounds, loaded: Loaded, answers: Answers) -> Report:
         ),
     )
     notes = (
-        "`nightdesk run --no-terminal` with Slack connected, from its start until /readyz says "
-        + "that it is ready; Telegram and Discord are not built yet. The settings are read in a "
-        + "child, whose CPU is counted and whose memory is gone by then",
+        "`nightdesk run --no-terminal`, from its start until /readyz says that it is ready. The "
+        + "settings are read in a child, whose CPU is counted and whose memory is gone by then",
         f"LiteLLM took {loaded.seconds:.1f} s to come in, while {answers.count} events were "
         + f"acknowledged, the slowest after {answers.longest:.0f} ms",
     )
     return Report(id="S8", gates=gates, figures=tuple(_figures(rounds)), notes=notes)
+
+
+def _ready(starts: Sequence[_Start], cpu: str, memory: str) -> tuple[Gate, Gate]:
+    return (
+        Gate(
+            words=cpu,
+            value=middle(starts, lambda one: one.usage.cpu),
+            bound=Bound.AT_MOST,
+            limit=1,
+            unit=" s",
+        ),
+        Gate(
+            words=memory,
+            value=middle(starts, lambda one: one.usage.peak),
+            bound=Bound.AT_MOST,
+            limit=80,
+            places=0,
+            unit=" MB",
+        ),
+    )
 
 
 def _figures(rounds: _Rounds) -> Iterator[Figure]:
