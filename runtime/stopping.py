@@ -20,8 +20,8 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.outbox import OutboxItem
 from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
-from runtime.model.turn import Turn, run_of
-from runtime.outbox import Splitter
+from runtime.model.turn import Turn, briefing_id_of, run_of
+from runtime.outbox import Splitter, is_row_of
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.stopping")
@@ -136,9 +136,10 @@ class Stopping:
         )
         await self._obey(did.ended)
         for ended in did.ended:
-            if ended.proactive:
+            run = run_of(ended.turn)
+            if any(is_row_of(row, briefing_id_of(run)) for row in ended.withheld):
                 note = f"kept, not sent: stopped by {name_of(self._team(), by)}"
-                await self._store.schedules.note_delivery(run_of(ended.turn), note)
+                await self._store.schedules.note_delivery(run, note)
         return did
 
     async def stop_agent(self, agent: AgentName, *, by: Principal, key: StopId) -> Stopped:

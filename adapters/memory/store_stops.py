@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.memory.store_tables import Progress, Tables, TurnRow
-from runtime.ids import AgentName, StopId, TurnId
+from runtime.ids import AgentName, OutboxId, StopId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
@@ -158,12 +158,12 @@ class MemoryStops:
             touched = row.state in _OPEN
             if touched:
                 self._end(row, closing, by=stop.by)
-            proactive = False
+            withheld: list[OutboxId] = []
             for message in self._tables.outbox.values():
                 if message.item.turn != this:
                     continue
                 if message.item.state in (OutboxState.PENDING, OutboxState.HELD):
-                    proactive = proactive or message.item.proactive
+                    withheld.append(message.item.id)
                     message.item = replace(message.item, state=OutboxState.WITHHELD, error=why)
                     settled = recorded.message_settled(message.item.id, OutboxState.WITHHELD)
                     self._tables.audit.record(settled)
@@ -173,7 +173,7 @@ class MemoryStops:
                     message.taken_back = why
                     touched = True
             if touched:
-                ended.append(replace(_ended(row), proactive=proactive))
+                ended.append(replace(_ended(row), withheld=tuple(withheld)))
         return ended, messages
 
     def _end(self, row: TurnRow, closing: Closing, *, by: Principal) -> None:

@@ -1,6 +1,6 @@
 """Stops: `runtime.ports.Stops`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,7 +18,7 @@ from adapters.sql.schema_stops import stops
 from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.clock import Clock
-from runtime.ids import AgentName, StopId, TurnId
+from runtime.ids import AgentName, OutboxId, StopId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
@@ -269,7 +269,7 @@ class SqlStops:
             )
             messages += len(unsent)
             if over or unsent or taken_back:
-                ended.append(_ended(turn, proactive=any(item.proactive for item in unsent)))
+                ended.append(_ended(turn, [item.id for item in unsent]))
         return ended, messages
 
 
@@ -285,8 +285,8 @@ def _close(
     transaction.audit(*(recorded.turn_stopped(turn, by) for turn in ended))
 
 
-def _ended(turn: Turn, *, proactive: bool = False) -> Ended:
-    return Ended(turn=turn.id, conversation=turn.conversation, proactive=proactive)
+def _ended(turn: Turn, withheld: Iterable[OutboxId] = ()) -> Ended:
+    return Ended(turn=turn.id, conversation=turn.conversation, withheld=tuple(withheld))
 
 
 def _row(stop: Stop) -> Params:

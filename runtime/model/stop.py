@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from runtime.ids import AgentName, ConversationId, StopId, TurnId
+from runtime.ids import AgentName, ConversationId, OutboxId, StopId, TurnId
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnState
@@ -68,12 +68,12 @@ class Ended:
     Attributes:
         turn: the turn.
         conversation: the conversation that it was in.
-        proactive: a message of it that nobody had asked for was taken back.
+        withheld: the messages of it that were taken back, in no order.
     """
 
     turn: TurnId
     conversation: ConversationId
-    proactive: bool = False
+    withheld: tuple[OutboxId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,7 +145,7 @@ async def test_what_a_turn_wrote_and_was_not_sent_is_taken_back(
     did = await turn_stopped(store, clock, turn.id)
 
     assert did.messages == 1
-    assert [(ended.turn, ended.proactive) for ended in did.ended] == [(turn.id, True)]
+    assert [(ended.turn, ended.withheld) for ended in did.ended] == [(turn.id, (waiting.id,))]
     found = await store.outbox.get(waiting.id)
     assert found is not None
     assert (found.state, found.error) == (OutboxState.WITHHELD, "stopped by Ada")

@@ -1,13 +1,19 @@
 """Approvals of runs, which nobody waits for, and among many processes."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from runtime import cards
 from runtime.abandoned import DELETED
+from runtime.ids import TurnId, derived
 from runtime.model.approval import ApprovalState
 from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.model.turn import briefing_id_of
 from tests.support.approving import BOB, Asking, World
-from tests.support.build import ANN, OPS
+from tests.support.build import ANN, OPS, T0, outbox_item
 from tests.support.eventually import eventually
 from tests.support.planning import planned
 
@@ -58,6 +64,27 @@ async def test_a_stopped_run_that_waited_ends(tmp_path: Path) -> None:
         (occurrence,) = await store.schedules.history()
         assert occurrence.state is OccurrenceState.FAILED
         assert await life.state(approval) is ApprovalState.CANCELLED
+
+
+@pytest.mark.parametrize("place", [None, 1, 2])
+async def test_a_stop_says_of_a_runs_result_only_what_became_of_that(
+    tmp_path: Path, place: int | None
+) -> None:
+    world = World(tmp_path)
+    async with world.life(lambda _: "All is well.") as life:
+        await scheduled(life)
+        store = life.desk.desk.parts.store
+        (occurrence,) = await store.schedules.history()
+        assert occurrence.delivery == "sent"
+        first = briefing_id_of(occurrence.run)
+        key = "posted" if place is None else derived(first, str(place))
+        late = outbox_item(key=key, thread=OPS, proactive=True, at=T0 + timedelta(days=1))
+        await store.outbox.enqueue([replace(late, turn=TurnId(occurrence.run))])
+        await life.desk.command(f"stop {occurrence.run[-8:]}")
+        assert life.desk.chat.texts[-1] == "Stopped. 1 message not sent yet: taken back."
+        (occurrence,) = await store.schedules.history()
+        kept = "kept, not sent: stopped by Ann"
+        assert occurrence.delivery == ("sent" if place is None else kept)
 
 
 async def test_a_run_that_waits_ends_when_its_schedule_is_deleted(tmp_path: Path) -> None:
