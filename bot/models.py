@@ -28,6 +28,7 @@ def config_of(model: ModelSettings) -> ModelConfig:
         base_url=model.base_url,
         api_key=model.api_key.get_secret_value() if model.api_key else None,
         lacks=model.lacks,
+        account=model.account,
         context_tokens=model.context_tokens,
         timeout_seconds=model.timeout_seconds,
         client=Client(model.client) if model.client else None,

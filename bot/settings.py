@@ -171,6 +171,7 @@ class ModelSettings:
         base_url: where its server is; None for the provider's own.
         api_key: its key, ours or the provider's own; None where it needs none, or it is missing.
         lacks: the variables that can have its key, where none of them has one.
+        account: what tells its key from the first one that is used there; empty for that one.
         context_tokens: its context window; None to use what is known of it.
         timeout_seconds: how long to wait for the first word of an answer.
         client: what it is called with, `direct` or `litellm`; empty for what suits it.
@@ -189,6 +190,7 @@ class ModelSettings:
     base_url: str | None = None
     api_key: Secret | None = None
     lacks: tuple[str, ...] = ()
+    account: str = ""
     context_tokens: int | None = None
     timeout_seconds: float = _DEFAULT_TIMEOUT
     client: str = ""

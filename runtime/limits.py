@@ -35,27 +35,20 @@ class Limits:
     changes: tuple[LimitChange, ...]
 
     def of(self, meter: Meter) -> int | None:
-        """The limit of the meter, in micro-units, or None. The nearer one wins, then the later."""
-        own = self._named(meter)
-        if own is not None or not meter.subject:
+        """The limit of the meter, in micro-units, or None. The nearer one wins, then the later.
+
+        What holds for each provider holds for each place and key by itself, not for what is paid
+        to a vendor at all of them together.
+        """
+        own = self._of((meter.scope, meter.subject, meter.period), meter.stamp)
+        if own is not None or not meter.subject or _is_sum(meter):
             return own
         return self._of((meter.scope, "", meter.period), meter.stamp)
 
     def bounds(self, meters: Iterable[Meter]) -> list[Bound]:
         """Those of the meters that have a limit, with it."""
-        meters = tuple(meters)
-        vendors = {
-            vendor_of(m.subject) for m in meters if m.scope is Scope.PROVIDER and "@" in m.subject
-        }
-        found = (
-            (meter, self._named(meter) if _is_of(vendors, meter) else self.of(meter))
-            for meter in meters
-        )
+        found = ((meter, self.of(meter)) for meter in meters)
         return [Bound(meter, limit) for meter, limit in found if limit is not None]
-
-    def _named(self, meter: Meter) -> int | None:
-        """The limit of the meter's subject itself, without what holds for each of them."""
-        return self._of((meter.scope, meter.subject, meter.period), meter.stamp)
 
     def has(self, scope: Scope) -> bool:
         """Whether there may be a limit of the scope."""
@@ -163,9 +156,9 @@ class LimitBook:
         return change
 
 
-def _is_of(vendors: set[str], meter: Meter) -> bool:
-    """Whether it counts several providers of one vendor, each of which has a meter of its own."""
-    return bool(vendors) and meter.scope is Scope.PROVIDER and meter.subject in vendors
+def _is_sum(meter: Meter) -> bool:
+    """Whether it counts what is paid to a vendor at all its places."""
+    return meter.scope is Scope.PROVIDER and vendor_of(meter.subject) == meter.subject
 
 
 def _key(of: LimitRule | LimitChange) -> Key:

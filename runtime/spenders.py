@@ -1,7 +1,8 @@
 """In which meters a call counts, which periods those have, and what they are called. Pure."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from runtime.model.ledger import Meter, Period, Scope, Spender
 from runtime.model.team import Team
 
 _DECEMBER = 12
+_PLACE = re.compile("[@#]")
+"""What begins the address, or the key, in the name of a provider."""
 
 
 def meters_of(spender: Spender, team: Team, *, at: datetime) -> tuple[Meter, ...]:
@@ -42,8 +45,33 @@ def workflow_meter(workflow: str) -> Meter:
 
 
 def vendor_of(provider: str) -> str:
-    """The provider without its address: `openai` for `openai@127.0.0.1:8000`."""
-    return provider.partition("@")[0]
+    """Without address and key: `openai` for `openai@127.0.0.1:8000` and `openai#second`."""
+    return _PLACE.split(provider, maxsplit=1)[0]
+
+
+def purse_of(provider: str) -> str:
+    """Who is paid at one place with one key: `openai@` for `openai`, which has no address here.
+
+    The vendor's own name counts what is paid to it at all places together.
+    """
+    return provider if _PLACE.search(provider) else f"{provider}@"
+
+
+def is_paid(name: str, providers: Iterable[str]) -> bool:
+    """Whether that is one of the providers, at one place, or the vendor of some at all of them."""
+    names = list(providers)
+    return name in map(vendor_of, names) or purse_of(name) in map(purse_of, names)
+
+
+def known_purses(providers: Iterable[str]) -> list[str]:
+    """What a limit of a provider can be of: each place and key, and each vendor at all of them.
+
+    Where a vendor has but one place, that and the sum are the same, and only the latter is named.
+    """
+    places = {purse_of(name) for name in providers}
+    vendors = [vendor_of(place) for place in places]
+    alone = {f"{vendor}@" for vendor in vendors if vendors.count(vendor) == 1}
+    return sorted({*vendors, *places} - alone)
 
 
 def _once(scope: Scope, subject: str, run: str) -> Meter:
@@ -53,9 +81,8 @@ def _once(scope: Scope, subject: str, run: str) -> Meter:
 def _lasting(spender: Spender, team: Team) -> Iterator[tuple[Scope, str]]:
     """The subjects that are counted by day and month."""
     yield Scope.ORGANISATION, ""
-    yield Scope.PROVIDER, spender.provider
-    if (vendor := vendor_of(spender.provider)) != spender.provider:
-        yield Scope.PROVIDER, vendor
+    yield Scope.PROVIDER, purse_of(spender.provider)
+    yield Scope.PROVIDER, vendor_of(spender.provider)
     yield Scope.AGENT, spender.agent
     yield Scope.PERSON, subject_of_person(team, spender.person)
     if spender.schedule is not None:
@@ -142,6 +169,8 @@ def whose(team: Team, scope: Scope, subject: str, *, schedule: int = 0) -> str:
             return f"a thread in {name}" if name else "each thread"
         case Scope.CHANNEL | Scope.PERSON:
             return name or f"each {scope}"
+        case Scope.PROVIDER if name.endswith("@"):
+            return f"the provider {name[:-1]} at its own address"
         case _:
             return f"the {scope} {name}" if name else f"each {scope}"
 

@@ -43,6 +43,7 @@ class ModelConfig:
         base_url: the address of a server of one's own; None for the provider's.
         api_key: the key; None where none is needed, or LiteLLM finds the provider's own variable.
         lacks: the settings that can have its key, where it needs one and none has it.
+        account: what tells its key from the first one that is used there; empty for that one.
         context_tokens: how many tokens fit into a call; None for what is known of it, else 32,768,
             or 8,192 on a server of this machine.
         timeout_seconds: how long to wait for the first word of an answer.
@@ -62,6 +63,7 @@ class ModelConfig:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     lacks: tuple[str, ...] = ()
+    account: str = ""
     context_tokens: int | None = None
     timeout_seconds: float = 60.0
     client: Client | None = None
@@ -146,12 +148,17 @@ def _is_marked(config: ModelConfig) -> bool:
 
 
 def provider_of(config: ModelConfig) -> str:
-    """Who is called: a provider by its name, a server of one's own by its address too."""
+    """Who is called, and paid: one is one address with one key.
+
+    A provider by its name, a server of one's own by its address too; where several keys are used at
+    one place, all but the first of them by the name of the first model that has it.
+    """
+    account = f"#{config.account}" if config.account else ""
     if config.address is None:
-        return config.vendor
+        return config.vendor + account
     parts = urlsplit(config.address)
     place = parts.hostname or config.address
-    return f"{config.vendor}@{place}" + (f":{parts.port}" if parts.port else "")
+    return f"{config.vendor}@{place}" + (f":{parts.port}" if parts.port else "") + account
 
 
 def _credential(key: str | None) -> str:

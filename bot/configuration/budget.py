@@ -21,7 +21,7 @@ from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Agent, ChannelRule, Member
 from runtime.money import read_amount
-from runtime.spenders import subject_of_channel, subject_of_principal, vendor_of
+from runtime.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SCOPES = tuple(str(scope) for scope in Scope if scope is not Scope.ORGANISATION)
@@ -224,11 +224,11 @@ class BudgetReader:
 def check_providers(document: Document, models: Iterable[ModelConfig]) -> None:
     """Note limits of providers of whom no model is set up, in the file or in a variable."""
     names = {provider_of(model) for model in models if "/" in model.model}
-    known = sorted(names | {vendor_of(name) for name in names})
+    known = known_purses(names)
     limits = document.tables.get("limits", [])
     for index, raw in enumerate(limits if isinstance(limits, list) else []):
         of = raw.get("of") if isinstance(raw, dict) and raw.get("scope") == "provider" else None
-        if isinstance(of, str) and of and of not in known:
+        if isinstance(of, str) and of and not is_paid(of, names):
             there = f"the models have {listed(known, 'and')}" if known else "no model is set up"
             said = f"unknown: {did_you_mean(of, known, there)}"
             document.problems.value(("limits", index, "of"), of, said)

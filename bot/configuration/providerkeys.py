@@ -5,9 +5,10 @@ and that a model without any is left out before it is asked. A provider that is 
 more than a key, as Azure, Bedrock and Vertex do, or is not known here: LiteLLM finds what it needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from adapters.models.catalogue import ModelConfig, provider_of
 from bot.configuration.environment import what_is_wrong
 from bot.configuration.problems import Problems
 from bot.configuration.values import Secret
@@ -124,6 +125,24 @@ PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = {
 
 _OTHERWISE: Mapping[str, str] = {"anthropic": "ANTHROPIC_AUTH_TOKEN"}
 """What does instead of a key, and is no key: LiteLLM reads it by itself."""
+
+
+def told_apart(models: Iterable[ModelSettings]) -> list[ModelSettings]:
+    """The models, each with what tells its key from the first that is used at the same place.
+
+    That is the name of the first model with that key: it stays as it is when the key is changed, so
+    what was spent with it goes on to count. A model without a key goes with the first.
+    """
+    accounts: dict[str, dict[str, str]] = {}
+    told = []
+    for model in models:
+        where = ModelConfig(name=model.name, model=model.model, base_url=model.base_url)
+        here = accounts.setdefault(provider_of(where), {})
+        key = model.api_key.get_secret_value() if model.api_key is not None else None
+        if key is not None:
+            here.setdefault(key, model.name if here else "")
+        told.append(replace(model, account=here.get(key, "") if key is not None else ""))
+    return told
 
 
 def with_key(

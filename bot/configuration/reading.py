@@ -15,7 +15,7 @@ from bot.configuration.entries import MODEL_EXAMPLE, is_model, model_key
 from bot.configuration.environment import Environment, read_environment
 from bot.configuration.first import first_config
 from bot.configuration.problems import Problems, did_you_mean, listed, shown
-from bot.configuration.providerkeys import with_key
+from bot.configuration.providerkeys import told_apart, with_key
 from bot.configuration.providernames import check_names, what_is_unknown
 from bot.configuration.team import FileConfiguration, read_team
 from bot.configuration.values import OFFLINE, Secret
@@ -45,15 +45,16 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     shortcut = _shortcut(variables, models, problems, environ)
     if shortcut is not None and file is not None and file.unknown_prices:
         shortcut = replace(shortcut, unpriced_allowed=True)
+    all_of_them = models | {shortcut.name: shortcut} if shortcut else models
+    every = told_apart(all_of_them.values())
     if document is not None:
-        every = [*models.values(), *([shortcut] if shortcut else [])]
         check_providers(document, [_where(model) for model in every])
         check_names(document, file.models if file else {})
     problems.raise_if_any()
     assert file is not None, "a file that cannot be read is a problem"  # noqa: S101
     return Settings(
         team=_instead_of_offline(file.team, shortcut) if shortcut else file.team,
-        models=models | {shortcut.name: shortcut} if shortcut else models,
+        models={model.name: model for model in every},
         slack=slack,
         telegram=on_telegram,
         discord=on_discord,
@@ -242,7 +243,9 @@ def _shortcut(
 
 
 def _where(model: ModelSettings) -> ModelConfig:
-    return ModelConfig(name=model.name, model=model.model, base_url=model.base_url)
+    return ModelConfig(
+        name=model.name, model=model.model, base_url=model.base_url, account=model.account
+    )
 
 
 def _instead_of_offline(team: Team, model: ModelSettings) -> Team:

@@ -11,7 +11,7 @@ from runtime.model.ledger import Period, Scope
 from runtime.model.schedule import ScheduleState
 from runtime.model.team import Member, Team
 from runtime.ports import Store
-from runtime.spenders import subject_of_channel, subject_of_principal, vendor_of
+from runtime.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 
 EXAMPLES = "For example: /budget set team 5 day, or /budget raise schedule 3 25 %"
 _SCOPES = {
@@ -95,12 +95,12 @@ class Subjects:
 
     async def _provider(self, name: str) -> str:
         """One whose models are set up, at one address or at all; or that was paid before."""
-        names = {one for one in self._providers() if one}
-        known = sorted(names | {vendor_of(one) for one in names})
-        if name in known or await self._store.ledger.series(
+        names = [one for one in self._providers() if one]
+        if is_paid(name, names) or await self._store.ledger.series(
             Scope.PROVIDER, name, Period.MONTH, limit=1
         ):
             return name
+        known = known_purses(names)
         there = f"There are: {', '.join(known)}." if known else "No model of one is set up."
         raise Refused(f"There is no provider “{name[:40]}”.", hint=there)
 

@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.ids import TurnId
+from runtime.ids import AgentName, TurnId
 from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import ModelInfo, Usage
-from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.model.ledger import Bound, Meter, Period, Scope, Spender
 from runtime.money import show_amount
 from runtime.ports import Verdict
-from runtime.spenders import run_meter, workflow_meter
+from runtime.spenders import meters_of, run_meter, whose, workflow_meter
 from runtime.workflows import begun_by
 from tests.scenario.test_budget import PLENTY, press
 from tests.support.approving import Rules, people
-from tests.support.build import DM
+from tests.support.build import ANN, DM, T0, team
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, running_desk
 from tests.support.handing import Agents, hands, in_memory, says
@@ -133,10 +133,32 @@ def test_what_holds_for_each_provider_holds_at_each_address_by_itself() -> None:
     of_all = LimitRule(scope=Scope.PROVIDER, subject="acme", period=Period.DAY, micros=9)
     here, all_of_it, other = (
         Meter(scope=Scope.PROVIDER, subject=name, period=Period.DAY, stamp="2026-01-05")
-        for name in ("acme@far.example", "acme", "corner")
+        for name in ("acme@far.example", "acme", "corner@")
     )
     limits = Limits(BudgetRules(limits=(rule,)), ())
     assert limits.bounds([here, all_of_it]) == [Bound(here, 5)]
     assert limits.bounds([other]) == [Bound(other, 5)]
     limits = Limits(BudgetRules(limits=(rule, of_all)), ())
     assert limits.bounds([here, all_of_it]) == [Bound(here, 5), Bound(all_of_it, 9)]
+
+
+def test_one_provider_is_one_place_with_one_key() -> None:
+    """What is spent at a server of one's own is not counted as spent at the vendor's."""
+    rule = LimitRule(scope=Scope.PROVIDER, period=Period.DAY, micros=5)
+    limits = Limits(BudgetRules(limits=(rule,)), ())
+
+    def bounded(provider: str) -> set[str]:
+        spender = Spender(provider=provider, agent=AgentName("desk"), run=TurnId("t"), person=ANN)
+        meters = meters_of(spender, team(), at=T0)
+        counted = {each.subject for each in meters if each.scope is Scope.PROVIDER}
+        assert "acme" in counted, "a limit of the vendor counts it all"
+        return {bound.meter.subject for bound in limits.bounds(meters)}
+
+    names = ("acme", "acme@far.example", "acme#second", "acme@far.example#second")
+    assert [bounded(name) for name in names] == [
+        {"acme@"},
+        {"acme@far.example"},
+        {"acme#second"},
+        {"acme@far.example#second"},
+    ]
+    assert whose(team(), Scope.PROVIDER, "acme@") == "the provider acme at its own address"

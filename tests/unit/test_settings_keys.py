@@ -100,3 +100,44 @@ def test_the_model_of_the_quick_way_has_its_own_variable(tmp_path: Path) -> None
     settings = load_settings(environ, cwd=tmp_path)
     assert key_of(settings.models[ModelName("openai/gpt-4.1-mini")]) == "canary"
     assert settings.secrets() == {"canary"}
+
+
+def test_one_provider_is_one_address_with_one_key_and_keeps_its_name_when_a_key_changes(
+    tmp_path: Path,
+) -> None:
+    house = 'base_url = "http://127.0.0.1:8080/v1"\n'
+    names = ("fast", "large", "second", "near", "far")
+    tables = "".join(f'[models.{name}]\nmodel = "openai/{name}"\n' for name in names[:3])
+    tables += "".join(f'[models.{name}]\nmodel = "openai/m"\n{house}' for name in names[3:])
+
+    def providers(**keys: str) -> list[str]:
+        (tmp_path / "nightdesk.toml").write_text(tables)
+        ours = {f"NIGHTDESK_MODELS__{name.upper()}__API_KEY": key for name, key in keys.items()}
+        settings = load_settings({"HOME": str(tmp_path), **ours}, cwd=tmp_path)
+        return [describe(config_of(settings.models[ModelName(name)])).provider for name in names]
+
+    at = "openai@127.0.0.1:8080"
+    assert providers(fast="k1", large="k1", second="k2", near="k1") == [
+        "openai",
+        "openai",
+        "openai#second",
+        at,
+        at,
+    ]
+    assert providers(fast="k3", large="k3", second="k4")[:3] == [
+        "openai",
+        "openai",
+        "openai#second",
+    ]
+    assert providers(near="k1", far="k2")[3:] == [at, f"{at}#far"]
+
+
+def test_a_provider_with_a_second_key_can_be_limited_by_its_name(tmp_path: Path) -> None:
+    limit = '[[limits]]\nscope = "provider"\nof = "{of}"\nday = 1\n'
+    two = FAST.format(model="openai/m") + '[models.second]\nmodel = "openai/large"\n'
+    keys = {"OPENAI_API_KEY": "k1", "NIGHTDESK_MODELS__SECOND__API_KEY": "k2"}
+    for of in ("openai", "openai@", "openai#second"):
+        assert key_of(model_of(tmp_path, limit.format(of=of) + two, **keys)) == "k1"
+    with pytest.raises(ConfigurationError) as raised:
+        model_of(tmp_path, limit.format(of="openai#other") + two, **keys)
+    assert "unknown: the models have openai, openai#second and openai@" in str(raised.value)
