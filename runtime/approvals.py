@@ -37,6 +37,8 @@ log = logging.getLogger("nightdesk.approvals")
 
 SHORTEST_ID = 6
 """Characters of an id that a person must write at the least."""
+GRANTS_SHOWN = 20
+"""Of what is allowed for a time, so many are shown in one go."""
 _LOOK_AT = 200
 _NEVER_RUNS = frozenset({ApprovalState.DENIED, ApprovalState.EXPIRED, ApprovalState.CANCELLED})
 
@@ -280,10 +282,15 @@ class ApprovalService:
             raise await self._too_late(approval)
         return await self._change(approval, event, by=who, note=note)
 
-    async def grants(self) -> list[tuple[Grant, str]]:
-        """What is allowed for a time now, oldest first, and why it covers nothing by now."""
-        active = await self._book.store.grants.active(now=self._book.clock.now())
-        return [(grant, await self._questions.granting.ended_by(grant)) for grant in active]
+    async def grants(self, since: int = 0) -> tuple[list[tuple[Grant, str]], int]:
+        """What is allowed for a time now from that number on, and how much more there is.
+
+        Oldest first, a page of them, and why each covers nothing by now.
+        """
+        grants, now = self._book.store.grants, self._book.clock.now()
+        page = await grants.active(now=now, since=since, limit=GRANTS_SHOWN)
+        more = await grants.count(now=now, since=page[-1].number + 1) if page else 0
+        return [(grant, await self._questions.granting.ended_by(grant)) for grant in page], more
 
     async def standing(self, call: ToolCall, agent: AgentName, who: Principal) -> Standing | None:
         """What a yes for a time is to that call: see `Granting.standing`."""

@@ -27,19 +27,26 @@ class MemoryGrants:
 
     async def find(self, agent: AgentName, digest: str, *, now: datetime) -> list[Grant]:
         """The grants that cover it: see the port."""
-        return [g for g in await self.active(now=now) if (g.agent, g.digest) == (agent, digest)]
+        return [g for g in self._in_force(now) if (g.agent, g.digest) == (agent, digest)]
 
-    async def active(self, *, now: datetime, limit: int = 100) -> list[Grant]:
+    async def active(self, *, now: datetime, since: int = 0, limit: int = 100) -> list[Grant]:
         """Grants in force: see the port."""
-        rows = (g for g in self._rows.values() if g.id not in self._revoked and g.expires_at > now)
-        return sorted(rows, key=lambda grant: grant.number)[:limit]
+        return [grant for grant in self._in_force(now) if grant.number >= since][:limit]
+
+    async def count(self, *, now: datetime, since: int = 0) -> int:
+        """How many are in force: see the port."""
+        return sum(grant.number >= since for grant in self._in_force(now))
 
     async def revoke(
         self, number: int, *, now: datetime, by: Principal | None = None
     ) -> Grant | None:
         """End a grant: see the port."""
-        found = next((g for g in await self.active(now=now) if g.number == number), None)
+        found = next((g for g in self._in_force(now) if g.number == number), None)
         if found is not None:
             self._revoked.add(found.id)
             self._audit.record(recorded.grant_revoked(found, by))
         return found
+
+    def _in_force(self, now: datetime) -> list[Grant]:
+        rows = (g for g in self._rows.values() if g.id not in self._revoked and g.expires_at > now)
+        return sorted(rows, key=lambda grant: grant.number)

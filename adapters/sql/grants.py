@@ -41,6 +41,7 @@ _in_force = sa.and_(
     grants.c.revoked_at.is_(None),
     grants.c.expires_at > bindparam("now", type_=sa.BigInteger),
 )
+_on_the_page = grants.c.number >= bindparam("since", type_=sa.BigInteger)
 _FIND = (
     sa.select(*_COLUMNS)
     .where(grants.c.agent == bindparam("agent"), grants.c.digest == bindparam("digest"), _in_force)
@@ -48,10 +49,11 @@ _FIND = (
 )
 _ACTIVE = (
     sa.select(*_COLUMNS)
-    .where(_in_force)
+    .where(_in_force, _on_the_page)
     .order_by(grants.c.number)
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
+_COUNT = sa.select(sa.func.count()).select_from(grants).where(_in_force, _on_the_page)
 _NUMBERED = sa.select(*_COLUMNS).where(grants.c.number == bindparam("this"))
 _REVOKE = (
     sa.update(grants)
@@ -101,10 +103,16 @@ class SqlGrants:
         rows = await self._database.scan(lambda t: t.all(_FIND, asked))
         return [_grant(row) for row in rows]
 
-    async def active(self, *, now: datetime, limit: int = 100) -> list[Grant]:
+    async def active(self, *, now: datetime, since: int = 0, limit: int = 100) -> list[Grant]:
         """Grants in force: see the port."""
-        page: Params = {"now": micros(now), "limit": limit}
+        page: Params = {"now": micros(now), "since": since, "limit": limit}
         return [_grant(row) for row in await self._database.scan(lambda t: t.all(_ACTIVE, page))]
+
+    async def count(self, *, now: datetime, since: int = 0) -> int:
+        """How many are in force: see the port."""
+        counted: Params = {"now": micros(now), "since": since}
+        row = await self._database.scan(lambda t: t.one(_COUNT, counted))
+        return 0 if row is None else int(row[0])
 
     async def revoke(
         self, number: int, *, now: datetime, by: Principal | None = None

@@ -51,7 +51,7 @@ class ApprovalCommands:
             case "this":
                 return await self._accept_here(request)
             case "list" | "grants":
-                return await (self._list() if command.verb == "list" else self._grants())
+                return await (self._list() if command.verb == "list" else self._grants(command))
             case "show":
                 return await self._show(command.args[0])
             case "accept":
@@ -307,10 +307,12 @@ class ApprovalCommands:
         marked = await self._service.looked(approval, request.sender, happened=ends[said])
         return Answer(f"Noted: `{marked.frozen.tool}` is {marked.state}.", private=False)
 
-    async def _grants(self) -> Answer:
-        grants = await self._service.grants()
+    async def _grants(self, command: ParsedCommand) -> Answer:
+        since = _number(command.args[0]) if command.args else 0
+        grants, more = await self._service.grants(since)
         if not grants:
-            return Answer("Nothing is allowed for a time.")
+            after = f" from number {since} on" if since else ""
+            return Answer(f"Nothing is allowed for a time{after}.")
         team, now = self._team(), self._clock.now()
         lines = [
             f"- **{one.number}** {one.agent} may run `{one.frozen.tool}` until "
@@ -320,21 +322,34 @@ class ApprovalCommands:
             + (f"\n**It covers nothing now**: {ended}." if ended else "")
             for one, ended in grants
         ]
+        if more:
+            following = grants[-1][0].number + 1
+            lines.append(f"And {more} more: `/approve grants {following}` shows them.")
         return Answer("**Allowed for a time**\n" + "\n".join(lines))
 
     async def _revoke(self, written: str, request: Request) -> Answer:
-        number = written.removeprefix("#")
-        if not (number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER):
-            raise Refused(f"“{written[:20]}” is no grant's number.", hint="See /approve grants.")
+        number = _number(written)
         who, at = request.sender, request.at
         try:
-            tool = (await self._service.revoke(int(number), who)).frozen.tool
+            tool = (await self._service.revoke(number, who)).frozen.tool
         except Refused:
             # A crash has a command carried out again: what it ended is ended.
-            tool = await self._service.decided.revoked(int(number), who, since=at)
+            tool = await self._service.decided.revoked(number, who, since=at)
             if not tool:
                 raise
         return Answer(f"Revoked: `{tool}` is asked for again, each time.", private=False)
 
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())
+
+
+def _number(written: str) -> int:
+    """The number of a grant that a person wrote.
+
+    Raises:
+        Refused: it is none.
+    """
+    number = written.removeprefix("#")
+    if not (number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER):
+        raise Refused(f"“{written[:20]}” is no grant's number.", hint="See /approve grants.")
+    return int(number)

@@ -190,7 +190,13 @@ FORMS = (
         most=2,
         about="Say what became of something that may have run when Nightdesk ended.",
     ),
-    Form(noun="approve", verb="grants", about="Show what is allowed for a time."),
+    Form(
+        noun="approve",
+        verb="grants",
+        arguments="[number]",
+        most=1,
+        about="Show what is allowed for a time, a page of it; from that number on.",
+    ),
     Form(
         noun="approve",
         verb="revoke",

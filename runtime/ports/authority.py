@@ -133,8 +133,15 @@ class Grants(Protocol):
         """The grants in force of the pattern with that digest for the agent, oldest first."""
         ...
 
-    async def active(self, *, now: datetime, limit: int = 100) -> list[Grant]:
-        """Grants that were not revoked and whose time is not over, oldest first."""
+    async def active(self, *, now: datetime, since: int = 0, limit: int = 100) -> list[Grant]:
+        """Grants that were not revoked and whose time is not over, oldest first.
+
+        None whose number is lower than `since`.
+        """
+        ...
+
+    async def count(self, *, now: datetime, since: int = 0) -> int:
+        """How many of those there are."""
         ...
 
     async def revoke(

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from runtime.ids import AgentName, ApprovalId
+from adapters.memory.store import MemoryStore
+from runtime.ids import AgentName, ApprovalId, TimeOrderedIds
 from runtime.model.approval import Frozen, Grant, pattern_of
 from runtime.ports import Store
 from tests.support.clock import ManualClock
@@ -54,6 +55,28 @@ async def test_a_grant_ends(store: Store, clock: ManualClock) -> None:
     assert await store.grants.find(DESK, given.digest, now=clock.now()) == []
     assert await store.grants.active(now=clock.now()) == []
     assert await store.grants.revoke(given.number, now=clock.now()) is None
+
+
+async def test_those_in_force_are_read_a_page_at_a_time_and_counted(
+    store: Store, clock: ManualClock
+) -> None:
+    given = [await store.grants.add(grant(clock, f"g{number}")) for number in range(5)]
+    now = clock.now()
+    assert await store.grants.revoke(2, now=now) is not None
+    assert await store.grants.active(now=now, limit=2) == [given[0], given[2]]
+    assert await store.grants.active(now=now, since=4, limit=2) == given[3:]
+    assert await store.grants.active(now=now, since=6) == []
+    assert [await store.grants.count(now=now, since=n) for n in (0, 2, 4, 6)] == [4, 3, 2, 0]
+    await clock.advance(DAY)
+    assert await store.grants.count(now=clock.now()) == 0
+
+
+async def test_none_is_overlooked_among_more_than_a_page_in_memory(clock: ManualClock) -> None:
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    given = [await store.grants.add(grant(clock, f"g{number}")) for number in range(101)]
+    now = clock.now()
+    assert await store.grants.find(DESK, FROZEN.digest(), now=now) == given
+    assert await store.grants.revoke(given[-1].number, now=now) == given[-1]
 
 
 async def test_a_revoked_grant_covers_nothing(store: Store, clock: ManualClock) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from runtime import cards
 from runtime.forms import CHANGES
-from runtime.model.approval import ApprovalState
+from runtime.ids import AgentName, ApprovalId
+from runtime.model.approval import GRANTED_FOR, ApprovalState, Grant
 from runtime.model.tools import Json, Risk
 from runtime.policy.book import PolicyBook
 from runtime.policy.engine import RulePolicy
 from runtime.policy.rules import Comparison, Condition, Layer, Permission, Preset, Rule
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, Asking, World
+from tests.support.questions import PUSHED
 
 WEEK = 7 * 24 * 3600.0
 ASK = Rule(name="team rule 9", tools="git.*", permission=Permission.APPROVAL)
@@ -46,6 +48,33 @@ async def pushed(life: Asking, call: dict[str, Json]) -> Sequence[str]:
     await life.desk.say("push it")
     await life.desk.quiet()
     return life.world.ran
+
+
+async def test_very_many_are_shown_a_page_at_a_time(world: World) -> None:
+    async with world.life() as life:
+        store, now = life.desk.desk.parts.store, life.desk.clock.now()
+        for number in range(25):
+            await store.grants.add(
+                Grant(
+                    id=ApprovalId(f"g{number}"),
+                    agent=AgentName("desk"),
+                    frozen=PUSHED,
+                    digest=PUSHED.digest(),
+                    given_by=BOB,
+                    given_at=now,
+                    expires_at=now + GRANTED_FOR,
+                )
+            )
+        first = await life.command("approve grants")
+        assert first.count("may run `git.push`") == 20
+        assert first.endswith("And 5 more: `/approve grants 21` shows them.")
+        rest = await life.command("approve grants 21")
+        assert rest.count("may run `git.push`") == 5
+        assert "more: " not in rest
+        assert await life.command("approve grants 26") == (
+            "Nothing is allowed for a time from number 26 on."
+        )
+        assert "“all” is no grant's number" in await life.command("approve grants all")
 
 
 async def test_it_covers_what_the_card_said_and_is_listed_and_revoked(world: World) -> None:

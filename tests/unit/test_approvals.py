@@ -385,12 +385,14 @@ async def test_what_is_allowed_for_a_time_is_listed_with_why_it_covers_nothing(
 ) -> None:
     one = await asked.ask()
     _, grant = await asked.service.always(one, BOB, shown=one.digest)
-    assert await asked.service.grants() == [(grant, "")]
+    assert await asked.service.grants() == ([(grant, "")], 0)
+    assert await asked.service.grants(grant.number + 1) == ([], 0)
     denied = Judged(verdict=Verdict.DENY, reason="team rule 9")
     asked.rules.words[one.frozen.arguments] = denied
-    assert await asked.service.grants() == [(grant, "the policy does not allow it: team rule 9")]
+    why = "the policy does not allow it: team rule 9"
+    assert await asked.service.grants() == ([(grant, why)], 0)
     await asked.clock.advance(timedelta(days=7).total_seconds())
-    assert await asked.service.grants() == []
+    assert await asked.service.grants() == ([], 0)
 
 
 async def test_what_a_yes_for_a_time_is_to_a_call_is_known_before_it_is_made(

@@ -12,7 +12,7 @@ _FORMS = {
     "mark": "/approve mark <id> <done|failed>",
     "revoke": "/approve revoke <number>",
     "list": "/approve list",
-    "grants": "/approve grants",
+    "grants": "/approve grants [number]",
     "this": "/approve this",
 }
 
@@ -33,7 +33,7 @@ _FORMS = {
         ("revoke", "`<number>` is missing."),
         ("revoke 1 2", "“2” is too much."),
         ("list all", "“all” is too much."),
-        ("grants all", "“all” is too much."),
+        ("grants 21 all", "“all” is too much."),
         ("this one", "“one” is too much."),
     ],
 )
