@@ -1,8 +1,8 @@
 """Answers that need not be paid for twice: what is always the same was asked in this run before.
 
-Only what a model answers at temperature 0 counts as always the same. They are kept in memory, a
-few of them: a turn that goes on after a crash has the answers that it acted on in its log, and pays
-again for the one call that was under way.
+Only what a model answers at temperature 0 counts as always the same. They are kept in memory until
+the run ends, a few of them: a turn that goes on after a crash has the answers that it acted on in
+its log, and pays again for the one call that was under way.
 """
 
 import hashlib
@@ -12,30 +12,39 @@ from runtime.ids import ModelName, TurnId
 from runtime.model.completion import Finished, ModelRequest
 
 MOST = 256
+"""Runs whose answers are kept."""
 _LONGEST = 65_536
+"""Characters of the answers of one run."""
 
 
 class Replays:
-    """The answers of the last deterministic calls, each for the run that made it."""
+    """The answers of deterministic calls, each for the run that made it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[TurnId, bytes], Finished] = OrderedDict()
+        self._kept: OrderedDict[TurnId, dict[bytes, Finished]] = OrderedDict()
 
     def find(self, turn: TurnId, model: ModelName, request: ModelRequest) -> Finished | None:
         """The answer, where the turn asked that model the same before."""
-        if request.temperature != 0:
+        if request.temperature != 0 or turn not in self._kept:
             return None
-        return self._kept.get((turn, _digest(model, request)))
+        return self._kept[turn].get(_digest(model, request))
 
     def keep(
         self, turn: TurnId, model: ModelName, request: ModelRequest, finished: Finished
     ) -> None:
         """Keep the answer, where asking again would give it again."""
-        if request.temperature != 0 or len(finished.text) > _LONGEST:
+        if request.temperature != 0:
             return
-        self._kept[turn, _digest(model, request)] = finished
+        answers = self._kept.setdefault(turn, {})
+        if sum(len(answer.text) for answer in answers.values()) + len(finished.text) > _LONGEST:
+            return
+        answers[_digest(model, request)] = finished
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
+
+    def forget(self, turn: TurnId) -> None:
+        """The run is over: nothing of it is asked again."""
+        self._kept.pop(turn, None)
 
 
 def _digest(model: ModelName, request: ModelRequest) -> bytes:

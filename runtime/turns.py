@@ -185,6 +185,7 @@ class TurnRunner:
                 replies=replies,
                 over=said.over,
                 model=said.model,
+                said=content,
             )
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
@@ -374,6 +375,7 @@ class TurnRunner:
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return False
+        # self._deps.replays.forget(turn.id)
         self._deps.wake_outbox()
         if outcome.over is not None:
             await self._deps.handoffs.happened(outcome.over)

@@ -7,15 +7,16 @@ the collector looks, which it then does often and in the midst of other turns.
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.models.scripted import Script, Step, ToolCalls
 from runtime.course import Course
-from runtime.model.completion import ModelRequest
+from runtime.model.completion import Finished, ModelRequest
 from runtime.model.conversation import Entry, Role
-from tests.support.desk import running_desk
+from tests.support.desk import running_desk, team
 
 
 @contextmanager
@@ -52,3 +53,21 @@ async def test_a_conversation_is_freed_with_its_turn(tmp_path: Path, script: Scr
         with only_for_the_collector() as found:
             await desk.ask("hello again")
         assert [one for one in found if isinstance(one, Course | Entry)] == []
+
+
+async def test_an_answer_that_is_always_the_same_is_not_kept_beyond_its_turn(
+    tmp_path: Path,
+) -> None:
+    members = team()
+    agents = (replace(members.agents[0], temperature=0.0),)
+    async with running_desk(
+        tmp_path, lambda _: "Fine.", members=replace(members, agents=agents)
+    ) as desk:
+        before = _answers()
+        await desk.ask("hello")
+        assert _answers() == before
+
+
+def _answers() -> int:
+    gc.collect()
+    return sum(isinstance(one, Finished) for one in gc.get_objects())

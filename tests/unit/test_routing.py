@@ -442,6 +442,9 @@ def test_only_what_is_always_the_same_is_kept_and_only_for_its_run() -> None:
     assert replays.find(turn, NAME, replace(COLD, instructions="Be long.")) is None
     later = COLD.entries[0]._replace(at=COLD.entries[0].at.replace(year=2030), seq=9)
     assert replays.find(turn, NAME, replace(COLD, entries=(later,))) == FINE, "the same words"
+    replays.forget(turn)
+    assert replays.find(turn, NAME, COLD) is None
+    replays.forget(turn)
 
 
 def test_no_more_is_kept_than_a_few() -> None:
