@@ -16,7 +16,8 @@ from adapters.models.scripted import Script, Step, ToolCalls
 from runtime.course import Course
 from runtime.model.completion import Finished, ModelRequest
 from runtime.model.conversation import Entry, Role
-from tests.support.desk import running_desk, team
+from tests.support.build import team
+from tests.support.desk import running_desk
 
 
 @contextmanager
