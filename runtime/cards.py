@@ -18,6 +18,7 @@ from runtime.model.tools import Json, Risk
 from runtime.patterns import in_words
 from runtime.policy.rules import ALWAYS_ASKED
 from runtime.shown import reveal
+from runtime.text import verbatim
 
 APPROVE = "approval.approve"
 DENY = "approval.deny"
@@ -154,7 +155,7 @@ def _standing(approval: Approval, team: Team, now: datetime) -> str:
         case ApprovalState.APPROVED | ApprovalState.EXECUTING:
             return f"Approved by {said_yes}."
         case ApprovalState.DENIED:
-            why = f": {_bounded(approval.note)}" if approval.note else "."
+            why = f": {verbatim(_bounded(approval.note))}" if approval.note else "."
             return f"Denied by {by}{why}"
         case ApprovalState.EXPIRED:
             late = f"Approved by {said_yes}, but it did not run in time, so it was not done."
@@ -165,7 +166,7 @@ def _standing(approval: Approval, team: Team, now: datetime) -> str:
         case ApprovalState.DONE:
             return f"Approved by {said_yes}." if said_yes else f"{by} looked: it was done."
         case ApprovalState.FAILED:
-            return f"It failed: {_bounded(approval.note)}"
+            return f"It failed: {verbatim(_bounded(approval.note))}"
         case ApprovalState.UNKNOWN:
             return (
                 "Nightdesk ended while this ran, and does not know whether it took effect. "

@@ -7,7 +7,7 @@ Where the agent hands it to another, that one has a turn of its own, in the same
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -21,7 +21,6 @@ from runtime.handoffs import instruction_of, next_conversation
 from runtime.ids import (
     AgentName,
     ConversationId,
-    FileId,
     RunId,
     ScheduleId,
     TurnId,
@@ -40,6 +39,7 @@ from runtime.outbox import Splitter, compose
 from runtime.pauses import pause_of
 from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
+from runtime.runoutcome import RunOutcome
 from runtime.standing import Standing, objection
 from runtime.storing import until_stored
 from runtime.text import verbatim
@@ -63,49 +63,6 @@ _WAITS: Json = {"waits": True}
 """What the first step leaves where people must decide before the turn goes on."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """How the agent's part ended: what it said and made, or why it could not.
-
-    `missed` where it was stopped before it began. Where it was handed over, `way` has the agents
-    in order, the last of which wrote it, in that `conversation`.
-    """
-
-    text: str
-    error: str
-    files: tuple[OutFile, ...] = ()
-    missed: bool = False
-    way: tuple[AgentName, ...] = ()
-    conversation: ConversationId | None = None
-
-    @property
-    def state(self) -> OccurrenceState:
-        if self.missed:
-            return OccurrenceState.MISSED
-        return OccurrenceState.FAILED if self.error else OccurrenceState.DONE
-
-    def as_json(self) -> Json:
-        said: dict[str, Json] = {"text": self.text, "error": self.error}
-        said |= {"missed": True} if self.missed else {}
-        if self.conversation is not None:
-            said |= {"way": list(self.way), "conversation": self.conversation}
-        return said | {"files": [asdict(file) for file in self.files]} if self.files else said
-
-    @classmethod
-    def of(cls, value: Json) -> "_Outcome":
-        if not isinstance(value, dict):
-            raise NightdeskError(f"a firing's first step left {type(value).__name__}")
-        files, way, at = value.get("files"), value.get("way"), value.get("conversation")
-        return cls(
-            text=str(value["text"]),
-            error=str(value["error"]),
-            files=tuple(map(_file, files)) if isinstance(files, list) else (),
-            missed=bool(value.get("missed")),
-            way=tuple([AgentName(str(one)) for one in way]) if isinstance(way, list) else (),
-            conversation=None if at is None else ConversationId(str(at)),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +137,7 @@ class Firings:
             return await context.step(
                 "deliver",
                 lambda: self._stored(
-                    run, lambda: self._deliver(run, schedule, _Outcome.of(outcome))
+                    run, lambda: self._deliver(run, schedule, RunOutcome.read(outcome))
                 ),
             )
 
@@ -199,20 +156,20 @@ class Firings:
         schedule, conversation = await self._store.schedules.by_id(number), conversation_of(run)
         if schedule is None or schedule.state is ScheduleState.DELETED:
             begun = schedule is not None and await self._ended_early(run, schedule)
-            return _Outcome("", DELETED if begun else GONE).as_json()
+            return RunOutcome("", DELETED if begun else GONE).as_json()
         await self._store.conversations.create(conversation, schedule.agent)
         turn = TurnId(run)
         # One that has begun is judged where it goes on, as every turn is.
         gone = objection(self._team(), schedule)
         if gone and await self._store.turns.state(turn) is None:
             await self._standing.hold(run, schedule)
-            return _Outcome("", f"Not run: {gone}.", missed=True).as_json()
+            return RunOutcome("", f"Not run: {gone}.", missed=True).as_json()
         held = self._halt.of(schedule.agent) is not None
         if not held and await self._store.turns.state(turn) is None:
             pause = await pause_of(self._store, schedule)
             if pause is not None:
                 ends = pause.until is not None
-                return _Outcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends).as_json()
+                return RunOutcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends).as_json()
         first = _Leg(
             turn=turn,
             conversation=conversation,
@@ -240,7 +197,7 @@ class Firings:
 
     async def _carried_out(
         self, leg: _Leg, requester: Principal
-    ) -> tuple[_Outcome, Handoff | None] | None:
+    ) -> tuple[RunOutcome, Handoff | None] | None:
         """How a leg ended, and the hand-off that it ended with; None where it waits."""
         stop = self._halt.of(leg.agent)
         if stop is None:
@@ -255,11 +212,11 @@ class Firings:
             ours = None if start is None else await self._turns.carry_out(start)
             if ours is not None:
                 handoff = None if ours.over is None else ours.over.handoff
-                return _outcome(ours.text, ours.files, failed=ours.failed), handoff
+                return RunOutcome.of_turn(ours), handoff
         elif await self._store.turns.state(leg.turn) is None:
             why = in_words(stop, self._team(), now=self._clock.now())
-            passed = _Outcome("", why, missed=True)
-            return (passed if leg.begins_it else _Outcome("", STOPPED)), None
+            passed = RunOutcome("", why, missed=True)
+            return (passed if leg.begins_it else RunOutcome("", STOPPED)), None
         ended = await self._ended(leg.turn, leg.conversation)
         if ended is None or ended.error:
             return None if ended is None else (ended, None)
@@ -278,7 +235,7 @@ class Firings:
             withdraw=self._withdraw,
         )
 
-    async def _ended(self, turn: TurnId, conversation: ConversationId) -> _Outcome | None:
+    async def _ended(self, turn: TurnId, conversation: ConversationId) -> RunOutcome | None:
         """How a turn ended that is not ours to carry out, once it has; None where it waits.
 
         It ended before a crash, or somebody stopped it, or it was taken up by another process,
@@ -290,19 +247,21 @@ class Firings:
         if state is TurnState.WAITING:
             return None
         if state is TurnState.STOPPED:
-            return _Outcome("", STOPPED)
+            return RunOutcome("", STOPPED)
         log_of = partial(self._store.conversations.entries, conversation)
         mine = [entry for entry in await self._kept(what, log_of) if entry.turn == turn]
         said = [entry.text for entry in mine if entry.role is Role.ASSISTANT]
         if state is None or not said:
             raise NightdeskError(f"the run's turn {turn} has no end")
-        return _outcome(said[-1], made_by(mine), failed=state is TurnState.FAILED)
+        if state is TurnState.FAILED:
+            return RunOutcome("", said[-1])
+        return RunOutcome(said[-1], "", made_by(mine))
 
     async def _kept(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
         """What the database says, once it says anything."""
         return await until_stored(read, clock=self._clock, what=what)
 
-    async def _deliver(self, run: RunId, number: ScheduleId, outcome: _Outcome) -> Json:
+    async def _deliver(self, run: RunId, number: ScheduleId, outcome: RunOutcome) -> Json:
         """Send the result to the schedule's channel if the list has it; else keep it."""
         schedule = await self._store.schedules.by_id(number)
         occurrence = await self._store.schedules.occurrence(run)
@@ -324,7 +283,7 @@ class Firings:
         return {"delivery": delivery}
 
     async def _send(
-        self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: _Outcome
+        self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: RunOutcome
     ) -> str:
         if outcome.missed or outcome.error in (STOPPED, TOO_LITTLE, DELETED):
             return f"not sent: {outcome.error}"
@@ -358,10 +317,6 @@ def conversation_of(run: RunId) -> ConversationId:
     return ConversationId(derived("conversation", run))
 
 
-def _outcome(text: str, files: tuple[OutFile, ...], *, failed: bool) -> _Outcome:
-    return _Outcome("", text) if failed else _Outcome(text, "", files)
-
-
 def _next(turn: TurnId, handoff: Handoff) -> _Leg:
     """What the agent does that it was handed to."""
     return _Leg(
@@ -373,26 +328,15 @@ def _next(turn: TurnId, handoff: Handoff) -> _Leg:
     )
 
 
-def _content(schedule: Schedule, outcome: _Outcome) -> Content:
+def _content(schedule: Schedule, outcome: RunOutcome) -> Content:
     way = " → ".join(outcome.way)
     note = f"_Handed over: {way}, which has this thread now._" if way else ""
     if outcome.text or outcome.files:
-        text = "\n\n".join(part for part in (outcome.text, note) if part)
-        return Content(text, files=outcome.files)
+        said = outcome.ours or outcome.text
+        text = "\n\n".join(part for part in (said, note) if part)
+        return Content(text, files=outcome.files, ours=bool(outcome.ours))
     failure = _failure(schedule, outcome.error)
     return Content(f"{failure}\n\n{note}" if note else failure, ours=True)
-
-
-def _file(value: Json) -> OutFile:
-    """A file as `as_json` wrote it."""
-    if not isinstance(value, dict):
-        raise NightdeskError(f"a firing's first step left {type(value).__name__} as a file")
-    return OutFile(
-        id=FileId(str(value["id"])),
-        name=str(value["name"]),
-        media_type=str(value["media_type"]),
-        size=int(str(value["size"])),
-    )
 
 
 def _failure(schedule: Schedule, error: str) -> str:

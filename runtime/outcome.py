@@ -16,6 +16,7 @@ class Outcome:
         text: the answer, or in words for a person why there is none.
         failed: there is none.
         files: what goes out with it.
+        said: the answer as it is to go out, with whose words they are; None where there is none.
         replies: the same as messages, where somebody waits for it.
         over: the hand-off that happens with its end, or None.
         model: the model that wrote it, by the provider's own name; empty where none did.
@@ -27,6 +28,7 @@ class Outcome:
     replies: tuple[OutboxItem, ...] = ()
     over: HandOver | None = None
     model: str = ""
+    said: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

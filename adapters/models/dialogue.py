@@ -127,7 +127,7 @@ class Dialogue:
             case Recall():
                 return self._recall(intent)
             case Deliver():
-                return intent.text
+                return verbatim(intent.text)
             case HandOn():
                 return self._hand_on(intent)
             case CheckFirst():

@@ -11,9 +11,13 @@ import pytest
 from adapters.models.offline import OfflineModel
 from adapters.models.scripted import Step
 from runtime import cards
+from runtime.errors import Refused
+from runtime.forms import REASON
 from runtime.ids import AgentName, MessageId
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.approval import Approval
 from runtime.model.completion import ModelRequest
+from runtime.model.events import FormSubmit
 from runtime.model.team import Member, MemberRole
 from runtime.ports import ChatLimits, Verdict
 from runtime.schedules import NewSchedule
@@ -25,6 +29,7 @@ from tests.support.clock import ManualClock
 from tests.support.desk import running_desk
 from tests.support.eventually import eventually
 from tests.support.handing import Agents, hands, in_memory, says
+from tests.support.planning import planned
 
 THREAD = OPS.under(MessageId("t1"))
 PLACES = [
@@ -83,6 +88,37 @@ async def test_of_an_approval(tmp_path: Path, command: str, thread: ThreadRef, b
         assert pressed.item.draft == card.message
         assert "Denied by Bob" in pressed.text
         assert by_hand in pressed.text
+
+
+async def test_the_reason_of_a_no_stays_as_its_person_wrote_it(tmp_path: Path) -> None:
+    async with asking(tmp_path, "nightdesk", THREAD) as life:
+        [approval] = await life.waiting()
+        no = FormSubmit(
+            action=cards.DENY, value=approval.id, answers=((REASON, "see /policy show"),)
+        )
+        await life.desk.say(body=no, sender=BOB, thread=THREAD)
+        await life.desk.quiet()
+        for text in (life.card(approval).text, await shown_by_command(life, approval)):
+            assert "Denied by Bob: see /policy show\n" in text
+            assert text == unmarked(text)
+
+
+async def shown_by_command(life: Asking, approval: Approval) -> str:
+    await life.desk.command(f"/approve show {cards.short_id(approval)}", sender=BOB)
+    return life.desk.chat.texts[-1]
+
+
+async def test_what_a_tool_says_on_a_card_stays_as_it_is(tmp_path: Path) -> None:
+    world = World(tmp_path, chat=chat_with("nightdesk"))
+
+    def fail() -> None:
+        raise Refused("Write /status there.")
+
+    world.before = fail
+    async with world.life() as life:
+        approval = await life.asked()
+        await life.press(approval)
+        assert "It failed: Write /status there." in life.card(approval).text
 
 
 @pytest.mark.parametrize(("command", "thread", "begins"), PLACES)
@@ -201,6 +237,41 @@ async def test_a_model_is_told_how_commands_are_written(
         "a tool or anybody else writes `/schedule show 3`."
     )
     assert told == ["\n\n".join(part for part in (own, said if command else "") if part)]
+
+
+@pytest.mark.parametrize(("command", "begins"), NOTICES)
+@pytest.mark.parametrize(
+    ("instruction", "said"),
+    [
+        ("help", "`{}help` lists every command."),
+        (
+            "what is scheduled? /stop",
+            "what is scheduled? /stop (at the start of every hour, to #ops)",
+        ),
+        ("remind everybody: /status at noon", "/status at noon"),
+    ],
+)
+async def test_of_a_result_without_a_model(
+    tmp_path: Path, command: str, begins: str, instruction: str, said: str
+) -> None:
+    """Its words are ours, but for those of the instructions that it names."""
+    chat, clock = chat_with(command), ManualClock()
+    async with running_desk(tmp_path, chat=chat, clock=clock, model=OfflineModel()) as desk:
+        await planned(Asking(World(tmp_path), desk), instruction)
+        await desk.fire()
+        [result] = [shown.text for shown in chat.shown if shown.thread == OPS]
+        assert said.format(begins) in result
+        [run] = await desk.desk.parts.store.schedules.history()
+        assert said.format("/") in run.result
+        assert (result, run.result) == (unmarked(result), unmarked(run.result))
+
+
+async def test_the_result_of_a_model_stays_as_it_is(tmp_path: Path) -> None:
+    world = World(tmp_path, chat=chat_with("nightdesk"))
+    async with world.life(lambda _: "Write `/schedule list`, or /stop.") as life:
+        await planned(life)
+        await life.desk.fire()
+        assert life.desk.chat.texts[-1] == "Write `/schedule list`, or /stop."
 
 
 async def test_what_people_wrote_is_repeated_as_they_wrote_it(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""How the agents' part of a run ended, between the two steps of its workflow."""
+
+from dataclasses import asdict, dataclass
+
+from runtime.errors import NightdeskError
+from runtime.ids import AgentName, ConversationId, FileId
+from runtime.model.files import OutFile
+from runtime.model.schedule import OccurrenceState
+from runtime.model.tools import Json
+from runtime.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What the agents of a run said and made, or why they could not.
+
+    Attributes:
+        text: what they said; empty where they could not.
+        error: why they could not, in words for a person.
+        files: what they made.
+        missed: it was stopped before it began.
+        way: where it was handed over, the agents in order, the last of which wrote it.
+        conversation: where it was handed over, that of the last one.
+        ours: where the words are our own, the text with the marks of `runtime.text.verbatim`.
+    """
+
+    text: str
+    error: str
+    files: tuple[OutFile, ...] = ()
+    missed: bool = False
+    way: tuple[AgentName, ...] = ()
+    conversation: ConversationId | None = None
+    ours: str = ""
+
+    @property
+    def state(self) -> OccurrenceState:
+        """What becomes of the planned time."""
+        if self.missed:
+            return OccurrenceState.MISSED
+        return OccurrenceState.FAILED if self.error else OccurrenceState.DONE
+
+    @classmethod
+    def of_turn(cls, outcome: Outcome) -> "RunOutcome":
+        """What came of the turn of one agent."""
+        if outcome.failed:
+            return cls("", outcome.text)
+        said = outcome.said
+        ours = said.text if said is not None and said.ours else ""
+        return cls(outcome.text, "", outcome.files, ours=ours)
+
+    def as_json(self) -> Json:
+        """As the first step leaves it to the second."""
+        said: dict[str, Json] = {"text": self.text, "error": self.error}
+        said |= {"missed": True} if self.missed else {}
+        said |= {"ours": self.ours} if self.ours else {}
+        if self.conversation is not None:
+            said |= {"way": list(self.way), "conversation": self.conversation}
+        return said | {"files": [asdict(file) for file in self.files]} if self.files else said
+
+    @classmethod
+    def read(cls, value: Json) -> "RunOutcome":
+        """What `as_json` wrote, in this version or in one before it."""
+        if not isinstance(value, dict):
+            raise NightdeskError(f"a firing's first step left {type(value).__name__}")
+        files, way, at = value.get("files"), value.get("way"), value.get("conversation")
+        return cls(
+            text=str(value["text"]),
+            error=str(value["error"]),
+            files=tuple(map(_file, files)) if isinstance(files, list) else (),
+            missed=bool(value.get("missed")),
+            way=tuple([AgentName(str(one)) for one in way]) if isinstance(way, list) else (),
+            conversation=None if at is None else ConversationId(str(at)),
+            ours=str(value.get("ours", "")),
+        )
+
+
+def _file(value: Json) -> OutFile:
+    """A file as `as_json` wrote it."""
+    if not isinstance(value, dict):
+        raise NightdeskError(f"a firing's first step left {type(value).__name__} as a file")
+    return OutFile(
+        id=FileId(str(value["id"])),
+        name=str(value["name"]),
+        media_type=str(value["media_type"]),
+        size=int(str(value["size"])),
+    )
