@@ -156,7 +156,13 @@ class BudgetAlerts:
         said = []
         for period, when in ((Period.DAY, "today"), (Period.MONTH, "this month")):
             stamp = stamp_of(period, now, team.zone)
-            meter = Meter(scope=Scope.ORGANISATION, subject="", period=period, stamp=stamp)
+            meter = Meter(
+                scope=Scope.ORGANISATION,
+                subject="",
+                period=period,
+                stamp=stamp,
+                currency=team.budget.currency,
+            )
             limit = limits.of(meter)
             if limit is not None:
                 [balance] = await self._store.ledger.balances([meter])
@@ -286,7 +292,9 @@ class BudgetAlerts:
 
     async def _dearest(self, scope: Scope, kind: str, period: Period, stamp: str) -> str:
         team = self._team()
-        found = await self._store.ledger.dearest(scope, period, stamp, limit=_TOP)
+        found = await self._store.ledger.dearest(
+            scope, period, stamp, currency=team.budget.currency, limit=_TOP
+        )
         named = [
             f"{await self.name_of(one.meter)} {show_amount(one.spent, team.budget.currency)}"
             for one in found

@@ -85,7 +85,8 @@ class Explainer:
         records = await self._records(turn)
         if not records:
             raise Refused("That was written before there was an audit log, so nobody knows now.")
-        [spent] = await self._store.ledger.balances([run_meter(turn)])
+        meter = run_meter(turn, self._team().budget.currency)
+        [spent] = await self._store.ledger.balances([meter])
         told = _Telling(
             team=self._team(),
             shown=self._time,

@@ -56,7 +56,9 @@ class FactsReader:
             ),
             waiting_approvals=await self._waiting(),
             dead_letters=await self._store.outbox.count(OutboxState.DEAD),
-            spent_micros=await self._store.ledger.spent(since=now - PERIOD),
+            spent_micros=await self._store.ledger.spent(
+                since=now - PERIOD, currency=team.budget.currency
+            ),
             currency=team.budget.currency,
         )
 

@@ -38,8 +38,10 @@ class Limits:
         """The limit of the meter, in micro-units, or None. The nearer one wins, then the later.
 
         What holds for each provider holds for each place and key by itself, not for what is paid
-        to a vendor at all of them together.
+        to a vendor at all of them together. A meter of another currency than the team's has none.
         """
+        if meter.currency != self.rules.currency:
+            return None
         own = self._of((meter.scope, meter.subject, meter.period), meter.stamp)
         if own is not None or not meter.subject or _is_sum(meter):
             return own
@@ -75,6 +77,8 @@ class Limits:
         for change in self.changes:
             if _key(change) != key or change.base != base:
                 continue  # of another, or the configuration was changed since: its word is later
+            if change.currency != self.rules.currency:
+                continue  # an amount of another currency says nothing in this one
             if change.stamp in ("", stamp):
                 return base if change.micros is None else change.micros
         return base
@@ -116,6 +120,15 @@ class LimitBook:
                 self._known = changes
         return Limits(self._team().budget, changes)
 
+    async def without_force(self) -> list[LimitChange]:
+        """The limits that people set in another currency than the team has now."""
+        limits = await self.now()
+        kept = dict[Key, LimitChange]()
+        for change in limits.changes:
+            if not change.stamp and change.currency != limits.rules.currency:
+                kept.setdefault(_key(change), change)
+        return [change for change in kept.values() if change.micros is not None]
+
     async def history(self) -> Sequence[LimitChange]:
         """What people set, the latest first."""
         return await self._budgets.limits(since=self._clock.now() - _KEPT, limit=50)
@@ -149,6 +162,7 @@ class LimitBook:
             by=by,
             at=self._clock.now(),
             key=key,
+            currency=self._team().budget.currency,
         )
         await self._budgets.set_limit(change)
         self._changed += 1

@@ -10,7 +10,7 @@ from runtime.approvers import name_of
 from runtime.facts import place_name
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.ledger import Meter, Period, Scope, Spender
+from runtime.model.ledger import DOLLARS, Meter, Period, Scope, Spender
 from runtime.model.team import Team
 
 _DECEMBER = 12
@@ -20,28 +20,29 @@ _PLACE = re.compile("[@#]")
 
 def meters_of(spender: Spender, team: Team, *, at: datetime) -> tuple[Meter, ...]:
     """Every meter in which a call counts that is reserved then."""
+    currency = team.budget.currency
     days = {period: stamp_of(period, at, team.zone) for period in (Period.DAY, Period.MONTH)}
     meters = [
-        Meter(scope=scope, subject=subject, period=period, stamp=stamp)
+        Meter(scope=scope, subject=subject, period=period, stamp=stamp, currency=currency)
         for scope, subject in _lasting(spender, team)
         for period, stamp in days.items()
     ]
-    meters.append(run_meter(spender.run))
+    meters.append(run_meter(spender.run, currency))
     if spender.schedule is not None:
-        meters.append(_once(Scope.SCHEDULE, spender.schedule, spender.run))
+        meters.append(_once(Scope.SCHEDULE, spender.schedule, spender.run, currency))
     if spender.workflow:
-        meters.append(workflow_meter(spender.workflow))
+        meters.append(workflow_meter(spender.workflow, currency))
     return tuple(meters)
 
 
-def run_meter(run: str) -> Meter:
+def run_meter(run: str, currency: str = DOLLARS) -> Meter:
     """The meter of one turn, or of the run of one planned time."""
-    return _once(Scope.RUN, run, run)
+    return _once(Scope.RUN, run, run, currency)
 
 
-def workflow_meter(workflow: str) -> Meter:
+def workflow_meter(workflow: str, currency: str = DOLLARS) -> Meter:
     """The meter of everything that one question, or one planned time, brought about."""
-    return _once(Scope.WORKFLOW, workflow, workflow)
+    return _once(Scope.WORKFLOW, workflow, workflow, currency)
 
 
 def vendor_of(provider: str) -> str:
@@ -74,8 +75,8 @@ def known_purses(providers: Iterable[str]) -> list[str]:
     return sorted({*vendors, *places} - alone)
 
 
-def _once(scope: Scope, subject: str, run: str) -> Meter:
-    return Meter(scope=scope, subject=subject, period=Period.FIRING, stamp=run)
+def _once(scope: Scope, subject: str, run: str, currency: str) -> Meter:
+    return Meter(scope=scope, subject=subject, period=Period.FIRING, stamp=run, currency=currency)
 
 
 def _lasting(spender: Spender, team: Team) -> Iterator[tuple[Scope, str]]:

@@ -164,7 +164,8 @@ class Spending:
             return ""
         self._paid.discard(turn.id)
         try:
-            [balance] = await self._store.ledger.balances([run_meter(turn.id)])
+            meter = run_meter(turn.id, team.budget.currency)
+            [balance] = await self._store.ledger.balances([meter])
             left = await self._alerts.left() if balance.spent else ""
         except Retryable as error:
             # The answer was paid for: it does not fail for want of a line under it.

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from runtime.errors import Conflict
 from runtime.model.ledger import (
+    DOLLARS,
     Balance,
     Bound,
     Call,
@@ -85,18 +86,26 @@ class MemoryLedger:
         """What the meters say: see the port."""
         return [self._balance(meter) for meter in meters]
 
-    async def spent(self, *, since: datetime) -> int:
+    async def spent(self, *, since: datetime, currency: str = DOLLARS) -> int:
         """What calls cost since then: see the port."""
-        return sum(call.spent for call in self._calls.values() if call.at >= since)
+        calls = (call for call in self._calls.values() if call.currency == currency)
+        return sum(call.spent for call in calls if call.at >= since)
 
     async def dearest(
-        self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
+        self,
+        scope: Scope,
+        period: Period,
+        stamp: str,
+        *,
+        currency: str = DOLLARS,
+        limit: int = 10,
     ) -> list[Balance]:
         """The meters with the most spent: see the port."""
         found = [
             balance
             for meter, balance in self._meters.items()
             if (meter.scope, meter.period, meter.stamp) == (scope, period, stamp)
+            and meter.currency == currency
             and (balance.taken or balance.calls)
         ]
         found.sort(key=lambda balance: (-balance.spent, balance.meter.subject))
@@ -107,13 +116,20 @@ class MemoryLedger:
         return within([call for call in self._calls.values() if call.at >= since], meter)
 
     async def series(
-        self, scope: Scope, subject: str, period: Period, *, limit: int = 62
+        self,
+        scope: Scope,
+        subject: str,
+        period: Period,
+        *,
+        currency: str = DOLLARS,
+        limit: int = 62,
     ) -> list[Balance]:
         """The meters of one subject: see the port."""
         found = [
             balance
             for meter, balance in self._meters.items()
             if (meter.scope, meter.subject, meter.period) == (scope, subject, period)
+            and meter.currency == currency
         ]
         found.sort(key=lambda balance: balance.meter.stamp, reverse=True)
         return found[:limit]

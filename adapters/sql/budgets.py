@@ -28,7 +28,7 @@ from runtime.model.budget import (
     LimitChange,
     Pause,
 )
-from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.model.ledger import DOLLARS, Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
 _SET = insert(limits).values({name: bindparam(name) for name in ("key", "stamp", "at", "body")})
@@ -79,6 +79,7 @@ class _Meter(msgspec.Struct, kw_only=True):
     period: Period
     stamp: str
     limit: int
+    currency: str = DOLLARS
 
 
 class _Alert(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -233,12 +234,19 @@ def _meter(bound: Bound) -> _Meter:
         subject=meter.subject,
         period=meter.period,
         stamp=meter.stamp,
+        currency=meter.currency,
         limit=bound.limit,
     )
 
 
 def _bound(kept: _Meter) -> Bound:
-    meter = Meter(scope=kept.scope, subject=kept.subject, period=kept.period, stamp=kept.stamp)
+    meter = Meter(
+        scope=kept.scope,
+        subject=kept.subject,
+        period=kept.period,
+        stamp=kept.stamp,
+        currency=kept.currency,
+    )
     return Bound(meter, kept.limit)
 
 

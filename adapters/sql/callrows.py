@@ -7,6 +7,7 @@ from adapters.sql.transaction import Row, Value
 from runtime.ids import ModelName
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
+    DOLLARS,
     Call,
     CallState,
     HoldId,
@@ -23,6 +24,7 @@ class _Reserved(msgspec.Struct, kw_only=True, omit_defaults=True):
     spender: Spender
     model: ModelName
     meters: tuple[tuple[Scope, str, Period, str], ...]
+    currency: str = DOLLARS
 
 
 class _Outcome(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -47,6 +49,7 @@ def row_of(call: Call) -> dict[str, Value]:
         spender=call.spender,
         model=call.model,
         meters=tuple((m.scope, m.subject, m.period, m.stamp) for m in call.meters),
+        currency=call.currency,
     )
     return {
         "id": call.id,
@@ -57,12 +60,13 @@ def row_of(call: Call) -> dict[str, Value]:
         "expires_at": micros(call.expires_at),
         "body": encode(body),
         "outcome": outcome_of(call),
+        "currency": call.currency,
     }
 
 
 def call_of(row: Row) -> Call:
     """The call of a row with every column."""
-    this, state, worst, spent, at, expires_at, body, outcome = row
+    this, state, worst, spent, at, expires_at, body, outcome, _ = row
     what, became = _reserved(body), _outcome(outcome)
     return Call(
         id=HoldId(this),
@@ -72,7 +76,7 @@ def call_of(row: Row) -> Call:
         expires_at=moment(expires_at),
         worst=worst,
         meters=tuple(
-            Meter(scope=scope, subject=subject, period=period, stamp=stamp)
+            Meter(scope=scope, subject=subject, period=period, stamp=stamp, currency=what.currency)
             for scope, subject, period, stamp in what.meters
         ),
         state=CallState(state),

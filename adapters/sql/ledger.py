@@ -23,6 +23,7 @@ from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict, StorageUnavailable
 from runtime.model.ledger import (
+    DOLLARS,
     Balance,
     Bound,
     Call,
@@ -69,13 +70,14 @@ _CHANGE = (
 )
 """Changes a meter, whatever its limit: what was spent was spent."""
 _SAYS = sa.select(*(meters.c[name] for name in _ADDED)).where(meters.c.id == bindparam("this"))
-_METER = (meters.c.scope, meters.c.subject, meters.c.period, meters.c.stamp)
+_METER = (meters.c.scope, meters.c.subject, meters.c.period, meters.c.stamp, meters.c.currency)
 _DEAREST = (
     sa.select(*_METER, *(meters.c[name] for name in _ADDED))
     .where(
         meters.c.scope == bindparam("scope"),
         meters.c.period == bindparam("period"),
         meters.c.stamp == bindparam("stamp"),
+        meters.c.currency == bindparam("currency"),
         sa.or_(meters.c.spent + meters.c.held > 0, meters.c.calls > 0),
     )
     .order_by(meters.c.spent.desc(), meters.c.subject)
@@ -87,6 +89,7 @@ _SERIES = (
         meters.c.scope == bindparam("scope"),
         meters.c.subject == bindparam("subject"),
         meters.c.period == bindparam("period"),
+        meters.c.currency == bindparam("currency"),
     )
     .order_by(meters.c.stamp.desc())
     .limit(bindparam("limit", type_=sa.BigInteger))
@@ -106,7 +109,8 @@ _END = (
     )
 )
 _SPENT = sa.select(sa.func.coalesce(sa.func.sum(calls.c.spent), 0)).where(
-    calls.c.at >= bindparam("since", type_=sa.BigInteger)
+    calls.c.at >= bindparam("since", type_=sa.BigInteger),
+    calls.c.currency == bindparam("currency"),
 )
 _HELD = (
     sa.select(*_CALL)
@@ -203,17 +207,29 @@ class SqlLedger:
         """What the meters say: see the port."""
         return await self._database.read(lambda t: [_balance(t, meter) for meter in meters])
 
-    async def spent(self, *, since: datetime) -> int:
+    async def spent(self, *, since: datetime, currency: str = DOLLARS) -> int:
         """What calls cost since then: see the port."""
-        asked: Params = {"since": micros(since)}
+        asked: Params = {"since": micros(since), "currency": currency}
         row = await self._database.scan(lambda t: t.one(_SPENT, asked))
         return int(row[0]) if row else 0
 
     async def dearest(
-        self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
+        self,
+        scope: Scope,
+        period: Period,
+        stamp: str,
+        *,
+        currency: str = DOLLARS,
+        limit: int = 10,
     ) -> list[Balance]:
         """The meters with the most spent: see the port."""
-        page: Params = {"scope": scope, "period": period, "stamp": stamp, "limit": limit}
+        page: Params = {
+            "scope": scope,
+            "period": period,
+            "stamp": stamp,
+            "currency": currency,
+            "limit": limit,
+        }
         return [_said(row) for row in await self._database.scan(lambda t: t.all(_DEAREST, page))]
 
     async def within(self, meter: Meter, *, since: datetime) -> list[Balance]:
@@ -224,10 +240,22 @@ class SqlLedger:
         return within(map(call_of, rows), meter)
 
     async def series(
-        self, scope: Scope, subject: str, period: Period, *, limit: int = 62
+        self,
+        scope: Scope,
+        subject: str,
+        period: Period,
+        *,
+        currency: str = DOLLARS,
+        limit: int = 62,
     ) -> list[Balance]:
         """The meters of one subject: see the port."""
-        page: Params = {"scope": scope, "subject": subject, "period": period, "limit": limit}
+        page: Params = {
+            "scope": scope,
+            "subject": subject,
+            "period": period,
+            "currency": currency,
+            "limit": limit,
+        }
         return [_said(row) for row in await self._database.scan(lambda t: t.all(_SERIES, page))]
 
     async def forget(self, *, before: datetime) -> int:
@@ -263,6 +291,7 @@ def _raises(call: Call, bounds: Sequence[Bound]) -> list[Params]:
             "subject": meter.subject,
             "period": meter.period.value,
             "stamp": meter.stamp,
+            "currency": meter.currency,
             "spent": share.spent,
             "held": share.held,
             "calls": share.calls,
@@ -353,6 +382,12 @@ def _balance(transaction: Transaction, meter: Meter) -> Balance:
 
 
 def _said(row: Row) -> Balance:
-    scope, subject, period, stamp, *counts = row
-    meter = Meter(scope=Scope(scope), subject=subject, period=Period(period), stamp=stamp)
+    scope, subject, period, stamp, currency, *counts = row
+    meter = Meter(
+        scope=Scope(scope),
+        subject=subject,
+        period=Period(period),
+        stamp=stamp,
+        currency=currency,
+    )
     return Balance(meter, *counts)

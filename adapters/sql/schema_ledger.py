@@ -12,6 +12,7 @@ meters = sa.Table(
     text("subject"),
     text("period"),
     text("stamp"),
+    sa.Column("currency", sa.Text, nullable=False, server_default=sa.text("'USD'")),
     number("spent"),
     number("held"),
     number("calls"),
@@ -20,7 +21,7 @@ meters = sa.Table(
     moment("used_at", nullable=True),
     implicit_returning=False,
 )
-"""What each meter says. The key is made from the four columns behind it. `used_at` is when a call
+"""What each meter says. The key is made from the columns before `spent`. `used_at` is when a call
 in it was reserved or settled last; none where that was before anybody looked.
 """
 
@@ -40,6 +41,7 @@ calls = sa.Table(
     moment("expires_at"),
     text("body"),
     text("outcome"),
+    sa.Column("currency", sa.Text, nullable=False, server_default=sa.text("'USD'")),
     implicit_returning=False,
 )
 """Calls of models. `body` is what was reserved and never changes, `outcome` what became of it."""

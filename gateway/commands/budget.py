@@ -15,8 +15,8 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import ScheduleId, TurnId
 from runtime.limits import LimitBook
-from runtime.model.budget import LimitRule
-from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.budget import LimitChange, LimitRule
+from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.money import show_amount, show_limit
 from runtime.pauses import Pauses
@@ -127,7 +127,7 @@ class BudgetCommands:
             raise Refused(f"“{rest[0][:40]}” is too much.", hint="/cost schedule 3")
         if scope is Scope.THREAD and not subject:
             subject = subject_of_thread(request.thread)
-        months = await self._store.ledger.series(scope, subject, Period.MONTH, limit=600)
+        months = await self._series(scope, subject, Period.MONTH, limit=600)
         here = scope is Scope.THREAD and subject == subject_of_thread(request.thread)
         label = "This thread" if here else await self._label(scope, subject)
         said = budgettext.cost(label, months, self._team(), now=self._clock.now())
@@ -137,7 +137,7 @@ class BudgetCommands:
 
     async def of_schedule(self, schedule: ScheduleId, amount: str, request: Request) -> str:
         """Limit what each run of a schedule may cost: see `gateway.commands.schedules.Allow`."""
-        meter = Meter(scope=Scope.SCHEDULE, subject=schedule, period=Period.FIRING, stamp="")
+        meter = self._meter(Scope.SCHEDULE, schedule, Period.FIRING)
         return await self._set("set", _Wish(meter, amount), request)
 
     # ---- showing
@@ -159,9 +159,7 @@ class BudgetCommands:
             lines.append(budgettext.meter(label, balance, rule.micros if limit is None else limit))
         month = self._now(LimitRule(scope=Scope.ORGANISATION, period=Period.MONTH, micros=0))
         [spent] = await self._store.ledger.balances([month])
-        recent = await self._store.ledger.series(
-            Scope.ORGANISATION, "", Period.DAY, limit=budgettext.DAYS
-        )
+        recent = await self._series(Scope.ORGANISATION, "", Period.DAY, limit=budgettext.DAYS)
         waiting = len(await self._store.budgets.pauses())
         parts = [
             f"**Budget of {team.name}** ({team.budget.currency})",
@@ -171,10 +169,15 @@ class BudgetCommands:
             budgettext.days(recent, team, now=now),
             await self._alerts.spenders(Period.MONTH, month.stamp),
             _waiting(waiting),
+            budgettext.without_force(await self._without_force(), team),
         ]
         day = self._now(LimitRule(scope=Scope.ORGANISATION, period=Period.DAY, micros=0))
         files = await self._pictures.of(series(recent, limits.of(day), team, now=now), request)
         return Answer("\n".join(part for part in parts if part), files=files)
+
+    async def _without_force(self) -> list[tuple[str, LimitChange]]:
+        found = await self._limits.without_force()
+        return [(await self._label(one.scope, one.subject), one) for one in found]
 
     async def _history(self) -> Answer:
         changes = await self._limits.history()
@@ -195,7 +198,9 @@ class BudgetCommands:
         if len(words) > 1:
             raise Refused(f"“{words[1][:40]}” is too much.", hint=f"/cost {scope} ID")
         run = words[0]
-        whole, alone = workflow_meter(begun_by(TurnId(run))), run_meter(run)
+        currency = self._team().budget.currency
+        whole = workflow_meter(begun_by(TurnId(run)), currency)
+        alone = run_meter(run, currency)
         both = await self._store.ledger.balances([whole, alone])
         # Where nothing could be handed on, only the run was counted.
         counted = scope is Scope.WORKFLOW and (both[0].calls or both[0].taken)
@@ -208,9 +213,7 @@ class BudgetCommands:
 
     async def _firings(self, schedule: str) -> list[str]:
         """What the last firings of a schedule cost, the latest first."""
-        found = await self._store.ledger.series(
-            Scope.SCHEDULE, schedule, Period.FIRING, limit=_RUNS_SHOWN
-        )
+        found = await self._series(Scope.SCHEDULE, schedule, Period.FIRING, limit=_RUNS_SHOWN)
         currency = self._team().budget.currency
         return [f"- run `{one.meter.stamp}`: {show_amount(one.spent, currency)}" for one in found]
 
@@ -291,17 +294,30 @@ class BudgetCommands:
         if (period is Period.FIRING) != once and scope is not Scope.SCHEDULE:
             wrong = "has no day and no month" if once else "is not limited run by run"
             raise Refused(f"A {scope} {wrong}.", hint=EXAMPLES)
-        meter = Meter(scope=scope, subject=subject, period=period, stamp="")
+        meter = self._meter(scope, subject, period)
         return _Wish(meter, " ".join(rest), named is not None)
 
     async def _label(self, scope: Scope, subject: str) -> str:
-        meter = Meter(scope=scope, subject=subject, period=Period.DAY, stamp="")
+        meter = self._meter(scope, subject, Period.DAY)
         number = await self._alerts.number_of(meter)
         return whose(self._team(), scope, subject, schedule=number)
 
     def _now(self, rule: LimitRule) -> Meter:
-        meter = Meter(scope=rule.scope, subject=rule.subject, period=rule.period, stamp="")
+        meter = self._meter(rule.scope, rule.subject, rule.period)
         return replace(meter, stamp=self._stamp(meter))
+
+    def _meter(self, scope: Scope, subject: str, period: Period) -> Meter:
+        """One of the team's currency, of no one period."""
+        currency = self._team().budget.currency
+        return Meter(scope=scope, subject=subject, period=period, stamp="", currency=currency)
+
+    async def _series(
+        self, scope: Scope, subject: str, period: Period, *, limit: int
+    ) -> list[Balance]:
+        currency = self._team().budget.currency
+        return await self._store.ledger.series(
+            scope, subject, period, currency=currency, limit=limit
+        )
 
     def _stamp(self, meter: Meter) -> str:
         return stamp_of(meter.period, self._clock.now(), self._team().zone)

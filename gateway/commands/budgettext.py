@@ -74,7 +74,7 @@ def days(found: Iterable[Balance], team: Team, *, now: datetime) -> str:
 
 def change(label: str, made: LimitChange, team: Team, *, now: datetime) -> str:
     """One line of the history."""
-    currency = team.budget.currency
+    currency = made.currency
     before = "none" if made.before is None else show_limit(made.before, currency)
     after = "the configuration's" if made.micros is None else show_limit(made.micros, currency)
     once = f", for {made.stamp} only" if made.stamp and made.period is not Period.FIRING else ""
@@ -82,6 +82,20 @@ def change(label: str, made: LimitChange, team: Team, *, now: datetime) -> str:
     by = name_of(team, made.by)
     when = when_of(made.scope, made.period)
     return f"- {at}: {label} {when}, from {before} to {after}{once}, by {by}"
+
+
+def without_force(named: Sequence[tuple[str, LimitChange]], team: Team) -> str:
+    """Which limits do not hold because they were set in another currency; empty for none."""
+    if not named:
+        return ""
+    said = "; ".join(
+        f"{label} {show_limit(made.micros or 0, made.currency)} {when_of(made.scope, made.period)}"
+        for label, made in named
+    )
+    return (
+        f"Set in another currency than {team.budget.currency}, so they do not hold: {said}. "
+        "`/budget set` sets them again."
+    )
 
 
 def cost(label: str, months: Sequence[Balance], team: Team, *, now: datetime) -> str:

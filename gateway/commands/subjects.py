@@ -97,7 +97,7 @@ class Subjects:
         """One whose models are set up, at one address or at all; or that was paid before."""
         names = [one for one in self._providers() if one]
         if is_paid(name, names) or await self._store.ledger.series(
-            Scope.PROVIDER, name, Period.MONTH, limit=1
+            Scope.PROVIDER, name, Period.MONTH, currency=self._team().budget.currency, limit=1
         ):
             return name
         known = known_purses(names)

@@ -7,7 +7,7 @@ from typing import NewType
 
 from runtime.ids import AgentName, ConversationId, ModelName, OutboxId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.ledger import Bound, Period, Scope
+from runtime.model.ledger import DOLLARS, Bound, Period, Scope
 
 AlertId = NewType("AlertId", str)
 NO_MODEL = ModelName("")
@@ -57,7 +57,7 @@ class BudgetRules:
         footer: under each answer that cost something stands what it cost, and what is left.
     """
 
-    currency: str = "USD"
+    currency: str = DOLLARS
     limits: tuple[LimitRule, ...] = DEFAULT_LIMITS
     owners: tuple[Principal, ...] = ()
     channel: ChannelRef | None = None
@@ -79,6 +79,7 @@ class LimitChange:
         by: who set it.
         at: when.
         key: what asked for it; the same asks once, however often it is carried out.
+        currency: of the amounts; it is no limit in another.
     """
 
     scope: Scope
@@ -91,6 +92,7 @@ class LimitChange:
     by: Principal
     at: datetime
     key: str
+    currency: str = DOLLARS
 
 
 class AlertState(StrEnum):

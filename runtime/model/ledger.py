@@ -1,6 +1,7 @@
 """The ledger: what may be spent, what is held for calls under way, and what was spent.
 
-Money is whole micro-units of the team's currency, a millionth each. A call holds its worst case in
+Money is whole micro-units of a currency, a millionth each. Numbers of one currency never become
+those of another: each has meters of its own. A call holds its worst case in
 every meter that it counts in, all at once or not at all, and is settled at what it cost.
 """
 
@@ -21,6 +22,8 @@ UNTOLD = Usage(None, None)
 """What is known where a provider says nothing."""
 
 HoldId = NewType("HoldId", str)
+DOLLARS = "USD"
+"""The currency where nobody says another."""
 
 
 class Scope(StrEnum):
@@ -58,17 +61,21 @@ class Meter:
             organisation.
         period: over which time.
         stamp: which of the periods: `2026-11-21`, `2026-11`, or the id of a run.
+        currency: in which it counts.
     """
 
     scope: Scope
     subject: str
     period: Period
     stamp: str
+    currency: str = DOLLARS
 
     @cached_property
     def id(self) -> str:
         """Its key in the store."""
-        return derived("meter", self.scope, self.subject, self.period, self.stamp)
+        # Meters were in dollars before any other currency had some of its own.
+        other = () if self.currency == DOLLARS else (self.currency,)
+        return derived("meter", self.scope, self.subject, self.period, self.stamp, *other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +234,11 @@ class Call:
     spent: int = 0
     usage: Usage = UNTOLD
     note: str = ""
+
+    @property
+    def currency(self) -> str:
+        """That of its meters, which is that of the team when it was reserved."""
+        return self.meters[0].currency if self.meters else DOLLARS
 
     @property
     def held(self) -> int:

@@ -8,6 +8,7 @@ from runtime.ids import TurnId
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.ledger import (
+    DOLLARS,
     Balance,
     Bound,
     Call,
@@ -63,12 +64,18 @@ class Ledger(Protocol):
         """What each of the meters says, in the same order."""
         ...
 
-    async def spent(self, *, since: datetime) -> int:
-        """What calls cost that were reserved since then, in micro-units."""
+    async def spent(self, *, since: datetime, currency: str = DOLLARS) -> int:
+        """What calls in that currency cost that were reserved since then, in micro-units."""
         ...
 
     async def dearest(
-        self, scope: Scope, period: Period, stamp: str, *, limit: int = 10
+        self,
+        scope: Scope,
+        period: Period,
+        stamp: str,
+        *,
+        currency: str = DOLLARS,
+        limit: int = 10,
     ) -> list[Balance]:
         """The meters of that scope and period, those with the most spent first; not empty ones."""
         ...
@@ -82,7 +89,13 @@ class Ledger(Protocol):
         ...
 
     async def series(
-        self, scope: Scope, subject: str, period: Period, *, limit: int = 62
+        self,
+        scope: Scope,
+        subject: str,
+        period: Period,
+        *,
+        currency: str = DOLLARS,
+        limit: int = 62,
     ) -> list[Balance]:
         """The meters of one subject, the latest stamp first."""
         ...

@@ -239,6 +239,33 @@ async def test_what_was_spent_since_a_time_is_summed(store: Store, clock: Manual
     assert await store.ledger.spent(since=clock.now() - 2 * HOUR) == 14
 
 
+async def test_each_currency_has_numbers_of_its_own(open_again: Opener, clock: ManualClock) -> None:
+    euros = tuple(replace(meter, currency="EUR") for meter in (ALL, ITS))
+    async with open_again() as store:
+        await store.ledger.reserve(call(clock, "a"), [])
+        await store.ledger.settle(HoldId("a"), cost(clock, 7))
+        assert (
+            await store.ledger.reserve(call(clock, "b", meters=euros), [Bound(euros[0], 40)])
+            is None
+        )
+    async with open_again() as store:
+        held = await store.ledger.call(HoldId("b"))
+        assert held is not None
+        assert (held.meters, held.currency) == (euros, "EUR")
+        await store.ledger.settle(HoldId("b"), cost(clock, 9))
+        assert await says(store, ALL, euros[0]) == [(7, 0), (9, 0)]
+        for currency, spent in (("USD", 7), ("EUR", 9), ("GBP", 0)):
+            assert await store.ledger.spent(since=clock.now(), currency=currency) == spent
+        for currency, meter, spent in (("USD", ITS, 7), ("EUR", euros[1], 9)):
+            [of] = await store.ledger.dearest(
+                Scope.AGENT, Period.MONTH, "2026-11", currency=currency
+            )
+            [in_all] = await store.ledger.series(
+                Scope.AGENT, "desk", Period.MONTH, currency=currency
+            )
+            assert (of.meter, of.spent) == (in_all.meter, in_all.spent) == (meter, spent)
+
+
 async def test_the_dearest_come_first(store: Store, clock: ManualClock) -> None:
     meters = [replace(ITS, subject=name) for name in ("cheap", "dear", "idle")]
     for meter, spent in zip(meters, (3, 9), strict=False):

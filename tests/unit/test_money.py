@@ -1,12 +1,13 @@
 """Amounts as people write them, and the days and months that they count in."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
-from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.money import (
     at_most,
     bare_amount,
@@ -252,3 +253,16 @@ def test_the_nearer_limit_holds_and_then_the_later(
     assert (limits.of(DESK), limits.of(OTHER)) == (desk, other)
     month = Meter(scope=Scope.AGENT, subject="desk", period=Period.MONTH, stamp="2026-11")
     assert limits.of(month) is None
+
+
+def test_a_limit_of_another_currency_is_no_limit_of_this_one() -> None:
+    """Neither an amount that people set in it, nor what a meter of it says."""
+    lower, raised = changed(5), changed(50)
+    euros = replace(RULES, currency="EUR")
+    in_euros = replace(DESK, currency="EUR")
+    assert Limits(RULES, (lower,)).of(DESK) == 5
+    assert Limits(euros, (lower, raised)).of(in_euros) == 20, "that of the configuration"
+    assert Limits(euros, (replace(lower, currency="EUR"), raised)).of(in_euros) == 5
+    assert Limits(euros, ()).of(DESK) is None
+    assert Limits(euros, ()).bounds([DESK, in_euros]) == [Bound(in_euros, 20)]
+    assert DESK.id != in_euros.id
