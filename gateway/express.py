@@ -90,15 +90,15 @@ class _Tick:
                 if connection.read(data):
                     asking.append(connection)
             except Exception as error:  # noqa: BLE001 - told to the loop, as asyncio does
-                self._end([connection], error)
+                self.end([connection], error)
         for take, together in groupby(asking, key=attrgetter("take")):
             askers = list(together)
             try:
                 take(askers)
             except Exception as error:  # noqa: BLE001 - as above
-                self._end(askers, error)
+                self.end(askers, error)
 
-    def _end(self, connections: Sequence["_Connection"], error: Exception) -> None:
+    def end(self, connections: Sequence["_Connection"], error: Exception) -> None:
         """End those lines; what came on others goes on."""
         for connection in connections:
             connection.force_close()
@@ -210,6 +210,12 @@ class _Connection(web.RequestHandler):
         self._under_way = False
         if self._quiet is not None:
             self._quiet.set()
+        try:
+            self._end_of_one(answer)
+        except Exception as error:  # noqa: BLE001 - told to the loop, as asyncio does
+            self._tick.end((self,), error)
+
+    def _end_of_one(self, answer: bytes | None) -> None:
         if answer is None:
             super().data_received(self._given)
         else:

@@ -25,10 +25,14 @@ from runtime.ids import AgentName, ConversationId, IdSource, InboxId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Inbound, Lane, Message, Received
 from runtime.model.team import Team
-from runtime.ports import Dispatch, Store
+from runtime.ports import Dispatch, Offer, Store
 from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.ingress")
+
+
+_Taken = tuple[Received, Callable[[bool], None]]
+"""An event that is being stored, and who is told whether it was."""
 
 
 def _nobody(_who: Principal, _words: str) -> bool:
@@ -131,35 +135,48 @@ class Ingress:
         finally:
             self._settle(received, new=new)
 
-    def offer(self, inbound: Inbound, stored: Callable[[bool], None]) -> bool:
-        """Accept an ordinary event without waiting, and so without a task: see `gateway.http`.
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """Accept ordinary events without waiting, and so without a task: see `gateway.webhook`.
 
-        False, and nothing was done, for what is to be dropped, for what the database must be asked
-        about, and where the database stores nothing without being waited for.
+        Nothing is done with what is to be dropped, with what the database must be asked about, and
+        with anything where the database stores nothing without being waited for.
 
         Raises:
             NightdeskError: nothing is stored any more.
         """
-        judged = self._judge(inbound)
-        if isinstance(judged, Drop) or not self._at_once:
-            return False
-        received = self._received(judged)
-        storing = self._store.inbox.append(received)
+        judged = [self._judge(inbound) for inbound, _ in offers]
+        taken: list[_Taken] = []
+        refused: list[Callable[[bool], None]] = []
+        for inbound, (_, stored) in zip(judged, offers, strict=True):
+            if isinstance(inbound, Drop) or not self._at_once:
+                refused.append(stored)
+            else:
+                taken.append((self._received(inbound), stored))
+        if taken and not self._append(taken):
+            refused += [stored for _, stored in taken]
+        for stored in refused:
+            stored(False)
+
+    def _append(self, taken: Sequence[_Taken]) -> bool:
+        """Store the events; False where the database has to be waited for."""
+        storing = self._store.inbox.append_all([received for received, _ in taken])
         if not isinstance(storing, asyncio.Future):
             self._at_once = False
             if isinstance(storing, Coroutine):
                 storing.close()
             return False
-        self._begin(inbound.thread)
-        storing.add_done_callback(partial(self._offered, received, stored))
+        for received, _ in taken:
+            self._begin(received.inbound.thread)
+        storing.add_done_callback(lambda ended: self._appended(taken, ended))
         return True
 
-    def _offered(
-        self, received: Received, stored: Callable[[bool], None], storing: asyncio.Future[bool]
-    ) -> None:
+    def _appended(self, taken: Sequence[_Taken], storing: asyncio.Future[Sequence[bool]]) -> None:
         good = not storing.cancelled() and storing.exception() is None
-        self._settle(received, new=good and storing.result())
-        stored(good)
+        news = storing.result() if good else [False] * len(taken)
+        for (received, _), new in zip(taken, news, strict=True):
+            self._settle(received, new=new)
+        for _, stored in taken:
+            stored(good)
 
     def _received(self, judged: Inbound) -> Received:
         key = InboxId(self._ids.new())

@@ -22,7 +22,7 @@ from runtime.errors import Malformed, Retryable
 from runtime.ids import derived
 from runtime.model.events import Challenge, Ignored, Inbound, Parsed, Wanted
 from runtime.model.wire import RawRequest, VerifiedRequest
-from runtime.ports import Accept
+from runtime.ports import Accept, Offer
 
 log = logging.getLogger("nightdesk.http")
 
@@ -36,10 +36,11 @@ Suggest = Callable[[Wanted], Awaitable[str]]
 class Offered(Protocol):
     """A `runtime.ports.Accept` that can also accept without being waited for."""
 
-    def offer(self, inbound: Inbound, stored: Callable[[bool], None], /) -> bool:
-        """Accept the event and call `stored` later with whether it is on disk.
+    def offer(self, offers: Sequence[Offer], /) -> None:
+        """Accept the events, in order, and tell of each once, now or later, if it is on disk.
 
-        Returns False, having done nothing, where accepting this one takes more.
+        Of one that takes more than that: that it is not, at once, and nothing was done with it.
+        Where this raises, nothing was done with any, and nobody was told.
         """
         ...
 
@@ -176,9 +177,14 @@ class Webhook:
         """
         verified = [self._verified(asker.request, asker.remote) for asker in askers]
         events = [None if request is None else self._event(request) for request in verified]
+        offers: list[Offer] = []
         for asker, event in zip(askers, events, strict=True):
-            if event is None or not self._offer(event, asker.done):
+            if event is None:
                 asker.done(None)
+            else:
+                offers.append((event, self._answering(asker, event.acknowledgement)))
+        if offers:
+            self._offer(offers)
 
     def _verified(self, request: Plain, remote: str | None) -> VerifiedRequest | None:
         """The request, vouched for; None where it is to be refused, or has to be waited for."""
@@ -196,15 +202,19 @@ class Webhook:
             return None
         return parsed if isinstance(parsed, Inbound) else None
 
-    def _offer(self, event: Inbound, done: Callable[[bytes | None], None]) -> bool:
-        """Accept the event without waiting, and answer later; False where that takes more."""
-        said, answer = event.acknowledgement, self._acknowledgement.now
+    def _answering(self, asker: Asker, said: str) -> Callable[[bool], None]:
+        """Answers once the event was stored, and goes the ordinary way where it was not."""
+        answer = self._acknowledgement.now
+        return lambda stored: asker.done(answer(said) if stored else None)
+
+    def _offer(self, offers: Sequence[Offer]) -> None:
+        """Accept the events without waiting."""
         try:
-            return self._offered is not None and self._offered.offer(
-                event, lambda stored: done(answer(said) if stored else None)
-            )
+            if self._offered is not None:
+                self._offered.offer(offers)
         except Exception:  # noqa: BLE001 - `_deliver` does it again, and logs it
-            return False
+            for _, stored in offers:
+                stored(False)
 
     def _acknowledge(self, request: web.BaseRequest) -> web.StreamResponse:
         kept_open = request.keep_alive and request.version == HttpVersion11

@@ -34,6 +34,10 @@ class MemoryInbox:
         self._tables.inbox[received.id] = InboxRow(replace(received, inbound=stored))
         return True
 
+    async def append_all(self, many: Sequence[Received]) -> Sequence[bool]:
+        """Store each event unless it is there: see the port."""
+        return [await self.append(received) for received in many]
+
     async def move(self, cursor: Cursor) -> None:
         """Remember where the stream goes on: see the port."""
         self._positions[cursor.name] = cursor.value

@@ -143,16 +143,13 @@ class SqlInbox:
 
     def append(self, received: Received) -> Awaitable[bool]:
         """Store the event unless it is there: see the port."""
-        row = _row(received)
-        cursor = received.inbound.cursor
-        if cursor is None:
-            return self._database.write(lambda t: t.run(_APPEND, row) == 1)
+        row, cursor = _row(received), received.inbound.cursor
+        return self._database.write(lambda t: _append(t, row, cursor))
 
-        def work(transaction: Transaction) -> bool:
-            transaction.run(_MOVE, _position_of(cursor))
-            return transaction.run(_APPEND, row) == 1
-
-        return self._database.write(work)
+    def append_all(self, many: Sequence[Received]) -> Awaitable[Sequence[bool]]:
+        """Store each event unless it is there: see the port."""
+        rows = [(_row(received), received.inbound.cursor) for received in many]
+        return self._database.write(lambda t: [_append(t, row, cursor) for row, cursor in rows])
 
     async def move(self, cursor: Cursor) -> None:
         """Remember where the stream goes on: see the port."""
@@ -207,6 +204,12 @@ class SqlInbox:
 
 def _delete(rows: Sequence[Row], transaction: Transaction) -> None:
     transaction.each(_DELETE, [{"this": row[0]} for row in rows])
+
+
+def _append(transaction: Transaction, row: Params, cursor: Cursor | None) -> bool:
+    if cursor is not None:
+        transaction.run(_MOVE, _position_of(cursor))
+    return transaction.run(_APPEND, row) == 1
 
 
 def accept(transaction: Transaction, received: Received) -> bool:

@@ -11,7 +11,7 @@ from runtime.ports.charts import Charts
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import FetchesFiles, Files
 from runtime.ports.handoffs import HandoffLog
-from runtime.ports.inbound import Accept, Answered, Commands, Dispatch
+from runtime.ports.inbound import Accept, Answered, Commands, Dispatch, Offer
 from runtime.ports.ledger import Budgets, Ledger
 from runtime.ports.modelbook import ChoiceScope, ModelBook
 from runtime.ports.models import Budget, ModelPort, Paid
@@ -55,6 +55,7 @@ __all__ = [
     "Members",
     "ModelBook",
     "ModelPort",
+    "Offer",
     "OpensForms",
     "Outbox",
     "Paid",

@@ -30,6 +30,14 @@ class Inbox(Protocol):
         """
         ...
 
+    def append_all(self, many: Sequence[Received]) -> Awaitable[Sequence[bool]]:
+        """Store events in one transaction: of each, in order, what `append` promises.
+
+        Raises:
+            StorageFull: there is no room; none of them was stored.
+        """
+        ...
+
     async def move(self, cursor: Cursor) -> None:
         """Remember where a stream goes on, behind events of which nothing is stored."""
         ...

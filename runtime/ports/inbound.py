@@ -1,5 +1,6 @@
 """The way of an event from its platform to its answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,10 @@ class Accept(Protocol):
             StorageFull: it was not stored; say so to the sender and let the platform retry.
         """
         ...
+
+
+Offer = tuple[Inbound, Callable[[bool], None]]
+"""An event, and who is to be told, once, whether it is on disk."""
 
 
 @dataclass(frozen=True, slots=True)

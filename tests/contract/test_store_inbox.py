@@ -117,6 +117,25 @@ async def test_of_many_deliveries_at_once_exactly_one_is_stored(store: Store, ro
     assert await store.inbox.pending() == [rivals[stored.index(True)]]
 
 
+async def test_many_are_stored_at_once_each_unless_it_is_there(store: Store, rows: Rows) -> None:
+    await store.inbox.append(rows.received(event_key="Ev1"))
+    many = [rows.received(event_key=key) for key in ("Ev0", "Ev1", "Ev2", "Ev0")]
+
+    assert list(await store.inbox.append_all(many)) == [True, False, True, False]
+
+    stored = [row.inbound.event_key for row in await store.inbox.pending()]
+    assert stored == ["Ev1", "Ev0", "Ev2"]
+
+
+async def test_the_cursors_of_many_are_moved_in_their_order(store: Store, rows: Rows) -> None:
+    cursors = [Cursor(name="telegram:7", value=value) for value in (11, 12)]
+    many = [rows.received(event_key="7:11", cursor=cursor) for cursor in cursors]
+
+    assert list(await store.inbox.append_all(many)) == [True, False]
+
+    assert await store.inbox.position("telegram:7") == 12
+
+
 async def test_a_duplicate_among_many_takes_nothing_with_it(store: Store, rows: Rows) -> None:
     keys = [f"Ev{number % 30}" for number in range(60)]
 

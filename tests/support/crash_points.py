@@ -102,6 +102,10 @@ def arm(file: Path, words: str) -> None:
     draft.replace(file)
 
 
+_OF_ONE = {"append_all": "append"}
+"""Methods that do for many what another one does for one, and are the same point."""
+
+
 class _Watched:
     """Any port: its coroutine methods pass the fuse, everything else is the port's own."""
 
@@ -112,10 +116,11 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        point = f"{self._name}.{_OF_ONE.get(name, name)}"
         if inspect.iscoroutinefunction(found):
-            return _passing(found, f"{self._name}.{name}", self._fuse)
+            return _passing(found, point, self._fuse)
         if inspect.ismethod(found) and "Awaitable" in str(found.__annotations__.get("return")):
-            return _promising(found, f"{self._name}.{name}", self._fuse)
+            return _promising(found, point, self._fuse)
         return found
 
 
@@ -208,18 +213,23 @@ def watched_durable(durable: Durable, fuse: Fuse) -> Durable:
     return cast("Durable", _WatchedDurable(durable, "durable", fuse))
 
 
+def _counts(result: object) -> bool:
+    """Whether the call did anything: for one of many at least, where it was about many."""
+    return any(result) if isinstance(result, list) else bool(result)
+
+
 def _promising(
     method: Callable[..., Awaitable[object]], name: str, fuse: Fuse
 ) -> Callable[..., Awaitable[object]]:
     """A method that is no coroutine and returns what can be awaited: a future stays one."""
 
     def passed(done: asyncio.Future[object]) -> None:
-        if not done.cancelled() and done.exception() is None and done.result():
+        if not done.cancelled() and done.exception() is None and _counts(done.result()):
             fuse.pass_after(name)
 
     async def awaited(promise: Awaitable[object]) -> object:
         result = await promise
-        if result:
+        if _counts(result):
             fuse.pass_after(name)
         return result
 

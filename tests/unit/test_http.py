@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Challenge, Command, Ignored, Inbound, Parsed
 from runtime.model.wire import RawRequest, VerifiedRequest
+from runtime.ports import Offer
 from tests.support.clock import ManualClock, settle
 
 EVENT = Inbound(
@@ -72,12 +73,12 @@ class Offering:
     async def __call__(self, inbound: Inbound) -> None:
         await self.gate.accept(inbound)
 
-    def offer(self, inbound: Inbound, stored: Callable[[bool], None]) -> bool:
+    def offer(self, offers: Sequence[Offer]) -> None:
         good = self.gate.accept_error is None
-        if good:
-            self.gate.accepted.append(inbound)
-        asyncio.get_running_loop().call_soon(stored, good)
-        return True
+        for inbound, stored in offers:
+            if good:
+                self.gate.accepted.append(inbound)
+            asyncio.get_running_loop().call_soon(stored, good)
 
 
 @dataclass(slots=True)

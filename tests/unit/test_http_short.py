@@ -15,6 +15,7 @@ from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Command, Inbound
 from runtime.model.wire import RawRequest, VerifiedRequest
+from runtime.ports import Offer
 from tests.support.clock import ManualClock, settle
 
 EVENT = Inbound(
@@ -56,11 +57,12 @@ class Ingress:
     async def __call__(self, inbound: Inbound) -> None:
         self.desk.waited_for += 1
 
-    def offer(self, _: Inbound, stored: Callable[[bool], None]) -> bool:
-        if self.desk.declines:
-            return False
-        self.desk.offered.put_nowait(stored)
-        return True
+    def offer(self, offers: Sequence[Offer]) -> None:
+        for _, stored in offers:
+            if self.desk.declines:
+                stored(False)
+            else:
+                self.desk.offered.put_nowait(stored)
 
 
 @dataclass(slots=True)
