@@ -3,6 +3,10 @@
 What is known ahead is only a saving of time. The claim itself is written after the planned time,
 and the store passes over every schedule that is no longer as it was read: one that was paused,
 deleted or claimed by another process in between.
+
+The planned times are written first, for their runs wait for nothing else; the schedules' next
+times after that, but for those that have none. A schedule that a crash left in between is due
+still, and is moved on by whoever finds its planned time written.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,6 +24,8 @@ PAGE = 200
 """Schedules that are read and planned at once."""
 BATCH = 1_000
 """Claims in one transaction. A larger one costs less for each and keeps other writers longer."""
+MOVED_AT_ONCE = 200
+"""Next times in one transaction: nobody waits for them, and others wait for the writer."""
 MOST_BATCHES = 10
 """Batches that one tick claims unprepared; the rest is for the next tick, at once."""
 
@@ -35,6 +41,7 @@ class Claims:
         self._timetable = timetable
         self._clock = clock
         self._ahead: list[Claim] = []
+        self._claimed: list[Claim] = []
         self._until = _LONG_AGO
 
     def waiting(self, now: datetime) -> bool:
@@ -52,19 +59,36 @@ class Claims:
         self._until = until
 
     async def claim(self, now: datetime) -> list[Occurrence]:
-        """Write the planned times of everything that is due; returns those to be run."""
+        """Write the planned times of what was prepared and is due; returns those to be run."""
         claimed: list[Occurrence] = []
         ready = self._ready(now)
         for start in range(0, len(ready), BATCH):
-            claimed += await self._schedules.claim(ready[start : start + BATCH])
+            claimed += await self._write(ready[start : start + BATCH])
+        return claimed
+
+    async def claim_late(self, now: datetime) -> list[Occurrence]:
+        """Read what else is due, and write its planned times; returns those to be run."""
+        claimed: list[Occurrence] = []
         planner = Planner(self._timetable)
         for _ in range(MOST_BATCHES):
+            await self.move_on()  # else the same would be read again
             batch = await self._read(now, planner, most=BATCH, late=True)
             if batch:
-                claimed += await self._schedules.claim(batch)
+                claimed += await self._write(batch)
             if len(batch) < BATCH:
                 break
         return claimed
+
+    async def move_on(self) -> None:
+        """Write the next times of what was claimed."""
+        while moves := self._claimed[:MOVED_AT_ONCE]:
+            await self._schedules.move_on(moves)
+            del self._claimed[: len(moves)]
+
+    async def _write(self, batch: list[Claim]) -> list[Occurrence]:
+        written = await self._schedules.claim(batch)
+        self._claimed += batch
+        return written
 
     def _ready(self, now: datetime) -> list[Claim]:
         """What was prepared and has become due; not what a later time has overtaken since."""

@@ -1,8 +1,9 @@
 """Schedules: made, changed, and fired once for each planned time.
 
-The table is the truth. A tick reads what is due, writes the planned times and the next ones in one
-transaction, and only then starts a durable run for each: a crash in between leaves planned times
-that are `DUE`, whose runs are started again, under the same ids.
+The table is the truth. A tick reads what is due, writes the planned times in one transaction, and
+only then starts a durable run for each and writes the next times: a crash in between leaves planned
+times that are `DUE`, whose runs are started again, under the same ids, and schedules whose planned
+time is written already, which are only moved on.
 """
 
 import asyncio
@@ -272,23 +273,46 @@ class ScheduleService:
         Two ticks at once, in one process or in several, fire a planned time once; and so does a
         clock that was set back, because the next time of a schedule only ever grows.
         """
+        await self._fire_prepared()
         async with self._ticking:
-            if self._runs_owed:
-                await self.recover()
+            await self._recover_if_owed()
+            await self._claims.move_on()
+            now = self._clock.now()
+            next_at = await self._schedules.next_time()
+            if next_at is None or next_at > now:
+                await self._prepare(next_at, now)
+                return next_at
+            with self._owing():
+                claimed = await self._claims.claim_late(now)
+        await self._begin(claimed)
+        async with self._ticking:
+            await self._claims.move_on()
+            return await self._schedules.next_time()
+
+    async def _fire_prepared(self) -> None:
+        """Fire what was known ahead: nothing is read before it."""
+        async with self._ticking:
+            await self._recover_if_owed()
             now = self._clock.now()
             if not self._claims.waiting(now):
-                next_at = await self._schedules.next_time()
-                if next_at is None or next_at > now:
-                    await self._prepare(next_at, now)
-                    return next_at
+                return
             with self._owing():
                 claimed = await self._claims.claim(now)
-        # A run takes milliseconds to start, and a thousand of them seconds, in which other planned
-        # times come: the next tick need not wait for this one.
+        await self._begin(claimed)
+
+    async def _begin(self, claimed: Sequence[Occurrence]) -> None:
+        """Start the runs, while others may tick.
+
+        A run takes milliseconds to start, and a thousand of them seconds, in which other planned
+        times come: the next tick need not wait for this one.
+        """
         with self._owing():
             self._announce()
             await self._start(claimed)
-        return await self._schedules.next_time()
+
+    async def _recover_if_owed(self) -> None:
+        if self._runs_owed:
+            await self.recover()
 
     async def _prepare(self, next_at: datetime | None, now: datetime) -> None:
         """Read and plan what comes next, if it comes so soon that this may be its last chance."""

@@ -68,9 +68,9 @@ class MemorySchedules:
         return sorted(come, key=lambda due: due.next_at)[skip : skip + limit]
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
-        """Write planned times and next times: see the port."""
-        # In the order of the ids, as the databases take them.
-        ordered = sorted(claims, key=lambda claim: claim.due.schedule)
+        """Write planned times: see the port."""
+        # In the order in which the databases take them.
+        ordered = sorted(claims, key=lambda claim: (claim.due.next_at, claim.due.schedule))
         written = [occurrence for claim in ordered for occurrence in self._claim(claim)]
         self._tables.audit.record(*recorded.occurrences_claimed(written))
         runs = {occurrence.run for occurrence in written}
@@ -80,6 +80,11 @@ class MemorySchedules:
             for occurrence in claim.occurrences
             if occurrence.state is OccurrenceState.DUE and occurrence.run in runs
         ]
+
+    async def move_on(self, claims: Sequence[Claim]) -> None:
+        """Write next times: see the port."""
+        for claim in claims:
+            self._move_on(claim)
 
     async def add_occurrence(self, occurrence: Occurrence) -> None:
         """Store a planned time that a person asked for: see the port."""
@@ -149,25 +154,44 @@ class MemorySchedules:
         return [schedule for schedule in every if schedule.state is ScheduleState.ACTIVE]
 
     def _claim(self, claim: Claim) -> list[Occurrence]:
-        known = self._tables.schedules.get(claim.due.schedule)
-        seen = claim.due.next_at
-        if known is None or known.state is not ScheduleState.ACTIVE or known.next_at != seen:
+        if not self._as_read(claim):
             return []
-        state = ScheduleState.FINISHED if claim.next_at is None else ScheduleState.ACTIVE
-        self._tables.schedules[known.id] = replace(known, state=state, next_at=claim.next_at)
-        return [occurrence for occurrence in claim.occurrences if self._insert(occurrence)]
+        written = [occurrence for occurrence in claim.occurrences if self._insert(occurrence)]
+        if claim.next_at is None:
+            self._move_on(claim)
+        return written
+
+    def _move_on(self, claim: Claim) -> None:
+        """Write the next time, if the planned time that is to be run is written."""
+        if self._as_read(claim) and self._planned(claim.occurrences[-1]):
+            known = self._tables.schedules[claim.due.schedule]
+            state = ScheduleState.FINISHED if claim.next_at is None else known.state
+            moved = replace(known, state=state, next_at=claim.next_at)
+            self._tables.schedules[known.id] = moved
+
+    def _as_read(self, claim: Claim) -> bool:
+        known = self._tables.schedules.get(claim.due.schedule)
+        return (
+            known is not None
+            and known.state is ScheduleState.ACTIVE
+            and known.next_at == claim.due.next_at
+        )
 
     def _insert(self, occurrence: Occurrence) -> bool:
         """Store a planned time unless it is there."""
-        planned = not occurrence.manual and any(
-            not known.manual
-            and (known.schedule, known.planned_at) == (occurrence.schedule, occurrence.planned_at)
-            for known in self._tables.occurrences.values()
-        )
+        planned = not occurrence.manual and self._planned(occurrence)
         if planned or occurrence.run in self._tables.occurrences:
             return False
         self._tables.occurrences[occurrence.run] = occurrence
         return True
+
+    def _planned(self, occurrence: Occurrence) -> bool:
+        """Whether that planned time of that schedule is there, under whatever run."""
+        return any(
+            not known.manual
+            and (known.schedule, known.planned_at) == (occurrence.schedule, occurrence.planned_at)
+            for known in self._tables.occurrences.values()
+        )
 
 
 def _by_next_time(schedule: Schedule) -> tuple[datetime, int]:

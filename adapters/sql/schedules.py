@@ -13,6 +13,7 @@ from adapters.sql.codec import decoder, encode, maybe_micros, maybe_moment, micr
 from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import counters, schedules
+from adapters.sql.schema import occurrences as planned
 from adapters.sql.transaction import Row, Statement, Transaction, Value, Work
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
@@ -78,22 +79,48 @@ _DUE = (
         schedules.c.state == _ACTIVE, schedules.c.next_at <= bindparam("now", type_=sa.BigInteger)
     )
     # The index's own order: sorting those of the same moment would read all of them for a page.
-    .order_by(schedules.c.next_at)
+    .order_by(schedules.c.next_at, schedules.c.id)
     .limit(bindparam("limit", type_=sa.BigInteger))
     .offset(bindparam("skip", type_=sa.BigInteger))
 )
 """Finds what a tick has to fire."""
 
-_CLAIM = (
+_AS_READ = (
+    sa.select(schedules.c.id, schedules.c.next_at)
+    .where(
+        schedules.c.state == _ACTIVE,
+        schedules.c.next_at >= bindparam("first", type_=sa.BigInteger),
+        schedules.c.next_at <= bindparam("last", type_=sa.BigInteger),
+    )
+    .order_by(schedules.c.next_at, schedules.c.id)
+)
+"""Finds what is due still, of many. A thousand schedules lie on nearly as many pages of the table,
+and side by side in the index, which has all that is asked for here."""
+_LOCK_AS_READ = _AS_READ.with_for_update()
+
+_ONE_AS_READ = sa.select(schedules.c.id).where(
+    schedules.c.id == bindparam("this"),
+    schedules.c.state == _ACTIVE,
+    schedules.c.next_at == bindparam("planned"),
+)
+"""Finds whether one is due still."""
+_LOCK_ONE = _ONE_AS_READ.with_for_update()
+
+_MOVE_ON = (
     sa.update(schedules)
     .where(
         schedules.c.id == bindparam("this"),
         schedules.c.state == _ACTIVE,
         schedules.c.next_at == bindparam("planned"),
+        sa.exists().where(
+            planned.c.schedule == schedules.c.id,
+            planned.c.planned_at == bindparam("latest"),
+            planned.c.manual == sa.literal_column("''", sa.Text),
+        ),
     )
     .values(state=bindparam("becomes"), next_at=bindparam("at"))
 )
-"""Moves a schedule on, if no other process did; the row is the lock for its planned times."""
+"""Moves a schedule on whose planned time is written, if no other process did."""
 
 _NEXT_TIME = sa.select(sa.func.min(schedules.c.next_at)).where(schedules.c.state == _ACTIVE)
 """Finds how long the ticker may sleep."""
@@ -189,9 +216,8 @@ class SqlSchedules(occurrences.SqlOccurrences):
         return await self._database.read(lambda t: [_due_of(row) for row in t.all(_DUE, page)])
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
-        """Write planned times and next times: see the port."""
-        # In the order of the ids, so that two processes that claim the same never deadlock.
-        ordered = sorted(claims, key=lambda claim: claim.due.schedule)
+        """Write planned times: see the port."""
+        ordered = _in_order(claims)
         written: set[RunId] | None = None
         try:
             await self._database.write(_claiming_all(ordered))
@@ -205,6 +231,11 @@ class SqlSchedules(occurrences.SqlOccurrences):
             and (written is None or occurrence.run in written)
         ]
 
+    async def move_on(self, claims: Sequence[Claim]) -> None:
+        """Write next times: see the port."""
+        moves = [_move(claim) for claim in _in_order(claims)]
+        await self._database.write(lambda t: t.each(_MOVE_ON, moves))
+
     async def next_time(self) -> datetime | None:
         """The earliest next time: see the port."""
         row = await self._database.read(lambda t: t.one(_NEXT_TIME))
@@ -215,25 +246,36 @@ class SqlSchedules(occurrences.SqlOccurrences):
         return None if row is None else _schedule_of(row)
 
 
+def _in_order(claims: Sequence[Claim]) -> list[Claim]:
+    """One order for everybody, so that two processes that want the same never deadlock."""
+    return sorted(claims, key=lambda claim: (claim.due.next_at, claim.due.schedule))
+
+
 def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
-    """Moves all of them on in two statements, or raises `_Raced` and moves none."""
-    moves = [_move(claim) for claim in claims]
+    """Writes the planned times of all of them, or raises `_Raced` and writes none."""
+    read: set[tuple[str, int]] = set()
     due: list[dict[str, Value]] = []
     missed: list[dict[str, Value]] = []
     for claim in claims:
+        read.add((claim.due.schedule, micros(claim.due.next_at)))
         for one in claim.occurrences:
             if one.state is OccurrenceState.DUE:
-                planned = micros(one.planned_at)
-                due.append({"run": one.run, "schedule": one.schedule, "planned_at": planned})
+                at = micros(one.planned_at)
+                due.append({"run": one.run, "schedule": one.schedule, "planned_at": at})
             else:
                 missed.append(occurrences.row(one))
     events = recorded.occurrences_claimed(one for claim in claims for one in claim.occurrences)
+    times = [at for _, at in read]
+    ends = [_move(claim) for claim in claims if claim.next_at is None]
+    stretch = {"first": min(times, default=0), "last": max(times, default=0)}
 
     def work(transaction: Transaction) -> None:
+        transaction.lock(_LOCK_AS_READ, stretch)
         if (
-            transaction.each(_CLAIM, moves) != len(moves)
+            not read.issubset(map(tuple, transaction.all(_AS_READ, stretch)))
             or occurrences.insert_all(transaction, missed) != len(missed)
             or occurrences.insert_due(transaction, due) != len(due)
+            or transaction.each(_MOVE_ON, ends) != len(ends)
         ):
             raise _Raced
         transaction.audit(*events)
@@ -242,28 +284,35 @@ def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
 
 
 def _claiming_each(claims: Sequence[Claim]) -> Work[set[RunId]]:
-    """Moves on those that nobody else did; the runs of the planned times that this wrote."""
+    """Writes those that nobody else did; the runs of the planned times that this wrote."""
 
     def work(transaction: Transaction) -> set[RunId]:
-        written = [
-            occurrence
-            for claim in claims
-            if transaction.run(_CLAIM, _move(claim))
-            for occurrence in claim.occurrences
-            if occurrences.insert(transaction, occurrence)
-        ]
+        written = list[Occurrence]()
+        for claim in claims:
+            if _as_read(transaction, claim):
+                all_of = claim.occurrences
+                written += [one for one in all_of if occurrences.insert(transaction, one)]
+                transaction.each(_MOVE_ON, [] if claim.next_at else [_move(claim)])
         transaction.audit(*recorded.occurrences_claimed(written))
         return {occurrence.run for occurrence in written}
 
     return work
 
 
+def _as_read(transaction: Transaction, claim: Claim) -> bool:
+    """Whether the schedule is as it was read; it stays so until the transaction ends."""
+    this: dict[str, Value] = {"this": claim.due.schedule, "planned": micros(claim.due.next_at)}
+    transaction.lock(_LOCK_ONE, this)
+    return transaction.one(_ONE_AS_READ, this) is not None
+
+
 def _move(claim: Claim) -> dict[str, Value]:
-    """The parameters of `_CLAIM`."""
+    """The parameters of `_MOVE_ON`."""
     next_at = claim.next_at
     return {
         "this": claim.due.schedule,
         "planned": micros(claim.due.next_at),
+        "latest": micros(claim.occurrences[-1].planned_at),
         "becomes": _GOES_ON if next_at is not None else _ENDS,
         "at": maybe_micros(next_at),
     }

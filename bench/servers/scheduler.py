@@ -82,6 +82,7 @@ class Scheduler:
         probe.start()
         await wake(self._desk, self._asked)
         await self._durable.all_of.wait()
+        await self._desk.schedules.tick()  # which ends once the next times are written
         return burst(self._durable.started, due, stall=probe.stop(), cpu=cpu)
 
     async def unforeseen(self, _: msgspec.Raw) -> Burst:
@@ -95,7 +96,7 @@ class Scheduler:
         probe, cpu = StallProbe(), time.process_time()
         probe.start()
         await self._desk.schedules.tick()
-        await self._durable.all_of.wait()
+        assert self._durable.all_of.is_set()
         return burst(self._durable.started, due, stall=probe.stop(), cpu=cpu)
 
 

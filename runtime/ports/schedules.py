@@ -71,11 +71,20 @@ class Schedules(Protocol):
         ...
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
-        """Write the planned times and the next times of due schedules, in one transaction.
+        """Write the planned times of due schedules, in one transaction, before any run starts.
 
         A schedule whose state or next time is no longer as it was read is passed over, and so is
-        a planned time that is there already: another process was first. A claim without a next
-        time makes the schedule `FINISHED`. Returns the `DUE` occurrences that this call wrote.
+        a planned time that is there already: another process was first. Returns the `DUE`
+        occurrences that this call wrote. A schedule whose claim has no next time is `FINISHED`
+        with it; the others are due still, until `move_on`.
+        """
+        ...
+
+    async def move_on(self, claims: Sequence[Claim]) -> None:
+        """Give schedules the next times that their claims have.
+
+        Only where the planned time that is to be run is written, by whomever, and the schedule is
+        as it was read; every other is left alone. Done again, it changes nothing.
         """
         ...
 

@@ -184,7 +184,7 @@ async def test_the_next_time_is_that_of_an_active_schedule(
     assert await store.schedules.next_time() == clock.now() + 2 * HOUR
 
 
-async def test_a_claim_writes_the_planned_time_and_the_next_one(
+async def test_a_claim_writes_the_planned_time_and_then_the_next_one(
     store: Store, rows: Rows, clock: ManualClock
 ) -> None:
     schedule = await due_schedule(store, rows, clock)
@@ -193,9 +193,66 @@ async def test_a_claim_writes_the_planned_time_and_the_next_one(
     assert await store.schedules.claim([claim]) == list(claim.occurrences)
 
     assert await store.schedules.occurrence(claim.occurrences[0].run) == claim.occurrences[0]
-    moved = replace(schedule, next_at=claim.next_at)
-    assert await store.schedules.by_id(schedule.id) == moved
+    assert await store.schedules.due(now=clock.now()) == [claim.due]
+    for _ in range(2):  # the second time it is as it should be already
+        await store.schedules.move_on([claim])
+        moved = replace(schedule, next_at=claim.next_at)
+        assert await store.schedules.by_id(schedule.id) == moved
+        assert await store.schedules.due(now=clock.now()) == []
+
+
+async def test_no_schedule_is_moved_on_whose_planned_time_is_not_written(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    claimed = await due_schedule(store, rows, clock)
+    asked = await store.schedules.add(replace(rows.schedule(), next_at=clock.now()))
+    passed = await store.schedules.add(replace(rows.schedule(), next_at=clock.now()))
+    await store.schedules.claim([rows.claim(claimed)])
+    # A person asked for this one at the planned time, which is besides.
+    await store.schedules.add_occurrence(rows.occurrence(asked, manual=True))
+
+    await store.schedules.move_on([rows.claim(each) for each in (claimed, asked, passed)])
+
+    due = await store.schedules.due(now=clock.now())
+    assert sorted(one.schedule for one in due) == sorted((asked.id, passed.id))
+
+
+async def test_what_a_crash_left_between_the_two_is_claimed_by_none_and_moved_on_by_all(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    made = [await store.schedules.add(rows.schedule(due_in=HOUR)) for _ in range(3)]
+    await clock.advance(HOUR)
+    claims = [rows.claim(schedule) for schedule in made]
+    claims[2] = rows.claim(made[2], next_in=None)
+    await store.schedules.claim(claims[:2])
+
+    assert await store.schedules.claim(claims) == list(claims[2].occurrences)
+    ended = await store.schedules.by_id(made[2].id)
+    assert ended is not None
+    assert ended.state is ScheduleState.FINISHED
+    await store.schedules.move_on(claims)
+
     assert await store.schedules.due(now=clock.now()) == []
+    assert sorted(runs(await store.schedules.unfinished())) == sorted(
+        claim.occurrences[0].run for claim in claims
+    )
+
+
+async def test_one_that_was_paused_after_it_was_claimed_stays_paused(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    schedule = await due_schedule(store, rows, clock)
+    claim = rows.claim(schedule)
+    await store.schedules.claim([claim])
+    await store.schedules.change(
+        schedule.id, was=ScheduleState.ACTIVE, becomes=ScheduleState.PAUSED, next_at=None
+    )
+
+    await store.schedules.move_on([claim])
+
+    kept = await store.schedules.by_id(schedule.id)
+    assert kept is not None
+    assert kept.state is ScheduleState.PAUSED
 
 
 async def test_what_was_missed_is_written_and_not_returned(
@@ -237,7 +294,9 @@ async def test_a_schedule_that_changed_meanwhile_is_passed_over(
     same = await store.schedules.add(rows.schedule(due_in=HOUR))
     await clock.advance(HOUR)
     claims = [rows.claim(schedule) for schedule in (moved, paused, same)]
-    await store.schedules.claim([rows.claim(moved, next_in=2 * DAY)])
+    ahead = rows.claim(moved, next_in=2 * DAY)
+    await store.schedules.claim([ahead])
+    await store.schedules.move_on([ahead])
     await store.schedules.change(
         paused.id,
         was=ScheduleState.ACTIVE,
@@ -246,6 +305,7 @@ async def test_a_schedule_that_changed_meanwhile_is_passed_over(
     )
 
     assert await store.schedules.claim(claims) == list(claims[2].occurrences)
+    await store.schedules.move_on(claims)
 
     kept = await store.schedules.by_id(moved.id)
     assert kept is not None
@@ -259,6 +319,7 @@ async def test_a_planned_time_that_is_there_is_passed_over(
     schedule = await due_schedule(store, rows, clock)
     claim = rows.claim(schedule)
     await store.schedules.claim([claim])
+    await store.schedules.move_on([claim])
     # Somebody turned the clock back, and the same planned time comes again.
     await store.schedules.change(
         schedule.id,

@@ -176,7 +176,13 @@ STOP = Course(
 )
 PRIVATE = Course("private answer", ("chat.send", "outbox.sent"), (), _ask_privately, private=True)
 COURSES = (MESSAGE, GROWING, COMMAND, RUN_NOW, STOP, PRIVATE)
-DUE = ("schedules.next_time", "schedules.due", "schedules.claim", "durable.start")
+DUE = (
+    "schedules.next_time",
+    "schedules.due",
+    "schedules.claim",
+    "durable.start",
+    "schedules.move_on",
+)
 
 
 @pytest.mark.parametrize("course", COURSES, ids=lambda course: course.name)

@@ -151,16 +151,16 @@ class _MortalSchedules:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._schedules, name)
-        if name != "claim":
+        if name not in ("claim", "move_on"):
             return found
 
-        async def claim(claims: Sequence[Any]) -> Any:
+        async def write(claims: Sequence[Any]) -> Any:
             self._chance.die()
             result = await found(claims)
             self._chance.die()
             return result
 
-        return claim
+        return write
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ async def test_at_its_time_a_schedule_that_was_known_is_neither_read_nor_planned
     pages = watch(bench)
     await fire(bench, late=timedelta(milliseconds=3))
     assert await bench.states(made) == [(ONE_O_CLOCK, DUE)]
-    assert (pages, bench.timetable.computed) == ([[]], 0)
+    assert (pages, bench.timetable.computed) == ([], 0)
     assert (await bench.service.find(made.number)).next_at == ONE_O_CLOCK + HOUR
 
 
