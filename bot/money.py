@@ -1,6 +1,5 @@
 """What keeps spending inside its limits, put together."""
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,8 +15,6 @@ from runtime.model.choice import Known
 from runtime.outbox import Splitter
 from runtime.pauses import Pauses
 from runtime.spending import Spending
-
-log = logging.getLogger("nightdesk.money")
 
 LOOK_EVERY = 10.0
 """Seconds between looks at what waits for money, and at calls that nobody settled."""
@@ -54,9 +51,9 @@ class Money:
 
     async def tick(self) -> None:
         """Let calls expire that nobody settled, and take up what need not wait any more."""
-        for call in await self.parts.store.ledger.sweep(now=self.parts.clock.now()):
-            log.warning("ledger.expired", extra={"call": call.id, "spent": call.spent})
+        await self.spending.sweep()
         await self.pauses.look()
+        await self.alerts.look()
 
 
 def money(
@@ -79,7 +76,15 @@ def money(
         clock=clock,
         wake_outbox=wake_outbox,
     )
-    pauses = Pauses(store, limits, asks.resumption.turn, parked=asks.parked, clock=clock)
+    limits.on_set(alerts.limit_set)
+    pauses = Pauses(
+        store,
+        limits,
+        asks.resumption.turn,
+        waits_no_more=alerts.waits_no_more,
+        parked=asks.parked,
+        clock=clock,
+    )
     spending = Spending(
         store,
         limits,

@@ -1,78 +1,41 @@
-"""Tells people that a limit is nearly or wholly used up, what used it, and what they can do."""
+"""Tells people that a limit is nearly or wholly used up, and what became of that."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear, clear_question
-from runtime.errors import Permanent, Retryable
-from runtime.ids import OutboxId, Platform, ScheduleId, derived
+from runtime.errors import Conflict, Permanent, Retryable
+from runtime.ids import ModelName, OutboxId, Platform, derived
 from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.budget import NO_MODEL, Alert, AlertId, AlertState
-from runtime.model.ledger import Balance, Bound, Meter, OverBudget, Period, Scope, Short
-from runtime.model.localtime import show_time
-from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
-from runtime.model.outbox import OutboxItem
+from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.ledger import Balance, Bound, Call, Meter, OverBudget, Period, Scope
+from runtime.model.messages import Cleared, Content, Proactive, Reply
+from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.money import (
-    at_most,
-    bare_amount,
-    decimals_for,
-    enough,
-    in_decimals,
-    show_amount,
-    show_limit,
-)
+from runtime.money import show_limit
+from runtime.moneycards import ALL, NEARLY, MoneyCards, lasts, waited
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
-from runtime.shortage import lacking
-from runtime.spenders import end_of, name_of_subject, stamp_of, when_of, whose
-from runtime.words import explain
+from runtime.spenders import stamp_of
 
 log = logging.getLogger("nightdesk.money")
 
-NEARLY = 80
-"""Per cent of a limit at which people are told."""
-ALL = 100
-_DECIDED = frozenset({AlertState.RAISED, AlertState.KEPT})
-RAISE = "budget.raise"
-KEEP = "budget.keep"
-STOP = "budget.stop"
-USE = "budget.use"
-STEPS = (25, 100)
-"""By how many per cent the buttons raise a limit."""
-_TOP = 3
-_LONGEST_NAME = 40
-_LONGEST_LABEL = 75
-_VALUE = re.compile(
-    r"(?P<alert>[^:=.]+)(?::(?P<step>[0-9]{1,3})|=(?P<to>[0-9a-f]{1,13})|(?P<here>\.))?"
+GOES_ON = "It goes on: there is room now, or it costs less."
+WAS_STOPPED = "It was stopped."
+_ENDS_WAITING = frozenset(
+    {AlertState.RAISED, AlertState.STOPPED, AlertState.SWITCHED, AlertState.CHANGED}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a button of a card says.
-
-    Attributes:
-        alert: what it is about; empty where it says nothing.
-        step: by how many per cent of what it is it raises the limit; 0 for none.
-        to: to how much it raises it, in micro-units; 0 where it is by a step.
-        here: it is about what waits in its thread; not about all that waits for the limit.
-    """
-
-    alert: AlertId
-    step: int = 0
-    to: int = 0
-    here: bool = False
-
-    def limit(self, shown: int) -> int | None:
-        """What it raises the limit to that was shown; None where it raises nothing."""
-        limit = self.to or raised(shown, self.step)
-        return limit if limit > shown else None
+_DECIDED = frozenset({*_ENDS_WAITING, AlertState.KEPT})
+_LATE_FOR = timedelta(hours=1)
+"""How long a card that was decided may take to be sent, before it is left as it is."""
+_RUNS_LAST = timedelta(days=1)
+"""How long after it a card about one run is of interest."""
 
 
 class BudgetAlerts:
@@ -107,94 +70,191 @@ class BudgetAlerts:
         self._split = split
         self._clock = clock
         self._wake_outbox = wake_outbox
+        self._cards = MoneyCards(store, team=team, clock=clock)
         self._told: set[AlertId] = set()
+        self._late: dict[OutboxId, tuple[Content, str, datetime]] = {}
 
-    async def nearly(self, bounds: Sequence[Bound]) -> None:
-        """Tell of those of the limits that are used up to 80 %.
+    # ---- a limit is reached
+
+    async def nearly(
+        self, call: Call, bounds: Sequence[Bound], instead: Callable[[], ModelName]
+    ) -> None:
+        """Tell of those of the limits that are used up to 80 %, now that the call has ended.
 
         Once for each limit in each period: one that was raised meanwhile has a line of its own. Of
         a day or month that ended during the call nobody can do anything any more.
+
+        Args:
+            call: what was spent last.
+            bounds: the limits that it had to keep.
+            instead: finds a model that costs less than the one that was called.
         """
         lasting = [bound for bound in bounds if self._is_now(bound.meter)]
         fresh = [bound for bound in lasting if self._id(bound, NEARLY) not in self._told]
         if not fresh:
             return
         balances = await self._store.ledger.balances([bound.meter for bound in fresh])
+        limits = await self._limits.now()
         for bound, balance in zip(fresh, balances, strict=True):
-            if _is_nearly(balance, bound.limit):
-                await self._nearly(bound, balance)
+            # The limit that holds now: it may have been raised during the call.
+            limit = limits.of(bound.meter)
+            if limit is not None and _is_nearly(balance, limit):
+                now = Bound(bound.meter, limit)
+                await self._tell(self._nearly(now, call, instead()), balance, call=call)
 
-    async def _nearly(self, bound: Bound, balance: Balance) -> None:
-        """Tell of it, at the limit that holds now: it may have been raised during the call."""
-        limit = (await self._limits.now()).of(bound.meter)
-        if limit is not None and _is_nearly(balance, limit):
-            await self._tell(self._alert(Bound(bound.meter, limit), NEARLY), balance)
+    def _nearly(self, bound: Bound, call: Call, instead: ModelName) -> Alert:
+        spender = call.spender
+        return replace(
+            self._alert(bound, NEARLY),
+            turn=spender.run,
+            thread=None if spender.schedule else spender.thread,
+            agent=spender.agent,
+            instead=instead,
+        )
 
-    async def used_up(self, turn: Turn, over: OverBudget) -> None:
-        """Tell that a turn waits: where it was asked, and once whoever looks after the money."""
+    async def refused(self, turn: Turn, over: OverBudget) -> Alert:
+        """The alert about what was refused: the same for all that waits for the same decision."""
         short = over.short
-        alert = replace(
-            await self._undecided(self._alert(short.bound, ALL)),
-            wanted=short.wanted,
-            instead=over.instead.model if over.instead else NO_MODEL,
-        )
-        await self._tell(alert, short.balance, besides=turn.thread)
-        if turn.thread is None:
+        alert = self._alert(short.bound, ALL)
+        if over.instead is not None:
+            alert = replace(alert, instead=over.instead.model)
+        alert = replace(alert, turn=turn.id, thread=turn.thread, wanted=short.wanted)
+        return await self._undecided(alert)
+
+    def card_in_thread(self, turn: Turn, alert: Alert) -> OutboxId | None:
+        """The message that says in its thread that the turn waits; None for a run's turn."""
+        why = (turn.id, alert.id, str(alert.wanted))
+        return None if turn.thread is None else OutboxId(derived("budget.wait", *why))
+
+    async def used_up(self, turn: Turn, over: OverBudget, alert: Alert) -> None:
+        """Tell that a turn waits: where it was asked, and once whoever looks after the money."""
+        await self._tell(alert, over.short.balance, besides=turn.thread)
+        card = self.card_in_thread(turn, alert)
+        if turn.thread is None or card is None:
             return
-        why = (turn.id, alert.id, str(short.wanted))
-        buttons = (*self._raises(alert, short.balance), *_ways_on(alert, "Stop", here=True))
-        content = Content(f"**Waiting for money.** {explain(over)}", buttons, ours=True)
-        reply = Reply(
-            id=OutboxId(derived("budget.wait", *why)), thread=turn.thread, content=content
-        )
+        content = self._cards.waits(alert, over)
+        if await self._store.outbox.get(card) is not None:
+            # It waited for the same before, and its card may say that it went on.
+            await self._become(card, content, f"again {self._clock.now().isoformat()}")
+            return
+        reply = Reply(id=card, thread=turn.thread, content=content)
         await self._store.outbox.enqueue(self._rows(reply))
         self._wake_outbox()
+
+    # ---- what became of it
+
+    async def face(self, alert: Alert) -> Content:
+        """The card as it is now."""
+        return await self._cards.card(alert)
+
+    async def decide(self, alert: Alert, state: AlertState, by: Principal, note: str) -> Alert:
+        """Note what was decided, unless something was; every card shows what was.
+
+        Said again, it changes nothing, and finishes what a crash left undone.
+        """
+        try:
+            decided = await self._store.budgets.answer_alert(
+                alert.id, state=state, by=by, note=note
+            )
+        except Conflict:
+            decided = await self._store.budgets.alert(alert.id) or alert
+        await self.show(decided)
+        return decided
+
+    async def limit_set(self, change: LimitChange) -> None:
+        """A limit was set: whatever asks whether the one before may be raised is decided."""
+        limits, team = await self._limits.now(), self._team()
+        for alert in await self._store.budgets.open_alerts():
+            about, shown = alert.bound.meter, alert.bound.limit
+            of = (about.scope, about.period) == (change.scope, change.period)
+            if not of or change.subject not in ("", about.subject) or not self._lasts_yet(alert):
+                continue
+            now = limits.of(replace(about, stamp="") if lasts(about) else about)
+            if now == shown:
+                continue
+            more = now is None or now > shown
+            to = "no limit" if now is None else show_limit(now, team.budget.currency)
+            note = f"{'Raised' if more else 'Lowered'} to {to} by {name_of(team, change.by)}."
+            state = AlertState.RAISED if more else AlertState.CHANGED
+            await self.decide(alert, state, change.by, note)
+
+    async def show(self, alert: Alert) -> None:
+        """Let every card of a question that was decided show that."""
+        if alert.state is AlertState.OPEN:
+            return
+        face = await self._cards.card(alert)
+        for card in alert.cards:
+            await self._become(card, face, alert.state)
+        for pause in await self._store.budgets.pauses():
+            if pause.alert == alert.id and pause.card is not None:
+                ended = alert.state in _ENDS_WAITING
+                said = waited(alert.note) if ended else await self._cards.waits_on(alert)
+                await self._become(pause.card, said, alert.state)
+
+    async def waits_no_more(self, pause: Pause, *, stopped: bool) -> None:
+        """A turn goes on, or was stopped: its card in the thread says so, where it is one."""
+        if pause.card is None:
+            return
+        alert = await self._store.budgets.alert(pause.alert)
+        if alert is not None and alert.state in _ENDS_WAITING and not stopped:
+            await self._become(pause.card, waited(alert.note), alert.state)
+            return
+        outcome = WAS_STOPPED if stopped else GOES_ON
+        await self._become(pause.card, waited(outcome), f"over {pause.at.isoformat()}")
+
+    async def look(self) -> None:
+        """Show what was decided on cards that were not there yet when it was."""
+        for card, (face, key, since) in list(self._late.items()):
+            if self._clock.now() - since > _LATE_FOR:
+                self._late.pop(card, None)
+            else:
+                await self._become(card, face, key, since=since)
+
+    async def _become(
+        self, card: OutboxId, face: Content, key: str, *, since: datetime | None = None
+    ) -> None:
+        """Let a card that was sent show something else, once for each `key`; later if it was not.
+
+        One that will never be sent shows nothing to anybody.
+        """
+        self._late.pop(card, None)
+        row = await self._store.outbox.get(card)
+        if row is None or row.state in (OutboxState.PENDING, OutboxState.SENDING):
+            self._late[card] = face, key, since or self._clock.now()
+            return
+        if row.state is not OutboxState.SENT or row.message_id is None:
+            return
+        this = OutboxId(derived("budget.face", card, key))
+        reply = Reply(id=this, thread=row.thread, content=face, draft=row.message_id)
+        await self._store.outbox.enqueue(self._rows(reply))
+        self._wake_outbox()
+
+    # ---- in words
 
     async def left(self) -> str:
         """What is left of the team's own limits: `0.98 of 1.00 USD left today`."""
         limits, team, now = await self._limits.now(), self._team(), self._clock.now()
-        said = []
-        for period, when in ((Period.DAY, "today"), (Period.MONTH, "this month")):
-            stamp = stamp_of(period, now, team.zone)
-            meter = Meter(
+        meters = [
+            Meter(
                 scope=Scope.ORGANISATION,
                 subject="",
                 period=period,
-                stamp=stamp,
+                stamp=stamp_of(period, now, team.zone),
                 currency=team.budget.currency,
             )
-            limit = limits.of(meter)
-            if limit is not None:
-                [balance] = await self._store.ledger.balances([meter])
-                rest = bare_amount(at_most(max(limit - balance.taken, 0)))
-                amount = show_limit(limit, team.budget.currency)
-                said.append(f"{rest} of {amount} left {when}")
-        return ", ".join(said)
+            for period in (Period.DAY, Period.MONTH)
+        ]
+        return await self._cards.left(limits.bounds(meters))
 
     async def number_of(self, meter: Meter) -> int:
         """The number of the schedule that the meter is of, or 0."""
-        if meter.scope is not Scope.SCHEDULE or not meter.subject:
-            return 0
-        return await self._number(meter.subject)
+        return await self._cards.number_of(meter)
 
     async def spenders(self, period: Period, stamp: str) -> str:
         """Who spent the most in a period: agents, schedules and people, in one line each."""
-        lines = [
-            await self._dearest(scope, kind, period, stamp)
-            for scope, kind in (
-                (Scope.AGENT, "Agents"),
-                (Scope.SCHEDULE, "Schedules"),
-                (Scope.PERSON, "People"),
-            )
-        ]
-        return "\n".join(line for line in lines if line)
+        return await self._cards.spenders(period, stamp)
 
-    async def face(self, alert: Alert) -> Content:
-        """The card as it is now."""
-        [balance] = await self._store.ledger.balances([alert.bound.meter])
-        return await self._card(alert, balance)
-
-    # ---- cards
+    # ---- alerts
 
     def _alert(self, bound: Bound, share: int) -> Alert:
         return Alert(id=self._id(bound, share), bound=bound, share=share, at=self._clock.now())
@@ -222,96 +282,41 @@ class BudgetAlerts:
             this = replace(alert, id=AlertId(derived("budget.again", alert.id, str(again))))
         return this
 
+    def _lasts_yet(self, alert: Alert) -> bool:
+        """Whether what it is about is not over, as far as one can see from the time."""
+        meter = alert.bound.meter
+        if meter.period is Period.FIRING:
+            return self._clock.now() - alert.at < _RUNS_LAST
+        return self._is_now(meter)
+
     def _is_now(self, meter: Meter) -> bool:
-        """Whether it counts a day or month, and that is not over."""
-        stamp = stamp_of(meter.period, self._clock.now(), self._team().zone)
-        return meter.period is not Period.FIRING and meter.stamp == stamp
+        """Whether it counts one run, or a day or month that is not over."""
+        if meter.period is Period.FIRING:
+            return True
+        return meter.stamp == stamp_of(meter.period, self._clock.now(), self._team().zone)
 
     async def _tell(
-        self, alert: Alert, balance: Balance, *, besides: ThreadRef | None = None
+        self,
+        alert: Alert,
+        balance: Balance,
+        *,
+        besides: ThreadRef | None = None,
+        call: Call | None = None,
     ) -> None:
         """Tell of it once; not in the place that is told in another way."""
         if alert.id in self._told:
             return
         if await self._store.budgets.alert(alert.id) is None:
-            card = await self._card(alert, balance)
+            card = await self._cards.about(alert, balance)
             rows = await self._to_people(alert, card, besides)
+            if call is not None and alert.bound.meter.period is Period.FIRING:
+                rows += await self._to_its_place(alert, card, call)
+            rows = list({row.id: row for row in rows}.values())
+            alert = replace(alert, cards=tuple(row.id for row in rows))
             if await self._store.budgets.raise_alert(alert, rows):
                 log.info("budget.alert", extra={"alert": alert.id, "share": alert.share})
                 self._wake_outbox()
         self._told.add(alert.id)
-
-    async def _card(self, alert: Alert, balance: Balance) -> Content:
-        team, now = self._team(), self._clock.now()
-        meter = alert.bound.meter
-        until = end_of(meter.period, alert.at, team.zone)
-        ends = f" The period ends {show_time(until, team.zone, now=now)}." if until else ""
-        head, amounts = await self._amounts(alert, balance)
-        lines = [f"**{head}**", amounts + ends]
-        if alert.state is AlertState.OPEN:
-            lines += _what_waits(alert)
-        if until is not None:
-            lines.append(await self.spenders(meter.period, meter.stamp))
-        buttons: tuple[Button, ...] = ()
-        if alert.state is AlertState.OPEN:
-            ways_on = _ways_on(alert, "Stop what waits") if alert.share == ALL else ()
-            keep = Button("Keep the limit", KEEP, alert.id)
-            buttons = (*self._raises(alert, balance), *ways_on, keep)
-        else:
-            lines.append(alert.note)
-        return Content("\n".join(line for line in lines if line), buttons, ours=True)
-
-    async def _amounts(self, alert: Alert, balance: Balance) -> tuple[str, str]:
-        """What was reached, in a few words, and the amounts that show it."""
-        bound, currency = alert.bound, self._team().budget.currency
-        who = whose(
-            self._team(),
-            bound.meter.scope,
-            bound.meter.subject,
-            schedule=await self.number_of(bound.meter),
-        )
-        if alert.wanted:
-            return lacking(Short(bound, balance, alert.wanted), who, currency, call="a call")
-        used = "is used up" if alert.share == ALL else f"is used to {alert.share} %"
-        decimals = decimals_for(balance.spent, balance.held, limit=bound.limit)
-        spent, most = in_decimals(balance.spent, decimals), in_decimals(bound.limit, decimals)
-        held = f", {in_decimals(balance.held, decimals)} {currency} held" if balance.held else ""
-        of = f"{spent} {currency} of {most} {currency}"
-        when = when_of(bound.meter.scope, bound.meter.period)
-        return f"The budget for {who} {used}", f"{of} {when} spent{held}."
-
-    def _raises(self, alert: Alert, balance: Balance) -> tuple[Button, ...]:
-        """The buttons that raise the limit: each of them as far as the call needs that waits."""
-        limit = alert.bound.limit
-        need = enough(balance.taken + alert.wanted) if alert.wanted else 0
-        label = f"Raise to {show_limit(need, self._team().budget.currency)}"
-        to = [Button(label, RAISE, f"{alert.id}={need:x}")] if need > limit else []
-        steps = [step for step in STEPS if raised(limit, step) >= need]
-        by = [Button(f"Raise by {step} %", RAISE, f"{alert.id}:{step}") for step in steps]
-        return (*to, *by)
-
-    async def _dearest(self, scope: Scope, kind: str, period: Period, stamp: str) -> str:
-        team = self._team()
-        found = await self._store.ledger.dearest(
-            scope, period, stamp, currency=team.budget.currency, limit=_TOP
-        )
-        named = [
-            f"{await self.name_of(one.meter)} {show_amount(one.spent, team.budget.currency)}"
-            for one in found
-            if one.spent
-        ]
-        return f"{kind}: {', '.join(named)}" if named else ""
-
-    async def name_of(self, meter: Meter) -> str:
-        """Who a meter is of, in a few words."""
-        if meter.scope is Scope.SCHEDULE:
-            number = await self._number(meter.subject)
-            return f"schedule {number}" if number else "a deleted schedule"
-        return name_of_subject(self._team(), meter.scope, meter.subject)[:_LONGEST_NAME]
-
-    async def _number(self, schedule: str) -> int:
-        found = await self._store.schedules.by_id(ScheduleId(schedule))
-        return found.number if found else 0
 
     async def _to_people(
         self, alert: Alert, card: Content, besides: ThreadRef | None
@@ -324,13 +329,23 @@ class BudgetAlerts:
             if thread is not None and thread != besides:
                 cleared = clear_question(self._message(alert, thread, card), team, who)
                 rows += self._cleared(cleared)
-        channel = team.budget.channel
-        if channel is not None:
-            known = await self._store.trust.of(channel)
-            rows += self._cleared(
-                clear(self._message(alert, ThreadRef(channel), card), team, known)
-            )
+        if team.budget.channel is not None:
+            rows += await self._in_channel(alert, ThreadRef(team.budget.channel), card)
         return rows
+
+    async def _to_its_place(self, alert: Alert, card: Content, call: Call) -> list[OutboxItem]:
+        """The card where a run, or a workflow, was asked for; or where its schedule posts."""
+        thread = call.spender.thread
+        if thread is None:
+            return []
+        if call.spender.schedule is not None:
+            return await self._in_channel(alert, thread, card)
+        this = self._message(alert, thread, card).id
+        return self._rows(Reply(id=this, thread=thread, content=card))
+
+    async def _in_channel(self, alert: Alert, thread: ThreadRef, card: Content) -> list[OutboxItem]:
+        known = await self._store.trust.of(thread.channel)
+        return self._cleared(clear(self._message(alert, thread, card), self._team(), known))
 
     async def _direct(self, who: Principal) -> ThreadRef | None:
         chat = self._chats.get(who.platform)
@@ -342,7 +357,8 @@ class BudgetAlerts:
 
     def _message(self, alert: Alert, thread: ThreadRef, card: Content) -> Proactive:
         ref = thread.channel
-        place = (ref.platform, ref.workspace, ref.channel)
+        root = [thread.root] if thread.root else []
+        place = (ref.platform, ref.workspace, ref.channel, *root)
         return Proactive(
             id=OutboxId(derived("budget", alert.id, *place)), thread=thread, content=card
         )
@@ -354,39 +370,5 @@ class BudgetAlerts:
         return compose(message, split=self._split, now=self._clock.now())
 
 
-def lasts(meter: Meter) -> bool:
-    """Whether its limit is that of every run of a schedule, so that a card changes it for good."""
-    return meter.scope is Scope.SCHEDULE and meter.period is Period.FIRING
-
-
-def raised(limit: int, step: int) -> int:
-    """The limit, raised by so many per cent."""
-    return limit + -(-limit * step // 100)
-
-
-def wish_of(value: str) -> Wish:
-    """What the value of a button says."""
-    match = _VALUE.fullmatch(value)
-    if match is None:
-        return Wish(AlertId(""))
-    step, to = int(match["step"] or 0), int(match["to"] or "0", 16)
-    return Wish(AlertId(match["alert"]), step if step in STEPS else 0, to, bool(match["here"]))
-
-
-def _what_waits(alert: Alert) -> list[str]:
-    """What became of the call that was refused."""
-    if alert.share != ALL:
-        return []
-    use = [f"`{alert.instead}` could go on with it for less."] if alert.instead else []
-    return ["What would cost more waits, and goes on once there is room.", *use]
-
-
 def _is_nearly(balance: Balance, limit: int) -> bool:
     return bool(balance.spent) and balance.spent * ALL >= limit * NEARLY
-
-
-def _ways_on(alert: Alert, stop: str, *, here: bool = False) -> tuple[Button, ...]:
-    """The buttons that end the waiting without more money."""
-    value = f"{alert.id}." if here else alert.id
-    use = [Button(f"Use {alert.instead}"[:_LONGEST_LABEL], USE, value)] if alert.instead else []
-    return (*use, Button(stop, STOP, value))

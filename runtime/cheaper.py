@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from runtime.ids import ModelName
+from runtime.model.budget import NO_MODEL
 from runtime.model.choice import Known
-from runtime.model.completion import ModelInfo, ModelRequest, worst_price
+from runtime.model.completion import ModelInfo, ModelRequest, is_free, worst_price
 from runtime.pricing import Worst, is_in, worst_case
 
 _BYTES_PER_TOKEN = 4
@@ -33,6 +35,38 @@ def cheaper(
     ]
     less = [(info, worst) for info, worst in found if worst.micros < than and _fits(info, worst)]
     return sorted(less, key=lambda pair: (pair[1].micros, not pair[0].local, pair[0].name))
+
+
+def costs_less(known: Iterable[Known], than: ModelName, *, currency: str) -> ModelName:
+    """The model that costs least of those that cost less by the token; empty where none does.
+
+    It is for calls to come, of which nobody knows how long they are: only price and abilities
+    count. What cannot be called now, or cannot call tools while the other one can, is left out.
+    """
+    models = [one for one in known if worst_price(one.info, 1) is not None]
+    dear = next((one.info for one in models if one.info.name == than), None)
+    if dear is None:
+        return NO_MODEL
+    able = [
+        one.info
+        for one in models
+        if not one.out
+        and one.info.language_model
+        and is_in(one.info, currency)
+        and (one.info.tools or not dear.tools)
+    ]
+    less = [info for info in able if _by_token(info) < _by_token(dear)]
+    return min(less, key=_rank).name if less else NO_MODEL
+
+
+def _rank(info: ModelInfo) -> tuple[int, bool, str]:
+    return _by_token(info), not info.local, info.name
+
+
+def _by_token(info: ModelInfo) -> int:
+    """What a token of the prompt and one of the answer cost together."""
+    price = worst_price(info, 1)
+    return 0 if price is None or is_free(info) else price.input + price.output
 
 
 def _can(info: ModelInfo, request: ModelRequest, currency: str) -> bool:

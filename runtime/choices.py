@@ -9,11 +9,19 @@ from runtime.clock import Clock
 from runtime.errors import Retryable
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.choice import Chosen, Explanation, Outage
+from runtime.model.choice import Chosen, Explanation, Outage, Purse
 from runtime.model.completion import ModelInfo
+from runtime.model.ledger import Scope
 from runtime.model.team import Team
 from runtime.ports import ChoiceScope, ModelBook
 from runtime.providers import Providers
+from runtime.spenders import (
+    purse_of,
+    subject_of_channel,
+    subject_of_person,
+    subject_of_thread,
+    vendor_of,
+)
 
 log = logging.getLogger("nightdesk.models")
 
@@ -62,6 +70,7 @@ class Choices:
         self._alone = alone
         self._tell = tell_owners
         self._kept: dict[ChoiceScope, Chosen] | None = None
+        self._switches: set[ChoiceScope] = set()
         self._changed = 0
         self._looked: float | None = None
         self._told: dict[ThreadRef, Explanation] = {}
@@ -74,11 +83,48 @@ class Choices:
     async def for_call(
         self, thread: ThreadRef | None, asker: Principal, agent: AgentName
     ) -> list[Chosen]:
-        """What was chosen for the thread, its channel, the person and the agent, in that order."""
+        """What was chosen for the thread, its channel, the person and the agent, in that order.
+
+        Before all that is older stands what cards about money switched, the latest first.
+        """
         scopes: list[ChoiceScope] = []
         if thread is not None:
             scopes += [thread, *([ThreadRef(thread.channel)] if thread.root else [])]
         scopes += [self.person(asker), agent]
+        return switched_first(await self._chosen(scopes + self._purses(thread, asker, agent)))
+
+    async def switched(self, provider: str) -> list[Chosen]:
+        """What cards about money switched of what would be paid to the provider, the latest first.
+
+        That of the provider itself, and that of all its addresses.
+        """
+        names = (purse_of(provider), vendor_of(provider))
+        found = await self._chosen([Purse(Scope.PROVIDER, name) for name in names])
+        return switched_first(found)
+
+    async def switch_back(self) -> int:
+        """Take back whatever cards about money switched; returns how many of them."""
+        scopes = [one.scope for one in await self._book.every() if isinstance(one.scope, Purse)]
+        return sum([await self.forget(scope) for scope in scopes])
+
+    def _purses(
+        self, thread: ThreadRef | None, asker: Principal, agent: AgentName
+    ) -> list[ChoiceScope]:
+        """Whose spending the call is, as far as it is known before it is known who is paid."""
+        if self._alone and self._kept is not None and not self._switches:
+            return []
+        purses = [
+            Purse(Scope.ORGANISATION),
+            Purse(Scope.AGENT, agent),
+            Purse(Scope.PERSON, subject_of_person(self._team(), asker)),
+        ]
+        if thread is not None:
+            purses.append(Purse(Scope.CHANNEL, subject_of_channel(thread.channel)))
+            purses.append(Purse(Scope.THREAD, subject_of_thread(thread)))
+        return [*purses]
+
+    async def _chosen(self, scopes: list[ChoiceScope]) -> list[Chosen]:
+        """The choices for those, in their order."""
         if not self._alone:
             return await self._book.chosen(scopes)
         kept = self._kept
@@ -87,6 +133,7 @@ class Choices:
             kept = {chosen.scope: chosen for chosen in await self._book.every()}
             if self._changed == before:  # else they were read before the change: not kept
                 self._kept = kept
+                self._switches = {scope for scope in kept if isinstance(scope, Purse)}
         return [kept[scope] for scope in scopes if scope in kept]
 
     def person(self, who: Principal) -> Principal:
@@ -101,6 +148,8 @@ class Choices:
         self._changed += 1
         if self._kept is not None:
             self._kept[scope] = chosen
+        if isinstance(scope, Purse):
+            self._switches.add(scope)
 
     async def forget(self, scope: ChoiceScope) -> bool:
         """Let the router choose again; False where nothing was chosen."""
@@ -108,6 +157,7 @@ class Choices:
         self._changed += 1
         if self._kept is not None:
             self._kept.pop(scope, None)
+        self._switches -= {scope}
         return forgotten
 
     # ---- why
@@ -187,3 +237,14 @@ class Choices:
             del self._untaken[key]
         stored = await self._book.put_back(provider)
         return self._providers.put_back(provider) or stored
+
+
+def switched_first(chosen: list[Chosen]) -> list[Chosen]:
+    """What cards about money switched before all that was chosen earlier; the rest as it is."""
+    switches = [one for one in chosen if isinstance(one.scope, Purse)]
+    if not switches:
+        return chosen
+    switches.sort(key=lambda one: one.at, reverse=True)
+    others = [one for one in chosen if not isinstance(one.scope, Purse)]
+    later = [one for one in others if one.at > switches[0].at]
+    return [*later, *switches, *(one for one in others if one not in later)]

@@ -1,6 +1,6 @@
 """Which limits hold: those of the configuration, and those that people set since."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -109,6 +109,11 @@ class LimitBook:
         self._alone = alone
         self._known: tuple[LimitChange, ...] | None = None
         self._changed = 0
+        self._listeners: list[Callable[[LimitChange], Awaitable[None]]] = []
+
+    def on_set(self, listener: Callable[[LimitChange], Awaitable[None]]) -> None:
+        """Call the listener with each limit that is set here, once it holds."""
+        self._listeners.append(listener)
 
     async def now(self) -> Limits:
         """The limits that hold now."""
@@ -167,6 +172,8 @@ class LimitBook:
         await self._budgets.set_limit(change)
         self._changed += 1
         self._known = None
+        for listener in self._listeners:
+            await listener(change)
         return change
 
 

@@ -33,16 +33,35 @@ class TakeUp(Protocol):
         ...
 
 
+class WaitsNoMore(Protocol):
+    """Says where it was said that a turn waits that it does not any more."""
+
+    def __call__(self, pause: Pause, *, stopped: bool) -> Awaitable[None]:
+        """Said again, it changes nothing."""
+        ...
+
+
 class Pauses:
     """Knows what waits for money."""
 
     def __init__(
-        self, store: Store, limits: LimitBook, take_up: TakeUp, *, parked: Parked, clock: Clock
+        self,
+        store: Store,
+        limits: LimitBook,
+        take_up: TakeUp,
+        *,
+        waits_no_more: WaitsNoMore,
+        parked: Parked,
+        clock: Clock,
     ) -> None:
-        """Take the turns of `store` up again by `take_up`, once `limits` leave room."""
+        """Take the turns of `store` up again by `take_up`, once `limits` leave room.
+
+        What goes on, or was stopped, is told to `waits_no_more`.
+        """
         self._store = store
         self._limits = limits
         self._take_up = take_up
+        self._waits_no_more = waits_no_more
         self._parked = parked
         self._clock = clock
 
@@ -111,6 +130,7 @@ class Pauses:
         if not await self._take_up(pause.turn, pause.conversation, is_run=is_run, key=key):
             return False
         log.info("turn.goes_on", extra={"turn": pause.turn})
+        await self._waits_no_more(pause, stopped=False)
         await self._store.budgets.forget_pause(pause)
         return True
 
@@ -120,6 +140,8 @@ class Pauses:
             key = f"money/{pause.at.isoformat()}/over"
             if not await self._take_up(pause.turn, pause.conversation, is_run=True, key=key):
                 return False
+        stopped = await self._store.turns.state(pause.turn) is TurnState.STOPPED
+        await self._waits_no_more(pause, stopped=stopped)
         await self._store.budgets.forget_pause(pause)
         return True
 

@@ -18,10 +18,12 @@ from runtime.model.choice import (
     Need,
     Phase,
     Preference,
+    Purse,
     Reason,
     Signal,
 )
 from runtime.model.completion import ModelInfo, worst_price
+from runtime.model.ledger import Scope
 from runtime.model.team import Agent
 from runtime.pricing import is_in
 
@@ -213,6 +215,10 @@ def _scope_words(choice: Chosen) -> str:
             return "for this thread"
         case Principal():
             return "for whoever asked"
+        case Purse(scope=Scope.ORGANISATION):
+            return "for the whole team, by a card about money"
+        case Purse(scope=scope):
+            return f"for this {scope}, by a card about money"
         case _:
             return f"for the agent {choice.scope}"
 

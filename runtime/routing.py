@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from runtime.choices import Choices
+from runtime.choices import Choices, switched_first
 from runtime.clock import Clock
 from runtime.errors import (
     ContextTooLong,
@@ -110,8 +110,14 @@ class Routing:
         """What would be asked now, and why."""
         await self._choices.look(model.info for model in self._models.values())
         chosen = await self._choices.for_call(asking.thread, asking.asker, asking.agent.name)
-        signals = self._team().signals
-        return route(asking.agent, signals, chosen, self.catalogue(), asking.need)
+        signals, catalogue = self._team().signals, self.catalogue()
+        choice = route(asking.agent, signals, chosen, catalogue, asking.need)
+        provider = catalogue[choice.order[0]].info.provider if choice.order else ""
+        switched = await self._choices.switched(provider) if provider else []
+        if not switched:
+            return choice
+        again = switched_first([*switched, *chosen])
+        return route(asking.agent, signals, again, catalogue, asking.need)
 
     async def answer(self, asking: Asking, call: Call) -> Finished:
         """One answer, of the first model that gives one.

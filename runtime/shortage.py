@@ -19,6 +19,10 @@ def lacking(short: Short, who: str, currency: str, *, call: str = "this call") -
     taken = f"{spent} of {most} {currency} {when_of(meter.scope, meter.period)} spent"
     if balance.held:
         taken += f", {held} held for calls under way"
+    if not limit:
+        when = when_of(meter.scope, meter.period)
+        needs = f"{call} may cost up to {wanted} {currency}"
+        return f"Nothing may be spent for {who}", f"the limit is 0 {currency} {when}, and {needs}."
     if not short.left:
         needs = f"{call} may cost up to {wanted} {currency}"
         return f"The budget for {who} is used up", f"{taken}, and {needs}."

@@ -5,13 +5,14 @@ because the process died, ends by itself and counts in full.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 from runtime.alerts import BudgetAlerts
-from runtime.cheaper import cheaper
+from runtime.behalf import spender_of
+from runtime.cheaper import cheaper, costs_less
 from runtime.clock import Clock
 from runtime.errors import (
     Conflict,
@@ -37,11 +38,10 @@ from runtime.model.ledger import (
     Scope,
     Settlement,
     Short,
-    Spender,
 )
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.model.turn import Turn, run_of, turn_of_run
+from runtime.model.turn import Turn
 from runtime.money import show_amount
 from runtime.pauses import Pauses
 from runtime.ports import Store
@@ -137,6 +137,7 @@ class Spending:
 
     async def wait(self, turn: Turn, over: OverBudget) -> None:
         """Remember that the turn waits, and tell people: see the port."""
+        alert = await self._alerts.refused(turn, over)
         await self._pauses.add(
             Pause(
                 turn=turn.id,
@@ -147,13 +148,21 @@ class Spending:
                 until=over.until,
                 at=self._clock.now(),
                 instead=over.instead.model if over.instead else NO_MODEL,
+                alert=alert.id,
+                card=self._alerts.card_in_thread(turn, alert),
             )
         )
-        await self._alerts.used_up(turn, over)
+        await self._alerts.used_up(turn, over, alert)
 
     async def parked(self) -> None:
         """Look whether there is money meanwhile: see the port."""
         await self._pauses.look()
+
+    async def sweep(self) -> None:
+        """Let calls expire that nobody settled; people hear of what that used up."""
+        for call in await self._store.ledger.sweep(now=self._clock.now()):
+            log.warning("ledger.expired", extra={"call": call.id, "spent": call.spent})
+            await self._nearly(call, (await self._limits.now()).bounds(call.meters))
 
     async def footer(self, turn: Turn) -> str:
         """What stands under the turn's answer: see the port."""
@@ -218,7 +227,7 @@ class Spending:
         limits: Limits | None = None,
     ) -> Call:
         now = self._clock.now()
-        spender = await self._spender(turn, agent, model)
+        spender = await spender_of(turn, agent, model.provider or model.name, self._store)
         if self._is_counted_whole(turn, agent, limits):
             spender = replace(spender, workflow=await workflow_of(turn, self._store.handoffs))
         return Call(
@@ -229,23 +238,6 @@ class Spending:
             expires_at=now + HELD_FOR,
             worst=worst.micros,
             meters=meters_of(spender, self._team(), at=now),
-        )
-
-    async def _spender(self, turn: Turn, agent: AgentName, model: ModelInfo) -> Spender:
-        """On whose behalf: a run's call is its schedule's, and counts in that one's channel."""
-        thread, schedule, run = turn.thread, None, run_of(turn.id)
-        if thread is None:
-            planned = await self._store.schedules.occurrence(run)
-            schedule = planned.schedule if planned else None
-            known = await self._store.schedules.by_id(schedule) if schedule else None
-            thread = known.target if known else None
-        return Spender(
-            provider=model.provider or model.name,
-            agent=agent,
-            run=turn_of_run(run, 0),
-            person=turn.requester,
-            thread=thread,
-            schedule=schedule,
         )
 
     def _is_counted_whole(self, turn: Turn, agent: AgentName, limits: Limits | None) -> bool:
@@ -274,9 +266,18 @@ class Spending:
             log.warning("ledger.odd", extra={"call": call.id, "why": by.note})
         try:
             await self._store.ledger.settle(call.id, by)
-            await self._alerts.nearly(bounds)
+            await self._nearly(call, bounds)
         except (Retryable, Conflict) as error:
             log.warning("ledger.not_settled", extra={"call": call.id, "why": str(error)})
+
+    async def _nearly(self, call: Call, bounds: Sequence[Bound]) -> None:
+        """Tell people what is nearly used up, now that the call has ended."""
+
+        def instead() -> ModelName:
+            currency = self._team().budget.currency
+            return costs_less(self._catalogue().values(), call.model, currency=currency)
+
+        await self._alerts.nearly(call, bounds, instead)
 
     async def _note_free(
         self,
@@ -304,13 +305,14 @@ class Spending:
         meter, currency = short.bound.meter, team.budget.currency
         number = await self._alerts.number_of(meter)
         who = whose(team, meter.scope, meter.subject, schedule=number)
-        if not short.bound.limit:
+        if not short.bound.limit and instead is None:
             return Refused(
                 f"Nothing may be spent for {who}: the limit is 0 {currency} "
                 f"{when_of(meter.scope, meter.period)}.",
                 hint="`/budget` shows the limits, and who may change them.",
             )
-        until = end_of(meter.period, now, team.zone)
+        # Of a limit of nothing the next period leaves no more.
+        until = end_of(meter.period, now, team.zone) if short.bound.limit else None
         head, amounts = lacking(short, who, currency)
         hint = "I go on from where I was once there is room."
         if until is not None:

@@ -13,7 +13,7 @@ from adapters.sql.transaction import Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.choice import Chosen, Explanation, Outage
+from runtime.model.choice import Chosen, Explanation, Outage, Purse
 from runtime.ports import ChoiceScope
 
 KEPT = timedelta(days=30)
@@ -70,6 +70,7 @@ _read_principal = decoder(Principal)
 _READ_SCOPE: Mapping[str, Callable[[str], ChoiceScope]] = {
     "thread": decoder(ThreadRef),
     "person": _read_principal,
+    "purse": decoder(Purse),
     "agent": lambda key: AgentName(decoder(str)(key)),
 }
 
@@ -157,6 +158,8 @@ def _key(scope: ChoiceScope) -> dict[str, Value]:
             return {"kind": "thread", "key": encode(scope)}
         case Principal():
             return {"kind": "person", "key": encode(scope)}
+        case Purse():
+            return {"kind": "purse", "key": encode(scope)}
         case _:
             return {"kind": "agent", "key": encode(scope)}
 

@@ -1,6 +1,6 @@
 """The buttons of the cards about money: raise a limit, keep it, go on for less, or stop."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.access import Action, authorize
@@ -8,21 +8,28 @@ from gateway.commands import budgettext
 from gateway.commands.budget import BudgetServices
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
-from runtime.alerts import KEEP, RAISE, STOP, USE, Wish, lasts, wish_of
 from runtime.approvers import name_of
+from runtime.behalf import spending_at
 from runtime.clock import Clock
-from runtime.errors import Conflict, Refused
-from runtime.ids import InboxId, derived
+from runtime.errors import Refused
+from runtime.ids import InboxId, TurnId, derived
 from runtime.model.budget import Alert, AlertState, Pause
+from runtime.model.choice import Purse
 from runtime.model.events import ButtonPress
-from runtime.model.ledger import Period
+from runtime.model.ledger import Period, Scope
 from runtime.model.team import Team
 from runtime.money import show_limit
+from runtime.moneycards import ALL, KEEP, RAISE, STOP, USE, lasts, wish_of
 from runtime.ports import Store
-from runtime.spenders import end_of
+from runtime.routing import Routing
+from runtime.spenders import end_of, subject_of_thread, whose
+from runtime.workflows import unfinished
 
 _TOO_OLD = "This card is too old for me to know it. `/budget` shows the limits."
 _GOES_ON = "Nothing waits for this any more."
+_NOTHING_RUNS = "Nothing is being spent there now."
+_NO_MODEL = "No model can go on with it for less. See `/model list`."
+_HERE = frozenset({Scope.CHANNEL, Scope.THREAD})
 
 
 class BudgetCards:
@@ -35,6 +42,7 @@ class BudgetCards:
         *,
         stop: Noun,
         model: Noun,
+        routing: Routing,
         team: Callable[[], Team],
         clock: Clock,
     ) -> None:
@@ -45,6 +53,7 @@ class BudgetCards:
             store: the database.
             stop: `/stop`, which judges who may.
             model: `/model`, which does, too.
+            routing: knows the models, and what was chosen of them.
             team: the configuration as it is now.
             clock: the clock.
         """
@@ -54,6 +63,7 @@ class BudgetCards:
         self._store = store
         self._stop = stop
         self._model = model
+        self._routing = routing
         self._team = team
         self._clock = clock
 
@@ -75,9 +85,7 @@ class BudgetCards:
         meter, shown = alert.bound.meter, alert.bound.limit
         if lasts(meter):
             meter = replace(meter, stamp="")
-        until = end_of(meter.period, alert.at, self._team().zone)
-        if until is not None and self._clock.now() >= until:
-            over = f"The {meter.period} that this card was about is over, and a new one began."
+        if over := await self._over(alert):
             return Answer(over, updates=replace(await self._alerts.face(alert), buttons=()))
         currency = self._team().budget.currency
         once = "" if meter.period is Period.FIRING else f" for this {meter.period}"
@@ -90,12 +98,13 @@ class BudgetCards:
         key = f"alert/{alert.id}"
         if alert.state is AlertState.RAISED and await self._was_changed_since(key, holds):
             was = f"That was decided: {alert.note} The limit was changed since then."
-            return Answer(was, updates=await self._alerts.face(alert))
-        decided = await self._decide(alert, AlertState.RAISED, request, note)
+            await self._alerts.show(alert)
+            return Answer(was)
+        decided = await self._alerts.decide(alert, AlertState.RAISED, request.sender, note)
         if decided.state is AlertState.RAISED and decided.note == note and holds == shown:
             await self._limits.set(meter, limit, request.sender, key=key)
             await self._pauses.raised(meter)
-        return await self._outcome(decided, note)
+        return _outcome(decided, note)
 
     async def _was_changed_since(self, key: str, holds: int | None) -> bool:
         """Whether the limit was raised by `key`, and is another one now."""
@@ -109,53 +118,124 @@ class BudgetCards:
         if alert is None:
             return Answer(_TOO_OLD)
         note = f"Kept as it is by {name_of(self._team(), request.sender)}."
-        return await self._outcome(await self._decide(alert, AlertState.KEPT, request, note), note)
+        return _outcome(
+            await self._alerts.decide(alert, AlertState.KEPT, request.sender, note), note
+        )
 
-    async def _decide(self, alert: Alert, state: AlertState, request: Request, note: str) -> Alert:
-        """Decide about the alert, unless somebody did; what was decided."""
-        try:
-            return await self._store.budgets.answer_alert(
-                alert.id, state=state, by=request.sender, note=note
-            )
-        except Conflict:
-            return await self._store.budgets.alert(alert.id) or alert
-
-    async def _outcome(self, decided: Alert, note: str) -> Answer:
-        """What came of it, the truth whoever was first; the pressed card says it too."""
-        said = decided.note if decided.note == note else f"That was decided: {decided.note}"
-        return Answer(said, updates=await self._alerts.face(decided))
+    async def _over(self, alert: Alert) -> str:
+        """That the period, or the run, is over that a card was about; empty where it is not."""
+        meter = alert.bound.meter
+        until = end_of(meter.period, alert.at, self._team().zone)
+        if until is not None and self._clock.now() >= until:
+            return f"The {meter.period} that this card was about is over, and a new one began."
+        alone = meter.period is Period.FIRING and not lasts(meter)
+        if alone and meter.stamp not in await unfinished(self._store):
+            return f"The {meter.scope} that this card was about is over."
+        return ""
 
     # ---- what waits
 
     async def _stopped(self, press: ButtonPress, request: Request) -> Answer:
-        """The button that ends what waits: in its thread that, elsewhere all that waits for it."""
+        """The button that ends what waits: in its thread that, elsewhere all that waits for it.
+
+        On a card about a limit that is nearly used up, it ends whatever spends of it now.
+        """
         wish = wish_of(press.value)
         if wish.here:
             return budgettext.waited(await self._stop(ParsedCommand(noun="stop"), request))
-        waiting = await self._waiting(wish)
-        if not waiting:
-            return Answer(_GOES_ON)
-        said = [
-            await self._stop(
-                ParsedCommand(noun="stop", args=(pause.turn,)), _apart(request, pause.turn)
-            )
-            for pause in waiting
-        ]
-        return budgettext.waited(_together(said))
+        alert = await self._store.budgets.alert(wish.alert)
+        if (answer := await self._no_use(alert)) is not None or alert is None:
+            return answer or Answer(_TOO_OLD)
+        turns = [pause.turn for pause in await self._waiting(alert)]
+        if alert.share != ALL:
+            team, now = self._team(), self._clock.now()
+            turns += await spending_at(alert.bound.meter, self._store, team, now=now)
+        if not turns:
+            return Answer(_GOES_ON if alert.share == ALL else _NOTHING_RUNS)
+        said, refused = await self._stop_each(turns, request)
+        if not refused:
+            note = f"Stopped by {name_of(self._team(), request.sender)}."
+            await self._alerts.decide(alert, AlertState.STOPPED, request.sender, note)
+        return _together(said)
+
+    async def _stop_each(
+        self, turns: Sequence[TurnId], request: Request
+    ) -> tuple[list[Answer], bool]:
+        """Stop those of the turns that the person may; whether there are others.
+
+        Raises:
+            Refused: they may stop none of them.
+        """
+        said: list[Answer] = []
+        refused: Refused | None = None
+        for turn in dict.fromkeys(turns):
+            stop = ParsedCommand(noun="stop", args=(turn,))
+            try:
+                said.append(await self._stop(stop, _apart(request, turn)))
+            except Refused as error:
+                refused = error
+        if refused is not None and not said:
+            raise refused
+        return said, refused is not None
 
     async def _used(self, press: ButtonPress, request: Request) -> Answer:
         """The button that goes on with another model, there or wherever something waits for it."""
         wish = wish_of(press.value)
-        waiting = await self._waiting(wish)
+        alert = await self._store.budgets.alert(wish.alert)
+        if not wish.here and (answer := await self._no_use(alert)) is not None:
+            return answer
+        if alert is None:
+            return Answer(_TOO_OLD)
+        if alert.share != ALL:
+            return await self._switch(alert, request)
+        waiting = await self._waiting(alert)
         if wish.here:
             waiting = [pause for pause in waiting if pause.thread == request.thread]
         if not waiting:
             return Answer(_GOES_ON)
         able = [pause for pause in waiting if pause.instead]
         if not able:
-            return Answer("No model can go on with it for less. See `/model list`.")
-        said = [await self._use(pause, request) for pause in able]
-        return budgettext.waited(_together(said))
+            return Answer(_NO_MODEL)
+        said = _together([await self._use(pause, request) for pause in able])
+        if wish.here:
+            return budgettext.waited(said)
+        if len(able) == len(waiting):
+            names = ", ".join(f"`{name}`" for name in dict.fromkeys(one.instead for one in able))
+            note = f"Goes on with {names}, by {name_of(self._team(), request.sender)}."
+            await self._alerts.decide(alert, AlertState.SWITCHED, request.sender, note)
+        return said
+
+    async def _switch(self, alert: Alert, request: Request) -> Answer:
+        """Let another model answer whatever is counted there, from now on."""
+        team, purse = self._team(), _purse(alert)
+        needed = Action.MODEL_THREAD if purse.scope in _HERE else Action.MODEL_AGENT
+        authorize(team, request.sender, needed)
+        known = self._routing.catalogue().get(alert.instead)
+        if known is None or known.out:
+            why = f": {known.out}" if known else ""
+            raise Refused(f"`{alert.instead}` cannot be asked now{why}.", hint="/model list")
+        who = whose(team, purse.scope, purse.subject)
+        note = (
+            f"`{alert.instead}` answers for {who} from now on, by {name_of(team, request.sender)}. "
+            "`/model auto budget` takes it back."
+        )
+        choices = self._routing.choices
+        await choices.choose(purse, alert.instead, by=request.sender)
+        decided = await self._alerts.decide(alert, AlertState.SWITCHED, request.sender, note)
+        if decided.note != note:
+            await choices.forget(purse)  # somebody else was first
+        await self._pauses.go_on(None)
+        return _outcome(decided, note)
+
+    async def _no_use(self, alert: Alert | None) -> Answer | None:
+        """Why a card does nothing: it is not known, was decided about, or its time is over."""
+        if alert is None:
+            return Answer(_TOO_OLD)
+        if alert.state is not AlertState.OPEN:
+            await self._alerts.show(alert)
+            return _outcome(alert, "")
+        over = await self._over(alert) if alert.share != ALL else ""
+        return Answer(over) if over else None
 
     async def _use(self, pause: Pause, request: Request) -> Answer:
         """Set the model where the turn was asked; for a run, for its agent."""
@@ -169,15 +249,27 @@ class BudgetCards:
         command = ParsedCommand(noun="model", verb="set", args=args)
         return await self._model(command, replace(_apart(request, pause.turn), thread=thread))
 
-    async def _waiting(self, wish: Wish) -> list[Pause]:
+    async def _waiting(self, alert: Alert) -> list[Pause]:
         """What waits for what the card is about."""
-        alert = await self._store.budgets.alert(wish.alert)
-        if alert is None:
-            return []
         meter = alert.bound.meter
         waiting = await self._pauses.waiting(meter)
         # Every run of a schedule has a meter of its own for what each of them may cost.
         return [one for one in waiting if lasts(meter) or one.bound.meter == meter]
+
+
+def _purse(alert: Alert) -> Purse:
+    """Whose calls go to another model; of runs of schedules, all of their agent's."""
+    meter = alert.bound.meter
+    if meter.period is not Period.FIRING and meter.scope is not Scope.SCHEDULE:
+        return Purse(meter.scope, meter.subject)
+    if alert.thread is not None:
+        return Purse(Scope.THREAD, subject_of_thread(alert.thread))
+    return Purse(Scope.AGENT, alert.agent)
+
+
+def _outcome(decided: Alert, note: str) -> Answer:
+    """What came of it, the truth whoever was first; the cards say it too."""
+    return Answer(decided.note if decided.note == note else f"That was decided: {decided.note}")
 
 
 def _apart(request: Request, turn: str) -> Request:

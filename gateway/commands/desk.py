@@ -321,6 +321,7 @@ def _budget_cards(services: Services, stops: StopCommands, models: Noun) -> Budg
         services.store,
         stop=stops.stop,
         model=models,
+        routing=services.routing,
         team=services.team,
         clock=services.clock,
     )

@@ -21,7 +21,7 @@ from runtime.router import ASSUMED_LATENCY, models_in_order, why_unpaid
 from runtime.routing import Asking, Routing
 
 _MICROS = 1_000_000
-_THREAD, _ME, _AGENT = "thread", "me", "agent"
+_THREAD, _ME, _AGENT, _BUDGET = "thread", "me", "agent", "budget"
 _NEEDS = {_THREAD: Action.MODEL_THREAD, _ME: Action.MODEL_OWN, _AGENT: Action.MODEL_AGENT}
 
 
@@ -136,10 +136,20 @@ class ModelCommands:
         )
 
     async def _auto(self, command: ParsedCommand, request: Request) -> Answer:
+        if [word.casefold() for word in command.args] == [_BUDGET]:
+            return await self._switch_back(request)
         name, scope, where = await self._scoped(command.args, request)
         if not await self._choices.forget(scope):
             return Answer(f"No model was set {where}.")
         return Answer(f"The model is chosen for each call again {where}.", private=name == _ME)
+
+    async def _switch_back(self, request: Request) -> Answer:
+        """Take back what cards about money switched."""
+        authorize(self._team(), request.sender, Action.MODEL_AGENT)
+        if not await self._choices.switch_back():
+            return Answer("No card about money switched a model.")
+        said = "What cards about money switched is taken back: the model is chosen again."
+        return Answer(said, private=False)
 
     async def _scoped(
         self, written: tuple[str, ...], request: Request

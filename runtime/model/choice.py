@@ -8,6 +8,7 @@ from enum import StrEnum
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import ModelInfo
+from runtime.model.ledger import Scope
 
 
 class Phase(StrEnum):
@@ -44,18 +45,32 @@ class Signal:
     model: ModelName
 
 
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """Whose spending somebody switched to another model, by a card about money.
+
+    Attributes:
+        scope: whose spending, as the ledger counts it.
+        subject: which of them; empty for the whole team.
+    """
+
+    scope: Scope
+    subject: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     """A model that somebody chose.
 
     Attributes:
-        scope: for a thread (without a root: for its whole channel), a person, or an agent.
+        scope: for a thread (without a root: for its whole channel), a person, an agent, or whose
+            spending is counted together.
         model: which.
         by: who chose.
         at: when.
     """
 
-    scope: ThreadRef | Principal | AgentName
+    scope: ThreadRef | Principal | AgentName | Purse
     model: ModelName
     by: Principal
     at: datetime

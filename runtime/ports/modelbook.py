@@ -5,9 +5,9 @@ from typing import Protocol
 
 from runtime.ids import AgentName
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.choice import Chosen, Explanation, Outage
+from runtime.model.choice import Chosen, Explanation, Outage, Purse
 
-ChoiceScope = ThreadRef | Principal | AgentName
+ChoiceScope = ThreadRef | Principal | AgentName | Purse
 """What a choice is for."""
 
 

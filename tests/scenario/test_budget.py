@@ -352,8 +352,7 @@ async def test_a_month_that_ends_during_a_call_is_settled_where_it_was_reserved(
     january = meter(bank.clock)
     async with bank.live() as desk:
         await desk.say("hello")
-        while not bank.model.scripted.requests:
-            await desk.clock.advance(0.1)
+        await eventually(lambda: bank.model.scripted.requests, "the call")
         await desk.clock.advance(130)
         await desk.quiet()
         assert january.stamp == "2026-01-31"

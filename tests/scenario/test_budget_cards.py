@@ -19,6 +19,7 @@ from tests.support.approving import BOB, MEL, people
 from tests.support.build import ANN, DM, OPS, QUIET
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest
+from tests.support.eventually import eventually
 from tests.support.paid import COST, PaidModel, limited
 
 OWNERS = "**The budget for the whole team"
@@ -222,7 +223,8 @@ async def test_a_raised_limit_has_a_line_at_eighty_per_cent_of_its_own(bank: Ban
     bank.script = lambda _: Finished(text="Fine.", usage=Usage(100, 2000))
 
     def told() -> int:
-        return sum("is used to 80 %" in text for text in bank.chat.texts)
+        cards = [one for one in bank.chat.shown if one.item.content.buttons]
+        return sum("is used to 80 %" in one.text for one in cards)
 
     async with bank.live() as desk:
         for _ in range(4):
@@ -311,8 +313,7 @@ async def test_a_day_that_is_over_when_its_call_ends_has_no_card(bank: Bank) -> 
     await bank.clock.advance(timedelta(hours=14, minutes=59).total_seconds())
     async with bank.live() as desk:
         await desk.say("hello", sender=BOB)
-        while not bank.model.scripted.requests:
-            await desk.clock.advance(0.1)
+        await eventually(lambda: bank.model.scripted.requests, "the call")
         yesterday = meter(bank.clock)
         await desk.clock.advance(130)
         await desk.quiet()

@@ -83,7 +83,15 @@ def budget_services(
         clock=clock,
         wake_outbox=lambda: None,
     )
-    pauses = Pauses(store, limits, take_up, parked=Parked(), clock=clock)
+    limits.on_set(alerts.limit_set)
+    pauses = Pauses(
+        store,
+        limits,
+        take_up,
+        waits_no_more=alerts.waits_no_more,
+        parked=Parked(),
+        clock=clock,
+    )
     pictures = SpendingPictures(
         charts=PillowCharts(), files=store.files, chats={chat.platform: chat}
     )

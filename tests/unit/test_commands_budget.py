@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runtime.alerts import KEEP, RAISE, wish_of
 from runtime.ids import AgentName, MessageId, ModelName, ScheduleId, TurnId, derived
 from runtime.limits import MOST
 from runtime.model.address import Principal
-from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitRule
+from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitChange, LimitRule
 from runtime.model.completion import Usage
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import (
@@ -24,6 +23,7 @@ from runtime.model.ledger import (
     Spender,
 )
 from runtime.model.team import Member, MemberRole, Team
+from runtime.moneycards import KEEP, RAISE, wish_of
 from runtime.spenders import meters_of
 from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
 from tests.support.commands import CommandBench, command_bench
@@ -363,6 +363,27 @@ async def test_a_press_that_is_carried_out_again_after_a_crash_raises_once(
 async def test_a_card_whose_limit_was_changed_since_raises_nothing(bank: CommandBench) -> None:
     this = await card(bank)
     await bank("/budget lower team 0.40")
+    said = await press(bank, RAISE, f"{this}:100")
+    assert "That was decided: Lowered to 0.40 USD by Ann." in said
+    assert await day(bank) == "0.40"
+
+
+async def test_a_card_is_not_believed_where_a_crash_hid_from_it_that_the_limit_changed(
+    bank: CommandBench,
+) -> None:
+    this = await card(bank)
+    change = LimitChange(
+        scope=Scope.ORGANISATION,
+        subject="",
+        period=Period.DAY,
+        micros=400_000,
+        before=1_000_000,
+        base=1_000_000,
+        by=ANN,
+        at=bank.clock.now(),
+        key="crashed",
+    )
+    await bank.store.budgets.set_limit(change)
     assert "it is 0.40 USD now" in await press(bank, RAISE, f"{this}:100")
     assert await day(bank) == "0.40"
 
