@@ -20,6 +20,7 @@ from adapters.charts.pillow import PillowCharts
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
+from bot import currency
 from bot.askcheck import look_at_questions
 from bot.connections import connections
 from bot.deadletters import described, one_line
@@ -39,6 +40,7 @@ from runtime.access import may
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError, NightdeskError, Permanent
 from runtime.ids import Platform, TimeOrderedIds
+from runtime.limits import LimitBook
 from runtime.model.access import Action
 from runtime.model.chart import DaySeries
 from runtime.model.team import Team, models_of
@@ -76,8 +78,8 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     async for finding in connections(settings, clock):
         yield finding
     for model in _models_in_use(settings):
-        currency = settings.team.budget.currency
-        yield await look_at(model, no_spend=settings.no_spend, currency=currency)
+        team = settings.team
+        yield await look_at(model, no_spend=settings.no_spend, currency=team.budget.currency)
     yield _proactive(settings.team)
 
 
@@ -183,6 +185,11 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
                 yield await look_at_questions(found.store.dead_letters, settings.team)
                 for finding in taken_out(settings, await found.store.modelbook.outages()):
                     yield finding
+                limits = LimitBook(
+                    found.store.budgets, team=lambda: settings.team, clock=clock, alone=True
+                )
+                if odd := currency.finding(await limits.without_force(), settings.team):
+                    yield odd
     except NightdeskError as error:
         todo = "Start the database, or correct NIGHTDESK_DATABASE_URL."
         if settings.on_sqlite:

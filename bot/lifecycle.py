@@ -14,6 +14,7 @@ from contextlib import (
 from dataclasses import replace
 
 from bot.collector import collector_spared
+from bot.currency import tell_of_others
 from bot.duties import Duties
 from bot.parts import Listener, Opened, open_parts
 from bot.people import offer_ownership
@@ -67,6 +68,7 @@ async def _live(settings: Settings, role: Role, opening: Opening, hard: HardStop
             async with working(desk, opened):
                 await note_start(opened.parts.store.audit, settings, role)
                 await offer_ownership(desk.parts, desk.people)
+                await tell_of_others(desk.parts, desk.money.limits)
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
                     await stop.wait()

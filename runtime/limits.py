@@ -128,11 +128,12 @@ class LimitBook:
     async def without_force(self) -> list[LimitChange]:
         """The limits that people set in another currency than the team has now."""
         limits = await self.now()
-        kept = dict[Key, LimitChange]()
-        for change in limits.changes:
-            if not change.stamp and change.currency != limits.rules.currency:
-                kept.setdefault(_key(change), change)
-        return [change for change in kept.values() if change.micros is not None]
+        last = dict[Key, LimitChange]()
+        for change in limits.changes:  # the latest first
+            if not change.stamp:
+                last.setdefault(_key(change), change)
+        others = (one for one in last.values() if one.currency != limits.rules.currency)
+        return [change for change in others if change.micros is not None]
 
     async def history(self) -> Sequence[LimitChange]:
         """What people set, the latest first."""
