@@ -33,6 +33,7 @@ from runtime.ids import (
 )
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Frozen
+from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.completion import ModelRequest
 from runtime.model.events import (
     Body,
@@ -183,6 +184,7 @@ class Row:
             `bound` (a thread of ours), `closed` (a channel off the list).
         changes: who changes something by it.
         given: makes ready what it needs, or None.
+        checkpoint: the approval that waits is a checkpoint.
     """
 
     name: str
@@ -193,6 +195,7 @@ class Row:
     place: str = "direct"
     changes: frozenset[str] = NONE
     given: Given | None = None
+    checkpoint: bool = False
 
     def expected(self, role: str) -> Cell:
         """What somebody of that role causes by it; the empty role causes nothing."""
@@ -314,6 +317,9 @@ def _press_rows() -> Iterator[Row]:
         decides = DECIDE if action in _DECIDING_PRESSES else NONE
         changes = DECIDE if action == cards.ALWAYS else NONE
         yield Row(f"button, {action}", _press(action), decides=decides, changes=changes)
+        decides -= DECIDE if action == cards.ALWAYS else NONE
+        name = f"button at a checkpoint, {action}"
+        yield Row(name, _press(action), decides=decides, checkpoint=True)
     for action, deeds in PRESSES.items():
         for deed in deeds:
             name = f"button, {action} {deed.what}".strip()
@@ -413,6 +419,8 @@ class Gate:
         store = self.desk.desk.parts.store
         asked_at = self.desk.clock.now() - timedelta(hours=1)
         approval = _approval(self.platform, self.number, thread, asked_at)
+        if row.checkpoint:
+            approval = _at_a_checkpoint(approval)
         if row.place == "bound":
             await store.conversations.bind(thread, AgentName("desk"))
         if who.user == LINKED:
@@ -555,6 +563,14 @@ async def _link(desk: DeskUnderTest, platform: Platform) -> None:
         await store.people.offer(anchor, _user(anchor)(platform), now=now, expires_at=later)
         await store.people.redeem(anchor, _user(account)(platform), now=now)
     await desk.desk.people.roster.refresh()
+
+
+def _at_a_checkpoint(approval: Approval) -> Approval:
+    """The same, where what waits for a yes is an agent that stopped."""
+    said = {"title": approval.id, "done": "It is ready.", "then": "Go on."}
+    arguments = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    frozen = replace(approval.frozen, tool=CHECKPOINT, arguments=arguments)
+    return replace(approval, frozen=frozen, digest=frozen.digest(), risk=Risk.READ)
 
 
 def _approval(
