@@ -8,6 +8,7 @@ whole has no button for a yes.
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 
 from runtime.approvers import name_of
 from runtime.model.approval import GRANTED_FOR, Approval, ApprovalState, Frozen, pattern_of
@@ -32,6 +33,7 @@ ACTIONS = frozenset({APPROVE, DENY, ALWAYS, EDIT, HAPPENED, FAILED})
 ROOM = 1_200
 """Characters of what would run that a card shows; more is not shown whole. With the rest of the
 card it fits the smallest message there is (Discord's 2,000 characters)."""
+_LOOKED_AT = ROOM + 1
 _EXCERPT = 600
 _CHANGES = 300
 _CHANGE = 140
@@ -60,8 +62,13 @@ def short_hash(approval: Approval) -> str:
 def shown(frozen: Frozen) -> str:
     """Exactly what will run, to be read: JSON, with everything written out that an eye would miss.
 
-    Nothing is lost: the bytes can be had back from it.
+    Nothing is lost: the bytes can be had back from it. Of the longest arguments that takes seconds.
     """
+    return fenced_text(_written(frozen))
+
+
+def _written(frozen: Frozen) -> str:
+    """What will run, as JSON."""
     arguments: Json = json.loads(frozen.arguments)
     around: dict[str, Json] = {
         "folder": frozen.folder,
@@ -71,7 +78,17 @@ def shown(frozen: Frozen) -> str:
     }
     used = {name: value for name, value in around.items() if value}
     whole: Json = {"arguments": arguments, **used} if used else arguments
-    return fenced_text(json.dumps(whole, ensure_ascii=False, indent=2))
+    return json.dumps(whole, ensure_ascii=False, indent=2)
+
+
+@lru_cache(maxsize=4)
+def _beginning(frozen: Frozen) -> tuple[str, int]:
+    """As much of it, to be read, as a card could show and a little more; and how much is left.
+
+    To be read nothing grows shorter, so this is more than there is room for where all of it is.
+    """
+    text = _written(frozen)
+    return fenced_text(text[:_LOOKED_AT]), max(len(text) - _LOOKED_AT, 0)
 
 
 def fenced_text(text: str) -> str:
@@ -82,7 +99,8 @@ def fenced_text(text: str) -> str:
 def is_whole(approval: Approval) -> bool:
     """Whether a card shows all of it, so that a button may approve it."""
     more = len(_covers(approval)) if approval.varies else 0
-    return len(shown(approval.frozen)) + len(_difference(approval)) + more <= ROOM
+    text, _ = _beginning(approval.frozen)
+    return len(text) + len(_difference(approval)) + more <= ROOM
 
 
 def card(approval: Approval, team: Team, *, now: datetime) -> Content:
@@ -103,10 +121,10 @@ def full(approval: Approval) -> str:
 
 
 def _fence(approval: Approval) -> str:
-    text = shown(approval.frozen)
+    text, left = _beginning(approval.frozen)
     if is_whole(approval):
         return f"```\n{text}\n```"
-    rest = len(text) - _EXCERPT
+    rest = len(text) - _EXCERPT + left
     this = short_id(approval)
     return (
         f"```\n{text[:_EXCERPT]}\n```\n**{rest} more characters do not fit here**, so no button "
@@ -118,18 +136,18 @@ def _fence(approval: Approval) -> str:
 def _difference(approval: Approval) -> str:
     """What an edit changed, bounded: a long one is not whole then."""
     _, _, rest = approval.reason.partition("\n")
-    return fenced_text(rest)[:ROOM]
+    return fenced_text(rest[:ROOM])[:ROOM]
 
 
 def _cut(approval: Approval) -> str:
     """The difference of an edit whose card is not whole: the beginning of each of its lines."""
     _, _, rest = approval.reason.partition("\n")
-    lines = fenced_text("\n".join(line[:_CHANGE] for line in rest.splitlines()))
+    lines = fenced_text("\n".join(line[:_CHANGE] for line in rest.splitlines())[:_LOOKED_AT])
     return lines if len(lines) <= _CHANGES else f"{lines[:_CHANGES]}…"
 
 
 def _one_line(reason: str) -> str:
-    first = reveal(" ".join(reason.partition("\n")[0].split()))
+    first = reveal(" ".join(reason.partition("\n")[0].split())[:_LOOKED_AT])
     return first if len(first) <= _REASON else f"{first[: _REASON - 1]}…"
 
 
@@ -223,5 +241,5 @@ def _offers_always(approval: Approval) -> bool:
 
 
 def _bounded(note: str) -> str:
-    line = reveal(" ".join(note.split()))
+    line = reveal(" ".join(note.split())[:_LOOKED_AT])
     return line if len(line) <= _NOTE else f"{line[: _NOTE - 1]}…"

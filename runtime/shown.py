@@ -46,7 +46,10 @@ def reveal(text: str) -> str:
     odd = {place for blanks in _TRAILING.finditer(text) for place in range(*blanks.span())}
     if not text.isascii():
         odd.update(_odd_marks(text), _odd_letters(text))
-    odd.update(place for place, c in enumerate(text) if _is_odd(c) and not _fits(text, place))
+    if seldom := {character for character in set(text) if _is_odd(character)}:
+        odd.update(place for place, c in enumerate(text) if c in seldom and not _fits(text, place))
+    if not odd:
+        return text
     return "".join(_written(c) if place in odd else c for place, c in enumerate(text))
 
 

@@ -1,5 +1,6 @@
 """`/approve`, with the buttons and forms of cards."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from runtime.errors import Refused
 from runtime.forms import CHANGES, REASON
 from runtime.ids import FileId, derived
 from runtime.model.approval import Approval, ApprovalState
+from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.files import OutFile
 from runtime.model.localtime import show_time
@@ -59,7 +61,7 @@ class ApprovalCommands:
             case "deny":
                 this, _, reason = command.tail.partition(" ")
                 denied = await self._service.deny(await self._find(this), request.sender, reason)
-                return Answer(f"Denied: `{denied.frozen.tool}` does not run.", private=False)
+                return Answer(f"Denied: {_fate(denied, runs=False)}.", private=False)
             case "edit":
                 this, _, changes = command.tail.partition(" ")
                 return await self._edited(await self._find(this), changes, request)
@@ -77,7 +79,7 @@ class ApprovalCommands:
             reason = " ".join(command.args)
             approval = await self._here(request)
             denied = await self._service.deny(approval, request.sender, reason)
-        return Answer(f"Denied: `{denied.frozen.tool}` does not run.", private=False)
+        return Answer(f"Denied: {_fate(denied, runs=False)}.", private=False)
 
     # ---- buttons and forms
 
@@ -119,7 +121,7 @@ class ApprovalCommands:
         """The form that asks for the reason of a no."""
         reason = dict(form.answers).get(REASON, "")
         denied = await self._service.deny(await self._of(form.value), request.sender, reason)
-        return Answer(f"Denied: `{denied.frozen.tool}` does not run.")
+        return Answer(f"Denied: {_fate(denied, runs=False)}.")
 
     async def edit_form(self, form: FormSubmit, request: Request) -> Answer:
         """The form that asks for changes."""
@@ -162,7 +164,7 @@ class ApprovalCommands:
         yes = f"Approved by {voters}" if voters else f"Decided by {by}"
         match approval.state:
             case ApprovalState.APPROVED | ApprovalState.EXECUTING:
-                return f"{yes}: `{tool}` runs."
+                return f"{yes}: {_fate(approval, runs=True)}."
             case ApprovalState.DONE:
                 return f"{yes}: `{tool}` has run."
             case ApprovalState.FAILED:
@@ -174,7 +176,8 @@ class ApprovalCommands:
                     f"it.\n`/approve mark {this} done`, or `failed`"
                 )
             case _:
-                return f"It is {approval.state}{f' by {by}' if by else ''}: `{tool}` does not run."
+                by = f" by {by}" if by else ""
+                return f"It is {approval.state}{by}: {_fate(approval, runs=False)}."
 
     async def _looked(self, press: ButtonPress, request: Request, *, happened: bool) -> Answer:
         async def look(approval: Approval, request: Request, _: str) -> Approval:
@@ -216,7 +219,8 @@ class ApprovalCommands:
         """All of what would run, as a file."""
 
         async def pieces() -> AsyncIterator[bytes]:
-            yield cards.full(approval).encode()
+            # Of the longest arguments that takes seconds, in which others are served.
+            yield (await asyncio.to_thread(cards.full, approval)).encode()
 
         return await self._files.keep(
             FileId(derived("approval", approval.id)),
@@ -289,7 +293,7 @@ class ApprovalCommands:
             return Answer("Your yes is noted; it needs another person's.", private=False)
         if approval.state is not ApprovalState.PENDING:
             return Answer(self._became(approved))
-        return Answer(f"Approved: `{approved.frozen.tool}` runs.", private=False)
+        return Answer(f"Approved: {_fate(approved, runs=True)}.", private=False)
 
     async def _edited(self, approval: Approval, changes: str, request: Request) -> Answer:
         asked = await self._service.edit(approval, request.sender, changes)
@@ -341,6 +345,13 @@ class ApprovalCommands:
 
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())
+
+
+def _fate(approval: Approval, *, runs: bool) -> str:
+    """What a yes or a no means for what it was about."""
+    if approval.frozen.tool == CHECKPOINT:
+        return "the agent goes on" if runs else "the agent does not go on"
+    return f"`{approval.frozen.tool}` {'runs' if runs else 'does not run'}"
 
 
 def _number(written: str) -> int:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime import cards
 from runtime.cards import ALWAYS, APPROVE, ROOM, card, is_whole, shown
-from runtime.model.approval import Approval, Frozen
+from runtime.model.approval import Approval, ApprovalState, Frozen
+from runtime.shown import reveal
 from runtime.tools.signature import canonical
 from tests.support.approving import people
 from tests.support.build import T0
@@ -73,3 +75,38 @@ def test_the_largest_card_that_is_whole_is_one_message(room: int) -> None:
         assert len(face.text) <= 1_900
         assert any(b.action == ALWAYS for b in face.buttons) is is_whole(one)
         assert ("\nAlways: " in face.text) is is_whole(one)
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "\u0430\u0440\u0440\u04cf\u0435 ", "e\u0301\u0300", "\u202e", "`", "a\n"]
+)
+def test_of_the_longest_arguments_a_card_looks_at_what_it_shows(
+    unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To write all of it out takes seconds, in which nobody else would be served."""
+    looked: list[int] = []
+
+    def counting(text: str) -> str:
+        looked.append(len(text))
+        return reveal(text)
+
+    monkeypatch.setattr(cards, "reveal", counting)
+    long = unit * (200_000 // len(unit))
+    waits = replace(approval(frozen({"text": long})), varies=("text",))
+    edited = replace(waits, reason=f'rule\n- text: "{long}"\n+ text: "{long}"')
+    denied = replace(waits, state=ApprovalState.DENIED, note=long)
+    for one in (waits, edited, denied):
+        face = card(one, people(), now=T0)
+        assert len(face.text) <= 2_000
+        assert not any(button.action == APPROVE for button in face.buttons)
+    assert sum(looked) < 20_000
+    for character in ("\u202e", "\u0301", "\u0430"):
+        assert character not in card(waits, people(), now=T0).text
+
+
+def test_the_beginning_that_is_shown_is_that_of_the_whole() -> None:
+    of = frozen({"text": "ma\u202ein p\u0430ypal ``` and " * 1_000})
+    text = card(approval(of), people(), now=T0).text
+    beginning = text.partition("```\n")[2].partition("\n```")[0]
+    assert len(beginning) == 600
+    assert shown(of).startswith(beginning)

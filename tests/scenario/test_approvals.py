@@ -512,6 +512,15 @@ async def test_what_does_not_fit_a_card_needs_its_hash(world: World) -> None:
         assert world.ran == ["x" * 100_000]
 
 
+async def test_an_argument_of_a_megabyte_is_refused_in_words(world: World) -> None:
+    world.calls = ({"branch": "x" * 900_000},)
+    async with world.life() as life:
+        said = await life.desk.ask("push it")
+        assert said.startswith("Told: the arguments are longer than 200000 characters.")
+        assert await life.waiting() == []
+        assert world.ran == []
+
+
 async def test_invisible_and_look_alike_characters_are_written_out(world: World) -> None:
     world.calls = ({"branch": "ma\u202ein\u200b p\u0430ypal ``` **x**"},)
     async with world.life() as life:
