@@ -68,7 +68,7 @@ def route(
             Reason(Layer.USABLE, "; ".join(f"`{name}`: {cause}" for name, cause in without)),
         )
 
-    return Choice(order=tuple(left), why=why, wait=wait)
+    return Choice(order=tuple(left), why=why, wait=wait, left_out=bool(without))
 
 
 # ---- what names a model

@@ -200,7 +200,8 @@ class Routing:
 
     async def _explain(self, asking: Asking, choice: Choice, attempt: "_Attempt") -> None:
         """Keep why, where there was anything to choose."""
-        if asking.thread is None or (len(choice.order) == 1 and not attempt.errors):
+        alone = len(choice.order) == 1 and not choice.left_out
+        if asking.thread is None or (alone and not attempt.errors):
             return
         explanation = Explanation(
             agent=asking.agent.name,
@@ -285,7 +286,7 @@ def _why(error: ModelError) -> str:
     """What was wrong, for people: the server's own words stay in the log."""
     match error:
         case ModelKeyRefused():
-            return "its provider is out of service"
+            return "its provider refused the key"
         case ModelMissing():
             return "its server has no such model, or it is not there"
         case ModelRateLimited():

@@ -140,11 +140,13 @@ class Choice:
         order: the model to ask first, and those to fall back to; empty where none will do.
         why: says what each layer did, in order. Most choices are never asked.
         wait: where none will do now: seconds until one may, or None.
+        left_out: another one was named that cannot be called, or will not do.
     """
 
     order: tuple[ModelName, ...]
     why: Callable[[], tuple[Reason, ...]] = field(compare=False)
     wait: float | None = None
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,7 +155,7 @@ async def test_why_names_each_layer_who_failed_and_who_answered() -> None:
         "4. preference: the agent desk uses `dead`",
         "5. usable: all of them can be asked",
         "So the order is: `dead`, then `large`.",
-        "- `dead` was asked before: its provider is out of service",
+        "- `dead` was asked before: its provider refused the key",
     ):
         assert line in answer, answer
 

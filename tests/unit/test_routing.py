@@ -231,6 +231,24 @@ async def test_a_refused_key_is_told_to_owners_once_and_the_provider_is_out(
     assert len(under_test.told) == 1
 
 
+async def test_why_is_of_the_last_answer_though_only_one_model_was_left_for_it(
+    clock: ManualClock,
+) -> None:
+    """What is out is not in question any more, and that is what people want to know."""
+    refusing = Played("a", ModelKeyRefused("status 401"), provider="openai")
+    under_test = bench(clock, refusing, Played("b"))
+    await under_test.ask()
+    first = await under_test.store.modelbook.explanation(THREAD)
+    assert first is not None
+    assert first.tried == (("a", "its provider refused the key"),)
+    await clock.advance(1)
+    await under_test.ask()
+    last = await under_test.store.modelbook.explanation(THREAD)
+    assert last is not None
+    assert (last.order, last.tried, last.at) == (("b",), (), clock.now())
+    assert last.reasons[-1].said == "`a`: its provider is out of service"
+
+
 async def test_owners_hear_of_a_refused_key_though_the_database_was_busy(
     clock: ManualClock,
 ) -> None:
