@@ -95,6 +95,7 @@ async def test_after_a_no_the_agent_is_told_who_said_it_why_and_to_stay(
     async with world(clock).life() as life:
         approval = await life.asked("go")
         await life.command(f"approve deny {approval.id[:8]} {YES}not on a Friday")
+        assert "Denied: the agent does not go on." in life.desk.chat.texts
         said = await told(life)
         assert said.startswith(f"Told: Bob said no to checkpoint.ask: {YES}not on a Friday.")
         assert said.endswith(STAY)
@@ -105,6 +106,7 @@ async def test_a_bare_reply_in_the_thread_decides_it(clock: ManualClock) -> None
         await life.asked("go")
         await life.desk.clock.advance(2)
         await life.command("approve")
+        assert "Approved: the agent goes on." in life.desk.chat.texts
         assert (await told(life)).startswith(f"Told: {YES}Bob")
 
 
