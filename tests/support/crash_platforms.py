@@ -398,7 +398,9 @@ _TURNS = (
 def _turns_ended(url: str | None) -> str:
     """The turn of each answer in a log, once for each answer."""
     if url is None:
-        turn, role = "json_extract(body, '$.turn')", "json_extract(body, '$.role')"
+        one = "json_each('[' || body || ']') AS one"
+        turn, role = "json_extract(one.value, '$[3]')", "json_extract(one.value, '$[0]')"
     else:
-        turn, role = "body::json->>'turn'", "body::json->>'role'"
-    return f"SELECT {turn} FROM entries WHERE {role} = 'assistant'"  # noqa: S608 - our own words
+        one = "json_array_elements(('[' || body || ']')::json) AS one"
+        turn, role = "one->>3", "one->>0"
+    return f"SELECT {turn} FROM entries, {one} WHERE {role} = 'assistant'"  # noqa: S608 - our own
