@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.choice import Chosen, Explanation, Layer, Outage, Phase, Reason
-from runtime.ports import Store
+from runtime.model.choice import Chosen, Explanation, Layer, Outage, Phase, Purse, Reason
+from runtime.model.ledger import Scope
+from runtime.ports import ChoiceScope, Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, Opener
 
@@ -17,14 +18,15 @@ DESK = AgentName("desk")
 BOB = Principal(Platform("slack"), "T1", "U2")
 
 
-def chosen(clock: ManualClock, scope: ThreadRef | Principal | AgentName, model: str) -> Chosen:
+def chosen(clock: ManualClock, scope: ChoiceScope, model: str) -> Chosen:
     return Chosen(scope=scope, model=ModelName(model), by=BOB, at=clock.now())
 
 
 async def test_choices_are_found_in_the_order_they_are_asked_for_after_a_restart(
     open_again: Opener, clock: ManualClock
 ) -> None:
-    made = [chosen(clock, scope, "m") for scope in (DESK, THREAD, ADA, CHANNEL)]
+    purses = (Purse(Scope.ORGANISATION), Purse(Scope.AGENT, "desk"))
+    made = [chosen(clock, scope, "m") for scope in (DESK, THREAD, ADA, CHANNEL, *purses)]
     async with open_again() as store:
         for each in made:
             await store.modelbook.choose(each)
@@ -37,6 +39,7 @@ async def test_choices_are_found_in_the_order_they_are_asked_for_after_a_restart
             made[0],
         ]
         assert await book.chosen([BOB, ADA]) == [made[2]]
+        assert await book.chosen([*purses, Purse(Scope.PERSON, "desk")]) == made[4:]
         assert await book.chosen([AgentName("other"), replace(THREAD, root="2")]) == []
         assert await book.chosen([]) == []
         every = await book.every()
