@@ -27,7 +27,7 @@ BATCH = 1_000
 MOVED_AT_ONCE = 200
 """Next times in one transaction: nobody waits for them, and others wait for the writer."""
 MOST_BATCHES = 10
-"""Batches that one tick claims unprepared; the rest is for the next tick, at once."""
+"""Batches that a tick claims unprepared; the rest is for the next tick, at once."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -67,17 +67,13 @@ class Claims:
         return claimed
 
     async def claim_late(self, now: datetime) -> list[Occurrence]:
-        """Read what else is due, and write its planned times; returns those to be run."""
-        claimed: list[Occurrence] = []
-        planner = Planner(self._timetable)
-        for _ in range(MOST_BATCHES):
-            await self.move_on()  # else the same would be read again
-            batch = await self._read(now, planner, most=BATCH, late=True)
-            if batch:
-                claimed += await self._write(batch)
-            if len(batch) < BATCH:
-                break
-        return claimed
+        """Read a batch of what is due, and write its planned times; returns those to be run.
+
+        What was claimed before is moved on first, or it would be read again.
+        """
+        await self.move_on()
+        batch = await self._read(now, Planner(self._timetable), most=BATCH, late=True)
+        return await self._write(batch) if batch else []
 
     async def move_on(self) -> None:
         """Write the next times of what was claimed."""

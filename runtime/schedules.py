@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.abandoned import wake_runs
-from runtime.claims import Claims
+from runtime.claims import MOST_BATCHES, Claims
 from runtime.clock import Clock
 from runtime.errors import Conflict, Refused
 from runtime.firings import WORKFLOW
@@ -274,17 +274,18 @@ class ScheduleService:
         clock that was set back, because the next time of a schedule only ever grows.
         """
         await self._fire_prepared()
-        async with self._ticking:
-            await self._recover_if_owed()
-            await self._claims.move_on()
-            now = self._clock.now()
-            next_at = await self._schedules.next_time()
-            if next_at is None or next_at > now:
-                await self._prepare(next_at, now)
-                return next_at
-            with self._owing():
-                claimed = await self._claims.claim_late(now)
-        await self._begin(claimed)
+        for _ in range(MOST_BATCHES):
+            async with self._ticking:
+                await self._recover_if_owed()
+                await self._claims.move_on()
+                now = self._clock.now()
+                next_at = await self._schedules.next_time()
+                if next_at is None or next_at > now:
+                    await self._prepare(next_at, now)
+                    return next_at
+                with self._owing():
+                    claimed = await self._claims.claim_late(now)
+            await self._begin(claimed)
         async with self._ticking:
             await self._claims.move_on()
             return await self._schedules.next_time()
