@@ -99,7 +99,7 @@ def _report(
     )
     notes = (
         f"{stored:,} schedules in the store, {TEMPLATES} different times; late until the planned "
-        + "time and the next one are on disk and the run is about to be started",
+        + "time is on disk and the run is about to be started; the CPU is until the next one is, too",
         "what falls due is read and planned up to two seconds ahead; that CPU counts, and so does "
         + "looking for stalls meanwhile, some 3 us each",
         "wrong firings over a year are searched for in tests/property, not here",
