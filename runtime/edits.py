@@ -35,7 +35,8 @@ def changed(arguments: str, changes: str) -> tuple[str, str]:
             now[name] = value
     lines = []
     for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
+        # By their JSON: Python takes 1, 1.0 and true for the same.
+        if _said(before.get(name)) != _said(now.get(name)):
             lines += [f"- {name}: {_said(before[name])}"] if name in before else []
             lines += [f"+ {name}: {_said(now[name])}"] if name in now else []
     if not lines:
