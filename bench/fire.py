@@ -99,7 +99,7 @@ def _report(
     )
     notes = (
         f"{stored:,} schedules in the store, {TEMPLATES} different times; late until the planned "
-        + "time is on disk and the run is about to be started; the CPU is until the next one is, too",
+        + "time is on disk and the run is about to be started; CPU until the next is there, too",
         "what falls due is read and planned up to two seconds ahead; that CPU counts, and so does "
         + "looking for stalls meanwhile, some 3 us each",
         "wrong firings over a year are searched for in tests/property, not here",
