@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime import cards
+from runtime.elsewhere import Elsewhere
 from runtime.errors import Permanent
 from runtime.ids import MessageId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -99,6 +100,12 @@ async def test_a_channel_that_refuses_the_card_for_good_leaves_it_to_the_owners_
         moved = await life.desk.desk.parts.store.audit.find(AuditQuery(kind="approval.moved"))
         assert [one.facts()["channel"] for one in moved] == ["terminal/local/ops"]
         assert "approval.asked_elsewhere" in caplog.messages
+        shown = len(life.desk.chat.shown)
+        await Elsewhere(life.desk.desk.asks.book)(approval.id, OPS, "again, after a crash")
+        await life.desk.quiet()
+        assert len(life.desk.chat.shown) == shown
+        store = life.desk.desk.parts.store
+        assert len(await store.audit.find(AuditQuery(kind="approval.moved"))) == 1
         await life.desk.clock.advance(2 * HOUR / 3)
         await life.desk.fire()
         assert len(life.faces(approval)) == 1  # the owners are asked once

@@ -9,7 +9,7 @@ import pytest
 from adapters.models.scripted import Step, ToolCalls
 from runtime import cards
 from runtime.forms import CHANGES
-from runtime.model.approval import Approval, ApprovalState
+from runtime.model.approval import GRANTED_FOR, Approval, ApprovalState, Grant, pattern_of
 from runtime.model.audit import AuditKind
 from runtime.model.checkpoint import LONGEST_TITLE, YES
 from runtime.model.completion import ModelRequest
@@ -149,6 +149,25 @@ async def test_a_rule_may_ask_two_people_or_block_it(clock: ManualClock) -> None
         said = await life.desk.ask("go")
         assert "policy does not allow checkpoint.ask" in said
         assert said.endswith(STAY)
+
+
+async def test_no_yes_for_a_time_answers_it(clock: ManualClock) -> None:
+    async with world(clock).life() as life:
+        approval = await life.asked("go")
+        pattern = pattern_of(approval.frozen, ())
+        await life.desk.desk.parts.store.grants.add(
+            Grant(
+                id=approval.id,
+                agent=approval.agent,
+                frozen=pattern.frozen,
+                digest=pattern.digest(),
+                given_by=BOB,
+                given_at=clock.now(),
+                expires_at=clock.now() + GRANTED_FOR,
+            )
+        )
+        await life.press(approval, cards.DENY)
+        assert (await life.asked("go")).id != approval.id
 
 
 async def test_whatever_lets_it_run_unasked_there_is_no_yes(clock: ManualClock) -> None:
