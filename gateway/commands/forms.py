@@ -279,8 +279,8 @@ FORMS = (
         verb="auto",
         arguments="[whose]",
         most=2,
-        about="Take back what was set for thread, me or agent [name]: the model is chosen for each "
-        "call.",
+        about="Take back what was set for thread, me or agent [name], or by cards about money: "
+        "budget.",
         also=("unset", "clear", "reset"),
     ),
     Form(

@@ -213,8 +213,8 @@ async def test_three_that_wait_for_one_limit_go_on_after_one_raise(bank: Bank, k
     async with bank.live() as desk:
         owner = cards(desk, OWNERS)[0]
         value = f"{first.alert}={160_000:x}"
-        body = ButtonPress(action=RAISE, value=value, message_id=owner.message)
-        await desk.say(thread=owner.thread, sender=ANN, body=body)
+        pressed = ButtonPress(action=RAISE, value=value, message_id=owner.message)
+        await desk.say(thread=owner.thread, sender=ANN, body=pressed)
         await desk.quiet()
         await desk.desk.money.tick()
         await desk.quiet()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.cheaper import cheaper
+from runtime.cheaper import cheaper, costs_less
 from runtime.ids import ModelName
 from runtime.model.choice import Known
 from runtime.model.completion import FREE, ModelInfo, ModelRequest, Price
@@ -69,3 +69,31 @@ def test_a_model_that_answers_shortly_is_asked_for_what_it_can() -> None:
         ("short", 100),
         ("long", 1_000),
     ]
+
+
+def less(*known: Known) -> str:
+    dear = model("dear", 50_000_000, tools=True)
+    return costs_less([dear, *known], ModelName("dear"), currency="USD")
+
+
+def test_for_calls_to_come_what_costs_nothing_is_taken_and_then_the_cheapest() -> None:
+    here = model("here", None, local=True, prices=(FREE,), currency="EUR")
+    assert less(model("b", 20_000_000), model("a", 30_000_000), here) == "here"
+    assert less(model("b", 20_000_000), model("a", 20_000_000)) == "a"
+    assert costs_less([here], ModelName("gone"), currency="USD") == ""
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        model("x", 50_000_000),
+        model("x", None),
+        model("x", currency="EUR"),
+        model("x", tools=False),
+        model("x", language_model=False),
+        model("x", out="its key was refused"),
+    ],
+    ids=["as dear", "no price", "euros", "no tools", "offline", "out"],
+)
+def test_what_cannot_take_the_calls_to_come_for_less_is_left_out(one: Known) -> None:
+    assert less(one) == ""
