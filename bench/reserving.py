@@ -1,4 +1,4 @@
-"""S12: what money costs: a call of a model reserved in sixteen meters, and settled, durable."""
+"""S12: what money costs: a call of a model reserved in eighteen meters, and settled, durable."""
 
 import asyncio
 import sqlite3
@@ -28,7 +28,7 @@ _LIMIT = 10**15
 _HOLD = "UPDATE meter SET held = held + 2000 WHERE spent + held + 2000 <= 1000000000000000"
 _SETTLE = "UPDATE meter SET held = held - 2000, spent = spent + 1000"
 _NOTE = (
-    "Each call counts in sixteen meters, four of which are limited, and leaves its own row and two "
+    "Each call counts in eighteen meters, four of which are limited, and leaves its own row and two "
     "entries. The bare table is one conditional update and one more."
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NewType
 
 from runtime.errors import Conflict, Refused
@@ -24,6 +24,8 @@ UNTOLD = Usage(None, None)
 HoldId = NewType("HoldId", str)
 DOLLARS = "USD"
 """The currency where nobody says another."""
+_METERS_KNOWN = 4_096
+"""Meters whose keys are kept, to work them out once: they are digests."""
 
 
 class Scope(StrEnum):
@@ -51,6 +53,14 @@ class Period(StrEnum):
     MONTH = "month"
 
 
+@lru_cache(maxsize=_METERS_KNOWN)
+def _id_of(scope: Scope, subject: str, period: Period, stamp: str, currency: str) -> str:
+    """The key of a meter: most are used by every call of a day, and by each twice."""
+    # Meters were in dollars before any other currency had some of its own.
+    other = () if currency == DOLLARS else (currency,)
+    return derived("meter", scope, subject, period, stamp, *other)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Meter:
     """One count of money.
@@ -73,9 +83,7 @@ class Meter:
     @cached_property
     def id(self) -> str:
         """Its key in the store."""
-        # Meters were in dollars before any other currency had some of its own.
-        other = () if self.currency == DOLLARS else (self.currency,)
-        return derived("meter", self.scope, self.subject, self.period, self.stamp, *other)
+        return _id_of(self.scope, self.subject, self.period, self.stamp, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
