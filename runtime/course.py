@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from operator import attrgetter
 
 from runtime.clock import Clock
 from runtime.context import (
@@ -51,6 +52,8 @@ ANSWER_TOKENS = 2048
 """The most that one model call may answer."""
 LEAST_ROOM = 512
 """Tokens of conversation that a model is shown at the least, however long its instructions."""
+
+_role_of = attrgetter("role")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +216,12 @@ class Course:
         temperature = self._agent.temperature
         if temperature is None and self._phase is Phase.HEARTBEAT:
             temperature = 0.0
+        entries = self._entries
+        if Role.EXECUTING in map(_role_of, entries):
+            entries = [entry for entry in entries if entry.role is not Role.EXECUTING]
         return ModelRequest(
             instructions=self._instructions,
-            entries=tuple([entry for entry in self._entries if entry.role is not Role.EXECUTING]),
+            entries=tuple(entries),
             tools=self._specs,
             max_tokens=min(ANSWER_TOKENS, model.info.max_output_tokens or ANSWER_TOKENS),
             temperature=temperature,

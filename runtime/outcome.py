@@ -1,14 +1,13 @@
 """What comes of a turn."""
 
-from dataclasses import dataclass
-
 from runtime.model.files import OutFile
 from runtime.model.handoff import HandOver
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Outcome:
     """What came of a turn.
 
@@ -31,7 +30,7 @@ class Outcome:
     said: Content | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Said:
     """What an agent says, by which model, and the hand-off that happens with it."""
 

@@ -4,7 +4,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runtime.choices import Choices, switched_first
 from runtime.clock import Clock
@@ -27,6 +27,7 @@ from runtime.model.completion import Finished
 from runtime.model.conversation import Entry, Role
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn
+from runtime.model.value import value
 from runtime.ports import ModelPort
 from runtime.pricing import is_in
 from runtime.providers import Providers, WatchedModel
@@ -48,7 +49,7 @@ Call = Callable[[ModelPort], Awaitable[Finished]]
 """Makes one call of a model, inside the budget."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Asking:
     """Who wants an answer, and what it takes.
 

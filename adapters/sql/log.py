@@ -46,18 +46,12 @@ _LAST = sa.select(sa.func.coalesce(sa.func.max(entries.c.seq), 0)).where(
 )
 """Finds the number of a log's last entry."""
 
-_since = (
-    sa.select(entries.c.body)
-    .where(
-        entries.c.conversation == bindparam("this"),
-        entries.c.seq > bindparam("after", type_=sa.BigInteger),
-    )
-    .order_by(entries.c.seq)
-    .subquery()
-)
 # A word of the text: the parameter that SQLAlchemy would make is filled in by its own execution.
 _COMMA: Any = literal_column("','")
-_SINCE = sa.select(sa.func.aggregate_strings(_since.c.body, _COMMA))
+_SINCE = sa.select(sa.func.aggregate_strings(entries.c.body, _COMMA)).where(
+    entries.c.conversation == bindparam("this"),
+    entries.c.seq > bindparam("after", type_=sa.BigInteger),
+)
 """Reads what a turn that begins does not know yet of what the log still says, as one text: a row
 for each entry takes twice as long.
 """

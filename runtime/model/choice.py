@@ -9,6 +9,7 @@ from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import ModelInfo
 from runtime.model.ledger import Scope
+from runtime.model.value import value
 
 
 class Phase(StrEnum):
@@ -94,7 +95,7 @@ class Reason:
     said: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Known:
     """A configured model, and how it does.
 
@@ -111,7 +112,7 @@ class Known:
     latency: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Need:
     """What a call needs.
 
@@ -132,7 +133,7 @@ class Need:
     vision: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Choice:
     """What was chosen.
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from runtime.ids import ModelName
 from runtime.model.conversation import Entry
 from runtime.model.tools import ToolCall, ToolSpec
+from runtime.model.value import value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def worst_price(info: ModelInfo, prompt_tokens: int) -> Price | None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ModelRequest:
     """What a model is asked.
 
@@ -151,7 +152,7 @@ class TextDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Finished:
     """The end of an answer; always the last chunk, exactly once.
 

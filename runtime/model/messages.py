@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from runtime.ids import ConversationId, MessageId, OutboxId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.files import OutFile
+from runtime.model.value import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Button:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Content:
     """What a message shows.
 
@@ -41,7 +42,7 @@ class Content:
     ours: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Reply:
     """An answer where a person wrote: always allowed.
 

@@ -1,6 +1,5 @@
 """The outbox: every message that is to be sent, until it is sent or set aside."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -9,6 +8,7 @@ from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
+from runtime.model.value import value
 
 
 class OutboxState(StrEnum):
@@ -91,7 +91,7 @@ def is_final(state: OutboxState) -> bool:
             assert_never(state)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OutboxItem:
     """One platform message to be sent: one row of the outbox.
 

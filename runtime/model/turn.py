@@ -1,7 +1,6 @@
 """One turn: a message, and everything until its answer is in the outbox."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -24,6 +23,7 @@ from runtime.model.conversation import Entry
 from runtime.model.ending import Handed
 from runtime.model.events import Message
 from runtime.model.files import FileRef, clean_name, size_of
+from runtime.model.value import value
 
 
 class TurnState(StrEnum):
@@ -68,7 +68,7 @@ def after(state: TurnState, event: TurnEvent) -> TurnState:
             assert_never(event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Turn:
     """A turn as its owner holds it.
 
@@ -99,7 +99,7 @@ class Turn:
     chain: tuple[AgentName, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TurnStart:
     """A turn that was begun or taken up again, with what it needs to go on.
 
