@@ -1,27 +1,35 @@
 """However a question about money was settled, each of its cards shows that; and nothing is lost."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from adapters.models.scripted import Pause as Waits
+from adapters.models.scripted import Step
 from runtime.alerts import GOES_ON, WAS_STOPPED
-from runtime.ids import MessageId, OutboxId
+from runtime.ids import MessageId, OutboxId, ToolCallId
 from runtime.model.address import ThreadRef
 from runtime.model.budget import AlertState, Pause
-from runtime.model.completion import Finished, Usage
+from runtime.model.completion import Finished, ModelRequest, Usage
+from runtime.model.conversation import Role
 from runtime.model.events import ButtonPress, Message
 from runtime.model.outbox import OutboxState
+from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnState
 from runtime.moneycards import RAISE
-from tests.scenario.test_budget import WORST, Bank, HouseModel, press
+from runtime.spenders import run_meter
+from tests.scenario.test_budget import PLENTY, WORST, Bank, HouseModel, meter, press, says
 from tests.scenario.test_budget_cards import OWNERS, Cheap
 from tests.scenario.test_budget_nearly import DAY, again, cards, labels
 from tests.support.approving import BOB, people
 from tests.support.build import ANN, OPS, QUIET
 from tests.support.chat import Shown
 from tests.support.desk import DeskUnderTest
-from tests.support.paid import limited
+from tests.support.eventually import eventually
+from tests.support.paid import COST, limited
 
 WAITS = "**Waiting for money.**"
 
@@ -229,3 +237,29 @@ async def test_three_that_wait_for_one_limit_go_on_after_one_raise(bank: Bank, k
         assert not any(labels(one) for one in cards(desk, WAITS))
         [change] = (await desk.desk.money.limits.now()).changes
         assert change.micros == 160_000
+
+
+async def test_a_month_that_ends_during_a_run_counts_each_call_where_it_was_reserved(
+    bank: Bank,
+) -> None:
+    bank.members = limited(people(), PLENTY)
+    look = ToolCall(id=ToolCallId("c"), name="nothing", arguments="{}")
+
+    def script(request: ModelRequest) -> Step | Sequence[Step]:
+        if request.entries[-1].role is Role.TOOL:
+            return "Done."
+        return [Waits(120), Finished(text="", usage=Usage(100, 20), tool_calls=(look,))]
+
+    bank.script = script
+    await bank.clock.advance(timedelta(days=26, hours=14, minutes=59).total_seconds())
+    requests = bank.model.scripted.requests
+    async with bank.live() as desk:
+        january = meter(bank.clock)
+        await desk.say("hello", sender=BOB)
+        await eventually(lambda: requests, "the first call")
+        await bank.clock.advance(130)
+        await desk.quiet()
+        assert (january.stamp, meter(bank.clock).stamp) == ("2026-01-31", "2026-02-01")
+        whole = run_meter(requests[0].entries[-1].turn)
+        counted = await says(desk, january, meter(bank.clock), whole)
+        assert counted == [(COST, 0), (COST, 0), (2 * COST, 0)]
