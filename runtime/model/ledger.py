@@ -1,8 +1,7 @@
 """The ledger: what may be spent, what is held for calls under way, and what was spent.
 
-Money is whole micro-units of a currency, a millionth each. Numbers of one currency never become
-those of another: each has meters of its own. A call holds its worst case in
-every meter that it counts in, all at once or not at all, and is settled at what it cost.
+Money is whole millionths of a currency, each of which has meters of its own. A call holds its worst
+case in every meter that it counts in, all at once or not at all, and is settled at what it cost.
 """
 
 from collections import Counter
@@ -24,8 +23,6 @@ UNTOLD = Usage(None, None)
 HoldId = NewType("HoldId", str)
 DOLLARS = "USD"
 """The currency where nobody says another."""
-_METERS_KNOWN = 4_096
-"""Meters whose keys are kept, to work them out once: they are digests."""
 
 
 class Scope(StrEnum):
@@ -53,10 +50,10 @@ class Period(StrEnum):
     MONTH = "month"
 
 
-@lru_cache(maxsize=_METERS_KNOWN)
+@lru_cache(maxsize=4_096)
 def _id_of(scope: Scope, subject: str, period: Period, stamp: str, currency: str) -> str:
-    """The key of a meter: most are used by every call of a day, and by each twice."""
-    # Meters were in dollars before any other currency had some of its own.
+    """The key of a meter, a digest: most are used by every call of a day, and by each twice."""
+    # Dollars had meters before other currencies had some of their own.
     other = () if currency == DOLLARS else (currency,)
     return derived("meter", scope, subject, period, stamp, *other)
 
