@@ -274,14 +274,14 @@ def _owner_says(text: str) -> Given:
     return given
 
 
-async def _alert(scene: Scene) -> str:
-    """A limit that is nearly used up."""
+async def _alert(scene: Scene, share: int = 80) -> str:
+    """A limit that is nearly used up, or wholly."""
     await scene.owner_says("budget set agent desk 1 day")
     now = scene.desk.clock.now()
     stamp = f"{now.astimezone(ZoneInfo(scene.desk.team.zone)):%Y-%m-%d}"
     meter = Meter(scope=Scope.AGENT, subject="desk", period=Period.DAY, stamp=stamp)
     alert = Alert(
-        id=AlertId(f"alert-{scene.number}"), bound=Bound(meter, 1_000_000), share=80, at=now
+        id=AlertId(f"alert-{scene.number}"), bound=Bound(meter, 1_000_000), share=share, at=now
     )
     await scene.desk.desk.parts.store.budgets.raise_alert(alert)
     return alert.id
@@ -289,7 +289,7 @@ async def _alert(scene: Scene) -> str:
 
 async def _cheaper(scene: Scene) -> str:
     """A limit that is used up, and a turn of the thread that could go on with a cheaper model."""
-    this = await _alert(scene)
+    this = await _alert(scene, 100)
     budgets = scene.desk.desk.parts.store.budgets
     alert = await budgets.alert(AlertId(this))
     assert alert is not None
