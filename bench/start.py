@@ -1,7 +1,6 @@
 """S8: from start to ready, and memory, before the first model call."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from bench.machine import Usage, usage_of
 from bench.report import Bound, Figure, Gate, Report
 from bench.servers.loading import Loaded
 from bench.spread import middle, ratio
+from bot.selftest.port import held_port
 
 ROUNDS = 3
 _LOOK_EVERY = 0.01
@@ -72,7 +72,11 @@ def measure() -> Report:
 
 def _nightdesk(folder: Path, slack_url: str, also: Mapping[str, str]) -> _Start:
     """The program itself, with that data folder, until it says that it is ready."""
-    port = _free_port()
+    with held_port(slack.HOST) as port:
+        return _started(folder, slack_url, also, port)
+
+
+def _started(folder: Path, slack_url: str, also: Mapping[str, str], port: int) -> _Start:
     environ = environment(folder, slack_url=slack_url)
     environ |= {**also, "PATH": os.defpath, "NIGHTDESK_HTTP__PORT": str(port)}
     command = [sys.executable, "-m", "bot", "run", "--no-terminal"]
@@ -124,12 +128,6 @@ def _is_ready(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((slack.HOST, 0))
-        return int(listener.getsockname()[1])
 
 
 def _loading() -> tuple[Loaded, Answers]:

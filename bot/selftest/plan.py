@@ -6,7 +6,6 @@ but for the models: every agent gets the offline one, so that nothing is paid fo
 
 import json
 import os
-import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -129,13 +128,6 @@ def read_plan(
         document=_copy(document.tables),
         platforms=tuple(_platform(file, name, environ) for name in only or named),
     )
-
-
-def free_port() -> int:
-    """A port of loopback that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _check(

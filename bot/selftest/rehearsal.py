@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.selftest.plan import Plan, PlatformPlan, free_port
+from bot.selftest.plan import Plan, PlatformPlan
+from bot.selftest.port import held_port
 from bot.selftest.process import Program
 from bot.selftest.stage import Line, Outcome, Stage
 from runtime.errors import ConfigurationError
@@ -90,8 +91,8 @@ async def rehearse(
     """
     began = time.monotonic()
     chance = random.Random(seed)  # noqa: S311 - who says what when is no secret
-    port = free_port()
     async with AsyncExitStack() as stack:
+        port = stack.enter_context(held_port())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-test-")))
         stages = [_stage(each, f"http://127.0.0.1:{port}", chance) for each in plan.platforms]
         for stage in stages:
