@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.crash_places import on_postgres, on_sqlite, places, ready_database
+from tests.support.crash_places import (
+    on_postgres,
+    on_sqlite,
+    places,
+    ready_database,
+    ready_files,
+)
 
-__all__ = ["on_postgres", "on_sqlite", "places", "ready_database"]
+__all__ = ["on_postgres", "on_sqlite", "places", "ready_database", "ready_files"]
 
 HANGS_AFTER = 600
 """Seconds after which a test is ended that goes on for ever."""

@@ -4,10 +4,10 @@ import asyncio
 import random
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 
+from tests.support.crash_places import Places
 from tests.support.durable_process import ChildRaised, Place
 from tests.support.eventually import eventually
 
@@ -15,17 +15,17 @@ TAKEN_OVER_WITHIN_SECONDS = 60.0
 """It takes one or two, on a machine that has nothing else to do."""
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return Place(None, tmp_path)
-    return Place(request.getfixturevalue("postgres_url"), tmp_path)
+@pytest.fixture
+def place(places: Places) -> Place:
+    folder, url = places.new("here")
+    return Place(url, folder)
 
 
 @pytest.fixture
-def shared(postgres_url: str, tmp_path: Path) -> Place:
+def shared(on_postgres: Places) -> Place:
     """A database that several processes share."""
-    return Place(postgres_url, tmp_path)
+    folder, url = on_postgres.new("shared")
+    return Place(url, folder)
 
 
 async def test_the_same_slot_goes_on_after_a_kill_and_repeats_no_completed_step(

@@ -1,13 +1,14 @@
 """A disk that fails a write: the program stops and says so, and the next life owes nobody."""
 
 import resource
-from pathlib import Path
 
+from tests.support.crash_places import Places
 from tests.support.crash_world import world
 
 
-async def test_a_write_that_fails_ends_the_program_and_loses_nothing(tmp_path: Path) -> None:
-    async with world(tmp_path) as people:
+async def test_a_write_that_fails_ends_the_program_and_loses_nothing(on_sqlite: Places) -> None:
+    folder, _ = on_sqlite.new("here")
+    async with world(folder) as people:
         process = people.start()
         await process.ready()
         await people.mention()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tests.support import handed_program
 from tests.support.crash_places import Places
 from tests.support.crash_process import Process, start
-from tests.support.crash_program import Plan
+from tests.support.crash_program import Plan, known
 from tests.support.crash_schedules import due, put
 from tests.support.crash_world import World, channel, world
 from tests.support.eventually import eventually
@@ -20,7 +20,7 @@ WITHIN = 120.0
 
 
 def a_life(people: World) -> Process:
-    plan = Plan(environment=people.environment(), folder=people.folder)
+    plan = Plan(settings=known(people.environment(), people.folder), folder=people.folder)
     process = start(plan, handed_program.live_by)
     people._processes.append(process)
     return process

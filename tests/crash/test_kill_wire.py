@@ -26,6 +26,7 @@ from tests.support.crash_discord import (
     discord_world,
     person,
 )
+from tests.support.crash_places import Places
 from tests.support.crash_platforms import Lives
 from tests.support.crash_points import AFTER, BEFORE, Point, arm
 from tests.support.crash_process import Process
@@ -81,8 +82,15 @@ UNDER: Mapping[Place, int] = {Strike(FOLLOW_UP, BEFORE): 1, Strike(FOLLOW_UP, AF
 SOCKET = (Point("inbox.append", BEFORE), Point("inbox.append", AFTER))
 
 
-async def test_telegram_over_the_poll(tmp_path: Path) -> None:
-    async with telegram_world(tmp_path, by_webhook=False) as people:
+@pytest.fixture
+def folder(on_sqlite: Places) -> Path:
+    """A data folder in which the program has been."""
+    made, _ = on_sqlite.new("here")
+    return made
+
+
+async def test_telegram_over_the_poll(folder: Path) -> None:
+    async with telegram_world(folder, by_webhook=False) as people:
         places = list(POLLING)
         await _die_and_recover(people, places, lambda n: people.mention(group(n)), group)
         seen = {place: len(_shown(people, group(n))) for n, place in enumerate(POLLING)}
@@ -91,8 +99,8 @@ async def test_telegram_over_the_poll(tmp_path: Path) -> None:
         assert (verdict.lost, verdict.double, verdict.skipped) == ((), (), ())
 
 
-async def test_telegram_killed_again_and_again_while_it_sends(tmp_path: Path) -> None:
-    async with telegram_world(tmp_path, by_webhook=False) as people:
+async def test_telegram_killed_again_and_again_while_it_sends(folder: Path) -> None:
+    async with telegram_world(folder, by_webhook=False) as people:
         process = people.start()
         await process.ready()
         for number, phase in enumerate((BEFORE, BEFORE, AFTER, AFTER)):
@@ -107,8 +115,8 @@ async def test_telegram_killed_again_and_again_while_it_sends(tmp_path: Path) ->
         assert len(_shown(people, group(0))) == 3
 
 
-async def test_discord_mentions(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as people:
+async def test_discord_mentions(folder: Path) -> None:
+    async with discord_world(folder) as people:
         await _die_and_recover(people, MENTION, lambda n: people.mention(channel(n)), channel)
         verdict = people.verdict()
         assert verdict.acknowledged == len(MENTION)
@@ -121,9 +129,9 @@ async def test_discord_mentions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("told", [True, False], ids=["nonces told", "nonces kept"])
 @pytest.mark.parametrize("late", [False, True], ids=["within the window", "after it"])
 async def test_discord_finds_what_it_sent_within_the_nonce_window_and_after_it(
-    tmp_path: Path, told: bool, late: bool
+    folder: Path, told: bool, late: bool
 ) -> None:
-    async with discord_world(tmp_path) as people:
+    async with discord_world(folder) as people:
         people.discord.keeps_nonces = told
         here = channel(0)
         await _die(people, Strike(POST, AFTER), here, lambda: people.mention(here))
@@ -136,8 +144,8 @@ async def test_discord_finds_what_it_sent_within_the_nonce_window_and_after_it(
         assert len(people.discord.visible()) == 1
 
 
-async def test_discord_commands_whose_answer_is_for_all(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as people:
+async def test_discord_commands_whose_answer_is_for_all(folder: Path) -> None:
+    async with discord_world(folder) as people:
         await _die_and_recover(people, FOR_ALL, lambda n: people.command(channel(n)), channel)
         verdict = people.verdict()
         assert (verdict.lost, verdict.double, verdict.copies) == ((), (), ())
@@ -145,16 +153,16 @@ async def test_discord_commands_whose_answer_is_for_all(tmp_path: Path) -> None:
         assert people.empty_replies() == []
 
 
-async def test_discord_commands_whose_answer_is_for_one(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as people:
+async def test_discord_commands_whose_answer_is_for_one(folder: Path) -> None:
+    async with discord_world(folder) as people:
         await _die_and_recover(people, FOR_ONE, lambda n: _ask_privately(people, n), channel)
         shown = [len(people.discord.visible(channel(n))) for n in range(len(FOR_ONE))]
         assert shown == [1] * len(FOR_ONE)
         assert people.empty_replies() == []
 
 
-async def test_discord_presses_answered_under_their_message(tmp_path: Path) -> None:
-    async with discord_world(tmp_path) as people:
+async def test_discord_presses_answered_under_their_message(folder: Path) -> None:
+    async with discord_world(folder) as people:
         cards = [people.discord.post(channel(n), {"content": "a card"}) for n in range(len(UNDER))]
         places = list(UNDER)
         await _die_and_recover(people, places, lambda n: _press_nothing(people, cards[n]), channel)
@@ -164,10 +172,10 @@ async def test_discord_presses_answered_under_their_message(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("phase", [BEFORE, AFTER])
 async def test_discord_between_the_row_the_deferral_and_the_answer(
-    tmp_path: Path, phase: str
+    folder: Path, phase: str
 ) -> None:
     """What Discord never heard of takes no reply, so the answer comes as a direct message."""
-    async with discord_world(tmp_path) as people:
+    async with discord_world(folder) as people:
 
         async def ask(number: int) -> None:
             asked = people.discord.interaction(
@@ -191,8 +199,8 @@ async def test_discord_between_the_row_the_deferral_and_the_answer(
         assert shown.channel == place
 
 
-async def test_slack_between_frame_row_and_ack(tmp_path: Path) -> None:
-    async with socket_world(tmp_path) as people:
+async def test_slack_between_frame_row_and_ack(folder: Path) -> None:
+    async with socket_world(folder) as people:
         for number, point in enumerate(SOCKET):
             process = people.start(point=point, armed_by=people.folder / f"arm{number}")
             await process.ready()

@@ -3,37 +3,37 @@
 No time is measured here: this machine may be busy. What is left over is looked for.
 """
 
-from pathlib import Path
-
 from bot import stopfile
 from tests.prove.stops import of_a_worker, of_one_process
+from tests.support.crash_places import Places
 from tests.support.crash_world import channel, world
 from tests.support.eventually import eventually
-from tests.support.postgres import PostgresServer
 from tests.support.stop_states import Stops, ended_hard
 
 
-async def test_one_process_stops_whatever_it_is_doing(tmp_path: Path) -> None:
+async def test_one_process_stops_whatever_it_is_doing(on_sqlite: Places) -> None:
+    folder, _ = on_sqlite.new("here")
     once = {"stream": 1, "retry": 1, "ask": 1, "flood": 1, "tool": 1}
-    seen, wrong = await of_one_process(tmp_path, once)
+    seen, wrong = await of_one_process(folder, once)
     assert [one.state for one in seen if not one.ok] == []
     assert wrong == []
     assert {one.state for one in seen} == set(once)
 
 
 async def test_one_process_whose_event_loop_is_held_is_stopped_from_the_shell(
-    tmp_path: Path,
+    on_sqlite: Places,
 ) -> None:
-    async with world(tmp_path) as people:
+    folder, _ = on_sqlite.new("here")
+    async with world(folder) as people:
         stops = Stops(people)
         process = stops.start()
         await process.ready()
         await stops.begin("hog", channel(0))
-        stopfile.write(tmp_path / stopfile.NAME)
+        stopfile.write(folder / stopfile.NAME)
         assert await ended_hard(process) == []
         process = stops.start()
         await process.ready()
-        await eventually(lambda: not stopfile.is_there(tmp_path / stopfile.NAME))
+        await eventually(lambda: not stopfile.is_there(folder / stopfile.NAME))
         in_force = "SELECT kind FROM stops WHERE lifted_at IS NULL"
         assert people.rows(in_force) == [("everything",)]
         assert people.open_work() == []
@@ -42,9 +42,10 @@ async def test_one_process_whose_event_loop_is_held_is_stopped_from_the_shell(
 
 
 async def test_a_worker_whose_event_loop_is_held_is_stopped_by_another_process(
-    tmp_path: Path, postgres_server: PostgresServer
+    on_postgres: Places,
 ) -> None:
-    with postgres_server.database() as url:
-        (seen,), wrong = await of_a_worker(tmp_path, url, 1)
+    folder, url = on_postgres.new("here")
+    assert url is not None
+    (seen,), wrong = await of_a_worker(folder, url, 1)
     assert seen.ok
     assert wrong == []

@@ -35,7 +35,7 @@ from runtime.model.schedule import When, WhenKind
 from tests.support.clock import settle
 from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
-from tests.support.crash_program import MARK, Plan
+from tests.support.crash_program import MARK, Plan, known
 from tests.support.crash_strikes import Strike, Striker
 from tests.support.ports import free_port
 
@@ -209,7 +209,7 @@ class Lives(ABC):
         if self.url is not None:
             environment["NIGHTDESK_DATABASE_URL"] = self.url
         plan = Plan(
-            environment=environment,
+            settings=known(environment, self.folder),
             folder=self.folder,
             thinks=thinks,
             point=point,

@@ -7,6 +7,7 @@ carries the mark of its message.
 """
 
 import ctypes
+import functools
 import gc
 import importlib
 import logging
@@ -14,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -56,7 +57,6 @@ _LAZY = (
     "alembic.config",
     "apscheduler.executors.asyncio",
     "apscheduler.schedulers.asyncio",
-    "bot.configuration.reading",
     "bot.slack",
     "dbos._sys_db_postgres",
     "dbos._sys_db_sqlite",
@@ -79,7 +79,7 @@ class Plan:
     """How one process is to live.
 
     Attributes:
-        environment: its settings.
+        settings: as read by `known`.
         folder: its working folder, and where its log goes.
         role: what it does.
         thinks: seconds that the model takes.
@@ -89,7 +89,7 @@ class Plan:
         trace: see `Fuse`.
     """
 
-    environment: dict[str, str]
+    settings: Settings
     folder: Path
     role: Role = Role.ALL
     thinks: float = 0.01
@@ -97,6 +97,20 @@ class Plan:
     point: Point | None = None
     armed_by: Path | None = None
     trace: Path | None = None
+
+
+def known(environment: Mapping[str, str], folder: Path) -> Settings:
+    """The settings of that environment and of the file in that folder.
+
+    They are read by who starts a process, and once for all that are alike: that takes longer than
+    a tenth of the life of most.
+    """
+    return _known(folder, tuple(sorted(environment.items())))
+
+
+@functools.cache
+def _known(folder: Path, environment: tuple[tuple[str, str], ...]) -> Settings:
+    return replace(load_settings(dict(environment), cwd=folder), terminal=False)
 
 
 def warm_up() -> None:
@@ -116,7 +130,7 @@ def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) ->
     # Nothing outlives the suite, however that ends: https://man7.org/linux/man-pages/man2/prctl.2.html
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     warm = frozenset(sys.modules)
-    settings = replace(load_settings(plan.environment, cwd=plan.folder), terminal=False)
+    settings = plan.settings
     if plan.streams:
         thinking.STATUS_AFTER = 0.01
     log = plan.folder / f"{settings.slot_for(plan.role)}.log"
@@ -214,9 +228,8 @@ def _main() -> None:
     role = Role(sys.argv[1]) if len(sys.argv) > 1 else Role.ALL
     thinks = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
     folder = Path.cwd()
-    plan = Plan(environment=dict(os.environ), folder=folder, role=role, thinks=thinks)
-    settings = replace(load_settings(plan.environment, cwd=folder), terminal=False)
-    sys.exit(complete(run(settings, role, opening=_opening(plan))))
+    plan = Plan(settings=known(os.environ, folder), folder=folder, role=role, thinks=thinks)
+    sys.exit(complete(run(plan.settings, role, opening=_opening(plan))))
 
 
 if __name__ == "__main__":

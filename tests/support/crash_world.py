@@ -22,7 +22,7 @@ from bot.role import Role
 from runtime.ids import derived, following
 from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
-from tests.support.crash_program import MARK, Plan
+from tests.support.crash_program import MARK, Plan, known
 from tests.support.fake_slack import TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
 from tests.support.ports import free_port
@@ -100,7 +100,7 @@ class Verdict:
 
     Attributes:
         acknowledged: how many there were.
-        lost: marks of those without an answer on Slack.
+        lost: marks of those without an answer on Slack, or with another than they have to have.
         double_turns: marks of those that were worked on more than once to the end.
         double_posts: what Slack has more than once.
         given_up: how many were answered that they were tried too often.
@@ -193,7 +193,7 @@ class World:
     ) -> Process:
         """Start a process; see `crash_program.Plan`."""
         plan = Plan(
-            environment=self.environment(slot, port=port),
+            settings=known(self.environment(slot, port=port), self.folder),
             folder=self.folder,
             role=role,
             thinks=thinks,
@@ -343,17 +343,19 @@ class World:
     def verdict(self) -> Verdict:
         """Judge every acknowledged message, when all is quiet."""
         turns = _turns_by_message(self.rows(_TURNS))
+        texts = {post.id: post.markdown or post.text for post in self.slack.visible() if post.id}
         posts = Counter(post.id for post in self.slack.visible() if post.id)
         logged = Counter(turn for (turn,) in self.rows(_answered(self.url)))
         lost, twice, given_up = [], [], 0
         for said in self.said:
             mine = turns.get((said.channel, said.ts), [])
             answered = [turn for turn in mine if posts[following("answer", turn)]]
-            if not answered:
+            gave_up = any(_tried_too_often(texts[following("answer", turn)]) for turn in answered)
+            if not answered or not (self.answers(said) or gave_up):
                 lost.append(said.mark)
             if len(mine) > 1 or any(logged[turn] > 1 for turn in mine):
                 twice.append(said.mark)
-            given_up += bool(answered) and not self.answers(said)
+            given_up += gave_up
         runs = "SELECT run, manual, state FROM occurrences WHERE state IN ('done', 'failed')"
         asked_for = [(run, state) for run, manual, state in self.rows(runs) if manual]
         ended = [run for run, _ in asked_for]
@@ -395,6 +397,11 @@ def _answered(url: str | None) -> str:
         one = "json_array_elements(('[' || body || ']')::json) AS one"
         turn, role = "one->>3", "one->>0"
     return f"SELECT {turn} FROM entries, {one} WHERE {role} = 'assistant'"  # noqa: S608 - our own
+
+
+def _tried_too_often(text: str) -> bool:
+    """Whether it says that the turn was killed in each of its tries."""
+    return text.startswith("I tried this ")
 
 
 def _turns_by_message(

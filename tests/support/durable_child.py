@@ -17,12 +17,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from adapters.durable.dbos import DbosDurable
+from adapters.durable.settings import Pace
 from runtime.clock import SystemClock
 from runtime.errors import NightdeskError
 from runtime.ids import RunId
 from runtime.model.tools import Json
 from runtime.ports import RunContext
-from tests.support.durable import QUICK
+
+_PACE = Pace(queue=0.1, signal=0.1, result=0.05, watch=0.2)
+"""Quicker than the program's own, and not so quick that looking is what the machine does."""
 
 
 class Workflows:
@@ -118,7 +121,7 @@ async def _serve(life: Life, line: Connection) -> None:
         slot=life.slot,
         clock=SystemClock(),
         takes_work=life.work,
-        pace=QUICK,
+        pace=_PACE,
     )
     workflows = Workflows(life.slot, life.journal)
     for workflow in (workflows.steps, workflows.hangs, workflows.waits, workflows.parent):

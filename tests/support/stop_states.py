@@ -16,7 +16,7 @@ from bot.role import Role
 from bot.selftest.slack.server import Fault
 from tests.support import stop_program
 from tests.support.crash_process import Process, start
-from tests.support.crash_program import MARK, Plan
+from tests.support.crash_program import MARK, Plan, known
 from tests.support.crash_world import World, channel, direct
 from tests.support.stop_program import Signs
 
@@ -86,7 +86,7 @@ class Stops:
     def start(self, role: Role = Role.ALL, *, slot: str = "", port: int | None = None) -> Process:
         """Start a process of the program."""
         plan = Plan(
-            environment=self.people.environment(slot, port=port),
+            settings=known(self.people.environment(slot, port=port), self.people.folder),
             folder=self.people.folder,
             role=role,
             streams=True,
