@@ -28,8 +28,8 @@ _LIMIT = 10**15
 _HOLD = "UPDATE meter SET held = held + 2000 WHERE spent + held + 2000 <= 1000000000000000"
 _SETTLE = "UPDATE meter SET held = held - 2000, spent = spent + 1000"
 _NOTE = (
-    "Each call counts in eighteen meters, four of which are limited, and leaves its own row and two "
-    "entries. The bare table is one conditional update and one more."
+    "Each call counts in eighteen meters, four of which are limited, and leaves its own row and "
+    "two entries. The bare table is one conditional update and one more."
 )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 
 from tests.support import crash_program
 from tests.support.crash_program import Plan
@@ -20,9 +21,10 @@ class Process:
         imported: the modules that it had to import until it was ready, once that was waited for.
     """
 
-    def __init__(self, process: ForkServerProcess, ready: Connection) -> None:
+    def __init__(self, process: ForkServerProcess, ready: Connection, *, log: Path) -> None:
         self._process = process
         self._ready = ready
+        self._log = log
         self.started = time.monotonic()
         self.imported: tuple[str, ...] = ()
         self._took: float | None = None
@@ -46,7 +48,8 @@ class Process:
         try:
             at, imported = self._ready.recv()
         except EOFError:
-            raise AssertionError(f"ended before it was ready: {await self.ended()}") from None
+            code, said = await self.ended(), self._log.read_text()[-2000:]
+            raise AssertionError(f"ended before it was ready, with {code}: {said}") from None
         self._took = at - self.started
         self.imported = tuple(imported)
         return self._took
@@ -80,4 +83,4 @@ def start(plan: Plan, live: Live = crash_program.live_by) -> Process:
     process = FORKS.Process(target=live, args=(plan, theirs), daemon=True)
     process.start()
     theirs.close()
-    return Process(process, ours)
+    return Process(process, ours, log=plan.log)

@@ -98,6 +98,11 @@ class Plan:
     armed_by: Path | None = None
     trace: Path | None = None
 
+    @property
+    def log(self) -> Path:
+        """Where it says what happens."""
+        return self.folder / f"{self.settings.slot_for(self.role)}.log"
+
 
 def known(environment: Mapping[str, str], folder: Path) -> Settings:
     """The settings of that environment and of the file in that folder.
@@ -133,7 +138,7 @@ def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) ->
     settings = plan.settings
     if plan.streams:
         thinking.STATUS_AFTER = 0.01
-    log = plan.folder / f"{settings.slot_for(plan.role)}.log"
+    log = plan.log
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(errors, sys.stderr.fileno())
     with (
