@@ -28,6 +28,7 @@ from gateway.http import build_app, serve
 from runtime.errors import StorageUnavailable
 from runtime.ports import Accept
 from runtime.stopping import HardStop, stays
+from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.lifecycle")
 
@@ -67,12 +68,22 @@ async def _live(settings: Settings, role: Role, opening: Opening, hard: HardStop
             desk.rules.read()
             async with working(desk, opened):
                 await note_start(opened.parts.store.audit, settings, role)
-                await offer_ownership(desk.parts, desk.people)
-                await tell_of_others(desk.parts, desk.money.limits)
+                await tell_owners(desk)
                 async with _doors(desk, opened, settings, stop):
                     log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
                     await stop.wait()
                 await _drain(desk, settings.drain_seconds)
+
+
+async def tell_owners(desk: Desk) -> None:
+    """Say what a start says to owners, or to who will be one, once the database can be reached."""
+
+    async def tell() -> None:
+        await offer_ownership(desk.parts, desk.people)
+        await tell_of_others(desk.parts, desk.money.limits)
+
+    clock, what = desk.parts.clock, "what owners are told at the start"
+    await until_stored(tell, clock=clock, what=what, trouble=StorageUnavailable)
 
 
 def _only_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -44,11 +44,11 @@ class PostgresDatabase:
 
     async def read(self, work: Work[T]) -> T:
         """Run the unit in a transaction: see `Database`."""
-        return await self._run(work)
+        return await self._run(work, writes=False)
 
     async def scan(self, work: Work[T]) -> T:
         """Run the unit in a transaction: see `Database`."""
-        return await self._run(work)
+        return await self._run(work, writes=False)
 
     async def check(self) -> None:
         """Ask for a sign of life: see `Database`."""
@@ -58,18 +58,18 @@ class PostgresDatabase:
         """Close every connection."""
         await self._engine.dispose()
 
-    async def _run(self, work: Work[T]) -> T:
+    async def _run(self, work: Work[T], *, writes: bool = True) -> T:
         tries, committing = 0, False
         while True:
             tries += 1
             try:
                 async with self._engine.begin() as connection:
                     result = await connection.run_sync(lambda c: self._all_of(work, c))
-                    committing = True
+                    committing = writes
                 return result
             except sa.exc.DBAPIError as error:
-                # A connection that broke before the commit took everything with it; one that
-                # broke in the commit may not have, so that is for the caller to find out.
+                # A connection that broke before the commit took everything with it. One that broke
+                # in the commit of what was written may not have: the caller has to find that out.
                 undone = failures.is_undone(error) or (
                     error.connection_invalidated and not committing
                 )

@@ -1,5 +1,6 @@
 """The first owner, through the whole core on each platform, and through the program."""
 
+import asyncio
 import io
 import logging
 import re
@@ -10,16 +11,19 @@ from pathlib import Path
 import pytest
 
 from adapters.memory.store import MemoryStore
+from bot.lifecycle import tell_owners
 from bot.people import offer_ownership
 from runtime.ids import MessageId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Body, Command, Message
 from runtime.model.team import ChannelRule, Listen, MemberRole
+from runtime.storing import STORE_PAUSE
 from tests.support.build import team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
-from tests.support.desk import running_desk
+from tests.support.desk import passing, running_desk
 from tests.support.fake_telegram import ADA, BOB
+from tests.support.faults import failing_times
 from tests.support.telegram_program import CONFIG, running_program
 
 CODE = re.compile(r"link ([2-9A-Z]{4}-[2-9A-Z]{4}-[2-9A-Z]{4})")
@@ -128,3 +132,15 @@ async def test_a_start_goes_on_where_nobody_reads_its_output(
         await offer_ownership(desk.desk.parts, desk.desk.people)
         monkeypatch.undo()
     assert ("people.owner_code_not_shown" in caplog.text) is not closed
+
+
+async def test_a_start_goes_on_when_the_database_can_be_reached_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_desk(tmp_path, clock=ManualClock()) as desk:
+        members = desk.desk.parts.store.members
+        away = failing_times(members.withdraw, 2)
+        monkeypatch.setattr(members, "withdraw", away)
+        async with asyncio.TaskGroup() as tasks:
+            started = tasks.create_task(tell_owners(desk.desk))
+            await passing(desk, STORE_PAUSE, started.done)

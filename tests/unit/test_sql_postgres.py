@@ -109,6 +109,27 @@ async def test_a_process_that_stands_still_in_a_transaction_lets_go_of_its_locks
     assert await values(database) == [("one", 11), ("other", 0)]
 
 
+async def test_a_connection_that_broke_in_the_commit_costs_a_read_nothing_and_a_write_is_told(
+    database: PostgresDatabase, store_url: str
+) -> None:
+    broken: list[int] = []
+
+    def work(transaction: Transaction) -> int:
+        [[pid]] = transaction.all(PID)
+        if not broken:
+            broken.append(pid)
+            with psycopg.connect(store_url, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        return int(pid)
+
+    assert await database.read(work) not in broken
+    broken.clear()
+    assert await database.scan(work) not in broken
+    broken.clear()
+    with pytest.raises(StorageUnavailable):
+        await database.write(work)
+
+
 async def test_a_server_that_goes_away_for_good_is_said(database: PostgresDatabase) -> None:
     def work(transaction: Transaction) -> None:
         [[pid]] = transaction.all(PID)
