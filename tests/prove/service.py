@@ -35,11 +35,13 @@ RATE = 50.0
 TIMED = 1_500
 SOAK_RATE = 15.0
 """Messages a second in the soak: below the pace at which Slack takes the answers."""
+FILLING = 1_800
+"""Messages before the soak: what is kept of the latest ones, and of the database, is full then."""
 SOAK = 3_600
 THREADS = 300
 """Conversations that the messages are spread over."""
 FILLER = " and so on" * 250
-"""Makes messages long, so that what is kept of the latest ones (some MB) is full before the soak."""
+"""Makes messages long, so that what is kept of the latest ones (some MB) is full sooner."""
 
 AT_REST = heap.LOOK_EVERY + 5
 """Seconds after which a process to which nobody talks has given back what it freed."""
@@ -71,7 +73,7 @@ def quick_and_flat() -> Outcome:
     soak = _in_a_folder(_soaked)
     p99 = statistics.quantiles(soak.acknowledged, n=100)[98] * 1000
     return Outcome(
-        tried=f"{STARTS} starts, {STARTS} kills, {TIMED + SOAK:,} messages",
+        tried=f"{STARTS} starts, {STARTS} kills, {THREADS + TIMED + FILLING + SOAK:,} messages",
         checks=(
             Check(what="to ready", value=statistics.median(ready), most=2, unit=" s", places=2),
             Check(
@@ -140,6 +142,7 @@ async def _soaked(folder: Path) -> _Soak:
             threads: list[Said] = []
             await _talk(people, THREADS, SOAK_RATE, threads, [])
             await _talk(people, TIMED, RATE, threads, soak.acknowledged)
+            await _talk(people, FILLING, SOAK_RATE, threads, [])
             await people.quiet(within=300)
             await asyncio.sleep(AT_REST)
             soak.before = _resident(process.pid)
