@@ -1,8 +1,8 @@
 """Answers that need not be paid for twice: what is always the same was asked in this run before.
 
 Only what a model answers at temperature 0 counts as always the same. They are kept in memory until
-the run ends, a few of them: a turn that goes on after a crash has the answers that it acted on in
-its log, and pays again for the one call that was under way.
+the run is over, or was stopped and others came, a few of them: a turn that goes on after a crash
+has the answers that it acted on in its log, and pays again for the one call that was under way.
 """
 
 import hashlib
@@ -15,6 +15,8 @@ MOST = 256
 """Runs whose answers are kept."""
 _LONGEST = 65_536
 """Characters of the answers of one run."""
+_EACH = 1_024
+"""Characters that an answer counts besides its text: it may be calls of tools alone."""
 
 
 class Replays:
@@ -36,7 +38,8 @@ class Replays:
         if request.temperature != 0:
             return
         answers = self._kept.setdefault(turn, {})
-        if sum(len(answer.text) for answer in answers.values()) + len(finished.text) > _LONGEST:
+        kept = [*answers.values(), finished]
+        if sum(len(answer.text) + _EACH for answer in kept) > _LONGEST:
             return
         answers[_digest(model, request)] = finished
         while len(self._kept) > MOST:

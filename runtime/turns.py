@@ -375,7 +375,8 @@ class TurnRunner:
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return False
-        self._deps.replays.forget(turn.id)
+        finally:
+            self._deps.replays.forget(turn.id)
         self._deps.wake_outbox()
         if outcome.over is not None:
             await self._deps.handoffs.happened(outcome.over)

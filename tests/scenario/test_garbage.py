@@ -66,7 +66,7 @@ async def test_an_answer_that_is_always_the_same_is_not_kept_beyond_its_turn(
     ) as desk:
         before = _answers()
         await desk.ask("hello")
-        assert _answers() == before
+        assert _answers() <= before
 
 
 def _answers() -> int:
