@@ -67,7 +67,7 @@ class MemoryApprovals:
 
     async def count(self, agent: AgentName, *, since: datetime) -> int:
         """How many questions the agent asked since then: see the port."""
-        mine = (row for row in self._rows.values() if row.agent == agent)
+        mine = (r for r in self._rows.values() if r.agent == agent and r.replaces is None)
         return sum(row.created_at >= since for row in mine)
 
     async def vote(

@@ -37,7 +37,14 @@ class _Question(msgspec.Struct, kw_only=True):
     chain: tuple[AgentName, ...] = ()
 
 
+class _Origin(msgspec.Struct):
+    """Of what was asked, only what it was edited from: to read it takes no time."""
+
+    replaces: ApprovalId | None = None
+
+
 _question = decoder(_Question)
+_origin = decoder(_Origin)
 _principal = decoder(Principal)
 
 
@@ -78,6 +85,11 @@ def row_of(approval: Approval) -> dict[str, Value]:
         "expires_at": micros(approval.expires_at),
         "body": encode(question),
     }
+
+
+def is_edited(body: str) -> bool:
+    """Whether a person asked it by editing another question."""
+    return _origin(body).replaces is not None
 
 
 def approval_of(whole: Whole) -> Approval:

@@ -46,7 +46,7 @@ class Approvals(Protocol):
         ...
 
     async def count(self, agent: AgentName, *, since: datetime) -> int:
-        """How many questions that agent has asked since then."""
+        """How many questions that agent has asked since then, but for those that people edited."""
         ...
 
     async def vote(

@@ -230,7 +230,9 @@ async def test_what_nobody_knows_the_end_of_waits_for_a_look(
     assert await store.approvals.unclear() == []
 
 
-async def test_an_agents_questions_are_counted(store: Store, clock: ManualClock) -> None:
+async def test_an_agents_questions_are_counted_and_not_what_people_edit(
+    store: Store, clock: ManualClock
+) -> None:
     await store.approvals.ask(question(clock))
     await clock.advance(HOUR)
     await store.approvals.ask(replace(question(clock, "b"), replaces=ApprovalId("approval-a")))
@@ -238,6 +240,8 @@ async def test_an_agents_questions_are_counted(store: Store, clock: ManualClock)
     found = await store.approvals.get(ApprovalId("approval-b"))
     assert found is not None
     assert found.replaces == "approval-a"
+    assert await store.approvals.count(DESK, since=clock.now() - HOUR) == 1
+    await store.approvals.ask(question(clock, "c"))
     assert await store.approvals.count(DESK, since=clock.now() - HOUR) == 2
     assert await store.approvals.count(DESK, since=clock.now()) == 1
     assert await store.approvals.count(AgentName("other"), since=clock.now() - HOUR) == 0
