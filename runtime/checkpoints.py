@@ -6,11 +6,18 @@ from collections.abc import Iterable
 from runtime.approvers import name_of
 from runtime.errors import Refused
 from runtime.model.approval import Approval, ApprovalState, Frozen
-from runtime.model.checkpoint import CHECKPOINT, LONGEST_DONE, LONGEST_THEN, LONGEST_TITLE, YES
+from runtime.model.checkpoint import (
+    CHECKPOINT,
+    GO_ON,
+    LONGEST_DONE,
+    LONGEST_THEN,
+    LONGEST_TITLE,
+    STAY,
+    YES,
+)
 from runtime.model.team import Team
 from runtime.tools.signature import Arguments
 
-_STAY = "Nobody said yes, so do not go past this checkpoint: stop there, and say so."
 _LONGEST = {"title": LONGEST_TITLE, "done": LONGEST_DONE, "then": LONGEST_THEN}
 _USAGE = "Say what it is about (title), what you did (done) and what comes next (then)."
 _SAID_YES = frozenset({ApprovalState.EXECUTING, ApprovalState.DONE})
@@ -56,7 +63,7 @@ def require_only_next(before: Frozen, after: Frozen) -> None:
 
 def refused(tool: str, why: str) -> str:
     """What a model is told of a call that did not run: at a checkpoint also to stay there."""
-    return f"{why.rstrip('.')}. {_STAY}" if tool == CHECKPOINT else why
+    return f"{why.rstrip('.')}. {STAY}" if tool == CHECKPOINT else why
 
 
 def answer(asked: Iterable[Approval], arguments: Arguments, team: Team) -> str:
@@ -67,14 +74,14 @@ def answer(asked: Iterable[Approval], arguments: Arguments, team: Team) -> str:
     """
     same = [one for one in asked if one.state in _SAID_YES and _is_that(one, arguments)]
     if not same or not same[-1].votes:
-        raise Refused(_STAY)
+        raise Refused(STAY)
     said = same[-1]
     names = " and ".join(name_of(team, vote.by) for vote in said.votes)
     changed = ", as people changed it" if said.replaces is not None else ""
     return (
         f"{YES}{names} at the checkpoint “{arguments['title']}”. What comes next{changed}:\n"
         f"{arguments['then']}\n"
-        "Go on with that, and no further without another yes."
+        f"{GO_ON}"
     )
 
 

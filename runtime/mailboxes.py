@@ -6,7 +6,7 @@ loop that runs while its conversation has something to do.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Container, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +14,7 @@ from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.ids import ConversationId
 from runtime.model.events import Lane, Received
+from runtime.parked import Parked
 from runtime.storing import until_stored
 from runtime.turns import TurnRunner
 
@@ -50,7 +51,7 @@ class Mailboxes:
         queued: RowTask,
         clock: Clock,
         activity: Activity,
-        parked: Container[ConversationId] = (),
+        parked: Parked,
     ) -> None:
         """Work mailboxes.
 
@@ -152,7 +153,11 @@ class Mailboxes:
             await self._command(received)
 
     def interrupt(self, conversation: ConversationId) -> bool:
-        """Cancel the turn under way, which was marked as stopped before; True where one was."""
+        """Cancel the turn under way, which was marked as stopped before; True where one was.
+
+        One that waited for people waits no more: what comes next is answered at once.
+        """
+        self._parked.discard(conversation)
         turning = self._turning.pop(conversation, None)
         if turning is None:
             return False

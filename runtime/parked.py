@@ -17,7 +17,7 @@ class Parked:
         self._waiting.add(conversation)
 
     def discard(self, conversation: ConversationId) -> None:
-        """Its turn goes on, or was stopped."""
+        """Its turn goes on, or was stopped: see `Mailboxes.interrupt`."""
         self._waiting.discard(conversation)
 
     def __contains__(self, conversation: object) -> bool:

@@ -23,6 +23,7 @@ from runtime.model.approval import (
     ApprovalState,
     Frozen,
 )
+from runtime.model.checkpoint import CHECKPOINT, NOT_AGAIN
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
@@ -118,10 +119,12 @@ class Questions:
                 f"The same call waits for approval {cards.short_id(same)} already.",
                 hint="It is asked for, and run, once.",
             )
+        # At a gate a model is told to stay, and nothing that could be read as going on.
+        gate = question.frozen.tool == CHECKPOINT
         if sum(one.turn == question.turn for one in here) >= self.limits.per_turn:
             raise Refused(
                 f"{self.limits.per_turn} calls of this turn wait for approval already.",
-                hint="Go on with those first.",
+                hint="" if gate else "Go on with those first.",
             )
         hour_ago = question.created_at - timedelta(hours=1)
         asked = await self._book.approvals.count(question.agent, since=hour_ago)
@@ -130,7 +133,7 @@ class Questions:
             raise Refused(
                 f"{question.agent} has asked people {self.limits.per_hour} times within the hour, "
                 "which is the most.",
-                hint="Do without it, and say so.",
+                hint="" if gate else "Do without it, and say so.",
             )
         able = len(deciders(self._book.team(), question))
         if able < question.needed:
@@ -157,9 +160,7 @@ class Questions:
             case ApprovalState.DENIED:
                 by = name_of(self._book.team(), approval.decided_by)
                 why = f": {approval.note}" if approval.note else ""
-                return (
-                    f"{by} said no to {tool}{why}. It was not run; do not ask for the same again."
-                )
+                return f"{by} said no to {tool}{why}. {NOT_AGAIN}"
             case ApprovalState.EXPIRED:
                 if len(approval.votes) >= approval.needed:
                     return f"{tool} was approved, but did not run in time, so it was not run"

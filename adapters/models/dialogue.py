@@ -23,7 +23,15 @@ from adapters.models.intents import (
     telling,
 )
 from adapters.models.wishes import MakeSchedule
-from runtime.model.checkpoint import CHECKPOINT, LONGEST_TITLE, YES
+from runtime.model.checkpoint import (
+    CHECKPOINT,
+    GO_ON,
+    LONGEST_THEN,
+    LONGEST_TITLE,
+    NOT_AGAIN,
+    STAY,
+    YES,
+)
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
@@ -190,13 +198,18 @@ class Dialogue:
         """Ask people; after their yes do what they said comes next, which they may have changed."""
         if CHECKPOINT not in self._tools:
             return "I cannot ask people here, so I do not begin with it."
+        if len(wish.then) > LONGEST_THEN:
+            return (
+                f"What comes next has {len(wish.then):,} characters, and people can be asked about "
+                f"{LONGEST_THEN} at most, so I do not begin with it. Say the gist of it."
+            )
         if CHECKPOINT not in self.results:
             done = "Nothing yet: people are asked first."
             title = briefing.cut(wish.then, LONGEST_TITLE)
             return ToolWanted(CHECKPOINT, {"title": title, "done": done, "then": wish.then})
         heard = self.results[CHECKPOINT]
-        if not heard.startswith(YES):
-            return f"I stop here. {heard}"
+        if not (heard.startswith(YES) and heard.endswith(GO_ON)):
+            return f"I stop here. {_for_people(heard)}".strip()
         then = heard.partition("\n")[2].rpartition("\n")[0]
         by_person = self.asked is not None and self.asked.sender is not None
         intent = of_message(then) if by_person else of_instruction(then)
@@ -308,6 +321,12 @@ def _results(entries: tuple[Entry, ...]) -> dict[str, str]:
         for entry in entries
         if entry.role is Role.TOOL and entry.call is not None and entry.call in names
     }
+
+
+def _for_people(heard: str) -> str:
+    """What was heard at a checkpoint, without what only tells a model what to do."""
+    said = heard.strip().removesuffix(STAY).rstrip()
+    return said.removesuffix(NOT_AGAIN).rstrip()
 
 
 def _read(text: str) -> DeskFacts | None:

@@ -9,4 +9,11 @@ LONGEST_DONE = 500
 LONGEST_THEN = 400
 """Characters of what comes next. With the others it fits a card whole."""
 YES = "Yes from "
-"""How the answer begins that lets the agent go on. No other answer begins so."""
+"""How the answer begins that lets the agent go on."""
+GO_ON = "Go on with that, and no further without another yes."
+"""How that answer ends. A person may be called anything, so that it begins rightly is not enough:
+no other answer ends so."""
+STAY = "Nobody said yes, so do not go past this checkpoint: stop there, and say so."
+"""How the answer ends where no yes came; for the model, not for people."""
+NOT_AGAIN = "It was not run; do not ask for the same again."
+"""What a model is told of a call that people said no to, after who said it and why."""

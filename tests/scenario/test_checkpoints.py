@@ -220,6 +220,7 @@ async def test_too_many_questions_are_no_reason_to_go_on(clock: ManualClock) -> 
         first, *others = (await told(life)).split(" | ")
         assert "3 calls of this turn wait for approval already" in first
         assert first.endswith(STAY)
+        assert "Go on" not in first
         assert [YES in other for other in others] == [True, True, True]
 
 
@@ -245,6 +246,15 @@ async def test_stop_takes_the_question_back(clock: ManualClock) -> None:
         assert await life.state(approval) is ApprovalState.CANCELLED
         assert life.buttons(approval) == []
         assert "already cancelled" in await life.press(approval)
+
+
+async def test_after_a_stop_nobody_is_told_that_they_wait(clock: ManualClock) -> None:
+    async with world(clock).life() as life:
+        await life.asked("go")
+        await life.desk.command("/stop")
+        before = len(life.desk.chat.texts)
+        await life.asked("go")
+        assert not any("Queued" in text for text in life.desk.chat.texts[before:])
 
 
 async def test_the_audit_log_and_why_tell_of_it(clock: ManualClock) -> None:

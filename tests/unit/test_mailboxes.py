@@ -9,6 +9,7 @@ from runtime.activity import Activity
 from runtime.ids import ConversationId
 from runtime.mailboxes import TURNS_AT_ONCE, Mailboxes
 from runtime.model.events import Received
+from runtime.parked import Parked
 from tests.support.clock import ManualClock, settle
 
 
@@ -54,6 +55,7 @@ async def open_mailboxes(runner: Runner) -> AsyncIterator[Mailboxes]:
         queued=_none,
         clock=ManualClock(),
         activity=runner.activity,
+        parked=Parked(),
     )
     async with asyncio.TaskGroup() as tasks:
         mailboxes.open(tasks, _none)

@@ -12,6 +12,7 @@ from runtime.approvalbook import Limits
 from runtime.errors import Conflict, Refused
 from runtime.ids import AgentName, ConversationId, MessageId, ToolCallId, TurnId
 from runtime.model.approval import Approval, ApprovalState, Card, Frozen, Vote
+from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, Noting, World
@@ -41,11 +42,13 @@ async def ask(
     judged: Judged = ASKS,
     spec: ToolSpec = SPEC,
     turn: str = "turn",
+    tool: str = "git.push",
     **where: Any,
 ) -> Approval:
-    wanted = ToolCall(id=ToolCallId(call), name="git.push", arguments="{}")
+    wanted = ToolCall(id=ToolCallId(call), name=tool, arguments="{}")
     place = replace(context(turn=turn), **where)
-    return await asked.questions.ask(frozen_of(branch), judged, spec, wanted, place)
+    frozen = replace(frozen_of(branch), tool=tool)
+    return await asked.questions.ask(frozen, judged, spec, wanted, place)
 
 
 async def approved(asked: Asked, *, needed: int = 1, who: tuple[Any, ...] = (BOB,)) -> Approval:
@@ -125,6 +128,21 @@ async def test_a_turn_has_no_more_than_three_questions_open(asked: Asked) -> Non
     await asked.service.deny(first, BOB, "")
     await ask(asked, "b3", call="c3")
     assert len(await asked.service.waiting()) == 4
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (Limits(per_turn=1), "1 calls of this turn wait for approval already."),
+        (Limits(per_hour=1), "desk has asked people 1 times within the hour, which is the most."),
+    ],
+)
+async def test_at_a_checkpoint_no_limit_says_to_go_on(limits: Limits, says: str) -> None:
+    asked = Asked(limits=limits)
+    await ask(asked)
+    with pytest.raises(Refused) as refused:
+        await ask(asked, "dev", call="c2", tool=CHECKPOINT)
+    assert (refused.value.message, refused.value.hint) == (says, "")
 
 
 async def test_an_agent_asks_no_more_than_ten_times_within_the_hour(asked: Asked) -> None:
