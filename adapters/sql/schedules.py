@@ -85,12 +85,22 @@ _DUE = (
 )
 """Finds what a tick has to fire."""
 
+_place = sa.tuple_(schedules.c.next_at, schedules.c.id)
+"""The order of claims (`_in_order`), and of the index."""
+
+
+def _end(time: str, schedule: str) -> sa.Tuple:
+    """An end of a stretch in that order: the pair of two parameters."""
+    return sa.tuple_(bindparam(time, type_=sa.BigInteger), bindparam(schedule, type_=sa.Text))
+
+
 _AS_READ = (
     sa.select(schedules.c.id, schedules.c.next_at)
     .where(
         schedules.c.state == _ACTIVE,
-        schedules.c.next_at >= bindparam("first", type_=sa.BigInteger),
-        schedules.c.next_at <= bindparam("last", type_=sa.BigInteger),
+        # By both: of fifty thousand that are due at one instant, a batch is a thousand.
+        _place >= _end("first", "first_id"),
+        _place <= _end("last", "last_id"),
     )
     .order_by(schedules.c.next_at, schedules.c.id)
 )
@@ -217,6 +227,8 @@ class SqlSchedules(occurrences.SqlOccurrences):
 
     async def claim(self, claims: Sequence[Claim]) -> list[Occurrence]:
         """Write planned times: see the port."""
+        if not claims:
+            return []
         ordered = _in_order(claims)
         written: set[RunId] | None = None
         try:
@@ -265,9 +277,8 @@ def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
             else:
                 missed.append(occurrences.row(one))
     events = recorded.occurrences_claimed(one for claim in claims for one in claim.occurrences)
-    times = [at for _, at in read]
     ends = [_move(claim) for claim in claims if claim.next_at is None]
-    stretch = {"first": min(times, default=0), "last": max(times, default=0)}
+    stretch = _stretch(claims)
 
     def work(transaction: Transaction) -> None:
         transaction.lock(_LOCK_AS_READ, stretch)
@@ -281,6 +292,17 @@ def _claiming_all(claims: Sequence[Claim]) -> Work[None]:
         transaction.audit(*events)
 
     return work
+
+
+def _stretch(claims: Sequence[Claim]) -> dict[str, Value]:
+    """The parameters of `_AS_READ`, for claims in order."""
+    first, last = claims[0].due, claims[-1].due
+    return {
+        "first": micros(first.next_at),
+        "first_id": first.schedule,
+        "last": micros(last.next_at),
+        "last_id": last.schedule,
+    }
 
 
 def _claiming_each(claims: Sequence[Claim]) -> Work[set[RunId]]:

@@ -14,6 +14,7 @@ from adapters.sql.transaction import CoreTransaction, Transaction
 from runtime.errors import ConfigurationError, NightdeskError, StorageFull, StorageUnavailable
 from runtime.ids import TimeOrderedIds
 from tests.support.clock import ManualClock
+from tests.support.stores import Rows
 
 COUNTERS = sa.table("counters", sa.column("name"), sa.column("value"))
 PID: sa.Select[tuple[int]] = sa.select(sa.func.pg_backend_pid())
@@ -208,3 +209,18 @@ async def test_a_sqlite_file_may_lie_elsewhere(tmp_path: Path, clock: ManualCloc
 
     assert file.exists()
     assert not (tmp_path / "data").exists()
+
+
+async def test_a_claim_waits_for_no_schedule_of_the_same_instant_that_is_not_in_it(
+    store_url: str, tmp_path: Path, clock: ManualClock, rows: Rows
+) -> None:
+    ids = TimeOrderedIds(clock)
+    async with open_store(store_url, data_dir=tmp_path, clock=clock, ids=ids) as store:
+        before, first, last, behind = [await store.schedules.add(rows.schedule()) for _ in range(4)]
+        batch = [rows.claim(first), rows.claim(last)]
+        with psycopg.connect(store_url) as other:
+            for one in (before, behind):
+                other.execute("SELECT id FROM schedules WHERE id = %s FOR UPDATE", [one.id])
+            async with asyncio.timeout(30):  # rather than wait for ever
+                claimed = await store.schedules.claim(batch)
+        assert [one.schedule for one in claimed] == [first.id, last.id]
