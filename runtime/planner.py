@@ -32,11 +32,9 @@ class Planner:
 
     def claim(self, due: Due, now: datetime) -> Claim:
         """What to write at `now`: the latest time up to then is `DUE`, earlier ones `MISSED`."""
-        first = due.next_at
-        next_at = self._next(due.when, first)
-        if next_at is None or next_at > now:
-            only = _occurrence(due.schedule, first, OccurrenceState.DUE)
-            return Claim(due=due, occurrences=(only,), next_at=next_at)
+        first, only = due.next_at, self.first(due)
+        if only.next_at is None or only.next_at > now:
+            return only
         *missed, latest = self._passed(due.when, first, now)
         occurrences = [_missed(due.schedule, at, now) for at in missed]
         if missed and missed[0] != first:
@@ -44,6 +42,11 @@ class Planner:
             occurrences[0] = _missed(due.schedule, missed[0], now, since)
         occurrences.append(_occurrence(due.schedule, latest, OccurrenceState.DUE))
         return Claim(due=due, occurrences=tuple(occurrences), next_at=self._next(due.when, now))
+
+    def first(self, due: Due) -> Claim:
+        """The first time alone, and the one after it: what was claimed while nothing was missed."""
+        only = _occurrence(due.schedule, due.next_at, OccurrenceState.DUE)
+        return Claim(due=due, occurrences=(only,), next_at=self._next(due.when, due.next_at))
 
     def wants_break(self) -> bool:
         """Whether enough was computed since it last said so to let others have the loop."""

@@ -12,7 +12,7 @@ from runtime.errors import Conflict, Refused, Retryable
 from runtime.ids import AgentName, InboxId, RunId, ScheduleId, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState, When, run_id_of
-from runtime.planner import MISSED_KEPT
+from runtime.planner import MISSED_KEPT, Planner
 from runtime.schedules import NewSchedule, ScheduleService
 from tests.support.build import ANN, DM, OPS, T0
 from tests.support.clock import ManualClock
@@ -309,6 +309,24 @@ async def test_after_a_long_absence_the_history_stays_bounded_and_says_so(
         assert f"nor at any since {first:%Y-%m-%d %H:%M} UTC" in oldest.error
     assert not any("since" in one.error for one in history[:-1])
     assert bench.timetable.computed < 5_000 + len(every)
+
+
+async def test_a_time_that_was_written_before_a_kill_is_not_said_to_be_missed(bench: Bench) -> None:
+    made = await bench.make("every 5 minutes")
+    await bench.clock.advance(timedelta(minutes=5))
+    now = bench.clock.now()
+    due = await bench.store.schedules.due(now=now)
+    # The kill comes before its next time is written.
+    await bench.store.schedules.claim([Planner(bench.timetable).claim(one, now) for one in due])
+    await bench.clock.advance(timedelta(days=1))
+    await bench.another().tick()
+    [written, oldest, *rest] = reversed(
+        await bench.store.schedules.history(schedule=made.id, limit=1_000)
+    )
+    assert (written.planned_at, written.state) == (now, DUE)
+    assert f"nor at any since {now + timedelta(minutes=5):%Y-%m-%d %H:%M} UTC" in oldest.error
+    assert [one.state for one in rest] == [MISSED] * (MISSED_KEPT - 1) + [DUE]
+    assert len(bench.durable.started) == 2
 
 
 async def test_schedules_with_the_same_times_share_the_computation(bench: Bench) -> None:
