@@ -196,7 +196,12 @@ def migrate() -> None:
 
         settings = program.load()
         complete(
-            bring_up_to_date(settings.database_url, data_dir=settings.data_dir, clock=SystemClock())
+            bring_up_to_date(
+                settings.database_url,
+                data_dir=settings.data_dir,
+                clock=SystemClock(),
+                currency=settings.team.budget.currency,
+            )
         )
         typer.echo("The database is up to date.")
 

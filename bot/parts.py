@@ -96,6 +96,7 @@ async def open_parts(settings: Settings, role: Role) -> AsyncIterator[Opened]:
                 clock=clock,
                 ids=ids,
                 role=role,
+                currency=settings.team.budget.currency,
             )
         )
         roster = Roster(_team_of(settings), store.people, store.members, clock=clock)

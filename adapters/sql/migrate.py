@@ -5,6 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from runtime.errors import DatabaseTooNew
+from runtime.model.ledger import DOLLARS
 
 _FOLDER = Path(__file__).with_name("migrations")
 _VERSION_TABLE = "alembic_version"
@@ -25,11 +26,15 @@ def current(connection: sa.Connection) -> str | None:
     return found
 
 
-def bring_up_to_date(connection: sa.Connection) -> None:
+def bring_up_to_date(connection: sa.Connection, currency: str = DOLLARS) -> None:
     """Run the migrations that the database has not seen, in the connection's transaction.
 
     Alembic is imported only where there is one to run: it takes a third of a second, and most
     starts have nothing to do.
+
+    Args:
+        connection: to the database.
+        currency: that of the team. Money that was counted before currencies were kept is in it.
 
     Raises:
         DatabaseTooNew: it is at a migration that this version does not know; nothing is written.
@@ -42,7 +47,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         if _is_up_to_date(connection, known):
             return
-    _upgrade(connection)
+    _upgrade(connection, currency)
 
 
 def _is_up_to_date(connection: sa.Connection, known: list[str]) -> bool:
@@ -56,7 +61,7 @@ def _is_up_to_date(connection: sa.Connection, known: list[str]) -> bool:
     return found == known[-1]
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _upgrade(connection: sa.Connection, currency: str) -> None:
     from alembic.config import Config  # noqa: PLC0415 - only where there is something to run
     from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -64,6 +69,7 @@ def _upgrade(connection: sa.Connection) -> None:
     config = Config()
     # The separator is for percent signs in the path, which Alembic would take for its own.
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["currency"] = currency
     scripts = ScriptDirectory.from_config(config)
     with EnvironmentContext(
         config,

@@ -14,6 +14,7 @@ from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import StorageUnavailable
+from runtime.model.ledger import DOLLARS
 
 T = TypeVar("T")
 
@@ -87,7 +88,9 @@ class PostgresDatabase:
 
 
 @asynccontextmanager
-async def open_postgres(url: sa.URL, *, clock: Clock) -> AsyncIterator[PostgresDatabase]:
+async def open_postgres(
+    url: sa.URL, *, clock: Clock, currency: str = DOLLARS
+) -> AsyncIterator[PostgresDatabase]:
     """Connect, and bring the tables up to date; processes that start together take turns.
 
     Raises:
@@ -106,7 +109,7 @@ async def open_postgres(url: sa.URL, *, clock: Clock) -> AsyncIterator[PostgresD
             async with engine.begin() as connection:
                 # It may load what it needs for that, which takes its time.
                 await connection.exec_driver_sql(_PATIENT)
-                await connection.run_sync(bring_up_to_date)
+                await connection.run_sync(bring_up_to_date, currency)
         except sa.exc.DBAPIError as error:
             raise failures.of_postgres(error) from error
         yield PostgresDatabase(engine, Trail(clock))

@@ -26,6 +26,7 @@ from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
+from runtime.model.ledger import DOLLARS
 
 T = TypeVar("T")
 
@@ -146,7 +147,9 @@ class SqliteDatabase:
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[SqliteDatabase]:
+async def open_sqlite(
+    path: Path, *, clock: Clock, role: str, currency: str = DOLLARS
+) -> AsyncIterator[SqliteDatabase]:
     """Own, examine, migrate and open the file; it is made where it is missing.
 
     Raises:
@@ -160,7 +163,7 @@ async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[S
         _make(path)
         engine = _engine(path)
         try:
-            await asyncio.to_thread(_examine, engine, path)
+            await asyncio.to_thread(_examine, engine, path, currency)
             database = SqliteDatabase(path, engine, Trail(clock))
         except BaseException:
             engine.dispose()
@@ -171,7 +174,7 @@ async def open_sqlite(path: Path, *, clock: Clock, role: str) -> AsyncIterator[S
             await database.close()
 
 
-def _examine(engine: sa.Engine, path: Path) -> None:
+def _examine(engine: sa.Engine, path: Path, currency: str) -> None:
     """Look for damage, then bring the tables up to date."""
     try:
         with engine.connect() as connection:
@@ -179,7 +182,7 @@ def _examine(engine: sa.Engine, path: Path) -> None:
             if found != "ok":
                 raise StorageDamaged(_damaged(path, str(found)))
         with engine.begin() as connection:
-            bring_up_to_date(connection)
+            bring_up_to_date(connection, currency)
     except sa.exc.DBAPIError as error:
         ours = failures.of_sqlite(_driver_error(error))
         if isinstance(ours, StorageDamaged):

@@ -32,6 +32,7 @@ from adapters.sql.workers import SqlWorkers
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
 from runtime.ids import IdSource
+from runtime.model.ledger import DOLLARS
 
 DATABASE_FILE = "nightdesk.db"
 
@@ -175,7 +176,13 @@ class SqlStore:
 
 @asynccontextmanager
 async def open_store(
-    url: str | None, *, data_dir: Path, clock: Clock, ids: IdSource, role: str = "all"
+    url: str | None,
+    *,
+    data_dir: Path,
+    clock: Clock,
+    ids: IdSource,
+    role: str = "all",
+    currency: str = DOLLARS,
 ) -> AsyncIterator[SqlStore]:
     """Open the database, migrated, for as long as the context lasts.
 
@@ -185,6 +192,7 @@ async def open_store(
         clock: tells when something was written.
         ids: makes the ids of conversations.
         role: what this process does, for whoever finds the data folder in use.
+        currency: that of the team, in which money is that was counted before currencies were kept.
 
     Raises:
         ConfigurationError: the url is of no database that we know, or SQLite is too old.
@@ -193,30 +201,36 @@ async def open_store(
         StorageDamaged: the SQLite file is damaged.
         StorageUnavailable: Postgres cannot be reached.
     """
-    async with _database(url, data_dir=data_dir, clock=clock, role=role) as database:
+    async with _database(
+        url, data_dir=data_dir, clock=clock, role=role, currency=currency
+    ) as database:
         yield SqlStore(database, clock=clock, ids=ids)
 
 
-async def migrate(url: str | None, *, data_dir: Path, clock: Clock) -> None:
+async def migrate(
+    url: str | None, *, data_dir: Path, clock: Clock, currency: str = DOLLARS
+) -> None:
     """Bring the database's tables up to date and let go of it; raises as `open_store` does."""
-    async with _database(url, data_dir=data_dir, clock=clock, role="migrate"):
+    async with _database(url, data_dir=data_dir, clock=clock, role="migrate", currency=currency):
         pass
 
 
 def _database(
-    url: str | None, *, data_dir: Path, clock: Clock, role: str
+    url: str | None, *, data_dir: Path, clock: Clock, role: str, currency: str
 ) -> AbstractAsyncContextManager[Database]:
     if url is None:
-        return open_sqlite(data_dir / DATABASE_FILE, clock=clock, role=role)
+        return open_sqlite(data_dir / DATABASE_FILE, clock=clock, role=role, currency=currency)
     parsed = _parse(url)
     match parsed.get_backend_name():
         case "postgresql":
             # The asynchronous engine: 9 MB that SQLite does without.
             from adapters.sql.postgres import open_postgres  # noqa: PLC0415
 
-            return open_postgres(parsed.set(drivername="postgresql+psycopg"), clock=clock)
+            return open_postgres(
+                parsed.set(drivername="postgresql+psycopg"), clock=clock, currency=currency
+            )
         case "sqlite" if parsed.database and parsed.database != ":memory:":
-            return open_sqlite(Path(parsed.database), clock=clock, role=role)
+            return open_sqlite(Path(parsed.database), clock=clock, role=role, currency=currency)
         case _:
             raise ConfigurationError(_NOT_OURS)
 
