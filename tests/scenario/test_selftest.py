@@ -11,6 +11,10 @@ from bot.selftest.rehearsal import Load, Progress, rehearse
 from bot.selftest.report import passed
 from bot.selftest.slack.drive import SlackStage
 from bot.selftest.stage import Stage
+from bot.selftest.tally import REFUSAL_BEGINS
+from gateway.aftermath import SET_ASIDE_BEGINS
+from gateway.strangers import NOTICE_BEGINS
+from runtime.queued import WORDS as QUEUED
 
 CONFIG = """
 [team]
@@ -66,9 +70,12 @@ async def test_a_good_program_passes_on_every_platform_though_it_is_killed(tmp_p
 
 
 def answer_twice(stage: Stage) -> None:
-    """Show the last answer once more."""
+    """Show an answer once more: no word beside it, such as that it is queued."""
     assert isinstance(stage, SlackStage)
-    stage.fake.messages.append(stage.fake.visible()[-1])
+    asides = (REFUSAL_BEGINS, NOTICE_BEGINS, SET_ASIDE_BEGINS, QUEUED[:7])
+    shown = stage.fake.visible()
+    answers = [one for one in shown if not (one.markdown or one.text).startswith(asides)]
+    stage.fake.messages.append(answers[-1])
 
 
 def answer_elsewhere(stage: Stage) -> None:

@@ -311,13 +311,19 @@ def test_the_variables_of_providers_are_those_that_litellm_names(
     provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load()
-    known = importlib.import_module("litellm").validate_environment
-    missing = known(f"{provider}/m")["missing_keys"]
+    litellm = importlib.import_module("litellm")
+    missing = litellm.validate_environment(f"{provider}/m")["missing_keys"]
     assert set(missing) <= set(PROVIDER_KEYS[provider])
-    assert missing
     for name in missing:
         monkeypatch.setenv(name, "canary")
-        assert known(f"{provider}/m")["keys_in_environment"]
+        assert litellm.validate_environment(f"{provider}/m")["keys_in_environment"]
+        monkeypatch.delenv(name)
+    if missing:
+        return
+    for name in PROVIDER_KEYS[provider]:  # those that it speaks to as to OpenAI, it asks for here
+        monkeypatch.setenv(name, "canary")
+        _, _, key, _ = litellm.get_llm_provider(f"{provider}/m")
+        assert key == "canary"
         monkeypatch.delenv(name)
 
 
