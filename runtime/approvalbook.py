@@ -11,6 +11,7 @@ from runtime.errors import Conflict
 from runtime.ids import ApprovalId
 from runtime.model.address import Principal
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, after
+from runtime.model.audit import AuditEvent
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.ports import Store
@@ -94,10 +95,13 @@ class ApprovalBook:
         """When this process last sent a card of it; None where another one did, or long ago."""
         return self._shown_at.get(approval)
 
-    async def say(self, rows: Sequence[OutboxItem]) -> None:
-        """Send messages; those that were enqueued before are left as they are."""
+    async def say(self, rows: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()) -> None:
+        """Send messages; those that were enqueued before are left as they are.
+
+        `audit` is recorded with them, unless all of them were.
+        """
         if rows:
-            await self.store.outbox.enqueue(rows)
+            await self.store.outbox.enqueue(rows, audit=audit)
             self._wake_outbox()
 
     async def change(

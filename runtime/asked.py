@@ -57,8 +57,9 @@ class Cards:
             if rows:
                 return rows
         if self._asks_a_group(approval):
-            for group in groups(self._team(), approval)[:1]:
-                rows += await self.to_group(approval, group)
+            for group in groups(self._team(), approval):
+                if direct := await self.to_group(approval, group):
+                    return [*rows, *direct]
         return rows
 
     async def to_group(
@@ -70,22 +71,16 @@ class Cards:
             rows += await self._to_member(approval, member, words)
         return rows
 
-    async def elsewhere(self, approval: Approval, refused: ThreadRef, why: str) -> list[OutboxItem]:
-        """Cards for the next group that can be reached, where its first place does not take one.
+    def seen_in(self, approval: Approval) -> ThreadRef | None:
+        """The thread or channel where those who decide see its card; None where there is none."""
+        thread, channel = approval.thread, self._team().approvals
+        if thread is not None:
+            return None if self._nobody_sees(approval, thread) else thread
+        return ThreadRef(channel) if channel else None
 
-        None where the place is another: somebody's own conversation is one of several.
-        """
-        if approval.thread is None and refused in await self._directs(approval):
-            return []
-        if approval.thread not in (None, refused):
-            return []
-        rule = self._team().rule_of(refused.channel)
-        place = f"#{rule.name}" if rule is not None else "its thread"
-        words = f"This could not be asked in {place}, so it is asked here. Why: {why}"
-        for group in self.asked_later(approval):
-            if rows := await self.to_group(approval, group, words):
-                return rows
-        return []
+    def id_of(self, approval: Approval, thread: ThreadRef) -> OutboxId:
+        """The row of its first card in that place."""
+        return self._id("card", approval, thread, "")
 
     def word(
         self, approval: Approval, thread: ThreadRef, text: str, known: ChannelState | None
@@ -126,7 +121,7 @@ class Cards:
         """
         places = list(dict.fromkeys(shown.thread for shown in approval.cards))
         if approval.thread is None:
-            direct = await self._directs(approval)
+            direct = await self.directs(approval)
             places = [one for one in places if one in direct or self._is_listed(one)]
         return [
             row
@@ -144,8 +139,17 @@ class Cards:
         """The card as it is now."""
         return card(approval, self._team(), now=self._clock.now())
 
+    async def directs(self, approval: Approval) -> set[ThreadRef]:
+        """The direct conversations of those who may decide it now."""
+        team = self._team()
+        everybody = [
+            who for group in groups(team, approval) for one in group for who in one.principals
+        ]
+        found = [await self._direct(who) for who in everybody]
+        return {thread for thread in found if thread is not None}
+
     def _reply(self, approval: Approval, thread: ThreadRef) -> Reply:
-        this = self._id("card", approval, thread, "")
+        this = self.id_of(approval, thread)
         return Reply(id=this, thread=thread, content=self.face(approval))
 
     async def _to_member(
@@ -168,7 +172,7 @@ class Cards:
     def _in_channel(
         self, approval: Approval, thread: ThreadRef, known: ChannelState | None
     ) -> Sequence[OutboxItem]:
-        this = self._id("card", approval, thread, "")
+        this = self.id_of(approval, thread)
         message = Proactive(id=this, thread=thread, content=self.face(approval))
         cleared = clear(message, self._team(), known)
         if isinstance(cleared, Withheld):
@@ -183,15 +187,6 @@ class Cards:
         """Whether the list has the channel."""
         rule = self._team().rule_of(thread.channel)
         return rule is not None and rule.proactive
-
-    async def _directs(self, approval: Approval) -> set[ThreadRef]:
-        """The direct conversations of those who may decide it now."""
-        team = self._team()
-        everybody = [
-            who for group in groups(team, approval) for one in group for who in one.principals
-        ]
-        found = [await self._direct(who) for who in everybody]
-        return {thread for thread in found if thread is not None}
 
     async def _direct(self, who: Principal) -> ThreadRef | None:
         """The person's direct conversation; None where there is none now."""

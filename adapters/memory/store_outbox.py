@@ -39,10 +39,15 @@ class MemoryOutbox:
             del self._tables.outbox[key]
         return len(old)
 
-    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
+    async def enqueue(
+        self, items: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         """Store messages to be sent: see the port."""
         self._tables.check_outbox(items)
+        is_new = any(item.id not in self._tables.outbox for item in items)
         self._tables.enqueue(items)
+        if is_new:
+            self._tables.audit.record(*audit)
 
     async def claim(
         self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]

@@ -196,9 +196,11 @@ class SqlOutbox(SqlSent):
         super().__init__(database)
         self._database = database
 
-    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
+    async def enqueue(
+        self, items: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()
+    ) -> None:
         """Store messages to be sent: see the port."""
-        await self._database.write(lambda t: sending.enqueue(t, items))
+        await self._database.write(lambda t: sending.enqueue(t, items, audit))
 
     async def claim(
         self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]

@@ -12,6 +12,7 @@ from adapters.sql.transaction import Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import MessageId, TurnId
 from runtime.model.address import Principal
+from runtime.model.audit import AuditEvent
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 
@@ -35,10 +36,18 @@ class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Of a message that was stored before it had a column."""
 
 
-def enqueue(transaction: Transaction, items: Sequence[OutboxItem]) -> None:
-    """Store messages to be sent, in this order; those that are there are left as they are."""
-    if items:
-        transaction.each(_ENQUEUE, [_row(item) for item in items])
+def enqueue(
+    transaction: Transaction, items: Sequence[OutboxItem], audit: Sequence[AuditEvent] = ()
+) -> None:
+    """Store messages to be sent, in this order; those that are there are left as they are.
+
+    `audit` is recorded with them, unless all of them are there.
+    """
+    rows = [_row(item) for item in items]
+    if not audit:
+        transaction.each(_ENQUEUE, rows)
+    elif sum(transaction.run(_ENQUEUE, row) for row in rows):
+        transaction.audit(*audit)
 
 
 def _row(item: OutboxItem) -> dict[str, Value]:

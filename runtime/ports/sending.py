@@ -13,8 +13,13 @@ from runtime.model.outbox import OutboxItem, OutboxState
 class Outbox(Protocol):
     """Messages on their way out. In order within a thread, side by side between threads."""
 
-    async def enqueue(self, items: Sequence[OutboxItem]) -> None:
-        """Store messages to be sent; one whose id is there already is left as it is."""
+    async def enqueue(
+        self, items: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()
+    ) -> None:
+        """Store messages to be sent; one whose id is there already is left as it is.
+
+        `audit` is recorded with them, unless all of them are there already.
+        """
         ...
 
     async def claim(

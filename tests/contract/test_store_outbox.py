@@ -8,6 +8,7 @@ import pytest
 
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import ConversationId, MessageId, OutboxId, Platform, TurnId
+from runtime.model import recorded
 from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.messages import Button, Content
 from runtime.model.outbox import OutboxItem, OutboxState
@@ -66,6 +67,13 @@ async def test_a_message_that_is_there_is_left_as_it_is(store: Store, rows: Rows
 
     assert await store.outbox.get(first.id) == first
     assert await store.outbox.get(OutboxId("new")) is not None
+
+
+async def test_what_is_recorded_of_messages_is_recorded_once(store: Store, rows: Rows) -> None:
+    event = recorded.message_unasked(rows.item())
+    for items in ([rows.item(key="a"), rows.item(key="b")], [rows.item(key="b")], []):
+        await store.outbox.enqueue(items, audit=[event])
+    assert [one.kind for one in await store.audit.page()] == [event.kind]
 
 
 async def test_nothing_to_enqueue_is_nothing(store: Store) -> None:

@@ -1,23 +1,25 @@
 """What a schedule's run asks is asked in the team's channel for that, where there is one."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from runtime import cards
 from runtime.elsewhere import Elsewhere
-from runtime.errors import Permanent
+from runtime.errors import Permanent, Retryable
 from runtime.ids import MessageId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.events import ChannelChange
-from runtime.model.team import ChannelRule, Listen
+from runtime.model.outbox import OutboxItem
+from runtime.model.team import ChannelRule, Listen, Member, MemberRole
 from runtime.ports import AuditQuery
 from tests.scenario.test_approvals_runs import scheduled
 from tests.support.approving import BOB, MEL, Asking, World, people
-from tests.support.build import ANN, OPS, QUIET, TERMINAL
-from tests.support.chat import MemoryChat
+from tests.support.build import ANN, DM, OPS, QUIET, TERMINAL
+from tests.support.chat import MemoryChat, Shown
 from tests.support.eventually import eventually
 from tests.support.planning import planned
 
@@ -129,6 +131,130 @@ async def test_a_group_that_cannot_be_reached_either_leaves_it_to_the_next(world
         world.chat.faults.append(Permanent("channel_not_found"))
         await life.desk.fire()
         assert card_places(life) == ["dm-bob", "dm-cid"]
+
+
+async def test_owners_who_cannot_be_written_to_leave_it_to_the_next_group(world: World) -> None:
+    world.chat = WithoutAnn()
+    world.members = replace(world.members, approvals=None)
+    async with world.life() as life:
+        await asked_by_a_run(life)
+        assert card_places(life) == ["dm-bob", "dm-cid"]
+
+
+@dataclass(slots=True)
+class Refusing(MemoryChat):
+    """Takes no message in some channels, as a person's own one who blocked the bot.
+
+    Attributes:
+        closed: the channels.
+        own: somebody's own conversation with the bot, where it is another one than is usual.
+    """
+
+    closed: Sequence[str] = ()
+    own: Mapping[Principal, ThreadRef] = field(default_factory=dict)
+
+    async def direct(self, who: Principal) -> ThreadRef:
+        return self.own.get(who) or ThreadRef(
+            ChannelRef(self.platform, who.workspace, f"dm-{who.user}")
+        )
+
+    async def send(self, item: OutboxItem) -> MessageId:
+        if item.thread.channel.channel in self.closed and not item.only_for:
+            raise Permanent("the bot was blocked")
+        self.shown.append(Shown(item, item.draft or MessageId(f"m{len(self.shown) + 1}")))
+        return self.shown[-1].message
+
+
+async def moved_from(life: Asking) -> list[object]:
+    """The channels that the audit log says did not take a card, in order."""
+    found = await life.desk.desk.parts.store.audit.find(AuditQuery(kind="approval.moved"))
+    return [one.facts()["channel"] for one in reversed(found)]
+
+
+@pytest.mark.parametrize("channel", [OPS.channel, None])
+async def test_direct_messages_that_all_refuse_it_leave_it_to_the_next_group(
+    world: World, channel: ChannelRef | None
+) -> None:
+    world.chat = Refusing(closed=("ops", "dm-ann"))
+    world.members = replace(world.members, approvals=channel)
+    async with world.life() as life:
+        await asked_by_a_run(life)
+        assert card_places(life) == ["dm-bob", "dm-cid"]
+        refused = ["terminal/local/ops"] if channel else []
+        assert await moved_from(life) == [*refused, "terminal/local/dm-ann"]
+        why = "This could not be asked in the direct messages of those before you, so it is asked"
+        assert sum(text.startswith(why) for text in life.desk.chat.texts) == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "asked"),
+    [
+        (("dm-bob",), ["dm-cid"]),
+        (("dm-bob", "dm-cid"), ["dm-ann"]),
+        (("dm-bob", "dm-cid", "dm-ann"), []),
+    ],
+)
+async def test_the_next_group_is_asked_when_nobody_of_the_last_could_be(
+    world: World, closed: Sequence[str], asked: Sequence[str]
+) -> None:
+    world.chat = Refusing(closed=(DM.channel.channel, *closed))
+    async with world.life() as life:
+        await life.asked()
+        assert card_places(life) == asked
+        assert len(await moved_from(life)) == {"dm-cid": 1, "dm-ann": 2}.get("".join(asked), 2)
+
+
+async def test_operators_who_cannot_be_asked_for_a_member_leave_it_to_the_owners(
+    world: World,
+) -> None:
+    """Where the member writes people see the card; none of them may decide."""
+    world.chat = Refusing(closed=("dm-bob", "dm-cid"))
+    async with world.life() as life:
+        await life.asked(sender=MEL)
+        assert card_places(life) == [DM.channel.channel, "dm-ann"]
+
+
+async def test_who_cannot_be_asked_where_they_wrote_is_not_asked_there_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sole operator's own conversation refuses the card, so the owner is asked."""
+    world.chat = Refusing(closed=(DM.channel.channel,), own={BOB: DM})
+    few = tuple(one for one in world.members.members if one.name in ("Ann", "Bob"))
+    world.members = replace(world.members, members=few)
+    async with world.life() as life:
+        approval = await life.asked(sender=BOB)
+        assert card_places(life) == ["dm-ann"]
+        assert len(await moved_from(life)) == 1
+        assert caplog.messages.count("approval.asked_elsewhere") == 1
+        again = Elsewhere(life.desk.desk.asks.book)
+        await again(approval.id, DM, "again, after a crash")
+        assert len(await moved_from(life)) == 1
+
+
+async def test_nobody_else_is_no_other_place(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.chat = Refusing(closed=(DM.channel.channel,), own={BOB: DM})
+    alone = Member(name="Bob", role=MemberRole.OWNER, principals=(BOB,))
+    world.members = replace(world.members, members=(alone,))
+    async with world.life() as life:
+        await life.asked(sender=BOB)
+        assert card_places(life) == []
+        assert await moved_from(life) == []
+        assert "approval.card_refused" in caplog.messages
+        assert "approval.asked_elsewhere" not in caplog.messages
+
+
+async def test_the_owners_are_asked_though_the_channel_is_configured_no_more(world: World) -> None:
+    async with world.life() as life:
+        await planned(life, "push it")
+        world.chat.faults.append(Retryable("busy", after=HOUR / 60))
+        await life.desk.fire()
+        life.desk.team = replace(life.desk.team, approvals=None)
+        world.chat.faults.append(Permanent("channel_not_found"))
+        await life.desk.clock.advance(HOUR / 30)
+        await life.desk.quiet()
+        assert card_places(life) == ["dm-ann"]
 
 
 async def test_a_thread_that_refuses_the_card_leaves_it_to_those_who_may_decide(
