@@ -1,6 +1,6 @@
 """Which limits hold: those of the configuration, and those that people set since."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -62,10 +62,12 @@ class Limits:
         rules = (rule for rule in self.rules.limits if _key(rule) == key)
         return next((rule.micros for rule in rules), None)
 
-    def lasting(self) -> list[LimitRule]:
-        """Every limit that is not for one period alone, as it is now."""
-        keys = dict.fromkeys([*map(_key, self.rules.limits), *map(_key, self.changes[::-1])])
-        found = ((key, self._of(key, "")) for key in keys)
+    def current(self, stamps: Mapping[Period, str]) -> list[LimitRule]:
+        """Every limit as it is in those periods: what lasts, and what was set for them alone."""
+        known = ("", *stamps.values())
+        changes = (change for change in self.changes[::-1] if change.stamp in known)
+        keys = dict.fromkeys([*map(_key, self.rules.limits), *map(_key, changes)])
+        found = ((key, self._of(key, stamps.get(key[-1], ""))) for key in keys)
         return [
             LimitRule(scope=scope, subject=subject, period=period, micros=micros)
             for (scope, subject, period), micros in found

@@ -67,12 +67,10 @@ def is_paid(name: str, providers: Iterable[str]) -> bool:
 def known_purses(providers: Iterable[str]) -> list[str]:
     """What a limit of a provider can be of: each place and key, and each vendor at all of them.
 
-    Where a vendor has but one place, that and the sum are the same, and only the latter is named.
+    Also where a vendor has but one place: what is said of each provider is said of places alone.
     """
-    places = {purse_of(name) for name in providers}
-    vendors = [vendor_of(place) for place in places]
-    alone = {f"{vendor}@" for vendor in vendors if vendors.count(vendor) == 1}
-    return sorted({*vendors, *places} - alone)
+    names = list(providers)
+    return sorted({*map(vendor_of, names), *map(purse_of, names)})
 
 
 def _once(scope: Scope, subject: str, run: str, currency: str) -> Meter:

@@ -1,6 +1,6 @@
 """`/budget` and `/cost`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.access import Action, authorize
@@ -14,17 +14,19 @@ from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import ScheduleId, TurnId
-from runtime.limits import LimitBook
+from runtime.limits import LimitBook, Limits
 from runtime.model.budget import LimitChange, LimitRule
 from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.team import Team
-from runtime.money import show_amount, show_limit
+from runtime.money import bare_limit, show_amount, show_limit
 from runtime.pauses import Pauses
 from runtime.ports import Store
 from runtime.spenders import (
+    purse_of,
     run_meter,
     stamp_of,
     subject_of_thread,
+    vendor_of,
     when_of,
     whose,
     workflow_meter,
@@ -103,6 +105,7 @@ class BudgetCommands:
         self._store = store
         self._subjects = Subjects(store, team=team, providers=providers)
         self._team = team
+        self._providers = providers
         self._clock = clock
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
@@ -146,7 +149,8 @@ class BudgetCommands:
         team, now = self._team(), self._clock.now()
         limits = await self._limits.now()
         lines, each = [], []
-        for rule in limits.lasting():
+        today = {period: stamp_of(period, now, team.zone) for period in (Period.DAY, Period.MONTH)}
+        for rule in limits.current(today):
             label = await self._label(rule.scope, rule.subject)
             if rule.period is Period.FIRING or not (
                 rule.subject or rule.scope is Scope.ORGANISATION
@@ -155,8 +159,7 @@ class BudgetCommands:
                 each.append(f"- {label}: {amount} {when_of(rule.scope, rule.period)}")
                 continue
             [balance] = await self._store.ledger.balances([self._now(rule)])
-            limit = limits.of(balance.meter)
-            lines.append(budgettext.meter(label, balance, rule.micros if limit is None else limit))
+            lines.append(budgettext.meter(label, balance, rule.micros))
         month = self._now(LimitRule(scope=Scope.ORGANISATION, period=Period.MONTH, micros=0))
         [spent] = await self._store.ledger.balances([month])
         recent = await self._series(Scope.ORGANISATION, "", Period.DAY, limit=budgettext.DAYS)
@@ -264,7 +267,8 @@ class BudgetCommands:
     async def _said(self, meter: Meter, before: int | None) -> str:
         """What holds now; and where it is below what was spent, that it refuses at once."""
         currency = self._team().budget.currency
-        limit = (await self._limits.now()).of(meter)
+        limits = await self._limits.now()
+        limit = limits.of(meter)
         label = await self._label(meter.scope, meter.subject)
         when = when_of(meter.scope, meter.period)
         was = "There was none" if before is None else f"It was {show_limit(before, currency)}"
@@ -278,7 +282,20 @@ class BudgetCommands:
         elif balance.spent >= limit and (meter.subject or meter.scope is Scope.ORGANISATION):
             spent = show_amount(balance.spent, currency)
             said += f" {spent} are spent already, so nothing more is spent until that is over."
-        return said
+        return " ".join([said, *self._lower_at(limits, meter, limit)])
+
+    def _lower_at(self, limits: Limits, meter: Meter, limit: int) -> Iterator[str]:
+        """Where less holds than was just said of a vendor at all its addresses and keys."""
+        if meter.scope is not Scope.PROVIDER or not meter.subject:
+            return
+        currency, when = self._team().budget.currency, when_of(meter.scope, meter.period)
+        names = (name for name in self._providers() if vendor_of(name) == meter.subject)
+        places = [replace(meter, subject=place) for place in sorted(set(map(purse_of, names)))]
+        for bound in limits.bounds(places):
+            if bound.limit < limit:
+                place, less = bound.meter.subject, show_limit(bound.limit, currency)
+                change = f"`/budget set provider {place} {bare_limit(limit)} {meter.period}`"
+                yield f"At {place} it stays at {less} {when}: {change} lets it have as much."
 
     async def _wish(self, command: ParsedCommand, request: Request) -> _Wish:
         scope, subject, rest = await self._subjects.find(list(command.args), request)
@@ -293,7 +310,8 @@ class BudgetCommands:
             raise Refused("How much? The amount is missing.", hint=EXAMPLES)
         if (period is Period.FIRING) != once and scope is not Scope.SCHEDULE:
             wrong = "has no day and no month" if once else "is not limited run by run"
-            raise Refused(f"A {scope} {wrong}.", hint=EXAMPLES)
+            article = "An" if scope[0] in "ao" else "A"
+            raise Refused(f"{article} {scope} {wrong}.", hint=EXAMPLES)
         meter = self._meter(scope, subject, period)
         return _Wish(meter, " ".join(rest), named is not None)
 

@@ -169,6 +169,61 @@ async def test_limits_are_set(bank: CommandBench, text: str, who: Principal, sai
     assert said in await bank(text, sender=who)
 
 
+async def test_a_limit_of_a_vendor_does_not_lift_what_each_address_has_and_says_so(
+    bank: CommandBench,
+) -> None:
+    each = LimitRule(scope=Scope.PROVIDER, period=Period.DAY, micros=50_000)
+    bank.teams[-1] = replace(
+        bank.teams[-1],
+        budget=replace(bank.teams[-1].budget, limits=(*bank.teams[-1].budget.limits, each)),
+    )
+    said = await bank("/budget set provider acme 5 day")
+    assert said.endswith(
+        "There was none before. At acme@ it stays at 0.05 USD a day: "
+        "`/budget set provider acme@ 5.00 day` lets it have as much."
+    )
+    assert (await bank("/budget set provider acme 0.05 day")).endswith("It was 5.00 USD before.")
+    await bank("/budget set provider acme 5 day")
+    said = await bank("/budget set provider acme@ 5.00 day")
+    assert said.endswith("at its own address is 5.00 USD a day. It was 0.05 USD before.")
+    said = await bank("/budget raise provider acme 20% day")
+    assert "At acme@ it stays at 5.00 USD a day: `/budget set provider acme@ 6.00 day`" in said
+    assert "stays" not in await bank("/budget set provider acme 5 month")
+
+
+async def test_a_limit_that_was_raised_for_one_place_and_day_is_shown_on_that_day(
+    bank: CommandBench,
+) -> None:
+    """Where a card raised it for one of those that a limit holds for, each by itself."""
+    each = LimitRule(scope=Scope.PROVIDER, period=Period.DAY, micros=50_000)
+    before = bank.teams[-1]
+    rules = replace(before.budget, limits=(*before.budget.limits, each))
+    bank.teams[-1] = replace(before, budget=rules)
+    await spend(bank, 30_000)
+    change = LimitChange(
+        scope=Scope.PROVIDER,
+        subject="acme@",
+        period=Period.DAY,
+        stamp="2026-11-20",
+        micros=75_000,
+        before=50_000,
+        base=None,
+        by=ANN,
+        at=bank.clock.now(),
+        key="raised",
+    )
+    await bank.store.budgets.set_limit(change)
+    run = replace(change, scope=Scope.RUN, subject="r", period=Period.FIRING, stamp="r", key="run")
+    await bank.store.budgets.set_limit(run)
+
+    said = await bank("/budget")
+    assert "each provider: 0.05 USD a day" in said
+    assert "40 %  0.03 of 0.075 a day  the provider acme at its own address" in said
+    assert "run: 0.075" not in said, "that of one run alone is not shown"
+    await bank.clock.advance(timedelta(days=1).total_seconds())
+    assert "acme at its own address" not in await bank("/budget")
+
+
 @pytest.mark.parametrize(
     ("text", "who", "said"),
     [
@@ -189,11 +244,16 @@ async def test_limits_are_set(bank: CommandBench, text: str, who: Principal, sai
         ("/budget set schedule 9 5", ANN, "There is no schedule"),
         ("/budget set run 5 day", ANN, "has no day and no month"),
         ("/budget set workflow 5 month", ANN, "A workflow has no day and no month"),
-        ("/budget set provider opnai 5", ANN, "There are: acme, openai, openai@far.example."),
+        (
+            "/budget set provider opnai 5",
+            ANN,
+            "There are: acme, acme@, openai, openai@far.example.",
+        ),
         ("/cost workflow", ANN, "Which workflow? The id of its run is missing."),
         ("/cost workflow nowhere", ANN, "There is no run “nowhere”"),
         ("/cost run one two", ANN, "“two” is too much"),
-        ("/budget set agent desk 5 each", ANN, "is not limited run by run"),
+        ("/budget set agent desk 5 each", ANN, "An agent is not limited run by run"),
+        ("/budget set organisation 5 each", ANN, "An organisation is not limited run by run"),
         ("/budget raise agent desk 25%", ANN, "There is no limit yet"),
         ("/budget raise team -25%", ANN, "says nothing with raise"),
         ("/budget lower team +25%", ANN, "says nothing with lower"),
