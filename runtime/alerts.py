@@ -13,6 +13,7 @@ from runtime.ids import ModelName, OutboxId, Platform, derived
 from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.choice import Chosen
 from runtime.model.ledger import Balance, Bound, Call, Meter, OverBudget, Period, Scope
 from runtime.model.messages import Cleared, Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem, OutboxState
@@ -143,37 +144,45 @@ class BudgetAlerts:
 
     # ---- what became of it
 
-    async def face(self, alert: Alert) -> Content:
-        """The card as it is now."""
-        return await self._cards.card(alert)
-
     async def decide(self, alert: Alert, state: AlertState, by: Principal, note: str) -> Alert:
         """Note what was decided, unless something was; every card shows what was.
 
         Said again, it changes nothing, and finishes what a crash left undone.
         """
-        try:
-            decided = await self._store.budgets.answer_alert(
-                alert.id, state=state, by=by, note=note
-            )
-        except Conflict:
-            decided = await self._store.budgets.alert(alert.id) or alert
+        decided = await self.answer(alert, state, by, note)
         await self.show(decided)
         return decided
+
+    async def answer(
+        self,
+        alert: Alert,
+        state: AlertState,
+        by: Principal,
+        note: str,
+        *,
+        chosen: Chosen | None = None,
+    ) -> Alert:
+        """Note what was decided and chosen, unless something was before; show nothing."""
+        try:
+            return await self._store.budgets.answer_alert(
+                alert.id, state=state, by=by, note=note, chosen=chosen
+            )
+        except Conflict:
+            return await self._store.budgets.alert(alert.id) or alert
 
     async def limit_set(self, change: LimitChange) -> None:
         """A limit was set: whatever asks whether the one before may be raised is decided."""
         limits, team = await self._limits.now(), self._team()
         for alert in await self._store.budgets.open_alerts():
             about, shown = alert.bound.meter, alert.bound.limit
-            of = (about.scope, about.period) == (change.scope, change.period)
+            of = (about.scope, about.period, about.currency) == _limited(change)
             if not of or change.subject not in ("", about.subject) or not self._lasts_yet(alert):
                 continue
             now = limits.of(replace(about, stamp="") if lasts(about) else about)
             if now == shown:
                 continue
             more = now is None or now > shown
-            to = "no limit" if now is None else show_limit(now, team.budget.currency)
+            to = "no limit" if now is None else show_limit(now, about.currency)
             note = f"{'Raised' if more else 'Lowered'} to {to} by {name_of(team, change.by)}."
             state = AlertState.RAISED if more else AlertState.CHANGED
             await self.decide(alert, state, change.by, note)
@@ -190,6 +199,15 @@ class BudgetAlerts:
                 ended = alert.state in _ENDS_WAITING
                 said = waited(alert.note) if ended else await self._cards.waits_on(alert)
                 await self._become(pause.card, said, alert.state)
+
+    async def is_over(self, alert: Alert, why: str) -> None:
+        """Nobody can decide about it any more: every one of its cards says why, and has no buttons.
+
+        Said again, it changes nothing.
+        """
+        face = await self._cards.card(replace(alert, state=AlertState.CHANGED, note=why))
+        for card in alert.cards:
+            await self._become(card, face, "over")
 
     async def waits_no_more(self, pause: Pause, *, stopped: bool) -> None:
         """A turn goes on, or was stopped: its card in the thread says so, where it is one."""
@@ -252,7 +270,7 @@ class BudgetAlerts:
 
     async def spenders(self, period: Period, stamp: str) -> str:
         """Who spent the most in a period: agents, schedules and people, in one line each."""
-        return await self._cards.spenders(period, stamp)
+        return await self._cards.spenders(period, stamp, self._team().budget.currency)
 
     # ---- alerts
 
@@ -368,6 +386,10 @@ class BudgetAlerts:
 
     def _rows(self, message: Reply | Cleared) -> list[OutboxItem]:
         return compose(message, split=self._split, now=self._clock.now())
+
+
+def _limited(change: LimitChange) -> tuple[Scope, Period, str]:
+    return change.scope, change.period, change.currency
 
 
 def _is_nearly(balance: Balance, limit: int) -> bool:

@@ -141,9 +141,18 @@ class Choices:
         member = self._team().member_of(who)
         return member.principals[0] if member and member.principals else who
 
+    def choice(self, scope: ChoiceScope, model: ModelName, *, by: Principal) -> Chosen:
+        """What lets the model answer from now on, once it is stored."""
+        return Chosen(scope=scope, model=model, by=by, at=self._clock.now())
+
+    def read_again(self) -> None:
+        """Something else may have stored a choice: the database knows."""
+        self._changed += 1
+        self._kept = None
+
     async def choose(self, scope: ChoiceScope, model: ModelName, *, by: Principal) -> None:
         """Let the model answer from now on."""
-        chosen = Chosen(scope=scope, model=model, by=by, at=self._clock.now())
+        chosen = self.choice(scope, model, by=by)
         await self._book.choose(chosen)
         self._changed += 1
         if self._kept is not None:

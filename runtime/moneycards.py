@@ -120,7 +120,7 @@ class MoneyCards:
 
     async def _amounts(self, alert: Alert, balance: Balance) -> tuple[str, str]:
         """What was reached, in a few words, and the amounts that show it."""
-        bound, currency = alert.bound, self._team().budget.currency
+        bound, currency = alert.bound, alert.bound.meter.currency
         who = whose(
             self._team(),
             bound.meter.scope,
@@ -142,7 +142,7 @@ class MoneyCards:
         """The buttons that raise the limit: each of them as far as the call needs that waits."""
         limit = alert.bound.limit
         need = enough(balance.taken + alert.wanted) if alert.wanted else 0
-        label = f"Raise to {show_limit(need, self._team().budget.currency)}"
+        label = f"Raise to {show_limit(need, alert.bound.meter.currency)}"
         to = [Button(label, RAISE, f"{alert.id}={need:x}")] if need > limit else []
         steps = [step for step in STEPS if raised(limit, step) >= max(need, limit + 1)]
         by = [Button(f"Raise by {step} %", RAISE, f"{alert.id}:{step}") for step in steps]
@@ -150,9 +150,9 @@ class MoneyCards:
 
     # ---- who spent it
 
-    async def spenders(self, period: Period, stamp: str) -> str:
+    async def spenders(self, period: Period, stamp: str, currency: str) -> str:
         """Who spent the most in a period: agents, schedules and people, in one line each."""
-        dearest, currency = self._store.ledger.dearest, self._team().budget.currency
+        dearest = self._store.ledger.dearest
         lines = [
             await self._line(
                 scope, await dearest(scope, period, stamp, currency=currency, limit=_TOP)
@@ -165,7 +165,7 @@ class MoneyCards:
         """Who spent what the meter of the alert counted, and nothing that others did."""
         meter = alert.bound.meter
         if meter.scope is Scope.ORGANISATION:
-            return await self.spenders(meter.period, meter.stamp)
+            return await self.spenders(meter.period, meter.stamp, meter.currency)
         found = await self._store.ledger.within(meter, since=alert.at - _BACK)
         lines = [
             await self._line(scope, [one for one in found if one.meter.scope is scope][:_TOP])
@@ -175,9 +175,8 @@ class MoneyCards:
         return "\n".join(line for line in lines if line)
 
     async def _line(self, scope: Scope, found: list[Balance]) -> str:
-        currency = self._team().budget.currency
         named = [
-            f"{await self._name_of(one.meter)} {show_amount(one.spent, currency)}"
+            f"{await self._name_of(one.meter)} {show_amount(one.spent, one.meter.currency)}"
             for one in found
             if one.spent
         ]

@@ -110,7 +110,7 @@ class MemoryStore:
         self._modelbook = MemoryModelBook()
         self._stops = MemoryStops(tables)
         self._ledger = MemoryLedger()
-        self._budgets = MemoryBudgets(tables)
+        self._budgets = MemoryBudgets(tables, self._modelbook)
         self._states = MemoryStates()
         self._handoffs = MemoryHandoffs(tables)
 

@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.store_modelbook import MemoryModelBook
 from adapters.memory.store_tables import Tables
 from runtime.errors import Conflict
 from runtime.ids import TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.choice import Chosen
 from runtime.model.outbox import OutboxItem
 
 
 class MemoryBudgets:
     """`runtime.ports.Budgets` in memory."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, modelbook: MemoryModelBook) -> None:
         self._tables = tables
+        self._modelbook = modelbook
         self._changes: list[LimitChange] = []
         self._alerts: dict[AlertId, Alert] = {}
         self._pauses: dict[TurnId, Pause] = {}
@@ -51,13 +54,21 @@ class MemoryBudgets:
         return [alert for alert in self._alerts.values() if alert.state is AlertState.OPEN]
 
     async def answer_alert(
-        self, alert: AlertId, *, state: AlertState, by: Principal, note: str
+        self,
+        alert: AlertId,
+        *,
+        state: AlertState,
+        by: Principal,
+        note: str,
+        chosen: Chosen | None = None,
     ) -> Alert:
         """Note what a person did about it: see the port."""
         known = self._alerts.get(alert)
         if known is None or known.state is not AlertState.OPEN:
             raise Conflict("somebody did something about the alert before")
         self._alerts[alert] = replace(known, state=state, by=by, note=note)
+        if chosen is not None:
+            self._modelbook.keep(chosen)
         self._tables.audit.record(recorded.alert_answered(alert, state, by))
         return self._alerts[alert]
 

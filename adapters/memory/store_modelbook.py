@@ -20,6 +20,10 @@ class MemoryModelBook:
 
     async def choose(self, chosen: Chosen) -> None:
         """Remember a choice: see the port."""
+        self.keep(chosen)
+
+    def keep(self, chosen: Chosen) -> None:
+        """The same, as a part of another transaction."""
         self._chosen[chosen.scope] = chosen
 
     async def forget(self, scope: ChoiceScope) -> bool:

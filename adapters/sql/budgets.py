@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from adapters.sql import sending
+from adapters.sql import modelbook, sending
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
@@ -28,6 +28,7 @@ from runtime.model.budget import (
     LimitChange,
     Pause,
 )
+from runtime.model.choice import Chosen
 from runtime.model.ledger import DOLLARS, Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
@@ -183,7 +184,13 @@ class SqlBudgets:
         return [_alerted(AlertId(row[0]), row[1:]) for row in rows]
 
     async def answer_alert(
-        self, alert: AlertId, *, state: AlertState, by: Principal, note: str
+        self,
+        alert: AlertId,
+        *,
+        state: AlertState,
+        by: Principal,
+        note: str,
+        chosen: Chosen | None = None,
     ) -> Alert:
         """Note what a person did about it: see the port."""
         answer: Params = {"this": alert, "becomes": state.value, "why": note, "by": encode(by)}
@@ -192,6 +199,8 @@ class SqlBudgets:
             row = transaction.one(_BY_ID, {"this": alert})
             if row is None or not transaction.run(_ANSWER, answer):
                 raise Conflict("somebody did something about the alert before")
+            if chosen is not None:
+                modelbook.choose(transaction, chosen)
             transaction.audit(recorded.alert_answered(alert, state, by))
             return transaction.one(_BY_ID, {"this": alert}) or row
 

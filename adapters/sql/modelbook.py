@@ -75,6 +75,17 @@ _READ_SCOPE: Mapping[str, Callable[[str], ChoiceScope]] = {
 }
 
 
+def choose(transaction: Transaction, chosen: Chosen) -> None:
+    """Remember a choice, as a part of the transaction."""
+    values: dict[str, Value] = {
+        **_key(chosen.scope),
+        "model": chosen.model,
+        "by": encode(chosen.by),
+        "chosen_at": micros(chosen.at),
+    }
+    transaction.run(_CHOOSE, values)
+
+
 class SqlModelBook:
     """What people chose of models, in a database."""
 
@@ -83,13 +94,7 @@ class SqlModelBook:
 
     async def choose(self, chosen: Chosen) -> None:
         """Remember a choice: see the port."""
-        values: dict[str, Value] = {
-            **_key(chosen.scope),
-            "model": chosen.model,
-            "by": encode(chosen.by),
-            "chosen_at": micros(chosen.at),
-        }
-        await self._database.write(lambda t: t.run(_CHOOSE, values))
+        await self._database.write(lambda transaction: choose(transaction, chosen))
 
     async def forget(self, scope: ChoiceScope) -> bool:
         """Forget a choice: see the port."""

@@ -13,6 +13,7 @@ from runtime.behalf import spending_at
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import InboxId, TurnId, derived
+from runtime.model.address import ThreadRef
 from runtime.model.budget import Alert, AlertState, Pause
 from runtime.model.choice import Purse
 from runtime.model.events import ButtonPress
@@ -82,12 +83,12 @@ class BudgetCards:
         limit = None if alert is None else wish.limit(alert.bound.limit)
         if alert is None or limit is None:
             return Answer(_TOO_OLD)
+        if alert.state is AlertState.OPEN and (past := await self._past(alert)) is not None:
+            return past
         meter, shown = alert.bound.meter, alert.bound.limit
         if lasts(meter):
             meter = replace(meter, stamp="")
-        if over := await self._over(alert):
-            return Answer(over, updates=replace(await self._alerts.face(alert), buttons=()))
-        currency = self._team().budget.currency
+        currency = meter.currency
         once = "" if meter.period is Period.FIRING else f" for this {meter.period}"
         by = name_of(self._team(), request.sender)
         note = f"Raised to {show_limit(limit, currency)}{once} by {by}."
@@ -117,10 +118,23 @@ class BudgetCards:
         alert = await self._store.budgets.alert(wish_of(press.value).alert)
         if alert is None:
             return Answer(_TOO_OLD)
+        if alert.state is AlertState.OPEN and (past := await self._past(alert)) is not None:
+            return past
         note = f"Kept as it is by {name_of(self._team(), request.sender)}."
         return _outcome(
             await self._alerts.decide(alert, AlertState.KEPT, request.sender, note), note
         )
+
+    async def _past(self, alert: Alert) -> Answer | None:
+        """Why nobody can decide about it any more; None where they can."""
+        was, now = alert.bound.meter.currency, self._team().budget.currency
+        if was != now:
+            return Answer(f"This card is about a budget in {was}, and the team's is in {now} now.")
+        over = await self._over(alert)
+        if not over:
+            return None
+        await self._alerts.is_over(alert, over)
+        return Answer(over)
 
     async def _over(self, alert: Alert) -> str:
         """That the period, or the run, is over that a card was about; empty where it is not."""
@@ -141,12 +155,15 @@ class BudgetCards:
         On a card about a limit that is nearly used up, it ends whatever spends of it now.
         """
         wish = wish_of(press.value)
-        if wish.here:
-            return budgettext.waited(await self._stop(ParsedCommand(noun="stop"), request))
         alert = await self._store.budgets.alert(wish.alert)
-        if (answer := await self._no_use(alert)) is not None or alert is None:
-            return answer or Answer(_TOO_OLD)
-        turns = [pause.turn for pause in await self._waiting(alert)]
+        if alert is None:
+            return Answer(_TOO_OLD)
+        waiting = await self._waiting(alert, request.thread if wish.here else None)
+        if wish.here and waiting:
+            return budgettext.waited(await self._stop(ParsedCommand(noun="stop"), request))
+        if (answer := await self._no_use(alert)) is not None:
+            return answer
+        turns = [pause.turn for pause in waiting]
         if alert.share != ALL:
             team, now = self._team(), self._clock.now()
             turns += await spending_at(alert.bound.meter, self._store, team, now=now)
@@ -182,15 +199,14 @@ class BudgetCards:
         """The button that goes on with another model, there or wherever something waits for it."""
         wish = wish_of(press.value)
         alert = await self._store.budgets.alert(wish.alert)
-        if not wish.here and (answer := await self._no_use(alert)) is not None:
-            return answer
         if alert is None:
             return Answer(_TOO_OLD)
         if alert.share != ALL:
             return await self._switch(alert, request)
-        waiting = await self._waiting(alert)
-        if wish.here:
-            waiting = [pause for pause in waiting if pause.thread == request.thread]
+        waiting = await self._waiting(alert, request.thread if wish.here else None)
+        here = wish.here and waiting
+        if not here and (answer := await self._no_use(alert)) is not None:
+            return answer
         if not waiting:
             return Answer(_GOES_ON)
         able = [pause for pause in waiting if pause.instead]
@@ -210,6 +226,10 @@ class BudgetCards:
         team, purse = self._team(), _purse(alert)
         needed = Action.MODEL_THREAD if purse.scope in _HERE else Action.MODEL_AGENT
         authorize(team, request.sender, needed)
+        if alert.state is AlertState.SWITCHED:
+            await self._pauses.go_on(None)  # which a crash may have left undone
+        if (answer := await self._no_use(alert)) is not None:
+            return answer
         known = self._routing.catalogue().get(alert.instead)
         if known is None or known.out:
             why = f": {known.out}" if known else ""
@@ -220,22 +240,23 @@ class BudgetCards:
             "`/model auto budget` takes it back."
         )
         choices = self._routing.choices
-        await choices.choose(purse, alert.instead, by=request.sender)
-        decided = await self._alerts.decide(alert, AlertState.SWITCHED, request.sender, note)
-        if decided.note != note:
-            await choices.forget(purse)  # somebody else was first
+        chosen = choices.choice(purse, alert.instead, by=request.sender)
+        try:
+            decided = await self._alerts.answer(
+                alert, AlertState.SWITCHED, request.sender, note, chosen=chosen
+            )
+        finally:
+            choices.read_again()
+        await self._alerts.show(decided)
         await self._pauses.go_on(None)
         return _outcome(decided, note)
 
-    async def _no_use(self, alert: Alert | None) -> Answer | None:
-        """Why a card does nothing: it is not known, was decided about, or its time is over."""
-        if alert is None:
-            return Answer(_TOO_OLD)
+    async def _no_use(self, alert: Alert) -> Answer | None:
+        """Why a card does nothing: it was decided about, or its time or currency is over."""
         if alert.state is not AlertState.OPEN:
             await self._alerts.show(alert)
             return _outcome(alert, "")
-        over = await self._over(alert) if alert.share != ALL else ""
-        return Answer(over) if over else None
+        return await self._past(alert)
 
     async def _use(self, pause: Pause, request: Request) -> Answer:
         """Set the model where the turn was asked; for a run, for its agent."""
@@ -249,9 +270,12 @@ class BudgetCards:
         command = ParsedCommand(noun="model", verb="set", args=args)
         return await self._model(command, replace(_apart(request, pause.turn), thread=thread))
 
-    async def _waiting(self, alert: Alert) -> list[Pause]:
-        """What waits for what the card is about."""
+    async def _waiting(self, alert: Alert, thread: ThreadRef | None) -> list[Pause]:
+        """What waits for what the card is about; in a thread, what that card was written for."""
         meter = alert.bound.meter
+        if thread is not None:
+            waiting = await self._store.budgets.pauses()
+            return [one for one in waiting if (one.alert, one.thread) == (alert.id, thread)]
         waiting = await self._pauses.waiting(meter)
         # Every run of a schedule has a meter of its own for what each of them may cost.
         return [one for one in waiting if lasts(meter) or one.bound.meter == meter]

@@ -7,6 +7,7 @@ from typing import Protocol
 from runtime.ids import TurnId
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.choice import Chosen
 from runtime.model.ledger import (
     DOLLARS,
     Balance,
@@ -142,9 +143,15 @@ class Budgets(Protocol):
         ...
 
     async def answer_alert(
-        self, alert: AlertId, *, state: AlertState, by: Principal, note: str
+        self,
+        alert: AlertId,
+        *,
+        state: AlertState,
+        by: Principal,
+        note: str,
+        chosen: Chosen | None = None,
     ) -> Alert:
-        """Note what a person did about it.
+        """Note what a person did about it, and with it which model they chose, where they did.
 
         Raises:
             Conflict: somebody did something about it before, or there is no such alert.

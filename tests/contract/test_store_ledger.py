@@ -9,6 +9,7 @@ import pytest
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, ModelName, OutboxId, TurnId
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
+from runtime.model.choice import Chosen
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
     Balance,
@@ -446,11 +447,29 @@ async def test_an_alert_is_told_once_and_answered_once(
             alert.id, state=AlertState.RAISED, by=ADA, note="to 125"
         )
         assert answered == replace(alert, state=AlertState.RAISED, by=ADA, note="to 125")
+        late = Chosen(scope=DESK, model=ModelName("cheap"), by=ADA, at=clock.now())
         with pytest.raises(Conflict):
-            await store.budgets.answer_alert(alert.id, state=AlertState.KEPT, by=ADA, note="")
+            await store.budgets.answer_alert(
+                alert.id, state=AlertState.SWITCHED, by=ADA, note="", chosen=late
+            )
+        assert await store.modelbook.every() == []
         assert await store.budgets.alert(alert.id) == answered
         assert await store.budgets.open_alerts() == []
         assert await store.outbox.count(OutboxState.PENDING) == 1
+
+
+async def test_what_is_chosen_by_an_answer_is_stored_with_it(
+    open_again: Opener, clock: ManualClock
+) -> None:
+    alert = Alert(id=AlertId("a"), bound=Bound(ALL, 100), share=80, at=clock.now())
+    chosen = Chosen(scope=DESK, model=ModelName("cheap"), by=ADA, at=clock.now())
+    async with open_again() as store:
+        await store.budgets.raise_alert(alert)
+        await store.budgets.answer_alert(
+            alert.id, state=AlertState.SWITCHED, by=ADA, note="cheap", chosen=chosen
+        )
+    async with open_again() as store:
+        assert await store.modelbook.every() == [chosen]
 
 
 async def test_turns_wait_for_money_until_they_do_not(

@@ -180,7 +180,7 @@ async def test_those_who_look_after_the_money_can_stop_what_waits(bank: Bank) ->
         await desk.quiet()
         assert await desk.desk.parts.store.budgets.pauses() == []
         await press(desk, "Stop")
-        assert "Nothing is running in this thread." in bank.chat.texts
+        assert bank.chat.texts[-1] == "That was decided: Stopped by Ann."
         assert bank.model.scripted.requests == []
 
 

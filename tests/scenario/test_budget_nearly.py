@@ -235,7 +235,9 @@ async def test_a_card_that_was_used_does_nothing_more(bank: Bank) -> None:
         assert await limit(desk) == TEAM
 
 
-@pytest.mark.parametrize("label", ["Use cheap", "Stop what runs", "Raise by 25 %"])
+@pytest.mark.parametrize(
+    "label", ["Use cheap", "Stop what runs", "Raise by 25 %", "Keep the limit"]
+)
 async def test_a_card_of_a_day_that_is_over_does_nothing(bank: Bank, label: str) -> None:
     switched(bank)
     async with bank.live() as desk:
@@ -244,6 +246,7 @@ async def test_a_card_of_a_day_that_is_over_does_nothing(bank: Bank, label: str)
     async with bank.live() as desk:
         await press(desk, label, text=LINE)
         assert "The day that this card was about is over" in desk.chat.texts[-1]
+        assert not any(labels(card) for card in cards(desk))
         assert (await desk.ask("hello")).startswith("Fine.")
         assert await limit(desk) == TEAM
 
@@ -319,7 +322,9 @@ async def test_the_buttons_of_a_run_are_about_that_run(
         assert desk.chat.texts[-1].startswith("That was decided")
 
 
-@pytest.mark.parametrize("label", ["Use cheap", "Stop what runs", "Raise by 100 %"])
+@pytest.mark.parametrize(
+    "label", ["Use cheap", "Stop what runs", "Raise by 100 %", "Keep the limit"]
+)
 async def test_a_card_of_a_run_that_is_over_says_so(bank: Bank, label: str) -> None:
     with_rule(bank, Scope.RUN, Period.FIRING)
     bank.others = [Cheap("For little.", bank.clock)]
@@ -328,6 +333,7 @@ async def test_a_card_of_a_run_that_is_over_says_so(bank: Bank, label: str) -> N
     async with bank.live() as desk:
         await press(desk, label, text=LINE)
         assert "The run that this card was about is over." in desk.chat.texts[-1]
+        assert not any(labels(card) for card in cards(desk))
         assert (await desk.desk.money.limits.now()).changes == ()
         assert (await desk.ask("hello")).startswith("Fine.")
 
