@@ -70,6 +70,11 @@ class ApprovalService:
             meant = meant or await self._book.approvals.beginning(written)
             if len(meant) == 1:
                 return meant[0]
+        if written and len(written) < SHORTEST_ID:
+            raise Refused(
+                f"“{written}” is too short for an id: write its first {SHORTEST_ID} characters.",
+                hint="/approve list shows those that are open.",
+            )
         raise Refused(
             f"There is no open approval “{written[:30]}”.", hint="/approve list shows those."
         )
@@ -83,18 +88,7 @@ class ApprovalService:
         """What waits for a yes in that thread: was asked in it, or is shown in it; oldest first."""
         waiting = await self._book.approvals.open(limit=_LOOK_AT)
         now = self._book.clock.now()
-        return [one for one in waiting if one.expires_at > now and _is_in(one, thread)]
-
-    async def answered(
-        self, thread: ThreadRef, who: Principal, *, since: datetime, yes: bool
-    ) -> Approval | None:
-        """What that person said yes, or no, to in the thread since then; None where they did not.
-
-        A crash has a command done again, and one that names nothing means what it meant before.
-        """
-        decided = self.decided.yes if yes else self.decided.no
-        found = await decided(who, since=since)
-        return next((one for one in found if _is_in(one, thread)), None)
+        return [one for one in waiting if one.expires_at > now and one.is_in(thread)]
 
     def seen_since(self, approval: Approval, thread: ThreadRef) -> datetime | None:
         """Since when people can see its card in that thread; None where it never arrived there."""
@@ -110,7 +104,7 @@ class ApprovalService:
         Raises:
             Refused: they may not, or it is too late, or it is another thing; says which.
         """
-        self._require_right(approval, who)
+        self.require_right(approval, who)
         if not self._said_yes(approval, who):
             await self._require_open(approval)
         bytes_hold = approval.frozen.digest() == approval.digest
@@ -193,7 +187,7 @@ class ApprovalService:
         """
         team = self._book.team()
         if person(team, who) != person(team, approval.requester):
-            self._require_right(approval, who)
+            self.require_right(approval, who)
         note = reason.strip()
         if self._did(approval, ApprovalState.DENIED, who, note):
             return await self._done_before(approval)
@@ -206,7 +200,7 @@ class ApprovalService:
         Raises:
             Refused: they may not, it is decided, or the arguments do not fit.
         """
-        self._require_right(approval, who)
+        self.require_right(approval, who)
         if approval.state is not ApprovalState.CANCELLED:
             await self._require_open(approval)
         arguments, difference = changed(approval.frozen.arguments, changes)
@@ -271,13 +265,18 @@ class ApprovalService:
         Raises:
             Refused: they may not, or it is known already.
         """
-        self._require_right(replace(approval, needed=1), who)
+        self.require_right(replace(approval, needed=1), who)
         event = ApprovalEvent.SUCCEED if happened else ApprovalEvent.FAIL
         by = name_of(self._book.team(), who)
         found = "it did take effect" if happened else "it did not take effect, or not rightly"
         note = f"{by} looked after a crash: {found}. Its own answer is lost."
         if self._did(approval, after(ApprovalState.UNKNOWN, event), who, note):
             return await self._done_before(approval)
+        if approval.state in (ApprovalState.PENDING, ApprovalState.APPROVED):
+            raise Refused(
+                "It has not run yet, so there is nothing to look at.",
+                hint="Only what may have run before a crash is marked.",
+            )
         if approval.state is not ApprovalState.UNKNOWN:
             raise await self._too_late(approval)
         return await self._change(approval, event, by=who, note=note)
@@ -313,7 +312,12 @@ class ApprovalService:
         """Its card as it is now."""
         return self._book.cards.face(approval)
 
-    def _require_right(self, approval: Approval, who: Principal) -> None:
+    def require_right(self, approval: Approval, who: Principal) -> None:
+        """Return where the person may say yes to it.
+
+        Raises:
+            Refused: they may not; says why, and who may.
+        """
         if why := objection(self._book.team(), who, approval):
             raise Refused(why)
 
@@ -373,11 +377,6 @@ def _with_vote(approval: Approval, vote: Vote) -> Approval:
     if len(votes) < approval.needed:
         return replace(approval, votes=votes)
     return replace(approval, votes=votes, state=ApprovalState.APPROVED)
-
-
-def _is_in(approval: Approval, thread: ThreadRef) -> bool:
-    """Whether it was asked in that thread, or is shown in it."""
-    return approval.thread == thread or any(card.is_in(thread) for card in approval.cards)
 
 
 def _edited_by(name: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from runtime.approvers import person
 from runtime.ids import ApprovalId
-from runtime.model.address import Principal
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.audit import AuditKind, AuditRecord, by_person
 from runtime.model.team import Team
@@ -18,6 +18,8 @@ from runtime.ports import Store
 
 _LOOK_AT = 1_000
 """Records at the end of the audit log that are looked at: a crash was a moment ago."""
+_WAITING = 200
+"""Questions that are looked at."""
 
 
 class Decided:
@@ -27,6 +29,28 @@ class Decided:
         """Look into the audit log of `store`, for people of `team`."""
         self._store = store
         self._team = team
+
+    async def accepted(
+        self, thread: ThreadRef, who: Principal, *, since: datetime
+    ) -> Approval | None:
+        """What that person said yes to in the thread since then; None where they did not."""
+        found = await self.yes(who, since=since)
+        return next((one for one in found if one.is_in(thread)), None)
+
+    async def denied(
+        self, thread: ThreadRef, who: Principal, reason: str, *, since: datetime
+    ) -> Approval | None:
+        """What that person's `/deny` of then, with that reason, said no to; None where it did not.
+
+        It names nothing, so it is a no only where one thing waits. What waits since before then
+        shows that it was not carried out: whatever was denied meanwhile, a button denied.
+        """
+        waiting = await self._store.approvals.open(limit=_WAITING)
+        if any(one.is_in(thread) and one.created_at <= since for one in waiting):
+            return None
+        found = await self.no(who, since=since)
+        said = (one for one in found if one.note == reason.strip())
+        return next((one for one in said if one.is_in(thread)), None)
 
     async def yes(self, who: Principal, *, since: datetime) -> list[Approval]:
         """The approvals that the person said yes to after that moment, oldest first."""

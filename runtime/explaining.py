@@ -213,7 +213,7 @@ class _Telling:
             case AuditKind.APPROVAL_ASKED:
                 return [f"asked for, because {facts.get('rule') or 'policy says so'}"]
             case AuditKind.APPROVAL_MOVED:
-                return [f"could not be asked in its channel, so it was asked elsewhere, {when}"]
+                return [f"refused by the place where it was asked, so asked elsewhere, {when}"]
             case AuditKind.APPROVAL_VOTED:
                 return [f"approved by {who}, {when}"]
             case AuditKind.APPROVAL_CHANGED if facts.get("state") in _SAID:

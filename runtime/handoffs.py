@@ -23,7 +23,7 @@ from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Inbound, Lane, Message, Received
 from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK, Handoff, HandOver
 from runtime.model.team import Agent, Team
-from runtime.model.turn import Turn, handed_line
+from runtime.model.turn import Turn, TurnState, handed_line
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.handoffs")
@@ -257,6 +257,12 @@ class Handoffs:
                 hint="/handoff to AGENT gives it to another.",
             )
         return await self._give(thread, agent, giver, by, key=key, earlier=handoff.before)
+
+    async def busy(self, handoff: Handoff) -> bool:
+        """Whether the agent that gave the thread does something in it still, or waits."""
+        going = (TurnState.RUNNING, TurnState.WAITING)
+        works = await self._store.stops.under_way()
+        return any(w.turn.conversation == handoff.before and w.state in going for w in works)
 
     def within_reach(self, thread: ThreadRef, giver: AgentName, written: str) -> bool:
         """Whether the agent that has the thread could hand it there, or it began with that one."""

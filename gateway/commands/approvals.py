@@ -13,12 +13,14 @@ from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import CHANGES, REASON
-from runtime.ids import FileId, derived
+from runtime.halt import how_to_resume
+from runtime.ids import AgentName, FileId, derived
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.files import OutFile
 from runtime.model.localtime import show_time
+from runtime.model.stop import Stop
 from runtime.model.team import Team
 from runtime.patterns import in_words
 from runtime.ports import Files
@@ -36,12 +38,22 @@ class ApprovalCommands:
     """The commands of the noun `approve`, and the buttons and forms of cards."""
 
     def __init__(
-        self, service: ApprovalService, files: Files, *, team: Callable[[], Team], clock: Clock
+        self,
+        service: ApprovalService,
+        files: Files,
+        *,
+        team: Callable[[], Team],
+        holds: Callable[[AgentName], Stop | None],
+        clock: Clock,
     ) -> None:
-        """Decide through `service`; what is too long for a message goes into `files`."""
+        """Decide through `service`; what is too long for a message goes into `files`.
+
+        `holds` tells the stop that holds an agent: what it may do goes on after that.
+        """
         self._service = service
         self._files = files
         self._team = team
+        self._holds = holds
         self._clock = clock
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
@@ -61,7 +73,7 @@ class ApprovalCommands:
             case "deny":
                 this, _, reason = command.tail.partition(" ")
                 denied = await self._service.deny(await self._find(this), request.sender, reason)
-                return Answer(f"Denied: {_fate(denied, runs=False)}.", private=False)
+                return Answer(f"Denied: {_no(denied)}.", private=False)
             case "edit":
                 this, _, changes = command.tail.partition(" ")
                 return await self._edited(await self._find(this), changes, request)
@@ -74,12 +86,13 @@ class ApprovalCommands:
     async def deny_here(self, command: ParsedCommand, request: Request) -> Answer:
         """`/deny [reason]`: no to the one thing that waits in the thread."""
         authorize(self._team(), request.sender, Action.CONVERSE)
-        denied = await self._done_before(request, yes=False)
+        reason = " ".join(command.args)
+        decided, who = self._service.decided, request.sender
+        denied = await decided.denied(request.thread, who, reason, since=request.at)
         if denied is None:
-            reason = " ".join(command.args)
             approval = await self._here(request)
             denied = await self._service.deny(approval, request.sender, reason)
-        return Answer(f"Denied: {_fate(denied, runs=False)}.", private=False)
+        return Answer(f"Denied: {_no(denied)}.", private=False)
 
     # ---- buttons and forms
 
@@ -121,7 +134,7 @@ class ApprovalCommands:
         """The form that asks for the reason of a no."""
         reason = dict(form.answers).get(REASON, "")
         denied = await self._service.deny(await self._of(form.value), request.sender, reason)
-        return Answer(f"Denied: {_fate(denied, runs=False)}.")
+        return Answer(f"Denied: {_no(denied)}.")
 
     async def edit_form(self, form: FormSubmit, request: Request) -> Answer:
         """The form that asks for changes."""
@@ -156,6 +169,12 @@ class ApprovalCommands:
         approved, _ = await self._service.always(approval, request.sender, shown=shown)
         return approved
 
+    def _runs(self, approval: Approval) -> str:
+        """What a yes means for what it was about: nothing, while its agent is stopped."""
+        tool, stop = approval.frozen.tool, self._holds(approval.agent)
+        runs = "the agent goes on" if tool == CHECKPOINT else f"`{tool}` runs"
+        return f"{runs}, once resumed by `{how_to_resume(stop)}`" if stop else runs
+
     def _became(self, approval: Approval) -> str:
         """What became of it, for whoever decided it before."""
         team, tool = self._team(), approval.frozen.tool
@@ -164,7 +183,7 @@ class ApprovalCommands:
         yes = f"Approved by {voters}" if voters else f"Decided by {by}"
         match approval.state:
             case ApprovalState.APPROVED | ApprovalState.EXECUTING:
-                return f"{yes}: {_fate(approval, runs=True)}."
+                return f"{yes}: {self._runs(approval)}."
             case ApprovalState.DONE:
                 return f"{yes}: `{tool}` has run."
             case ApprovalState.FAILED:
@@ -177,7 +196,7 @@ class ApprovalCommands:
                 )
             case _:
                 by = f" by {by}" if by else ""
-                return f"It is {approval.state}{by}: {_fate(approval, runs=False)}."
+                return f"It is {approval.state}{by}: {_no(approval)}."
 
     async def _looked(self, press: ButtonPress, request: Request, *, happened: bool) -> Answer:
         async def look(approval: Approval, request: Request, _: str) -> Approval:
@@ -249,15 +268,13 @@ class ApprovalCommands:
             hint="Name it: /approve accept ID, or /approve deny ID.",
         )
 
-    async def _done_before(self, request: Request, *, yes: bool) -> Approval | None:
-        """What this very command decided before a crash."""
-        service, who = self._service, request.sender
-        return await service.answered(request.thread, who, since=request.at, yes=yes)
-
     async def _accept_here(self, request: Request) -> Answer:
-        if (before := await self._done_before(request, yes=True)) is not None:
+        service, who = self._service, request.sender
+        # A crash has a command carried out again.
+        if before := await service.decided.accepted(request.thread, who, since=request.at):
             return await self._accept((before.id, before.digest), request)
         approval = await self._here(request)
+        service.require_right(approval, who)
         this = f"/approve accept {cards.short_id(approval)}"
         # A bare yes names nothing, so it may be meant for what stood there a moment ago.
         if approval.replaces is not None:
@@ -293,13 +310,15 @@ class ApprovalCommands:
             return Answer("Your yes is noted; it needs another person's.", private=False)
         if approval.state is not ApprovalState.PENDING:
             return Answer(self._became(approved))
-        return Answer(f"Approved: {_fate(approved, runs=True)}.", private=False)
+        return Answer(f"Approved: {self._runs(approved)}.", private=False)
 
     async def _edited(self, approval: Approval, changes: str, request: Request) -> Answer:
         asked = await self._service.edit(approval, request.sender, changes)
+        this = cards.short_id(asked)
+        if asked.state is not ApprovalState.PENDING:
+            return Answer(f"That was asked already, as approval `{this}`. {self._became(asked)}")
         return Answer(
-            f"It is asked anew, as approval `{cards.short_id(asked)}`, with the difference shown.",
-            private=False,
+            f"It is asked anew, as approval `{this}`, with the difference shown.", private=False
         )
 
     async def _mark(self, args: tuple[str, ...], request: Request) -> Answer:
@@ -347,11 +366,10 @@ class ApprovalCommands:
         return await self._service.find(written.strip("`#").casefold())
 
 
-def _fate(approval: Approval, *, runs: bool) -> str:
-    """What a yes or a no means for what it was about."""
-    if approval.frozen.tool == CHECKPOINT:
-        return "the agent goes on" if runs else "the agent does not go on"
-    return f"`{approval.frozen.tool}` {'runs' if runs else 'does not run'}"
+def _no(approval: Approval) -> str:
+    """What a no means for what it was about."""
+    tool = approval.frozen.tool
+    return "the agent does not go on" if tool == CHECKPOINT else f"`{tool}` does not run"
 
 
 def _number(written: str) -> int:

@@ -292,7 +292,13 @@ def _channels(services: Services) -> ChannelCommands:
 
 def _approvals(services: Services) -> ApprovalCommands:
     files = services.store.files
-    return ApprovalCommands(services.approvals, files, team=services.team, clock=services.clock)
+    return ApprovalCommands(
+        services.approvals,
+        files,
+        team=services.team,
+        holds=services.stopping.holds,
+        clock=services.clock,
+    )
 
 
 def _stops(services: Services, conversations: ConversationCommands) -> StopCommands:

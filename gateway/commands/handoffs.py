@@ -35,7 +35,7 @@ class HandoffCommands:
             case "back":
                 authorize(self._team(), request.sender, Action.HAND_OFF)
                 done = await self._handoffs.back(request.thread, request.sender, key=request.id)
-                return _given(done)
+                return await self._given(done)
             case _:
                 return await self._to(command.args[0], request)
 
@@ -45,7 +45,15 @@ class HandoffCommands:
         action = Action.HAND_OFF if near else Action.ASSIGN
         authorize(self._team(), request.sender, action)
         done = await self._handoffs.move(request.thread, written, request.sender, key=request.id)
-        return _given(done)
+        return await self._given(done)
+
+    async def _given(self, handoff: Handoff) -> Answer:
+        goes_on = f" What {handoff.giver} is doing goes on; `/stop` stops it."
+        return Answer(
+            f"**{handoff.taker}** has this thread now, and knows what was said."
+            + (goes_on if await self._handoffs.busy(handoff) else ""),
+            private=False,
+        )
 
     async def _show(self, request: Request) -> Answer:
         has, _ = await self._handoffs.who(request.thread)
@@ -67,11 +75,3 @@ def _task(handoff: Handoff) -> str:
         return "" if handoff.by is not None else ": done"
     line = fenced_text(" ".join(handoff.task.split())).replace("`", "'")
     return f": `{verbatim(line[:_TASK])}{'…' if len(line) > _TASK else ''}`"
-
-
-def _given(handoff: Handoff) -> Answer:
-    return Answer(
-        f"**{handoff.taker}** has this thread now, and knows what was said. What {handoff.giver} "
-        "is doing goes on; `/stop` stops it.",
-        private=False,
-    )

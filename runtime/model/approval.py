@@ -251,6 +251,10 @@ class Approval:
     too_often: bool = False
     chain: tuple[AgentName, ...] = ()
 
+    def is_in(self, thread: ThreadRef) -> bool:
+        """Whether it was asked in that thread, or is shown in it."""
+        return self.thread == thread or any(card.is_in(thread) for card in self.cards)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:

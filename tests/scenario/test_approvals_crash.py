@@ -409,7 +409,11 @@ async def test_a_command_that_is_done_again_means_nothing_that_was_asked_since(
         desk = life.desk.desk
         team, clock = (lambda: life.desk.team), world.clock
         commands = ApprovalCommands(
-            desk.asks.approvals, desk.parts.store.files, team=team, clock=clock
+            desk.asks.approvals,
+            desk.parts.store.files,
+            team=team,
+            holds=lambda _: None,
+            clock=clock,
         )
         request = Request(id=InboxId("row"), thread=DM, sender=BOB, at=clock.now())
         command = parse(written)

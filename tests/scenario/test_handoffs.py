@@ -157,6 +157,17 @@ async def test_approved_by_its_card_it_happens_and_denied_it_does_not(agents: Ag
         assert len(await way(life)) == 2
 
 
+async def test_who_is_given_a_thread_hears_that_the_other_agent_goes_on_only_if_it_does(
+    agents: Agents,
+) -> None:
+    agents.verdict = Verdict.ASK
+    async with agents.life() as life:
+        given = "**deploy** has this thread now, and knows what was said."
+        await life.asked("why?")
+        goes_on = " What desk is doing goes on; `/stop` stops it."
+        assert await life.command("/handoff to deploy") == given + goes_on
+
+
 @pytest.mark.parametrize("word", ["/approve", "!approve", "/approve this"])
 async def test_a_bare_approve_in_the_thread_decides_the_one_that_waits(
     agents: Agents, word: str
@@ -341,7 +352,7 @@ async def test_a_person_takes_it_back_and_gives_it_on(agents: Agents) -> None:
         await life.desk.ask("why?")
         agents.say["desk"] = says("Desk again.")
         said = await life.command("/handoff back", who=MEL)
-        assert "**desk** has this thread now" in said
+        assert said == "**desk** has this thread now, and knows what was said."  # it is done
         assert await life.desk.ask("hello") == "Desk again."
         _, request = agents.requests[-1]
         assert "why?" in request.entries[0].text

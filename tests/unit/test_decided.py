@@ -106,9 +106,34 @@ async def test_only_the_end_of_a_long_log_is_looked_at(asked: Asked, decided: De
 async def test_a_bare_command_means_what_is_in_its_thread(asked: Asked) -> None:
     one = await waits(asked, "a")
     since = await moment(asked)
-    assert await asked.service.answered(DM, BOB, since=since, yes=True) is None
+    assert await asked.service.decided.accepted(DM, BOB, since=since) is None
     yes = await asked.service.approve(one, BOB, shown=one.digest)
     assert yes.state is ApprovalState.APPROVED
-    assert await asked.service.answered(DM, BOB, since=since, yes=True) == yes
-    assert await asked.service.answered(DM, BOB, since=since, yes=False) is None
-    assert await asked.service.answered(OPS, BOB, since=since, yes=True) is None
+    assert await asked.service.decided.accepted(DM, BOB, since=since) == yes
+    assert await asked.service.decided.denied(DM, BOB, "", since=since) is None
+    assert await asked.service.decided.accepted(OPS, BOB, since=since) is None
+
+
+async def test_a_bare_no_is_found_by_its_reason_where_nothing_else_waited(asked: Asked) -> None:
+    one = await waits(asked, "a")
+    since = await moment(asked)
+    decided = asked.service.decided
+    no = await asked.service.deny(one, BOB, "not now")
+    later = await waits(asked, "b")  # asked after the command
+    assert await decided.denied(DM, BOB, " not now ", since=since) == no
+    assert await decided.denied(DM, BOB, "", since=since) is None
+    assert await decided.denied(OPS, BOB, "not now", since=since) is None
+    assert await decided.denied(DM, CID, "not now", since=since) is None
+    assert await decided.denied(DM, BOB, "not now", since=later.created_at) is None
+
+
+async def test_a_bare_no_was_not_carried_out_where_two_waited(asked: Asked) -> None:
+    one, other = await waits(asked, "a"), await waits(asked, "b")
+    elsewhere = question("c", at=asked.clock.now(), call=ToolCallId("c"), thread=OPS)
+    await asked.put(elsewhere)
+    since = asked.clock.now()
+    await asked.clock.advance(0.1)
+    pressed = await asked.service.deny(one, BOB, "")
+    assert await asked.service.decided.denied(DM, BOB, "", since=since) is None
+    await asked.service.deny(other, CID, "")
+    assert await asked.service.decided.denied(DM, BOB, "", since=since) == pressed
