@@ -18,7 +18,7 @@ from runtime.model.team import Team
 from runtime.model.tools import Json, Risk
 from runtime.patterns import in_words
 from runtime.policy.rules import ALWAYS_ASKED
-from runtime.shown import reveal
+from runtime.shown import legible, prose, reveal
 from runtime.text import verbatim
 
 APPROVE = "approval.approve"
@@ -33,6 +33,8 @@ ACTIONS = frozenset({APPROVE, DENY, ALWAYS, EDIT, HAPPENED, FAILED})
 ROOM = 1_200
 """Characters of what would run that a card shows; more is not shown whole. With the rest of the
 card it fits the smallest message there is (Discord's 2,000 characters)."""
+ROOM_TO_ASK = ROOM - 100
+"""The same of what only asks people: what an edit changed has some room beside it."""
 _LOOKED_AT = ROOM + 1
 _EXCERPT = 600
 _CHANGES = 300
@@ -64,7 +66,7 @@ def shown(frozen: Frozen) -> str:
 
     Nothing is lost: the bytes can be had back from it. Of the longest arguments that takes seconds.
     """
-    return fenced_text(_written(frozen))
+    return _fenced(frozen, _written(frozen))
 
 
 def _written(frozen: Frozen) -> str:
@@ -88,12 +90,25 @@ def _beginning(frozen: Frozen) -> tuple[str, int]:
     To be read nothing grows shorter, so this is more than there is room for where all of it is.
     """
     text = _written(frozen)
-    return fenced_text(text[:_LOOKED_AT]), max(len(text) - _LOOKED_AT, 0)
+    return _fenced(frozen, text[:_LOOKED_AT]), max(len(text) - _LOOKED_AT, 0)
 
 
 def fenced_text(text: str) -> str:
     """The text, revealed, with no run of backticks that a reader could take for the fence's end."""
-    return _TICKS.sub(lambda run: f"⟨U+{ord('`'):04X}⟩" * len(run[0]), reveal(text))
+    return _without_ticks(reveal(text))
+
+
+def fenced_prose(text: str) -> str:
+    """The same of what people read and nothing runs."""
+    return _without_ticks(prose(text))
+
+
+def _fenced(frozen: Frozen, text: str) -> str:
+    return fenced_prose(text) if frozen.tool in ALWAYS_ASKED else fenced_text(text)
+
+
+def _without_ticks(text: str) -> str:
+    return _TICKS.sub(lambda run: f"⟨U+{ord('`'):04X}⟩" * len(run[0]), text)
 
 
 def is_whole(approval: Approval) -> bool:
@@ -134,9 +149,16 @@ def _fence(approval: Approval) -> str:
 
 
 def _difference(approval: Approval) -> str:
-    """What an edit changed, bounded: a long one is not whole then."""
+    """What an edit changed, bounded: a long one is not whole then.
+
+    Of what only asks, what it is now is read below it: what it was takes the room that is left.
+    """
     _, _, rest = approval.reason.partition("\n")
-    return fenced_text(rest[:ROOM])[:ROOM]
+    lines = _fenced(approval.frozen, rest[:ROOM])[:ROOM]
+    if approval.frozen.tool not in ALWAYS_ASKED:
+        return lines
+    room = max(ROOM - len(_beginning(approval.frozen)[0]), 0)
+    return lines if len(lines) <= room else f"{lines[: room - 1]}…"[:room]
 
 
 def _cut(approval: Approval) -> str:
@@ -241,5 +263,5 @@ def _offers_always(approval: Approval) -> bool:
 
 
 def _bounded(note: str) -> str:
-    line = reveal(" ".join(note.split())[:_LOOKED_AT])
+    line = legible(" ".join(note.split())[:_LOOKED_AT])
     return line if len(line) <= _NOTE else f"{line[: _NOTE - 1]}…"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 
 from runtime.approvers import name_of
+from runtime.cards import ROOM_TO_ASK, fenced_prose
 from runtime.errors import Refused
 from runtime.model.approval import Approval, ApprovalState, Frozen
 from runtime.model.checkpoint import (
@@ -20,6 +21,7 @@ from runtime.tools.signature import Arguments
 
 _LONGEST = {"title": LONGEST_TITLE, "done": LONGEST_DONE, "then": LONGEST_THEN}
 _USAGE = "Say what it is about (title), what you did (done) and what comes next (then)."
+_SHORTER = "Say the gist of it, and the rest in the thread."
 _SAID_YES = frozenset({ApprovalState.EXECUTING, ApprovalState.DONE})
 
 
@@ -38,8 +40,16 @@ def tidy(arguments: Arguments) -> dict[str, str]:
             raise Refused(
                 f"The {name} of the checkpoint has {len(said[name]):,} characters, and {most} is "
                 "the most.",
-                hint="Say the gist of it, and the rest in the thread.",
+                hint=_SHORTER,
             )
+    shown = fenced_prose(json.dumps(said, ensure_ascii=False, indent=2))
+    if len(shown) > ROOM_TO_ASK:
+        raise Refused(
+            f"The checkpoint has {len(shown):,} characters as people are shown it, and "
+            f"{ROOM_TO_ASK:,} is the most. Quotes and line breaks take two, characters that "
+            "nobody sees eight.",
+            hint=_SHORTER,
+        )
     return said
 
 

@@ -62,3 +62,5 @@ EAST_ASIAN = frozenset("\uff0c\uff01\uff1f\uff1a\uff1b\uff08\uff09\uff5e")
 """Full-width marks that are ordinary beside East Asian letters."""
 ORDINARY = frozenset("\u0e33\u0eb3\u0587")
 """Ordinary letters of Thai, Lao and Armenian that NFKC takes apart and does not put together."""
+TYPOGRAPHIC = frozenset("“”„‘’‚«»‹›–—…")
+"""What people and models write in running text, and phones by themselves."""

@@ -19,6 +19,7 @@ from runtime.lookalikes import (
     LETTERS,
     LONG_DASHES,
     ORDINARY,
+    TYPOGRAPHIC,
 )
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -43,6 +44,30 @@ def reveal(text: str) -> str:
 
     What is revealed cannot be mistaken for text that had it: the brackets are written out too.
     """
+    return _revealed(text, frozenset())
+
+
+def prose(text: str) -> str:
+    """The same of what people read and nothing runs: its typographic marks stay as they are."""
+    return _revealed(text, TYPOGRAPHIC)
+
+
+def legible(text: str) -> str:
+    """The words as they were written, but for what hides something.
+
+    Written out is what shows nothing, turns the text around, controls, or covers what is beside it.
+    For what nobody agrees to, such as a reason: marks and letters stay, whatever they look like.
+    """
+    marks, shown = 0, []
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in {"Mn", "Me"} else 0
+        odd = marks > _MARKS or _hides(character)
+        shown.append(_written(character) if odd else character)
+    return "".join(shown)
+
+
+def _revealed(text: str, kept: frozenset[str]) -> str:
+    """The text with everything written out that an eye would miss, but for the characters kept."""
     odd = {place for blanks in _TRAILING.finditer(text) for place in range(*blanks.span())}
     if not text.isascii():
         odd.update(_odd_marks(text), _odd_letters(text))
@@ -50,7 +75,9 @@ def reveal(text: str) -> str:
         odd.update(place for place, c in enumerate(text) if c in seldom and not _fits(text, place))
     if not odd:
         return text
-    return "".join(_written(c) if place in odd else c for place, c in enumerate(text))
+    return "".join(
+        _written(c) if place in odd and c not in kept else c for place, c in enumerate(text)
+    )
 
 
 def is_plain(text: str) -> bool:
@@ -63,12 +90,19 @@ def _is_odd(character: str) -> bool:
     """Whether it is written out, but for where it is ordinary beside its neighbours."""
     if character in _PLAIN or character in ORDINARY:
         return False
-    category = unicodedata.category(character)
-    if category in _HIDDEN or category == "Zs" or character in _FILLERS or character in "⟨⟩":
+    if _hides(character) or unicodedata.category(character) == "Zs":
         return True
     if character in ALWAYS or character in APOSTROPHES or character in LONG_DASHES:
         return True
-    return _is_variation(character) or unicodedata.normalize("NFKC", character) != character
+    return unicodedata.normalize("NFKC", character) != character
+
+
+def _hides(character: str) -> bool:
+    """Whether it shows nothing, turns the text around, controls, or is a bracket of ours."""
+    if character in _PLAIN:
+        return False
+    hidden = unicodedata.category(character) in _HIDDEN or character in _FILLERS
+    return hidden or character in "⟨⟩" or _is_variation(character)
 
 
 def _fits(text: str, place: int) -> bool:

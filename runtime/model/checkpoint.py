@@ -7,7 +7,7 @@ LONGEST_TITLE = 100
 LONGEST_DONE = 500
 """Characters of what was done so far."""
 LONGEST_THEN = 400
-"""Characters of what comes next. With the others it fits a card whole."""
+"""Characters of what comes next. All of them as they are shown must fit a card whole, too."""
 YES = "Yes from "
 """How the answer begins that lets the agent go on."""
 GO_ON = "Go on with that, and no further without another yes."

@@ -1,5 +1,7 @@
 """Checkpoints: an agent stops at a gate, and goes past it only with a person's yes."""
 
+# ruff: noqa: RUF001 - phones and models write typographic marks
+
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -135,6 +137,39 @@ async def test_people_change_what_comes_next_and_nothing_else(clock: ManualClock
         (another,) = await life.waiting()
         await life.press(another)
         assert "What comes next, as people changed it:\nDeploy to one host.\n" in await told(life)
+
+
+async def test_what_is_as_long_as_may_be_has_a_button_for_a_yes_also_when_edited(
+    clock: ManualClock,
+) -> None:
+    gate: dict[str, str] = {
+        "title": "Ready: “2.4” – the rest…".ljust(100, "x"),
+        "done": ("Staging runs it – “green”. " * 20)[:500].strip(),
+        "then": ("Deploy 2.4 to “prod” – then watch… " * 12)[:400].strip(),
+    }
+    async with world(clock).life() as life:
+        approval = await life.asked(json.dumps(gate))
+        face = life.card(approval).text
+        assert all(said in face for said in gate.values())
+        assert life.buttons(approval) == [cards.APPROVE, cards.DENY, cards.EDIT]
+        another = ("Deploy 2.4 to “one host” – and wait… " * 12)[:400].strip()
+        await life.submit(approval, cards.EDIT, BOB, **{CHANGES: f"then = {another}"})
+        (edited,) = await life.waiting()
+        face = life.card(edited).text
+        assert another in face
+        assert '- then: "Deploy 2.4 to “prod” – then watch' in face
+        assert life.buttons(edited) == [cards.APPROVE, cards.DENY, cards.EDIT]
+        assert len(face) <= 2_000
+
+
+@pytest.mark.parametrize("line", ['- did "it"\n', "\u202e" * 9 + "\n"])
+async def test_what_is_too_long_when_it_is_shown_is_refused(clock: ManualClock, line: str) -> None:
+    then, done = (line * 40)[:400].strip(), (line * 50)[:500].strip()
+    async with world(clock).life() as life:
+        gate = {"title": "2.4", "done": done, "then": then}
+        said = await life.desk.ask(json.dumps(gate))
+        assert "characters as people are shown it, and 1,100 is the most" in said
+        assert await life.waiting() == []
 
 
 async def test_a_rule_may_ask_two_people_or_block_it(clock: ManualClock) -> None:

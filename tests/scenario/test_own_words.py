@@ -1,5 +1,7 @@
 """Our own words name commands as each platform takes them; what a model says stays as it is."""
 
+# ruff: noqa: RUF001 - phones and models write typographic marks
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -101,6 +103,17 @@ async def test_the_reason_of_a_no_stays_as_its_person_wrote_it(tmp_path: Path) -
         for text in (life.card(approval).text, await shown_by_command(life, approval)):
             assert "Denied by Bob: see /policy show\n" in text
             assert text == unmarked(text)
+
+
+async def test_the_reason_of_a_no_keeps_the_marks_that_phones_write(tmp_path: Path) -> None:
+    async with asking(tmp_path, "nightdesk", THREAD) as life:
+        [approval] = await life.waiting()
+        why = "not “now” – don’t, see… ½\u202e"
+        no = FormSubmit(action=cards.DENY, value=approval.id, answers=((REASON, why),))
+        await life.desk.say(body=no, sender=BOB, thread=THREAD)
+        await life.desk.quiet()
+        card = life.card(approval).text
+        assert "Denied by Bob: not “now” – don’t, see… ½⟨U+202E⟩\n" in card
 
 
 async def shown_by_command(life: Asking, approval: Approval) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.shown import is_plain, reveal
+from runtime.shown import is_plain, legible, prose, reveal
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,25 @@ def test_ordinary_text_stays_readable(text: str) -> None:
 
 def test_marks_on_one_letter_are_bounded() -> None:
     assert reveal("x" + "\u0331" * 20) == "x" + "\u0331" * 8 + "⟨U+0331⟩" * 12
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("not “now” – see… ‘it’ «là» don’t", "not “now” – see… ‘it’ «là» don’t"),
+        ("ｇｉｔ ² ı p\u0430ypal", "ｇｉｔ ² ı p\u0430ypal"),
+        ("a\u202eb\u200b\x1b[2K\ud800", "a⟨U+202E⟩b⟨U+200B⟩⟨U+001B⟩[2K⟨U+D800⟩"),
+        ("\u3164\ufe0f⟨U+1F⟩", "⟨U+3164⟩⟨U+FE0F⟩⟨U+27E8⟩U+1F⟨U+27E9⟩"),
+        ("x" + "\u0331" * 9, "x" + "\u0331" * 8 + "⟨U+0331⟩"),
+    ],
+)
+def test_of_words_that_are_only_read_what_hides_is_written_out(text: str, shown: str) -> None:
+    assert legible(text) == shown
+
+
+def test_prose_keeps_its_typographic_marks_and_nothing_else() -> None:
+    assert prose("“so” – ‘it’ … «x» — l’eau") == "“so” – ‘it’ … «x» — l’eau"
+    assert prose("\u202eа∕b") == reveal("\u202eа∕b") != "\u202eа∕b"
 
 
 @given(st.text(max_size=200))
