@@ -131,6 +131,8 @@ class Duties:
         self._desk.halt.on_change(self._stopped_or_resumed)
         if self._desk.fires:
             self._desk.schedules.on_change(self._look_now)
+            # The first look also starts what an earlier life owes; what is due has the second.
+            self._ticker.wake_at(self._parts.clock.now(), "schedules.first", self._look)
             self._look_now()
             look_every = LOOK_EVERY if self._parts.alone else LOOK_EVERY_AMONG_MANY
             every(look_every, "schedules.look", self._look)

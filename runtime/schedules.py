@@ -273,10 +273,10 @@ class ScheduleService:
         Two ticks at once, in one process or in several, fire a planned time once; and so does a
         clock that was set back, because the next time of a schedule only ever grows.
         """
+        await self._recover_if_owed()
         await self._fire_prepared()
         for _ in range(MOST_BATCHES):
             async with self._ticking:
-                await self._recover_if_owed()
                 await self._claims.move_on()
                 now = self._clock.now()
                 next_at = await self._schedules.next_time()
@@ -293,7 +293,6 @@ class ScheduleService:
     async def _fire_prepared(self) -> None:
         """Fire what was known ahead: nothing is read before it."""
         async with self._ticking:
-            await self._recover_if_owed()
             now = self._clock.now()
             if not self._claims.waiting(now):
                 return
@@ -312,6 +311,7 @@ class ScheduleService:
             await self._start(claimed)
 
     async def _recover_if_owed(self) -> None:
+        """Start what is owed, which may be thousands of runs, while others may tick."""
         if self._runs_owed:
             await self.recover()
 

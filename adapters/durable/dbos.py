@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.durable.plays import Lines, Plays, give_way
+from adapters.durable.plays import Lines, Plays
 from adapters.durable.settings import Pace, Settings
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
@@ -156,7 +156,7 @@ class DbosDurable:
         session = self._session
         session.plays.known(workflow)
         if partition is None and self._settings.takes_work:
-            await give_way(lambda: session.plays.busy, _pause)
+            await session.plays.give_way(run, _pause)
             await session.engine.start(workflow, run, payload)
             return
         line = run if partition is None else partition  # a line of its own is in nobody's way

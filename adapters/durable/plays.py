@@ -15,11 +15,12 @@ _GRACE_SECONDS = 1.0
 
 CROWD = 4
 """Busy runs that a further start gives way to. Of a thousand that are started in a row hundreds
-would be in play at once, all on one core, and whoever waits for an acknowledgement behind them."""
+would be with the engine at once, all on one core, and whoever waits for an acknowledgement behind
+them."""
 LOOKS = 5
 LOOK_SECONDS = 0.002
-"""A start gives way for so many looks of so many seconds, and is made then: a run may be busy for
-minutes, with a model."""
+"""A start gives way for so many looks of so many seconds, and is made then: the engine's database
+may be slow, which takes none of the core."""
 
 
 class Powers(Protocol):
@@ -40,14 +41,6 @@ class Powers(Protocol):
     async def cancelled(self, runs: Sequence[RunId]) -> list[RunId]:
         """Those of the runs that were cancelled."""
         ...
-
-
-async def give_way(busy: Callable[[], int], pause: Callable[[float], Awaitable[None]]) -> None:
-    """Let runs that are busy get on before another is started, for 10 ms at most."""
-    for _ in range(LOOKS):
-        if busy() < CROWD:
-            return
-        await pause(LOOK_SECONDS)
 
 
 class Lines:
@@ -71,14 +64,30 @@ class Plays:
         self._workflows = workflows
         self._tasks: set[asyncio.Task[Any]] = set()
         self._bodies: set[asyncio.Task[Any]] = set()
+        self._runs: set[RunId] = set()
+        self._at_work = 0
         self._patience: dict[RunId, set[asyncio.Timeout]] = {}
         self._partitions = Lines()
         self._stopping = False
 
     @property
     def busy(self) -> int:
-        """Runs that are in play here and wait for no signal and no child."""
-        return len(self._bodies) - len(self._patience)
+        """Runs in play here that the engine has to do with: between steps, or storing one.
+
+        Not those that wait for a signal or a child, nor those whose step is being done: that
+        waits for a model most of the time, while the engine's part is all CPU.
+        """
+        return len(self._bodies) - len(self._patience) - self._at_work
+
+    async def give_way(self, run: RunId, pause: Callable[[float], Awaitable[None]]) -> None:
+        """Let busy runs get on before this one is started, for 10 ms at most.
+
+        Not where it is in play here already: its start will find that, and do nothing.
+        """
+        for _ in range(LOOKS):
+            if self.busy < CROWD or run in self._runs:
+                return
+            await pause(LOOK_SECONDS)
 
     def known(self, workflow: str) -> Workflow:
         """The workflow of that name.
@@ -111,11 +120,21 @@ class Plays:
             nullcontext() if partition is None else self._partitions(partition)
         )
         self._bodies.add(task)
+        self._runs.add(run)
         try:
             async with line:
                 return await body(_Context(powers, self, run), payload)
         finally:
             self._bodies.discard(task)
+            self._runs.discard(run)
+
+    async def working(self, work: Callable[[], Awaitable[Json]]) -> Json:
+        """Do a step's work; its run is not busy meanwhile."""
+        self._at_work += 1
+        try:
+            return await work()
+        finally:
+            self._at_work -= 1
 
     async def patiently(self, run: RunId, wait: Awaitable[Json]) -> Json:
         """Wait, unless the run is cancelled meanwhile.
@@ -180,7 +199,7 @@ class _Context:
 
     async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
         """Do the work, or return what it returned before a crash."""
-        return await self._powers.step(name, work)
+        return await self._powers.step(name, lambda: self._plays.working(work))
 
     async def wait(self, topic: str) -> Json:
         """Wait for a signal on that topic."""

@@ -1,5 +1,7 @@
 """A `Durable` that starts nothing and remembers what it was asked to start."""
 
+import asyncio
+from collections.abc import Collection
 from datetime import datetime
 
 from runtime.errors import NightdeskError, Retryable
@@ -10,12 +12,17 @@ from runtime.ports import Workflow
 
 
 class RecordingDurable:
-    """Remembers each start, once for each run, and fails the next `failures` of them."""
+    """Remembers each start, once for each run, and fails the next `failures` of them.
+
+    A start of a run in `slow` takes until `quickly` is set.
+    """
 
     def __init__(self) -> None:
         self.started: dict[RunId, Json] = {}
         self.asked = 0
         self.failures = 0
+        self.slow: Collection[RunId] = ()
+        self.quickly = asyncio.Event()
 
     def register(self, name: str, workflow: Workflow) -> None:
         return None
@@ -33,6 +40,8 @@ class RecordingDurable:
         if self.failures:
             self.failures -= 1
             raise Retryable("the engine does not answer")
+        if run in self.slow:
+            await self.quickly.wait()
         self.started.setdefault(run, payload)
 
     async def signal(self, run: RunId, topic: str, value: Json, *, key: str) -> None:

@@ -15,7 +15,7 @@ from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState, Whe
 from runtime.planner import MISSED_KEPT, Planner
 from runtime.schedules import NewSchedule, ScheduleService
 from tests.support.build import ANN, DM, OPS, T0
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 from tests.support.runs import RecordingDurable
 
 BERLIN = "Europe/Berlin"
@@ -399,6 +399,24 @@ async def test_a_new_process_starts_the_runs_that_the_last_one_owes(bench: Bench
         await bench.service.tick()
     assert await bench.another().recover() == 1
     assert len(bench.durable.started) == 1
+
+
+async def test_planned_times_do_not_wait_for_the_start_of_what_is_owed(bench: Bench) -> None:
+    hourly, soon = await bench.make("every hour"), await bench.make("in 65 minutes", key="soon")
+    await bench.clock.advance(timedelta(hours=1))
+    bench.durable.failures = 1
+    with pytest.raises(Retryable):
+        await bench.service.tick()
+    bench.durable.slow = {run_id_of(hourly.id, bench.clock.now())}
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bench.service.tick())
+        await bench.clock.advance(timedelta(minutes=5))
+        tasks.create_task(bench.service.tick())
+        await settle()
+        at_once = list(bench.durable.started)
+        bench.durable.quickly.set()
+    assert at_once == [run_id_of(soon.id, bench.clock.now())]
+    assert len(bench.durable.started) == 2
 
 
 async def test_an_idle_tick_asks_one_question(bench: Bench) -> None:
