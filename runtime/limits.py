@@ -64,9 +64,7 @@ class Limits:
 
     def current(self, stamps: Mapping[Period, str]) -> list[LimitRule]:
         """Every limit as it is in those periods: what lasts, and what was set for them alone."""
-        known = ("", *stamps.values())
-        changes = (change for change in self.changes[::-1] if change.stamp in known)
-        keys = dict.fromkeys([*map(_key, self.rules.limits), *map(_key, changes)])
+        keys = dict.fromkeys([*map(_key, self.rules.limits), *map(_key, self.changes[::-1])])
         found = ((key, self._of(key, stamps.get(key[-1], ""))) for key in keys)
         return [
             LimitRule(scope=scope, subject=subject, period=period, micros=micros)
