@@ -38,7 +38,7 @@ class SlowBudgets(MemoryBudgets):
     """Limits that were read before a change, and come after it."""
 
     def __init__(self, slow: SlowToAnswer) -> None:
-        super().__init__(Tables(audit=MemoryAudit(ManualClock())))
+        super().__init__(Tables(audit=MemoryAudit(ManualClock())), MemoryModelBook())
         self._slow = slow
 
     async def limits(self, *, since: datetime, limit: int = 5_000) -> list[LimitChange]:
