@@ -10,6 +10,7 @@ from sqlalchemy import bindparam
 from adapters.sql import log
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
+from adapters.sql.heard import Heard
 from adapters.sql.inbox import FINISH, PENDING, RECEIVED, received_of
 from adapters.sql.recent import Log
 from adapters.sql.schema import bindings, conversations, inbox, turns
@@ -62,11 +63,7 @@ _oldest = (
     .correlate(conversations)
     .scalar_subquery()
 )
-_NEXT = (
-    sa.select(*_place, *RECEIVED)
-    .select_from(conversations.outerjoin(inbox, inbox.c.id == _oldest))
-    .where(conversations.c.id == bindparam("this"))
-)
+_NEXT = sa.select(*_place, _oldest).where(conversations.c.id == bindparam("this"))
 """Finds, in one, where a conversation stands and the message that its next turn is for."""
 
 TURN = (
@@ -81,7 +78,7 @@ TURN = (
 )
 
 _SAID = sa.select(*RECEIVED).where(inbox.c.id == bindparam("this"))
-"""Reads the message that began a turn again, where the turn is taken up."""
+"""Reads the message that begins a turn, or began one that is taken up."""
 
 _TAKE_UP = (
     sa.update(turns)
@@ -156,6 +153,7 @@ def begin(
     transaction: Transaction,
     conversation: ConversationId,
     known: Log,
+    heard: Heard,
     *,
     owner: str,
     now: datetime,
@@ -164,18 +162,18 @@ def begin(
     this: Params = {"this": conversation}
     transaction.lock(LOCK, this)
     while (row := transaction.one(_NEXT, this)) is not None:
-        place, waiting = Place(*row[:_PLACES]), row[_PLACES:]
+        place, waiting = Place(*row[:_PLACES]), row[_PLACES]
         if place.running:
             taken_up = transaction.one(_TAKE_UP, {**this, "by": owner})
             if taken_up is not None:
                 turn = turn_of(taken_up)
-                return _start(transaction, turn, place, known, said=_said(transaction, turn))
+                return _start(transaction, turn, place, known, said=_said(transaction, turn.inbox))
             if transaction.one(_PARKED, this) is not None:
                 return None
-        if waiting[0] is None:
+        if waiting is None:
             return None
-        received = received_of(waiting)
-        if transaction.run(FINISH, {"this": received.id}):
+        received = heard.take(waiting) or _said(transaction, waiting)
+        if received is not None and transaction.run(FINISH, {"this": received.id}):
             turn = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
             return _start(transaction, turn, place, known, said=received)
     return None
@@ -292,9 +290,9 @@ def _insert(
     return turn
 
 
-def _said(transaction: Transaction, turn: Turn) -> Received | None:
-    """The message that began a turn, for whoever takes it up."""
-    row = transaction.one(_SAID, {"this": turn.inbox})
+def _said(transaction: Transaction, message: InboxId | None) -> Received | None:
+    """The message of that row."""
+    row = transaction.one(_SAID, {"this": message})
     return None if row is None else received_of(row)
 
 

@@ -13,6 +13,7 @@ from adapters.sql import sending
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.constants import word
 from adapters.sql.database import Database
+from adapters.sql.heard import Heard
 from adapters.sql.schema import counters, inbox
 from adapters.sql.threads import thread_of
 from adapters.sql.transaction import Params, Row, Transaction, Value
@@ -138,17 +139,21 @@ _decode = decoder(_Said)
 class SqlInbox:
     """The inbox in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, heard: Heard) -> None:
         self._database = database
+        self._heard = heard
 
     def append(self, received: Received) -> Awaitable[bool]:
         """Store the event unless it is there: see the port."""
         row, cursor = _row(received), received.inbound.cursor
+        self._heard.keep(received)
         return self._database.write(lambda t: _append(t, row, cursor))
 
     def append_all(self, many: Sequence[Received]) -> Awaitable[Sequence[bool]]:
         """Store each event unless it is there: see the port."""
         rows = [(_row(received), received.inbound.cursor) for received in many]
+        for received in many:
+            self._heard.keep(received)
         return self._database.write(lambda t: [_append(t, row, cursor) for row, cursor in rows])
 
     async def move(self, cursor: Cursor) -> None:

@@ -15,6 +15,7 @@ from adapters.sql.deadletters import SqlDeadLetters
 from adapters.sql.files import SqlFiles
 from adapters.sql.grants import SqlGrants
 from adapters.sql.handoffs import SqlHandoffs
+from adapters.sql.heard import Heard
 from adapters.sql.inbox import SqlInbox
 from adapters.sql.ledger import SqlLedger
 from adapters.sql.members import SqlMembers
@@ -42,9 +43,10 @@ class SqlStore:
 
     def __init__(self, database: Database, *, clock: Clock, ids: IdSource) -> None:
         self._database = database
-        self._inbox = SqlInbox(database)
+        heard = Heard()
+        self._inbox = SqlInbox(database, heard)
         self._conversations = SqlConversations(database, clock=clock, ids=ids)
-        self._turns = SqlTurns(database, clock=clock)
+        self._turns = SqlTurns(database, clock=clock, heard=heard)
         self._outbox = SqlOutbox(database)
         self._dead_letters = SqlDeadLetters(database)
         self._schedules = SqlSchedules(database)

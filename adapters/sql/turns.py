@@ -10,6 +10,7 @@ from adapters.sql.beginning import NO_RUN, OPEN, RUNNING, TURN, WAITING
 from adapters.sql.codec import micros
 from adapters.sql.database import Database
 from adapters.sql.handoffs import hand_over
+from adapters.sql.heard import Heard
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import turns
 from adapters.sql.transaction import Statement, Transaction, Value
@@ -104,8 +105,9 @@ _LOST = "the turn has ended, or another owner took it up since"
 class SqlTurns:
     """Turns in a database."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, heard: Heard) -> None:
         self._database = database
+        self._heard = heard
         self._clock = clock
         self._recent = RecentLogs()
         self._ends: dict[TurnId, tuple[ConversationId, int]] = {}
@@ -115,7 +117,7 @@ class SqlTurns:
         now = self._clock.now()
         known = self._recent.get(conversation)
         start = await self._database.write(
-            lambda t: beginning.begin(t, conversation, known, owner=owner, now=now)
+            lambda t: beginning.begin(t, conversation, known, self._heard, owner=owner, now=now)
         )
         if start is not None:
             self._recent.keep(conversation, start.entries)
