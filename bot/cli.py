@@ -28,6 +28,9 @@ def main() -> None:
 
 def work(role: Role, *, terminal: bool = False) -> None:
     """Run a process in that role until it is told to stop; ends the process."""
+    from bot import collector
+
+    collector.spare()
     from bot.program import complete, supervised
 
     with supervised() as program:
@@ -40,4 +43,7 @@ def work(role: Role, *, terminal: bool = False) -> None:
 
 
 def _import_the_rest() -> None:
+    from bot import collector
+
     importlib.import_module("bot.lifecycle")
+    collector.keep()

@@ -13,7 +13,7 @@ from contextlib import (
 )
 from dataclasses import replace
 
-from bot.collector import collector_spared
+from bot.collector import collector_spared, keep
 from bot.currency import tell_of_others
 from bot.duties import Duties
 from bot.parts import Listener, Opened, open_parts
@@ -64,6 +64,7 @@ async def _live(settings: Settings, role: Role, opening: Opening, hard: HardStop
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
         async with opening(settings, role) as opened:
+            keep()  # the platforms' libraries, above all
             desk = wire(replace(opened.parts, hard_stop=hard))
             desk.rules.read()
             async with working(desk, opened):

@@ -2,7 +2,7 @@
 
 import gc
 
-from bot.collector import YOUNG_AT_ONCE, collector_spared, keep
+from bot.collector import YOUNG_AT_ONCE, collector_spared, keep, spare
 
 
 def test_what_is_there_is_left_out_of_collection_while_the_process_works() -> None:
@@ -20,3 +20,12 @@ def test_what_came_since_can_be_left_out_too() -> None:
         came = [[number] for number in range(1_000)]
         keep()
         assert gc.get_freeze_count() >= frozen + len(came)
+
+
+def test_a_start_looks_for_garbage_less_often() -> None:
+    before = gc.get_threshold()
+    try:
+        spare()
+        assert gc.get_threshold()[0] == YOUNG_AT_ONCE
+    finally:
+        gc.set_threshold(*before)
