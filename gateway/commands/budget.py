@@ -138,8 +138,14 @@ class BudgetCommands:
             said = "\n".join([said, *await self._firings(subject)])
         return Answer(said)
 
-    async def of_schedule(self, schedule: ScheduleId, amount: str, request: Request) -> str:
-        """Limit what each run of a schedule may cost: see `gateway.commands.schedules.Allow`."""
+    async def check_of_schedule(self, amount: str, request: Request) -> None:
+        """Refuse what `limit_schedule` would: see `gateway.commands.schedules.Allowances`."""
+        meter = self._meter(Scope.SCHEDULE, "", Period.FIRING)
+        if await self._limits.made(request.id) is None:
+            await self._judge("set", _Wish(meter, amount), request)
+
+    async def limit_schedule(self, schedule: ScheduleId, amount: str, request: Request) -> str:
+        """Limit what each run may cost: see `gateway.commands.schedules.Allowances`."""
         meter = self._meter(Scope.SCHEDULE, schedule, Period.FIRING)
         return await self._set("set", _Wish(meter, amount), request)
 
@@ -233,15 +239,27 @@ class BudgetCommands:
         now = replace(wish.meter, stamp=self._stamp(wish.meter))
         if (made := await self._limits.made(request.id)) is not None:
             return await self._said(now, made.before)
+        before, after, lower = await self._judge(verb, wish, request)
+        await self._limits.set(wish.meter, after, request.sender, key=request.id)
+        await (self._pauses.look() if lower else self._pauses.raised(wish.meter))
+        return await self._said(now, before)
+
+    async def _judge(
+        self, verb: str, wish: _Wish, request: Request
+    ) -> tuple[int | None, int | None, bool]:
+        """The limit as it was and as it is wished, and whether it is lowered.
+
+        Raises:
+            Refused: it is no amount, or the person may not.
+        """
+        now = replace(wish.meter, stamp=self._stamp(wish.meter))
         before = (await self._limits.now()).of(now)
         currency, when = self._team().budget.currency, when_of(now.scope, now.period)
         after = new_limit(verb, wish.amount, before, currency=currency, when=when)
         lower = after is not None and (before is None or after <= before)
         action = Action.BUDGET_LOWER if lower else Action.BUDGET_RAISE
         authorize(self._team(), request.sender, action)
-        await self._limits.set(wish.meter, after, request.sender, key=request.id)
-        await (self._pauses.look() if lower else self._pauses.raised(wish.meter))
-        return await self._said(now, before)
+        return before, after, lower
 
     async def _where_limited(self, verb: str, wish: _Wish) -> _Wish:
         """The wish, over the time that has a limit, where none was named.

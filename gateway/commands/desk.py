@@ -338,7 +338,7 @@ def _schedules(services: Services, budgets: BudgetCommands) -> ScheduleCommands:
         services.schedules,
         services.store.schedules,
         services.timetable,
-        budgets.of_schedule,
+        budgets,
         team=services.team,
         clock=services.clock,
     )

@@ -1,7 +1,8 @@
 """`/schedule`: create, list, show, pause, resume, delete, run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol
 
 from gateway.access import Action, Resource, authorize
 from gateway.commands import scheduletext
@@ -21,11 +22,19 @@ from runtime.ports import Schedules, Timetable
 from runtime.schedules import NewSchedule, ScheduleService
 from runtime.standing import objection, remedy
 
-Allow = Callable[[ScheduleId, str, Request], Awaitable[str]]
-"""Limits what each run of a schedule may cost, to an amount as it was written; what holds then.
 
-Raises `Refused` where it is none, and where the person may not.
-"""
+class Allowances(Protocol):
+    """Limits what each run of a schedule may cost, to an amount as it was written.
+
+    Both raise `Refused` where it is no amount, and where the person may not.
+    """
+
+    async def check_of_schedule(self, amount: str, request: Request, /) -> None:
+        """Only look whether that can be done for a schedule that is to be made."""
+
+    async def limit_schedule(self, schedule: ScheduleId, amount: str, request: Request, /) -> str:
+        """Do it; says what holds then."""
+
 
 _SHOWN_RUNS = 5
 _LONGEST_NUMBER = 9
@@ -41,7 +50,7 @@ class ScheduleCommands:
         service: ScheduleService,
         schedules: Schedules,
         timetable: Timetable,
-        allow: Allow,
+        allowances: Allowances,
         *,
         team: Callable[[], Team],
         clock: Clock,
@@ -52,11 +61,11 @@ class ScheduleCommands:
             service: makes and changes schedules.
             schedules: the schedules.
             timetable: reads times.
-            allow: limits what each run of a schedule may cost.
+            allowances: limits what each run of a schedule may cost.
             team: the configuration as it is now.
             clock: the clock.
         """
-        self._allow = allow
+        self._allowances = allowances
         self._service = service
         self._schedules = schedules
         self._timetable = timetable
@@ -76,7 +85,8 @@ class ScheduleCommands:
             case "budget":
                 schedule = await self._service.find(_number(command))
                 amount = " ".join(command.args[1:])
-                return Answer(await self._allow(schedule.id, amount, request), private=False)
+                said = await self._allowances.limit_schedule(schedule.id, amount, request)
+                return Answer(said, private=False)
             case "run":
                 await self._require_standing(_number(command))
                 return await self._run(_number(command), request)
@@ -139,6 +149,8 @@ class ScheduleCommands:
     ) -> Answer:
         if not asked.instruction:
             return Answer(_missing_instruction())
+        if allowed:
+            await self._allowances.check_of_schedule(allowed, request)
         team = self._team()
         rule = team.rule_of(request.thread.channel)
         schedule = await self._service.create(
@@ -166,7 +178,8 @@ class ScheduleCommands:
             now=self._clock.now(),
         )
         if allowed:
-            text += f"\n{await self._allow(schedule.id, allowed, request)}"
+            limit = await self._allowances.limit_schedule(schedule.id, allowed, request)
+            text += f"\n{limit}"
         return Answer(text, private=False)
 
     def _target(self, name: str | None, request: Request, team: Team) -> Target:

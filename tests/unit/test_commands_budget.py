@@ -493,3 +493,19 @@ async def test_the_same_command_carried_out_again_raises_once(bank: CommandBench
         said = await bank("/budget raise team 100%", key="again")
         assert "is 2.00 USD a day. It was 1.00 USD before." in said
     assert await day(bank) == "2.00"
+
+
+@pytest.mark.parametrize(
+    ("amount", "who", "said"),
+    [
+        ("abc", ANN, "“abc” is no amount"),
+        ("5 EUR", ANN, "the team's currency is USD"),
+        ("1", BOB, "needs the role"),
+    ],
+)
+async def test_a_schedule_whose_limit_is_refused_is_not_made(
+    bank: CommandBench, amount: str, who: Principal, said: str
+) -> None:
+    asked = f'/schedule create every day at 10:00 Say hello --budget "{amount}"'
+    assert said in await bank(asked, sender=who)
+    assert await bank.store.schedules.all() == []
