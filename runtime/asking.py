@@ -13,6 +13,8 @@ from runtime.ports import Timetable
 
 _MOST_WORDS = 20
 """No time takes more words than these."""
+_AFTER_A_TIME = ",;:"
+_JOINS = re.compile(r"(?:and|or)\s+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +36,41 @@ def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: 
     The longest beginning that is a time is the time. The rest keeps its line breaks.
 
     Raises:
-        Refused: no beginning is a time, or the one that is cannot be kept.
+        Refused: no beginning is a time, the one that is cannot be kept, or another time follows.
     """
-    ends = [word.end() for word in islice(re.finditer(r"\S+", sentence), _MOST_WORDS)]
     hint = ""
-    for end in reversed(ends):
+    for end in _ends_of_words(sentence):
+        said = sentence[:end].rstrip(_AFTER_A_TIME)
         try:
-            when = timetable.read(sentence[:end], now=now, zone=zone)
+            when = timetable.read(said, now=now, zone=zone)
         except NotATime as error:
             hint = error.hint
-        else:
-            return Asked(when=when, instruction=sentence[end:].strip())
+            continue
+        rest = sentence[end:].strip()
+        joined = _JOINS.match(rest)
+        if joined or end > len(said):
+            another = rest[joined.end() :] if joined else rest
+            _refuse_another_time(another, timetable, now=now, zone=zone)
+        return Asked(when=when, instruction=rest)
     raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
+
+
+def _refuse_another_time(text: str, timetable: Timetable, *, now: datetime, zone: str) -> None:
+    """Refuse `every monday at 9 and thursday at 5`: the second would be taken for what to do."""
+    for end in _ends_of_words(text):
+        try:
+            timetable.read(text[:end], now=now, zone=zone)
+        except Refused:
+            continue
+        raise Refused(
+            f"“{text[:end]}” is a second time.", hint="Ask for each time by itself, please."
+        )
+
+
+def _ends_of_words(text: str) -> list[int]:
+    """Where its first words end, the last of them first."""
+    found = [word.end() for word in islice(re.finditer(r"\S+", text), _MOST_WORDS)]
+    return found[::-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ _MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+_ORDINAL = re.compile(r"\b(\d+)th\b")
 _MINUTE = timedelta(minutes=1)
 _LEAP = timedelta(hours=2)
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -82,7 +83,16 @@ def next_time(cron: str, zone: str, after: datetime) -> datetime | None:
 def explain(cron: str) -> str:
     """The expression in words: `at 08:30 on Monday through Friday`."""
     words = str(_simulate(_spelled(cron), _SOME_DAY).explain())
+    # cronsim writes "22th" and "day of month".
+    words = _ORDINAL.sub(lambda match: _ordinal(int(match[1])), words)
+    words = words.replace("day of month", "day of the month")
     return words[:1].lower() + words[1:]
+
+
+def _ordinal(number: int) -> str:
+    """`22nd`, `13th`."""
+    ending = "th" if number // 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 @lru_cache(maxsize=4096)

@@ -74,7 +74,10 @@ def read(text: str, *, now: datetime, zone: ZoneInfo) -> datetime | None:
         raise _past(text)
     if _SECONDS.fullmatch(text):
         raise Refused("Schedules are kept to the minute.", hint="For example: in 1 minute.")
-    at = _duration(text, now, zone) or _with_offset(text) or _day_and_clock(text, now, zone)
+    try:
+        at = _duration(text, now, zone) or _with_offset(text) or _day_and_clock(text, now, zone)
+    except OverflowError:  # in the year 1 or 9999, where the zone leads out of the calendar
+        raise Refused(f"“{text}” is too far away.") from None
     if at is None:
         return None
     if at <= now:
@@ -196,22 +199,35 @@ def _named_day(match: re.Match[str], clock: time, today: datetime) -> date:
 
 def _on_date(match: re.Match[str], clock: time, today: datetime, zone: ZoneInfo) -> datetime:
     """A calendar date; without its year, the next one."""
-    words = match["iso"] or match[0]
-    if match["dotted"]:
-        day, month, year = match["dotted"].split(".")
-        words = f"{year}-{month:0>2}-{day:0>2}"
+    if written := match["iso"] or match["dotted"]:
+        return to_instant(datetime.combine(_written_day(written), clock), zone)
     # Asked on the day itself dateparser prefers next year's: ask as if it were the day before.
-    local = datetime.combine(_calendar_day(words, today - timedelta(days=1)), clock)
-    if local <= today and not (match["year"] or match["iso"] or match["dotted"]):
-        local = datetime.combine(_calendar_day(words, today), clock)
+    local = datetime.combine(_calendar_day(match[0], today - timedelta(days=1)), clock)
+    if local <= today and not match["year"]:
+        local = datetime.combine(_calendar_day(match[0], today), clock)
     return to_instant(local, zone)
+
+
+def _written_day(words: str) -> date:
+    """`2026-12-01` or `1.12.2026`. Not by dateparser, to which 2026-13-01 is 13 January."""
+    year, month, day = words.split("-") if "-" in words else reversed(words.split("."))
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        raise _no_such_day(words) from None
 
 
 def _calendar_day(words: str, base: datetime) -> date:
     found = _dateparser(words, base)
     if found is None:
-        raise Refused(f"There is no such day as “{words}”.", hint="Write 2026-12-01.")
+        raise _no_such_day(words)
     return found.date()
+
+
+def _no_such_day(words: str) -> Refused:
+    return Refused(
+        f"There is no such day as “{words}”.", hint="Write year-month-day, such as 2026-12-01."
+    )
 
 
 def _dateparser(words: str, base: datetime) -> datetime | None:

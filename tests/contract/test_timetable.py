@@ -155,6 +155,11 @@ def test_every_hour_follows_real_time_over_both_changes(timetable: Timetable) ->
     [
         ("every weekday at 8:30", "at 08:30 on Monday through Friday"),
         ("every 15 minutes", "every 15th minute of every hour"),
+        ("on the 22nd of the month at 9", "at 09:00 on the 22nd day of every month"),
+        (
+            "0 9 3,11,23,31 * *",
+            "at 09:00 on the third, the 11th, the 23rd, and the 31st day of the month",
+        ),
         ("2026-12-01 14:00", "once, Tue 1 Dec 2026 14:00 CET"),
         (
             "2027-03-28 02:30",

@@ -26,6 +26,9 @@ def split(sentence: str) -> tuple[str, str]:
         ("in 2 hours 30 minutes check", "in 2 hours 30 minutes", "check"),
         ("every day at 9 and 17 look", "every day at 9 and 17", "look"),
         ("every day at 9 and look", "every day at 9", "and look"),
+        ("every day at 9, look", "every day at 9", "look"),
+        ("every day at 9: look, then tell", "every day at 9", "look, then tell"),
+        ("every day at 9 :wave:", "every day at 9", ":wave:"),
         ("every monday at 9 2 ideas", "every monday at 9", "2 ideas"),
         ("tomorrow at 9am", "tomorrow at 9am", ""),
         ("at 9 in the evening call", "at 9 in the evening", "call"),
@@ -45,6 +48,20 @@ def test_a_time_that_cannot_be_kept_is_the_reason_and_not_the_words_around_it() 
         split("every 10 seconds look at the queue")
     with pytest.raises(Refused, match="At what time of day"):
         split("every weekday write the briefing at length")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "second"),
+    [
+        ("every monday at 9 and thursday at 17:00 write", "thursday at 17:00"),
+        ("every monday at 9am, friday at 5pm write", "friday at 5pm"),
+        ("tomorrow at 9, and every day at noon write", "every day at noon"),
+        ("in 2 hours or tomorrow at 9 write", "tomorrow at 9"),
+    ],
+)
+def test_a_second_time_is_not_taken_for_what_to_do(sentence: str, second: str) -> None:
+    with pytest.raises(Refused, match=f"“{second}” is a second time"):
+        split(sentence)
 
 
 def test_a_sentence_without_a_time_is_refused_with_what_would_be_one() -> None:
