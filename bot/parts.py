@@ -9,13 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from adapters.durable.dbos import DbosDurable
 from adapters.models.factory import build_model
 from adapters.sql.store import open_store
-from adapters.terminal.listener import TerminalListener
-from adapters.terminal.terminal import Terminal, open_terminal
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
 from bot import collector, stopfile
@@ -36,6 +34,9 @@ from runtime.model.tools import ToolSpec
 from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
+
+if TYPE_CHECKING:
+    from adapters.terminal.terminal import Terminal
 
 log = logging.getLogger("nightdesk.parts")
 
@@ -251,7 +252,7 @@ def _reader(store: Store) -> Callable[[OutFile], Awaitable[bytes]]:
 
 def _terminal(
     settings: Settings, role: Role, ids: IdSource, read: Callable[[OutFile], Awaitable[bytes]]
-) -> Terminal | None:
+) -> "Terminal | None":
     if role is not Role.ALL or not settings.terminal:
         return None
     team = settings.team
@@ -261,6 +262,8 @@ def _terminal(
     if user is None:
         log.info("terminal.off", extra={"why": "no member has a terminal id"})
         return None
+    from adapters.terminal.terminal import open_terminal  # noqa: PLC0415 - where there is one
+
     return open_terminal(
         stdin=sys.stdin,
         stdout=sys.stdout,
@@ -276,10 +279,12 @@ def _terminal(
 
 
 def _listener(
-    settings: Settings, terminal: Terminal | None, ids: IdSource, clock: Clock
+    settings: Settings, terminal: "Terminal | None", ids: IdSource, clock: Clock
 ) -> MakeListener | None:
     if terminal is None:
         return None
+    from adapters.terminal.listener import TerminalListener  # noqa: PLC0415 - where there is one
+
     notice = (
         ""
         if settings.team.agents[0].model != OFFLINE

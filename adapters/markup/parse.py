@@ -7,10 +7,8 @@ else one long address, named a thousand times, would grow into a message of mega
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-from markdown_it import MarkdownIt
-from markdown_it.rules_block.table import escapedSplit
-from markdown_it.token import Token
+from functools import cache
+from typing import TYPE_CHECKING
 
 from adapters.markup.blocks import (
     Align,
@@ -26,14 +24,13 @@ from adapters.markup.blocks import (
     Table,
 )
 
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
 DEEPEST = 60
 """Levels of lists and quotations. The parser drops what is deeper: such a text is one paragraph."""
 
-_PARSER = (
-    MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
-    .enable(["table", "strikethrough"])
-    .disable("reference")
-)
 _ENDS = {"strong_close", "em_close", "s_close", "link_close"}
 _PLAIN = Run(text="")
 
@@ -41,10 +38,22 @@ _PLAIN = Run(text="")
 def parse(text: str) -> tuple[Block, ...]:
     """The text in blocks. Any text can be read; it raises nothing."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    tokens = _PARSER.parse(text)
+    tokens = _parser().parse(text)
     if any(token.level >= DEEPEST - 1 for token in tokens):
         return (Paragraph((Run(text=text),)),)
     return _Reader(tokens, text.split("\n")).blocks("")
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    """CommonMark's parser, which is loaded with the first text."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - sixty modules, kept out of the start
+
+    return (
+        MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
+        .enable(["table", "strikethrough"])
+        .disable("reference")
+    )
 
 
 @dataclass(slots=True)
@@ -57,7 +66,7 @@ class _Reader:
         at: the next token.
     """
 
-    tokens: Sequence[Token]
+    tokens: "Sequence[Token]"
     lines: Sequence[str]
     at: int = 0
 
@@ -68,7 +77,7 @@ class _Reader:
             found.append(self._block(token))
         return tuple(found)
 
-    def _block(self, token: Token) -> Block:
+    def _block(self, token: "Token") -> Block:
         match token.type:
             case "heading_open":
                 return Heading(int(token.tag[1:]), self._inline_until("heading_close"))
@@ -114,15 +123,17 @@ class _Reader:
             cells.append(self._inline_until(token.type.replace("open", "close")))
         return cells, aligns
 
-    def _surplus(self, row: Token, columns: int) -> Iterator[Inline]:
+    def _surplus(self, row: "Token", columns: int) -> Iterator[Inline]:
         """The cells beyond the heading's, which the parser drops."""
         if row.map is None:
             return
+        from markdown_it.rules_block.table import escapedSplit  # noqa: PLC0415 - as the parser
+
         cells = escapedSplit(self.lines[row.map[0]].strip())
         cells = cells[1:] if cells and not cells[0].strip() else cells
         cells = cells[:-1] if cells and not cells[-1].strip() else cells
         for cell in cells[columns:]:
-            yield _runs(_PARSER.parseInline(cell.strip())[0].children or ())
+            yield _runs(_parser().parseInline(cell.strip())[0].children or ())
 
     def _inline_until(self, end: str) -> Inline:
         runs: Inline = ()
@@ -130,19 +141,19 @@ class _Reader:
             runs += _runs(token.children or ())
         return runs
 
-    def _next(self) -> Token | None:
+    def _next(self) -> "Token | None":
         if self.at >= len(self.tokens):
             return None
         self.at += 1
         return self.tokens[self.at - 1]
 
 
-def _align(cell: Token) -> Align:
+def _align(cell: "Token") -> Align:
     style = str(cell.attrs.get("style", ""))
     return Align(style.removeprefix("text-align:")) if style else Align.LEFT
 
 
-def _runs(tokens: Sequence[Token]) -> Inline:
+def _runs(tokens: "Sequence[Token]") -> Inline:
     """The runs of a line, neighbours that look the same joined."""
     looks = [_PLAIN]
     runs: list[Run] = []
@@ -161,7 +172,7 @@ def _runs(tokens: Sequence[Token]) -> Inline:
     return _joined(runs)
 
 
-def _within(look: Run, token: Token) -> Run:
+def _within(look: Run, token: "Token") -> Run:
     """How what stands inside looks."""
     match token.type:
         case "strong_open":
@@ -174,7 +185,7 @@ def _within(look: Run, token: Token) -> Run:
             return replace(look, link=str(token.attrs.get("href", "")))
 
 
-def _image(look: Run, token: Token) -> Run:
+def _image(look: Run, token: "Token") -> Run:
     """An image's description, which leads to it; inside of a link the address is words."""
     words, source = _words(token.children or ()), str(token.attrs.get("src", ""))
     if look.link:
@@ -192,12 +203,12 @@ def _joined(runs: Sequence[Run]) -> Inline:
     return tuple(joined)
 
 
-def _words(tokens: Sequence[Token]) -> str:
+def _words(tokens: "Sequence[Token]") -> str:
     """What an image's description says."""
     return "".join(
         _words(token.children or ()) if token.type == "image" else _text(token) for token in tokens
     )
 
 
-def _text(token: Token) -> str:
+def _text(token: "Token") -> str:
     return "\n" if token.type in {"softbreak", "hardbreak"} else token.content

@@ -7,8 +7,8 @@ and says of anything else that it needs a model. It never imitates a chat.
 
 import json
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
-from adapters.models.dialogue import Dialogue, ToolWanted
 from adapters.models.scripted import in_words
 from runtime.ids import ModelName, ToolCallId
 from runtime.model.completion import (
@@ -21,6 +21,9 @@ from runtime.model.completion import (
     Usage,
 )
 from runtime.model.tools import ToolCall
+
+if TYPE_CHECKING:
+    from adapters.models.dialogue import ToolWanted
 
 HOW_TO_CONNECT = (
     "One setting connects a model: `NIGHTDESK_MODEL`, for example "
@@ -54,6 +57,9 @@ class OfflineModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         """Answer the last message of a person, or the instruction of a schedule. Never raises."""
+        # Its grammar takes 30 ms to load, and where a model is connected nobody asks it.
+        from adapters.models.dialogue import Dialogue, ToolWanted  # noqa: PLC0415
+
         reply = Dialogue(request, self._info.how_to_connect).reply()
         if isinstance(reply, ToolWanted):
             yield self._finished("", (_tool_call(reply, request),))
@@ -76,7 +82,7 @@ class OfflineModel:
         )
 
 
-def _tool_call(call: ToolWanted, request: ModelRequest) -> ToolCall:
+def _tool_call(call: "ToolWanted", request: ModelRequest) -> ToolCall:
     count = sum(len(entry.tool_calls) for entry in request.entries)
     return ToolCall(
         id=ToolCallId(f"offline-{count + 1}"),

@@ -6,13 +6,15 @@ character that nobody sees (U+200B) stands where text would otherwise be a menti
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from runtime.model.messages import Button, Content
 from runtime.text import fences, split_shown
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 MARKDOWN_LIMIT = 11_000
 """Characters in a message. Slack takes 12,000 in a `markdown` block and some 13,000 in all."""
@@ -51,7 +53,6 @@ _CLOSED = re.compile(
     """,
     re.VERBOSE,
 )
-_PARSER = MarkdownIt("commonmark", {"html": False})
 
 
 def markdown(text: str) -> str:
@@ -77,7 +78,7 @@ def quiet(text: str) -> str:
 
 def plain(text: str) -> str:
     """The text for a notification: no markup, escaped as Slack asks, not too long."""
-    parts = [_words(token) for token in _PARSER.parse(markdown(text[: 2 * FALLBACK_LIMIT]))]
+    parts = [_words(token) for token in _parser().parse(markdown(text[: 2 * FALLBACK_LIMIT]))]
     words = quiet("\n".join(part.strip("\n") for part in parts if part.strip()))
     if len(words) > FALLBACK_LIMIT:
         words = words[: FALLBACK_LIMIT - 1] + "…"
@@ -170,7 +171,7 @@ def _code(text: str) -> list[tuple[int, int]]:
     starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text)]
     return [
         (starts[token.map[0]], starts[min(token.map[1], len(starts) - 1)])
-        for token in _PARSER.parse(text)
+        for token in _parser().parse(text)
         if token.type in {"fence", "code_block"} and token.map
     ]
 
@@ -203,7 +204,15 @@ def _beside(label: str, address: str) -> str:
     return whole + _HIDDEN if whole.endswith("]") else whole
 
 
-def _words(token: Token) -> str:
+@cache
+def _parser() -> "MarkdownIt":
+    """The parser, which is loaded with the first message."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - sixty modules, kept out of the start
+
+    return MarkdownIt("commonmark", {"html": False})
+
+
+def _words(token: "Token") -> str:
     """What a person reads of a block."""
     if token.type in {"fence", "code_block"}:
         return token.content

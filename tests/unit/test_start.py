@@ -32,6 +32,8 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             importlib.import_module(name)
         print(" ".join(sorted({
             "PIL",              # when a picture is drawn
+            "adapters.models.dialogue",  # when the offline assistant is asked
+            "adapters.terminal.listener",  # where a person or a script chats at the terminal
             "alembic",          # when a migration is due
             "bot.selftest",     # when the self-test runs
             "dateparser",       # when somebody writes a time
@@ -39,6 +41,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "greenlet",         # on Postgres
             "httpx",            # with Telegram, or when a model is called
             "litellm",          # when a model is called
+            "markdown_it",      # when a message is shown
             "prompt_toolkit",   # when a person sits at the terminal
             "psycopg",          # on Postgres
             "pydantic",         # in the child that reads the settings
