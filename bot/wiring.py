@@ -105,7 +105,7 @@ class _Core:
 
 def _core(parts: Parts, roster: Roster) -> _Core:
     activity, halt = Activity(), Halt(parts.store.stops)
-    aftermath = Aftermath(parts.store, doors.notices(parts))
+    aftermath = Aftermath(parts.store, doors.notices(parts), team=parts.team)
     dispatcher = doors.dispatcher(parts, activity, aftermath, halt)
     wake = dispatcher.wake
     schedules = ScheduleService(

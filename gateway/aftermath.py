@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from gateway.notices import OwnerNotices
 from runtime.cards import ACTIONS
+from runtime.facts import place_name
 from runtime.ids import ApprovalId, MessageId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.approval import Card
 from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.team import Team
 from runtime.model.turn import briefing_id_of, run_of
 from runtime.outbox import is_row_of
 from runtime.ports import Store
@@ -26,11 +28,12 @@ _QUOTE = 200
 class Aftermath:
     """Is told how each message ended. Implements `gateway.dispatcher.Settled`."""
 
-    def __init__(self, store: Store, notices: OwnerNotices) -> None:
-        """Write to `store`, and tell the owners through `notices`."""
+    def __init__(self, store: Store, notices: OwnerNotices, *, team: Callable[[], Team]) -> None:
+        """Write to `store`, and tell the owners of `team` through `notices`."""
         self._schedules = store.schedules
         self._approvals = store.approvals
         self._notices = notices
+        self._team = team
         self._shown: Shown = _nobody
         self._refused: Refused = _asks_nobody
 
@@ -57,7 +60,7 @@ class Aftermath:
             await self._refused(approval, item.thread, why)
         # A notice that dies is only logged.
         if state is OutboxState.DEAD and item.id not in self._notices:
-            await self._notices.tell(item.id, _words(item, why))
+            await self._notices.tell(item.id, _words(item, why, self._team()))
 
     async def _note_card(self, approval: ApprovalId, item: OutboxItem, message: MessageId) -> None:
         """Remember which message shows it."""
@@ -84,10 +87,11 @@ async def _asks_nobody(_: ApprovalId, _where: ThreadRef, _why: str) -> None:
     """Nobody asks elsewhere."""
 
 
-def _words(item: OutboxItem, why: str) -> str:
+def _words(item: OutboxItem, why: str, team: Team) -> str:
     quote = " ".join(item.content.text.split())[:_QUOTE]
-    where = f"{item.thread.platform} {item.thread.channel.channel}"
+    where = f"{place_name(team, item.thread)} ({item.thread.platform})"
     return (
         f"{SET_ASIDE_BEGINS}{where} could not be sent and was set aside.\n"
-        f"Why: {why}\nIt began: “{quote}”"
+        f"Why: {why}\nIt began: “{quote}”\n"
+        f"`nightdesk outbox retry {item.id}`, where Nightdesk runs, sends it again."
     )

@@ -119,6 +119,23 @@ async def test_what_may_be_there_and_cannot_be_asked_for_a_day_is_set_aside(
         assert "sent or not, nobody could tell for a day" in chat.texts[1]
 
 
+async def test_owners_are_told_where_a_message_was_for_and_how_to_send_it_again(
+    tmp_path: Path,
+) -> None:
+    chat = MemoryChat()
+    chat.faults.append(Permanent("the bot is not in the channel"))
+    async with running_desk(tmp_path, chat=chat) as desk:
+        row = outbox_item("the numbers", key="b1", at=desk.clock.now(), thread=OPS)
+        await desk.desk.parts.store.outbox.enqueue([row])
+        desk.desk.dispatcher.wake()
+        await desk.quiet()
+        [told] = chat.texts
+    assert "A message to #ops (terminal) could not be sent and was set aside." in told
+    assert "Why: the bot is not in the channel" in told
+    assert "It began: “the numbers”" in told
+    assert f"`nightdesk outbox retry {row.id}`" in told
+
+
 async def test_messages_go_on_while_one_cannot_be_asked_for(tmp_path: Path) -> None:
     chat = Forgetful()
     chat.faults.append(Ambiguous("the line broke"))
