@@ -1,7 +1,8 @@
 """The run of one planned time: the agent carries out the instruction, the result is delivered.
 
-A durable workflow of two steps. Each may be done twice if a crash comes before its result was
-stored, and each has the effect of once: the turn goes on from its log, the message has one id.
+A durable workflow of one step. It may be done twice if a crash comes before its result was stored,
+and has the effect of once: the turn goes on from its log, the message has one id. What a second
+step would keep is in that log, and costs the engine two milliseconds and a commit for each run.
 Where the agent hands it to another, that one has a turn of its own, in the same step.
 """
 
@@ -60,7 +61,7 @@ LOOK_EVERY = 1.0
 
 _RUNNING = TurnState.RUNNING
 _WAITS: Json = {"waits": True}
-"""What the first step leaves where people must decide before the turn goes on."""
+"""What the step leaves where people must decide before the turn goes on."""
 
 T = TypeVar("T")
 
@@ -130,46 +131,63 @@ class Firings:
         if not isinstance(payload, dict):
             raise NightdeskError("a firing's payload is not an object")
         run, schedule = context.run, ScheduleId(str(payload["schedule"]))
-        while (outcome := await self._once(context, run, schedule)) == _WAITS:
+        while (done := await self._once(context, run, schedule)) == _WAITS:
             # Nobody is busy meanwhile: it may be hours until people decide.
             await context.wait(DECIDED)
-        with self._activity.busy():
-            return await context.step(
-                "deliver",
-                lambda: self._stored(
-                    run, lambda: self._deliver(run, schedule, RunOutcome.read(outcome))
-                ),
-            )
+        if isinstance(done, dict) and "text" in done:
+            # The first of the two steps that a version before had: its outcome was not delivered.
+            outcome = RunOutcome.read(done)
+            with self._activity.busy():
+                return await context.step(
+                    "deliver", lambda: self._delivered(run, schedule, outcome)
+                )
+        return done
 
     async def _once(self, context: RunContext, run: RunId, schedule: ScheduleId) -> Json:
+        async def work() -> Json:
+            outcome = await self._stored(run, lambda: self._written(run))
+            outcome = outcome or await self._stored(run, lambda: self._turn(run, schedule))
+            if outcome is None:
+                return _WAITS
+            return await self._delivered(run, schedule, outcome)
+
         with self._activity.busy():
-            return await context.step(
-                "turn", lambda: self._stored(run, lambda: self._turn(run, schedule))
-            )
+            return await context.step("turn", work)
 
-    async def _stored(self, run: RunId, step: Callable[[], Awaitable[Json]]) -> Json:
-        """Do the step once the database lets it: a run that failed would not be started again."""
-        return await until_stored(step, clock=self._clock, what=f"run {run}")
+    async def _delivered(self, run: RunId, schedule: ScheduleId, outcome: RunOutcome) -> Json:
+        return await self._stored(run, lambda: self._deliver(run, schedule, outcome))
 
-    async def _turn(self, run: RunId, number: ScheduleId) -> Json:
-        """Let the agent carry out the instruction in a conversation of its own."""
+    async def _stored(self, run: RunId, part: Callable[[], Awaitable[T]]) -> T:
+        """Do the part once the database lets it: a run that failed would not be started again."""
+        return await until_stored(part, clock=self._clock, what=f"run {run}")
+
+    async def _written(self, run: RunId) -> RunOutcome | None:
+        """How it ended, where that was written right before a crash: nothing is decided anew."""
+        planned = await self._store.schedules.occurrence(run)
+        if planned is None or planned.state is OccurrenceState.DUE:
+            return None
+        missed = planned.state is OccurrenceState.MISSED
+        return RunOutcome(planned.result, planned.error, missed=missed)
+
+    async def _turn(self, run: RunId, number: ScheduleId) -> RunOutcome | None:
+        """Let the agent carry out the instruction in a conversation of its own; None: it waits."""
         schedule, conversation = await self._store.schedules.by_id(number), conversation_of(run)
         if schedule is None or schedule.state is ScheduleState.DELETED:
             begun = schedule is not None and await self._ended_early(run, schedule)
-            return RunOutcome("", DELETED if begun else GONE).as_json()
+            return RunOutcome("", DELETED if begun else GONE)
         await self._store.conversations.create(conversation, schedule.agent)
         turn = TurnId(run)
         # One that has begun is judged where it goes on, as every turn is.
         gone = objection(self._team(), schedule)
         if gone and await self._store.turns.state(turn) is None:
             await self._standing.hold(run, schedule)
-            return RunOutcome("", f"Not run: {gone}.", missed=True).as_json()
+            return RunOutcome("", f"Not run: {gone}.", missed=True)
         held = self._halt.of(schedule.agent) is not None
         if not held and await self._store.turns.state(turn) is None:
             pause = await pause_of(self._store, schedule)
             if pause is not None:
                 ends = pause.until is not None
-                return RunOutcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends).as_json()
+                return RunOutcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends)
         first = _Leg(
             turn=turn,
             conversation=conversation,
@@ -178,13 +196,13 @@ class Firings:
         )
         return await self._relayed(run, first, schedule.made_by)
 
-    async def _relayed(self, run: RunId, leg: _Leg, requester: Principal) -> Json:
+    async def _relayed(self, run: RunId, leg: _Leg, requester: Principal) -> RunOutcome | None:
         """Have it carried out by one agent after the other, for as long as they hand it over."""
         files: tuple[OutFile, ...] = ()
         while True:
             ended = await self._carried_out(leg, requester)
             if ended is None:
-                return _WAITS
+                return None
             outcome, handoff = ended
             files += outcome.files
             if handoff is None:
@@ -193,7 +211,7 @@ class Firings:
         if not leg.begins_it:
             way = (*leg.had, leg.agent)
             outcome = replace(outcome, way=way, conversation=leg.conversation)
-        return replace(outcome, files=() if outcome.error else files).as_json()
+        return replace(outcome, files=() if outcome.error else files)
 
     async def _carried_out(
         self, leg: _Leg, requester: Principal

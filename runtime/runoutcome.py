@@ -1,6 +1,6 @@
-"""How the agents' part of a run ended, between the two steps of its workflow."""
+"""How the agents' part of a run ended."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, FileId
@@ -48,18 +48,9 @@ class RunOutcome:
         ours = said.text if said is not None and said.ours else ""
         return cls(outcome.text, "", outcome.files, ours=ours)
 
-    def as_json(self) -> Json:
-        """As the first step leaves it to the second."""
-        said: dict[str, Json] = {"text": self.text, "error": self.error}
-        said |= {"missed": True} if self.missed else {}
-        said |= {"ours": self.ours} if self.ours else {}
-        if self.conversation is not None:
-            said |= {"way": list(self.way), "conversation": self.conversation}
-        return said | {"files": [asdict(file) for file in self.files]} if self.files else said
-
     @classmethod
     def read(cls, value: Json) -> "RunOutcome":
-        """What `as_json` wrote, in this version or in one before it."""
+        """What the first step of a firing left, in versions in which it had two."""
         if not isinstance(value, dict):
             raise NightdeskError(f"a firing's first step left {type(value).__name__}")
         files, way, at = value.get("files"), value.get("way"), value.get("conversation")
@@ -75,7 +66,7 @@ class RunOutcome:
 
 
 def _file(value: Json) -> OutFile:
-    """A file as `as_json` wrote it."""
+    """A file of it."""
     if not isinstance(value, dict):
         raise NightdeskError(f"a firing's first step left {type(value).__name__} as a file")
     return OutFile(

@@ -32,8 +32,8 @@ DELIVERY = ("outbox.claim", "chat.send", "outbox.sent")
 TURN = ("model.stream", "model.piece", "turns.finish")
 DRAFT = ("chat.status", "chat.begin_draft", "turns.set_draft", "chat.grow_draft")
 FIRING = (
-    *("step.turn", "work.turn", "schedules.by_id", "conversations.create", "turns.begin_run"),
-    *("step.deliver", "work.deliver", "schedules.occurrence", "outbox.enqueue"),
+    *("step.turn", "work.turn", "schedules.occurrence", "schedules.by_id"),
+    *("conversations.create", "turns.begin_run", "outbox.enqueue"),
     *("schedules.end_occurrence", "schedules.note_delivery"),
 )
 ELSEWHERE = {

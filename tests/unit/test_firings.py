@@ -159,6 +159,39 @@ async def test_what_was_answered_before_a_crash_is_delivered(bench: Bench) -> No
     assert await bench.sent() == ["All is well."]
 
 
+async def test_what_was_ended_right_before_a_crash_is_not_decided_anew(bench: Bench) -> None:
+    await bench.store.schedules.end_occurrence(
+        RUN, state=OccurrenceState.MISSED, now=T0, delivery="not sent: No.", error="No."
+    )
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.delivery) == (OccurrenceState.MISSED, "not sent: No.")
+    assert await bench.store.turns.state(TURN) is None
+    assert await bench.sent() == []
+
+
+async def test_what_was_sent_right_before_a_crash_is_not_sent_again(bench: Bench) -> None:
+    await bench.end(await bench.begin(owner="here"), TurnState.DONE, "All is well.")
+    await bench.play()
+    assert await bench.sent() == ["All is well."]
+    await bench.play()
+    assert await bench.sent() == []
+
+
+async def test_what_a_version_with_two_steps_left_is_delivered(bench: Bench) -> None:
+    steps: list[str] = []
+
+    class Earlier(Context):
+        async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
+            steps.append(name)
+            stored: Json = {"text": "All is well.", "error": ""}
+            return stored if name == "turn" else await work()
+
+    await bench.firings.workflow(Earlier(), {"schedule": "schedule"})
+    assert steps == ["turn", "deliver"]
+    assert await bench.sent() == ["All is well."]
+
+
 async def test_a_turn_that_gave_up_before_a_crash_is_no_answer(bench: Bench) -> None:
     await bench.end(await bench.begin(owner="here"), TurnState.FAILED, "The key is refused.")
     await bench.play()
