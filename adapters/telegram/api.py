@@ -1,4 +1,4 @@
-"""The Bot API as one bot: python-telegram-bot's `ExtBot`, what became of each call, and files.
+"""The Bot API as one bot: python-telegram-bot's `Bot`, what became of each call, and files.
 
     with api.calling() as bot:
         sent = await bot.send_message(...)
@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
+import telegram
 from telegram.error import TelegramError
-from telegram.ext import ExtBot
 
 from adapters.telegram.faults import Told
 from adapters.telegram.inbound import ALLOWED_UPDATES
@@ -27,7 +27,7 @@ _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """What the library raises where an answer is not of the shape that its types have."""
 
 
-class Bot(ExtBot[None]):
+class Bot(telegram.Bot):
     """The library's bot, whose representation does not show the token."""
 
     __slots__ = ()

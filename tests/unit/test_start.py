@@ -58,6 +58,22 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
     assert loaded == ""
 
 
+def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used() -> None:
+    loaded = program("""
+        import sys
+        import bot.telegram, bot.discord
+        print(" ".join(sorted({
+            "click",
+            "discord",          # when the gateway is listened at
+            "pygments",
+            "rich",             # with httpx's command line
+            "telegram.ext",     # the framework; the bot and its types are in `telegram`
+            "tornado",
+        } & set(sys.modules))))
+    """)
+    assert loaded == ""
+
+
 def test_work_is_done_in_a_child_and_its_result_comes_back() -> None:
     assert (
         program("""
