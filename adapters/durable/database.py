@@ -49,11 +49,20 @@ def sqlite(data_dir: Path, clock: Clock) -> sa.Engine:
 
     DBOS's own engine keeps SQLite's default journal, which costs twice as much a step, and stamps
     its rows in whole seconds on Python 3.11, which loses the order of a partition.
+
+    It has one connection, for which DBOS's threads wait in line. With one each they would wait for
+    the file's one writer, which SQLite does by looking again and again: up to a second, and each
+    look takes the core from whoever is being acknowledged.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     # SQLite gives its journal the mode of the file, so what runs were given stays private.
     (data_dir / FILE).touch(mode=0o600)
-    store = sa.create_engine(f"sqlite:///{data_dir / FILE}", pool_size=_CONNECTIONS)
+    store = sa.create_engine(
+        f"sqlite:///{data_dir / FILE}",
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=_BUSY_MS / 1000,
+    )
     stamps = Stamps(clock)
 
     @sa.event.listens_for(store, "connect")
