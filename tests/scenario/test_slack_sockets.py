@@ -21,6 +21,7 @@ from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA
 from tests.support.ports import free_port
 from tests.support.program import CONFIG, answering
+from tests.support.ready import put_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Socketed:
 @asynccontextmanager
 async def by_socket(folder: Path) -> AsyncIterator[Socketed]:
     (folder / "nightdesk.toml").write_text(CONFIG)
+    put_store(folder)
     port = free_port()
     async with FakeSlack() as slack, aiohttp.ClientSession() as session:
         environ = {

@@ -15,7 +15,7 @@ from adapters.sql.store import DATABASE_FILE
 from tests.support import durable_process
 from tests.support.crash_world import world
 from tests.support.postgres import PostgresServer
-from tests.support.stores import place
+from tests.support.ready import place
 
 
 @dataclass(frozen=True, slots=True)

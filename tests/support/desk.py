@@ -26,6 +26,7 @@ from tests.support.build import ANN, DM, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
+from tests.support.ready import put_store
 
 _LIVES = itertools.count(1)
 """Numbers the lives of a test run, so that no two say the same thing under the same key."""
@@ -129,6 +130,7 @@ async def _opened(folder: Path | MemoryStore, clock: Clock, ids: IdSource) -> As
     if isinstance(folder, MemoryStore):
         yield folder
         return
+    put_store(folder)
     async with open_store(None, data_dir=folder, clock=clock, ids=ids) as store:
         yield store
 

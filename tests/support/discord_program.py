@@ -23,6 +23,7 @@ from tests.support.eventually import eventually
 from tests.support.fake_discord import FakeDiscord
 from tests.support.ports import free_port
 from tests.support.program import answering
+from tests.support.ready import put_store
 
 CONFIG = f"""
 [team]
@@ -117,6 +118,7 @@ async def discord_program(
             yield program
         return
     (folder / "nightdesk.toml").write_text(config.replace("GATEWAY", str(gateway).lower()))
+    put_store(folder)
     port = free_port()
     environ = {
         "HOME": str(folder),

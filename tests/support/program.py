@@ -18,6 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
 from tests.support.ports import free_port
+from tests.support.ready import put_store
 
 CONFIG = f"""
 [team]
@@ -107,6 +108,7 @@ class Program:
 async def running_program(folder: Path, *, config: str = CONFIG) -> AsyncIterator[Program]:
     """Run `nightdesk run` without a terminal over SQLite in `folder`, connected to a fake Slack."""
     (folder / "nightdesk.toml").write_text(config)
+    put_store(folder)
     port = free_port()
     async with FakeSlack() as slack, aiohttp.ClientSession() as session:
         environ = {

@@ -1,7 +1,5 @@
 """Every implementation of `runtime.ports.Store`, and rows to put into one."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -16,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from adapters.memory.store import MemoryStore
 from adapters.sql.migrate import bring_up_to_date
 from adapters.sql.schema import metadata
-from adapters.sql.store import DATABASE_FILE, migrate, open_store
+from adapters.sql.store import open_store
 from runtime.ids import (
     AgentName,
     ConversationId,
@@ -47,17 +45,15 @@ from runtime.model.turn import TurnStart
 from runtime.ports import Claim, Store
 from tests.support.clock import ManualClock
 from tests.support.postgres import PostgresServer
+from tests.support.ready import put_store, store_file
 
 KINDS = ("memory", "sqlite", "postgres")
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def migrated_sqlite() -> bytes:
     """A SQLite file with every table and no row; copied, it saves each test the migration."""
-    folder = tmp_path_factory.mktemp("migrated")
-    asyncio.run(migrate(None, data_dir=folder, clock=ManualClock()))
-    assert not (folder / f"{DATABASE_FILE}-wal").exists()
-    return (folder / DATABASE_FILE).read_bytes()
+    return store_file()
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +104,7 @@ def open_again(
     data = tmp_path / "data"
     url = None
     if store_kind == "sqlite":
-        data.mkdir(mode=0o700)
-        place(data / DATABASE_FILE, request.getfixturevalue("migrated_sqlite"))
+        put_store(data)
     else:
         url = request.getfixturevalue("store_url")
     return lambda: open_store(url, data_dir=data, clock=clock, ids=ids)
@@ -120,13 +115,6 @@ async def store(open_again: Opener) -> AsyncIterator[Store]:
     """An empty store: each test that asks for it runs once over every implementation."""
     async with open_again() as opened:
         yield opened
-
-
-def place(path: Path, content: bytes) -> None:
-    """Put a database file where a store will find it."""
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.fake_telegram import ADA, FORUM, GROUP, SECRET, TOKEN, FakeTelegram, Posted
 from tests.support.ports import free_port
 from tests.support.program import answering
+from tests.support.ready import put_store
 
 CONFIG = f"""
 [team]
@@ -103,6 +104,7 @@ async def running_program(
 ) -> AsyncIterator[Program]:
     """Run `nightdesk run` without a terminal over SQLite in `folder`."""
     (folder / "nightdesk.toml").write_text(config)
+    put_store(folder)
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     async with FakeTelegram() as telegram, aiohttp.ClientSession() as session:

@@ -18,6 +18,7 @@ from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
 from tests.support.clock import ManualClock
+from tests.support.ready import put_store
 
 TERMINAL = Platform("terminal")
 OPS = ThreadRef(ChannelRef(TERMINAL, "local", "ops"))
@@ -55,6 +56,7 @@ async def letter(
 
 def opened(settings: Settings, clock: ManualClock) -> AbstractAsyncContextManager[SqlStore]:
     ids = TimeOrderedIds(clock)
+    put_store(settings.data_dir)
     return open_store(settings.database_url, data_dir=settings.data_dir, clock=clock, ids=ids)
 
 

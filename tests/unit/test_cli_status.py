@@ -21,6 +21,7 @@ from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind, run_id_of
 from tests.support.clock import ManualClock
+from tests.support.ready import put_store
 
 OPS = ThreadRef(ChannelRef(Platform("terminal"), "local", "ops"))
 SHORTENED = "Say what happened at night. xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
@@ -40,6 +41,7 @@ def settings(tmp_path: Path) -> Settings:
 async def running(settings: Settings, clock: ManualClock) -> AsyncIterator[SqlStore]:
     """A process that owns the database."""
     ids = TimeOrderedIds(clock)
+    put_store(settings.data_dir)
     async with open_store(
         settings.database_url, data_dir=settings.data_dir, clock=clock, ids=ids, role="all"
     ) as store:

@@ -32,7 +32,8 @@ from runtime.model.ledger import (
 )
 from runtime.ports import Store
 from tests.support.clock import ManualClock
-from tests.support.stores import ADA, DESK, THREAD, place
+from tests.support.ready import place
+from tests.support.stores import ADA, DESK, THREAD
 
 HELD, ENDED = HoldId("held"), HoldId("ended")
 ALL = Meter(scope=Scope.ORGANISATION, subject="", period=Period.DAY, stamp="2026-11-21")

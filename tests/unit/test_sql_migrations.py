@@ -25,7 +25,8 @@ from runtime.model.conversation import Entry, Role
 from runtime.model.tools import ToolCall
 from tests.support.clock import ManualClock
 from tests.support.postgres import PostgresServer
-from tests.support.stores import THREAD, place
+from tests.support.ready import place
+from tests.support.stores import THREAD
 
 _POSTGRES_SHAPE = (
     """SELECT table_name, column_name, data_type, is_nullable, is_identity, column_default

@@ -25,7 +25,8 @@ from runtime.errors import (
 )
 from runtime.ids import IdSource, TimeOrderedIds
 from tests.support.clock import ManualClock
-from tests.support.stores import THREAD, Rows, place
+from tests.support.ready import place
+from tests.support.stores import THREAD, Rows
 
 ROOT = Path(__file__).parents[2]
 
