@@ -3,10 +3,17 @@
 By itself SQLite does it within the commit that makes the journal 1,000 pages long, and keeps
 whoever waits for that commit: 5 to 15 ms, with two more fsyncs. Here the waiters are told first.
 What is committed is safe in the journal all the while.
+
+While the writer has something to do all the time, the most of it is copied beside it, by a thread
+with a connection of its own. What came meanwhile is left for the writer, which takes a millisecond:
+only where all of it is copied can SQLite begin the journal anew.
 """
 
 import logging
 import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
 
 log = logging.getLogger("nightdesk.sql")
 
@@ -24,9 +31,10 @@ _BACKSTOP = 16_000
 class Checkpoints:
     """Copies the journal of a connection that writes; used by that connection's thread alone."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take the matter over from SQLite."""
+    def __init__(self, connection: sqlite3.Connection, beside: "Beside | None" = None) -> None:
+        """Take the matter over from SQLite; what presses is copied by `beside` first."""
         self._connection = connection
+        self._beside = beside
         self._copied = connection.total_changes
         connection.execute(f"PRAGMA wal_autocheckpoint = {_BACKSTOP}")
 
@@ -35,10 +43,11 @@ class Checkpoints:
         """Whether it is time to copy the journal when nobody waits."""
         return self._changed >= OWED
 
-    @property
     def pressing(self) -> bool:
-        """Whether it is time to copy it in any case."""
-        return self._changed >= PRESSING
+        """Whether it is time to copy it in any case; not while that is being done beside."""
+        if self._changed < PRESSING:
+            return False
+        return self._beside is None or self._beside.through()
 
     def copy(self) -> None:
         """Copy as much of the journal as no reader needs.
@@ -47,11 +56,53 @@ class Checkpoints:
         SQLite ignores such a failure, too; one that matters meets the next commit.
         """
         self._copied = self._connection.total_changes
-        try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error as error:
-            log.warning("sqlite.checkpoint_failed", extra={"error": str(error)})
+        _copy(self._connection)
+
+    def close(self) -> None:
+        """End what copies beside."""
+        if self._beside is not None:
+            self._beside.close()
 
     @property
     def _changed(self) -> int:
         return self._connection.total_changes - self._copied
+
+
+class Beside:
+    """Copies the journal by a connection of its own, while the writer writes on."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Copy by a connection that `connect` makes, each time in a thread of its own."""
+        self._connect = connect
+        self._thread: threading.Thread | None = None
+
+    def through(self) -> bool:
+        """Begin to copy, where nothing is being copied; True, once, when that has ended."""
+        if self._thread is None:
+            # A daemon, as the writer is: what it does is lost without loss.
+            self._thread = threading.Thread(
+                target=self._live, name="sqlite-checkpoint", daemon=True
+            )
+            self._thread.start()
+            return False
+        if self._thread.is_alive():
+            return False
+        self._thread = None
+        return True
+
+    def close(self) -> None:
+        """Wait until nothing is being copied."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _live(self) -> None:
+        # Where it cannot connect, the writer copies all of it, and says why where it cannot either.
+        with suppress(sqlite3.Error), closing(self._connect()) as connection:
+            _copy(connection)
+
+
+def _copy(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        log.warning("sqlite.checkpoint_failed", extra={"error": str(error)})

@@ -157,6 +157,8 @@ class Lane:
                 done = units[start : start + MOST_IN_ONE_COMMIT]
                 self._transact(done)
                 self._in_loop(self._tell, done)
+        if self._checkpoints is not None:
+            self._checkpoints.close()
         self._connection.close()
         self._in_loop(self._closed.set_result, None)
 
@@ -175,7 +177,7 @@ class Lane:
         """The next tick's worth; the journal is copied while there is none, if that is owed."""
         checkpoints = self._checkpoints
         if checkpoints is not None and checkpoints.owed:
-            if not checkpoints.pressing:
+            if not checkpoints.pressing():
                 with suppress(Empty):
                     return self._queue.get(timeout=QUIET)
             checkpoints.copy()

@@ -17,7 +17,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from adapters.sql import failures
-from adapters.sql.checkpoints import Checkpoints
+from adapters.sql.checkpoints import Beside, Checkpoints
 from adapters.sql.constants import SIGN
 from adapters.sql.lane import Lane
 from adapters.sql.migrate import bring_up_to_date
@@ -25,7 +25,7 @@ from adapters.sql.owner import own
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
-from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
+from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged, StorageFull
 from runtime.model.ledger import DOLLARS
 
 T = TypeVar("T")
@@ -131,19 +131,26 @@ class SqliteDatabase:
         return ours
 
     def _lane(self, name: str, begin: str, *pragmas: str, trail: Trail | None = None) -> Lane:
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        for pragma in pragmas:
-            connection.execute(pragma)
+        connection = self._connect(*pragmas)
         return Lane(
             f"sqlite-{name}",
             connection,
             begin=begin,
             translate=self._translate,
-            checkpoints=None if _READ_ONLY in pragmas else Checkpoints(connection),
+            checkpoints=None if _READ_ONLY in pragmas else self._checkpoints(connection),
             trail=trail,
         )
+
+    def _checkpoints(self, connection: sqlite3.Connection) -> Checkpoints:
+        return Checkpoints(connection, Beside(lambda: self._connect(*_PRAGMAS, _FEW_PAGES)))
+
+    def _connect(self, *pragmas: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        for pragma in pragmas:
+            connection.execute(pragma)
+        return connection
 
 
 @asynccontextmanager
@@ -157,6 +164,7 @@ async def open_sqlite(
         DataFolderInUse: another process owns the folder.
         DatabaseTooNew: a newer Nightdesk wrote it.
         StorageDamaged: it is damaged, or no database.
+        StorageFull: there is no room to look at it.
     """
     check_version(sqlite3.sqlite_version_info, sys.version_info[:3])
     with own(path.parent, clock=clock, role=role):
@@ -184,10 +192,28 @@ def _examine(engine: sa.Engine, path: Path, currency: str) -> None:
         with engine.begin() as connection:
             bring_up_to_date(connection, currency)
     except sa.exc.DBAPIError as error:
-        ours = failures.of_sqlite(_driver_error(error))
-        if isinstance(ours, StorageDamaged):
-            raise StorageDamaged(_damaged(path, str(error.orig))) from error
-        raise ours from error
+        raise _explained(_driver_error(error), path) from error
+
+
+def _explained(error: sqlite3.Error, path: Path) -> NightdeskError:
+    """The error as ours, with the file, where it can be said what to do about it."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_IOERR:
+            return StorageDamaged(
+                f"{path} cannot be read or written: {error}. Look at the disk, and at how large "
+                "this user's files may become (ulimit -f). Keep a copy of the folder."
+            )
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return ConfigurationError(
+                f"{path} cannot be opened: {error}. Let this user read and write it, and the "
+                "folder that it is in."
+            )
+        case sqlite3.SQLITE_FULL:
+            return StorageFull(f"the disk is full ({path}). Make room, then start again.")
+    ours = failures.of_sqlite(error)
+    if isinstance(ours, StorageDamaged):
+        return StorageDamaged(_damaged(path, str(error)))
+    return ours
 
 
 def _damaged(path: Path, found: str) -> str:

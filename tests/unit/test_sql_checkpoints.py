@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import checkpoints, failures
-from adapters.sql.checkpoints import OWED, PRESSING, Checkpoints
+from adapters.sql.checkpoints import OWED, PRESSING, Beside, Checkpoints
 from adapters.sql.lane import Lane
 from adapters.sql.transaction import Transaction, Work
 from tests.support.eventually import eventually
@@ -141,3 +141,38 @@ async def test_a_copy_that_fails_is_logged_and_loses_nothing(
     assert row is not None
     assert row[0] == PRESSING
     assert [record.message for record in caplog.records] == ["sqlite.checkpoint_failed"]
+
+
+async def test_most_of_what_presses_is_copied_beside_the_writer(
+    connection: sqlite3.Connection, written: list[str], tmp_path: Path
+) -> None:
+    begun, let = threading.Event(), threading.Event()
+    copied: list[str] = []
+
+    def connect() -> sqlite3.Connection:
+        begun.set()
+        assert let.wait(10)
+        another = sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)
+        another.set_trace_callback(copied.append)
+        return another
+
+    writer = Lane(
+        "writer",
+        connection,
+        begin="BEGIN IMMEDIATE",
+        translate=failures.of_sqlite,
+        checkpoints=Checkpoints(connection, Beside(connect)),
+    )
+    await writer.submit(add(0, PRESSING))
+    await writer.submit(add(PRESSING, 1))
+    await eventually(begun.is_set, "the copy beside the writer")
+    # The writer writes on, and copies nothing itself before the copy beside it has ended.
+    assert await writer.submit(add(PRESSING + 1, 1)) == 1
+    assert COPY not in written
+    let.set()
+    number = PRESSING + 2
+    while COPY not in written:
+        await writer.submit(add(number, 1))
+        number += 1
+    assert copied == [COPY]
+    await writer.close()
