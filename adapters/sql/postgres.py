@@ -93,6 +93,8 @@ async def open_postgres(
 ) -> AsyncIterator[PostgresDatabase]:
     """Connect, and bring the tables up to date; processes that start together take turns.
 
+    What the address asks of its sessions itself (`?options=-c%20name%3Dvalue`) comes after ours.
+
     Raises:
         DatabaseTooNew: a newer Nightdesk wrote it.
         StorageUnavailable: it cannot be reached.
@@ -102,7 +104,7 @@ async def open_postgres(
         pool_size=POOL,
         max_overflow=POOL_MORE,
         pool_timeout=POOL_WAIT,
-        connect_args={"options": f"-c idle_in_transaction_session_timeout={IDLE_MS}"},
+        connect_args={"options": _options(url)},
     )
     try:
         try:
@@ -115,3 +117,8 @@ async def open_postgres(
         yield PostgresDatabase(engine, Trail(clock))
     finally:
         await engine.dispose()
+
+
+def _options(url: sa.URL) -> str:
+    ours = f"-c idle_in_transaction_session_timeout={IDLE_MS}"
+    return " ".join((ours, *url.normalized_query.get("options", ())))

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TypedDict
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -74,9 +75,17 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """The address of an empty database of this test's own."""
+    """The address of an empty database of this test's own; its sessions are patient."""
     with postgres_server.database() as url:
-        yield url
+        yield patient(url)
+
+
+def patient(url: str) -> str:
+    """The address for sessions in which a transaction may stand still for long.
+
+    On a busy machine a test does, though nothing in it is about that.
+    """
+    return f"{url}&options={quote('-c idle_in_transaction_session_timeout=60000')}"
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from runtime.model.schedule import (
 from runtime.model.turn import TurnStart
 from runtime.ports import Claim, Store
 from tests.support.clock import ManualClock
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, patient
 from tests.support.ready import put_store, store_file
 
 KINDS = ("memory", "sqlite", "postgres")
@@ -71,9 +71,12 @@ def migrated_postgres(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def store_url(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[str]:
-    """The address of a migrated Postgres database without a row, emptied again after the test."""
+    """The address of a migrated Postgres database without a row, emptied again after the test.
+
+    Its sessions are patient.
+    """
     url = postgres_server.url(migrated_postgres)
-    yield url
+    yield patient(url)
     # As a replica, so that the guards of the audit log let its records go.
     options = "-c lock_timeout=5s -c session_replication_role=replica"
     with psycopg.connect(url, options=options) as connection:

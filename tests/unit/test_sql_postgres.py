@@ -30,6 +30,26 @@ async def database(store_url: str, clock: ManualClock) -> AsyncIterator[Postgres
         yield opened
 
 
+IDLE: sa.Select[tuple[str]] = sa.select(
+    sa.func.current_setting("idle_in_transaction_session_timeout")
+)
+
+
+@pytest.fixture
+async def as_is(store_url: str, clock: ManualClock) -> AsyncIterator[PostgresDatabase]:
+    """The database under an address that asks nothing of its sessions."""
+    url = sa.make_url(store_url).difference_update_query(["options"])
+    async with open_postgres(url.set(drivername="postgresql+psycopg"), clock=clock) as opened:
+        yield opened
+
+
+async def test_what_an_address_asks_of_its_sessions_comes_after_ours(
+    database: PostgresDatabase, as_is: PostgresDatabase
+) -> None:
+    assert await as_is.read(lambda t: t.one(IDLE)) == ("700ms",)
+    assert await database.read(lambda t: t.one(IDLE)) == ("1min",)
+
+
 def bump(transaction: Transaction, name: str) -> None:
     raised = sa.update(COUNTERS).where(COUNTERS.c.name == name)
     transaction.run(raised.values(value=COUNTERS.c.value + 1))
@@ -91,7 +111,7 @@ async def test_a_connection_that_broke_is_replaced(database: PostgresDatabase) -
 
 
 async def test_a_process_that_stands_still_in_a_transaction_lets_go_of_its_locks(
-    database: PostgresDatabase, store_url: str
+    database: PostgresDatabase, as_is: PostgresDatabase, store_url: str
 ) -> None:
     runs: list[int] = []
 
@@ -104,7 +124,7 @@ async def test_a_process_that_stands_still_in_a_transaction_lets_go_of_its_locks
             with psycopg.connect(store_url, autocommit=True) as other:
                 other.execute("UPDATE counters SET value = value + 10 WHERE name = 'one'")
 
-    await database.write(work)
+    await as_is.write(work)
 
     assert len(set(runs)) == 2
     assert await values(database) == [("one", 11), ("other", 0)]
