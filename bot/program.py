@@ -30,7 +30,10 @@ from runtime.errors import ConfigurationError, NightdeskError, Refused, StorageF
 T = TypeVar("T")
 
 _TERMINAL = "terminal"
+_SHARED = ("adapters.models.catalogue", "importlib.metadata", "runtime.spenders")
+"""What reading the settings needs and working, too: a third of what the child would import."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class ExitCode(IntEnum):
@@ -107,6 +110,8 @@ class Program:
         Raises:
             ConfigurationError: they cannot be used, or there is no file for this role.
         """
+        for name in _SHARED:
+            importlib.import_module(name)
         reading = apart(load_settings)
         if meanwhile is not None:
             meanwhile()
@@ -191,6 +196,9 @@ def _expected(error: BaseException) -> list[NightdeskError]:
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         where = f" ({error.filename})" if error.filename else ""
         return [StorageFull(f"the disk is full{where}. Make room, then start again.")]
+    if isinstance(error, OSError) and error.errno in _CLOSED and error.filename:
+        said = f"{error.filename} cannot be used: {error.strerror}"
+        return [ConfigurationError(f"{said}. Let this user read and write it.")]
     if not isinstance(error, BaseExceptionGroup):
         return []
     inner = [_expected(each) for each in error.exceptions]
@@ -211,7 +219,7 @@ def _writable(folders: Sequence[Path]) -> Path:
         except OSError:  # no such folder, no room, no right
             continue
         return file
-    return Path(tempfile.gettempdir()) / LOG_NAME
+    return Path(tempfile.gettempdir()) / f"nightdesk-{os.getuid()}.log"
 
 
 def _nobody_reads() -> ExitCode:
