@@ -45,7 +45,6 @@ _place = (
     conversations.c.agent,
     conversations.c.covered,
     conversations.c.title,
-    log.last_of(conversations.c.id),
     sa.exists().where(_open_turn),
 )
 _PLACE = sa.select(*_place).where(conversations.c.id == bindparam("this"))
@@ -88,7 +87,7 @@ _TAKE_UP = (
         turns.c.run == NO_RUN,
     )
     .values(attempt=turns.c.attempt + 1, fence=turns.c.fence + 1, owner=bindparam("by"))
-    .returning(*TURN)
+    .returning(*TURN, turns.c.asked)
 )
 """Takes up the open turn that a message began; a run's turn is the run's business."""
 
@@ -101,7 +100,7 @@ _TAKE_UP_RUN = (
         fence=turns.c.fence + 1,
         owner=bindparam("by"),
     )
-    .returning(*TURN)
+    .returning(*TURN, turns.c.asked)
 )
 """Takes up a run's turn, whether it ran or waited."""
 
@@ -109,6 +108,18 @@ _PARKED = sa.select(turns.c.id).where(
     turns.c.conversation == bindparam("this"), turns.c.state == WAITING, turns.c.run == NO_RUN
 )
 """Tells a turn that waits for people from one that ended just now."""
+
+_UNSAID = sa.select(turns.c.id, turns.c.asked).where(
+    turns.c.conversation == bindparam("this"), OPEN, turns.c.run == NO_RUN
+)
+"""Finds the turn that a message began, and what it was asked where that is not in the log yet."""
+
+_IN_LOG = (
+    sa.update(turns)
+    .where(turns.c.id == bindparam("this"), turns.c.asked.is_not(None))
+    .values(asked=sa.null())
+)
+"""Notes that it is in the log; changes none where that was noted."""
 
 _KNOWN = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
 """Tells a run's turn that ended from one that was never begun."""
@@ -128,6 +139,18 @@ class _Origin(msgspec.Struct, kw_only=True):
 _decode = decoder(_Origin)
 
 
+class Begun(NamedTuple):
+    """A turn as it begins.
+
+    Attributes:
+        start: the turn, for whoever runs it.
+        asked: what it was asked, where that is not in the log yet.
+    """
+
+    start: TurnStart
+    asked: log.Asked | None = None
+
+
 class Place(NamedTuple):
     """Where a conversation stands.
 
@@ -135,14 +158,12 @@ class Place(NamedTuple):
         agent: who answers in it.
         covered: the number of the last entry that its summary stands for.
         title: its title, or an empty string.
-        last: the number of its last entry.
         running: a turn that a message began is running, or waits for people.
     """
 
     agent: AgentName
     covered: int
     title: str
-    last: int
     running: bool
 
 
@@ -157,7 +178,7 @@ def begin(
     *,
     owner: str,
     now: datetime,
-) -> TurnStart | None:
+) -> Begun | None:
     """Take up the conversation's open turn, or begin the next: see `runtime.ports.Turns`."""
     this: Params = {"this": conversation}
     transaction.lock(LOCK, this)
@@ -166,16 +187,16 @@ def begin(
         if place.running:
             taken_up = transaction.one(_TAKE_UP, {**this, "by": owner})
             if taken_up is not None:
-                turn = turn_of(taken_up)
-                return _start(transaction, turn, place, known, said=_said(transaction, turn.inbox))
+                return _take_up(transaction, taken_up, place, known)
             if transaction.one(_PARKED, this) is not None:
                 return None
         if waiting is None:
             return None
         received = heard.take(waiting) or _said(transaction, waiting)
         if received is not None and transaction.run(FINISH, {"this": received.id}):
-            turn = _begin_with(transaction, conversation, received, place, owner=owner, now=now)
-            return _start(transaction, turn, place, known, said=received)
+            return _begin_with(
+                transaction, conversation, received, place, known, owner=owner, now=now
+            )
     return None
 
 
@@ -187,7 +208,7 @@ def begin_run(
     requester: Principal,
     owner: str,
     chain: tuple[AgentName, ...],
-) -> TurnStart | None:
+) -> Begun | None:
     """Take up the run's turn that `asked` is the first entry of, or begin it."""
     this: Params = {"this": conversation}
     transaction.lock(LOCK, this)
@@ -197,12 +218,27 @@ def begin_run(
     place = Place(*row)
     row = transaction.one(_TAKE_UP_RUN, {"this": asked.turn, "by": owner})
     if row is not None:
-        return _start(transaction, turn_of(row), place)
+        return _take_up(transaction, row, place)
     if transaction.one(_KNOWN, {"this": asked.turn}) is not None:
         return None
+    if place.running:
+        for earlier, body in transaction.all(_UNSAID, this):
+            to_log(transaction, TurnId(earlier), conversation, body)
+    said, last = log.read(transaction, conversation, place.covered)
+    entry = log.asked_next(asked, last).entry
     origin = _Origin(requester=requester, chain=chain or msgspec.UNSET)
-    turn = _insert(transaction, conversation, asked, origin, place, owner=owner)
-    return _start(transaction, turn, place)
+    turn = _insert(transaction, conversation, entry, origin, place, owner=owner)
+    log.write(transaction, conversation, [entry], last=last, titled=bool(place.title))
+    return Begun(TurnStart(turn=turn, agent=place.agent, entries=(*said, entry)))
+
+
+def to_log(
+    transaction: Transaction, turn: TurnId, conversation: ConversationId, body: str | None
+) -> None:
+    """Put what a turn was asked into the log, unless it is there: others will add to it."""
+    asked = log.asked_of(body)
+    if asked is not None and transaction.run(_IN_LOG, {"this": turn}):
+        log.write_with(transaction, conversation, asked, [])
 
 
 def turn_of(row: Row) -> Turn:
@@ -228,23 +264,41 @@ def _begin_with(
     conversation: ConversationId,
     received: Received,
     place: Place,
+    known: Log,
     *,
     owner: str,
     now: datetime,
-) -> Turn:
-    inbound = received.inbound
-    if not isinstance(inbound.body, Message):
+) -> Begun:
+    """Begin a turn with a message, which its own row keeps until the turn says something."""
+    inbound, body = received.inbound, received.inbound.body
+    if not isinstance(body, Message):
         raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
-    asked = Entry(
+    said, last = log.read(transaction, conversation, place.covered, known)
+    entry = Entry(
         role=Role.USER,
-        text=words_of(inbound.body, received.id),
+        text=words_of(body, received.id),
         at=now,
         turn=turn_id_of(received.id),
-        sender=sender_of(inbound.body, inbound.sender),
+        sender=sender_of(body, inbound.sender),
     )
-    chain = chain_of(inbound.body) or msgspec.UNSET
+    asked = log.asked_next(entry, last)
+    chain = chain_of(body) or msgspec.UNSET
     origin = _Origin(requester=inbound.sender, thread=inbound.thread, chain=chain)
-    return _insert(transaction, conversation, asked, origin, place, owner=owner, row=received.id)
+    turn = _insert(
+        transaction,
+        conversation,
+        asked.entry,
+        origin,
+        place,
+        owner=owner,
+        row=received.id,
+        kept=asked.body,
+    )
+    if not place.title:
+        log.entitle(transaction, conversation, asked.entry)
+    entries = (*said, asked.entry)
+    start = TurnStart(turn=turn, agent=place.agent, entries=entries, files=body.files)
+    return Begun(start, asked)
 
 
 def _insert(
@@ -256,8 +310,9 @@ def _insert(
     *,
     owner: str,
     row: InboxId | None = None,
+    kept: str | None = None,
 ) -> Turn:
-    """Begin a turn with what was asked."""
+    """Begin a turn, and keep what was asked with it, as it is stored."""
     values: dict[str, Value] = {
         "id": asked.turn,
         "conversation": conversation,
@@ -271,9 +326,9 @@ def _insert(
         "draft": None,
         "started_at": micros(asked.at),
         "ended_at": None,
+        "asked": kept,
     }
     transaction.run(_INSERT, values)
-    log.write(transaction, conversation, [asked], last=place.last, titled=bool(place.title))
     turn = Turn(
         id=asked.turn,
         conversation=conversation,
@@ -296,15 +351,14 @@ def _said(transaction: Transaction, message: InboxId | None) -> Received | None:
     return None if row is None else received_of(row)
 
 
-def _start(
-    transaction: Transaction,
-    turn: Turn,
-    place: Place,
-    known: Log = (),
-    *,
-    said: Received | None = None,
-) -> TurnStart:
-    entries = log.read(transaction, turn.conversation, place.covered, known)
+def _take_up(transaction: Transaction, row: Row, place: Place, known: Log = ()) -> Begun:
+    """Go on from the log, and from what the turn was asked where that is not in it."""
+    turn, asked = turn_of(row[: len(TURN)]), log.asked_of(row[len(TURN)])
+    entries, last = log.read(transaction, turn.conversation, place.covered, known)
+    if asked is not None:
+        entries.append(asked.entry._replace(seq=last + 1))
+    said = None if turn.inbox is None else _said(transaction, turn.inbox)
     body = said.inbound.body if said is not None else None
     files = body.files if isinstance(body, Message) else ()
-    return TurnStart(turn=turn, agent=place.agent, entries=tuple(entries), files=files)
+    start = TurnStart(turn=turn, agent=place.agent, entries=tuple(entries), files=files)
+    return Begun(start, asked)

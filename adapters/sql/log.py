@@ -1,31 +1,43 @@
-"""The conversation log: appending to it and reading what it still says."""
+"""The conversation log: appending to it and reading what it still says.
 
-from collections.abc import Sequence
+A row holds one entry, or some of a turn that were written together, under the first one's number.
+What a turn was asked waits in the turn's own row for the first thing that the turn says, and goes
+into the log with that: each write to the middle of this table changes two or three pages, and a
+turn that answers at once so writes there once.
+"""
+
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, literal_column
 
 from adapters.sql.codec import decoder, encode, plain
-from adapters.sql.schema import conversations, entries
+from adapters.sql.constants import word
+from adapters.sql.schema import conversations, entries, turns
 from adapters.sql.transaction import Transaction, Value
 from adapters.sql.upsert import insert as upsert
 from runtime.ids import ConversationId
 from runtime.model.conversation import Entry, Role, latest, since_summary, title_of
+from runtime.model.turn import TurnState
 
 _decode = decoder(list[Entry])
 _by_number = attrgetter("seq")
 
+_USUAL = Entry._fields.index("tool_calls")
+"""How many fields of an entry are stored where the others are empty."""
+_EMPTY = tuple(Entry._field_defaults.values())[_USUAL - len(Entry._fields) :]
+
 _INSERT = sa.insert(entries)
 _INSERT = _INSERT.values({column.name: bindparam(column.name) for column in entries.c})
-"""Writes entries. Of two that take the same number, Postgres lets one run again."""
+"""Writes a row. Of two that take the same number, Postgres lets one run again."""
 
 _INSERT_IF_FREE = upsert(entries)
 _INSERT_IF_FREE = _INSERT_IF_FREE.values(
     {column.name: bindparam(column.name) for column in entries.c}
 ).on_conflict_do_nothing()
-"""Writes an entry under a number that is believed to be the next; none where it is taken."""
+"""Writes a row under a number that is believed to be the next; none where it is taken."""
 
 _ENTITLE = (
     sa.update(conversations)
@@ -41,10 +53,13 @@ _SUMMARISE = (
 )
 """Remembers where the latest summary is, and how far it reaches."""
 
-_LAST = sa.select(sa.func.coalesce(sa.func.max(entries.c.seq), 0)).where(
-    entries.c.conversation == bindparam("this")
+_LAST = (
+    sa.select(entries.c.body)
+    .where(entries.c.conversation == bindparam("this"))
+    .order_by(entries.c.seq.desc())
+    .limit(literal_column("1", sa.Integer))
 )
-"""Finds the number of a log's last entry."""
+"""Reads a log's last row, which has its last entry."""
 
 # A word of the text: the parameter that SQLAlchemy would make is filled in by its own execution.
 _COMMA: Any = literal_column("','")
@@ -52,20 +67,46 @@ _SINCE = sa.select(sa.func.aggregate_strings(entries.c.body, _COMMA)).where(
     entries.c.conversation == bindparam("this"),
     entries.c.seq > bindparam("after", type_=sa.BigInteger),
 )
-"""Reads what a turn that begins does not know yet of what the log still says, as one text: a row
-for each entry takes twice as long.
+"""Reads what a turn that begins does not know yet of what the log still says, as one text: to get
+each row by itself takes twice as long.
 """
+
+_earlier = entries.alias("earlier")
+_of_covered = (
+    sa.select(sa.func.coalesce(sa.func.max(_earlier.c.seq), literal_column("0", sa.BigInteger)))
+    .where(
+        _earlier.c.conversation == bindparam("this"),
+        _earlier.c.seq <= bindparam("covered", type_=sa.BigInteger),
+    )
+    .scalar_subquery()
+)
+"""Where the row begins that has the last entry which a summary stands for; it may have more."""
+_SINCE_COVERED = sa.select(sa.func.aggregate_strings(entries.c.body, _COMMA)).where(
+    entries.c.conversation == bindparam("this"), entries.c.seq >= _of_covered
+)
+"""Reads what a log says beside its summary."""
 
 _END = (
     sa.select(entries.c.body)
-    .where(
-        entries.c.conversation == bindparam("this"),
-        entries.c.seq > bindparam("covered", type_=sa.BigInteger),
-    )
+    .where(entries.c.conversation == bindparam("this"), entries.c.seq >= _of_covered)
     .order_by(entries.c.seq.desc())
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
-"""Reads the last entries after what the summary stands for, for whoever looks back."""
+"""Reads the last rows after what the summary stands for, for whoever looks back."""
+
+_ASKED = (
+    sa.select(turns.c.asked)
+    .where(
+        turns.c.conversation == bindparam("this"),
+        sa.or_(
+            turns.c.state == word(TurnState.RUNNING),
+            turns.c.state == word(TurnState.WAITING),
+        ),
+        turns.c.asked.is_not(None),
+    )
+    .order_by(turns.c.id)
+)
+"""Reads what is asked and has no answer yet."""
 
 _ONE = sa.select(entries.c.body).where(
     entries.c.conversation == bindparam("this"),
@@ -74,12 +115,34 @@ _ONE = sa.select(entries.c.body).where(
 """Reads the summary where it is not among them."""
 
 
-def last_of(conversation: sa.Column[str]) -> sa.ScalarSelect[int]:
-    """The number of the last entry of the log of a row's conversation, 0 where it is empty."""
-    last = sa.select(sa.func.coalesce(sa.func.max(entries.c.seq), 0))
-    mine = last.where(entries.c.conversation == conversation)
-    # Not for a RETURNING: for SQLite, SQLAlchemy leaves the names of the tables out there.
-    return mine.correlate(conversation.table).scalar_subquery()
+class Asked(NamedTuple):
+    """What a turn was asked, as long as it is not in the log.
+
+    Attributes:
+        entry: with the log's next number, which another turn may take first.
+        body: the entry as it is stored.
+    """
+
+    entry: Entry
+    body: str
+
+
+def asked_next(entry: Entry, last: int) -> Asked:
+    """What a turn is asked that begins when the log's last number is `last`."""
+    entry = entry._replace(seq=last + 1)
+    body = encode_one(entry)
+    # As it is stored, where that may differ: without halves of surrogate pairs.
+    return Asked(entry if entry.text.isascii() else decode(body)[0], body)
+
+
+def asked_of(body: str | None) -> Asked | None:
+    """What stands in a turn's row, if anything does."""
+    return None if body is None else Asked(decode(body)[0], body)
+
+
+def decode(body: str) -> list[Entry]:
+    """The entries of a row, or of some."""
+    return _decode(f"[{body}]")
 
 
 def write(
@@ -91,33 +154,46 @@ def write(
     titled: bool = False,
 ) -> None:
     """Append entries to a log whose last number is `last`; `titled` says that it has a title."""
-    transaction.each(
-        _INSERT, [_row(conversation, entry, seq) for seq, entry in enumerate(new, start=last + 1)]
-    )
-    this: dict[str, Value] = {"this": conversation}
-    for seq, entry in enumerate(new, start=last + 1):
+    numbered = [entry._replace(seq=seq) for seq, entry in enumerate(new, start=last + 1)]
+    transaction.each(_INSERT, [_row(conversation, together) for together in _rows(numbered)])
+    for entry in numbered:
         if entry.role is Role.SUMMARY:
-            extent = {"place": seq, "covers": entry.covers}
-            transaction.run(_SUMMARISE, {**this, **extent})
+            extent = {"place": entry.seq, "covers": entry.covers}
+            transaction.run(_SUMMARISE, {"this": conversation, **extent})
         elif entry.role is Role.USER and not titled:
-            transaction.run(_ENTITLE, {**this, "words": plain(title_of(entry.text))})
+            entitle(transaction, conversation, entry)
             titled = True
 
 
-def write_after(
-    transaction: Transaction, conversation: ConversationId, new: Sequence[Entry], *, last: int
-) -> None:
-    """Append to a log whose last number was `last` a moment ago.
+def entitle(transaction: Transaction, conversation: ConversationId, asked: Entry) -> None:
+    """Name the conversation after what was asked, unless it has a name."""
+    words = plain(title_of(asked.text))
+    transaction.run(_ENTITLE, {"this": conversation, "words": words})
 
-    It costs no look unless somebody else appended meanwhile: numbers have no gaps, so an entry of
-    theirs has the next one.
+
+def write_with(
+    transaction: Transaction, conversation: ConversationId, asked: Asked, new: Sequence[Entry]
+) -> None:
+    """Append what a turn was asked, which it kept until now, and what it says first.
+
+    It costs no look at the log unless somebody else appended since the turn began: a row of theirs
+    then begins with the question's number.
     """
-    if len(new) == 1 and new[0].role is Role.ASSISTANT:
-        row = _row(conversation, new[0], last + 1)
+    if all(entry.role is Role.ASSISTANT for entry in new):
+        seq = asked.entry.seq
+        bodies = [encode_one(e._replace(seq=n)) for n, e in enumerate(new, start=seq + 1)]
+        body = ",".join([asked.body, *bodies])
+        row: dict[str, Value] = {"conversation": conversation, "seq": seq, "body": body}
         if transaction.run(_INSERT_IF_FREE, row):
             return
-    [last] = transaction.one(_LAST, {"this": conversation}) or (0,)
-    write(transaction, conversation, new, last=last)
+    together = [asked.entry, *new]
+    write(transaction, conversation, together, last=last_of(transaction, conversation), titled=True)
+
+
+def last_of(transaction: Transaction, conversation: ConversationId) -> int:
+    """The number of the log's last entry, 0 where it is empty."""
+    row = transaction.one(_LAST, {"this": conversation})
+    return 0 if row is None else decode(row[0])[-1].seq
 
 
 def read(
@@ -125,17 +201,21 @@ def read(
     conversation: ConversationId,
     covered: int,
     known: Sequence[Entry] = (),
-) -> list[Entry]:
-    """What the log still says: see `runtime.model.conversation.since_summary`.
+) -> tuple[list[Entry], int]:
+    """What the log still says (see `since_summary`), and the number of its last entry.
 
-    `known` is what it said before. An entry never changes, so only what came since is read.
+    `known` is all that it said before. A row never changes, so only rows that came since are read.
     """
     kept = known if known and covered >= known[0].covers else ()
-    after = max(kept[0].seq, kept[-1].seq) if kept else covered
-    [bodies] = transaction.one(_SINCE, {"this": conversation, "after": after}) or (None,)
+    after = max(kept[0].seq, kept[-1].seq) if kept else 0
+    statement = _SINCE if kept or not covered else _SINCE_COVERED
+    given: dict[str, Value] = {"this": conversation, "after": after, "covered": covered}
+    [bodies] = transaction.one(statement, given) or (None,)
     later = _decode(f"[{bodies or ''}]")
     later.sort(key=_by_number)  # an aggregate promises no order
-    return since_summary([*kept, *later]) if covered else [*kept, *later]
+    last = later[-1].seq if later else after
+    said = [*kept, *later] if kept else later
+    return (since_summary(said) if covered else said), last
 
 
 def read_end(
@@ -148,20 +228,35 @@ def read_end(
 ) -> list[Entry]:
     """The last of it, at most `limit` entries, the summary among them."""
     this = {"this": conversation}
+    asked = [row[0] for row in transaction.all(_ASKED, this)]  # first: it may be in the log next
     bodies = [row[0] for row in transaction.all(_END, {**this, "covered": covered, "limit": limit})]
-    end = _decode(f"[{','.join(bodies[::-1])}]")
+    end = decode(",".join(bodies[::-1]))
     if summary and end and end[0].seq > summary:
         found = transaction.one(_ONE, {**this, "summary": summary})
-        end = [*_decode(f"[{','.join(found or ())}]"), *end]
-    return latest(since_summary(end), limit)
+        end = [*decode(",".join(found or ())), *end]
+    logged = {entry.turn for entry in end}
+    open_ones = [entry for entry in decode(",".join(asked)) if entry.turn not in logged]
+    return latest([*since_summary(end), *open_ones], limit)
 
 
-_USUAL = Entry._fields.index("tool_calls")
-"""How many fields of an entry are stored where the others are empty."""
-_EMPTY = tuple(Entry._field_defaults.values())[_USUAL - len(Entry._fields) :]
+def encode_one(entry: Entry) -> str:
+    """The entry as it is stored."""
+    return encode(entry[:_USUAL] if entry[_USUAL:] == _EMPTY else entry)
 
 
-def _row(conversation: ConversationId, entry: Entry, seq: int) -> dict[str, Value]:
-    said = entry._replace(seq=seq)
-    body = said[:_USUAL] if said[_USUAL:] == _EMPTY else said
-    return {"conversation": conversation, "seq": seq, "body": encode(body)}
+def _row(conversation: ConversationId, together: Sequence[Entry]) -> dict[str, Value]:
+    body = ",".join([encode_one(entry) for entry in together])
+    return {"conversation": conversation, "seq": together[0].seq, "body": body}
+
+
+def _rows(numbered: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """The entries by rows: of one turn each, from what it was asked on; a summary by itself."""
+    row: list[Entry] = []
+    for entry in numbered:
+        begins = entry.role in (Role.USER, Role.SUMMARY)
+        if row and (begins or row[-1].role is Role.SUMMARY or row[-1].turn != entry.turn):
+            yield row
+            row = []
+        row.append(entry)
+    if row:
+        yield row

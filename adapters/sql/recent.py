@@ -22,8 +22,8 @@ class RecentLogs:
     """Keeps logs, so that the next turn of a conversation reads only what came since.
 
     Reading and decoding fifty entries is a third of what a turn costs. Entries are kept once
-    they are on disk, and an entry never changes, so what is kept is never wrong, whoever else
-    writes; it may only be short of what came later.
+    they are in the log on disk, and an entry never changes, so what is kept is never wrong,
+    whoever else writes; it may only be short of what came later.
 
     A log is kept from its second turn on. Where each message is in another conversation none
     is asked for again, and to keep them all would cost a tenth of a turn.

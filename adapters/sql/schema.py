@@ -124,8 +124,8 @@ entries = sa.Table(
     implicit_returning=False,
     sqlite_with_rowid=False,
 )
-"""The logs. Stored in the order of the key, so that a conversation is read in one go, and its last
-number is found at the end of its key.
+"""The logs: rows of one entry or a few that follow one another, under the first one's number.
+Stored in the order of the key, so that a conversation is read in one go.
 """
 
 bindings = sa.Table(
@@ -169,9 +169,12 @@ turns = sa.Table(
     maybe("draft"),
     moment("started_at"),
     moment("ended_at", nullable=True),
+    maybe("asked"),
     implicit_returning=False,
 )
-"""Turns. `inbox` is the message that began it; a run's turn has none, and its own id as `run`."""
+"""Turns. `inbox` is the message that began it; a run's turn has none, and its own id as `run`.
+`asked` is the log's next entry, which goes there with the first thing that the turn says.
+"""
 
 partial(
     "ix_turns_running",

@@ -71,14 +71,14 @@ _END = (
     sa.update(turns)
     .where(turns.c.state == RUNNING, OPEN, _agent_is_stopped)
     .values(state=word(TurnState.STOPPED), ended_at=bindparam("at"))
-    .returning(*TURN)
+    .returning(*TURN, turns.c.asked)
 )
 """Ends what runs for an agent that is stopped, whoever owns it."""
 _END_ONE = (
     sa.update(turns)
     .where(turns.c.id == bindparam("this"), OPEN)
     .values(state=word(TurnState.STOPPED), ended_at=bindparam("at"))
-    .returning(*TURN)
+    .returning(*TURN, turns.c.asked)
 )
 """Ends a turn, whether it runs or waits."""
 
@@ -238,7 +238,7 @@ class SqlStops:
         if not active:
             return [], 0
         rows = transaction.all(_END, {"at": micros(self._clock.now())})
-        ended = [beginning.turn_of(row) for row in rows]
+        ended = [_logged(transaction, row) for row in rows]
         _close(transaction, ended, closing, by=_stop(active[0]).by)
         return [_ended(turn) for turn in ended], transaction.run(_HOLD)
 
@@ -259,7 +259,7 @@ class SqlStops:
             turn = beginning.turn_of(row[: len(TURN)])
             transaction.lock(LOCK, {"this": turn.conversation})
             now: Params = {"this": this, "at": micros(self._clock.now())}
-            over = [beginning.turn_of(row) for row in transaction.all(_END_ONE, now)]
+            over = [_logged(transaction, row) for row in transaction.all(_END_ONE, now)]
             _close(transaction, over, closing, by=stop.by)
             because: Params = {"this": this, "why": why}
             unsent = [item_of(row) for row in transaction.all(_WITHHOLD, because)]
@@ -283,6 +283,13 @@ def _close(
 ) -> None:
     sending.enqueue(transaction, [row for turn in ended for row in closing(turn)])
     transaction.audit(*(recorded.turn_stopped(turn, by) for turn in ended))
+
+
+def _logged(transaction: Transaction, row: Row) -> Turn:
+    """A turn that was ended: what it was asked is in the log from now on."""
+    turn = beginning.turn_of(row[: len(TURN)])
+    beginning.to_log(transaction, turn.id, turn.conversation, row[len(TURN)])
+    return turn
 
 
 def _ended(turn: Turn, withheld: Iterable[OutboxId] = ()) -> Ended:

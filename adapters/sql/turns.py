@@ -13,7 +13,7 @@ from adapters.sql.handoffs import hand_over
 from adapters.sql.heard import Heard
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import turns
-from adapters.sql.transaction import Statement, Transaction, Value
+from adapters.sql.transaction import Params, Statement, Transaction, Value
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId
@@ -32,11 +32,13 @@ _is_owners = sa.and_(
 )
 
 _OWNED = (
-    sa.select(turns.c.conversation, log.last_of(turns.c.conversation))
+    sa.select(turns.c.conversation, turns.c.asked)
     .where(_is_owners)
     .with_for_update(key_share=True, of=turns)
 )
-"""Finds where to append, if the turn runs and is the caller's; nobody takes it up meanwhile."""
+"""Finds where to append, and what was asked where that is not in the log, if the turn runs and is
+the caller's; nobody takes it up meanwhile.
+"""
 
 _SET_DRAFT = sa.update(turns).where(_is_owners).values(draft=bindparam("message"))
 """Remembers the draft, if the turn is the caller's."""
@@ -49,12 +51,17 @@ _HAND_BACK = (
 """Forgets tries of a turn that were none of its own, if it is the caller's."""
 
 _END = (
-    sa.update(turns).where(_is_owners).values(state=bindparam("becomes"), ended_at=bindparam("at"))
+    sa.update(turns)
+    .where(_is_owners)
+    .values(state=bindparam("becomes"), ended_at=bindparam("at"), asked=sa.null())
 )
 """Ends a turn, if it is the caller's."""
 
-_CONVERSATION = sa.select(turns.c.conversation).where(turns.c.id == bindparam("turn"))
-"""Finds the conversation of a turn that this process did not begin."""
+_END_UNSAID = _END.where(turns.c.asked.is_not(None))
+"""Ends it where it says the first thing with that."""
+
+_IN_LOG = sa.update(turns).where(_is_owners).values(asked=sa.null())
+"""Notes that what a turn was asked is in the log."""
 
 _PARK = (
     sa.update(turns)
@@ -96,8 +103,8 @@ _OPEN = (
 _STATE = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
 """Tells a run how its turn ended that another process carried out."""
 
-_MOST_ENDS = 1_000
-"""Turns of which it is noted where the log ended when they began."""
+_MOST_ASKED = 1_000
+"""Turns of which it is noted what they were asked, so that it need not be read at their end."""
 
 _LOST = "the turn has ended, or another owner took it up since"
 
@@ -110,18 +117,21 @@ class SqlTurns:
         self._heard = heard
         self._clock = clock
         self._recent = RecentLogs()
-        self._ends: dict[TurnId, tuple[ConversationId, int]] = {}
+        self._asked: dict[TurnId, tuple[ConversationId, log.Asked]] = {}
 
     async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
         """Take up the open turn or begin the next: see the port."""
         now = self._clock.now()
         known = self._recent.get(conversation)
-        start = await self._database.write(
+        begun = await self._database.write(
             lambda t: beginning.begin(t, conversation, known, self._heard, owner=owner, now=now)
         )
-        if start is not None:
-            self._recent.keep(conversation, start.entries)
-            self._note_end(start)
+        if begun is None:
+            return None
+        start, asked = begun
+        self._recent.keep(conversation, start.entries if asked is None else start.entries[:-1])
+        if asked is not None:
+            self._note(start.turn, asked)
         return start
 
     async def begin_run(
@@ -136,14 +146,12 @@ class SqlTurns:
     ) -> TurnStart | None:
         """Take up or begin a run's turn: see the port."""
         asked = Entry(role=Role.USER, text=instruction, at=self._clock.now(), turn=turn)
-        start = await self._database.write(
+        begun = await self._database.write(
             lambda t: beginning.begin_run(
                 t, conversation, asked, requester=requester, owner=owner, chain=chain
             )
         )
-        if start is not None:
-            self._note_end(start)
-        return start
+        return None if begun is None else begun.start
 
     async def state(self, turn: TurnId) -> TurnState | None:
         """Where the turn is: see the port."""
@@ -160,9 +168,11 @@ class SqlTurns:
         notices: Sequence[OutboxItem] = (),
     ) -> None:
         """Append to the log: see the port."""
+        if entries:
+            self._asked.pop(turn, None)
 
         def work(transaction: Transaction) -> None:
-            _append(transaction, turn, fence, entries)
+            _append(transaction, {"turn": turn, "with_fence": fence}, entries)
             sending.enqueue(transaction, notices)
             transaction.audit(*audit)
 
@@ -188,13 +198,16 @@ class SqlTurns:
         now = micros(self._clock.now())
 
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence}
-        known = self._ends.pop(turn, None)
+        end: Params = {**mine, "becomes": state.value, "at": now}
+        known = self._asked.pop(turn, None)
 
         def work(transaction: Transaction) -> None:
-            if not transaction.run(_END, {**mine, "becomes": state.value, "at": now}):
-                raise Conflict(_LOST)
-            conversation, last = known or (_conversation_of(transaction, turn), 0)
-            log.write_after(transaction, conversation, entries, last=last)
+            if known is not None and transaction.run(_END_UNSAID, end):
+                conversation, asked = known
+                log.write_with(transaction, conversation, asked, entries)
+            else:
+                conversation = _append(transaction, mine, entries, all_of_it=True)
+                transaction.run(_END, end)
             sending.enqueue(transaction, replies)
             transaction.audit(recorded.turn_ended(turn, conversation, state, model_of(entries)))
             if over is not None:
@@ -230,14 +243,11 @@ class SqlTurns:
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "tries": tries}
         await self._database.write(lambda t: t.run(_HAND_BACK, mine))
 
-    def _note_end(self, start: TurnStart) -> None:
-        """Note where a log ended when a turn began: most often it ends there when the turn does.
-
-        Only a guess, so that it may be forgotten, as it is of turns that never end here.
-        """
-        self._ends[start.turn.id] = start.turn.conversation, start.entries[-1].seq
-        if len(self._ends) > _MOST_ENDS:
-            del self._ends[next(iter(self._ends))]
+    def _note(self, turn: Turn, asked: log.Asked) -> None:
+        """Note what a turn was asked; it may be forgotten, as of turns that never end here."""
+        self._asked[turn.id] = turn.conversation, asked
+        if len(self._asked) > _MOST_ASKED:
+            del self._asked[next(iter(self._asked))]
 
     async def open_conversations(
         self, *, after: ConversationId | None = None, limit: int = 500
@@ -248,15 +258,22 @@ class SqlTurns:
         return [ConversationId(row[0]) for row in rows]
 
 
-def _append(transaction: Transaction, turn: TurnId, fence: int, entries: Sequence[Entry]) -> None:
-    """Append to the log of the turn, if it is the caller's."""
-    owned = transaction.one(_OWNED, {"turn": turn, "with_fence": fence})
-    if owned is None:
+def _append(
+    transaction: Transaction, mine: Params, entries: Sequence[Entry], *, all_of_it: bool = False
+) -> ConversationId:
+    """Append to the log of the turn, with what it was asked where that is not there yet.
+
+    Raises:
+        Conflict: the turn is not the caller's.
+    """
+    row = transaction.one(_OWNED, mine)
+    if row is None:
         raise Conflict(_LOST)
-    conversation, last = owned
-    log.write(transaction, conversation, entries, last=last)
-
-
-def _conversation_of(transaction: Transaction, turn: TurnId) -> ConversationId:
-    [conversation] = transaction.one(_CONVERSATION, {"turn": turn}) or ("",)
-    return ConversationId(conversation)
+    conversation, asked = ConversationId(row[0]), log.asked_of(row[1])
+    if asked is not None and (entries or all_of_it):
+        log.write_with(transaction, conversation, asked, entries)
+        transaction.run(_IN_LOG, mine)
+    elif entries:
+        last = log.last_of(transaction, conversation)
+        log.write(transaction, conversation, entries, last=last, titled=True)
+    return conversation

@@ -47,6 +47,7 @@ _WITHOUT = (
     "UPDATE ledger_pauses SET body = REPLACE(body, ',\"currency\":\"USD\"', '')",
     "ALTER TABLE ledger_meters DROP COLUMN currency",
     "ALTER TABLE ledger_calls DROP COLUMN currency",
+    "ALTER TABLE turns DROP COLUMN asked",  # 0020 adds it again
     "UPDATE alembic_version SET version_num = '0018'",
 )
 

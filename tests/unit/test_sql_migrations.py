@@ -198,6 +198,7 @@ async def test_logs_that_were_stored_as_objects_are_read_as_they_were(
             connection.execute(add, rows)
             for table in ("ledger_meters", "ledger_calls"):  # 0019 adds them again
                 connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN currency")
+            connection.exec_driver_sql("ALTER TABLE turns DROP COLUMN asked")  # so does 0020
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0016'")
         engine.dispose()
         async with open_store(url, data_dir=tmp_path, clock=clock, ids=ids) as store:
