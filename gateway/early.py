@@ -63,7 +63,7 @@ class EarlyReplies:
     def hold(self, received: Received) -> bool:
         """Hold the event back, to look at it; False where its conversation is not in doubt."""
         thread = received.inbound.thread
-        before = self._held.get(thread)
+        before = self._held.get(thread) if self._held else None
         if before is None and self._bindings.recalls(thread):
             return False
         if _begins(thread, received.inbound.body):

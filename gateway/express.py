@@ -11,14 +11,14 @@ of one that is idle. `INSIDE` names what we know of its inside for that.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from gateway.plain import Plain, read_plain
+from gateway.plain import Heads, Plain, read_plain
 
 INSIDE: Final = {
     "_waiter": "set while the connection waits for a request, and None while it answers one",
@@ -72,7 +72,8 @@ class _Tick:
     one before: a step that is done with one request right after the other takes a tenth less.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Heads) -> None:
+        self.heads = heads
         self._loop = asyncio.get_running_loop()
         self._came: list[tuple[_Connection, bytes]] = []
 
@@ -111,7 +112,10 @@ class _Connection(web.RequestHandler):
 
     __slots__ = (
         "_given",
+        "_heads",
         "_held",
+        "_idle_seconds",
+        "_new",
         "_now",
         "_owed",
         "_quiet",
@@ -129,7 +133,10 @@ class _Connection(web.RequestHandler):
         loop = asyncio.get_running_loop()
         super().__init__(server, loop=loop, **settings)
         self._tick = tick
+        self._heads = tick.heads
+        self._new = False
         self._now = loop.time
+        self._idle_seconds = self.keepalive_timeout
         self.remote: str | None = None
         self._takes = takes
         self._under_way = False
@@ -167,7 +174,10 @@ class _Connection(web.RequestHandler):
             return b""
         if self._owed != 0 or not data:
             return self._go_on(data)
-        request = read_plain(data)
+        request = self._heads.read(data)
+        self._new = request is None
+        if request is None:
+            request = read_plain(data)
         if request is None:
             self._owed = None
             super().data_received(data)
@@ -211,27 +221,32 @@ class _Connection(web.RequestHandler):
         if self._quiet is not None:
             self._quiet.set()
         try:
-            self._end_of_one(answer)
+            if answer is None:
+                super().data_received(self._given)
+            else:
+                self._answer(answer)
+            if self._held:
+                self._read_held()
         except Exception as error:  # noqa: BLE001 - told to the loop, as asyncio does
             self._tick.end((self,), error)
 
-    def _end_of_one(self, answer: bytes | None) -> None:
-        if answer is None:
-            super().data_received(self._given)
-        else:
-            self._answer(answer)
+    def _answer(self, whole: bytes) -> None:
+        """Send what only a genuine request has, if there is still somebody to hear it."""
+        if self._new:
+            self._heads.learn(self._given)
+        self._next_keepalive_close_time = self._now() + self._idle_seconds
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(whole)
+
+    def _read_held(self) -> None:
+        """See to what came early."""
         held, self._held = self._held, b""
-        if held and self.transport is not None and not self.transport.is_closing():
+        if self.transport is not None and not self.transport.is_closing():
             if len(held) > _HELD:
                 self.transport.resume_reading()
             if self.read(held):
                 self.take((self,))
-
-    def _answer(self, whole: bytes) -> None:
-        """Send the answer, if there is still somebody to hear it."""
-        self._next_keepalive_close_time = self._now() + self.keepalive_timeout
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(whole)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Answer what is under way, then close the line."""
@@ -252,12 +267,20 @@ class ExpressServer(web.Server):
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         takes: Takes,
+        headers: Collection[str] = (),
         **settings: Any,
     ) -> None:
-        """Serve; see `aiohttp.web.Server` for `handler` and the settings."""
+        """Serve.
+
+        Args:
+            handler: answers what goes the ordinary way; see `aiohttp.web.Server`, as for settings.
+            takes: who takes on what goes the short way.
+            headers: the names, in lower case, of the headers that they read.
+            settings: of each connection.
+        """
         super().__init__(handler, **settings)
         self._takes = takes
-        self._tick = _Tick()
+        self._tick = _Tick(Heads(headers))
         self._settings = settings
 
     def __call__(self) -> web.RequestHandler:

@@ -1,7 +1,7 @@
 """The HTTP server: the addresses, and how they are served and let go of."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -55,11 +55,18 @@ class Site:
     """
 
     def __init__(
-        self, addresses: Mapping[tuple[str, str], Serve], express: Mapping[tuple[str, str], Take]
+        self,
+        addresses: Mapping[tuple[str, str], Serve],
+        express: Mapping[tuple[str, str], Take],
+        headers: Collection[str],
     ) -> None:
-        """Serve `addresses`; those of them that have a short way are in `express`, too."""
+        """Serve `addresses`; those of them that have a short way are in `express`, too.
+
+        `headers` are the names of those that are read on the short way.
+        """
         self._addresses = addresses
         self.express = express
+        self.headers = headers
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Hand the request to its address."""
@@ -113,7 +120,8 @@ def build_app(
         hook = Webhook(route, limits, sources, acknowledgement)
         addresses["POST", route.path] = hook.receive
         express["POST", route.path] = hook.take
-    return Site(addresses, express)
+    headers = {name for route in routes for name in route.verify.headers}
+    return Site(addresses, express, headers)
 
 
 @asynccontextmanager
@@ -144,6 +152,7 @@ async def serve(
     server = ExpressServer(
         app,
         app.express,
+        app.headers,
         access_log=None,
         # The signature is over the bytes as they were sent.
         auto_decompress=False,

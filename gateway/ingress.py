@@ -8,7 +8,7 @@ after a crash, from the row.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,18 +21,15 @@ from gateway.strangers import Strangers
 from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.clock import Clock
+from runtime.errors import Retryable
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Inbound, Lane, Message, Received
 from runtime.model.team import Team
-from runtime.ports import Dispatch, Offer, Store
+from runtime.ports import Dispatch, Store, Stored
 from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.ingress")
-
-
-_Taken = tuple[Received, Callable[[bool], None]]
-"""An event that is being stored, and who is told whether it was."""
 
 
 def _nobody(_who: Principal, _words: str) -> bool:
@@ -127,7 +124,7 @@ class Ingress:
             if inbound.cursor is not None:
                 await self._store.inbox.move(inbound.cursor)
             return
-        received = self._received(judged)
+        [received] = self._received([judged])
         self._begin(inbound.thread)
         new = False
         try:
@@ -135,7 +132,7 @@ class Ingress:
         finally:
             self._settle(received, new=new)
 
-    def offer(self, offers: Sequence[Offer]) -> None:
+    def offer(self, events: Sequence[Inbound], stored: Stored) -> None:
         """Accept ordinary events without waiting, and so without a task: see `gateway.webhook`.
 
         Nothing is done with what is to be dropped, with what the database must be asked about, and
@@ -144,50 +141,61 @@ class Ingress:
         Raises:
             NightdeskError: nothing is stored any more.
         """
-        judged = [self._judge(inbound) for inbound, _ in offers]
-        taken: list[_Taken] = []
-        refused: list[Callable[[bool], None]] = []
-        for inbound, (_, stored) in zip(judged, offers, strict=True):
+        judge = self._judge
+        judged = [judge(inbound) for inbound in events]
+        refused: list[int] = []
+        taken: list[int] = []
+        good: list[Inbound] = []
+        for number, inbound in enumerate(judged):
             if isinstance(inbound, Drop) or not self._at_once:
-                refused.append(stored)
+                refused.append(number)
             else:
-                taken.append((self._received(inbound), stored))
-        if taken and not self._append(taken):
-            refused += [stored for _, stored in taken]
-        for stored in refused:
-            stored(False)
+                taken.append(number)
+                good.append(inbound)
+        if good and not self._append(self._received(good), lambda on_disk: stored(taken, on_disk)):
+            refused += taken
+        if refused:
+            stored(refused, False)
 
-    def _append(self, taken: Sequence[_Taken]) -> bool:
+    def _append(self, rows: Sequence[Received], stored: Callable[[bool], None]) -> bool:
         """Store the events; False where the database has to be waited for."""
-        storing = self._store.inbox.append_all([received for received, _ in taken])
+        storing = self._store.inbox.append_all(rows)
         if not isinstance(storing, asyncio.Future):
             self._at_once = False
             if isinstance(storing, Coroutine):
                 storing.close()
             return False
-        for received, _ in taken:
+        for received in rows:
             self._begin(received.inbound.thread)
-        storing.add_done_callback(lambda ended: self._appended(taken, ended))
+        storing.add_done_callback(lambda ended: self._appended(rows, stored, ended))
         return True
 
-    def _appended(self, taken: Sequence[_Taken], storing: asyncio.Future[Sequence[bool]]) -> None:
+    def _appended(
+        self,
+        rows: Sequence[Received],
+        stored: Callable[[bool], None],
+        storing: asyncio.Future[Sequence[bool]],
+    ) -> None:
         good = not storing.cancelled() and storing.exception() is None
-        news = storing.result() if good else [False] * len(taken)
-        for (received, _), new in zip(taken, news, strict=True):
+        news = storing.result() if good else [False] * len(rows)
+        for received, new in zip(rows, news, strict=True):
             self._settle(received, new=new)
-        for _, stored in taken:
-            stored(good)
+        stored(good)
 
-    def _received(self, judged: Inbound) -> Received:
-        key = InboxId(self._ids.new())
+    def _received(self, judged: Sequence[Inbound]) -> Sequence[Received]:
+        now = self._clock.now()
+        received = [
+            Received(
+                id=InboxId(key),
+                lane=Lane.TURN if isinstance(inbound.body, Message) else Lane.COMMAND,
+                inbound=inbound,
+                received_at=now,
+            )
+            for key, inbound in zip(self._ids.several(len(judged)), judged, strict=True)
+        ]
         if self._backlog is not None:
-            self._backlog.since.add(key)
-        return Received(
-            id=key,
-            lane=Lane.TURN if isinstance(judged.body, Message) else Lane.COMMAND,
-            inbound=judged,
-            received_at=self._clock.now(),
-        )
+            self._backlog.since.update(row.id for row in received)
+        return received
 
     def _begin(self, thread: ThreadRef) -> None:
         """Count an event of a thread that is not known yet; of others it need not be known."""
@@ -272,18 +280,18 @@ class Ingress:
         thread = received.inbound.thread
         try:
             known = self._bindings.recall(thread)
-            if known is None:
+            if known is None or not await self._posted(known, received):
                 await self._bind_new()
-            await until_stored(
-                lambda: self._deliver(received, known), clock=self._clock, what=received.id
-            )
+                await until_stored(
+                    lambda: self._deliver(received), clock=self._clock, what=received.id
+                )
         finally:
             self._accepted.popleft()
             self._arriving.end(thread)
             self._activity.end()
 
     def _hand_over(self, received: Received) -> None:
-        if self._urgent.takes(received):
+        if received.lane is Lane.COMMAND and self._urgent.takes(received):
             self._arriving.end(received.inbound.thread)
         elif not self._early.hold(received):
             self._accept(received)
@@ -344,12 +352,15 @@ class Ingress:
         ]
         await asyncio.gather(*binding)
 
-    def _deliver(self, received: Received, known: ConversationId | None) -> Awaitable[None]:
-        if known is not None:
-            return self._dispatch.post(known, received)
-        return self._deliver_to_new(received)
+    async def _posted(self, known: ConversationId, received: Received) -> bool:
+        """Whether it could be handed on at once, as most often."""
+        try:
+            await self._dispatch.post(known, received)
+        except Retryable:
+            return False
+        return True
 
-    async def _deliver_to_new(self, received: Received) -> None:
+    async def _deliver(self, received: Received) -> None:
         conversation = await self._conversation(received.inbound.thread)
         await self._dispatch.post(conversation, received)
 

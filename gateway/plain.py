@@ -7,9 +7,12 @@ allows: a request line and fields of printable ASCII, no field twice, the body's
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import NamedTuple
+
+from runtime.model.value import value
+from runtime.model.wire import RawRequest
 
 _LONGEST_HEAD = 8_000
 """Bytes. aiohttp takes lines as long as that, and twice as many bytes in all."""
@@ -23,24 +26,22 @@ _MORE_TO_IT = frozenset(
     {"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 """Fields of requests that are to be read, answered or followed in another way."""
+_LENGTH = "content-length"
 _MOST_DIGITS = 9
 
 
-class Plain(NamedTuple):
-    """A request with a plain head.
+@value()
+class Plain(RawRequest):
+    """A request with a plain head, or as much of its body as has come.
 
     Attributes:
         method: `GET`, `HEAD` or `POST`.
         target: what it asks for, as it was sent.
-        headers: names in lower case.
-        body: its body, or what of it has come.
         length: bytes of the whole request, its body included.
     """
 
     method: str
     target: str
-    headers: Mapping[str, str]
-    body: bytes
     length: int
 
 
@@ -61,12 +62,12 @@ def read_plain(data: bytes) -> Plain | None:
     headers = _headers(lines)
     if headers is None or "host" not in headers:
         return None
-    digits = headers.get("content-length", "0")
+    digits = headers.get(_LENGTH, "0")
     if not digits.isdecimal() or len(digits) > _MOST_DIGITS:
         return None
     begin = end + len(_END)
     length = begin + int(digits)
-    return Plain(method, target, headers, data[begin:length], length)
+    return Plain(headers, data[begin:length], method, target, length)
 
 
 def _headers(lines: list[str]) -> dict[str, str] | None:
@@ -87,3 +88,69 @@ def _headers(lines: list[str]) -> dict[str, str] | None:
 def _name(written: str) -> str:
     """The name of a field in lower case; empty where it is none. There are few in all."""
     return written.lower() if _TOKEN.fullmatch(written) else ""
+
+
+class _Form(NamedTuple):
+    """What the heads of one sender have in common: the request line, and the names in their order.
+
+    Attributes:
+        method: of all of them.
+        target: of all of them.
+        names: of the fields that are asked for.
+        match: finds such a head where data begins, and the values of those fields.
+    """
+
+    method: str
+    target: str
+    names: tuple[str, ...]
+    match: Callable[[str], re.Match[str] | None]
+
+
+class Heads:
+    """Recognises heads that are like one before, in a third of the time that reading one takes.
+
+    A platform writes the same fields in the same order every time. Of each request line one form is
+    remembered, and only of requests that proved genuine, so that strangers teach us nothing.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        """Recognise heads, and read the fields of those names (in lower case)."""
+        self._asked_for = {_LENGTH, *names}
+        self._forms: dict[str, _Form] = {}
+
+    def read(self, data: bytes) -> Plain | None:
+        """What `read_plain` reads there, of the fields only those that are asked for.
+
+        None where no head of its form was learnt; then `read_plain` may read it.
+        """
+        text = data.decode("latin-1")
+        form = self._forms.get(text[: text.find("\r")])
+        found = form.match(text) if form is not None else None
+        if form is None or found is None or found.end() > _LONGEST_HEAD:
+            return None
+        headers = dict(zip(form.names, found.groups()))  # noqa: B905 - asking costs a tenth of it all
+        begin = found.end()
+        length = begin + int(headers.get(_LENGTH, "0"))
+        return Plain(headers, data[begin:length], form.method, form.target, length)
+
+    def learn(self, genuine: bytes) -> None:
+        """Remember the form of a request that `read_plain` read and that proved genuine."""
+        head = genuine[: genuine.find(_END)].decode("latin-1")
+        line, *fields = head.split("\r\n")
+        written = [field.partition(": ")[0] for field in fields]
+        names = [name.lower() for name in written]
+        pattern = re.escape(line)
+        for name, as_written in zip(names, written, strict=True):
+            pattern += f"\r\n{re.escape(as_written)}: {self._values(name)}"
+        match = re.compile(f"{pattern}\r\n\r\n", re.ASCII).match
+        method, target, _ = line.split(" ")
+        asked_for = tuple(name for name in names if name in self._asked_for)
+        self._forms[line] = _Form(method, target, asked_for, match)
+
+    def _values(self, name: str) -> str:
+        """What the field may hold: what `read_plain` takes, and no blanks around what is read."""
+        if name == _LENGTH:
+            return f"([0-9]{{1,{_MOST_DIGITS}}})"
+        if name == "connection":
+            return "(?i:keep-alive)"
+        return "([!-~][ -~]*)(?<! )" if name in self._asked_for else "[ -~]*"

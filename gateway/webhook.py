@@ -10,19 +10,19 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from itertools import compress
 from typing import Protocol, runtime_checkable
 
 from aiohttp import HttpVersion11, web
 
 from gateway.express import Asker
-from gateway.plain import Plain
 from gateway.sources import Limits, SourceLimit, source_of
 from runtime.clock import Clock
 from runtime.errors import Malformed, Retryable
 from runtime.ids import derived
 from runtime.model.events import Challenge, Ignored, Inbound, Parsed, Wanted
 from runtime.model.wire import RawRequest, VerifiedRequest
-from runtime.ports import Accept, Offer
+from runtime.ports import Accept, Stored
 
 log = logging.getLogger("nightdesk.http")
 
@@ -36,7 +36,7 @@ Suggest = Callable[[Wanted], Awaitable[str]]
 class Offered(Protocol):
     """A `runtime.ports.Accept` that can also accept without being waited for."""
 
-    def offer(self, offers: Sequence[Offer], /) -> None:
+    def offer(self, events: Sequence[Inbound], stored: Stored, /) -> None:
         """Accept the events, in order, and tell of each once, now or later, if it is on disk.
 
         Of one that takes more than that: that it is not, at once, and nothing was done with it.
@@ -59,6 +59,10 @@ class Verify(Protocol):
 
     def __call__(self, request: RawRequest) -> VerifiedRequest | None:
         """The request, vouched for; None also where its headers are not plausible."""
+        ...
+
+    def each(self, requests: Sequence[RawRequest]) -> Sequence[VerifiedRequest | None]:
+        """The same for each of what came together."""
         ...
 
 
@@ -175,24 +179,31 @@ class Webhook:
         The same steps as `receive`, which also gets whatever fails here, and says why. Each step is
         done with all of them before the next one.
         """
-        verified = [self._verified(asker.request, asker.remote) for asker in askers]
-        events = [None if request is None else self._event(request) for request in verified]
-        offers: list[Offer] = []
-        for asker, event in zip(askers, events, strict=True):
+        verified = self._verified(askers)
+        parsed = [None if request is None else self._event(request) for request in verified]
+        going: list[Asker] = []
+        events: list[Inbound] = []
+        for asker, event in zip(askers, parsed, strict=True):
             if event is None:
                 asker.done(None)
             else:
-                offers.append((event, self._answering(asker, event.acknowledgement)))
-        if offers:
-            self._offer(offers)
+                going.append(asker)
+                events.append(event)
+        if events:
+            self._offer(going, events)
 
-    def _verified(self, request: Plain, remote: str | None) -> VerifiedRequest | None:
-        """The request, vouched for; None where it is to be refused, or has to be waited for."""
-        if self._offered is None or len(request.body) > self._limits.body_bytes:
-            return None
-        if not self._sources.would_take(source_of(remote)):
-            return None
-        return self._route.verify(RawRequest(request.headers, request.body))
+    def _verified(self, askers: Sequence[Asker]) -> Sequence[VerifiedRequest | None]:
+        """The requests, vouched for; None for one that is refused, or has to be waited for."""
+        longest = -1 if self._offered is None else self._limits.body_bytes
+        remotes = {asker.remote for asker in askers}
+        heard = {remote for remote in remotes if self._sources.would_take(source_of(remote))}
+        requests = [asker.request for asker in askers]
+        fit = [
+            asker.remote in heard and len(request.body) <= longest
+            for asker, request in zip(askers, requests, strict=True)
+        ]
+        vouched = iter(self._route.verify.each(list(compress(requests, fit))))
+        return [next(vouched) if fits else None for fits in fit]
 
     def _event(self, verified: VerifiedRequest) -> Inbound | None:
         """The event that it tells of; None where there is none."""
@@ -202,19 +213,24 @@ class Webhook:
             return None
         return parsed if isinstance(parsed, Inbound) else None
 
-    def _answering(self, asker: Asker, said: str) -> Callable[[bool], None]:
-        """Answers once the event was stored, and goes the ordinary way where it was not."""
-        answer = self._acknowledgement.now
-        return lambda stored: asker.done(answer(said) if stored else None)
+    def _offer(self, askers: Sequence[Asker], events: Sequence[Inbound]) -> None:
+        """Accept the events without waiting, and answer each once it was stored.
 
-    def _offer(self, offers: Sequence[Offer]) -> None:
-        """Accept the events without waiting."""
+        One that was not goes the ordinary way.
+        """
+
+        def stored(numbers: Sequence[int], good: bool) -> None:  # noqa: FBT001 - see the port
+            answer = self._acknowledgement.now
+            empty = answer() if good else None
+            for number in numbers:
+                said = events[number].acknowledgement
+                askers[number].done(answer(said) if good and said else empty)
+
         try:
             if self._offered is not None:
-                self._offered.offer(offers)
+                self._offered.offer(events, stored)
         except Exception:  # noqa: BLE001 - `_deliver` does it again, and logs it
-            for _, stored in offers:
-                stored(False)
+            stored(range(len(events)), good=False)
 
     def _acknowledge(self, request: web.BaseRequest) -> web.StreamResponse:
         kept_open = request.keep_alive and request.version == HttpVersion11

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NewType, Protocol
 
@@ -41,6 +42,10 @@ class IdSource(Protocol):
         """A fresh identifier of 26 lower-case characters; later ones sort after earlier ones."""
         ...
 
+    def several(self, count: int) -> Sequence[str]:
+        """As many fresh identifiers, in their order."""
+        ...
+
 
 class TimeOrderedIds:
     """Identifiers of 48 bits of milliseconds, 16 bits of counter and 64 random bits.
@@ -58,7 +63,17 @@ class TimeOrderedIds:
 
     def new(self) -> str:
         """A fresh identifier; later ones sort after earlier ones even within a millisecond."""
-        moment = int(self._clock.now().timestamp() * 1000) << 16
+        return self._next(self._moment())
+
+    def several(self, count: int) -> list[str]:
+        """As many, in order, by one look at the clock."""
+        moment = self._moment()
+        return [self._next(moment) for _ in range(count)]
+
+    def _moment(self) -> int:
+        return int(self._clock.now().timestamp() * 1000) << 16
+
+    def _next(self, moment: int) -> str:
         self._last = last = max(self._last + 1, moment)
         high, low = last >> 6, last & 63
         if high != self._high:  # shared by what is made within a millisecond

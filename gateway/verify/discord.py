@@ -120,6 +120,10 @@ class DiscordVerifier:
         """The request, vouched for, or None."""
         return verify(request, now=self._clock.now(), keys=self._keys)
 
+    def each(self, requests: Sequence[RawRequest]) -> Sequence[VerifiedRequest | None]:
+        """The same for each of what came together."""
+        return [self(request) for request in requests]
+
 
 _ADVICE = (
     "NIGHTDESK_DISCORD__PUBLIC_KEY {}: copy it from the application's page in the developer "

@@ -86,6 +86,10 @@ class TelegramVerifier:
         """The request, vouched for, or None."""
         return verify(request, secrets=self._secrets)
 
+    def each(self, requests: Sequence[RawRequest]) -> Sequence[VerifiedRequest | None]:
+        """The same for each of what came together."""
+        return [self(request) for request in requests]
+
 
 _ADVICE = (
     "NIGHTDESK_TELEGRAM__WEBHOOK_SECRET {}: set it to 32 to 256 random characters of A-Z, a-z, "

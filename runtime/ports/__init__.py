@@ -11,7 +11,7 @@ from runtime.ports.charts import Charts
 from runtime.ports.conversations import Conversations, Inbox, Turns
 from runtime.ports.files import FetchesFiles, Files
 from runtime.ports.handoffs import HandoffLog
-from runtime.ports.inbound import Accept, Answered, Commands, Dispatch, Offer
+from runtime.ports.inbound import Accept, Answered, Commands, Dispatch, Stored
 from runtime.ports.ledger import Budgets, Ledger
 from runtime.ports.modelbook import ChoiceScope, ModelBook
 from runtime.ports.models import Budget, ModelPort, Paid
@@ -55,7 +55,6 @@ __all__ = [
     "Members",
     "ModelBook",
     "ModelPort",
-    "Offer",
     "OpensForms",
     "Outbox",
     "Paid",
@@ -69,6 +68,7 @@ __all__ = [
     "States",
     "Stops",
     "Store",
+    "Stored",
     "Ticker",
     "Timetable",
     "ToolContext",

@@ -1,6 +1,6 @@
 """The way of an event from its platform to its answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +21,8 @@ class Accept(Protocol):
         ...
 
 
-Offer = tuple[Inbound, Callable[[bool], None]]
-"""An event, and who is to be told, once, whether it is on disk."""
+Stored = Callable[[Sequence[int], bool], None]
+"""Is told of some of the events that were offered, by their numbers, whether they are on disk."""
 
 
 @dataclass(frozen=True, slots=True)

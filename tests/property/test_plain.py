@@ -1,6 +1,7 @@
 """What is recognised as a plain request is what aiohttp's parser reads, and nothing else."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from aiohttp.base_protocol import BaseProtocol
@@ -8,7 +9,7 @@ from aiohttp.http import HttpRequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.plain import read_plain
+from gateway.plain import Heads, Plain, read_plain
 
 _FIELDS = (
     "Accept: */*",
@@ -24,6 +25,7 @@ _FIELDS = (
     "x-key: bad",
 )
 _STARTS = ("POST /hook HTTP/1.1", "GET /hook?x=1 HTTP/1.1", "POST http://x/hook HTTP/1.1")
+_KEPT = ("x-key", "content-length")
 _PIECES = st.sampled_from(
     [
         b"",
@@ -69,6 +71,64 @@ def test_what_platforms_send_is_plain(fields: list[str], body: bytes) -> None:
         ["POST /hook HTTP/1.1", "Host: h", *fields, f"Content-Length: {len(body)}", "", ""]
     )
     assert _same(head.encode() + body)
+
+
+@given(
+    names=st.permutations(["X-Key", "Accept", "Connection", "Content-Length"]),
+    changes=st.lists(st.tuples(st.integers(0, 110), st.integers(0, 2), _PIECES), max_size=2),
+    body=st.binary(max_size=4),
+)
+def test_a_head_like_one_before_is_read_as_it_would_be_without_that(
+    names: list[str], changes: list[tuple[int, int, bytes]], body: bytes
+) -> None:
+    values = {"X-Key": "good", "Accept": "*/*", "Connection": "keep-alive", "Content-Length": "3"}
+    fields = [f"{name}: {values[name]}" for name in names]
+    data = "\r\n".join(["POST /hook HTTP/1.1", "Host: h", *fields, "", ""]).encode() + body
+    heads = Heads(["x-key"])
+    assert heads.read(data) is None
+    heads.learn(data)
+    assert heads.read(data) == _asked_for(read_plain(data))
+    for at, instead_of, piece in changes:
+        data = data[:at] + piece + data[at + instead_of :]
+    assert heads.read(data) in (None, _asked_for(read_plain(data)))
+
+
+def _asked_for(plain: Plain | None) -> Plain | None:
+    if plain is None:
+        return None
+    kept = {name: plain.headers[name] for name in plain.headers if name in _KEPT}
+    return replace(plain, headers=kept)
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("good", True),
+        ("a b", True),
+        ("", False),
+        (" good", False),
+        ("good ", False),
+        ("a\tb", False),
+    ],
+)
+def test_blanks_around_a_value_that_is_read_are_left_to_the_other_way(
+    value: str, taken: bool
+) -> None:
+    heads = Heads(["x-key"])
+    heads.learn(b"GET / HTTP/1.1\r\nHost: h\r\nX-Key: good\r\n\r\n")
+    found = heads.read(f"GET / HTTP/1.1\r\nHost: other \r\nX-Key: {value}\r\n\r\n".encode())
+    assert (found is not None) == taken
+    assert found is None or found.headers == {"x-key": value}
+
+
+def test_a_head_that_is_too_long_is_not_like_one_before() -> None:
+    heads = Heads([])
+    heads.learn(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    begin = b"GET / HTTP/1.1\r\nHost: "
+    longest = 8_000 - len(begin) - 4
+    for length in (longest, longest + 1):
+        data = begin + b"h" * length + b"\r\n\r\n"
+        assert (heads.read(data) is None) == (read_plain(data) is None) == (length > longest)
 
 
 def _same(data: bytes) -> bool:

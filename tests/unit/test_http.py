@@ -18,7 +18,7 @@ from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Challenge, Command, Ignored, Inbound, Parsed
 from runtime.model.wire import RawRequest, VerifiedRequest
-from runtime.ports import Offer
+from runtime.ports import Stored
 from tests.support.clock import ManualClock, settle
 
 EVENT = Inbound(
@@ -53,6 +53,9 @@ class Gate:
         genuine = request.headers["x-key"] == "good"
         return VerifiedRequest("test", request.body, "text/plain") if genuine else None
 
+    def each(self, requests: Sequence[RawRequest]) -> Sequence[VerifiedRequest | None]:
+        return [self(request) for request in requests]
+
     def parse(self, _: VerifiedRequest) -> Parsed:
         if self.parse_error:
             raise self.parse_error
@@ -73,12 +76,11 @@ class Offering:
     async def __call__(self, inbound: Inbound) -> None:
         await self.gate.accept(inbound)
 
-    def offer(self, offers: Sequence[Offer]) -> None:
+    def offer(self, events: Sequence[Inbound], stored: Stored) -> None:
         good = self.gate.accept_error is None
-        for inbound, stored in offers:
-            if good:
-                self.gate.accepted.append(inbound)
-            asyncio.get_running_loop().call_soon(stored, good)
+        if good:
+            self.gate.accepted.extend(events)
+        asyncio.get_running_loop().call_soon(stored, range(len(events)), good)
 
 
 @dataclass(slots=True)

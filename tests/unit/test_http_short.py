@@ -15,7 +15,7 @@ from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Command, Inbound
 from runtime.model.wire import RawRequest, VerifiedRequest
-from runtime.ports import Offer
+from runtime.ports import Stored
 from tests.support.clock import ManualClock, settle
 
 EVENT = Inbound(
@@ -39,10 +39,14 @@ class Desk:
     def plausible(self, _: Mapping[str, str]) -> bool:
         return True
 
-    def verify(self, request: RawRequest) -> VerifiedRequest:
-        return VerifiedRequest("test", request.body, "text/plain")
+    def verify(self, request: RawRequest) -> VerifiedRequest | None:
+        genuine = request.headers.get("x-key", "good") == "good"
+        return VerifiedRequest("test", request.body, "text/plain") if genuine else None
 
     __call__ = verify
+
+    def each(self, requests: Sequence[RawRequest]) -> Sequence[VerifiedRequest | None]:
+        return [self.verify(request) for request in requests]
 
     async def nobody(self) -> tuple[()]:
         return ()
@@ -57,12 +61,16 @@ class Ingress:
     async def __call__(self, inbound: Inbound) -> None:
         self.desk.waited_for += 1
 
-    def offer(self, offers: Sequence[Offer]) -> None:
-        for _, stored in offers:
+    def offer(self, events: Sequence[Inbound], stored: Stored) -> None:
+        for number in range(len(events)):
             if self.desk.declines:
-                stored(False)
+                stored([number], False)
             else:
-                self.desk.offered.put_nowait(stored)
+                self.desk.offered.put_nowait(one(stored, number))
+
+
+def one(stored: Stored, number: int) -> Callable[[bool], None]:
+    return lambda good: stored([number], good)
 
 
 @dataclass(slots=True)
@@ -131,6 +139,19 @@ async def test_a_line_takes_one_after_the_other(line: Line, desk: Desk) -> None:
         stored = await desk.offered.get()
         stored(True)
         assert await line.status() == 200
+
+
+async def test_a_forged_request_like_a_genuine_one_before_is_refused(
+    clock: ManualClock, desk: Desk
+) -> None:
+    desk.headers = ("x-key",)
+    async with serving(desk, clock) as line:
+        for key, status in (("good", 200), ("good", 200), ("bad", 401), ("good", 200)):
+            line.post(more=f"X-Key: {key}\r\n")
+            if status == 200:
+                (await desk.offered.get())(True)
+            assert await line.status() == status
+    assert desk.waited_for == 0
 
 
 async def test_what_comes_early_waits_and_is_answered_in_order(line: Line, desk: Desk) -> None:
