@@ -31,6 +31,9 @@ _EVERYTHING = ("everything", "all")
 _REQUIRED = re.compile(r"<[^>]*>")
 _NEAR = 0.7
 _NOUNS = (*NOUNS, *NOUN_ALIASES)
+_KNOWN = frozenset(_NOUNS)
+_SIGNS = frozenset({"/", "!"})
+_CODE_LENGTH = len("AAAA-2222-AAAA")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,9 @@ def looks_like_command(text: str) -> bool:
     be exact, because people begin sentences with such words: a known noun and a known verb of it,
     or a noun that stands alone and does. So must be a one-time code, with nothing around it.
     """
+    first = text.split(maxsplit=1)
+    if not first or not _may_begin(first[0]):
+        return False
     if _BARE_CODE.fullmatch(text.strip()):
         return True
     sign, body = _signed(text)
@@ -143,7 +149,7 @@ def _signed(text: str) -> tuple[str, str]:
     """The prefix, and the rest without our own name: `/nightdesk schedule list` is the same."""
     stripped = text.strip()
     sign, body = stripped[:1], stripped[1:]
-    if sign not in {"/", "!"} or body[:1].isspace():  # "/ schedule" is no command
+    if sign not in _SIGNS or body[:1].isspace():  # "/ schedule" is no command
         return "", stripped
     name, _, rest = body.partition(" ")
     return sign, rest.lstrip() if name.casefold() == _OURSELVES else body
@@ -168,6 +174,12 @@ def _stands_alone(noun: str, others: Sequence[str]) -> bool:
             return word.casefold() == "agent"
         case _:
             return False
+
+
+def _may_begin(word: str) -> bool:
+    """Whether a command may begin with the word. Asked of every message: most often it may not."""
+    bare = word.partition("@")[0].rstrip(".!?")
+    return bare.casefold() in _KNOWN or word[0] in _SIGNS or len(word) == _CODE_LENGTH
 
 
 def _plain_word(word: str) -> str:
