@@ -181,7 +181,7 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
     team = wire.given(envelope.team_id, "team_id")
     user_team = event.user_team or event.source_team or event.team or team
     text = event.text or ""
-    mention = _mention(bot) if bot and f"<@{bot}" in text else None
+    mentioned = bool(bot) and f"<@{bot}" in text
     return Inbound(
         # Not the event's own id: Slack sends a mention as `app_mention` and as `message`, and both
         # have to be one. It also grows with time, which an index likes better than chance.
@@ -193,10 +193,10 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
         ),
         sender=_person(user_team, event.user or ""),
         body=Message(
-            text=readable(_without(mention, text) if mention else text).strip(),
+            text=readable(_without(bot, text) if bot and mentioned else text).strip(),
             message_id=MessageId(ts),
             direct=direct,
-            mentioned=mention is not None or event.type == "app_mention",
+            mentioned=mentioned or event.type == "app_mention",
             quoted=tuple(_quoted(event)) if event.attachments or event.files else (),
             files=tuple(_files(event.files)) if event.files else (),
         ),
@@ -301,8 +301,12 @@ def _mention(bot: str) -> re.Pattern[str]:
     return re.compile(rf"<@{re.escape(bot)}(?:\|[^<>]*)?>[:,]?")
 
 
-def _without(mention: re.Pattern[str], text: str) -> str:
-    """The text with one space for each mention and the spaces around it."""
+def _without(bot: str, text: str) -> str:
+    """The text with one space for each mention and the spaces around it; or some at its ends."""
+    name, _, rest = text.partition(" ")
+    if name == f"<@{bot}>" and name[:-1] not in rest:  # most often it is there once, in front
+        return rest
+    mention = _mention(bot)
     return " ".join([part.strip(" \t") for part in mention.split(text)])
 
 
