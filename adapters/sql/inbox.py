@@ -16,7 +16,7 @@ from adapters.sql.database import Database
 from adapters.sql.heard import Heard
 from adapters.sql.schema import counters, inbox
 from adapters.sql.threads import thread_of
-from adapters.sql.transaction import Params, Row, Transaction, Value
+from adapters.sql.transaction import First, Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import InboxId
 from runtime.model.address import Principal, ThreadRef
@@ -154,7 +154,9 @@ class SqlInbox:
         rows = [(_row(received), received.inbound.cursor) for received in many]
         for received in many:
             self._heard.keep(received)
-        return self._database.write(lambda t: [_append(t, row, cursor) for row, cursor in rows])
+        # A platform waits for its acknowledgement; an event depends on nothing that is written.
+        work = First(lambda t: [_append(t, row, cursor) for row, cursor in rows])
+        return self._database.write(work)
 
     async def move(self, cursor: Cursor) -> None:
         """Remember where the stream goes on: see the port."""

@@ -9,6 +9,7 @@ the other one.
 import asyncio
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -16,7 +17,7 @@ from typing import Generic, TypeVar
 
 from adapters.sql.checkpoints import QUIET, Checkpoints
 from adapters.sql.trail import Trail
-from adapters.sql.transaction import DriverTransaction, Transaction, Work
+from adapters.sql.transaction import DriverTransaction, First, Transaction, Work
 from runtime.errors import NightdeskError, StorageDamaged, StorageFull
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ T = TypeVar("T")
 MOST_IN_ONE_COMMIT = 500
 """Units in one transaction at the most, so that the first does not wait long for the last."""
 
+MOST_BESIDE_FIRST = 8
+"""Others in a transaction with those that go first."""
 
 MOST_TURNS = 2
 """Turns of the loop that a commit is held back for while each of them brings more."""
@@ -90,6 +93,8 @@ class Lane:
         self._checkpoints = checkpoints
         self._trail = trail
         self._tick: list[_Unit[object]] = []
+        self._first: deque[_Unit[object]] = deque()
+        self._waiting: deque[_Unit[object]] = deque()
         self._seen = self._turns = 0
         self._queue: SimpleQueue[_Units | None] = SimpleQueue()
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -105,7 +110,7 @@ class Lane:
         return self._thread.is_alive() and not self._closing
 
     def submit(self, work: Work[T]) -> asyncio.Future[T]:
-        """Run the unit; the future ends once its transaction has.
+        """Run the unit, in its turn or `First`; the future ends once its transaction has.
 
         Raises:
             NightdeskError: the lane is closed.
@@ -144,34 +149,42 @@ class Lane:
         """Give the thread everything that the loop collected, and wake it once."""
         self._seen = self._turns = 0
         if self._tick:
-            self._queue.put(self._tick)
+            self._first.extend([unit for unit in self._tick if isinstance(unit.work, First)])
+            self._queue.put([unit for unit in self._tick if not isinstance(unit.work, First)])
             self._tick = []
 
     # ---- in the thread
 
     def _live(self) -> None:
         last = False
-        while not last:
-            units, last = self._collect()
-            for start in range(0, len(units), MOST_IN_ONE_COMMIT):
-                done = units[start : start + MOST_IN_ONE_COMMIT]
-                self._transact(done)
-                self._in_loop(self._tell, done)
+        while not last or self._first or self._waiting:
+            last = last or self._collect()
+            units = self._chosen()
+            if units:
+                self._transact(units)
+                self._in_loop(self._tell, units)
         if self._checkpoints is not None:
             self._checkpoints.close()
         self._connection.close()
         self._in_loop(self._closed.set_result, None)
 
-    def _collect(self) -> tuple[list[_Unit[object]], bool]:
-        """Everything that waits, at least one tick's worth; True where it is the last."""
-        units: list[_Unit[object]] = []
-        tick = self._next()
+    def _collect(self) -> bool:
+        """Take up what was handed over, at least one tick's worth; True where it is the last."""
         with suppress(Empty):
+            left = self._first or self._waiting
+            tick = self._queue.get_nowait() if left else self._next()
             while tick is not None:
-                units.extend(tick)
+                self._waiting.extend(tick)
                 tick = self._queue.get_nowait()
-            return units, True
-        return units, False
+            return True
+        return False
+
+    def _chosen(self) -> list[_Unit[object]]:
+        """The units of the next transaction: those that go first, with few others."""
+        units = [self._first.popleft() for _ in range(len(self._first))]
+        most = MOST_BESIDE_FIRST if units else MOST_IN_ONE_COMMIT
+        units += [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        return units
 
     def _next(self) -> _Units | None:
         """The next tick's worth; the journal is copied while there is none, if that is owed."""
@@ -183,7 +196,7 @@ class Lane:
             checkpoints.copy()
         return self._queue.get()
 
-    def _transact(self, units: _Units) -> None:
+    def _transact(self, units: list[_Unit[object]]) -> None:
         """Run the units in one transaction; where that fails as a whole, all of them failed.
 
         A unit hardly ever raises. So they are run bare, which saves two statements for each; only
@@ -197,14 +210,21 @@ class Lane:
             for unit in units:
                 unit.error = self._translate(error)
 
-    def _run_bare(self, units: _Units) -> bool:
-        """Run the units side by side; False where one raised and others have to be run again."""
+    def _run_bare(self, units: list[_Unit[object]]) -> bool:
+        """Run the units side by side; False where one raised and others have to be run again.
+
+        Where one came meanwhile that goes first, the rest is left for later transactions.
+        """
         self._start()
-        for unit in units:
+        for count, unit in enumerate(units, 1):
             self._run(unit)
             if unit.error is not None:
                 self._cursor.execute("ROLLBACK")
                 return len(units) == 1
+            if self._first and not isinstance(unit.work, First):
+                self._waiting.extendleft(reversed(units[count:]))
+                del units[count:]
+                break
         self._commit()
         return True
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -66,6 +66,22 @@ class Transaction(Protocol):
 
 Work = Callable[[Transaction], T]
 """A unit of work. It may be called again after a failure, so it changes nothing but the tables."""
+
+
+class First(Generic[T]):
+    """A unit of work that goes before others, where there is one writer for all of them.
+
+    For what does not depend on those, and what somebody waits for within milliseconds.
+    """
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+
+    def __call__(self, transaction: Transaction) -> T:
+        """Do it."""
+        return self._work(transaction)
 
 
 class CoreTransaction:

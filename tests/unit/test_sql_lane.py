@@ -13,7 +13,7 @@ from sqlalchemy import bindparam
 from adapters.sql import failures, lane
 from adapters.sql.lane import MOST_TURNS, Lane
 from adapters.sql.trail import Trail
-from adapters.sql.transaction import Transaction, Work
+from adapters.sql.transaction import First, Transaction, Work
 from runtime.errors import Conflict, NightdeskError, StorageFull
 from runtime.model.audit import SYSTEM, AuditEvent, AuditKind
 from tests.support.clock import ManualClock, settle
@@ -140,6 +140,59 @@ async def test_what_comes_while_a_commit_is_under_way_is_the_next_commit(
     await asyncio.gather(first, *waiting)
 
     assert written.commits == 2
+
+
+async def test_what_goes_first_waits_for_no_more_than_the_unit_under_way(
+    writer: Lane, written: Written
+) -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def slow(transaction: Transaction) -> int:
+        under_way.set()
+        assert go_on.wait(10)
+        return transaction.run(ADD, {"number": 1000})
+
+    others = [writer.submit(slow), *(writer.submit(add(number)) for number in range(20))]
+    await asyncio.to_thread(under_way.wait, 10)
+    first = writer.submit(First(numbers))
+    await settle(turns=MOST_TURNS + 2)
+    assert written.commits == 0
+    go_on.set()
+
+    assert await first == [1000]
+    assert await asyncio.gather(*others) == [1] * 21
+    # What was under way; what goes first, with a few others; the rest.
+    assert written.commits == 3
+    assert await writer.submit(numbers) == [*range(20), 1000]
+
+
+async def test_what_goes_first_together_is_one_commit(writer: Lane, written: Written) -> None:
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def slow(_: Transaction) -> int:
+        under_way.set()
+        return int(go_on.wait(10))
+
+    early = [writer.submit(First(slow)), *(writer.submit(First(add(n))) for n in range(3))]
+    await asyncio.to_thread(under_way.wait, 10)
+    late = [writer.submit(First(add(10 + number))) for number in range(3)]
+    await settle(turns=MOST_TURNS + 2)
+    go_on.set()
+    await asyncio.gather(*early, *late)
+    assert written.commits == 2
+
+
+async def test_what_goes_first_is_before_what_came_before_it_in_its_tick(writer: Lane) -> None:
+    added, first = writer.submit(add(1)), writer.submit(First(numbers))
+    assert await first == []
+    assert await added == 1
+
+
+async def test_closing_finishes_what_goes_first(connection: sqlite3.Connection) -> None:
+    writer = Lane("writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite)
+    first = writer.submit(First(add(1)))
+    await writer.close()
+    assert await first == 1
 
 
 async def test_a_unit_that_raises_is_undone_alone(writer: Lane) -> None:
