@@ -9,6 +9,7 @@ times after that, but for those that have none. A schedule that a crash left in 
 still, and is moved on by whoever finds its planned time written.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from runtime.clock import Clock
@@ -23,9 +24,12 @@ MOST_AHEAD = 5_000
 PAGE = 200
 """Schedules that are read and planned at once."""
 BATCH = 1_000
+"""Claims that are read at once of what is due unprepared."""
+CLAIMED_AT_ONCE = 250
 """Claims in one transaction. A larger one costs less for each and keeps other writers longer."""
-MOVED_AT_ONCE = 200
-"""Next times in one transaction: nobody waits for them, and others wait for the writer."""
+MOVED_AT_ONCE = 50
+"""Next times in one transaction: nobody waits for them, and others wait for the writer. Each lies
+on a page of its own."""
 MOST_BATCHES = 10
 """Batches that a tick claims unprepared; the rest is for the next tick, at once."""
 
@@ -60,11 +64,7 @@ class Claims:
 
     async def claim(self, now: datetime) -> list[Occurrence]:
         """Write the planned times of what was prepared and is due; returns those to be run."""
-        claimed: list[Occurrence] = []
-        ready = self._ready(now)
-        for start in range(0, len(ready), BATCH):
-            claimed += await self._write(ready[start : start + BATCH])
-        return claimed
+        return await self._write(self._ready(now))
 
     async def claim_late(self, now: datetime) -> list[Occurrence]:
         """Read a batch of what is due, and write its planned times; returns those to be run.
@@ -79,7 +79,7 @@ class Claims:
         very_late = [one.due for one in batch if one.occurrences[0].planned_at != one.due.next_at]
         self._claimed += map(planner.first, very_late)
         await self.move_on()
-        return await self._write(batch) if batch else []
+        return await self._write(batch)
 
     async def move_on(self) -> None:
         """Write the next times of what was claimed."""
@@ -87,10 +87,14 @@ class Claims:
             await self._schedules.move_on(moves)
             del self._claimed[: len(moves)]
 
-    async def _write(self, batch: list[Claim]) -> list[Occurrence]:
-        written = await self._schedules.claim(batch)
-        self._claimed += batch
-        return written
+    async def _write(self, claims: Sequence[Claim]) -> list[Occurrence]:
+        """Write planned times, so many at once; where that breaks off, the runs are owed."""
+        claimed: list[Occurrence] = []
+        for start in range(0, len(claims), CLAIMED_AT_ONCE):
+            part = claims[start : start + CLAIMED_AT_ONCE]
+            claimed += await self._schedules.claim(part)
+            self._claimed += part
+        return claimed
 
     def _ready(self, now: datetime) -> list[Claim]:
         """What was prepared and has become due; not what a later time has overtaken since."""
