@@ -38,7 +38,7 @@ from bot.settings import (
 from bot.status import describe_database, read_outbox
 from runtime.access import may
 from runtime.clock import Clock, SystemClock
-from runtime.errors import ConfigurationError, NightdeskError, Permanent
+from runtime.errors import ConfigurationError, NightdeskError, Permanent, StorageDamaged
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.limits import LimitBook
 from runtime.model.access import Action
@@ -107,8 +107,8 @@ async def _pictures(charts: Charts) -> Finding:
 
 def _folder(folder: Path, owner: Holder | None) -> Finding:
     layer = "data folder"
-    if not folder.exists():
-        parent = next(each for each in folder.parents if each.exists())
+    if not os.path.exists(folder):  # noqa: PTH110 - False too where it cannot be looked at
+        parent = next(each for each in folder.parents if os.path.exists(each))  # noqa: PTH110
         if not os.access(parent, os.W_OK | os.X_OK):
             todo = f"Make {parent} writable, or set NIGHTDESK_DATA_DIR to another folder."
             return Finding(layer, State.WRONG, f"{folder} cannot be made", todo)
@@ -192,8 +192,10 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
                     yield odd
     except NightdeskError as error:
         todo = "Start the database, or correct NIGHTDESK_DATABASE_URL."
-        if settings.on_sqlite:
-            todo = "Keep a copy of the data folder, and put a backup in its place."
+        if isinstance(error, StorageDamaged):
+            todo = "Keep a copy of it, and put a backup in its place."
+        elif settings.on_sqlite:
+            todo = "Let this user read and write the file, and the folder that it is in."
         yield Finding("database", State.WRONG, f"it cannot be read: {error}", todo)
 
 

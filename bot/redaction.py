@@ -18,7 +18,8 @@ _SHAPES = re.compile(
     r"(?P<keep>"
     # "Basic Information" is the page of Slack on which we tell people to find their secret.
     r"\bBearer\s+|\bBasic\s+(?!Information\b)|\bBot\s+(?=[\w-]{20,}\.)"
-    r"|(?<=://)[^/\s:@]*:(?=[^/\s@]+@)"  # the user of an address; the password after it goes
+    # The user of an address; the password after it goes, but in what we say an address looks like.
+    r"|(?<=://)[^/\s:@]*:(?!password@host/)(?=[^/\s@]+@)"
     r")[^\s\"',;@\\]+"
     r"|\bxox[a-z](?:\.xox[a-z])?-[\w-]+"  # Slack bot, user, refresh and rotating tokens
     r"|\bxapp-[\w-]+"

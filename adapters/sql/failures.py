@@ -1,10 +1,17 @@
 """What a driver's error means to the caller of the store."""
 
 import sqlite3
+from pathlib import Path
 
 import sqlalchemy as sa
 
-from runtime.errors import NightdeskError, StorageDamaged, StorageFull, StorageUnavailable
+from runtime.errors import (
+    ConfigurationError,
+    NightdeskError,
+    StorageDamaged,
+    StorageFull,
+    StorageUnavailable,
+)
 
 _SQLITE: dict[int, type[NightdeskError]] = {
     sqlite3.SQLITE_FULL: StorageFull,
@@ -14,6 +21,10 @@ _SQLITE: dict[int, type[NightdeskError]] = {
     sqlite3.SQLITE_IOERR: StorageDamaged,
     sqlite3.SQLITE_BUSY: StorageUnavailable,
     sqlite3.SQLITE_LOCKED: StorageUnavailable,
+    # Who may use the file can be put right while we run.
+    sqlite3.SQLITE_CANTOPEN: StorageUnavailable,
+    sqlite3.SQLITE_READONLY: StorageUnavailable,
+    sqlite3.SQLITE_PERM: StorageUnavailable,
 }
 """By primary result code (https://sqlite.org/rescode.html)."""
 
@@ -42,6 +53,35 @@ def of_sqlite(error: sqlite3.Error) -> NightdeskError:
     ours = _with_cause(_SQLITE.get(code & 0xFF, NightdeskError), f"{name}: {error}")
     ours.__cause__ = error
     return ours
+
+
+def of_first_look(error: sqlite3.Error, file: Path) -> NightdeskError:
+    """The error as ours when the file is opened: names the file, and says what to do about it."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_IOERR:
+            return StorageDamaged(
+                f"{file} cannot be read or written: {error}. Look at the disk, and at how large "
+                "this user's files may become (ulimit -f). Keep a copy of the folder."
+            )
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return ConfigurationError(
+                f"{file} cannot be opened: {error}. Let this user read and write it, and the "
+                "folder that it is in."
+            )
+        case sqlite3.SQLITE_FULL:
+            return StorageFull(f"the disk is full ({file}). Make room, then start again.")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return damaged(file, str(error))
+        case _:
+            return of_sqlite(error)
+
+
+def damaged(file: Path, found: str) -> StorageDamaged:
+    """What to say of a file in which that was found."""
+    return StorageDamaged(
+        f"{file} is damaged: {found}. Nothing was written to it. Keep a copy of the folder, and "
+        "put a backup in its place."
+    )
 
 
 def of_postgres(error: sa.exc.DBAPIError) -> NightdeskError:

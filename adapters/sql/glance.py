@@ -104,7 +104,7 @@ async def glance(
         NightdeskError: it cannot be reached or read.
     """
     file = sqlite_file(url, data_dir)
-    if file is not None and not file.exists():
+    if file is not None and not _is_there(file):
         yield None
         return
     engine = _of_postgres(url or "", writable) if file is None else _of_file(file, writable)
@@ -117,6 +117,13 @@ async def glance(
         )
     finally:
         await database.close()
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 class _ReadOnly:

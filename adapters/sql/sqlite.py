@@ -25,7 +25,7 @@ from adapters.sql.owner import own
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
-from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged, StorageFull
+from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
 from runtime.model.ledger import DOLLARS
 
 T = TypeVar("T")
@@ -188,39 +188,11 @@ def _examine(engine: sa.Engine, path: Path, currency: str) -> None:
         with engine.connect() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
-                raise StorageDamaged(_damaged(path, str(found)))
+                raise failures.damaged(path, str(found))
         with engine.begin() as connection:
             bring_up_to_date(connection, currency)
     except sa.exc.DBAPIError as error:
-        raise _explained(_driver_error(error), path) from error
-
-
-def _explained(error: sqlite3.Error, path: Path) -> NightdeskError:
-    """The error as ours, with the file, where it can be said what to do about it."""
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_IOERR:
-            return StorageDamaged(
-                f"{path} cannot be read or written: {error}. Look at the disk, and at how large "
-                "this user's files may become (ulimit -f). Keep a copy of the folder."
-            )
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return ConfigurationError(
-                f"{path} cannot be opened: {error}. Let this user read and write it, and the "
-                "folder that it is in."
-            )
-        case sqlite3.SQLITE_FULL:
-            return StorageFull(f"the disk is full ({path}). Make room, then start again.")
-    ours = failures.of_sqlite(error)
-    if isinstance(ours, StorageDamaged):
-        return StorageDamaged(_damaged(path, str(error)))
-    return ours
-
-
-def _damaged(path: Path, found: str) -> str:
-    return (
-        f"{path} is damaged: {found}. Nothing was written to it. Keep a copy of the folder, and "
-        "put a backup in its place."
-    )
+        raise failures.of_first_look(_driver_error(error), path) from error
 
 
 def _make(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.configuration.lines import locate
 from bot.configuration.problems import FileProblems, Problem, Problems
+from runtime.errors import ConfigurationError
 
 _LARGEST = 1_000_000
 _POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
@@ -23,6 +24,21 @@ class Document:
 
     tables: dict[str, object]
     problems: FileProblems
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder.
+
+    Raises:
+        ConfigurationError: nobody can say, for its folder is closed to this user.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}. Let this user read its folder, or say where "
+            "another one is: NIGHTDESK_CONFIG for the file, NIGHTDESK_DATA_DIR for the data."
+        ) from error
 
 
 def read_document(path: Path, *, name: str, problems: Problems) -> Document | None:

@@ -152,7 +152,10 @@ def web_address(value: str) -> str:
     """
     parts = urlsplit(value if is_url(value) else "")
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError('write a web address such as "http://127.0.0.1:11434", without a password')
+        raise ValueError(
+            'write a web address such as "https://example.com/api" or "http://127.0.0.1:11434", '
+            "without a password"
+        )
     return value.rstrip("/")
 
 

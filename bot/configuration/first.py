@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from bot.configuration.document import is_there
 from bot.configuration.zone import machine_zone
 from runtime.errors import ConfigurationError
 
@@ -26,7 +27,7 @@ def write_config(path: Path, text: str, *, replace: bool = False) -> Path | None
         ConfigurationError: there is one already and it is not to be replaced, or the folder
             cannot be written.
     """
-    if path.exists() and not replace:
+    if is_there(path) and not replace:
         raise ConfigurationError(
             f"{path} is there already and was left as it is. "
             "`nightdesk init --force` writes a new one and keeps a copy of this one."

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from adapters.models.catalogue import ModelConfig
 from bot.configuration import discord, oneway, telegram
 from bot.configuration.budget import check_providers
-from bot.configuration.document import Document, parse_document, read_document
+from bot.configuration.document import Document, is_there, parse_document, read_document
 from bot.configuration.entries import MODEL_EXAMPLE, is_model, model_key
 from bot.configuration.environment import Environment, read_environment
 from bot.configuration.first import first_config
@@ -30,7 +30,7 @@ def load_settings(environ: Mapping[str, str], cwd: Path) -> Settings:
     variables = read_environment(environ, problems)
     data_dir = _data_dir(variables, environ, cwd)
     config_path = _config_path(variables, data_dir, environ, cwd)
-    found = config_path.exists()
+    found = is_there(config_path)
     if variables.config is not None and not found:
         said = f"there is no file {config_path}; `nightdesk init` writes one there"
         problems.variable("NIGHTDESK_CONFIG", said)
@@ -101,14 +101,14 @@ def _config_path(
     if variables.config is not None:
         return _absolute(variables.config, environ, cwd)
     here = cwd / FILE_NAME
-    return here if here.exists() else data_dir / FILE_NAME
+    return here if is_there(here) else data_dir / FILE_NAME
 
 
 def _document(
     path: Path, environ: Mapping[str, str], cwd: Path, problems: Problems
 ) -> Document | None:
     name = str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
-    if path.exists():
+    if is_there(path):
         return read_document(path, name=name, problems=problems)
     return parse_document(first_config(environ).encode(), name=name, problems=problems)
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -209,6 +210,14 @@ def test_a_full_disk_is_said_wherever_it_comes_from(
     assert (result.exit_code, result.stderr) == (1, f"nightdesk: {said}\n")
 
 
+def test_a_file_of_somebody_elses_is_named(home: Path, lives: Callable[[Live], None]) -> None:
+    (home / "nightdesk.toml").write_text("")
+    lives(raising(PermissionError(errno.EACCES, "Permission denied", "/data/nightdesk.db")))
+    result = call("web")
+    said = "/data/nightdesk.db cannot be used: Permission denied. Let this user read and write it."
+    assert (result.exit_code, result.stderr) == (2, f"nightdesk: {said}\n")
+
+
 def test_no_message_carries_a_secret(
     home: Path, lives: Callable[[Live], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,7 +265,7 @@ def test_a_mistake_before_there_is_a_data_folder_is_kept_as_well(
     monkeypatch.setattr(tempfile, "tempdir", str(home))
     result = call("status")
     assert result.exit_code == 70
-    assert "broken" in (home / "nightdesk.log").read_text()
+    assert "broken" in (home / f"nightdesk-{os.getuid()}.log").read_text()
 
 
 def test_a_mistake_is_kept_elsewhere_where_the_log_file_cannot_be_written(
@@ -268,8 +277,8 @@ def test_a_mistake_is_kept_elsewhere_where_the_log_file_cannot_be_written(
     lives(raising(ValueError("broken")))
     result = call("web")
     assert (result.exit_code, "Traceback" in result.stderr) == (70, False)
-    assert f"The details are in {home}/nightdesk.log" in result.stderr
-    assert "broken" in (home / "nightdesk.log").read_text()
+    assert f"The details are in {home}/nightdesk-{os.getuid()}.log" in result.stderr
+    assert "broken" in (home / f"nightdesk-{os.getuid()}.log").read_text()
 
 
 def test_a_data_folder_that_cannot_be_made_is_told(

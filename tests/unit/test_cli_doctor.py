@@ -265,6 +265,15 @@ async def test_a_damaged_database_is_wrong(machine: Machine) -> None:
     assert "put a backup in its place" in found.todo
 
 
+async def test_a_database_that_this_user_may_not_open_is_not_called_damaged(
+    machine: Machine,
+) -> None:
+    machine.variables["DATABASE_URL"] = f"sqlite:////{'long' * 100}/nightdesk.db"
+    found = (await machine.look())["database"]
+    assert (found.state, "File name too long" in found.found) == (State.WRONG, True)
+    assert found.todo.startswith("Let this user read and write the file")
+
+
 async def test_a_database_server_that_does_not_answer_is_wrong_and_its_password_hidden(
     machine: Machine,
 ) -> None:

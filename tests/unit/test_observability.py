@@ -246,6 +246,7 @@ def test_what_looks_like_a_secret_is_taken_out(token: str) -> None:
         ("Authorization: Bearer abc.def", f"Authorization: Bearer {HIDDEN}"),
         ("Basic dXNlcjpwdw==", f"Basic {HIDDEN}"),
         ("postgresql://desk:p4ss@db/x", f"postgresql://desk:{HIDDEN}@db/x"),
+        ("postgresql://user:password@host/database", "postgresql://user:password@host/database"),
         ("http://127.0.0.1:8787/healthz", "http://127.0.0.1:8787/healthz"),
         ("task-force and risk-averse", "task-force and risk-averse"),
         ("outbox.sent 01hzx at 12:30:45", "outbox.sent 01hzx at 12:30:45"),

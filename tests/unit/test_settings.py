@@ -374,6 +374,14 @@ def test_a_file_that_cannot_be_read_is_told(home: Path) -> None:
     assert refusal(home, CONFIG="/proc/self/mem").startswith("/proc/self/mem: it cannot be read: ")
 
 
+@pytest.mark.parametrize("name", ["CONFIG", "DATA_DIR"])
+def test_a_place_that_cannot_be_looked_at_is_told(home: Path, name: str) -> None:
+    """A name that is too long, for one; a folder that is closed to this user, for another."""
+    said = refusal(home, **{name: f"/tmp/{'long' * 100}"})  # noqa: S108 - nothing is made there
+    assert "cannot be read: File name too long. Let this user read its folder" in said
+    assert "NIGHTDESK_CONFIG" in said
+
+
 # ------------------------------------------------------------------------------ the first file
 
 

@@ -1,6 +1,7 @@
 """The SQLite file: who owns it, who may read it, and what is done with a bad one."""
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from adapters.sql.failures import of_first_look, of_sqlite
 from adapters.sql.owner import LOCK_FILE
 from adapters.sql.sqlite import check_version, open_sqlite
 from adapters.sql.store import DATABASE_FILE, open_store
@@ -20,8 +22,10 @@ from runtime.errors import (
     ConfigurationError,
     DatabaseTooNew,
     DataFolderInUse,
+    NightdeskError,
     StorageDamaged,
     StorageFull,
+    StorageUnavailable,
 )
 from runtime.ids import IdSource, TimeOrderedIds
 from tests.support.clock import ManualClock
@@ -249,6 +253,37 @@ async def test_a_full_disk_refuses_and_goes_on_when_there_is_room(
 
         await database.write(lambda _: None)
         await database.check()
+
+
+async def test_what_this_user_may_not_open_is_told_and_not_called_damaged(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """A folder in the place of the file; a file of somebody else's is refused by the same code."""
+    file = tmp_path / DATABASE_FILE
+    file.mkdir()
+    with pytest.raises(ConfigurationError, match="Let this user read and write it"):
+        async with open_sqlite(file, clock=clock, role="all"):
+            pass
+    closed = failing(sqlite3.SQLITE_READONLY, "SQLITE_READONLY")
+    assert isinstance(of_sqlite(closed), StorageUnavailable), "it can be put right while we run"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "said"),
+    [
+        (sqlite3.SQLITE_IOERR | 3 << 8, StorageDamaged, "cannot be read or written.*ulimit -f"),
+        (sqlite3.SQLITE_FULL, StorageFull, "the disk is full .*Make room"),
+        (sqlite3.SQLITE_READONLY, ConfigurationError, "Let this user read and write it"),
+        (sqlite3.SQLITE_CORRUPT, StorageDamaged, "is damaged.*put a backup in its place"),
+        (sqlite3.SQLITE_BUSY, StorageUnavailable, "cannot be reached just now"),
+    ],
+)
+def test_what_is_wrong_at_the_first_look_is_said_with_what_to_do(
+    code: int, kind: type[NightdeskError], said: str
+) -> None:
+    found = of_first_look(failing(code, "SQLITE"), Path("/data/nightdesk.db"))
+    assert isinstance(found, kind)
+    assert re.search(said, str(found))
 
 
 @pytest.mark.parametrize(
