@@ -152,9 +152,10 @@ def selftest(
 ) -> None:
     """Run your own configuration against fake platforms, and count what goes wrong.
 
-    Your members talk with your agents in your channels while deliveries repeat, answers get lost,
-    connections break and the program is killed. Nothing real is reached, nothing is paid for, and
-    nothing of yours is changed. Ends with 1 where something was lost, doubled or misplaced.
+    Your members talk with your agents in your channels while deliveries repeat,
+    answers get lost, connections break and the program is killed. Nothing real is
+    reached, nothing is paid for, and nothing of yours is changed. Ends with 1
+    where something was lost, doubled or misplaced.
     """
     from bot.program import complete, supervised
 
@@ -215,6 +216,24 @@ def version() -> None:
 
     python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     typer.echo(f"nightdesk {version_of('nightdesk')} ({python})")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def nightdesk(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="The same as version."
+        ),
+    ] = False,
+) -> None:
+    """Talk to your team's autonomous agents, and oversee them."""
 
 
 @discord.command()

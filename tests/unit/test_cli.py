@@ -317,6 +317,7 @@ def test_version_names_what_it_runs_on(home: Path) -> None:
     assert re.fullmatch(
         r"nightdesk \d+\.\d+\.\d+ \(Python [\d.]+, SQLite [\d.]+\)\n", call("version").stdout
     )
+    assert call("--version").stdout == call("version").stdout
 
 
 def test_the_manifest_is_for_the_address_that_is_given(home: Path) -> None:
