@@ -69,19 +69,41 @@ def migrated_postgres(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop(name)
 
 
+@pytest.fixture(scope="session")
+def emptied_postgres(
+    postgres_server: PostgresServer, migrated_postgres: str
+) -> Iterator[Callable[[], object]]:
+    """Empties that database: on one connection, in one statement that the server has planned."""
+    # As a replica, so that the guards of the audit log let its records go.
+    options = "-c lock_timeout=60s -c session_replication_role=replica"
+    url = postgres_server.url(migrated_postgres)
+    deletes = SQL(" ").join(
+        SQL("DELETE FROM {};").format(Identifier(table.name))
+        for table in reversed(metadata.sorted_tables)
+    )
+    with psycopg.connect(url, options=options, autocommit=True) as connection:
+        connection.execute(
+            SQL(
+                "CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql AS "
+                "$$ BEGIN {} END $$"
+            ).format(deletes)
+        )
+        yield lambda: connection.execute("SELECT pg_temp.empty()")
+
+
 @pytest.fixture
-def store_url(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[str]:
+def store_url(
+    postgres_server: PostgresServer,
+    migrated_postgres: str,
+    emptied_postgres: Callable[[], object],
+) -> Iterator[str]:
     """The address of a migrated Postgres database without a row, emptied again after the test.
 
     Its sessions are patient.
     """
     url = postgres_server.url(migrated_postgres)
     yield patient(url)
-    # As a replica, so that the guards of the audit log let its records go.
-    options = "-c lock_timeout=5s -c session_replication_role=replica"
-    with psycopg.connect(url, options=options) as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
+    emptied_postgres()
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
