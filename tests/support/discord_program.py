@@ -90,7 +90,7 @@ class DiscordProgram:
 
     async def delivered(self) -> None:
         """Wait until nothing is on its way out any more, as `/readyz` says it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while True:
                 async with self.session.get(f"{self.base}/readyz") as answer:
                     checks = (await answer.json())["checks"]
@@ -136,6 +136,8 @@ async def discord_program(
             task = tasks.create_task(run(settings, Role.ALL))
             try:
                 await answering(session, f"{base}/readyz", task)
+                if gateway:  # which is no part of being ready; what happens before is not told
+                    await eventually(lambda: discord.gateway.connected, "the gateway")
                 yield DiscordProgram(discord, DiscordSender(time.time), base, session)
             finally:
                 if not task.done():
