@@ -141,8 +141,7 @@ class Ingress:
         Raises:
             NightdeskError: nothing is stored any more.
         """
-        judge = self._judge
-        judged = [judge(inbound) for inbound in events]
+        judged = self._judge.each(events)
         refused: list[int] = []
         taken: list[int] = []
         good: list[Inbound] = []
@@ -178,8 +177,13 @@ class Ingress:
     ) -> None:
         good = not storing.cancelled() and storing.exception() is None
         news = storing.result() if good else [False] * len(rows)
-        for received, new in zip(rows, news, strict=True):
-            self._settle(received, new=new)
+        if all(news) and self._backlog is None:
+            self._activity.begin(len(rows))
+            for received in rows:
+                self._hand_over(received)
+        else:
+            for received, new in zip(rows, news, strict=True):
+                self._settle(received, new=new)
         stored(good)
 
     def _received(self, judged: Sequence[Inbound]) -> Sequence[Received]:

@@ -4,7 +4,7 @@ It is asked with every event before the platform is told that we have it, so it 
 configuration and by what the process knows. What only the database knows is left to the caller.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.strangers import spoken_to_us
@@ -59,11 +59,18 @@ class Judge:
             inbound: the event.
             bound: whether the thread has a conversation; None where nobody has asked.
         """
+        return self._verdict(self._team(), inbound, bound)
+
+    def each(self, events: Sequence[Inbound]) -> Sequence[Inbound | Drop]:
+        """The same for each of what came together, where nobody has asked."""
+        verdict, team = self._verdict, self._team()
+        return [verdict(team, inbound, None) for inbound in events]
+
+    def _verdict(self, team: Team, inbound: Inbound, bound: bool | None) -> Inbound | Drop:  # noqa: FBT001
         body = inbound.body
         action = wanted_by(body)
         if action is None:
             return inbound
-        team = self._team()
         if isinstance(body, Message) and not body.direct:
             addressed = self._addressed(team, inbound.thread, body)
             if addressed is None and bound is None:

@@ -21,9 +21,9 @@ class Activity:
         finally:
             self.end()
 
-    def begin(self) -> None:
-        """Count one piece of work; the caller ends it with `end`."""
-        self._under_way += 1
+    def begin(self, pieces: int = 1) -> None:
+        """Count pieces of work; the caller ends each with `end`."""
+        self._under_way += pieces
 
     def end(self) -> None:
         """End one piece of work."""

@@ -151,12 +151,18 @@ class SqlInbox:
 
     def append_all(self, many: Sequence[Received]) -> Awaitable[Sequence[bool]]:
         """Store each event unless it is there: see the port."""
-        rows = [(_row(received), received.inbound.cursor) for received in many]
+        rows = [_row(received) for received in many]
+        cursors = [received.inbound.cursor for received in many]
+        moves = [_position_of(cursor) for cursor in cursors if cursor is not None]
         for received in many:
             self._heard.keep(received)
+
+        def work(transaction: Transaction) -> list[bool]:
+            transaction.each(_MOVE, moves)
+            return [count == 1 for count in transaction.counts(_APPEND, rows)]
+
         # A platform waits for its acknowledgement; an event depends on nothing that is written.
-        work = First(lambda t: [_append(t, row, cursor) for row, cursor in rows])
-        return self._database.write(work)
+        return self._database.write(First(work))
 
     async def move(self, cursor: Cursor) -> None:
         """Remember where the stream goes on: see the port."""

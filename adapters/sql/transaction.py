@@ -51,6 +51,10 @@ class Transaction(Protocol):
         """
         ...
 
+    def counts(self, statement: Statement, many: Sequence[Params]) -> list[int]:
+        """Run a statement that returns no rows once for each, in order; how many each changed."""
+        ...
+
     def lock(self, statement: Statement, params: Params) -> None:
         """Lock rows with a `SELECT ... FOR UPDATE`, where this is not the only writer."""
         ...
@@ -110,6 +114,10 @@ class CoreTransaction:
             return 0
         return self._connection.execute(statement, many, execution_options=_COUNTED).rowcount
 
+    def counts(self, statement: Statement, many: Sequence[Params]) -> list[int]:
+        """See `Transaction.counts`."""
+        return [self.run(statement, params) for params in many]
+
     def lock(self, statement: Statement, params: Params) -> None:
         """See `Transaction.lock`: who writes to SQLite has all of it."""
         if self._connection.dialect.name == "postgresql":
@@ -154,6 +162,12 @@ class DriverTransaction:
         prepared = prepare(statement)
         values = [prepared.values(params) for params in many]
         return self._cursor.executemany(prepared.text, values).rowcount
+
+    def counts(self, statement: Statement, many: Sequence[Params]) -> list[int]:
+        """See `Transaction.counts`."""
+        prepared, execute = prepare(statement), self._cursor.execute
+        text, values = prepared.text, prepared.values
+        return [execute(text, values(params)).rowcount for params in many]
 
     def lock(self, statement: Statement, params: Params) -> None:
         """See `Transaction.lock`: SQLite has one writer, and this is it."""
