@@ -162,7 +162,7 @@ async def test_nothing_goes_unasked_to_a_channel_that_was_shared_until_an_owner_
         assert "#ops was shared with another organisation (T0ACME)" in told[0]
         await program.tell(sender.command("schedule run 1", reply_url=slack.response_url("two")))
         number = 2
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while not any("kept, not sent" in post.markdown for post in slack.visible()):
                 number += 1
                 url = slack.response_url(str(number))

@@ -25,7 +25,7 @@ import psycopg
 import pytest
 
 _USER = "postgres"
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 90.0
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal")
 _SMALL = ("max_wal_senders=0", "shared_buffers=32MB", "max_connections=500", "autovacuum=off")
 """A busy process has up to 27 connections; eight of them, and those that were killed, share one."""

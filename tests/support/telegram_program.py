@@ -92,7 +92,7 @@ class Program:
 
     async def delivered(self) -> None:
         """Wait until nothing is on its way out any more."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while True:
                 if (await self.ready())["outbox"]["detail"] == "nothing waits":
                     return

@@ -47,7 +47,7 @@ def test_ctrl_c_twice_leaves(window: Window) -> None:
 
 def test_a_closed_window_ends_it(window: Window) -> None:
     window.hang_up()
-    assert window.process.wait(timeout=20) == 0
+    assert window.process.wait(timeout=60) == 0
 
 
 def test_an_interruption_from_outside_leaves_the_terminal_usable(window: Window) -> None:

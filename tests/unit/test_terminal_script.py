@@ -29,7 +29,7 @@ _Feed = Callable[[bytes], None]
 
 def transcript(script: bytes, *arguments: str) -> str:
     done = subprocess.run(
-        [*DESK, *arguments], input=script, cwd=ROOT, capture_output=True, check=False, timeout=30
+        [*DESK, *arguments], input=script, cwd=ROOT, capture_output=True, check=False, timeout=90
     )
     assert done.stderr == b""
     assert done.returncode == 0
@@ -121,7 +121,7 @@ def test_a_file_serves_as_input(tmp_path: Path) -> None:
     script.write_bytes(b"\xef\xbb\xbfhello\r\nbye\r\n")
     with script.open("rb") as source:
         done = subprocess.run(
-            DESK, stdin=source, cwd=ROOT, capture_output=True, check=True, timeout=30
+            DESK, stdin=source, cwd=ROOT, capture_output=True, check=True, timeout=90
         )
     assert done.stdout.startswith("you · dm: hello\ndesk".encode())
 
@@ -140,7 +140,7 @@ def test_it_ends_when_nobody_reads_the_output() -> None:
         desk.stdout.close()
         desk.stdin.write(b"again\nand again\n")
         desk.stdin.flush()
-        assert desk.wait(timeout=30) == 0
+        assert desk.wait(timeout=90) == 0
         assert desk.stderr.read() == b""
 
 
@@ -152,7 +152,7 @@ def test_a_script_imports_neither_prompt_toolkit_nor_rich() -> None:
         "assert not {'prompt_toolkit', 'rich', 'markdown_it'} & set(sys.modules)\n"
     )
     subprocess.run(
-        [sys.executable, "-c", program], input=b"hello\n", cwd=ROOT, check=True, timeout=30
+        [sys.executable, "-c", program], input=b"hello\n", cwd=ROOT, check=True, timeout=90
     )
 
 
