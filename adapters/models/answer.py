@@ -18,20 +18,20 @@ class Answer:
 
     Attributes:
         started: a word or a tool call has come.
-        model: the provider's name of the model.
+        model: the provider's name of the model; until it says one, the name that was asked for.
         reason: the finish reason that came, or None.
         usage: the usage that came.
     """
 
-    def __init__(self, names: wire.ToolNames) -> None:
-        """Take the tools' names on the wire."""
+    def __init__(self, names: wire.ToolNames, *, asked: str = "") -> None:
+        """Take the tools' names on the wire, and the name of the model that is asked."""
         self._names = names
         self._pieces: list[str] = []
         self._size = 0
         self._calls = wire.CallAssembly()
         self._places: set[tuple[int, str]] = set()
         self.started = False
-        self.model = ""
+        self.model = asked
         self.reason: str | None = None
         self.usage = Usage(None, None)
 

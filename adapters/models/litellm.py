@@ -94,7 +94,8 @@ class LiteLLMModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         """Ask; the promise is that of `runtime.ports.ModelPort.stream`."""
         litellm = await self._bring_in()
-        incoming = _Incoming(Answer(wire.ToolNames(spec.name for spec in request.tools)))
+        names = wire.ToolNames(spec.name for spec in request.tools)
+        incoming = _Incoming(Answer(names, asked=self._model))
         answer = incoming.answer
         began, life = self._clock.monotonic(), None
         try:

@@ -83,7 +83,8 @@ class OpenAICompatibleModel:
         """Ask; the promise is that of `runtime.ports.ModelPort.stream`."""
         self._fuse.check(self._model, self._url)
         began = self._clock.monotonic()
-        answer = Answer(wire.ToolNames(spec.name for spec in request.tools))
+        names = wire.ToolNames(spec.name for spec in request.tools)
+        answer = Answer(names, asked=self._model)
         came: list[aiohttp.ClientResponse] = []
         try:
             asking = self._ask(self._body(request, answer.names), came)

@@ -54,6 +54,14 @@ async def test_the_server_gets_its_own_name_of_the_model(
     assert server.problems == []
 
 
+async def test_an_answer_that_names_no_model_is_the_one_that_was_asked(
+    server: FakeOpenAI, model: OpenModel
+) -> None:
+    said = event({"content": "Hi."}).replace(b"fake-model-2026", b"")
+    server.will(Sends((said, event({}, "stop").replace(b"fake-model-2026", b""), DONE)))
+    assert (await finished_of(model, request("hello"))).model == "org/fake-model"
+
+
 async def test_without_a_key_none_is_sent(server: FakeOpenAI, clock: ManualClock) -> None:
     made = build_model(replace(_config(server), api_key=None), clock=clock, allow_spending=False)
     server.will(Says(("Hi.",)))
