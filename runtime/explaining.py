@@ -263,7 +263,8 @@ def _cost(spent: Balance, currency: str) -> str:
     if not spent.calls:
         return "Cost: no call of a model that is paid for is on record"
     tokens = f"{spent.prompt_tokens} tokens in, {spent.completion_tokens} out"
-    return f"Cost: {show_amount(spent.spent, currency)} in {spent.calls} calls, {tokens}"
+    calls = "1 call" if spent.calls == 1 else f"{spent.calls} calls"
+    return f"Cost: {show_amount(spent.spent, currency)} in {calls}, {tokens}"
 
 
 def _first(records: Iterable[AuditRecord], kind: AuditKind) -> AuditRecord | None:
