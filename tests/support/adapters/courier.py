@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 from adapters.memory.store import MemoryStore
@@ -12,14 +11,14 @@ from runtime.ids import AgentName, MessageId, ModelName, OutboxId, TimeOrderedId
 from runtime.model.outbox import OutboxItem, OutboxState, is_final
 from runtime.model.team import Agent, ChannelRule, Team
 from tests.support.adapters.harness import Harness
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 
 PATIENCE = timedelta(minutes=10)
 """How long a message is waited for, by the clock of the test."""
 
 _OWNER = "all-0"
-_TURNS = 0.02
-"""Seconds of real time after which what is under way is taken to wait for the clock."""
+_HANGS_AFTER = 60.0
+"""Seconds of real time after which what is on the line is taken to hang."""
 
 
 class Courier:
@@ -64,11 +63,10 @@ class Courier:
         return [await self._row(item) for item in items]
 
     async def _under_way(self, activity: Activity) -> None:
-        """Give what is on the line the time that it takes."""
-        await asyncio.sleep(0)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_TURNS):
-                await activity.idle()
+        """Give what is on the line the time that it takes: no send waits for the clock."""
+        await settle()
+        async with asyncio.timeout(_HANGS_AFTER):
+            await activity.idle()
 
     async def _over(self, items: Sequence[OutboxId]) -> bool:
         return all([is_final((await self._row(item)).state) for item in items])
