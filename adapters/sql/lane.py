@@ -26,7 +26,10 @@ MOST_IN_ONE_COMMIT = 500
 """Units in one transaction at the most, so that the first does not wait long for the last."""
 
 MOST_BESIDE_FIRST = 8
-"""Others in a transaction with those that go first."""
+"""Others in a transaction with those that go first, and after such for a while: what comes first in
+the midst of a large commit waits for it, and then for the loop to see to all who are told of it."""
+FIRST_AGAIN = 1.0
+"""Seconds for which another of those is expected."""
 
 MOST_TURNS = 2
 """Turns of the loop that a commit is held back for while each of them brings more."""
@@ -95,6 +98,8 @@ class Lane:
         self._tick: list[_Unit[object]] = []
         self._first: deque[_Unit[object]] = deque()
         self._waiting: deque[_Unit[object]] = deque()
+        self._expected_until = float("-inf")
+        self._expects_first = False
         self._seen = self._turns = 0
         self._queue: SimpleQueue[_Units | None] = SimpleQueue()
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -149,7 +154,12 @@ class Lane:
         """Give the thread everything that the loop collected, and wake it once."""
         self._seen = self._turns = 0
         if self._tick:
-            self._first.extend([unit for unit in self._tick if isinstance(unit.work, First)])
+            now = self._loop.time()
+            first = [unit for unit in self._tick if isinstance(unit.work, First)]
+            if first:
+                self._expected_until = now + FIRST_AGAIN
+                self._first.extend(first)
+            self._expects_first = now < self._expected_until
             self._queue.put([unit for unit in self._tick if not isinstance(unit.work, First)])
             self._tick = []
 
@@ -180,9 +190,9 @@ class Lane:
         return False
 
     def _chosen(self) -> list[_Unit[object]]:
-        """The units of the next transaction: those that go first, with few others."""
+        """The units of the next transaction: those that go first, if any, then others."""
         units = [self._first.popleft() for _ in range(len(self._first))]
-        most = MOST_BESIDE_FIRST if units else MOST_IN_ONE_COMMIT
+        most = MOST_BESIDE_FIRST if units or self._expects_first else MOST_IN_ONE_COMMIT
         units += [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
         return units
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import failures, lane
-from adapters.sql.lane import MOST_TURNS, Lane
+from adapters.sql.lane import MOST_BESIDE_FIRST, MOST_TURNS, Lane
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import First, Transaction, Work
 from runtime.errors import Conflict, NightdeskError, StorageFull
@@ -20,6 +20,7 @@ from tests.support.clock import ManualClock, settle
 
 TABLE = sa.table("numbers", sa.column("n", sa.Integer))
 ADD = sa.insert(TABLE).values(n=bindparam("number"))
+CLEAR = sa.delete(TABLE)
 ALL = sa.select(TABLE.c.n).order_by(TABLE.c.n)
 ORPHAN = sa.insert(sa.table("children", sa.column("n", sa.Integer))).values(n=bindparam("number"))
 
@@ -143,8 +144,9 @@ async def test_what_comes_while_a_commit_is_under_way_is_the_next_commit(
 
 
 async def test_what_goes_first_waits_for_no_more_than_the_unit_under_way(
-    writer: Lane, written: Written
+    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
     under_way, go_on = threading.Event(), threading.Event()
 
     def slow(transaction: Transaction) -> int:
@@ -161,8 +163,8 @@ async def test_what_goes_first_waits_for_no_more_than_the_unit_under_way(
 
     assert await first == [1000]
     assert await asyncio.gather(*others) == [1] * 21
-    # What was under way; what goes first, with a few others; the rest.
-    assert written.commits == 3
+    # What was under way; what goes first, with a few others; the rest, a few at once.
+    assert written.commits == 4
     assert await writer.submit(numbers) == [*range(20), 1000]
 
 
@@ -180,6 +182,20 @@ async def test_what_goes_first_together_is_one_commit(writer: Lane, written: Wri
     go_on.set()
     await asyncio.gather(*early, *late)
     assert written.commits == 2
+
+
+async def test_after_what_went_first_commits_are_small_for_a_while(
+    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
+    many = [add(number) for number in range(3 * MOST_BESIDE_FIRST)]
+    await writer.submit(First(numbers))
+    await asyncio.gather(*map(writer.submit, many))
+    assert written.commits == 4
+    monkeypatch.setattr(lane, "FIRST_AGAIN", 0.0)
+    await writer.submit(First(lambda t: t.run(CLEAR)))
+    await asyncio.gather(*map(writer.submit, many))
+    assert written.commits == 6
 
 
 async def test_what_goes_first_is_before_what_came_before_it_in_its_tick(writer: Lane) -> None:
