@@ -131,6 +131,7 @@ def _core(parts: Parts, roster: Roster) -> _Core:
     turns = TurnRunner(deps)
     mailboxes = runs.mailboxes(parts, turns, activity, wake, asks.parked)
     asks.resumption.on_drain(mailboxes.drain)
+    schedules.give_way(lambda: mailboxes.turning > 0)
     withdraw = asks.questions.turn_over
     runs.register_workflows(parts, turns, mailboxes, activity, wake, halt, withdraw)
     return _Core(

@@ -13,7 +13,7 @@ from runtime.ids import AgentName, InboxId, RunId, ScheduleId, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState, When, run_id_of
 from runtime.planner import MISSED_KEPT, Planner
-from runtime.schedules import NewSchedule, ScheduleService
+from runtime.schedules import START_PAUSE, STARTED_AT_ONCE, NewSchedule, ScheduleService
 from tests.support.build import ANN, DM, OPS, T0
 from tests.support.clock import ManualClock, settle
 from tests.support.runs import RecordingDurable
@@ -377,6 +377,24 @@ async def test_many_due_at_once_all_fire_and_others_get_the_loop(bench: Bench) -
         tasks.create_task(neighbour())
         tasks.create_task(bench.service.tick())
     assert turns >= 900 // 50
+
+
+async def test_many_runs_are_started_slowly_while_people_wait_for_answers(bench: Bench) -> None:
+    waiting = True
+    bench.service.give_way(lambda: waiting)
+    for number in range(STARTED_AT_ONCE + 5):
+        await bench.make("every day at 9", key=f"row{number}")
+    await bench.clock.advance(timedelta(days=1))
+    async with asyncio.TaskGroup() as tasks:
+        ticking = tasks.create_task(bench.service.tick())
+        await settle()
+        assert len(bench.durable.started) == STARTED_AT_ONCE
+        await bench.clock.advance(timedelta(seconds=START_PAUSE))
+        assert len(bench.durable.started) == STARTED_AT_ONCE + 1
+        waiting = False
+        await bench.clock.advance(timedelta(seconds=START_PAUSE))
+        assert len(bench.durable.started) == STARTED_AT_ONCE + 5
+        await ticking
 
 
 async def test_a_run_that_could_not_be_started_is_started_by_the_next_tick(bench: Bench) -> None:
