@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 
 class Entry(NamedTuple):
-    """One row of a conversation's log: made with names, and stored in the order of its fields.
+    """One entry of a conversation's log: made with names, and stored in the order of its fields.
 
     A turn reads fifty of them, and a tuple is read in less than half of a data class's time. What
     is most often empty stands last, so that it need not be stored.
