@@ -62,27 +62,39 @@ class Heard(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Hearing:
+    """What readiness knows of the gateway.
+
+    Attributes:
+        begun: this process listens there, or is about to.
+        listener: who listens, once its library is loaded.
+    """
+
+    begun: bool = False
+    listener: Heard | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     """Looks at the connection."""
 
     chat: DiscordChat
-    listeners: Sequence[Heard]
+    hearing: _Hearing
 
     async def __call__(self) -> Check:
         """Whether Discord knows us, and whether the gateway lives."""
         if not self.chat.application.id:
             return Check(name="discord", ok=False, detail="not reached yet; trying again")
         detail = f"connected as {self.chat.places.user_id}"
-        if not self.listeners:  # this process takes no events in, or none over the gateway
+        if not self.hearing.begun:  # this process takes no events in, or none over the gateway
             return Check(name="discord", ok=True, detail=detail)
         if not self.chat.hears_everything:
             detail = f"{detail}; {NO_CONTENTS}"
-        ages = [listener.heartbeat_age for listener in self.listeners]
-        known = [age for age in ages if age is not None]
-        if not known:
+        listener = self.hearing.listener
+        age = listener.heartbeat_age if listener is not None else None
+        if age is None:
             return Check(name="discord", ok=False, detail="the gateway is not connected yet")
-        age = max(known)
         if age > SILENT_AFTER:
             detail = "the gateway is silent; connecting again"
         return Check(name="discord", ok=age <= SILENT_AFTER, age_seconds=age, detail=detail)
@@ -114,16 +126,16 @@ async def open_discord(
     inbound = DiscordInbound(chat.places, guilds=guilds, grammar=grammar(), form_for=form_for)
     suggest = Suggestions(team, store)
     routes = _routes(settings, clock, inbound, suggest)
-    heard: list[Heard] = []
+    hearing = _Hearing()
     hears: list[Hear] = []
     if settings.gateway:
-        hears.append(_gateway(settings, chat, inbound, suggest, heard, clock, team))
+        hears.append(_gateway(settings, chat, inbound, suggest, hearing, clock, team))
     async with asyncio.TaskGroup() as tasks:
         connecting = None
         try:
             if not await _connected(chat):
                 connecting = tasks.create_task(_connect(chat, clock))
-            yield OpenPlatform(chat=chat, look=_Look(chat, heard), routes=routes, hears=hears)
+            yield OpenPlatform(chat=chat, look=_Look(chat, hearing), routes=routes, hears=hears)
         finally:
             if connecting is not None:
                 connecting.cancel()
@@ -149,13 +161,14 @@ def _gateway(
     chat: DiscordChat,
     inbound: DiscordInbound,
     suggest: "Suggestions",
-    heard: list[Heard],
+    hearing: _Hearing,
     clock: Clock,
     team: Callable[[], Team],
 ) -> Hear:
     """Listens at the gateway; its library is loaded by the process that does."""
 
     async def hear(accept: Accept) -> None:
+        hearing.begun = True  # not ready any more, while the library is loaded
         listener_type = await asyncio.to_thread(_listener)
         channels = [rule.ref.channel for rule in team().channels if rule.ref.platform == DISCORD]
         listener = listener_type(
@@ -167,7 +180,7 @@ def _gateway(
             clock=clock,
             suggest=suggest,
         )
-        heard.append(listener)
+        hearing.listener = listener
         await listener.run(accept)
 
     return hear

@@ -136,7 +136,9 @@ async def discord_program(
             task = tasks.create_task(run(settings, Role.ALL))
             try:
                 await answering(session, f"{base}/readyz", task)
-                if gateway:  # which is no part of being ready; what happens before is not told
+                if (
+                    gateway
+                ):  # ready with its first word; what happens before the session is not told
                     await eventually(lambda: discord.gateway.connected, "the gateway")
                 yield DiscordProgram(discord, DiscordSender(time.time), base, session)
             finally:
