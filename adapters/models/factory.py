@@ -4,7 +4,6 @@ from typing import Protocol
 
 from adapters.models.catalogue import Client, ModelConfig, describe
 from adapters.models.fuse import Fuse
-from adapters.models.litellm import LiteLLMModel
 from adapters.models.offline import HOW_TO_CONNECT, OfflineModel
 from runtime.clock import Clock
 from runtime.ids import ModelName
@@ -60,6 +59,9 @@ def build_model(
             clock=clock,
             fuse=fuse,
         )
+    # What speaks through LiteLLM, and not yet LiteLLM itself: 8 ms of a start without a model.
+    from adapters.models.litellm import LiteLLMModel  # noqa: PLC0415
+
     return LiteLLMModel(
         info,
         config.model,

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from adapters.timing import cron, moments, phrases, wording
+from adapters.timing import cron, wording
 from adapters.timing.zones import proper_zone
 from runtime.errors import NotATime, Refused
 from runtime.model.localtime import show_time
@@ -70,6 +70,8 @@ def _read(said: str, now: datetime, place: str) -> When:
         return When(kind=WhenKind.CRON, cron=expression, zone=place, said=said)
     if _BARE.fullmatch(words):
         raise Refused(f"“{said}” alone could mean many times.", hint=_FORMS)
+    from adapters.timing import moments  # noqa: PLC0415 - a grammar, with the first time in words
+
     at = moments.read(words, now=now, zone=ZoneInfo(place))
     if at is None:
         raise NotATime(f"“{said}” is no time that I can read.", hint=_FORMS)
@@ -91,6 +93,8 @@ def _repetition(said: str, words: str) -> str | None:
     """The checked cron expression, where the words are cron or name a repetition."""
     if cron.looks_like_cron(said):
         return cron.checked(said)
+    from adapters.timing import phrases  # noqa: PLC0415 - a grammar, as the other
+
     phrase = phrases.read(words)
     return cron.checked(phrase) if phrase else None
 

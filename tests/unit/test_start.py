@@ -33,6 +33,9 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
         print(" ".join(sorted({
             "PIL",              # when a picture is drawn
             "adapters.models.dialogue",  # when the offline assistant is asked
+            "adapters.models.litellm",   # where a model is reached through LiteLLM
+            "adapters.timing.moments",   # when somebody writes a time
+            "adapters.timing.phrases",   # the same
             "adapters.terminal.listener",  # where a person or a script chats at the terminal
             "alembic",          # when a migration is due
             "bot.selftest",     # when the self-test runs
@@ -166,7 +169,7 @@ def test_input_that_nobody_says_is_refused_and_not_left_unread(
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=90,
     )
     assert done.returncode == 2
     assert done.stderr == (
