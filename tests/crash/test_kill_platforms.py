@@ -21,6 +21,8 @@ from tests.support.crash_waves import survive as survive_on_slack
 
 KILLS = 12
 ON_POSTGRES = 5
+SAID_IN_A_LIFE = 4
+"""Enough for something to be under way at most kills."""
 
 
 async def test_every_platform_on_sqlite(on_sqlite: Places) -> None:
@@ -56,12 +58,14 @@ async def _survive(
     made: AbstractAsyncContextManager[Lives], kills: int
 ) -> tuple[type[Lives], Result]:
     async with made as people:
-        return type(people), await survive(people, kills)
+        return type(people), await survive(people, kills, said_in_a_life=SAID_IN_A_LIFE)
 
 
 async def _survive_sockets(folder: Path) -> SlackResult:
     async with socket_world(folder) as people:
-        return await survive_on_slack(people, KILLS, starters=alone(people))
+        return await survive_on_slack(
+            people, KILLS, starters=alone(people), said_in_a_life=SAID_IN_A_LIFE
+        )
 
 
 def _kept(platform: type[Lives], result: Result) -> None:

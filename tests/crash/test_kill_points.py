@@ -21,7 +21,7 @@ from tests.support.crash_schedules import due, far, put
 from tests.support.crash_world import World, channel, world
 from tests.support.eventually import eventually
 
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 2
 """Chains of lives at once: much of a life is waiting. Each chain costs a database and a life."""
 KILLED_WITHIN = 120.0
 """Seconds, on the busiest of machines, after which a point is taken for one that is not passed."""

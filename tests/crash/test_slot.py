@@ -1,15 +1,18 @@
-"""One name, one living process: the real program, twice over one Postgres."""
+"""One name, one living process: a second process of the program over the same Postgres."""
 
 import asyncio
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
 import psycopg
+import pytest
 
+from bot.role import Role
+from tests.support.crash_places import Places
+from tests.support.crash_process import Process
+from tests.support.crash_world import World, world
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -17,15 +20,38 @@ READY_WITHIN = 120.0
 """Seconds, on the busiest of machines, in which a process starts."""
 
 
-@asynccontextmanager
-async def worker(folder: Path, url: str) -> AsyncIterator[Process]:
-    """A process that takes work, under the name that it has by default."""
-    (folder / "nightdesk.toml").touch()
-    ours = {
-        "NIGHTDESK_DATA_DIR": str(folder),
-        "NIGHTDESK_CONFIG": str(folder / "nightdesk.toml"),
-        "NIGHTDESK_DATABASE_URL": url,
-    }
+async def test_a_second_process_of_the_same_name_is_refused_until_the_first_is_killed(
+    on_postgres: Places, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, url = on_postgres.new("here")
+    elsewhere = tmp_path_factory.mktemp("second")
+    async with world(folder, url=url) as people:
+        first = await _worker(people)
+        code, said = await _second(people, elsewhere)
+        assert code == 2, said
+        assert "the name worker-0 is in use: process " in said
+        assert str(first.pid) in said
+
+        await first.kill()
+        await eventually(lambda: _left_by_all(url), "the server to miss the first")
+        third = await _worker(people)
+        await third.stop()
+        await eventually(lambda: _left_by_all(url), "the server to miss the third")
+        await _worker(people)
+        assert "slot.waiting" not in (folder / "worker-0.log").read_text()
+
+
+async def _worker(people: World) -> Process:
+    """A process that takes work, under the name that it has by default; it is ready."""
+    process = people.start(Role.WORKER, port=0)
+    await process.ready()
+    return process
+
+
+async def _second(people: World, folder: Path) -> tuple[int, str]:
+    """Start one as its supervisor would; its exit code, and what it said."""
+    ours = people.environment(port=0) | {"NIGHTDESK_DATA_DIR": str(folder)}
+    ours["NIGHTDESK_CONFIG"] = str(people.folder / "nightdesk.toml")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "worker"),
         cwd=ROOT,
@@ -35,50 +61,19 @@ async def worker(folder: Path, url: str) -> AsyncIterator[Process]:
         stderr=PIPE,
     )
     try:
-        yield process
+        async with asyncio.timeout(READY_WITHIN):
+            _, said = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
+            await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
 
 
-async def ready(process: Process) -> bytes:
-    """Wait until it is; what it logged until then."""
-    assert process.stderr is not None
-    said = b""
-    async with asyncio.timeout(READY_WITHIN):
-        while b"process.ready" not in said:
-            line = await process.stderr.readline()
-            assert line, f"it ended instead: {said!r}"
-            said += line
-    return said
-
-
-async def test_a_second_process_of_the_same_name_is_refused_until_the_first_is_killed(
-    tmp_path: Path, postgres_url: str
-) -> None:
-    async with worker(tmp_path, postgres_url) as first:
-        await ready(first)
-        async with worker(tmp_path, postgres_url) as second:
-            _, said = await asyncio.wait_for(second.communicate(), READY_WITHIN)
-        assert second.returncode == 2
-        assert "the name worker-0 is in use: process " in said.decode()
-        assert str(first.pid) in said.decode()
-
-        first.kill()
-        await eventually(lambda: _left_by_all(postgres_url), "the server to miss the first")
-        async with worker(tmp_path, postgres_url) as third:
-            assert b"slot.waiting" not in await ready(third)
-            third.terminate()
-            await third.communicate()
-            assert third.returncode == 0
-        await eventually(lambda: _left_by_all(postgres_url), "the server to miss the third")
-        async with worker(tmp_path, postgres_url) as fourth:
-            assert b"slot.waiting" not in await ready(fourth)
-
-
-def _left_by_all(url: str) -> bool:
+def _left_by_all(url: str | None) -> bool:
     """Whether the server has no connection to the database any more but this one."""
     others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert url is not None
     with psycopg.connect(url) as connection:
         return connection.execute(others).fetchone() is None

@@ -42,6 +42,7 @@ def acknowledged_once() -> Outcome:
     figures = {f"kills on {way.name}": float(_killed(way).kills) for way in WAYS}
     for way in WAYS:
         result = _killed(way)
+        figures[f"kills with an answer owed on {way.name}"] = float(result.within)
         figures[f"acknowledged on {way.name}"] = result.verdict.acknowledged
         figures[f"median seconds of a start on {way.name}"] = statistics.median(result.ready)
         figures[f"given up after three tries on {way.name}"] = result.verdict.given_up

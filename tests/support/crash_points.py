@@ -247,7 +247,7 @@ def _promising(
 def _passing(
     method: Callable[..., Awaitable[object]], name: str, fuse: Fuse
 ) -> Callable[..., Awaitable[object]]:
-    returns_nothing = inspect.signature(method).return_annotation in {None, "None"}
+    returns_nothing = getattr(method, "__annotations__", {}).get("return", "") in {None, "None"}
 
     async def call(*args: object, **named: object) -> object:
         fuse.pass_before(name, args, named)

@@ -1,9 +1,11 @@
 """Processes of the program under test, forked from a server that has imported it, and killed."""
 
+import asyncio
 import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -18,6 +20,7 @@ class Process:
 
     Attributes:
         started: the monotonic time at which it was.
+        used: the seconds of a processor that it had used when it was ready, once that was waited for.
         imported: the modules that it had to import until it was ready, once that was waited for.
     """
 
@@ -26,6 +29,7 @@ class Process:
         self._ready = ready
         self._log = log
         self.started = time.monotonic()
+        self.used = 0.0
         self.imported: tuple[str, ...] = ()
         self._took: float | None = None
 
@@ -42,16 +46,37 @@ class Process:
 
     async def ready(self) -> float:
         """Wait until it is ready; the seconds that it took. Fails where it ends before."""
-        if self._took is not None:
-            return self._took
-        await readable(self._ready.fileno())
-        try:
-            at, imported = self._ready.recv()
-        except EOFError:
+        took = await self._heard()
+        if took is None:
             code, said = await self.ended(), self._log.read_text()[-2000:]
-            raise AssertionError(f"ended before it was ready, with {code}: {said}") from None
-        self._took = at - self.started
-        self.imported = tuple(imported)
+            raise AssertionError(f"ended before it was ready, with {code}: {said}")
+        return took
+
+    async def spent(self, *, idle: float) -> float | None:
+        """Wait until it was killed for what it used, as one is that was given so much to spend.
+
+        One that finds nothing to spend it on is killed when it has been ready for so many times as
+        long as it took to become so.
+
+        Returns:
+            The seconds until it was ready; None if it never was.
+        """
+        took = await self._heard()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if took is None else took * idle):
+                await self.ended()
+        await self.kill()
+        code = await self.ended()
+        assert code == -signal.SIGKILL, f"it ended with {code}: {self._log.read_text()[-2000:]}"
+        return took
+
+    async def _heard(self) -> float | None:
+        """Wait until it is ready, or has ended; the seconds until it was ready, if it was."""
+        if self._took is None:
+            await readable(self._ready.fileno())
+            with suppress(EOFError):
+                at, self.used, imported = self._ready.recv()
+                self._took, self.imported = at - self.started, tuple(imported)
         return self._took
 
     async def ended(self) -> int:

@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -44,6 +43,7 @@ from tests.support.crash_points import (
     watched_model,
     watched_store,
 )
+from tests.support.crash_timer import Span, kill_after
 
 _LAZY = (
     "adapters.discord.listener",
@@ -88,6 +88,7 @@ class Plan:
         role: what it does.
         thinks: seconds that the model takes.
         streams: show the growing answer at once, so that a test need not wait a second for it.
+        span: how much of a processor it may use until it is killed; None for any.
         point: where it dies by itself, or None.
         armed_by: see `Fuse`.
         trace: see `Fuse`.
@@ -98,6 +99,7 @@ class Plan:
     role: Role = Role.ALL
     thinks: float = 0.01
     streams: bool = False
+    span: Span | None = None
     point: Point | None = None
     armed_by: Path | None = None
     trace: Path | None = None
@@ -133,12 +135,13 @@ def warm_up() -> None:
 def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) -> None:
     """Be the program, until it is told to stop or killed; says when it became ready.
 
-    What it says is the time and the names of the modules that it had to import. `opening` opens
-    its parts, where they are not those of the plan.
+    What it says is the time, the seconds of a processor that it used, and the names of the modules
+    that it had to import. `opening` opens its parts, where they are not those of the plan.
     """
+    if plan.span is not None and plan.span.starts is not None:
+        kill_after(plan.span.starts)
     # Nothing outlives the suite, however that ends: https://man7.org/linux/man-pages/man2/prctl.2.html
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    warm = frozenset(sys.modules)
     settings = plan.settings
     if plan.streams:
         thinking.STATUS_AFTER = 0.01
@@ -149,7 +152,7 @@ def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) ->
         logging_to(
             Destination.STDERR, file=log, level="info", look=Look.JSON, secrets=settings.secrets()
         ),
-        _told(ready, warm),
+        _told(ready, plan.span),
     ):
         live = run(settings, plan.role, opening=opening or _opening(plan), hard=_end_hard)
         code = complete(live)
@@ -163,13 +166,19 @@ def _end_hard(_why: str) -> NoReturn:
 
 
 @contextmanager
-def _told(ready: Connection, warm: AbstractSet[str]) -> Iterator[None]:
-    """Tell when the log says that the process is ready, and what it had to import for that."""
+def _told(ready: Connection, span: Span | None) -> Iterator[None]:
+    """Tell when the log says that the process is ready, and what that took; from then on it works."""
+    # Counted: to look at the name of each would cost a copy of all that memory.
+    warm = len(sys.modules)
 
     class Tell(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.msg == "process.ready":
-                ready.send((time.monotonic(), sorted(sys.modules.keys() - warm)))
+                imported = [*sys.modules][warm:] if len(sys.modules) > warm else []
+                used = time.process_time()
+                ready.send((time.monotonic(), used, imported))
+                if span is not None:
+                    kill_after(used * span.works)
 
     handler, logger = Tell(), logging.getLogger("nightdesk.lifecycle")
     logger.addHandler(handler)

@@ -6,11 +6,16 @@ from pathlib import Path
 
 from adapters.sql.store import open_store
 from runtime.clock import SystemClock
+from runtime.errors import StorageUnavailable
 from runtime.ids import AgentName, Platform, ScheduleId, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.schedule import Schedule, When, WhenKind
 from tests.support.fake_slack import TEAM
 from tests.support.fake_slack_events import ADA
+
+TRIES = 20
+"""How often it is tried to store one: on a busy machine this process may stand still in the middle of
+a transaction for so long that Postgres undoes it."""
 
 
 async def put(schedules: Sequence[Schedule], *, url: str | None, folder: Path) -> None:
@@ -18,7 +23,13 @@ async def put(schedules: Sequence[Schedule], *, url: str | None, folder: Path) -
     clock = SystemClock()
     async with open_store(url, data_dir=folder, clock=clock, ids=TimeOrderedIds(clock)) as store:
         for schedule in schedules:
-            await store.schedules.add(schedule)
+            for last in [False] * (TRIES - 1) + [True]:
+                try:
+                    await store.schedules.add(schedule)
+                    break
+                except StorageUnavailable:
+                    if last:
+                        raise
 
 
 def due(number: int, place: str) -> Schedule:

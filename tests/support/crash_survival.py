@@ -12,7 +12,7 @@ ALIVE = (0.05, 0.25)
 AT_ONCE = 20
 """What is on its way to the program at the most."""
 SAID_IN_A_LIFE = 10
-"""What people do at the most while one process lives: on a busy machine a life is long, and the
+"""What people do at the most for each process that was started: on a busy machine a life is long, and the
 program should not have to work off more for that."""
 CONNECTED_WITHIN = 0.5
 """Seconds after which a process is killed that hears nobody yet, too."""
@@ -38,7 +38,11 @@ class Result:
 
 
 async def survive(
-    people: Lives, kills: int, *, pause: tuple[float, float] = (0.07, 0.18)
+    people: Lives,
+    kills: int,
+    *,
+    pause: tuple[float, float] = (0.07, 0.18),
+    said_in_a_life: int = SAID_IN_A_LIFE,
 ) -> Result:
     """Kill that many processes while people write; then let all become quiet, and judge.
 
@@ -46,12 +50,13 @@ async def survive(
         people: the world.
         kills: how many.
         pause: seconds between two things that people do, from and to.
+        said_in_a_life: see `SAID_IN_A_LIFE`.
     """
     began, enough, struck = time.monotonic(), asyncio.Event(), 0
     await people.put(people.reminders(kills, every=0.5))
     process = people.start()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_talk(people, tasks, enough, pause))
+        tasks.create_task(_talk(people, tasks, enough, pause, said_in_a_life))
         for _ in range(kills):
             kind = people.chance.random()
             if kind < 0.15:  # while it starts
@@ -80,13 +85,17 @@ async def _struck(people: Lives, process: Process) -> bool:
 
 
 async def _talk(
-    people: Lives, tasks: asyncio.TaskGroup, enough: asyncio.Event, pause: tuple[float, float]
+    people: Lives,
+    tasks: asyncio.TaskGroup,
+    enough: asyncio.Event,
+    pause: tuple[float, float],
+    said_in_a_life: int,
 ) -> None:
     """Let people do things side by side, until it is enough."""
     places, said = asyncio.Semaphore(AT_ONCE), 0
     while not enough.is_set():
         await asyncio.sleep(people.chance.uniform(*pause))
-        if said >= SAID_IN_A_LIFE * people.lives:
+        if said >= said_in_a_life * people.lives:
             continue
         said += 1
         await places.acquire()

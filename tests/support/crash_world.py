@@ -23,6 +23,7 @@ from runtime.ids import derived, following
 from tests.support.crash_points import Point
 from tests.support.crash_process import Process, start
 from tests.support.crash_program import MARK, Plan, known
+from tests.support.crash_timer import Span
 from tests.support.fake_slack import TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
 from tests.support.ports import free_port
@@ -187,6 +188,7 @@ class World:
         port: int | None = None,
         thinks: float = 0.01,
         streams: bool = False,
+        span: Span | None = None,
         point: Point | None = None,
         armed_by: Path | None = None,
         trace: Path | None = None,
@@ -198,6 +200,7 @@ class World:
             role=role,
             thinks=thinks,
             streams=streams,
+            span=span,
             point=point,
             armed_by=armed_by,
             trace=trace,
@@ -312,6 +315,10 @@ class World:
     def answers(self, said: Said) -> list[Posted]:
         """What the bot posted that carries the mark of a message."""
         return [post for post in self.slack.visible() if said.mark in (post.markdown or post.text)]
+
+    def owes(self) -> bool:
+        """Whether one of the last messages that were acknowledged has no answer yet."""
+        return not all(self.answers(said) for said in reversed(self.said[-20:]))
 
     def rows(self, statement: str) -> list[tuple[str, ...]]:
         """Ask the database, past the program."""
