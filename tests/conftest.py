@@ -1,6 +1,7 @@
 """What holds for every test: a closed environment, nothing left running, no warnings, no network."""
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,12 @@ pytest_plugins = ("tests.support.postgres", "tests.support.stores")
 # A deadline for each example measures the machine, not the code; pytest's own time limit stands.
 settings.register_profile("nightdesk", deadline=None, print_blob=True)
 settings.load_profile("nightdesk")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later look for garbage: it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
