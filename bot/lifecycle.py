@@ -52,28 +52,36 @@ async def run(
     Raises:
         ConfigurationError: it cannot start as it is configured.
     """
+    stop = _Stop(settings.drain_seconds)
     try:
-        await _live(settings, role, opening, hard)
+        with stop.by_signals():
+            await _live(settings, role, opening, hard, stop)
+    except asyncio.CancelledError:
+        if not stop.cut:
+            raise
+        log.warning("process.cut", extra={"role": role})
+        return 0
     except BaseExceptionGroup as group:
         raise _only_cause(group) from group
     log.info("process.ended", extra={"role": role})
     return 0
 
 
-async def _live(settings: Settings, role: Role, opening: Opening, hard: HardStop) -> None:
-    stop = asyncio.Event()
-    with _stopped_by_signals(stop):
-        async with opening(settings, role) as opened:
-            keep()  # the platforms' libraries, above all
-            desk = wire(replace(opened.parts, hard_stop=hard))
-            desk.rules.read()
-            async with working(desk, opened):
-                await note_start(opened.parts.store.audit, settings, role)
-                await tell_owners(desk)
-                async with _doors(desk, opened, settings, stop):
-                    log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
-                    await stop.wait()
-                await _drain(desk, settings.drain_seconds)
+async def _live(
+    settings: Settings, role: Role, opening: Opening, hard: HardStop, stop: "_Stop"
+) -> None:
+    async with opening(settings, role) as opened:
+        keep()  # the platforms' libraries, above all
+        desk = wire(replace(opened.parts, hard_stop=hard))
+        desk.rules.read()
+        async with working(desk, opened):
+            await note_start(opened.parts.store.audit, settings, role)
+            await tell_owners(desk)
+            async with _doors(desk, opened, settings, stop.told):
+                log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
+                stop.started()
+                await stop.told.wait()
+            await _drain(desk, settings.drain_seconds)
 
 
 async def tell_owners(desk: Desk) -> None:
@@ -209,22 +217,53 @@ async def _drain(desk: Desk, seconds: float) -> None:
         log.warning("process.drain_cut", extra={"seconds": seconds})
 
 
-@contextmanager
-def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT stop; a second one stops without draining."""
-    loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
+class _Stop:
+    """What signals do: SIGTERM and SIGINT stop, a second one without draining.
 
-    def told() -> None:
-        if stop.is_set() and main is not None:
-            main.cancel()
-        stop.set()
+    One alone does, too, where the start gets nowhere: it has as long as draining would have.
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, told)
-    try:
-        yield
-    finally:
+    Attributes:
+        told: a signal has come.
+        cut: the process ends without draining.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Let a start go on for so many seconds once a signal has come."""
+        self.told = asyncio.Event()
+        self.cut = False
+        self._seconds = seconds
+        self._main = asyncio.current_task()
+        self._starting = True
+        self._end: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def by_signals(self) -> Iterator[None]:
+        """Listen to the signals while the block runs."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
         for number in numbers:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, self._tell)
+        try:
+            yield
+        finally:
+            self.started()
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def started(self) -> None:
+        """The start is over."""
+        self._starting = False
+        if self._end is not None:
+            self._end.cancel()
+
+    def _tell(self) -> None:
+        if self.told.is_set():
+            self._cut()
+        elif self._starting:
+            self._end = asyncio.get_running_loop().call_later(self._seconds, self._cut)
+        self.told.set()
+
+    def _cut(self) -> None:
+        self.cut = True
+        if self._main is not None:
+            self._main.cancel()
