@@ -1,6 +1,7 @@
 """Reading Markdown: any text has a reading, it ends, and no word is lost."""
 
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -102,6 +103,7 @@ def test_plain_words_come_through_as_they_are(text: str) -> None:
     ],
     ids=lambda text: text[:6].encode("unicode_escape").decode(),
 )  # fmt: skip
-@pytest.mark.timeout(20)
 def test_hostile_text_ends_soon(text: str) -> None:
+    began = time.thread_time()
     assert parse(text)
+    assert time.thread_time() - began < 10  # seconds of this thread's, whatever else runs

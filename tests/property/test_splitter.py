@@ -1,6 +1,7 @@
 """The splitter: nothing is lost, everything fits, nothing is torn, and it ends."""
 
 import re
+import time
 
 import pytest
 import regex  # type: ignore[import-untyped]  # it has no types of its own
@@ -134,7 +135,8 @@ def test_a_limit_that_nothing_fits_is_refused(limit: int) -> None:
     ],
     ids=lambda text: text[:6].encode("unicode_escape").decode(),
 )  # fmt: skip
-@pytest.mark.timeout(5)
 def test_hostile_text_ends_soon(text: str) -> None:
+    began = time.thread_time()
     parts = split(text, 4_000)
+    assert time.thread_time() - began < 5  # seconds of this thread's, whatever else runs
     assert all(len(part) <= 4_000 for part in parts)
