@@ -126,7 +126,7 @@ def _core(parts: Parts, roster: Roster) -> _Core:
     routing = routing_of(parts)
     money = money_of(parts, asks, catalogue=routing.catalogue, split=split, wake_outbox=wake)
     deps = _turn_deps(
-        parts, wake, tools, asks, handoffs, halt, budget=money.spending, routing=routing
+        parts, dispatcher, tools, asks, handoffs, halt, budget=money.spending, routing=routing
     )
     turns = TurnRunner(deps)
     mailboxes = runs.mailboxes(parts, turns, activity, wake, asks.parked)
@@ -295,7 +295,7 @@ def _commands(parts: Parts, services: Services, wake_outbox: Callable[[], None])
 
 def _turn_deps(
     parts: Parts,
-    wake_outbox: Callable[[], None],
+    dispatcher: Dispatcher,
     tools: Toolbox,
     asks: Authority,
     handoffs: Handoffs,
@@ -322,5 +322,6 @@ def _turn_deps(
         ids=parts.ids,
         owner=parts.slot,
         alone=parts.alone,
-        wake_outbox=wake_outbox,
+        wake_outbox=dispatcher.wake,
+        sender=dispatcher,
     )

@@ -14,24 +14,24 @@ claim holds right before it sends, and can write nothing about the message after
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 
+from gateway.answered import Answers
 from gateway.pace import Pace
 from gateway.unknown import FIRST_PAUSE, Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
-from runtime.ids import ConversationId, IdSource, MessageId, Platform
+from runtime.ids import ConversationId, IdSource, MessageId, OutboxId, Platform
 from runtime.model import recorded
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem, OutboxState, thread_under
 from runtime.model.team import Team
-from runtime.outbox import without_files
 from runtime.ports import ChannelTrust, ChatPort, Outbox
 from runtime.storing import STORE_PAUSE, until_stored
 
@@ -99,7 +99,7 @@ class Dispatcher:
         self._trust = trust
         self._team = team
         self._clock = clock
-        self._ids = ids
+        self._answers = Answers(chats, ids)
         self._owner = owner
         self._alone = alone
         self._activity = activity
@@ -107,6 +107,7 @@ class Dispatcher:
         self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
         self._bound: Bound | None = None
         self._unknown: list[Unknown] = []
+        self._tasks: asyncio.TaskGroup | None = None
         self._woken = asyncio.Event()
         self._flying = 0
         self._landed = 0
@@ -138,16 +139,44 @@ class Dispatcher:
     async def run(self) -> None:
         """Send until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._woken.clear()
-                looked_at, landed = self._clock.now(), self._landed
-                self._flying += 1
-                try:
-                    claimed = await self._round(tasks, looked_at)
-                finally:
-                    self._flying -= 1
-                if claimed < CLAIM_AT_ONCE:
-                    await self._wait(looked_at, landed)
+            self._tasks = tasks
+            try:
+                await self._go_round(tasks)
+            finally:
+                self._tasks = None
+
+    async def _go_round(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            self._woken.clear()
+            looked_at, landed = self._clock.now(), self._landed
+            self._flying += 1
+            try:
+                claimed = await self._round(tasks, looked_at)
+            finally:
+                self._flying -= 1
+            if claimed < CLAIM_AT_ONCE:
+                await self._wait(looked_at, landed)
+
+    def claims(self, thread: ThreadRef) -> bool:
+        """Whether a message to the thread may be claimed as it is written: see the port."""
+        return self._tasks is not None and thread.channel.platform in self._chats
+
+    def take(self, items: Sequence[OutboxItem]) -> None:
+        """Send what was claimed as it was written: see the port."""
+        if self._tasks is None:
+            return  # the process ends: its next life asks for them, as for all that is `SENDING`
+        for item in items:
+            self._set_off(self._tasks, item, partial(self._deliver, item))
+
+    def let_go(self, items: Sequence[OutboxItem]) -> None:
+        """Hand back what may have been claimed as it was written: see the port."""
+        if self._tasks is not None:
+            self._tasks.create_task(self._let_go([item.id for item in items]))
+
+    async def _let_go(self, items: Sequence[OutboxId]) -> None:
+        hand_back = partial(self._outbox.hand_back, items, owner=self._owner)
+        await until_stored(hand_back, clock=self._clock, what="outbox")
+        self.wake()
 
     async def undelivered(self) -> bool:
         """Whether something is being sent, or could be sent now.
@@ -264,7 +293,7 @@ class Dispatcher:
             await self._put_off(item, until, item.error)
             return
         await self._require_claim(item)
-        match await self._sent(item):
+        match await self._answers.to_send(item):
             case Retryable() as error:
                 await self._postpone(item, error)
             case Permanent() as error:
@@ -275,15 +304,6 @@ class Dispatcher:
             case message:
                 await self._arrived(item, message)
 
-    async def _sent(self, item: OutboxItem) -> MessageId | Retryable | Permanent | Ambiguous | None:
-        """What the platform answers; where it does not take the files, what it says to the text."""
-        chat = self._chats[item.thread.platform]
-        answer = await self._heard(item, chat.send(item))
-        if not (isinstance(answer, Permanent) and item.content.files):
-            return answer
-        log.warning("outbox.files_left_out", extra={"item": item.id, "why": str(answer)})
-        return await self._heard(item, chat.send(without_files(item, chat.split)))
-
     async def _require_claim(self, item: OutboxItem) -> None:
         """Look whether the message is still this process's.
 
@@ -293,32 +313,13 @@ class Dispatcher:
         if not (self._alone or await self._outbox.holds(item.id, item.attempts)):
             raise Conflict("another process took the message on")
 
-    async def _heard(
-        self, item: OutboxItem, call: Awaitable[MessageId | None]
-    ) -> MessageId | Retryable | Permanent | Ambiguous | None:
-        """What the platform answers, whatever happens there.
-
-        One of the supervision points: the platform's failure is an answer, the store's is not.
-        """
-        try:
-            return await call
-        except (Retryable, Permanent) as error:
-            return error
-        except Ambiguous as error:
-            log.warning("outbox.ambiguous", extra={"item": item.id})
-            return error
-        except Exception:
-            reference = self._ids.new()[-8:]
-            log.exception("outbox.failed", extra={"item": item.id, "reference": reference})
-            return Ambiguous(f"something went wrong on our side, reference {reference}")
-
     async def _ask(self, unknown: Unknown) -> None:
         """Ask the platform whether it has the message; only if it has not, send it again.
 
         A send that broke just now may still be on its way, so the next try waits a moment.
         """
         item = unknown.item
-        match await self._heard(item, self._chats[item.thread.platform].find(item)):
+        match await self._answers.to_find(item):
             case Retryable() as error:
                 await self._ask_later(unknown, error)
             case Ambiguous() as error:

@@ -11,6 +11,8 @@ from runtime.ports import ChatLimits
 
 _REMEMBERED = 10_000
 """Channels whose last place is remembered; older ones are long past."""
+_PLENTY = _REMEMBERED // 2
+"""While fewer are remembered, nobody keeps account of who was sent to lately."""
 _MOST_PLACES = 50_000
 """Places that are kept for messages: two for each that waits."""
 _PLATFORM_SLACK = 0.1
@@ -46,13 +48,13 @@ class Pace:
         that a channel that has to wait long does not hold the others up.
         """
         now = self._clock.monotonic()
-        lines = (self._channel(item), self._platform(item))
-        platform = lines[1]
-        if not self._places and all(line.is_free(now) for line in lines):
-            for line in lines:
-                line.take(now, first=not item.proactive)
+        channel, platform = self._channel(item), self._platform(item)
+        if not self._places and channel.is_free(now) and platform.is_free(now):
+            channel.take(now, first=not item.proactive)
+            platform.take(now, first=not item.proactive)
             platform.leave(now)
             return 0.0
+        lines = (channel, platform)
         for line in lines:
             key = (item.id, line)
             if key not in self._places:
@@ -96,7 +98,8 @@ class Pace:
             self._channels[channel] = line
             if len(self._channels) > _REMEMBERED:
                 self._channels.popitem(last=False)
-        self._channels.move_to_end(channel)
+        elif len(self._channels) > _PLENTY:
+            self._channels.move_to_end(channel)
         return line
 
 
@@ -149,12 +152,13 @@ class _Line:
                 `gave_way` that it is to take another.
         """
         given = self._given
-        soonest = max(now, self._closed_until)
-        while given and given[0] < soonest:
-            given.popleft()
-        if first and given:
-            self._owed += 1
-            return given.popleft()
+        if given:
+            soonest = max(now, self._closed_until)
+            while given and given[0] < soonest:
+                given.popleft()
+            if first and given:
+                self._owed += 1
+                return given.popleft()
         place = self._next(now)
         self._end = max(self._end, now) + self._spacing
         if not first and place > now:

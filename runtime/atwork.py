@@ -11,12 +11,30 @@ from runtime.ids import AgentName, TurnId
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Here:
-    """A turn at work: whose it is, and what ends it."""
+    """A turn at work: whose it is, its task, and whether it is broken off.
+
+    An `asyncio.timeout` would do the same, and takes as long as all else here.
+    """
 
     agent: AgentName
-    patience: asyncio.Timeout
+    task: asyncio.Task[object]
+    broken: bool = False
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        """Cancel the work; other reasons to cancel the task are counted apart from this one."""
+        self.cancelled = True
+        self.task.cancel()
+
+    def uncancelled(self) -> bool:
+        """Whether it was cancelled, which the task forgets with that."""
+        if not self.cancelled:
+            return False
+        self.cancelled = False
+        self.task.uncancel()
+        return True
 
 
 class AtWork:
@@ -36,17 +54,20 @@ class AtWork:
         Raises:
             Conflict: it was broken off, because it was stopped or is another's by now.
         """
-        patience = asyncio.timeout(None)
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a turn is at work in a task")
+        here, others = _Here(agent, task), task.cancelling()
+        self._here[turn] = here
         try:
-            async with patience:
-                self._here[turn] = _Here(agent, patience)
-                return await work
-        except TimeoutError:
-            if not patience.expired():
-                raise
-            raise Conflict("the turn was stopped or taken up by another process") from None
+            return await work
+        except asyncio.CancelledError:
+            if here.uncancelled() and task.cancelling() <= others:
+                raise Conflict("the turn was stopped or taken up by another process") from None
+            raise
         finally:
             self._here.pop(turn, None)
+            here.uncancelled()
             self._somebody_left.set()
 
     def break_off(self, turn: TurnId) -> bool:
@@ -57,9 +78,14 @@ class AtWork:
         here = self._here.get(turn)
         if here is None:
             return False
-        if not here.patience.expired():
-            here.patience.reschedule(asyncio.get_running_loop().time())
+        if not here.broken:
+            here.broken = True
+            asyncio.get_running_loop().call_soon(self._cancel, turn, here)
         return True
+
+    def _cancel(self, turn: TurnId, here: _Here) -> None:
+        if self._here.get(turn) is here:  # else it ended by itself
+            here.cancel()
 
     async def left(self, turns: Iterable[TurnId]) -> None:
         """Return once none of the turns is at work here."""

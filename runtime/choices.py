@@ -87,6 +87,8 @@ class Choices:
 
         Before all that is older stands what cards about money switched, the latest first.
         """
+        if self._alone and self._kept is not None and not self._kept:
+            return []  # most teams leave it to the configuration
         scopes: list[ChoiceScope] = []
         if thread is not None:
             scopes += [thread, *([ThreadRef(thread.channel)] if thread.root else [])]
@@ -186,6 +188,12 @@ class Choices:
         return await self._book.explanation(thread)
 
     # ---- providers
+
+    @property
+    def settled(self) -> bool:
+        """Whether a look would find nothing new, nor anything to be said again."""
+        seen = self._alone and self._looked is not None
+        return seen and not self._untaken and not self._untold
 
     async def look(self, models: Iterable[ModelInfo]) -> None:
         """Learn which providers of the models are out, as any process found it."""

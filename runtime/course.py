@@ -38,7 +38,7 @@ from runtime.model.turn import TurnStart
 from runtime.notices import Notice, Notices
 from runtime.outbox import Splitter
 from runtime.parked import Parked
-from runtime.ports import Budget, ChatPort, ModelPort, Paid, Store, ToolContext, Tools
+from runtime.ports import Budget, ChatPort, ModelPort, Paid, Sender, Store, ToolContext, Tools
 from runtime.questions import Questions
 from runtime.replays import Replays
 from runtime.routing import Asking, Routing, need_of, phase_of
@@ -78,6 +78,7 @@ class TurnDeps:
     owner: str
     alone: bool
     wake_outbox: Callable[[], None]
+    sender: Sender
 
 
 class Course:

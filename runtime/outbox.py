@@ -7,7 +7,7 @@ from datetime import datetime
 from runtime.ids import AgentName, OutboxId, TurnId, derived
 from runtime.model.address import ThreadRef
 from runtime.model.messages import Cleared, Content, Proactive, Reply
-from runtime.model.outbox import OutboxItem
+from runtime.model.outbox import OutboxItem, OutboxState
 
 Splitter = Callable[[ThreadRef, Content], tuple[Content, ...]]
 """Cuts content into pieces that fit one message of the thread's platform each.
@@ -39,18 +39,21 @@ def compose(
     now: datetime,
     turn: TurnId | None = None,
     agent: AgentName | None = None,
+    claimed: bool = False,
 ) -> list[OutboxItem]:
     """The outbox rows of a message, in the order in which they go out.
 
     `agent` is whose words they are, and a stop of that agent holds them; None for our own.
+    `claimed` says that the first of them is to be claimed as it is stored: see `Turns.finish`.
     The ids follow from the message's id, so composing it again makes the same rows. A draft
     becomes the first row, and the thread under the first row is the one that is bound.
     """
     said: Reply | Proactive = message.message if isinstance(message, Cleared) else message
     listed = isinstance(message, Cleared) and message.listed
+    pieces = split(said.thread, said.content)
     return [
-        _row(said, piece, place, now, turn, agent, listed=listed)
-        for place, piece in enumerate(split(said.thread, said.content))
+        _row(said, piece, place, now, turn, agent, listed=listed, claimed=claimed and place == 0)
+        for place, piece in enumerate(pieces)
     ]
 
 
@@ -77,6 +80,7 @@ def _row(
     agent: AgentName | None,
     *,
     listed: bool,
+    claimed: bool,
 ) -> OutboxItem:
     reply = said if isinstance(said, Reply) else None
     return OutboxItem(
@@ -90,6 +94,8 @@ def _row(
         binds=said.binds if isinstance(said, Proactive) and place == 0 else None,
         turn=turn,
         agent=agent,
+        state=OutboxState.SENDING if claimed else OutboxState.PENDING,
+        attempts=1 if claimed else 0,
         not_before=now,
         created_at=now,
     )

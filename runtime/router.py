@@ -71,6 +71,23 @@ def route(
     return Choice(order=tuple(left), why=why, wait=wait, left_out=bool(without))
 
 
+def sole(agent: Agent, need: Need) -> ModelName | None:
+    """The model of an agent that has one, which `route` gives where nobody chose another.
+
+    None where there is more to it, and `route` has to be asked.
+    """
+    if need.phase is Phase.HEARTBEAT or agent.phases or agent.models:
+        return None
+    return agent.model
+
+
+def will_do(known: Known, need: Need) -> bool:
+    """Whether the only model there is can be called and do it: see `_usable`."""
+    info = known.info
+    lacks = (need.tools and not info.tools) or (need.vision and not info.vision)
+    return not (known.out or lacks) and is_priced(info)
+
+
 # ---- what names a model
 
 

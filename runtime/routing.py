@@ -31,7 +31,7 @@ from runtime.model.value import value
 from runtime.ports import ModelPort
 from runtime.pricing import is_in
 from runtime.providers import Providers, WatchedModel
-from runtime.router import route, why_unpaid
+from runtime.router import route, sole, why_unpaid, will_do
 
 log = logging.getLogger("nightdesk.models")
 
@@ -103,15 +103,22 @@ class Routing:
 
     def catalogue(self) -> dict[ModelName, Known]:
         """Every configured model, and how it does now."""
-        currency = self._team().budget.currency
-        known = {name: self._providers.known(model.info) for name, model in self._models.items()}
-        return {name: _payable(one, currency) for name, one in known.items()}
+        return {name: self._known(model) for name, model in self._models.items()}
+
+    def _known(self, model: ModelPort) -> Known:
+        return _payable(self._providers.known(model.info), self._team().budget.currency)
 
     async def choose(self, asking: Asking) -> Choice:
         """What would be asked now, and why."""
-        await self._choices.look(model.info for model in self._models.values())
+        if not self._choices.settled:
+            await self._choices.look(model.info for model in self._models.values())
         chosen = await self._choices.for_call(asking.thread, asking.asker, asking.agent.name)
-        signals, catalogue = self._team().signals, self.catalogue()
+        signals = self._team().signals
+        if not chosen and not signals:
+            choice = await self._plain(asking)
+            if choice is not None:
+                return choice
+        catalogue = self.catalogue()
         choice = route(asking.agent, signals, chosen, catalogue, asking.need)
         provider = catalogue[choice.order[0]].info.provider if choice.order else ""
         switched = await self._choices.switched(provider) if provider else []
@@ -119,6 +126,20 @@ class Routing:
             return choice
         again = switched_first([*switched, *chosen])
         return route(asking.agent, signals, again, catalogue, asking.need)
+
+    async def _plain(self, asking: Asking) -> Choice | None:
+        """The choice where the agent's only model is asked: most are made so. None elsewhere."""
+        agent, need = asking.agent, asking.need
+        name = sole(agent, need)
+        model = self._models.get(name) if name is not None else None
+        if name is None or model is None:
+            return None
+        known = self._known(model)
+        if not will_do(known, need):
+            return None
+        if known.info.provider and await self._choices.switched(known.info.provider):
+            return None
+        return Choice(order=(name,), why=lambda: route(agent, (), (), {name: known}, need).why())
 
     async def answer(self, asking: Asking, call: Call) -> Finished:
         """One answer, of the first model that gives one.
@@ -129,7 +150,9 @@ class Routing:
             Refused: no model can do it; says why.
             ModelError: none did, in as many tries as there are; the last one's failure.
         """
-        choice = await self._patient(asking)
+        choice = await self.choose(asking)
+        if not choice.order:
+            choice = await self._patient(asking, choice)
         attempt = _Attempt(choice.order)
         try:
             finished = await self._tried(asking, attempt, call)
@@ -139,9 +162,8 @@ class Routing:
         await self._explain(asking, choice, attempt)
         return finished
 
-    async def _patient(self, asking: Asking) -> Choice:
+    async def _patient(self, asking: Asking, choice: Choice) -> Choice:
         """The choice, once there is one; waits where a provider is left alone for a moment."""
-        choice = await self.choose(asking)
         patience = PATIENCE.get(asking.need.phase, _LONG_PATIENCE)
         while not choice.order and choice.wait is not None and choice.wait <= patience:
             patience -= choice.wait

@@ -5,8 +5,8 @@ because the process died, ends by itself and counts in full.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ from runtime.ids import AgentName, IdSource, ModelName, TurnId
 from runtime.limits import LimitBook, Limits
 from runtime.model.budget import NO_MODEL, Pause
 from runtime.model.choice import Known
-from runtime.model.completion import Finished, ModelInfo, ModelRequest
+from runtime.model.completion import Finished, ModelInfo, ModelRequest, Usage
 from runtime.model.ledger import (
     Bound,
     Call,
@@ -76,6 +76,21 @@ class PaidCall:
         self.finished = finished
 
 
+class _FreeCall:
+    """A call that costs nothing: nothing is held, and most often nothing is noted."""
+
+    def __init__(self, note: Callable[[PaidCall], Awaitable[None]]) -> None:
+        self._note = note
+        self._paid = PaidCall()
+
+    async def __aenter__(self) -> PaidCall:
+        return self._paid
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and _used(self._paid) is not None:
+            await self._note(self._paid)
+
+
 class Spending:
     """Keeps spending inside its limits. Implements `runtime.ports.Budget`."""
 
@@ -113,17 +128,25 @@ class Spending:
         self._ids = ids
         self._paid: set[TurnId] = set()
 
-    @asynccontextmanager
-    async def call(
+    def call(
         self, turn: Turn, agent: AgentName, model: ModelInfo, request: ModelRequest
-    ) -> AsyncIterator[PaidCall]:
+    ) -> AbstractAsyncContextManager[PaidCall]:
         """Hold the worst case of one call while it is made: see the port."""
-        paid = PaidCall()
         worst = None if costs_nothing(model) else self._worst(model, request)
-        if worst is None or not worst.micros:
-            yield paid
-            await self._note_free(turn, agent, model, request, paid)
-            return
+        if worst is not None and worst.micros:
+            return self._held(turn, agent, model, worst, request)
+        return _FreeCall(lambda paid: self._note_free(turn, agent, model, request, paid))
+
+    @asynccontextmanager
+    async def _held(
+        self,
+        turn: Turn,
+        agent: AgentName,
+        model: ModelInfo,
+        worst: Worst,
+        request: ModelRequest,
+    ) -> AsyncIterator[PaidCall]:
+        paid = PaidCall()
         call, bounds = await self._reserve(turn, agent, model, worst, request)
         if len(self._paid) >= _MOST_PAID:
             self._paid.clear()  # turns that were stopped or failed; all that is lost is a footer
@@ -287,10 +310,7 @@ class Spending:
         request: ModelRequest,
         paid: PaidCall,
     ) -> None:
-        """Record what a call used that cost nothing, where anybody said it."""
-        used = paid.finished.usage if paid.finished else None
-        if used is None or not (used.prompt_tokens or used.completion_tokens):
-            return
+        """Record what a call used that cost nothing."""
         worst = self._worst(model, request)
         call = await self._call(turn, agent, model, worst)
         done = _recorded(call, self._charged(model, worst, call, paid))
@@ -336,3 +356,10 @@ def _ended_early(call: Call, paid: PaidCall, error: BaseException, clock: Clock)
 def _recorded(call: Call, by: Settlement) -> Call:
     """The call, settled before it was ever held."""
     return replace(call, state=by.state, spent=by.spent, usage=by.usage, note=by.note)
+
+
+def _used(paid: PaidCall) -> Usage | None:
+    """What a call used, where anybody said it."""
+    used = paid.finished.usage if paid.finished else None
+    said = used is not None and (used.prompt_tokens or used.completion_tokens)
+    return used if said else None

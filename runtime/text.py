@@ -343,3 +343,14 @@ def _spans(text: str, blocks: Sequence[_Block]) -> list[tuple[int, int]]:
         spans += [match.span() for match in _WHOLE.finditer(text, at, start)]
         at = end
     return spans
+
+
+def is_whole(text: str) -> bool:
+    """Whether it has no half of a surrogate pair, and so is stored as it is."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -18,20 +18,20 @@ from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.executor import MustWait
 from runtime.halt import refusal
 from runtime.hitches import Hitches
-from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, following
+from runtime.ids import AgentName, ConversationId, MessageId
 from runtime.intake import FileIntake
 from runtime.live import LiveAnswer, Troubles, closing_word
 from runtime.loops import UNANSWERED, Loops
 from runtime.model.access import Action
 from runtime.model.conversation import Entry, Role
 from runtime.model.ledger import OverBudget
-from runtime.model.messages import Content, Reply
-from runtime.model.outbox import OutboxItem
+from runtime.model.messages import Content
 from runtime.model.stop import Stop
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
-from runtime.outbox import Splitter, compose, whole
+from runtime.outbox import whole
 from runtime.outcome import Outcome, Said
+from runtime.replying import Replying
 from runtime.storing import until_stored
 from runtime.text import unmarked
 from runtime.thinking import Thinking
@@ -59,6 +59,13 @@ class TurnRunner:
         self.at_work = AtWork()
         self._hitches = Hitches(deps.chats, deps.clock)
         self._loops = Loops(deps.store.states, deps.team, deps.clock)
+        self._replying = Replying(
+            deps.store.turns,
+            deps.sender,
+            owner=deps.owner,
+            clock=deps.clock,
+            wake_outbox=deps.wake_outbox,
+        )
         self._intake = FileIntake(
             deps.store,
             deps.chats,
@@ -178,7 +185,7 @@ class TurnRunner:
                 return None
             content = said.content
             shown = await self._with_footer(turn, content)
-            replies = self._replies(start, live, shown, self._deps.split)
+            replies = self._replying.rows(start, live, shown, self._deps.split)
             return Outcome(
                 unmarked(content.text),
                 files=content.files,
@@ -201,22 +208,7 @@ class TurnRunner:
             # They go out even where it is the cutting that failed.
             text, split = f"Something went wrong on our side. Reference: {reference}", whole
         ours = Content(text, ours=True)
-        return Outcome(text, failed=True, replies=self._replies(start, live, ours, split))
-
-    def _replies(
-        self, start: TurnStart, live: LiveAnswer | None, said: Content, split: Splitter
-    ) -> tuple[OutboxItem, ...]:
-        turn = start.turn
-        if turn.thread is None:
-            return ()
-        reply = Reply(
-            id=OutboxId(following("answer", turn.id)),
-            thread=turn.thread,
-            content=said,
-            draft=live.draft if live else turn.draft,
-        )
-        now = self._deps.clock.now()
-        return tuple(compose(reply, split=split, now=now, turn=turn.id, agent=start.agent))
+        return Outcome(text, failed=True, replies=self._replying.rows(start, live, ours, split))
 
     async def _with_footer(self, turn: Turn, said: Content) -> Content:
         """What is sent: the answer, with its cost under it. The log keeps the answer alone."""
@@ -348,9 +340,8 @@ class TurnRunner:
 
         async def end() -> None:
             now = self._deps.clock.now()
-            await self._deps.store.turns.finish(
-                turn.id,
-                turn.fence,
+            await self._replying.finish(
+                turn,
                 state=state,
                 entries=[
                     Entry(
@@ -377,7 +368,6 @@ class TurnRunner:
             return False
         finally:
             self._deps.replays.forget(turn.id)
-        self._deps.wake_outbox()
         if outcome.over is not None:
             await self._deps.handoffs.happened(outcome.over)
         return True

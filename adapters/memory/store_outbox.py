@@ -95,6 +95,17 @@ class MemoryOutbox:
         if row.item.binds is not None:
             self._tables.bind(thread_under(row.item.thread, message), row.item.binds)
 
+    async def hand_back(self, items: Sequence[OutboxId], *, owner: str) -> int:
+        """Let messages wait that were claimed as they were written: see the port."""
+        rows = [row for key in items if (row := self._tables.outbox.get(key)) is not None]
+        mine = [row for row in rows if row.owner == owner and row.item.attempts == 1]
+        mine = [row for row in mine if row.item.state is OutboxState.SENDING]
+        for row in mine:
+            row.owner = None
+            row.item = replace(row.item, state=OutboxState.PENDING)
+            self._withhold_taken_back(row)
+        return len(mine)
+
     async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back: see the port."""
         row = self._move(item, attempt, OutboxEvent.POSTPONED, None)

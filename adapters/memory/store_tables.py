@@ -17,7 +17,7 @@ from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation, Entry, Role, title_of
 from runtime.model.events import Received
 from runtime.model.handoff import Handoff, HandOver
-from runtime.model.outbox import OutboxItem
+from runtime.model.outbox import OutboxItem, OutboxState, is_final
 from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.turn import Turn, TurnState
 from runtime.ports import Worker
@@ -146,3 +146,20 @@ class Tables:
         """Store checked messages; those that are there are left as they are."""
         for item in items:
             self.outbox.setdefault(item.id, OutboxRow(item))
+
+    def enqueue_claimed(self, items: Sequence[OutboxItem], sender: str) -> list[OutboxItem]:
+        """Store checked messages, and claim those that are `SENDING` and first in their thread."""
+        claimed: list[OutboxItem] = []
+        for item in items:
+            if item.id in self.outbox:
+                continue
+            row = OutboxRow(item)
+            if item.state is OutboxState.SENDING:
+                others = (other.item for other in self.outbox.values())
+                if any(one.thread == item.thread and not is_final(one.state) for one in others):
+                    row.item = replace(item, state=OutboxState.PENDING, attempts=0)
+                else:
+                    row.owner = sender
+                    claimed.append(item)
+            self.outbox[item.id] = row
+        return claimed

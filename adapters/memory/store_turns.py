@@ -100,18 +100,20 @@ class MemoryTurns:
         entries: Sequence[Entry] = (),
         replies: Sequence[OutboxItem] = (),
         over: HandOver | None = None,
-    ) -> None:
+        sender: str = "",
+    ) -> list[OutboxItem]:
         """End the turn with everything that follows from it: see the port."""
         row = self._owned(turn, fence)
         self._tables.check_outbox(replies)
         self._tables.write_log(row.turn.conversation, entries)
-        self._tables.enqueue(replies)
+        claimed = self._tables.enqueue_claimed(replies, sender)
         self._end(row, state)
         self._tables.audit.record(
             recorded.turn_ended(turn, row.turn.conversation, state, model_of(entries))
         )
         if over is not None:
             self._tables.hand_over(over)
+        return claimed
 
     async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Let the turn wait: see the port."""

@@ -2,6 +2,7 @@
 
 from runtime.ids import InboxId
 from runtime.model.events import Message, Received
+from runtime.text import is_whole
 
 MOST = 1_000
 """Messages that are kept; the oldest is forgotten, and read where its turn begins after all."""
@@ -24,7 +25,7 @@ class Heard:
         body = received.inbound.body
         if not isinstance(body, Message) or body.files or body.quoted or body.handed:
             return
-        if len(body.text) > LONGEST or not _is_whole(body.text):
+        if len(body.text) > LONGEST or not is_whole(body.text):
             return
         self._kept[received.id] = received
         if len(self._kept) > MOST:
@@ -33,14 +34,3 @@ class Heard:
     def take(self, row: InboxId) -> Received | None:
         """The message of that row, once; None where it has to be read."""
         return self._kept.pop(row, None)
-
-
-def _is_whole(text: str) -> bool:
-    """Whether it is stored as it is: halves of surrogate pairs are replaced."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

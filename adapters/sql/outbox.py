@@ -16,7 +16,7 @@ from adapters.sql.letters import ITEM, SqlSent, item_of
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox
 from adapters.sql.threads import same_thread, thread_columns, thread_of
-from adapters.sql.transaction import Row, Statement, Transaction, Value
+from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, OutboxId, Platform
 from runtime.model import recorded
@@ -120,6 +120,17 @@ _POSTPONE = (
     )
 )
 """Hands a claimed message back; one that was taken back meanwhile is not tried again."""
+
+_HAND_BACK = (
+    sa.update(outbox)
+    .where(_claimed, outbox.c.owner == bindparam("by"))
+    .values(
+        state=sa.case((_taken_back, _WITHHELD), else_=_PENDING),
+        error=sa.func.coalesce(outbox.c.taken_back, outbox.c.error),
+        owner=None,
+    )
+)
+"""Hands a message back that was claimed as it was written, and that nobody sends."""
 
 _HOLD = (
     sa.update(outbox)
@@ -249,6 +260,11 @@ class SqlOutbox(SqlSent):
                 rebind(transaction, under, ConversationId(binds))
 
         await self._database.write(work)
+
+    async def hand_back(self, items: Sequence[OutboxId], *, owner: str) -> int:
+        """Let messages wait that were claimed as they were written: see the port."""
+        these: list[Params] = [{"this": item, "attempt": 1, "by": owner} for item in items]
+        return await self._database.write(lambda t: t.each(_HAND_BACK, these))
 
     async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back: see the port."""

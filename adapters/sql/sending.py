@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql.codec import encode, micros, plain
+from adapters.sql.constants import word
 from adapters.sql.schema import outbox
 from adapters.sql.threads import thread_values
 from adapters.sql.transaction import Transaction, Value
@@ -14,7 +16,7 @@ from runtime.ids import MessageId, TurnId
 from runtime.model.address import Principal
 from runtime.model.audit import AuditEvent
 from runtime.model.messages import Content
-from runtime.model.outbox import OutboxItem
+from runtime.model.outbox import OutboxItem, OutboxState
 
 _ENQUEUE = (
     insert(outbox)
@@ -22,6 +24,25 @@ _ENQUEUE = (
     .on_conflict_do_nothing(index_elements=[outbox.c.id])
 )
 """Stores a message unless it is there, so that what makes it may be done twice."""
+
+_SENDING, _PENDING = OutboxState.SENDING, OutboxState.PENDING
+_columns = [column for column in outbox.c if not column.identity]
+_before = outbox.alias("before")
+_waits_before = sa.exists().where(
+    *(_before.c[name] == bindparam(name) for name in ("platform", "workspace", "channel", "root")),
+    _before.c.state.in_((word(_PENDING), word(_SENDING))),
+)
+_ENQUEUE_FIRST = (
+    insert(outbox)
+    .from_select(
+        [column.name for column in _columns],
+        sa.select(*(bindparam(column.name, type_=column.type) for column in _columns)).where(
+            ~_waits_before
+        ),
+    )
+    .on_conflict_do_nothing(index_elements=[outbox.c.id])
+)
+"""Stores a message before which none of its thread waits or is being sent; else nothing."""
 
 
 class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -48,6 +69,25 @@ def enqueue(
         transaction.each(_ENQUEUE, rows)
     elif sum(transaction.run(_ENQUEUE, row) for row in rows):
         transaction.audit(*audit)
+
+
+def enqueue_claimed(
+    transaction: Transaction, items: Sequence[OutboxItem], *, sender: str
+) -> list[OutboxItem]:
+    """Store messages, those that are `SENDING` claimed by `sender`; returns which of them are.
+
+    A thread's messages go out in order, so one that stands behind another waits as all do.
+    """
+    claimed: list[OutboxItem] = []
+    for item in items:
+        row = _row(item)
+        if item.state is _SENDING:
+            if transaction.run(_ENQUEUE_FIRST, {**row, "owner": sender}):
+                claimed.append(item)
+                continue
+            row |= {"state": _PENDING.value, "attempts": 0}
+        transaction.run(_ENQUEUE, row)
+    return claimed
 
 
 def _row(item: OutboxItem) -> dict[str, Value]:

@@ -193,7 +193,8 @@ class SqlTurns:
         entries: Sequence[Entry] = (),
         replies: Sequence[OutboxItem] = (),
         over: HandOver | None = None,
-    ) -> None:
+        sender: str = "",
+    ) -> list[OutboxItem]:
         """End the turn with everything that follows from it: see the port."""
         now = micros(self._clock.now())
 
@@ -201,19 +202,20 @@ class SqlTurns:
         end: Params = {**mine, "becomes": state.value, "at": now}
         known = self._asked.pop(turn, None)
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> list[OutboxItem]:
             if known is not None and transaction.run(_END_UNSAID, end):
                 conversation, asked = known
                 log.write_with(transaction, conversation, asked, entries)
             else:
                 conversation = _append(transaction, mine, entries, all_of_it=True)
                 transaction.run(_END, end)
-            sending.enqueue(transaction, replies)
+            claimed = sending.enqueue_claimed(transaction, replies, sender=sender)
             transaction.audit(recorded.turn_ended(turn, conversation, state, model_of(entries)))
             if over is not None:
                 hand_over(transaction, over)
+            return claimed
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Let the turn wait: see the port."""

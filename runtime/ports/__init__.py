@@ -19,7 +19,7 @@ from runtime.ports.people import ChannelTrust, Link, Members, People
 from runtime.ports.platforms import ChatLimits, ChatPort, OpensForms, ShowsHome, ShowsSteps
 from runtime.ports.processes import Durable, RunContext, Worker, Workers, Workflow
 from runtime.ports.schedules import Claim, Reminders, Schedules, Ticker, Timetable
-from runtime.ports.sending import DeadLetters, Outbox
+from runtime.ports.sending import DeadLetters, Outbox, Sender
 from runtime.ports.state import States
 from runtime.ports.stops import Closing, Stops
 from runtime.ports.store import Store
@@ -63,6 +63,7 @@ __all__ = [
     "Reminders",
     "RunContext",
     "Schedules",
+    "Sender",
     "ShowsHome",
     "ShowsSteps",
     "States",

@@ -194,10 +194,15 @@ class Turns(Protocol):
         entries: Sequence[Entry] = (),
         replies: Sequence[OutboxItem] = (),
         over: HandOver | None = None,
-    ) -> None:
+        sender: str = "",
+    ) -> list[OutboxItem]:
         """End the turn: its last entries, its state, its inbox row and its outbox rows, at once.
 
         `over` happens with that, as by `HandoffLog.record`.
+
+        Replies that are `SENDING` are claimed by `sender` with that, as by `Outbox.claim`; one
+        before which another message of its thread is not final is stored `PENDING` all the same.
+        Returns those that are claimed.
 
         Raises:
             Conflict: as for `append`.

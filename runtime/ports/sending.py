@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from runtime.ids import MessageId, OutboxId, Platform
-from runtime.model.address import ChannelRef
+from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.audit import AuditEvent
 from runtime.model.outbox import OutboxItem, OutboxState
 
@@ -60,6 +60,15 @@ class Outbox(Protocol):
 
         Raises:
             Conflict: the message is not `SENDING` under that claim.
+        """
+        ...
+
+    async def hand_back(self, items: Sequence[OutboxId], *, owner: str) -> int:
+        """Let those of the messages wait that `owner` claimed as it wrote them; returns how many.
+
+        For messages of which nobody heard that they were claimed, and which nobody sends: they are
+        `PENDING` again (`WITHHELD` where they were taken back since). What is not `SENDING` by
+        `owner` under its first claim is left as it is.
         """
         ...
 
@@ -161,4 +170,24 @@ class DeadLetters(Protocol):
         Raises:
             Conflict: it is not dead, or not there.
         """
+        ...
+
+
+class Sender(Protocol):
+    """Who sends in this process, for those who write: what they write need not be looked for.
+
+    A message may be claimed by the commit that stores it. Whoever writes it passes it on then, and
+    from there on it goes the way of every claimed message.
+    """
+
+    def claims(self, thread: ThreadRef) -> bool:
+        """Whether a message to that thread may be claimed as it is written."""
+        ...
+
+    def take(self, items: Sequence[OutboxItem]) -> None:
+        """Send messages that were claimed as they were written (`Turns.finish`); once for each."""
+        ...
+
+    def let_go(self, items: Sequence[OutboxItem]) -> None:
+        """Hand messages back that may have been claimed, by a commit whose end nobody heard of."""
         ...

@@ -12,7 +12,7 @@ SUPERVISION: dict[str, str] = {
     "adapters/sql/lane.py _run": "one unit of work: raised where the unit is awaited",
     "adapters/telegram/listener.py _one": "one update: logged, tried again, then passed over",
     "bot/program.py supervised": "one command line: kept in the log, a person gets a reference",
-    "gateway/dispatcher.py _heard": "one delivery: logged with a reference, then looked for",
+    "gateway/answered.py _heard": "one delivery: logged with a reference, then looked for",
     "gateway/webhook.py _deliver": "one request: logged with a reference, and the platform retries",
     "gateway/webhook.py _event": "the same on its short way: done again by `_deliver`",
     "gateway/webhook.py _offer": "the same for all that came together",

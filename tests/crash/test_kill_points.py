@@ -28,7 +28,9 @@ KILLED_WITHIN = 120.0
 
 QUEUE = ("durable.start", "step.work", "work.work")
 """On Postgres a queue stands between the inbox and the mailboxes."""
-DELIVERY = ("outbox.claim", "chat.send", "outbox.sent")
+AT_ONCE = ("chat.send", "outbox.sent")
+"""The answer of a turn is claimed as it is written."""
+DELIVERY = ("outbox.claim", *AT_ONCE)
 TURN = ("model.stream", "model.piece", "turns.finish")
 DRAFT = ("chat.status", "chat.begin_draft", "turns.set_draft", "chat.grow_draft")
 FIRING = (
@@ -146,11 +148,11 @@ class Course:
 
 MESSAGE = Course(
     "message",
-    ("inbox.append", "conversations.bind", "turns.begin", *TURN, *DELIVERY),
+    ("inbox.append", "conversations.bind", "turns.begin", *TURN, *AT_ONCE),
     QUEUE,
     _write,
 )
-GROWING = Course("growing answer", (*DRAFT, "turns.finish", *DELIVERY), (), _write, streams=True)
+GROWING = Course("growing answer", (*DRAFT, "turns.finish", *AT_ONCE), (), _write, streams=True)
 COMMAND = Course(
     "command",
     ("inbox.append", "schedules.add", "inbox.finish", *DELIVERY),

@@ -260,7 +260,8 @@ async def test_who_stood_still_between_claim_and_send_sends_nothing(
             return claimed
 
         monkeypatch.setattr(outbox, "claim", slowly)
-        await desk.say("hello")
+        await outbox.enqueue([outbox_item("for all", at=desk.clock.now())])
+        desk.desk.dispatcher.wake()
         await desk.quiet()
         assert chat.texts == []
         assert await outbox.count(OutboxState.SENDING) == 1

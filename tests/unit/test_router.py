@@ -11,7 +11,7 @@ from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.choice import Choice, Chosen, Known, Layer, Need, Phase, Preference, Signal
 from runtime.model.completion import FREE, ModelInfo, Price
 from runtime.model.team import Agent
-from runtime.router import is_priced, route
+from runtime.router import is_priced, route, sole, will_do
 from tests.support.clock import START
 
 ANN = Principal(Platform("slack"), "T1", "U1")
@@ -250,3 +250,32 @@ def test_whatever_is_asked_only_what_can_be_called_is_chosen_once_and_explained(
             assert choice.order[0] == "large"
         count += 1
     assert count == 4 * 4 * 5 * 4
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("tools", [False, True])
+@pytest.mark.parametrize("vision", [False, True])
+@pytest.mark.parametrize("prompt", [10, 1_000_000])
+def test_the_short_way_of_an_agent_with_one_model_chooses_what_the_long_one_does(
+    phase: Phase, prompt: int, *, tools: bool, vision: bool
+) -> None:
+    need = Need(phase=phase, prompt_tokens=prompt, answer_tokens=10, tools=tools, vision=vision)
+    models = [
+        model("m", tools=able, vision=sees, price=price, local=local, out=out)
+        for able, sees, price, local, out in product(
+            (False, True), (False, True), (None, 100), (False, True), ("", "it is out")
+        )
+    ]
+    for prefer in (None, *Preference):
+        one = agent("m", prefer=prefer)
+        assert sole(one, need) == (None if phase is Phase.HEARTBEAT else ModelName("m"))
+        for known in models:
+            choice = route(one, (), (), {**ALL, ModelName("m"): known}, need)
+            if phase is not Phase.HEARTBEAT:
+                assert (choice.order == ("m",)) == will_do(known, need)
+
+
+def test_an_agent_with_more_models_than_one_has_no_short_way() -> None:
+    need = Need(phase=Phase.CHAT)
+    assert sole(agent("small", "large"), need) is None
+    assert sole(agent("small", phases={Phase.CHAT: "large"}), need) is None
