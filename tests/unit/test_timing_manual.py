@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.timing.timetable import CronsimTimetable
+from runtime.asking import split_sentence
 from runtime.errors import NotATime, Refused
 
 MANUAL = Path(__file__).parents[2] / "docs" / "schedules.md"
@@ -30,7 +31,7 @@ def test_what_the_manual_offers_is_read(said: str) -> None:
 @pytest.mark.parametrize("said", [*examples("What is refused"), "* * * * * *"])
 def test_what_the_manual_says_is_refused_is_refused_for_a_reason(said: str) -> None:
     with pytest.raises(Refused) as refused:
-        CronsimTimetable().read(said, now=NOW, zone="Europe/Berlin")
+        split_sentence(said, CronsimTimetable(), now=NOW, zone="Europe/Berlin")
     assert not isinstance(refused.value, NotATime)
 
 
