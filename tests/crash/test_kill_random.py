@@ -1,6 +1,6 @@
 """Killed at random while people write: nothing acknowledged is lost, nothing is done or said twice.
 
-400 kills: 200 on SQLite, and 200 on Postgres, where some hit the roles of the Procfile. Three in ten
+200 kills: 100 on SQLite, and 100 on Postgres, where some hit the roles of the Procfile. Three in ten
 messages are delivered again. Afterwards the audit log is whole, and says what the other tables say.
 `make prove` does 200 in each of the three ways, in one world, and writes more in each life.
 """
@@ -9,17 +9,13 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from tests.support.audited import disagreements
 from tests.support.crash_places import Places
 from tests.support.crash_waves import Result, Starters, alone, split, survive
 from tests.support.crash_world import world
 
-HALVES = ("first half", "second half")
-"""Of the kills on each database, so that two processes of pytest share them."""
 KILLS = 100
-"""In each half."""
+"""On each database."""
 SAID_IN_A_LIFE = 3
 AT_ONCE = 4
 PAUSE = (0.02, 0.06)
@@ -31,14 +27,12 @@ ONE_PROCESS: Sequence[World] = ((alone, 50), (alone, 50))
 AMONG_MANY: Sequence[World] = ((alone, 44), (alone, 44), (split, 12))
 
 
-@pytest.mark.parametrize("half", HALVES)
-async def test_sqlite(on_sqlite: Places, half: str) -> None:
+async def test_sqlite(on_sqlite: Places) -> None:
     _nothing_lost_nothing_twice(await _side_by_side(on_sqlite, ONE_PROCESS))
 
 
-@pytest.mark.parametrize("half", HALVES)
 async def test_postgres_with_one_process_and_with_the_roles_of_the_procfile(
-    on_postgres: Places, half: str
+    on_postgres: Places,
 ) -> None:
     _nothing_lost_nothing_twice(await _side_by_side(on_postgres, AMONG_MANY))
 
