@@ -303,8 +303,12 @@ async def _dying_twice(
 
 
 async def _killed(process: Process, point: Point) -> None:
-    async with asyncio.timeout(KILLED_WITHIN):
-        assert await process.ended() == -signal.SIGKILL, f"{point} killed nothing"
+    try:
+        async with asyncio.timeout(KILLED_WITHIN):
+            code = await process.ended()
+    except TimeoutError as error:
+        raise AssertionError(f"{point} was not reached in {KILLED_WITHIN} s") from error
+    assert code == -signal.SIGKILL, f"{point} killed nothing"
 
 
 async def _recovered(
