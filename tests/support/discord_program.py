@@ -136,9 +136,8 @@ async def discord_program(
             task = tasks.create_task(run(settings, Role.ALL))
             try:
                 await answering(session, f"{base}/readyz", task)
-                if (
-                    gateway
-                ):  # ready with its first word; what happens before the session is not told
+                if gateway:
+                    # Ready with its first word; what happens before the session is not told.
                     await eventually(lambda: discord.gateway.connected, "the gateway")
                 yield DiscordProgram(discord, DiscordSender(time.time), base, session)
             finally:
