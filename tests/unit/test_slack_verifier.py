@@ -141,3 +141,12 @@ async def test_a_verifier_asks_its_clock(clock: ManualClock) -> None:
     assert verifier(genuine) is not None
     await clock.advance(FRESH_SECONDS + 1)
     assert verifier(genuine) is None
+
+
+def test_each_of_what_came_together_is_judged_by_itself(clock: ManualClock) -> None:
+    genuine = [request(b"1", at=clock.now()), request(b"2", at=clock.now())]
+    stale = request(b"3", at=clock.now() - timedelta(seconds=FRESH_SECONDS + 1))
+    forged = request(b"4", at=clock.now(), secret=OTHER)
+    found = SlackVerifier([SECRET], clock).each([genuine[0], stale, forged, genuine[1]])
+    assert [one and one.body for one in found] == [b"1", None, None, b"2"]
+    assert found[0] == SlackVerifier([SECRET], clock)(genuine[0])
