@@ -14,7 +14,8 @@ from runtime.ports import Timetable
 _MOST_WORDS = 20
 """No time takes more words than these."""
 _AFTER_A_TIME = ",;:"
-_JOINS = re.compile(r"(?:and|or)\s+", re.IGNORECASE)
+_BEGINS_THE_REST = re.compile(r"[;:]")
+_JOINS = re.compile(r"(?:(?:and\s+then|and|or|plus|then|as\s+well\s+as)\s+|[&+]\s*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Asked:
 def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: str) -> Asked:
     """Take the time off the beginning: `every weekday at 8:30 write the briefing`.
 
-    The longest beginning that is a time is the time. The rest keeps its line breaks.
+    The longest beginning that is a time is the time. The rest keeps its line breaks. A comma, or a
+    word such as “and”, may go on with the times; after a colon or a semicolon is what to do.
 
     Raises:
         Refused: no beginning is a time, the one that is cannot be kept, or another time follows.
@@ -47,15 +49,17 @@ def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: 
             hint = error.hint
             continue
         rest = sentence[end:].strip()
-        joined = _JOINS.match(rest)
-        if joined or end > len(said):
+        between, joined = sentence[len(said) : end], _JOINS.match(rest)
+        if (joined or between) and not _BEGINS_THE_REST.search(between):
             another = rest[joined.end() :] if joined else rest
-            _refuse_another_time(another, timetable, now=now, zone=zone)
+            _refuse_another_time(said, another, timetable, now=now, zone=zone)
         return Asked(when=when, instruction=rest)
     raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
 
 
-def _refuse_another_time(text: str, timetable: Timetable, *, now: datetime, zone: str) -> None:
+def _refuse_another_time(
+    first: str, text: str, timetable: Timetable, *, now: datetime, zone: str
+) -> None:
     """Refuse `every monday at 9 and thursday at 5`: the second would be taken for what to do."""
     for end in _ends_of_words(text):
         try:
@@ -63,7 +67,9 @@ def _refuse_another_time(text: str, timetable: Timetable, *, now: datetime, zone
         except Refused:
             continue
         raise Refused(
-            f"“{text[:end]}” is a second time.", hint="Ask for each time by itself, please."
+            f"“{text[:end]}” is a second time.",
+            hint="Ask for each time by itself. Where it belongs to what is to be done, put the "
+            f'first in quotes: "{first.strip()}" {text[:end]} …',
         )
 
 

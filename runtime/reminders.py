@@ -6,6 +6,7 @@ sends it, so any number of processes may tick.
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,6 +47,7 @@ MOST_OPEN = 100
 """Reminders that a person may have waiting."""
 _AT_ONCE = 200
 _END_WORDS = 12
+_OF_WHAT = re.compile(r"^(?:to|that|about|of)(?:\s+|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,7 @@ def read_sentence(
         when, rest = found
     else:
         when, rest = asked.when, asked.instruction
-    for word in ("to ", "that ", "about ", "of "):
-        if rest.casefold().startswith(word):
-            rest = rest[len(word) :].lstrip()
-            break
+    rest = _OF_WHAT.sub("", rest.strip(), count=1)
     return when, rest.strip().strip(":,").strip()
 
 

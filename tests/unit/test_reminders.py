@@ -206,6 +206,8 @@ async def test_a_cancelled_reminder_does_not_come(give: CommandBench, text: str)
         ("/remind me", "is missing"),
         ("/remind me to call Bob", "time"),
         ("/remind me in 2 hours", "Of what am I to remind you?"),
+        ("/remind me in 2 hours to", "Of what am I to remind you?"),
+        ("/remind me of tomorrow at 9", "Of what am I to remind you?"),
         ("/remind me yesterday at 9am to call", "in the past"),
         ("/remind cancel two", "is no reminder's number"),
         ("/remind snooze 1 5", "“5”"),

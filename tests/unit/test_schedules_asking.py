@@ -28,6 +28,10 @@ def split(sentence: str) -> tuple[str, str]:
         ("every day at 9 and look", "every day at 9", "and look"),
         ("every day at 9, look", "every day at 9", "look"),
         ("every day at 9: look, then tell", "every day at 9", "look, then tell"),
+        ("tomorrow at 9: 10 am meeting notes", "tomorrow at 9", "10 am meeting notes"),
+        ("in 10 minutes; 5pm call with Bob", "in 10 minutes", "5pm call with Bob"),
+        ('"in 10 minutes" 5pm call with Bob', '"in 10 minutes"', "5pm call with Bob"),
+        ("every day at 9 plus points", "every day at 9", "plus points"),
         ("every day at 9 :wave:", "every day at 9", ":wave:"),
         ("every monday at 9 2 ideas", "every monday at 9", "2 ideas"),
         ("tomorrow at 9am", "tomorrow at 9am", ""),
@@ -57,11 +61,19 @@ def test_a_time_that_cannot_be_kept_is_the_reason_and_not_the_words_around_it() 
         ("every monday at 9am, friday at 5pm write", "friday at 5pm"),
         ("tomorrow at 9, and every day at noon write", "every day at noon"),
         ("in 2 hours or tomorrow at 9 write", "tomorrow at 9"),
+        ("every monday at 9 & thursday at 17 look", "thursday at 17"),
+        ("every monday at 9 &thursday at 17 look", "thursday at 17"),
+        ("every monday at 9 plus thursday at 17 look", "thursday at 17"),
+        ("every monday at 9 as well as thursday at 17 look", "thursday at 17"),
+        ("every monday at 9, and then thursday at 17 look", "thursday at 17"),
+        ("every monday at 9 Then thursday at 17 look", "thursday at 17"),
     ],
 )
 def test_a_second_time_is_not_taken_for_what_to_do(sentence: str, second: str) -> None:
-    with pytest.raises(Refused, match=f"“{second}” is a second time"):
+    with pytest.raises(Refused, match=f"“{second}” is a second time") as refused:
         split(sentence)
+    assert "Ask for each time by itself." in refused.value.hint
+    assert f'" {second} …' in refused.value.hint
 
 
 def test_a_sentence_without_a_time_is_refused_with_what_would_be_one() -> None:
