@@ -71,20 +71,24 @@ class Checkpoints:
 class Beside:
     """Copies the journal by a connection of its own, while the writer writes on."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Copy by a connection that `connect` makes, each time in a thread of its own."""
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        thread: type[threading.Thread] = threading.Thread,
+    ) -> None:
+        """Copy by a connection that `connect` makes, each time in a `thread` of its own."""
         self._connect = connect
+        self._make = thread
         self._thread: threading.Thread | None = None
 
     def through(self) -> bool:
-        """Begin to copy, where nothing is being copied; True, once, when that has ended."""
+        """Begin to copy, where nothing is being copied; True, once, when that has ended.
+
+        True also where the system has no thread to give: then the writer copies all of it.
+        """
         if self._thread is None:
-            # A daemon, as the writer is: what it does is lost without loss.
-            self._thread = threading.Thread(
-                target=self._live, name="sqlite-checkpoint", daemon=True
-            )
-            self._thread.start()
-            return False
+            return not self._begun()
         if self._thread.is_alive():
             return False
         self._thread = None
@@ -94,6 +98,17 @@ class Beside:
         """Wait until nothing is being copied."""
         if self._thread is not None:
             self._thread.join()
+
+    def _begun(self) -> bool:
+        # A daemon, as the writer is: what it does is lost without loss.
+        thread = self._make(target=self._live, name="sqlite-checkpoint", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            log.warning("sqlite.checkpoint_not_beside", extra={"error": str(error)})
+            return False
+        self._thread = thread
+        return True
 
     def _live(self) -> None:
         # Where it cannot connect, the writer copies all of it, and says why where it cannot either.

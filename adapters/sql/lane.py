@@ -28,6 +28,9 @@ MOST_IN_ONE_COMMIT = 500
 MOST_BESIDE_FIRST = 8
 """Others in a transaction with those that go first, and after such for a while: what comes first in
 the midst of a large commit waits for it, and then for the loop to see to all who are told of it."""
+SHARE_BESIDE_FIRST = 8
+"""Where more of them wait, one in so many: the line then passes in about so many commits, however
+long it is, and who stands at its end (STOP, at times) does not wait for each eight ahead of it."""
 FIRST_AGAIN = 1.0
 """Seconds for which another of those is expected."""
 
@@ -173,6 +176,7 @@ class Lane:
             if units:
                 self._transact(units)
                 self._in_loop(self._tell, units)
+                self._copy_what_presses()
         if self._checkpoints is not None:
             self._checkpoints.close()
         self._connection.close()
@@ -192,19 +196,26 @@ class Lane:
     def _chosen(self) -> list[_Unit[object]]:
         """The units of the next transaction: those that go first, if any, then others."""
         units = [self._first.popleft() for _ in range(len(self._first))]
-        most = MOST_BESIDE_FIRST if units or self._expects_first else MOST_IN_ONE_COMMIT
-        units += [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+        waiting, most = len(self._waiting), MOST_IN_ONE_COMMIT
+        if units or self._expects_first:
+            most = min(most, max(MOST_BESIDE_FIRST, waiting // SHARE_BESIDE_FIRST))
+        units += [self._waiting.popleft() for _ in range(min(most, waiting))]
         return units
 
     def _next(self) -> _Units | None:
         """The next tick's worth; the journal is copied while there is none, if that is owed."""
         checkpoints = self._checkpoints
         if checkpoints is not None and checkpoints.owed:
-            if not checkpoints.pressing():
-                with suppress(Empty):
-                    return self._queue.get(timeout=QUIET)
+            with suppress(Empty):
+                return self._queue.get(timeout=QUIET)
             checkpoints.copy()
         return self._queue.get()
+
+    def _copy_what_presses(self) -> None:
+        """Copy the journal where that cannot wait, whoever does."""
+        checkpoints = self._checkpoints
+        if checkpoints is not None and checkpoints.pressing():
+            checkpoints.copy()
 
     def _transact(self, units: list[_Unit[object]]) -> None:
         """Run the units in one transaction; where that fails as a whole, all of them failed.

@@ -1,5 +1,6 @@
 """The journal is copied into the database when nobody waits, and never keeps who waits."""
 
+import asyncio
 import logging
 import sqlite3
 import threading
@@ -10,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from adapters.sql import checkpoints, failures
+from adapters.sql import checkpoints, failures, lane
 from adapters.sql.checkpoints import OWED, PRESSING, Beside, Checkpoints
 from adapters.sql.lane import Lane
-from adapters.sql.transaction import Transaction, Work
+from adapters.sql.transaction import First, Transaction, Work
 from tests.support.eventually import eventually
 
 TABLE = sa.table("numbers", sa.column("n", sa.Integer))
@@ -176,3 +177,49 @@ async def test_most_of_what_presses_is_copied_beside_the_writer(
         number += 1
     assert copied == [COPY]
     await writer.close()
+
+
+async def test_what_presses_is_copied_while_the_writer_has_a_backlog(
+    connection: sqlite3.Connection, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
+    writer = Lane(
+        "writer",
+        connection,
+        begin="BEGIN IMMEDIATE",
+        translate=failures.of_sqlite,
+        checkpoints=Checkpoints(connection),
+    )
+    await writer.submit(First(lambda transaction: transaction.one(COUNT)))
+    step = PRESSING // 4
+    await asyncio.gather(*(writer.submit(add(n * step, step)) for n in range(40)))
+    await writer.close()
+    # Eight units, twice what presses, to a commit.
+    assert written.count("COMMIT") == 6
+    assert written.count(COPY) == 5
+
+
+async def test_without_a_thread_to_be_had_the_writer_copies_and_writes_on(
+    connection: sqlite3.Connection, written: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class NoThread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    def connect() -> sqlite3.Connection:
+        raise AssertionError("there is no thread that could connect")
+
+    writer = Lane(
+        "writer",
+        connection,
+        begin="BEGIN IMMEDIATE",
+        translate=failures.of_sqlite,
+        checkpoints=Checkpoints(connection, Beside(connect, thread=NoThread)),
+    )
+    with caplog.at_level(logging.WARNING, checkpoints.log.name):
+        for number in range(2):
+            await writer.submit(add(number * PRESSING, PRESSING))
+        await writer.submit(lambda transaction: transaction.one(COUNT))
+    await writer.close()
+    assert written.count(COPY) == 2
+    assert [record.message for record in caplog.records] == ["sqlite.checkpoint_not_beside"] * 2

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import failures, lane
-from adapters.sql.lane import MOST_BESIDE_FIRST, MOST_TURNS, Lane
+from adapters.sql.lane import MOST_BESIDE_FIRST, MOST_TURNS, SHARE_BESIDE_FIRST, Lane
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import First, Transaction, Work
 from runtime.errors import Conflict, NightdeskError, StorageFull
@@ -196,6 +196,28 @@ async def test_after_what_went_first_commits_are_small_for_a_while(
     await writer.submit(First(lambda t: t.run(CLEAR)))
     await asyncio.gather(*map(writer.submit, many))
     assert written.commits == 6
+
+
+async def test_a_long_line_beside_what_goes_first_passes_in_few_commits(
+    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """STOP's own units stand at the end of it while platforms send event after event."""
+    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
+    count, busy = 1000, True
+
+    def line_up(number: int) -> asyncio.Future[int]:
+        """Whoever was served lines up again."""
+        served = writer.submit(add(number))
+        served.add_done_callback(lambda _: line_up(number + count) if busy else None)
+        return served
+
+    await writer.submit(First(numbers))
+    line = [line_up(number) for number in range(count)]
+    before = written.commits
+    await writer.submit(numbers)
+    passed, busy = written.commits - before, False
+    assert passed <= 4 * SHARE_BESIDE_FIRST < count // MOST_BESIDE_FIRST
+    assert all(one.done() for one in line)
 
 
 async def test_what_goes_first_is_before_what_came_before_it_in_its_tick(writer: Lane) -> None:
