@@ -69,6 +69,7 @@ class Mailboxes:
         self._activity = activity
         # For a queue's workers; here a conversation has a place while it is in `_turning`.
         self._places = asyncio.Semaphore(TURNS_AT_ONCE)
+        self._placed = 0
         self._turning: dict[ConversationId, _Turning] = {}
         # In the order of their waking. Only ids: there may be very many after a long outage.
         self._waiting: dict[ConversationId, None] = {}
@@ -97,8 +98,8 @@ class Mailboxes:
 
     @property
     def turning(self) -> int:
-        """How many conversations have a turn under way."""
-        return len(self._turning)
+        """How many conversations have a turn under way in this process."""
+        return len(self._turning) + self._placed
 
     async def post(self, conversation: ConversationId, received: Received) -> None:
         """Say that the row waits in its lane of the conversation."""
@@ -145,7 +146,11 @@ class Mailboxes:
             worked = True
             while worked:
                 async with self._places:
-                    worked = await self._turn(conversation)
+                    self._placed += 1
+                    try:
+                        worked = await self._turn(conversation)
+                    finally:
+                        self._placed -= 1
 
     async def command(self, received: Received) -> None:
         """Carry out one row of the command lane here and now, for such a queue."""

@@ -111,7 +111,11 @@ class ScheduleService:
         self._listeners.append(listener)
 
     def give_way(self, people_wait: Callable[[], bool]) -> None:
-        """Start many runs more slowly from now on while people wait for answers."""
+        """Start many runs more slowly from now on while people wait for answers of this process.
+
+        What other processes answer does not count: a process of the role `clock`, which answers
+        nobody, never waits.
+        """
         self._people_wait = people_wait
 
     # ---- making and changing

@@ -135,3 +135,20 @@ async def test_an_interrupted_conversation_goes_on_when_it_is_drained() -> None:
         await settle()
         assert not mailboxes.turning
     assert runner.begun == [one, one]
+
+
+async def test_what_is_worked_for_a_queue_is_under_way_too() -> None:
+    runner, [one, another, broken] = Runner(), ids(3)
+    runner.pending.update([one, another, broken])
+    async with open_mailboxes(runner) as mailboxes, asyncio.TaskGroup() as tasks:
+        for conversation in (one, another):
+            tasks.create_task(mailboxes.work(conversation))
+        stopped = tasks.create_task(mailboxes.work(broken))
+        await settle()
+        assert mailboxes.turning == 3
+        stopped.cancel()
+        await settle()
+        assert mailboxes.turning == 2
+        runner.lets.set()
+        await settle()
+        assert mailboxes.turning == 0
