@@ -15,36 +15,30 @@ claim holds right before it sends, and can write nothing about the message after
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 
 from gateway.answered import Answers
 from gateway.pace import Pace
-from gateway.unknown import FIRST_PAUSE, Unknown
+from gateway.unknown import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, SENT_AGAIN, Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
-from runtime.ids import ConversationId, IdSource, MessageId, OutboxId, Platform
+from runtime.ids import ConversationId, IdSource, MessageId, Platform
 from runtime.model import recorded
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem, OutboxState, thread_under
 from runtime.model.team import Team
-from runtime.ports import ChannelTrust, ChatPort, Outbox
+from runtime.model.turn import Turn
+from runtime.ports import ChannelTrust, ChatLimits, ChatPort, Outbox
 from runtime.storing import STORE_PAUSE, until_stored
 
 log = logging.getLogger("nightdesk.dispatcher")
 
-GIVE_UP_AFTER = timedelta(hours=24)
-"""How long a message is tried before it is set aside."""
-LONGEST_PAUSE = 300.0
-"""Seconds between tries at the most."""
 BEHIND_PAUSE = 1.0
 """Seconds between looks at a message that stands behind a postponed one of its thread."""
-SENT_AGAIN = "sent once more: whether it was shown, the platform cannot tell"
-"""The mark of a message that its one reader may see twice, and that is not sent a third time."""
 CLAIM_AT_ONCE = 100
 """Messages handed to the platforms in one go."""
 
@@ -166,17 +160,22 @@ class Dispatcher:
         if self._tasks is None:
             return  # the process ends: its next life asks for them, as for all that is `SENDING`
         for item in items:
-            self._set_off(self._tasks, item, partial(self._deliver, item))
+            self._handle(self._tasks, item, partial(self._deliver, item))
 
-    def let_go(self, items: Sequence[OutboxItem]) -> None:
+    def let_go(self, turn: Turn, items: Sequence[OutboxItem]) -> None:
         """Hand back what may have been claimed as it was written: see the port."""
-        if self._tasks is not None:
-            self._tasks.create_task(self._let_go([item.id for item in items]))
+        if self._tasks is None:
+            return  # the process ends: as above
+        these = [item.id for item in items]
 
-    async def _let_go(self, items: Sequence[OutboxId]) -> None:
-        hand_back = partial(self._outbox.hand_back, items, owner=self._owner)
-        await until_stored(hand_back, clock=self._clock, what="outbox")
-        self.wake()
+        def hand_back() -> Awaitable[int]:
+            return self._outbox.hand_back(these, owner=self._owner, turn=turn.id, fence=turn.fence)
+
+        async def let_go() -> None:
+            await until_stored(hand_back, clock=self._clock, what="outbox")
+            self.wake()
+
+        self._set_off(self._tasks, let_go)
 
     async def undelivered(self) -> bool:
         """Whether something is being sent, or could be sent now.
@@ -193,7 +192,7 @@ class Dispatcher:
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
-            self._set_off(tasks, unknown.item, partial(self._ask, unknown))
+            self._handle(tasks, unknown.item, partial(self._ask, unknown))
         claim = partial(
             self._outbox.claim,
             now=now,
@@ -204,13 +203,16 @@ class Dispatcher:
         items = await until_stored(claim, clock=self._clock, what="outbox")
         self._looked_at = now
         for item in items:
-            self._set_off(tasks, item, partial(self._deliver, item))
+            self._handle(tasks, item, partial(self._deliver, item))
         return len(items)
 
-    def _set_off(self, tasks: asyncio.TaskGroup, item: OutboxItem, work: _Work) -> None:
+    def _handle(self, tasks: asyncio.TaskGroup, item: OutboxItem, work: _Work) -> None:
+        self._set_off(tasks, lambda: self._do_and_note(item, work))
+
+    def _set_off(self, tasks: asyncio.TaskGroup, work: _Work) -> None:
         self._flying += 1
         self._activity.begin()
-        tasks.create_task(self._fly(item, work))
+        tasks.create_task(self._fly(work))
 
     async def _wait(self, looked_at: datetime, landed: int) -> None:
         """Return when woken, or when the next postponed message or question comes due.
@@ -249,9 +251,9 @@ class Dispatcher:
         await self._clock.sleep_until(when)
         self._woken.set()
 
-    async def _fly(self, item: OutboxItem, work: _Work) -> None:
+    async def _fly(self, work: _Work) -> None:
         try:
-            await self._do_and_note(item, work)
+            await work()
         finally:
             self._flying -= 1
             self._landed += 1
@@ -324,7 +326,7 @@ class Dispatcher:
                 await self._ask_later(unknown, error)
             case Ambiguous() as error:
                 await self._ask_later(unknown, Retryable(str(error)))
-            case Permanent() as error if self._may_repeat(unknown):
+            case Permanent() as error if unknown.may_repeat(self._limits(item), self._clock.now()):
                 log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
                 again = self._clock.now() + timedelta(seconds=unknown.again_after)
                 await self._put_off(item, again, SENT_AGAIN)
@@ -335,16 +337,8 @@ class Dispatcher:
             case message:
                 await self._arrived(item, message)
 
-    def _may_repeat(self, unknown: Unknown) -> bool:
-        """Whether a message that is perhaps there may be sent once more.
-
-        Where the platform can never tell, each crash may cost one more copy, and never the message.
-        """
-        item = unknown.item
-        twice_is_better = self._chats[item.thread.platform].limits.may_repeat
-        if twice_is_better and unknown.orphaned:
-            return self._clock.now() - item.created_at <= GIVE_UP_AFTER
-        return (item.only_for is not None or twice_is_better) and item.error != SENT_AGAIN
+    def _limits(self, item: OutboxItem) -> ChatLimits:
+        return self._chats[item.thread.platform].limits
 
     async def _ask_later(self, unknown: Unknown, error: Retryable) -> None:
         """The platform cannot be asked. Sending instead could make the message twice."""
@@ -355,13 +349,7 @@ class Dispatcher:
             return
         wait = unknown.pause if error.after is None else error.after
         log.warning("outbox.unknown", extra={"item": item.id, "wait": wait, "why": str(error)})
-        self._unknown.append(
-            replace(
-                unknown,
-                ask_at=now + timedelta(seconds=wait),
-                pause=min(unknown.pause * 2, LONGEST_PAUSE),
-            )
-        )
+        self._unknown.append(unknown.asked_after(now, wait))
         self.wake()
 
     async def _arrived(self, item: OutboxItem, message: MessageId) -> None:

@@ -5,7 +5,8 @@ them. Such a one is claimed by the commit that stores it, and nobody has to look
 else waits in the outbox until the dispatcher comes to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from runtime.clock import Clock
 from runtime.ids import OutboxId, following
@@ -78,29 +79,37 @@ class Replying:
     ) -> None:
         """End the turn: see `Turns.finish`; its replies are on their way when this returns.
 
+        All tries of it stand in one block of `ending`.
+
         Raises:
             Conflict: the turn is not ours any more.
         """
-        claimed = None
-        try:
-            claimed = await self._turns.finish(
-                turn.id,
-                turn.fence,
-                state=state,
-                entries=entries,
-                replies=replies,
-                over=over,
-                sender=self._owner,
-            )
-        finally:
-            # However it ends: what was stored after all is claimed by us, and nobody sends it.
-            if claimed is None:
-                self._let_go(replies)
+        claimed = await self._turns.finish(
+            turn.id,
+            turn.fence,
+            state=state,
+            entries=entries,
+            replies=replies,
+            over=over,
+            sender=self._owner,
+        )
         self._sender.take(claimed)
         # For the rest of them, and for whatever else the turn brought about.
         self._wake_outbox()
 
-    def _let_go(self, replies: Sequence[OutboxItem]) -> None:
-        mine = [reply for reply in replies if reply.state is OutboxState.SENDING]
-        if mine:
-            self._sender.let_go(mine)
+    @contextmanager
+    def ending(self, turn: Turn, replies: Sequence[OutboxItem]) -> Iterator[None]:
+        """Around all tries to end the turn with these replies, from the first to the last.
+
+        A try may have been stored though nobody heard of it: then they are claimed by us, and the
+        next try is a conflict. Only when no try follows are they handed back: one that succeeds
+        has them sent.
+        """
+        ended = False
+        try:
+            yield
+            ended = True
+        finally:
+            mine = [reply for reply in replies if reply.state is OutboxState.SENDING]
+            if mine and not ended:
+                self._sender.let_go(turn, mine)

@@ -357,12 +357,13 @@ class TurnRunner:
             )
 
         try:
-            await until_stored(
-                end,
-                clock=self._deps.clock,
-                what=f"end of {turn.id}",
-                meanwhile=partial(self._hitches.met, turn),
-            )
+            with self._replying.ending(turn, outcome.replies):
+                await until_stored(
+                    end,
+                    clock=self._deps.clock,
+                    what=f"end of {turn.id}",
+                    meanwhile=partial(self._hitches.met, turn),
+                )
         except Conflict:
             log.info("turn.overtaken", extra={"turn": turn.id})
             return False

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from adapters.memory.store_tables import OutboxRow, Tables
 from runtime.errors import Conflict
-from runtime.ids import MessageId, OutboxId, Platform
+from runtime.ids import MessageId, OutboxId, Platform, TurnId
 from runtime.model import recorded
 from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.audit import AuditEvent
@@ -95,8 +95,13 @@ class MemoryOutbox:
         if row.item.binds is not None:
             self._tables.bind(thread_under(row.item.thread, message), row.item.binds)
 
-    async def hand_back(self, items: Sequence[OutboxId], *, owner: str) -> int:
+    async def hand_back(
+        self, items: Sequence[OutboxId], *, owner: str, turn: TurnId, fence: int
+    ) -> int:
         """Let messages wait that were claimed as they were written: see the port."""
+        ended = self._tables.turns.get(turn)
+        if ended is None or ended.turn.fence != fence:
+            return 0
         rows = [row for key in items if (row := self._tables.outbox.get(key)) is not None]
         mine = [row for row in rows if row.owner == owner and row.item.attempts == 1]
         mine = [row for row in mine if row.item.state is OutboxState.SENDING]

@@ -14,11 +14,11 @@ from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
 from adapters.sql.letters import ITEM, SqlSent, item_of
 from adapters.sql.retention import forget_sent
-from adapters.sql.schema import outbox
+from adapters.sql.schema import outbox, turns
 from adapters.sql.threads import same_thread, thread_columns, thread_of
 from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, MessageId, OutboxId, Platform
+from runtime.ids import ConversationId, MessageId, OutboxId, Platform, TurnId
 from runtime.model import recorded
 from runtime.model.address import ChannelRef
 from runtime.model.audit import AuditEvent
@@ -121,9 +121,21 @@ _POSTPONE = (
 )
 """Hands a claimed message back; one that was taken back meanwhile is not tried again."""
 
+_END_OF = (
+    sa.select(turns.c.id).where(turns.c.id == bindparam("of_turn")).with_for_update(key_share=True)
+)
+"""Waits for an end of the turn that is being stored: whoever waited for that may be gone."""
+
 _HAND_BACK = (
     sa.update(outbox)
-    .where(_claimed, outbox.c.owner == bindparam("by"))
+    .where(
+        _claimed,
+        outbox.c.owner == bindparam("by"),
+        # A turn that has ended keeps the fence under which it did.
+        sa.exists().where(
+            turns.c.id == bindparam("of_turn"), turns.c.fence == bindparam("with_fence")
+        ),
+    )
     .values(
         state=sa.case((_taken_back, _WITHHELD), else_=_PENDING),
         error=sa.func.coalesce(outbox.c.taken_back, outbox.c.error),
@@ -261,10 +273,18 @@ class SqlOutbox(SqlSent):
 
         await self._database.write(work)
 
-    async def hand_back(self, items: Sequence[OutboxId], *, owner: str) -> int:
+    async def hand_back(
+        self, items: Sequence[OutboxId], *, owner: str, turn: TurnId, fence: int
+    ) -> int:
         """Let messages wait that were claimed as they were written: see the port."""
-        these: list[Params] = [{"this": item, "attempt": 1, "by": owner} for item in items]
-        return await self._database.write(lambda t: t.each(_HAND_BACK, these))
+        mine: dict[str, Value] = {"attempt": 1, "by": owner, "of_turn": turn, "with_fence": fence}
+        these: list[Params] = [{"this": item, **mine} for item in items]
+
+        def work(transaction: Transaction) -> int:
+            transaction.lock(_END_OF, {"of_turn": turn})
+            return transaction.each(_HAND_BACK, these)
+
+        return await self._database.write(work)
 
     async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back: see the port."""

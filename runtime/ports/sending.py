@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from runtime.ids import MessageId, OutboxId, Platform
+from runtime.ids import MessageId, OutboxId, Platform, TurnId
 from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.audit import AuditEvent
 from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.turn import Turn
 
 
 class Outbox(Protocol):
@@ -63,12 +64,15 @@ class Outbox(Protocol):
         """
         ...
 
-    async def hand_back(self, items: Sequence[OutboxId], *, owner: str) -> int:
-        """Let those of the messages wait that `owner` claimed as it wrote them; returns how many.
+    async def hand_back(
+        self, items: Sequence[OutboxId], *, owner: str, turn: TurnId, fence: int
+    ) -> int:
+        """Let those of the messages wait that `owner` claimed with that turn's end; how many.
 
         For messages of which nobody heard that they were claimed, and which nobody sends: they are
         `PENDING` again (`WITHHELD` where they were taken back since). What is not `SENDING` by
-        `owner` under its first claim is left as it is.
+        `owner` under its first claim is left as it is, and so is what was claimed by an end of the
+        turn under another fence. A `Turns.finish` that is being stored comes to its end first.
         """
         ...
 
@@ -188,6 +192,9 @@ class Sender(Protocol):
         """Send messages that were claimed as they were written (`Turns.finish`); once for each."""
         ...
 
-    def let_go(self, items: Sequence[OutboxItem]) -> None:
-        """Hand messages back that may have been claimed, by a commit whose end nobody heard of."""
+    def let_go(self, turn: Turn, items: Sequence[OutboxItem]) -> None:
+        """Hand back what an end of the turn may have claimed that nobody heard of.
+
+        For the last try of it only: nothing of these is passed on by `take`, before or afterwards.
+        """
         ...

@@ -35,6 +35,14 @@ async def claimed(store: Store, clock: ManualClock) -> list[OutboxItem]:
     return await store.outbox.claim(now=clock.now(), owner="there", platforms=[SLACK])
 
 
+async def handed_back(
+    store: Store, turn: Turn, *items: OutboxItem, owner: str = "here", fence: int = 0
+) -> int:
+    return await store.outbox.hand_back(
+        [item.id for item in items], owner=owner, turn=turn.id, fence=fence or turn.fence
+    )
+
+
 async def stored(store: Store, items: Sequence[OutboxItem]) -> list[tuple[OutboxState, int]]:
     rows = [await store.outbox.get(item.id) for item in items]
     return [(row.state, row.attempts) for row in rows if row is not None]
@@ -119,7 +127,7 @@ async def test_a_turn_that_is_anothers_claims_nothing(store: Store, rows: Rows) 
         await finished(store, replace(turn, fence=2), answer)
 
     assert await store.outbox.get(answer.id) is None
-    assert await store.outbox.hand_back([answer.id], owner="here") == 0
+    assert await handed_back(store, turn, answer) == 0
 
 
 async def test_what_nobody_sends_is_handed_back(
@@ -129,14 +137,28 @@ async def test_what_nobody_sends_is_handed_back(
     answer = to_be_sent(rows.item())
     await finished(store, turn, answer)
 
-    assert await store.outbox.hand_back([answer.id], owner="there") == 0
+    assert await handed_back(store, turn, answer, owner="there") == 0
     assert await store.outbox.holds(answer.id, 1)
-    assert await store.outbox.hand_back([answer.id], owner="here") == 1
+    assert await handed_back(store, turn, answer) == 1
 
     assert not await store.outbox.holds(answer.id, 1)
     [again] = await claimed(store, clock)
     assert (again.id, again.attempts) == (answer.id, 2)
-    assert await store.outbox.hand_back([answer.id], owner="there") == 0
+    assert await handed_back(store, turn, answer, owner="there") == 0
+
+
+async def test_what_a_later_owner_of_the_turn_claimed_is_not_handed_back_for_an_earlier_one(
+    store: Store, rows: Rows
+) -> None:
+    """Both are lives of the turn in the same process, and its answer has one id."""
+    turn = (await begun(store, rows.received())).turn
+    again = await store.turns.begin(turn.conversation, owner="here")
+    assert again is not None
+    assert await finished(store, again.turn, answer := to_be_sent(rows.item())) == [answer]
+
+    assert await handed_back(store, turn, answer) == 0
+    assert await store.outbox.holds(answer.id, 1)
+    assert await handed_back(store, turn, answer, fence=again.turn.fence) == 1
 
 
 async def test_what_was_sent_is_not_handed_back(store: Store, rows: Rows) -> None:
@@ -145,7 +167,7 @@ async def test_what_was_sent_is_not_handed_back(store: Store, rows: Rows) -> Non
     await finished(store, turn, answer)
     await store.outbox.settle(answer.id, 1, OutboxState.DEAD, error="no such channel")
 
-    assert await store.outbox.hand_back([answer.id], owner="here") == 0
+    assert await handed_back(store, turn, answer) == 0
     assert await stored(store, [answer]) == [(OutboxState.DEAD, 1)]
 
 
@@ -158,7 +180,7 @@ async def test_what_was_taken_back_is_withheld_where_it_is_handed_back(
     stop = Stop(id=StopId("s"), kind=StopKind.TURNS, agent=AgentName(""), by=ADA, at=clock.now())
     await store.stops.order(stop, turns=[turn.id], closing=nothing, why="stopped by Ada")
 
-    assert await store.outbox.hand_back([answer.id], owner="here") == 1
+    assert await handed_back(store, turn, answer) == 1
 
     found = await store.outbox.get(answer.id)
     assert found is not None

@@ -52,6 +52,7 @@ ELSEWHERE = {
     "turns.state": "a look whether a run waits for money; it writes nothing",
     "schedules.all": "what is asked for; it writes nothing",
     "turns.hand_back": "changes nothing of a turn that was stopped",
+    "outbox.hand_back": "where nobody heard how a turn's end was stored: no course comes there",
     "turns.append": "of nothing: a look whether a turn that takes long is still ours",
     "schedules.next_time": "a point of the course of a due schedule",
     "schedules.unfinished": "at the end: whether there is something to wait for",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from runtime.ids import Platform
 from runtime.model.address import ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.outbox import OutboxItem, OutboxState
-from runtime.ports import ChatLimits
+from runtime.ports import ChatLimits, Store
+from runtime.storing import STORE_PAUSE
 from tests.support.build import DM, TERMINAL, outbox_item
 from tests.support.chat import MemoryChat
-from tests.support.clock import settle
+from tests.support.clock import ManualClock, settle
 from tests.support.desk import DeskUnderTest, passing, running_desk
+from tests.support.eventually import eventually
 
 
 async def _never(**_: object) -> list[OutboxItem]:
@@ -69,52 +71,109 @@ async def test_an_answer_keeps_to_the_rate_limit(tmp_path: Path) -> None:
         assert await desk.desk.parts.store.outbox.count(OutboxState.PENDING) == 0
 
 
-async def test_where_nobody_hears_that_it_was_stored_it_is_sent_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stored", [False, True])
+async def test_while_the_store_is_away_an_answer_waits_and_then_is_sent_once(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, *, stored: bool
 ) -> None:
-    """The connection breaks after the commit, and before anybody is told of it."""
-    async with running_desk(tmp_path) as desk:
-        turns = desk.desk.parts.store.turns
-        finish, tries = turns.finish, 0
+    """Or only the connection broke after the commit, before anybody was told of it."""
+    finish, hand_back, away = store.turns.finish, store.outbox.hand_back, True
+    failed = handed_back = 0
 
-        async def unheard(*given: Any, **named: Any) -> list[OutboxItem]:
-            nonlocal tries
-            tries += 1
-            done = await finish(*given, **named)
-            if tries == 1:
-                raise StorageUnavailable
-            return done
+    async def finish_if_there(*given: Any, **named: Any) -> list[OutboxItem]:
+        nonlocal failed
+        if not away:
+            return await finish(*given, **named)
+        if stored:
+            await finish(*given, **named)
+        failed += 1
+        raise StorageUnavailable
 
-        monkeypatch.setattr(turns, "finish", unheard)
+    async def hand_back_if_there(*given: Any, **named: Any) -> int:
+        nonlocal handed_back
+        if away:
+            raise StorageUnavailable
+        handed_back += await hand_back(*given, **named)
+        return handed_back
+
+    monkeypatch.setattr(store.turns, "finish", finish_if_there)
+    monkeypatch.setattr(store.outbox, "hand_back", hand_back_if_there)
+    async with running_desk(store, clock=clock) as desk:
         await desk.say("hello")
-        await passing(desk, 1.0, lambda: tries == 2 and desk.chat.texts)
+        await eventually(lambda: failed)
+        away = False
+        await passing(desk, 1.0, lambda: desk.chat.texts)
+        await desk.quiet()
+        await clock.advance(2 * STORE_PAUSE)
+        await settle(250)
         await desk.quiet()
         assert desk.chat.texts == ["Fine."]
         assert await _states(desk, OutboxState.SENT, OutboxState.SENDING) == [1, 0]
+        assert (failed, handed_back) == (1, int(stored))
+
+
+@dataclass
+class _Gate:
+    """Where something has arrived, and waits to be let through."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+async def _broken_off(desk: DeskUnderTest, monkeypatch: pytest.MonkeyPatch) -> _Gate:
+    """Break a turn off between the commit of its end and the news of it; where that is handed back."""
+    turns, outbox = desk.desk.parts.store.turns, desk.desk.parts.store.outbox
+    finish, hand_back, stored, gate = turns.finish, outbox.hand_back, _Gate(), _Gate()
+
+    async def endless(*given: Any, **named: Any) -> list[OutboxItem]:
+        done = await finish(*given, **named)
+        await stored.passed()
+        return done
+
+    async def slowly(*given: Any, **named: Any) -> int:
+        await gate.passed()
+        return await hand_back(*given, **named)
+
+    monkeypatch.setattr(turns, "finish", endless)
+    monkeypatch.setattr(outbox, "hand_back", slowly)
+    await desk.say("hello")
+    async with asyncio.timeout(45):
+        await stored.reached.wait()
+        conversation = await desk.desk.parts.store.conversations.bound(DM)
+        assert conversation is not None
+        assert desk.desk.mailboxes.interrupt(conversation)
+        await gate.reached.wait()
+    return gate
 
 
 async def test_where_the_turn_is_broken_off_while_it_is_stored_it_is_sent_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running_desk(tmp_path) as desk:
-        turns, stored = desk.desk.parts.store.turns, asyncio.Event()
-        finish = turns.finish
-
-        async def endless(*given: Any, **named: Any) -> list[OutboxItem]:
-            await finish(*given, **named)
-            stored.set()
-            await asyncio.Event().wait()
-            return []
-
-        monkeypatch.setattr(turns, "finish", endless)
-        await desk.say("hello")
-        async with asyncio.timeout(45):
-            await stored.wait()
-        conversation = await desk.desk.parts.store.conversations.bound(DM)
-        assert conversation is not None
-        assert desk.desk.mailboxes.interrupt(conversation)
+        gate = await _broken_off(desk, monkeypatch)
+        await settle(250)
+        assert await desk.desk.dispatcher.undelivered()
+        assert not desk.desk.activity.quiet
+        gate.opened.set()
         await desk.quiet()
         assert desk.chat.texts == ["Fine."]
+        assert await _states(desk, OutboxState.SENT, OutboxState.SENDING) == [1, 0]
+
+
+async def test_what_was_not_handed_back_before_the_end_the_next_life_sends_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, clock = MemoryChat(), ManualClock()
+    async with running_desk(tmp_path, chat=chat, clock=clock) as desk:
+        await _broken_off(desk, monkeypatch)
+    assert chat.texts == []
+    async with running_desk(tmp_path, chat=chat, clock=clock) as desk:
+        await passing(desk, 1.0, lambda: chat.texts)
+        await desk.quiet()
+        assert chat.texts == ["Fine."]
         assert await _states(desk, OutboxState.SENT, OutboxState.SENDING) == [1, 0]
 
 

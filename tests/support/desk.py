@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.memory.durable import MemoryDurable
-from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Script, ScriptedModel
 from adapters.sql.store import open_store
 from adapters.timing.timetable import CronsimTimetable
@@ -126,8 +125,8 @@ async def passing(desk: DeskUnderTest, step: float, reached: Callable[[], object
 
 
 @asynccontextmanager
-async def _opened(folder: Path | MemoryStore, clock: Clock, ids: IdSource) -> AsyncIterator[Store]:
-    if isinstance(folder, MemoryStore):
+async def _opened(folder: Path | Store, clock: Clock, ids: IdSource) -> AsyncIterator[Store]:
+    if not isinstance(folder, Path):
         yield folder
         return
     put_store(folder)
@@ -137,7 +136,7 @@ async def _opened(folder: Path | MemoryStore, clock: Clock, ids: IdSource) -> As
 
 @asynccontextmanager
 async def running_desk(
-    folder: Path | MemoryStore,
+    folder: Path | Store,
     script: Script = lambda _: "Fine.",
     *,
     chat: MemoryChat | None = None,
@@ -153,7 +152,8 @@ async def running_desk(
     """Live once: a second call with the same folder is the next life.
 
     Not `alone` it works as one process among many: the durable engine's queue hands out its work.
-    With a store in memory in the place of a folder it is quick, for very many events.
+    With a store in memory in the place of a folder it is quick, for very many events. A store that
+    is open works as well.
     """
     clock = clock or ManualClock()
     chat = chat or MemoryChat()

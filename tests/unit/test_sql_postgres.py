@@ -2,19 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.sql.heard import Heard
 from adapters.sql.postgres import POOL, POOL_MORE, PostgresDatabase, open_postgres
 from adapters.sql.store import open_store
-from adapters.sql.transaction import CoreTransaction, Transaction
+from adapters.sql.trail import Trail
+from adapters.sql.transaction import CoreTransaction, Transaction, Work
+from adapters.sql.turns import SqlTurns
 from runtime.errors import ConfigurationError, NightdeskError, StorageFull, StorageUnavailable
 from runtime.ids import TimeOrderedIds
+from runtime.model.outbox import OutboxState
+from runtime.model.turn import TurnState
 from tests.support.clock import ManualClock
-from tests.support.stores import Rows
+from tests.support.eventually import eventually
+from tests.support.stores import Rows, begun
+
+T = TypeVar("T")
 
 COUNTERS = sa.table("counters", sa.column("name"), sa.column("value"))
 PID: sa.Select[tuple[int]] = sa.select(sa.func.pg_backend_pid())
@@ -244,3 +255,63 @@ async def test_a_claim_waits_for_no_schedule_of_the_same_instant_that_is_not_in_
             async with asyncio.timeout(30):  # rather than wait for ever
                 claimed = await store.schedules.claim(batch)
         assert [one.schedule for one in claimed] == [first.id, last.id]
+
+
+class _Slow(PostgresDatabase):
+    """Commits when it is told to, and perhaps after those who waited for it are gone."""
+
+    def __init__(self, url: str) -> None:
+        self.connections = create_async_engine(
+            sa.make_url(url).set(drivername="postgresql+psycopg")
+        )
+        super().__init__(self.connections, Trail(ManualClock()))
+        self.about_to, self.told_to = asyncio.Event(), asyncio.Event()
+
+    async def write(self, work: Work[T]) -> T:
+        async with self.connections.begin() as connection:
+            result = await connection.run_sync(lambda c: work(CoreTransaction(c)))
+            self.about_to.set()
+            await self.told_to.wait()
+        return result
+
+
+async def test_what_a_commit_claims_that_is_under_way_is_handed_back_after_it(
+    store_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    rows, slow, handed_back = Rows(clock), _Slow(store_url), False
+    async with open_store(
+        store_url, data_dir=tmp_path, clock=clock, ids=TimeOrderedIds(clock)
+    ) as store:
+        turn = (await begun(store, rows.received())).turn
+        answer = replace(rows.item(), state=OutboxState.SENDING, attempts=1)
+
+        async def finish() -> None:
+            turns = SqlTurns(slow, clock=clock, heard=Heard())
+            replies, done = [answer], TurnState.DONE
+            await turns.finish(turn.id, turn.fence, state=done, replies=replies, sender="here")
+
+        async def hand_back() -> int:
+            nonlocal handed_back
+            count = await store.outbox.hand_back(
+                [answer.id], owner="here", turn=turn.id, fence=turn.fence
+            )
+            handed_back = True
+            return count
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(finish())
+            await slow.about_to.wait()
+            count = tasks.create_task(hand_back())
+            await eventually(lambda: handed_back or _waits_for_a_lock(store_url))
+            slow.told_to.set()
+        assert count.result() == 1
+        found = await store.outbox.get(answer.id)
+        assert found is not None
+        assert found.state is OutboxState.PENDING
+    await slow.close()
+
+
+def _waits_for_a_lock(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        asked = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        return connection.execute(asked).fetchone() is not None
