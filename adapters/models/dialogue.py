@@ -22,7 +22,7 @@ from adapters.models.intents import (
     of_message,
     telling,
 )
-from adapters.models.wishes import MakeSchedule
+from adapters.models.wishes import MakeSchedule, SeveralTimes
 from runtime.model.checkpoint import (
     CHECKPOINT,
     GO_ON,
@@ -121,7 +121,7 @@ class Dialogue:
         text, _, handed = (self.asked.text if self.asked else "").partition(f"\n\n{HANDED}")
         return of_message(text) if handed else of_instruction(text)
 
-    def _reply(self, intent: Intent) -> str | ToolWanted:  # noqa: PLR0911 - one for each intent
+    def _reply(self, intent: Intent) -> str | ToolWanted:  # noqa: C901, PLR0911 - one for each intent
         match intent:
             case Small():
                 return self._small(intent)
@@ -129,6 +129,8 @@ class Dialogue:
                 return self._ask(intent)
             case MakeSchedule():
                 return self._make(intent)
+            case SeveralTimes():
+                return _several(intent)
             case Change():
                 number = "<number>" if intent.number is None else str(intent.number)
                 return f"A command does that: `/schedule {intent.command} {number}`"
@@ -311,6 +313,14 @@ class Dialogue:
                 f"{self._connect}"
             )
         return f"{said}\n\n_Composed from facts; no language model is connected. {self._connect}_"
+
+
+def _several(wish: SeveralTimes) -> str:
+    *others, last = (f"“{time}”" for time in wish.times)
+    return (
+        f"{', '.join(others)} and {last} are {len(wish.times)} times, and each is a schedule or a "
+        "reminder of its own. Ask for each by itself, please."
+    )
 
 
 def _results(entries: tuple[Entry, ...]) -> dict[str, str]:

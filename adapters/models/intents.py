@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from adapters.models.wishes import MakeSchedule, wish_in, without_manners
+from adapters.models.wishes import MakeSchedule, SeveralTimes, wish_in, without_manners
 
 
 class Topic(StrEnum):
@@ -115,7 +115,18 @@ class NeedsModel:
     """Anything else: only a language model could answer."""
 
 
-Intent = Small | Ask | MakeSchedule | Change | Recall | Deliver | HandOn | CheckFirst | NeedsModel
+Intent = (
+    Small
+    | Ask
+    | MakeSchedule
+    | SeveralTimes
+    | Change
+    | Recall
+    | Deliver
+    | HandOn
+    | CheckFirst
+    | NeedsModel
+)
 
 _LONGEST_QUESTION = 14
 _MOST_UNKNOWN = 2

@@ -26,6 +26,8 @@ _CLOCK = (
 _AT = rf"(?:at|@|around|by)\s+{_CLOCK}"
 _BARE_CLOCK = r"(?:\d{1,2}:\d{2}(?:\s*[ap]m)?|\d{1,2}\s*[ap]m\b|noon|midday|midnight)"
 _TIME = rf"(?:{_AT}|{_BARE_CLOCK})"
+_MORE = rf"(?:\s*,\s*{_BARE_CLOCK})*(?:\s*,?\s+and\s+{_CLOCK})?"
+"""Other times of the same days: "every day at 9:30, 12:30 and 17:30"."""
 _DATE = (
     rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:\s+\d{{4}})?"
     rf"|{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s+\d{{4}})?)"
@@ -47,7 +49,7 @@ _CRON = rf"[`'\"]?(?:[\d*][\d*,/-]*\s+){{2}}{_CRON_FIELD}\s+{_CRON_FIELD}\s+{_CR
 
 _WHEN = (
     rf"(?:{_CRON}"
-    rf"|(?:{_TIME}\s*,?\s+)?(?:{_EVERY})(?:\s*,?\s+{_TIME})?(?:\s+(?:on\s+{_DAYS}))?"
+    rf"|(?:{_TIME}\s*,?\s+)?(?:{_EVERY})(?:\s*,?\s+{_TIME}{_MORE})?(?:\s+(?:on\s+{_DAYS}))?"
     rf"|in\s+{_NUMBER}\s+{_UNIT}(?:\s+(?:and\s+)?{_NUMBER}\s+{_UNIT})?"
     rf"|in\s+half\s+an\s+hour"
     rf"|(?:{_TIME}\s*,?\s+)?{_ONE_DAY}(?:\s*,?\s+{_TIME})?"
@@ -59,6 +61,9 @@ _FIRM = re.compile(
     rf"{_TIME}|every|each|\bin\s|daily|hourly|weekly|monthly|weekdays|workdays|{_CRON}",
     re.IGNORECASE,
 )
+_JOIN_WORDS = r"(?:and\s+then|and|or|plus|then|as\s+well\s+as)"
+_JOINS = re.compile(rf"(?:{_JOIN_WORDS}\s+|[&+]\s*)", re.IGNORECASE)
+_JOINED = re.compile(rf"\s+(?:{_JOIN_WORDS}|[&+])$", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\s+(?:by|on|at|for|from)$", re.IGNORECASE)
 """A preposition that belonged to the time: "read it by" (friday)."""
 
@@ -71,11 +76,13 @@ class Split:
         when: the words that say when, as they were written.
         rest: the others.
         firm: they name a time of day, a distance or a repetition, and not only a day.
+        comma: there is a comma between the two.
     """
 
     when: str
     rest: str
     firm: bool
+    comma: bool = False
 
 
 def at_start(text: str) -> Split | None:
@@ -84,13 +91,33 @@ def at_start(text: str) -> Split | None:
     return None if found is None else _split(found["when"], text[found.end("when") :])
 
 
+def joined_to(first: Split) -> Split | None:
+    """A second time that the rest begins with, after a comma or such a word as “and”; or None.
+
+    After a colon what follows is what to do, as for `/schedule create`.
+    """
+    joined = _JOINS.match(first.rest)
+    if joined is None and not first.comma:
+        return None
+    second = at_start(first.rest[joined.end() :] if joined else first.rest)
+    return second if second is not None and second.firm else None
+
+
+def joined_before(last: Split) -> Split | None:
+    """A time that the rest ends with, before such a word as “and”; or None."""
+    joined = _JOINED.search(last.rest)
+    before = at_end(last.rest[: joined.start()]) if joined else None
+    return before if before is not None and before.firm else None
+
+
 def at_end(text: str) -> Split | None:
     """The words of time that the sentence ends with, or None. As many words as can belong to it."""
     found = _AT_END.search(text)
     return None if found is None else _split(found["when"], text[: found.start("when")])
 
 
-def _split(when: str, rest: str) -> Split:
+def _split(when: str, left: str) -> Split:
     plain = when.strip(" `'\",;:")
-    rest = _LEFT_OVER.sub("", rest.strip(" ,;:-"))
-    return Split(when=plain, rest=rest, firm=_FIRM.search(plain) is not None)
+    rest = _LEFT_OVER.sub("", left.strip(" ,;:-"))
+    comma = "," in (when[-1:], left.lstrip()[:1])
+    return Split(when=plain, rest=rest, firm=_FIRM.search(plain) is not None, comma=comma)

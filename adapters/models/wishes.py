@@ -19,6 +19,17 @@ class MakeSchedule:
     instruction: str
 
 
+@dataclass(frozen=True, slots=True)
+class SeveralTimes:
+    """A wish for what would be several schedules.
+
+    Attributes:
+        times: the words of each time; two at least.
+    """
+
+    times: tuple[str, ...]
+
+
 _POLITE = re.compile(
     r"^(?:(?:hey|hi|hello|ok|okay|so|well|and|also|but|please|pls|desk|nightdesk|assistant|bot"
     r"|good\s+(?:morning|afternoon|evening))\b[\s,!.:]+"
@@ -51,7 +62,7 @@ def without_manners(text: str) -> str:
     return _POLITE.sub("", text.strip())
 
 
-def wish_in(text: str) -> MakeSchedule | None:
+def wish_in(text: str) -> MakeSchedule | SeveralTimes | None:
     """The schedule that the sentence wishes for, or None where it wishes for none."""
     sentence = without_manners(" ".join(text.split()))
     for lead, reminder in ((_REMIND, True), (_SCHEDULE, False)):
@@ -61,7 +72,10 @@ def wish_in(text: str) -> MakeSchedule | None:
             return _wish(rest, reminder=reminder)
     split = times.at_start(sentence)
     if split is not None and split.rest:
-        rest = without_manners(split.rest)
+        several, behind = _several(split)
+        rest = without_manners(behind)
+        if len(several.times) > 1 and (_REMIND.match(rest) or _VERB.match(rest)):
+            return None if sentence.endswith("?") else several
         remind = _REMIND.match(rest)
         if remind is not None:
             return _made(split.when, rest[remind.end() :], reminder=True)
@@ -69,6 +83,8 @@ def wish_in(text: str) -> MakeSchedule | None:
             return _made(split.when, rest, reminder=False)
     split = times.at_end(sentence) if _VERB.match(sentence) else None
     if split is not None and split.firm and split.rest and not sentence.endswith("?"):
+        if (before := times.joined_before(split)) is not None:
+            return SeveralTimes((before.when, split.when))
         return _made(split.when, split.rest, reminder=False)
     return None
 
@@ -79,14 +95,28 @@ def _asks(sentence: str, rest: str) -> bool:
     return sentence.endswith("?") or not (timed or len(rest.split()) > 1)
 
 
-def _wish(rest: str, *, reminder: bool) -> MakeSchedule:
+def _several(first: times.Split) -> tuple[SeveralTimes, str]:
+    """The time, those that are joined to it, and the rest behind all of them."""
+    found, split = [first.when], first
+    while (another := times.joined_to(split)) is not None:
+        found.append(another.when)
+        split = another
+    return SeveralTimes(tuple(found)), split.rest
+
+
+def _wish(rest: str, *, reminder: bool) -> MakeSchedule | SeveralTimes:
     """Find the time at the beginning, else at the end, of what follows "remind me"."""
     plain = _CONNECTIVE.sub("", rest)
     split = times.at_start(plain)
     if split is None or not split.rest:
         split = times.at_end(plain) or split
+        if split is not None and (before := times.joined_before(split)) is not None:
+            return SeveralTimes((before.when, split.when))
     if split is None:
         return _made("", plain, reminder=reminder)
+    several, _ = _several(split)
+    if len(several.times) > 1:
+        return several
     return _made(split.when, split.rest, reminder=reminder)
 
 

@@ -307,6 +307,16 @@ async def test_a_schedule_that_works_without_a_model_carries_no_warning() -> Non
     assert answer == "Schedule #4 is made."
 
 
+async def test_two_times_are_said_to_be_two_schedules() -> None:
+    chat = _chat()
+    answer = await _on(chat, "every monday at 9 and thursday at 10 post the briefing")
+    assert answer == (
+        "“every monday at 9” and “thursday at 10” are 2 times, and each is a schedule or a "
+        "reminder of its own. Ask for each by itself, please."
+    )
+    assert "schedule.create" not in dict(chat.calls)
+
+
 async def test_without_a_time_it_asks_when_and_takes_the_time_alone_for_an_answer() -> None:
     chat = _chat()
     assert "When should I do that?" in await chat.say("remind me to drink tea")

@@ -16,7 +16,7 @@ from adapters.models.intents import (
     of_instruction,
     of_message,
 )
-from adapters.models.wishes import MakeSchedule
+from adapters.models.wishes import MakeSchedule, SeveralTimes
 
 MESSAGES: dict[str, Intent] = {
     # Small talk, and what it is
@@ -96,6 +96,37 @@ MESSAGES: dict[str, Intent] = {
     "2026-12-01 14:00 post the briefing": MakeSchedule("2026-12-01 14:00", "post the briefing"),
     "remind me to drink water": MakeSchedule("", "Reminder: drink water"),
     "remind me in 2 hours": MakeSchedule("in 2 hours", ""),
+    "every day at 9:30, 12:30 and 17:30 post the briefing": MakeSchedule(
+        "every day at 9:30, 12:30 and 17:30", "post the briefing"
+    ),
+    "every day at 9 and 17 post the briefing": MakeSchedule(
+        "every day at 9 and 17", "post the briefing"
+    ),
+    "remind me in 10 minutes: 5pm call with Bob": MakeSchedule(
+        "in 10 minutes", "Reminder: 5pm call with Bob"
+    ),
+    # What would be several
+    "every monday at 9 and thursday at 10 post the briefing": SeveralTimes(
+        ("every monday at 9", "thursday at 10")
+    ),
+    "every monday at 9, friday at 17 post the briefing": SeveralTimes(
+        ("every monday at 9", "friday at 17")
+    ),
+    "every monday at 9, tuesday at 10 and friday at 17 post the briefing": SeveralTimes(
+        ("every monday at 9", "tuesday at 10", "friday at 17")
+    ),
+    "schedule every monday at 9 & thursday at 10 a briefing": SeveralTimes(
+        ("every monday at 9", "thursday at 10")
+    ),
+    "remind me tomorrow at 9 and friday at 5pm to call Bob": SeveralTimes(
+        ("tomorrow at 9", "friday at 5pm")
+    ),
+    "post the briefing every monday at 9 and thursday at 10": SeveralTimes(
+        ("every monday at 9", "thursday at 10")
+    ),
+    "remind me to call Bob tomorrow at 9 or friday at 5pm": SeveralTimes(
+        ("tomorrow at 9", "friday at 5pm")
+    ),
     # Questions about what was said
     "repeat that": Recall(),
     "What was the briefing about?": Recall(),
