@@ -141,8 +141,14 @@ class BudgetCommands:
     async def check_of_schedule(self, amount: str, request: Request) -> None:
         """Refuse what `limit_schedule` would: see `gateway.commands.schedules.Allowances`."""
         meter = self._meter(Scope.SCHEDULE, "", Period.FIRING)
-        if await self._limits.made(request.id) is None:
+        if await self._limits.made(request.id) is not None:
+            return
+        try:
             await self._judge("set", _Wish(meter, amount), request)
+        except Refused as error:
+            if error.hint != EXAMPLES:
+                raise
+            raise Refused(error.message, hint="For example: --budget 0.50") from None
 
     async def limit_schedule(self, schedule: ScheduleId, amount: str, request: Request) -> str:
         """Limit what each run may cost: see `gateway.commands.schedules.Allowances`."""

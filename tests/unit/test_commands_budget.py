@@ -507,5 +507,8 @@ async def test_a_schedule_whose_limit_is_refused_is_not_made(
     bank: CommandBench, amount: str, who: Principal, said: str
 ) -> None:
     asked = f'/schedule create every day at 10:00 Say hello --budget "{amount}"'
-    assert said in await bank(asked, sender=who)
+    answer = await bank(asked, sender=who)
+    assert said in answer
+    assert ("For example: --budget 0.50" in answer) == (who == ANN)
+    assert "/budget set" not in answer
     assert await bank.store.schedules.all() == []
