@@ -44,6 +44,10 @@ _QUEUE = "mailboxes"
 _NEVER_SECONDS = 86_400.0
 _FOREVER_SECONDS = 100 * 365 * 86_400.0
 _THREADS = 16
+_RECOVERS_EVERY = 0.1
+_RECOVERS_FOR = 1.0
+"""DBOS puts the unfinished runs of a start into a queue of its own and looks at that once a second:
+whose run was broken off would wait for it. We have it look so often, for so many seconds."""
 _RECOVERIES = 5
 
 _STATES = {
@@ -240,7 +244,7 @@ class Engine:
         for _ in range(_RECOVERIES):
             if not left:
                 return total
-            # The one private call. Taking over from a dead process is what DBOS sells as
+            # A private call. Taking over from a dead process is what DBOS sells as
             # Conductor; since 3.0 nothing public does it. It logs an error on one run and goes on
             # with the next, so what it left behind is counted, never assumed.
             DBOS._recover_pending_workflows([slot])  # noqa: SLF001
@@ -326,12 +330,25 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> E
         _quieten()
         store = database.engine(settings)
         stack.callback(store.dispose)
-        DBOS(config=_config(settings, store))
+        dbos = DBOS(config=_config(settings, store))
         stack.callback(DBOS.destroy, destroy_registry=True)
+        _recover_soon(dbos, loop)
         engine = Engine(settings, play)
         engine.launch_blocking(loop)
         engine.until_destroyed(stack)
         return engine
+
+
+def _recover_soon(dbos: DBOS, loop: asyncio.AbstractEventLoop) -> None:
+    """Have DBOS look often, while it starts, at the runs that it goes on with."""
+    queue = dbos._registry.get_internal_queue()  # noqa: SLF001 - nothing public reaches it
+    usual = queue._polling_interval_sec  # noqa: SLF001 - its setter is for queues in the database
+
+    def look(every: float) -> None:
+        queue._polling_interval_sec = every  # noqa: SLF001
+
+    look(_RECOVERS_EVERY)
+    loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look, usual)
 
 
 def _config(settings: Settings, store: sa.Engine) -> DBOSConfig:

@@ -1,4 +1,4 @@
-"""What our use of DBOS rests on, beyond the port: its settings, and the one private call."""
+"""What our use of DBOS rests on, beyond the port: its settings, and what is private of it."""
 
 import asyncio
 import importlib.metadata
@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
-from dbos import DBOS
+from dbos import DBOS, _dbos, _queue
 
 from adapters.durable import database
 from runtime.errors import ConfigurationError
@@ -220,6 +220,12 @@ def test_the_private_call_is_as_we_know_it() -> None:
     assert importlib.metadata.version("dbos").startswith("3.4.")
     parameters = inspect.signature(DBOS._recover_pending_workflows).parameters
     assert list(parameters) == ["executor_ids"]
+
+
+def test_how_often_the_runs_of_a_start_are_looked_at_is_where_we_set_it() -> None:
+    assert _dbos.DBOSRegistry().get_internal_queue()._polling_interval_sec == 1.0
+    looks = inspect.getsource(_queue.queue_worker_thread)
+    assert "min_polling_interval = queue._polling_interval_sec" in looks
 
 
 async def test_taking_over_from_oneself_leaves_the_runs_alone(house: DbosHouse) -> None:
