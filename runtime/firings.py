@@ -1,8 +1,9 @@
 """The run of one planned time: the agent carries out the instruction, the result is delivered.
 
 A durable workflow of one step. It may be done twice if a crash comes before its result was stored,
-and has the effect of once: the turn goes on from its log, the message has one id. What a second
-step would keep is in that log, and costs the engine two milliseconds and a commit for each run.
+and has the effect of once: the turn goes on from its log, the message has one id, and an end that
+was written stays. What a second step would keep is in that log, and costs the engine two
+milliseconds and a commit for each run.
 Where the agent hands it to another, that one has a turn of its own, in the same step.
 """
 
@@ -31,7 +32,7 @@ from runtime.model.address import Principal
 from runtime.model.conversation import Role, made_by
 from runtime.model.files import OutFile
 from runtime.model.handoff import Handoff
-from runtime.model.messages import Content, Proactive
+from runtime.model.messages import Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
@@ -43,7 +44,6 @@ from runtime.resuming import DECIDED
 from runtime.runoutcome import RunOutcome
 from runtime.standing import Standing, objection
 from runtime.storing import until_stored
-from runtime.text import verbatim
 from runtime.turns import TurnRunner
 
 log = logging.getLogger("nightdesk.firings")
@@ -60,6 +60,8 @@ LOOK_EVERY = 1.0
 """Seconds between looks whether a turn ended that another process carries out."""
 
 _RUNNING = TurnState.RUNNING
+_HAS_SAID = frozenset({TurnState.DONE, TurnState.FAILED})
+_ON_ITS_WAY = "on its way"
 _WAITS: Json = {"waits": True}
 """What the step leaves where people must decide before the turn goes on."""
 
@@ -79,6 +81,10 @@ class _Leg:
     @property
     def begins_it(self) -> bool:
         return not self.had
+
+
+_LegEnd = tuple[RunOutcome, Handoff | None]
+"""How a leg ended, and the hand-off that it ended with."""
 
 
 class Firings:
@@ -145,11 +151,11 @@ class Firings:
 
     async def _once(self, context: RunContext, run: RunId, schedule: ScheduleId) -> Json:
         async def work() -> Json:
-            outcome = await self._stored(run, lambda: self._written(run))
-            outcome = outcome or await self._stored(run, lambda: self._turn(run, schedule))
-            if outcome is None:
-                return _WAITS
-            return await self._delivered(run, schedule, outcome)
+            over = await self._stored(run, lambda: self._over(run, schedule))
+            if over is not None:
+                return over
+            outcome = await self._stored(run, lambda: self._turn(run, schedule))
+            return _WAITS if outcome is None else await self._delivered(run, schedule, outcome)
 
         with self._activity.busy():
             return await context.step("turn", work)
@@ -161,20 +167,19 @@ class Firings:
         """Do the part once the database lets it: a run that failed would not be started again."""
         return await until_stored(part, clock=self._clock, what=f"run {run}")
 
-    async def _written(self, run: RunId) -> RunOutcome | None:
-        """How it ended, where that was written right before a crash: nothing is decided anew."""
+    async def _over(self, run: RunId, number: ScheduleId) -> Json:
+        """Do what follows its end, where that was written before a crash; None where it was not."""
         planned = await self._store.schedules.occurrence(run)
         if planned is None or planned.state is OccurrenceState.DUE:
             return None
-        missed = planned.state is OccurrenceState.MISSED
-        return RunOutcome(planned.result, planned.error, missed=missed)
+        schedule = await self._store.schedules.by_id(number)
+        return None if schedule is None else await self._after_end(run, schedule, planned)
 
     async def _turn(self, run: RunId, number: ScheduleId) -> RunOutcome | None:
         """Let the agent carry out the instruction in a conversation of its own; None: it waits."""
         schedule, conversation = await self._store.schedules.by_id(number), conversation_of(run)
         if schedule is None or schedule.state is ScheduleState.DELETED:
-            begun = schedule is not None and await self._ended_early(run, schedule)
-            return RunOutcome("", DELETED if begun else GONE)
+            return await self._of_deleted(run, schedule)
         await self._store.conversations.create(conversation, schedule.agent)
         turn = TurnId(run)
         # One that has begun is judged where it goes on, as every turn is.
@@ -188,19 +193,35 @@ class Firings:
             if pause is not None:
                 ends = pause.until is not None
                 return RunOutcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends)
-        first = _Leg(
-            turn=turn,
-            conversation=conversation,
-            agent=schedule.agent,
-            instruction=schedule.instruction,
+        maker = schedule.made_by
+        return await self._relayed(
+            run, _first(run, schedule), lambda leg: self._carried_out(leg, maker)
         )
-        return await self._relayed(run, first, schedule.made_by)
 
-    async def _relayed(self, run: RunId, leg: _Leg, requester: Principal) -> RunOutcome | None:
-        """Have it carried out by one agent after the other, for as long as they hand it over."""
+    async def _of_deleted(self, run: RunId, schedule: Schedule | None) -> RunOutcome:
+        """What it came to before its schedule was deleted; ended, where it had come to nothing."""
+        if schedule is None:
+            return RunOutcome("", GONE)
+        outcome = await self._relayed(run, _first(run, schedule), self._said)
+        if outcome is not None:
+            return outcome
+        begun = await end_run(
+            self._store,
+            run,
+            conversation_of(run),
+            requester=schedule.made_by,
+            owner=self._owner,
+            withdraw=self._withdraw,
+        )
+        return RunOutcome("", DELETED if begun else GONE)
+
+    async def _relayed(
+        self, run: RunId, leg: _Leg, end_of: Callable[[_Leg], Awaitable[_LegEnd | None]]
+    ) -> RunOutcome | None:
+        """What one agent after the other made of it, for as long as they hand it over."""
         files: tuple[OutFile, ...] = ()
         while True:
-            ended = await self._carried_out(leg, requester)
+            ended = await end_of(leg)
             if ended is None:
                 return None
             outcome, handoff = ended
@@ -213,10 +234,8 @@ class Firings:
             outcome = replace(outcome, way=way, conversation=leg.conversation)
         return replace(outcome, files=() if outcome.error else files)
 
-    async def _carried_out(
-        self, leg: _Leg, requester: Principal
-    ) -> tuple[RunOutcome, Handoff | None] | None:
-        """How a leg ended, and the hand-off that it ended with; None where it waits."""
+    async def _carried_out(self, leg: _Leg, requester: Principal) -> _LegEnd | None:
+        """How a leg ended that is carried out now, or was before; None where it waits."""
         stop = self._halt.of(leg.agent)
         if stop is None:
             start = await self._store.turns.begin_run(
@@ -235,23 +254,21 @@ class Firings:
             why = in_words(stop, self._team(), now=self._clock.now())
             passed = RunOutcome("", why, missed=True)
             return (passed if leg.begins_it else RunOutcome("", STOPPED)), None
+        return await self._left(leg)
+
+    async def _said(self, leg: _Leg) -> _LegEnd | None:
+        """How a leg ended by itself; None where it did not, or not yet."""
+        state = await self._store.turns.state(leg.turn)
+        return await self._left(leg) if state in _HAS_SAID else None
+
+    async def _left(self, leg: _Leg) -> _LegEnd | None:
+        """What the log has of a leg that is not ours to carry out; None where it waits."""
         ended = await self._ended(leg.turn, leg.conversation)
         if ended is None or ended.error:
             return None if ended is None else (ended, None)
         over = next_conversation(leg.turn)
         what = f"end of {leg.turn}"
         return ended, await self._kept(what, lambda: self._store.handoffs.of(over))
-
-    async def _ended_early(self, run: RunId, schedule: Schedule) -> bool:
-        """End what the run of a deleted schedule had begun; whether it had."""
-        return await end_run(
-            self._store,
-            run,
-            conversation_of(run),
-            requester=schedule.made_by,
-            owner=self._owner,
-            withdraw=self._withdraw,
-        )
 
     async def _ended(self, turn: TurnId, conversation: ConversationId) -> RunOutcome | None:
         """How a turn ended that is not ours to carry out, once it has; None where it waits.
@@ -280,12 +297,22 @@ class Firings:
         return await until_stored(read, clock=self._clock, what=what)
 
     async def _deliver(self, run: RunId, number: ScheduleId, outcome: RunOutcome) -> Json:
-        """Send the result to the schedule's channel if the list has it; else keep it."""
+        """Send the result to the schedule's channel if the list has it; else keep it.
+
+        Where its end is written, only what follows that is left to do: nothing is decided anew.
+        """
         schedule = await self._store.schedules.by_id(number)
         occurrence = await self._store.schedules.occurrence(run)
         if schedule is None or occurrence is None:
             log.error("firing.without_schedule", extra={"run": run, "schedule": number})
             return None
+        if occurrence.state is OccurrenceState.DUE:
+            occurrence = await self._end(run, schedule, occurrence, outcome)
+        return await self._after_end(run, schedule, occurrence)
+
+    async def _end(
+        self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: RunOutcome
+    ) -> Occurrence:
         delivery = await self._send(run, schedule, occurrence, outcome)
         await self._store.schedules.end_occurrence(
             run,
@@ -295,22 +322,26 @@ class Firings:
             delivery=delivery,
             error=outcome.error,
         )
-        if outcome.state is OccurrenceState.FAILED and outcome.error != STOPPED:
+        return replace(occurrence, state=outcome.state, delivery=delivery, error=outcome.error)
+
+    async def _after_end(self, run: RunId, schedule: Schedule, ended: Occurrence) -> Json:
+        """What follows once its end is written; done again, it changes nothing more."""
+        if ended.state is OccurrenceState.FAILED and ended.error != STOPPED:
             await self._standing.failed(run, schedule, stopped=STOPPED)
         self._wake_outbox()
-        return {"delivery": delivery}
+        return {"delivery": ended.delivery}
 
     async def _send(
         self, run: RunId, schedule: Schedule, occurrence: Occurrence, outcome: RunOutcome
     ) -> str:
-        if outcome.missed or outcome.error in (STOPPED, TOO_LITTLE, DELETED):
+        if outcome.missed or outcome.error in (STOPPED, TOO_LITTLE, DELETED, GONE):
             return f"not sent: {outcome.error}"
-        if schedule.state is ScheduleState.DELETED and not outcome.text:
-            return f"not sent: {GONE}"
+        if schedule.state is ScheduleState.DELETED and outcome.error:
+            return await self._unless_enqueued(run, f"not sent: {DELETED}")
         message = Proactive(
             id=briefing_id_of(run),
             thread=schedule.target,
-            content=_content(schedule, outcome),
+            content=outcome.content(schedule),
             binds=outcome.conversation or conversation_of(run),
         )
         known = await self._store.trust.of(message.thread.channel)
@@ -320,19 +351,34 @@ class Firings:
                 "egress.withheld",
                 extra={"run": run, "schedule": schedule.id, "reason": cleared.reason},
             )
-            return f"kept, not sent: {cleared.reason}"
+            return await self._unless_enqueued(run, f"kept, not sent: {cleared.reason}")
         now = self._clock.now()
         wrote = outcome.way[-1] if outcome.way else schedule.agent
         await self._store.outbox.enqueue(
             compose(cleared, split=self._split, now=now, turn=TurnId(run), agent=wrote)
         )
         log.info("firing.enqueued", extra={"run": run, "planned": str(occurrence.planned_at)})
-        return "on its way"
+        return _ON_ITS_WAY
+
+    async def _unless_enqueued(self, run: RunId, delivery: str) -> str:
+        """What became of it; where it was enqueued before a crash, whoever sends it decides."""
+        enqueued = await self._store.outbox.get(briefing_id_of(run)) is not None
+        return _ON_ITS_WAY if enqueued else delivery
 
 
 def conversation_of(run: RunId) -> ConversationId:
     """The conversation of a run: its thread is bound to it when its message is sent."""
     return ConversationId(derived("conversation", run))
+
+
+def _first(run: RunId, schedule: Schedule) -> _Leg:
+    """What the schedule's own agent does."""
+    return _Leg(
+        turn=turn_of_run(run, 0),
+        conversation=conversation_of(run),
+        agent=schedule.agent,
+        instruction=schedule.instruction,
+    )
 
 
 def _next(turn: TurnId, handoff: Handoff) -> _Leg:
@@ -344,18 +390,3 @@ def _next(turn: TurnId, handoff: Handoff) -> _Leg:
         instruction=instruction_of(handoff),
         had=handoff.chain,
     )
-
-
-def _content(schedule: Schedule, outcome: RunOutcome) -> Content:
-    way = " → ".join(outcome.way)
-    note = f"_Handed over: {way}, which has this thread now._" if way else ""
-    if outcome.text or outcome.files:
-        said = outcome.ours or outcome.text
-        text = "\n\n".join(part for part in (said, note) if part)
-        return Content(text, files=outcome.files, ours=bool(outcome.ours))
-    failure = _failure(schedule, outcome.error)
-    return Content(f"{failure}\n\n{note}" if note else failure, ours=True)
-
-
-def _failure(schedule: Schedule, error: str) -> str:
-    return f"Schedule {schedule.number} could not run ({verbatim(schedule.instruction)}).\n{error}"

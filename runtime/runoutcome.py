@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, FileId
 from runtime.model.files import OutFile
-from runtime.model.schedule import OccurrenceState
+from runtime.model.messages import Content
+from runtime.model.schedule import OccurrenceState, Schedule
 from runtime.model.tools import Json
 from runtime.outcome import Outcome
+from runtime.text import verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,18 @@ class RunOutcome:
         if self.missed:
             return OccurrenceState.MISSED
         return OccurrenceState.FAILED if self.error else OccurrenceState.DONE
+
+    def content(self, schedule: Schedule) -> Content:
+        """What is sent of it to the schedule's channel."""
+        way = " → ".join(self.way)
+        note = f"_Handed over: {way}, which has this thread now._" if way else ""
+        if self.text or self.files:
+            said = self.ours or self.text
+            text = "\n\n".join(part for part in (said, note) if part)
+            return Content(text, files=self.files, ours=bool(self.ours))
+        what = verbatim(schedule.instruction)
+        failure = f"Schedule {schedule.number} could not run ({what}).\n{self.error}"
+        return Content(f"{failure}\n\n{note}" if note else failure, ours=True)
 
     @classmethod
     def of_turn(cls, outcome: Outcome) -> "RunOutcome":

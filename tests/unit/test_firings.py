@@ -2,24 +2,33 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
 from adapters.memory.store import MemoryStore
+from runtime.abandoned import DELETED
 from runtime.activity import Activity
 from runtime.firings import LOOK_EVERY, STOPPED, Firings, conversation_of
 from runtime.halt import Halt
 from runtime.ids import AgentName, RunId, ScheduleId, StopId, TimeOrderedIds, TurnId
 from runtime.model.conversation import Entry, Role
-from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind
+from runtime.model.schedule import (
+    Occurrence,
+    OccurrenceState,
+    Schedule,
+    ScheduleState,
+    When,
+    WhenKind,
+)
 from runtime.model.stop import Stop, StopKind
+from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.model.turn import Turn, TurnStart, TurnState
 from runtime.outbox import whole
 from runtime.outcome import Outcome
-from runtime.standing import Standing
+from runtime.standing import MOST_FAILURES, Standing
 from runtime.turns import TurnRunner
 from tests.support.build import ANN, DM, OPS, T0, team
 from tests.support.clock import ManualClock, settle
@@ -51,6 +60,14 @@ async def _withdraw(_turn: TurnId, _note: str) -> None:
     """Nobody was asked anything."""
 
 
+class Killed(BaseException):
+    """The process was killed here."""
+
+
+async def killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
 class Context:
     """Does each step, as an engine does that has stored none."""
 
@@ -71,6 +88,12 @@ class Context:
 class Bench:
     clock: ManualClock = field(default_factory=lambda: ManualClock(T0))
     turns: Turns = field(default_factory=Turns)
+    listed: bool = True
+    """Whether the channel is on the list."""
+
+    def _team(self) -> Team:
+        known = team()
+        return known if self.listed else replace(known, channels=())
 
     def __post_init__(self) -> None:
         self.store = MemoryStore(clock=self.clock, ids=TimeOrderedIds(self.clock))
@@ -82,12 +105,12 @@ class Bench:
             standing=Standing(
                 store=self.store,
                 chats={},
-                team=team,
+                team=self._team,
                 split=whole,
                 clock=self.clock,
                 tell_owners=_nobody,
             ),
-            team=team,
+            team=self._team,
             split=whole,
             clock=self.clock,
             owner="here",
@@ -116,6 +139,16 @@ class Bench:
     async def play(self) -> None:
         """Play the run's workflow."""
         await self.firings.workflow(Context(), {"schedule": "schedule"})
+
+    async def delete(self) -> None:
+        """Delete the schedule, as where the process died before it told the run."""
+        await self.store.schedules.change(
+            ScheduleId("schedule"),
+            was=ScheduleState.ACTIVE,
+            becomes=ScheduleState.DELETED,
+            next_at=None,
+            by=ANN,
+        )
 
     async def ended(self) -> Occurrence:
         found = await self.store.schedules.occurrence(RUN)
@@ -175,6 +208,144 @@ async def test_what_was_sent_right_before_a_crash_is_not_sent_again(bench: Bench
     await bench.play()
     assert await bench.sent() == ["All is well."]
     await bench.play()
+    assert await bench.sent() == []
+
+
+async def test_what_was_kept_right_before_a_crash_is_kept_though_its_channel_is_listed_now(
+    bench: Bench,
+) -> None:
+    await bench.end(await bench.begin(owner="here"), TurnState.DONE, "All is well.")
+    await bench.store.schedules.end_occurrence(
+        RUN,
+        state=OccurrenceState.DONE,
+        now=T0,
+        delivery="kept, not sent: No.",
+        result="All is well.",
+    )
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.delivery, ended.result) == ("kept, not sent: No.", "All is well.")
+    assert await bench.sent() == []
+
+
+async def test_what_was_kept_stays_so_where_the_database_fails_behind_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.end(await bench.begin(owner="here"), TurnState.FAILED, "The key is refused.")
+    bench.listed = False
+    history = bench.store.schedules.history
+    monkeypatch.setattr(bench.store.schedules, "history", failing_times(history, 1))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bench.play())
+        await settle()
+        bench.listed = True
+        await bench.clock.advance(timedelta(minutes=1))
+    assert (await bench.ended()).delivery.startswith("kept, not sent: ")
+    assert await bench.sent() == []
+
+
+async def test_fifth_failure_that_was_written_before_a_crash_pauses_its_schedule(
+    bench: Bench,
+) -> None:
+    for number in range(MOST_FAILURES):
+        run = RUN if number == 0 else RunId(f"run {number}")
+        planned = T0 - timedelta(hours=number)
+        due = Occurrence(
+            schedule=ScheduleId("schedule"),
+            planned_at=planned,
+            run=run,
+            state=OccurrenceState.DUE,
+        )
+        await bench.store.schedules.add_occurrence(due)
+        await bench.store.schedules.end_occurrence(
+            run, state=OccurrenceState.FAILED, now=T0, delivery="sent", error="No."
+        )
+    await bench.play()
+    schedule = await bench.store.schedules.by_id(ScheduleId("schedule"))
+    assert schedule is not None
+    assert (schedule.state, schedule.held) == (ScheduleState.PAUSED, RUN)
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "becomes", "message"),
+    [
+        (TurnState.DONE, "All is well.", OccurrenceState.DONE, "All is well."),
+        (
+            TurnState.FAILED,
+            "The key is refused.",
+            OccurrenceState.FAILED,
+            "Schedule 1 could not run (Brief us).\nThe key is refused.",
+        ),
+    ],
+)
+async def test_what_was_sent_before_a_crash_is_recorded_so_though_its_schedule_was_deleted(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    state: TurnState,
+    text: str,
+    becomes: OccurrenceState,
+    message: str,
+) -> None:
+    await bench.end(await bench.begin(owner="here"), state, text)
+    with monkeypatch.context() as life:
+        life.setattr(bench.store.schedules, "end_occurrence", killed)
+        with pytest.raises(Killed):
+            await bench.play()
+    assert await bench.sent() == [message]
+    await bench.delete()
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.delivery) == (becomes, "on its way")
+    assert (ended.result or ended.error) == text
+    assert await bench.sent() == []
+
+
+async def test_what_was_sent_before_a_crash_is_recorded_so_though_its_channel_is_not_listed_now(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.end(await bench.begin(owner="here"), TurnState.DONE, "All is well.")
+    with monkeypatch.context() as life:
+        life.setattr(bench.store.schedules, "end_occurrence", killed)
+        with pytest.raises(Killed):
+            await bench.play()
+    bench.listed = False
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.delivery) == (OccurrenceState.DONE, "on its way")
+    assert await bench.sent() == ["All is well."]
+
+
+async def test_what_was_answered_before_a_crash_is_delivered_though_its_schedule_was_deleted(
+    bench: Bench,
+) -> None:
+    await bench.end(await bench.begin(owner="here"), TurnState.DONE, "All is well.")
+    await bench.delete()
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.result) == (OccurrenceState.DONE, "All is well.")
+    assert await bench.sent() == ["All is well."]
+
+
+async def test_what_had_not_ended_before_a_crash_ends_where_its_schedule_was_deleted(
+    bench: Bench,
+) -> None:
+    await bench.begin(owner="here")
+    await bench.delete()
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.delivery) == (OccurrenceState.FAILED, f"not sent: {DELETED}")
+    assert await bench.store.turns.state(TURN) is TurnState.STOPPED
+    assert await bench.sent() == []
+
+
+async def test_why_it_failed_before_a_crash_is_kept_where_its_schedule_was_deleted(
+    bench: Bench,
+) -> None:
+    await bench.end(await bench.begin(owner="here"), TurnState.FAILED, "The key is refused.")
+    await bench.delete()
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.error, ended.delivery) == ("The key is refused.", f"not sent: {DELETED}")
     assert await bench.sent() == []
 
 
