@@ -226,10 +226,10 @@ class Lane:
         try:
             if not self._run_bare(units):
                 self._run_apart(units)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - it is raised where the units are awaited
             self._roll_back()
             for unit in units:
-                unit.error = self._translate(error)
+                unit.error = self._translate(error) if isinstance(error, sqlite3.Error) else error
 
     def _run_bare(self, units: list[_Unit[object]]) -> bool:
         """Run the units side by side; False where one raised and others have to be run again.

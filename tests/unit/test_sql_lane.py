@@ -1,6 +1,7 @@
 """Group commit: what the writer's thread promises to those who wait for it."""
 
 import asyncio
+import random
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -112,6 +113,71 @@ async def test_what_units_record_is_added_once_and_last_and_not_of_a_unit_that_r
     await writer.submit(add(5))
     await writer.close()
     assert trace.added == [("1", 2), ("3", 2)]
+
+
+async def test_a_record_that_cannot_be_made_fails_its_units_and_the_writer_writes_on(
+    connection: sqlite3.Connection,
+) -> None:
+    class Broken(Trace):
+        def add(self, transaction: Transaction, events: Sequence[AuditEvent]) -> None:
+            super().add(transaction, events)
+            raise ValueError("no record")
+
+    writer = Lane(
+        "writer",
+        connection,
+        begin="BEGIN IMMEDIATE",
+        translate=failures.of_sqlite,
+        trail=Broken(),
+    )
+    results = await asyncio.gather(
+        writer.submit(saying(1, add(1))), writer.submit(add(2)), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [ValueError, ValueError]
+    assert await writer.submit(numbers) == []
+    await writer.close()
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_of_a_mixture_of_units_is_stored_exactly_what_was_said_to_be(
+    connection: sqlite3.Connection, *, full: bool
+) -> None:
+    """Units that raise, that go first, and that break their commit, or a disk that fills up."""
+    if full:
+        [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+    trace = Trace()
+    writer = Lane(
+        "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite, trail=trace
+    )
+    chance, units = random.Random(7), []
+    for number in range(1000):
+        work = _one_of_a_mixture(number, chance.random(), breaks=not full)
+        units.append(writer.submit(First(work) if chance.random() < 0.3 else work))
+        if chance.random() < 0.1:
+            await settle(turns=1)
+    results = await asyncio.gather(*units, return_exceptions=True)
+    rows = set(await writer.submit(numbers))
+    await writer.close()
+    told = {n for n, result in enumerate(results) if not isinstance(result, BaseException)}
+    assert rows == told
+    assert len(told) < 1000
+    assert told <= {int(number) for number, _ in trace.added}
+    assert full == any(isinstance(result, StorageFull) for result in results)
+
+
+def _one_of_a_mixture(number: int, chance: float, *, breaks: bool) -> Work[None]:
+    def broken(transaction: Transaction) -> None:
+        transaction.run(ADD, {"number": number})
+        raise Conflict("no")
+
+    def orphan(transaction: Transaction) -> None:
+        transaction.run(ADD, {"number": number})
+        transaction.run(ORPHAN, {"number": 1_000_000 + number})
+
+    if chance < 0.02:
+        return saying(number, broken)
+    return orphan if breaks and chance < 0.025 else saying(number, add(number))
 
 
 async def test_what_one_tick_submits_is_one_commit(writer: Lane, written: Written) -> None:
