@@ -23,7 +23,11 @@ settings.load_profile("nightdesk")
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported and collected out of every later look for garbage: it stays."""
+    """Leave what was imported and collected out of looks for garbage: it stays.
+
+    The first program that a test runs takes that back (`bot.collector.collector_spared`). Freezing
+    again would keep what the tests before left, or cost a look at everything after each.
+    """
     gc.collect()
     gc.freeze()
 
@@ -45,6 +49,16 @@ def _same_log_levels() -> Iterator[None]:
     yield
     changed = leaks.changed_logs(before)
     assert not changed, f"log levels changed by the test: {changed}"
+
+
+@pytest.fixture(autouse=True)
+def _same_collector() -> Iterator[None]:
+    """Collect garbage for each test as often as for the first, whatever a start was told."""
+    before = gc.get_threshold()
+    yield
+    if gc.get_threshold() != before:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
