@@ -38,7 +38,16 @@ from bot.settings import (
 from bot.status import describe_database, read_outbox
 from runtime.access import may
 from runtime.clock import Clock, SystemClock
-from runtime.errors import ConfigurationError, NightdeskError, Permanent, StorageDamaged
+from runtime.errors import (
+    ConfigurationError,
+    DatabaseTooNew,
+    NightdeskError,
+    Permanent,
+    StorageBusy,
+    StorageDamaged,
+    StorageFull,
+    StorageUnavailable,
+)
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.limits import LimitBook
 from runtime.model.access import Action
@@ -48,6 +57,7 @@ from runtime.ports import Charts
 
 _LEAST_FREE = 200_000_000
 """Bytes; below that a busy day may fill the disk."""
+_NEWER = "Install the version that wrote it, or restore a backup."
 
 
 async def examine(
@@ -191,12 +201,27 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
                 if odd := currency.finding(await limits.without_force(), settings.team):
                     yield odd
     except NightdeskError as error:
-        todo = "Start the database, or correct NIGHTDESK_DATABASE_URL."
-        if isinstance(error, StorageDamaged):
-            todo = "Keep a copy of it, and put a backup in its place."
-        elif settings.on_sqlite:
-            todo = "Let this user read and write the file, and the folder that it is in."
+        todo = remedy(error, on_sqlite=settings.on_sqlite)
         yield Finding("database", State.WRONG, f"it cannot be read: {error}", todo)
+
+
+def remedy(error: NightdeskError, *, on_sqlite: bool) -> str:
+    """What to do about a database that cannot be read for that reason."""
+    match error:
+        case StorageDamaged():
+            return "Keep a copy of it, and put a backup in its place."
+        case StorageFull():
+            return "Free some space on its disk: without it nothing can be accepted."
+        case DatabaseTooNew():
+            return _NEWER
+        case StorageBusy():
+            return "End the other program that holds the file, such as a database browser."
+        case StorageUnavailable() | ConfigurationError() if on_sqlite:
+            return "Let this user read and write the file, and the folder that it is in."
+        case StorageUnavailable() | ConfigurationError():
+            return "Start the database, or correct NIGHTDESK_DATABASE_URL."
+        case _:
+            return "Look up what the database says in its own manual."
 
 
 async def _owner(found: Glance | None, settings: Settings) -> Finding:
@@ -236,8 +261,7 @@ def _revision(found: Glance | None) -> Finding:
     if found.revision in found.known:
         todo = "Run `nightdesk migrate`, or start: that does it too."
         return Finding(layer, State.MISSING, words, todo)
-    todo = "Install the version that wrote it, or restore a backup."
-    return Finding(layer, State.WRONG, words, todo)
+    return Finding(layer, State.WRONG, words, _NEWER)
 
 
 async def _outbox(found: Glance, settings: Settings, now: datetime) -> Finding:

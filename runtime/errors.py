@@ -78,6 +78,10 @@ class StorageUnavailable(Retryable):
     """The database cannot be reached just now; nothing was stored."""
 
 
+class StorageBusy(StorageUnavailable):
+    """Another program holds the database; nothing was stored."""
+
+
 class StorageFull(StorageUnavailable):
     """The disk is full; nothing was stored and nothing was acknowledged."""
 

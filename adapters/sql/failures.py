@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from runtime.errors import (
     ConfigurationError,
     NightdeskError,
+    StorageBusy,
     StorageDamaged,
     StorageFull,
     StorageUnavailable,
@@ -19,8 +20,8 @@ _SQLITE: dict[int, type[NightdeskError]] = {
     sqlite3.SQLITE_NOTADB: StorageDamaged,
     # The disk failed under a write, so what is on it now is unknown.
     sqlite3.SQLITE_IOERR: StorageDamaged,
-    sqlite3.SQLITE_BUSY: StorageUnavailable,
-    sqlite3.SQLITE_LOCKED: StorageUnavailable,
+    sqlite3.SQLITE_BUSY: StorageBusy,
+    sqlite3.SQLITE_LOCKED: StorageBusy,
     # Who may use the file can be put right while we run.
     sqlite3.SQLITE_CANTOPEN: StorageUnavailable,
     sqlite3.SQLITE_READONLY: StorageUnavailable,

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -11,17 +12,18 @@ import pytest
 from aiohttp import web
 
 from adapters.models.catalogue import describe
+from adapters.sql.failures import of_sqlite
 from adapters.sql.glance import glance, sqlite_file
 from adapters.sql.migrate import revisions
 from adapters.sql.store import open_store
 from bot.diagnosis import Finding, State, healthy
-from bot.doctor import examine, in_words, to_json
+from bot.doctor import examine, in_words, remedy, to_json
 from bot.models import config_of
 from bot.reach import get
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
 from runtime.cards import APPROVE
-from runtime.errors import Permanent
+from runtime.errors import DatabaseTooNew, Permanent, StorageUnavailable
 from runtime.ids import ModelName, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.chart import DaySeries
@@ -272,6 +274,31 @@ async def test_a_database_that_this_user_may_not_open_is_not_called_damaged(
     found = (await machine.look())["database"]
     assert (found.state, "File name too long" in found.found) == (State.WRONG, True)
     assert found.todo.startswith("Let this user read and write the file")
+
+
+@pytest.mark.parametrize(
+    ("code", "todo"),
+    [
+        (sqlite3.SQLITE_BUSY, "End the other program"),
+        (sqlite3.SQLITE_LOCKED, "End the other program"),
+        (sqlite3.SQLITE_FULL, "Free some space"),
+        (sqlite3.SQLITE_CANTOPEN, "Let this user read and write"),
+        (sqlite3.SQLITE_READONLY, "Let this user read and write"),
+        (sqlite3.SQLITE_CORRUPT, "Keep a copy"),
+        (sqlite3.SQLITE_ERROR, "Look up what the database says"),
+    ],
+)
+def test_what_to_do_about_a_file_fits_what_is_wrong_with_it(code: int, todo: str) -> None:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode, error.sqlite_errorname = code, "SQLITE_CODE"
+    assert remedy(of_sqlite(error), on_sqlite=True).startswith(todo)
+
+
+def test_what_to_do_about_a_newer_database_or_a_server_is_another_thing() -> None:
+    for on_sqlite in (True, False):
+        newer = remedy(DatabaseTooNew("revision 9999"), on_sqlite=on_sqlite)
+        assert newer.startswith("Install the version that wrote it")
+    assert remedy(StorageUnavailable("refused"), on_sqlite=False).startswith("Start the database")
 
 
 async def test_a_database_server_that_does_not_answer_is_wrong_and_its_password_hidden(

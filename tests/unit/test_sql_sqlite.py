@@ -23,6 +23,7 @@ from runtime.errors import (
     DatabaseTooNew,
     DataFolderInUse,
     NightdeskError,
+    StorageBusy,
     StorageDamaged,
     StorageFull,
     StorageUnavailable,
@@ -275,7 +276,7 @@ async def test_what_this_user_may_not_open_is_told_and_not_called_damaged(
         (sqlite3.SQLITE_FULL, StorageFull, "the disk is full .*Make room"),
         (sqlite3.SQLITE_READONLY, ConfigurationError, "Let this user read and write it"),
         (sqlite3.SQLITE_CORRUPT, StorageDamaged, "is damaged.*put a backup in its place"),
-        (sqlite3.SQLITE_BUSY, StorageUnavailable, "cannot be reached just now"),
+        (sqlite3.SQLITE_BUSY, StorageBusy, "Another program holds the database"),
     ],
 )
 def test_what_is_wrong_at_the_first_look_is_said_with_what_to_do(
