@@ -29,8 +29,8 @@ MOST_BESIDE_FIRST = 8
 """Others in a transaction with those that go first, and after such for a while: what comes first in
 the midst of a large commit waits for it, and then for the loop to see to all who are told of it."""
 SHARE_BESIDE_FIRST = 8
-"""Where more of them wait, one in so many: the line then passes in about so many commits, however
-long it is, and who stands at its end (STOP, at times) does not wait for each eight ahead of it."""
+"""Where more of them wait, one in so many: while as many come as go, a line of any length passes in
+so many commits, and who stands at its end (STOP, at times) does not wait for each eight ahead."""
 FIRST_AGAIN = 1.0
 """Seconds for which another of those is expected."""
 
