@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot.redaction import redactor
+from runtime.errors import ModelError
 
 _QUIET = (
     # At INFO they write the address of every request, at DEBUG its headers.
@@ -114,7 +115,8 @@ def formatter(
 ) -> logging.Formatter:
     """Renders records, our own and those of libraries, and takes secrets out of the result.
 
-    Without `traces`, a line says in `why` what went wrong and not where.
+    Without `traces`, a line says in `why` what went wrong and not where. So it always does of a
+    model that could not answer: that is expected, and where in our code tells nothing.
     """
     return _Redacting(_renderer(look, colours=colours), redact=redact, traces=traces)
 
@@ -145,7 +147,7 @@ class _Redacting(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             # As text: a traceback as a structure would hold the values of local variables.
             error = record.exc_info[1]
-            if self._traces:
+            if self._traces and not isinstance(error, ModelError):
                 event["exception"] = self.formatException(record.exc_info)
             else:
                 event["why"] = _CONTROL.sub(" ", str(error)) or type(error).__name__

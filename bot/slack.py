@@ -79,6 +79,7 @@ async def open_slack(
     routes = _routes(settings, inbound, clock)
     async with asyncio.TaskGroup() as tasks:
         connecting = None
+        log.info("slack.connecting")  # the start waits for it
         if not await _connected(chat):
             connecting = tasks.create_task(_connect(chat, clock))
         try:

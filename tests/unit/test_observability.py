@@ -13,6 +13,7 @@ import pytest
 
 from bot.observability import Destination, Look, logging_to
 from bot.redaction import HIDDEN, redact, redactor
+from runtime.errors import ModelError, ModelUnavailable
 
 CANARY = "canary-8f74/2231+b1"
 TOKENS = [
@@ -125,6 +126,19 @@ def test_in_a_script_the_screen_has_the_cause_and_the_file_the_traceback(file: P
     assert [line.get("why") for line in shown] == ["the disk is full", "TimeoutError", None]
     assert "Traceback" not in screen.getvalue()
     assert "Traceback" in file.read_text()
+
+
+def test_a_model_that_could_not_answer_is_one_line_without_a_traceback(file: Path) -> None:
+    screen = Screen()
+    with log_to(screen, file, Destination.STDERR) as log:
+        try:
+            raise ModelUnavailable("connection refused")
+        except ModelError:
+            log.exception("turn.refused")
+    [line] = screen.getvalue().splitlines()
+    shown = json.loads(line)
+    assert (shown["event"], shown["why"]) == ("turn.refused", "connection refused")
+    assert "exception" not in shown
 
 
 def test_a_disk_without_room_for_the_last_lines_ends_without_an_error(file: Path) -> None:
