@@ -16,6 +16,7 @@ from adapters.sql.letters import ITEM, item_of
 from adapters.sql.schema import conversations, outbox, turns
 from adapters.sql.schema_stops import stops
 from adapters.sql.transaction import Params, Row, Transaction
+from adapters.sql.unsaid import Unsaid
 from adapters.sql.upsert import insert
 from runtime.clock import Clock
 from runtime.ids import AgentName, OutboxId, StopId, TurnId
@@ -152,9 +153,10 @@ _decode = decoder(_Did)
 class SqlStops:
     """Stops in a database."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, unsaid: Unsaid) -> None:
         self._database = database
         self._clock = clock
+        self._unsaid = unsaid
 
     async def active(self) -> list[Stop]:
         """The stops in force: see the port."""
@@ -198,11 +200,14 @@ class SqlStops:
             transaction.run(_NOTE, {"this": stop.id, "said": encode(did)})
             return Stopped(stop=stop, fresh=True, ended=did.ended, messages=messages)
 
-        return await self._database.write(work)
+        done = await self._database.write(work)
+        self._unsaid.drop(one.turn for one in done.ended)
+        return done
 
     async def enforce(self, *, closing: Closing) -> list[Ended]:
         """End and hold what a stop covers: see the port."""
         ended, _ = await self._database.write(lambda t: self._enforce(t, closing))
+        self._unsaid.drop(one.turn for one in ended)
         return ended
 
     async def lift(

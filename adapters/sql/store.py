@@ -29,6 +29,7 @@ from adapters.sql.state import SqlStates
 from adapters.sql.stops import SqlStops
 from adapters.sql.trust import SqlChannelTrust
 from adapters.sql.turns import SqlTurns
+from adapters.sql.unsaid import Unsaid
 from adapters.sql.workers import SqlWorkers
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
@@ -43,10 +44,10 @@ class SqlStore:
 
     def __init__(self, database: Database, *, clock: Clock, ids: IdSource) -> None:
         self._database = database
-        heard = Heard()
+        heard, unsaid = Heard(), Unsaid()
         self._inbox = SqlInbox(database, heard)
         self._conversations = SqlConversations(database, clock=clock, ids=ids)
-        self._turns = SqlTurns(database, clock=clock, heard=heard)
+        self._turns = SqlTurns(database, clock=clock, heard=heard, unsaid=unsaid)
         self._outbox = SqlOutbox(database)
         self._dead_letters = SqlDeadLetters(database)
         self._schedules = SqlSchedules(database)
@@ -59,7 +60,7 @@ class SqlStore:
         self._grants = SqlGrants(database)
         self._trust = SqlChannelTrust(database)
         self._modelbook = SqlModelBook(database)
-        self._stops = SqlStops(database, clock=clock)
+        self._stops = SqlStops(database, clock=clock, unsaid=unsaid)
         self._ledger = SqlLedger(database)
         self._budgets = SqlBudgets(database)
         self._audit = SqlAudit(database)

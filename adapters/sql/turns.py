@@ -14,6 +14,7 @@ from adapters.sql.heard import Heard
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import turns
 from adapters.sql.transaction import Params, Statement, Transaction, Value
+from adapters.sql.unsaid import Unsaid
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId
@@ -103,21 +104,18 @@ _OPEN = (
 _STATE = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
 """Tells a run how its turn ended that another process carried out."""
 
-_MOST_ASKED = 1_000
-"""Turns of which it is noted what they were asked, so that it need not be read at their end."""
-
 _LOST = "the turn has ended, or another owner took it up since"
 
 
 class SqlTurns:
     """Turns in a database."""
 
-    def __init__(self, database: Database, *, clock: Clock, heard: Heard) -> None:
+    def __init__(self, database: Database, *, clock: Clock, heard: Heard, unsaid: Unsaid) -> None:
         self._database = database
         self._heard = heard
         self._clock = clock
         self._recent = RecentLogs()
-        self._asked: dict[TurnId, tuple[ConversationId, log.Asked]] = {}
+        self._unsaid = unsaid
 
     async def begin(self, conversation: ConversationId, *, owner: str) -> TurnStart | None:
         """Take up the open turn or begin the next: see the port."""
@@ -131,7 +129,7 @@ class SqlTurns:
         start, asked = begun
         self._recent.keep(conversation, start.entries if asked is None else start.entries[:-1])
         if asked is not None:
-            self._note(start.turn, asked)
+            self._unsaid.keep(start.turn, asked)
         return start
 
     async def begin_run(
@@ -169,19 +167,24 @@ class SqlTurns:
     ) -> None:
         """Append to the log: see the port."""
         if entries:
-            self._asked.pop(turn, None)
+            self._unsaid.drop([turn])
 
         def work(transaction: Transaction) -> None:
             _append(transaction, {"turn": turn, "with_fence": fence}, entries)
             sending.enqueue(transaction, notices)
             transaction.audit(*audit)
 
-        await self._database.write(work)
+        try:
+            await self._database.write(work)
+        except Conflict:
+            self._unsaid.drop([turn])
+            raise
 
     async def set_draft(self, turn: TurnId, fence: int, draft: MessageId) -> None:
         """Remember the draft: see the port."""
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "message": draft}
         if not await self._database.write(lambda t: t.run(_SET_DRAFT, mine)):
+            self._unsaid.drop([turn])
             raise Conflict(_LOST)
 
     async def finish(
@@ -200,7 +203,7 @@ class SqlTurns:
 
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence}
         end: Params = {**mine, "becomes": state.value, "at": now}
-        known = self._asked.pop(turn, None)
+        known = self._unsaid.take(turn)
 
         def work(transaction: Transaction) -> list[OutboxItem]:
             if known is not None and transaction.run(_END_UNSAID, end):
@@ -220,6 +223,7 @@ class SqlTurns:
     async def park(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Let the turn wait: see the port."""
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "tries": tries}
+        self._unsaid.drop([turn])
         if not await self._database.write(lambda t: t.run(_PARK, mine)):
             raise Conflict(_LOST)
 
@@ -243,13 +247,8 @@ class SqlTurns:
     async def hand_back(self, turn: TurnId, fence: int, *, tries: int) -> None:
         """Forget tries of the turn: see the port."""
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence, "tries": tries}
+        self._unsaid.drop([turn])
         await self._database.write(lambda t: t.run(_HAND_BACK, mine))
-
-    def _note(self, turn: Turn, asked: log.Asked) -> None:
-        """Note what a turn was asked; it may be forgotten, as of turns that never end here."""
-        self._asked[turn.id] = turn.conversation, asked
-        if len(self._asked) > _MOST_ASKED:
-            del self._asked[next(iter(self._asked))]
 
     async def open_conversations(
         self, *, after: ConversationId | None = None, limit: int = 500

@@ -17,6 +17,7 @@ from adapters.sql.store import open_store
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Transaction, Work
 from adapters.sql.turns import SqlTurns
+from adapters.sql.unsaid import Unsaid
 from runtime.errors import ConfigurationError, NightdeskError, StorageFull, StorageUnavailable
 from runtime.ids import TimeOrderedIds
 from runtime.model.outbox import OutboxState
@@ -286,7 +287,7 @@ async def test_what_a_commit_claims_that_is_under_way_is_handed_back_after_it(
         answer = replace(rows.item(), state=OutboxState.SENDING, attempts=1)
 
         async def finish() -> None:
-            turns = SqlTurns(slow, clock=clock, heard=Heard())
+            turns = SqlTurns(slow, clock=clock, heard=Heard(), unsaid=Unsaid())
             replies, done = [answer], TurnState.DONE
             await turns.finish(turn.id, turn.fence, state=done, replies=replies, sender="here")
 
