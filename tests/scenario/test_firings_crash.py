@@ -12,6 +12,7 @@ import pytest
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Step
 from runtime.abandoned import DELETED
+from runtime.firings import WORKFLOW
 from runtime.model.completion import ModelRequest
 from runtime.model.schedule import Occurrence, OccurrenceState, ScheduleState
 from runtime.model.team import Team
@@ -119,9 +120,14 @@ async def cut(world: Crashing, at: int) -> Left | None:
     return await left_by(world) if fuse.dead else None
 
 
-async def live_on(world: Crashing) -> Occurrence:
+async def live_on(world: Crashing, left: Left) -> Occurrence:
     """Another life, and what it wrote of the planned time."""
     async with world.life() as life:
+        # An engine that remembers goes on with a run until it has stored how that ended.
+        run, schedule = left.occurrence.run, left.occurrence.schedule
+        durable = life.desk.desk.parts.durable
+        await durable.start(WORKFLOW, run, {"schedule": schedule})
+        await durable.result(run)
         await life.desk.fire()
         await bound_right(world, life)
     return (await left_by(world)).occurrence
@@ -151,7 +157,7 @@ async def deleted(world: Crashing, at: int) -> bool:
         next_at=None,
         by=ANN,
     )
-    now = await live_on(world)
+    now = await live_on(world, left)
     if left.answered:
         assert posts(world) == [f"Because.\n\n{NOTE}"], f"cut at {at}"
         found = now.state, now.result, now.delivery
@@ -168,7 +174,7 @@ async def unlisted(world: Crashing, at: int) -> bool:
     if left is None:
         return False
     world.listed = False
-    now = await live_on(world)
+    now = await live_on(world, left)
     assert (now.state, now.result) == (OccurrenceState.DONE, "Because."), f"cut at {at}"
     assert len(posts(world)) == left.seen, f"cut at {at}"
     said = "sent" if left.seen else "kept, not sent: "
@@ -181,7 +187,7 @@ async def listed(world: Crashing, at: int) -> bool:
     if left is None:
         return False
     world.listed = True
-    now = await live_on(world)
+    now = await live_on(world, left)
     assert (now.state, now.result) == (OccurrenceState.DONE, "Because."), f"cut at {at}"
     if left.ended:
         assert posts(world) == [], f"cut at {at}"
