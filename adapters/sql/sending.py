@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, literal_column
 
 from adapters.sql.codec import encode, micros, plain
 from adapters.sql.constants import word
 from adapters.sql.schema import outbox
-from adapters.sql.threads import thread_values
+from adapters.sql.threads import thread_columns, thread_values
 from adapters.sql.transaction import Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import MessageId, TurnId
@@ -26,23 +26,17 @@ _ENQUEUE = (
 """Stores a message unless it is there, so that what makes it may be done twice."""
 
 _SENDING, _PENDING = OutboxState.SENDING, OutboxState.PENDING
-_columns = [column for column in outbox.c if not column.identity]
-_before = outbox.alias("before")
-_waits_before = sa.exists().where(
-    *(_before.c[name] == bindparam(name) for name in ("platform", "workspace", "channel", "root")),
-    _before.c.state.in_((word(_PENDING), word(_SENDING))),
-)
-_ENQUEUE_FIRST = (
-    insert(outbox)
-    .from_select(
-        [column.name for column in _columns],
-        sa.select(*(bindparam(column.name, type_=column.type) for column in _columns)).where(
-            ~_waits_before
-        ),
+_BEFORE = (
+    sa.select(literal_column("1", sa.Integer))
+    .where(
+        *(column == bindparam(column.name) for column in thread_columns(outbox)),
+        outbox.c.state.in_((word(_PENDING), word(_SENDING))),
     )
-    .on_conflict_do_nothing(index_elements=[outbox.c.id])
+    .limit(literal_column("1", sa.Integer))
 )
-"""Stores a message before which none of its thread waits or is being sent; else nothing."""
+"""Tells whether a message of a thread waits or is being sent. Not a condition of the insertion:
+SQLite puts what is selected into a table of its own first, where that reads the table too.
+"""
 
 
 class Letter(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -81,12 +75,13 @@ def enqueue_claimed(
     claimed: list[OutboxItem] = []
     for item in items:
         row = _row(item)
-        if item.state is _SENDING:
-            if transaction.run(_ENQUEUE_FIRST, {**row, "owner": sender}):
-                claimed.append(item)
-                continue
+        first = item.state is _SENDING and transaction.one(_BEFORE, row) is None
+        if first:
+            row["owner"] = sender
+        elif item.state is _SENDING:
             row |= {"state": _PENDING.value, "attempts": 0}
-        transaction.run(_ENQUEUE, row)
+        if transaction.run(_ENQUEUE, row) and first:
+            claimed.append(item)
     return claimed
 
 
