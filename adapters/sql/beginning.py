@@ -225,7 +225,7 @@ def begin_run(
         for earlier, body in transaction.all(_UNSAID, this):
             to_log(transaction, TurnId(earlier), conversation, body)
     said, last = log.read(transaction, conversation, place.covered)
-    entry = log.asked_next(asked, last).entry
+    entry = log.asked_as(asked._replace(seq=last + 1)).entry
     origin = _Origin(requester=requester, chain=chain or msgspec.UNSET)
     turn = _insert(transaction, conversation, entry, origin, place, owner=owner)
     log.write(transaction, conversation, [entry], last=last, titled=bool(place.title))
@@ -279,9 +279,10 @@ def _begin_with(
         text=words_of(body, received.id),
         at=now,
         turn=turn_id_of(received.id),
+        seq=last + 1,
         sender=sender_of(body, inbound.sender),
     )
-    asked = log.asked_next(entry, last)
+    asked = log.asked_as(entry)
     chain = chain_of(body) or msgspec.UNSET
     origin = _Origin(requester=inbound.sender, thread=inbound.thread, chain=chain)
     turn = _insert(

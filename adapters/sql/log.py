@@ -25,6 +25,7 @@ from runtime.model.turn import TurnState
 _decode = decoder(list[Entry])
 _by_number = attrgetter("seq")
 
+_SEQ = Entry._fields.index("seq")
 _USUAL = Entry._fields.index("tool_calls")
 """How many fields of an entry are stored where the others are empty."""
 _EMPTY = tuple(Entry._field_defaults.values())[_USUAL - len(Entry._fields) :]
@@ -127,10 +128,9 @@ class Asked(NamedTuple):
     body: str
 
 
-def asked_next(entry: Entry, last: int) -> Asked:
-    """What a turn is asked that begins when the log's last number is `last`."""
-    entry = entry._replace(seq=last + 1)
-    body = encode_one(entry)
+def asked_as(entry: Entry) -> Asked:
+    """What a turn is asked, under the number that it has already."""
+    body = encode_one(entry, entry.seq)
     # As it is stored, where that may differ: without halves of surrogate pairs.
     return Asked(entry if entry.text.isascii() else decode(body)[0], body)
 
@@ -181,7 +181,7 @@ def write_with(
     """
     if all(entry.role is Role.ASSISTANT for entry in new):
         seq = asked.entry.seq
-        bodies = [encode_one(e._replace(seq=n)) for n, e in enumerate(new, start=seq + 1)]
+        bodies = [encode_one(e, n) for n, e in enumerate(new, start=seq + 1)]
         body = ",".join([asked.body, *bodies])
         row: dict[str, Value] = {"conversation": conversation, "seq": seq, "body": body}
         if transaction.run(_INSERT_IF_FREE, row):
@@ -239,13 +239,14 @@ def read_end(
     return latest([*since_summary(end), *open_ones], limit)
 
 
-def encode_one(entry: Entry) -> str:
-    """The entry as it is stored."""
-    return encode(entry[:_USUAL] if entry[_USUAL:] == _EMPTY else entry)
+def encode_one(entry: Entry, seq: int) -> str:
+    """The entry as it is stored under that number."""
+    later = entry[_SEQ + 1 : _USUAL] if entry[_USUAL:] == _EMPTY else entry[_SEQ + 1 :]
+    return encode((*entry[:_SEQ], seq, *later))
 
 
 def _row(conversation: ConversationId, together: Sequence[Entry]) -> dict[str, Value]:
-    body = ",".join([encode_one(entry) for entry in together])
+    body = ",".join([encode_one(entry, entry.seq) for entry in together])
     return {"conversation": conversation, "seq": together[0].seq, "body": body}
 
 

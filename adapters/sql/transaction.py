@@ -177,8 +177,8 @@ class DriverTransaction:
         self.events.extend(events)
 
     def _execute(self, statement: Statement, params: Params) -> sqlite3.Cursor:
-        prepared = prepare(statement)
-        return self._cursor.execute(prepared.text, prepared.values(params))
+        text, _, values = prepare(statement)
+        return self._cursor.execute(text, values(params))
 
 
 class Prepared(NamedTuple):

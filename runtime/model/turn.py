@@ -164,6 +164,8 @@ def words_of(message: Message, row: InboxId) -> str:
 
     What is said of a file is the sender's claim.
     """
+    if not (message.quoted or message.files) and message.handed is None:
+        return message.text  # as of most
     pieces = [message.text, *(f"{QUOTED}\n{piece}" for piece in message.quoted)]
     if message.handed is not None:
         pieces.append(handed_line(message.handed))
