@@ -129,7 +129,8 @@ class _Line:
 
     def is_free(self, now: float) -> bool:
         """Whether a message may go at once."""
-        return self._next(now) <= now and self.crowd(now) <= 0
+        free = self._end - self._slack <= now and self._closed_until <= now
+        return free and self.crowd(now) <= 0
 
     def leave(self, now: float) -> None:
         """A message goes now."""

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from operator import attrgetter
 
 from runtime.clock import Clock
@@ -144,7 +143,10 @@ class Course:
     @property
     def ending(self) -> Ending | None:
         """How a tool ended this turn, as its log says it; None where none did."""
-        return next((entry.ending for entry in self._mine() if entry.ending is not None), None)
+        for entry in self._mine():
+            if entry.ending is not None:
+                return entry.ending
+        return None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -152,8 +154,13 @@ class Course:
         return tuple(self._entries)
 
     def _mine(self) -> list[Entry]:
-        mine = takewhile(lambda entry: entry.turn == self._turn.id, reversed(self._entries))
-        return list(mine)[::-1]
+        turn, mine = self._turn.id, list[Entry]()
+        for entry in reversed(self._entries):
+            if entry.turn != turn:
+                break
+            mine.append(entry)
+        mine.reverse()
+        return mine
 
     # ---- the model
 

@@ -93,6 +93,8 @@ def escape(text: str) -> str:
 def pieces(content: Content) -> tuple[Content, ...]:
     """The content in messages; the buttons under the last."""
     *first, last = _parts(content.text)
+    if not first and last == content.text and not content.ours:
+        return (content,)  # as most are
     return (*(Content(text) for text in first), Content(last, content.buttons, content.files))
 
 

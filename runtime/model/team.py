@@ -181,7 +181,10 @@ class Team:
 
     def agent(self, name: AgentName) -> Agent | None:
         """The agent of that name."""
-        return next((agent for agent in self.agents if agent.name == name), None)
+        for agent in self.agents:  # asked in each turn: no generator
+            if agent.name == name:
+                return agent
+        return None
 
     def owners(self) -> tuple[Principal, ...]:
         """Everybody who is told when something needs an owner."""
