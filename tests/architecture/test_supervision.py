@@ -10,6 +10,7 @@ SUPERVISION: dict[str, str] = {
     "adapters/discord/listener.py _understood": "one event: logged with a reference, the rest go on",
     "adapters/models/deadline.py within": "one wait: its one failure is raised outside of the group",
     "adapters/sql/lane.py _run": "one unit of work: raised where the unit is awaited",
+    "adapters/sql/lane.py _transact": "one commit: raised where each of its units is awaited",
     "adapters/telegram/listener.py _one": "one update: logged, tried again, then passed over",
     "bot/program.py supervised": "one command line: kept in the log, a person gets a reference",
     "gateway/answered.py _heard": "one delivery: logged with a reference, then looked for",
