@@ -129,20 +129,19 @@ async def test_a_partition_that_a_dead_process_held_goes_on_in_order(shared: Pla
 async def test_two_processes_share_partitions_one_run_of_each_at_a_time(shared: Place) -> None:
     steps, lines = 3, 8
     async with shared.child("a") as a, shared.child("b") as b:
-        for n in range(200):  # until both have begun to take work
-            await a.call("start", "steps", f"warm-{n}", 1, partition=f"warm-{n}")
-            await a.call("result", f"warm-{n}")
+        runs: list[str] = []
+        for wave in range(50):  # until both have taken some: which looks first is chance
+            more = [f"run-{wave}-{99 - n}" for n in range(lines * 5)]
+            for n, run in enumerate(more):
+                await (a, b)[n // lines % 2].call(
+                    "start", "steps", run, steps, partition=f"p{n % lines}"
+                )
+            for run in more:
+                assert await b.call("result", run) == steps
+            runs += more
             if {slot for slot, _, _ in shared.effects()} == {"a", "b"}:
                 break
-        runs = [f"run-{99 - n}" for n in range(lines * 5)]
-        for n, run in enumerate(runs):
-            await (a, b)[n // lines % 2].call(
-                "start", "steps", run, steps, partition=f"p{n % lines}"
-            )
-        for run in runs:
-            assert await b.call("result", run) == steps
-    mine = {slot for slot, run, _ in shared.effects() if run in runs}
-    assert mine == {"a", "b"}
+    assert {slot for slot, _, _ in shared.effects()} == {"a", "b"}
     for line in range(lines):
         _check_order(shared, runs[line::lines], steps, strict=True)
 
