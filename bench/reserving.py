@@ -12,10 +12,10 @@ from pathlib import Path
 from adapters.sql.store import open_store
 from bench.report import Bound, Figure, Gate, Report
 from runtime.clock import SystemClock
-from runtime.ids import AgentName, ModelName, Platform, ScheduleId, TimeOrderedIds, TurnId
+from runtime.ids import AgentName, HoldId, ModelName, Platform, ScheduleId, TimeOrderedIds, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.ledger import Bound as Limited
-from runtime.model.ledger import Call, CallState, HoldId, Scope, Settlement, Spender
+from runtime.model.ledger import Call, CallState, Scope, Settlement, Spender
 from runtime.model.team import Team
 from runtime.ports import Ledger
 from runtime.spenders import meters_of

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,6 +27,7 @@ from runtime.model.audit import (
     person_of,
 )
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.people import Roster
 from runtime.ports import AuditQuery, Members, Store
 
@@ -37,7 +37,7 @@ _NOUNS = tuple(dict.fromkeys(kind.partition(".")[0] for kind in AuditKind))
 _LONGEST = 160
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Shown:
     """Records, and where the chain ends.
 

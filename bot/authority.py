@@ -1,7 +1,6 @@
 """What asks people and runs tools, put together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bot.policy import LivePolicy
 from bot.process import Parts
@@ -10,6 +9,7 @@ from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.executor import Executor
 from runtime.halt import Halt
+from runtime.model.value import value
 from runtime.outbox import Splitter
 from runtime.parked import Parked
 from runtime.policy.engine import RulePolicy
@@ -20,7 +20,7 @@ from runtime.tools.registry import Toolbox
 from runtime.vigil import Vigil
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Authority:
     """What asks people and runs tools.
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from adapters.sql.glance import glance
@@ -15,6 +15,7 @@ from runtime.errors import Conflict, Refused
 from runtime.ids import OutboxId, TimeOrderedIds
 from runtime.model.address import ThreadRef
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.ports import DeadLetters
 
 LATEST = 10
@@ -23,7 +24,7 @@ LATEST = 10
 _LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DeadLetter:
     """A message that could not be delivered.
 

@@ -1,8 +1,9 @@
 """What `nightdesk doctor` finds, a layer at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from runtime.model.value import value
 
 
 class State(StrEnum):
@@ -14,7 +15,7 @@ class State(StrEnum):
     WRONG = "wrong"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Finding:
     """What was found in one layer.
 

@@ -28,6 +28,7 @@ from runtime.model.address import Principal
 from runtime.model.events import Command, Wanted
 from runtime.model.probe import Finding
 from runtime.model.team import MemberRole, Team
+from runtime.model.value import value
 from runtime.ports import Accept, Store
 
 if TYPE_CHECKING:  # what loads discord.py is loaded where it is used
@@ -75,7 +76,7 @@ class _Hearing:
     listener: Heard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Look:
     """Looks at the connection."""
 

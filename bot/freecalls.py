@@ -6,8 +6,9 @@ Bases are those that LiteLLM calls (its `constants.py`, `llms/openai_like/provid
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from runtime.model.value import value
 
 
 class KeyIn(StrEnum):
@@ -18,7 +19,7 @@ class KeyIn(StrEnum):
     GOOGLE = "x-goog-api-key"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FreeCall:
     """A question that costs nothing.
 

@@ -8,12 +8,12 @@ Only a 2xx that has what was asked for means that the key is good. Providers say
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from adapters.models.provider_errors import fit_to_log, is_about_the_key
 from bot.freecalls import FreeCall
 from bot.reach import Answer
+from runtime.model.value import value
 
 _REFUSED = frozenset({401, 498})
 _FORBIDDEN = 403
@@ -37,7 +37,7 @@ class Verdict(StrEnum):
     UNCLEAR = "unclear"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Reading:
     """What an answer says.
 

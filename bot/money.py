@@ -1,7 +1,6 @@
 """What keeps spending inside its limits, put together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from adapters.charts.pillow import PillowCharts
 from bot.authority import Authority
@@ -12,6 +11,7 @@ from runtime.alerts import BudgetAlerts
 from runtime.ids import ModelName
 from runtime.limits import LimitBook
 from runtime.model.choice import Known
+from runtime.model.value import value
 from runtime.outbox import Splitter
 from runtime.pauses import Pauses
 from runtime.spending import Spending
@@ -20,7 +20,7 @@ LOOK_EVERY = 10.0
 """Seconds between looks at what waits for money, and at calls that nobody settled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Money:
     """What keeps spending inside its limits.
 

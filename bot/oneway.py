@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.email.outbound import EmailChat, SmtpServer
@@ -13,6 +12,7 @@ from bot.settings import EmailSettings, WebhookSettings
 from gateway.http import Check
 from runtime.clock import Clock
 from runtime.model.files import OutFile
+from runtime.model.value import value
 
 FOLDER = "channels"
 """What the folder of file channels is called, in the data folder."""
@@ -20,7 +20,7 @@ FOLDER = "channels"
 Read = Callable[[OutFile], Awaitable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Look:
     """Such a channel has no connection that could be lost: each message makes its own."""
 

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +30,7 @@ from runtime.ids import AgentName, IdSource, ModelName, Platform, TimeOrderedIds
 from runtime.model.files import OutFile
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
+from runtime.model.value import value
 from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
@@ -56,7 +56,7 @@ class Listener(Protocol):
 MakeListener = Callable[[Accept, Callable[[], Awaitable[None]], Store], Listener]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Opened:
     """What was opened.
 

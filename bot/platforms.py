@@ -1,9 +1,9 @@
 """A chat platform, opened: what the rest of the program needs of any of them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from gateway.http import Check, WebhookRoute
+from runtime.model.value import value
 from runtime.ports import Accept, ChatPort
 
 MakeRoute = Callable[[Accept], WebhookRoute]
@@ -15,7 +15,7 @@ It reconnects by itself, and raises only what ends the process: a `Configuration
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OpenPlatform:
     """A platform that is connected, or goes on trying.
 

@@ -1,17 +1,17 @@
 """The connection of a platform, tested by real round trips: the same that `/channel test` makes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from runtime.model.probe import Finding
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.ports import ChatPort
 
 _MOST_CHANNELS = 20
 """Each costs a call; a team with more of them can test one with `/channel test`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Connection:
     """What was found.
 

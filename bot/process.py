@@ -1,7 +1,6 @@
 """What one process is made of: the implementations of its ports, and a few values."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from runtime.clock import Clock
 from runtime.ids import AgentName, IdSource, ModelName, Platform, TurnId
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
+from runtime.model.value import value
 from runtime.people import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import ChatPort, Durable, ModelPort, Policy, Store, Timetable
@@ -24,7 +24,7 @@ def _no_rules(_specs: Sequence[ToolSpec], _agents: Sequence[AgentName]) -> Polic
     return PolicyBook()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Parts:
     """The implementations of the ports, and the values, that one process is made of.
 

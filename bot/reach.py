@@ -1,16 +1,17 @@
 """Asking other machines for a sign of life, without changing or spending anything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import aiohttp
+
+from runtime.model.value import value
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5)
 _MOST_BYTES = 4_000_000
 _PIECE = 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Answer:
     """What came back.
 

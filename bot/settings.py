@@ -11,7 +11,7 @@ takes 12 MB, so it is imported by whoever reads them: `bot.program` does so in a
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -20,6 +20,7 @@ from bot.role import Role
 from runtime.ids import ModelName
 from runtime.model.completion import Price
 from runtime.model.team import Team
+from runtime.model.value import value
 
 __all__ = [
     "OFFLINE",
@@ -51,7 +52,7 @@ LOG_NAME = "nightdesk.log"
 _DEFAULT_TIMEOUT = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HttpSettings:
     """Where the HTTP listener is.
 
@@ -64,7 +65,7 @@ class HttpSettings:
     port: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SlackSettings:
     """How to talk with Slack.
 
@@ -85,7 +86,7 @@ class SlackSettings:
     workspace: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DiscordSettings:
     """How to talk with Discord.
 
@@ -108,7 +109,7 @@ class DiscordSettings:
     gateway: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class EmailSettings:
     """Where mail is handed in.
 
@@ -129,7 +130,7 @@ class EmailSettings:
     sender: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class WebhookSettings:
     """How to call what the team lists.
 
@@ -142,7 +143,7 @@ class WebhookSettings:
     allow_private: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TelegramSettings:
     """How to talk with Telegram.
 
@@ -161,7 +162,7 @@ class TelegramSettings:
     base_url: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ModelSettings:
     """A language model.
 
@@ -204,7 +205,7 @@ class ModelSettings:
     quality: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Settings:
     """Everything that was decided before the start.
 

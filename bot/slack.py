@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from gateway.http import Check, WebhookRoute
 from gateway.verify.slack import SlackVerifier
 from runtime.clock import Clock
 from runtime.errors import Retryable
+from runtime.model.value import value
 from runtime.ports import Accept
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LONGEST_SILENCE = timedelta(seconds=30)
 """Where a socket answered no ping for so long, we are not ready."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Look:
     """Looks at the connection."""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from runtime.ids import TimeOrderedIds
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.ports import Store
 
 ALIVE = timedelta(seconds=60)
@@ -22,7 +23,7 @@ _LAST_RUNS = 5
 _LONGEST = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ProcessLine:
     """A process.
 
@@ -37,7 +38,7 @@ class ProcessLine:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ScheduleLine:
     """A schedule: its number, words, next time and where its results go."""
 
@@ -49,7 +50,7 @@ class ScheduleLine:
     next_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RunLine:
     """A planned time that came."""
 
@@ -60,7 +61,7 @@ class RunLine:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OutboxLine:
     """Messages on their way out: how many wait since when, and how many were set aside."""
 
@@ -70,7 +71,7 @@ class OutboxLine:
     withheld: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Status:
     """How the desk does.
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from adapters.telegram.commands import Menu, synchronise
 from adapters.telegram.faults import Refusal
@@ -31,6 +30,7 @@ from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Retryable
 from runtime.model.probe import Finding
 from runtime.model.team import Listen, MemberRole, Team
+from runtime.model.value import value
 from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.telegram")
@@ -51,7 +51,7 @@ _NEEDS = {
 """What a person must be allowed to be offered a command; all others only to be a member."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Look:
     """Looks at the connection."""
 

@@ -1,7 +1,7 @@
 """Each port meets its implementation here, and each service its ports. No decisions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot import doors, handing, runs, toolbox
 from bot.authority import Authority, authority
@@ -34,6 +34,7 @@ from runtime.handoffs import Handoffs
 from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
+from runtime.model.value import value
 from runtime.people import Roster
 from runtime.ports import Budget
 from runtime.reminders import ReminderService
@@ -48,7 +49,7 @@ from runtime.turns import TurnRunner
 __all__ = ["Desk", "Parts", "Passes", "wire"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Desk:
     """One process, put together and not yet started."""
 
@@ -83,7 +84,7 @@ class Desk:
     passes: Passes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class _Core:
     """What works, before there is a way in."""
 

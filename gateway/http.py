@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -15,6 +14,7 @@ from gateway.sources import DEFAULT_LIMITS, Limits, SourceLimit
 from gateway.webhook import Acknowledgement, Webhook, WebhookRoute
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
+from runtime.model.value import value
 
 __all__ = ["Check", "Health", "Site", "WebhookRoute", "build_app", "serve"]
 
@@ -22,7 +22,7 @@ Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Answers a request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Check:
     """One thing that must hold for the program to be of use.
 

@@ -5,7 +5,7 @@ configuration and by what the process knows. What only the database knows is lef
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.strangers import spoken_to_us
 from runtime.access import authorize, wanted_by
@@ -13,9 +13,10 @@ from runtime.errors import Refused
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Body, Command, Inbound, Message
 from runtime.model.team import Listen, Team
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Drop:
     """An event that starts nothing, and why (a constant for the log, and words for a stranger)."""
 

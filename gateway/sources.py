@@ -1,13 +1,13 @@
 """What one source of requests may ask of us, and how much of it is left."""
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
 
 from runtime.clock import Clock
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Limits:
     """What one source may ask of us.
 

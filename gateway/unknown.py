@@ -1,9 +1,10 @@
 """Messages of which only the platform knows whether they were sent."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from runtime.model.outbox import OutboxItem
+from runtime.model.value import value
 from runtime.ports import ChatLimits
 
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -17,7 +18,7 @@ SENT_AGAIN = "sent once more: whether it was shown, the platform cannot tell"
 """The mark of a message that its one reader may see twice, and that is not sent a third time."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Unknown:
     """A message of which only the platform knows whether it was sent.
 

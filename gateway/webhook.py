@@ -8,7 +8,6 @@ answer that tells its reason by its status alone.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import formatdate
 from itertools import compress
 from typing import Protocol, runtime_checkable
@@ -21,6 +20,7 @@ from runtime.clock import Clock
 from runtime.errors import Malformed, Retryable
 from runtime.ids import derived
 from runtime.model.events import Challenge, Ignored, Inbound, Parsed, Wanted
+from runtime.model.value import value
 from runtime.model.wire import RawRequest, VerifiedRequest
 from runtime.ports import Accept, Stored
 
@@ -66,7 +66,7 @@ class Verify(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class WebhookRoute:
     """One address that a platform posts to. A platform without its secret has none.
 

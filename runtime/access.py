@@ -5,7 +5,6 @@ roles; a test of the architecture looks for it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from runtime.errors import Refused
@@ -22,11 +21,12 @@ from runtime.model.events import (
     Unknown,
 )
 from runtime.model.team import Member, MemberRole, Team
+from runtime.model.value import value
 
 _RANK = {role: rank for rank, role in enumerate(MemberRole)}
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Right:
     """Who has a right.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from runtime.asked import Cards
@@ -14,6 +14,7 @@ from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, after
 from runtime.model.audit import AuditEvent
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.approvals")
@@ -26,7 +27,7 @@ WAITS = frozenset({ApprovalState.PENDING, ApprovalState.UNKNOWN})
 _REMEMBERED = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Limits:
     """How long questions stay open, and how many there may be.
 

@@ -1,7 +1,6 @@
 """What a person who asks for a schedule leaves unsaid: which words are its time, where it goes."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -9,6 +8,7 @@ from runtime.errors import NotATime, Refused
 from runtime.model.address import ThreadRef
 from runtime.model.schedule import When
 from runtime.model.team import ChannelRule, Team
+from runtime.model.value import value
 from runtime.ports import Timetable
 
 _MOST_WORDS = 20
@@ -18,7 +18,7 @@ _BEGINS_THE_REST = re.compile(r"[;:]")
 _JOINS = re.compile(r"(?:(?:and\s+then|and|or|plus|then|as\s+well\s+as)\s+|[&+]\s*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Asked:
     """A sentence, taken apart.
 
@@ -79,7 +79,7 @@ def _ends_of_words(text: str) -> list[int]:
     return found[::-1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Target:
     """Where results will go.
 

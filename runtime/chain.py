@@ -5,10 +5,10 @@ only a head that was noted elsewhere can, is in `docs/audit.md`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
 
 from runtime.errors import Refused
 from runtime.model.audit import AuditRecord, Head, digest_of
+from runtime.model.value import value
 
 PAGE = 500
 """Records that are in memory at the same time."""
@@ -19,7 +19,7 @@ _BEGINNING = -(2**63)
 """Below every number that a database can hold: what is put in before the first is found, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Break:
     """Where the chain is broken first.
 
@@ -32,7 +32,7 @@ class Break:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Checked:
     """What a walk found.
 

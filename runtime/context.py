@@ -1,12 +1,12 @@
 """What of a conversation a model is shown: bounded by tokens, the oldest turns summarised."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.files import OutFile, size_of
+from runtime.model.value import value
 
 _CHARACTERS_PER_TOKEN = 4
 """A cautious estimate for English and code; providers count differently, so room is kept."""
@@ -55,7 +55,7 @@ def length_of(entries: Sequence[Entry]) -> int:
     return _TOKENS_PER_ENTRY * len(entries) + characters // _CHARACTERS_PER_TOKEN
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Overflow:
     """A conversation that does not fit.
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 
 from runtime.clock import Clock
@@ -34,6 +33,7 @@ from runtime.model.step import Step, StepState
 from runtime.model.team import Agent, Team
 from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnStart
+from runtime.model.value import value
 from runtime.notices import Notice, Notices
 from runtime.outbox import Splitter
 from runtime.parked import Parked
@@ -55,7 +55,7 @@ LEAST_ROOM = 512
 _role_of = attrgetter("role")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TurnDeps:
     """What turns need from outside; every field is a port or a value."""
 

@@ -5,8 +5,6 @@ message to a channel off the list cannot be expressed. The list is asked again w
 is sent, because it can shrink while a message waits.
 """
 
-from dataclasses import dataclass
-
 from runtime.access import permits
 from runtime.model.access import Action
 from runtime.model.address import ChannelRef, Principal
@@ -15,10 +13,11 @@ from runtime.model.messages import Cleared, Proactive
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.trust import ChannelState
+from runtime.model.value import value
 from runtime.trust import happened
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Withheld:
     """A proactive message that is not sent.
 

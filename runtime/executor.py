@@ -6,7 +6,7 @@ is never run again by itself: a person is asked to look.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from runtime import checkpoints
@@ -20,6 +20,7 @@ from runtime.model.conversation import Entry, Role
 from runtime.model.step import StepState
 from runtime.model.team import Team
 from runtime.model.tools import Json, ToolCall, ToolResult, ToolSpec
+from runtime.model.value import value
 from runtime.notices import Notice
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 from runtime.questions import Questions
@@ -41,7 +42,7 @@ class MustWait(Exception):
         self.approvals = tuple(approvals)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Job:
     """The turn for which calls are run.
 

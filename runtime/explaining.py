@@ -5,7 +5,7 @@ nothing of another channel, or of somebody else's direct conversation, can come 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runtime.abandoned import DELETED
 from runtime.access import same_person
@@ -21,6 +21,7 @@ from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.model.turn import TurnState, run_of, turn_of_run
+from runtime.model.value import value
 from runtime.money import show_amount
 from runtime.ports import AuditQuery, Store
 from runtime.spenders import run_meter
@@ -146,7 +147,7 @@ class Explainer:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class _Telling:
     """One turn, told line by line."""
 

@@ -9,7 +9,7 @@ Where the agent hands it to another, that one has a turn of its own, in the same
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, Schedu
 from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.model.turn import TurnState, briefing_id_of, turn_of_run
+from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.pauses import pause_of
 from runtime.ports import RunContext, Store
@@ -68,7 +69,7 @@ _WAITS: Json = {"waits": True}
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class _Leg:
     """What one agent does of a run: `had` are those that had it before."""
 

@@ -5,8 +5,6 @@ card said may vary. Whether it does is asked anew at each call, of the tool's de
 policy as they are then: a grant that left more open than they do now covers nothing.
 """
 
-from dataclasses import dataclass
-
 from runtime.access import permits
 from runtime.approvalbook import ApprovalBook
 from runtime.errors import Refused
@@ -16,11 +14,12 @@ from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.approval import Frozen, Grant, Pattern, pattern_of
 from runtime.model.tools import Risk, ToolCall, ToolSpec
+from runtime.model.value import value
 from runtime.policy.rules import ALWAYS_ASKED
 from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Standing:
     """What a yes for a time is to one call.
 

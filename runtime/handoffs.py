@@ -8,7 +8,6 @@ run of a schedule goes on with the next agent, which then has the thread of what
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from runtime.access import permits
 from runtime.cards import fenced_text
@@ -24,6 +23,7 @@ from runtime.model.events import Inbound, Lane, Message, Received
 from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK, Handoff, HandOver
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnState, handed_line
+from runtime.model.value import value
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.handoffs")
@@ -39,7 +39,7 @@ Happened = Callable[[HandOver], Awaitable[None]]
 """Is told that a thread has come to another agent, and that a message may wait there."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Ended:
     """How a turn ends that a tool ended.
 

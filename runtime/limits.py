@@ -1,7 +1,6 @@
 """Which limits hold: those of the configuration, and those that people set since."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from runtime.clock import Clock
@@ -10,6 +9,7 @@ from runtime.model.address import Principal
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
 from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.money import show_limit
 from runtime.ports import Budgets
 from runtime.spenders import vendor_of
@@ -22,7 +22,7 @@ MOST = 1_000_000_000_000_000
 Key = tuple[Scope, str, Period]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Limits:
     """The limits that hold now.
 

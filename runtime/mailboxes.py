@@ -7,13 +7,13 @@ loop that runs while its conversation has something to do.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.ids import ConversationId
 from runtime.model.events import Lane, Received
+from runtime.model.value import value
 from runtime.parked import Parked
 from runtime.storing import until_stored
 from runtime.turns import TurnRunner
@@ -33,7 +33,7 @@ async def _not_open(_: Received) -> None:
     raise RuntimeError("Mailboxes.open was not called")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Turning:
     """A conversation whose turns are being run: by which task, and since when."""
 

@@ -6,7 +6,6 @@ own, and the last owner stays. Who is concerned is told by direct message.
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 
 from runtime.access import authorize, higher, spelled
 from runtime.clock import Clock
@@ -19,6 +18,7 @@ from runtime.model.address import Principal
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.messages import Content, Proactive
 from runtime.model.team import MemberRole
+from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.people import Roster
 from runtime.ports import ChatPort, Members, Outbox
@@ -28,7 +28,7 @@ log = logging.getLogger("nightdesk.people")
 LONGEST_NAME = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Asking:
     """Who asks for a change.
 

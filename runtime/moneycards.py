@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from runtime.clock import Clock
@@ -12,6 +11,7 @@ from runtime.model.ledger import Balance, Bound, Meter, OverBudget, Period, Scop
 from runtime.model.localtime import show_time
 from runtime.model.messages import Button, Content
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.money import (
     at_most,
     bare_amount,
@@ -46,7 +46,7 @@ _VALUE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Wish:
     """What a button of a card says.
 

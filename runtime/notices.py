@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from runtime.approvers import name_of
 from runtime.clock import Clock
@@ -13,13 +12,14 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content, Proactive, Reply
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, ToolContext
 
 log = logging.getLogger("nightdesk.policy")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Notice:
     """A call that ran, and of which people are told.
 

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from runtime.clock import Clock
@@ -19,6 +19,7 @@ from runtime.errors import Refused
 from runtime.model.address import Principal
 from runtime.model.member import Enrolment
 from runtime.model.team import Added, Member, Team
+from runtime.model.value import value
 from runtime.ports import Link, Members, People
 
 log = logging.getLogger("nightdesk.people")
@@ -34,7 +35,7 @@ TRIES_WITHIN = 3600.0
 _TRIERS = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Standing:
     """Where somebody's membership comes from.
 

@@ -6,20 +6,20 @@ apply. What a provider says it used is believed only where it can be true.
 """
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 
 from runtime.errors import Refused
 from runtime.model.completion import ModelInfo, ModelRequest, Price, Usage, is_free, worst_price
 from runtime.model.conversation import Entry
 from runtime.model.tools import ToolSpec
+from runtime.model.value import value
 
 _MILLION = 1_000_000
 _FRAME = 64
 """Tokens that a frame around a message or a tool costs at the most, the name of its sender too."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Worst:
     """The most that a call can be.
 
@@ -34,7 +34,7 @@ class Worst:
     micros: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Cost:
     """What a call cost, in micro-units, and what was odd about that, or empty."""
 

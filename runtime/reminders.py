@@ -8,7 +8,6 @@ sends it, so any number of processes may tick.
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runtime.access import permits
@@ -24,6 +23,7 @@ from runtime.model.messages import Button, Cleared, Content, Proactive, Reply
 from runtime.model.reminder import Reminder, ReminderEvent, ReminderState, after
 from runtime.model.schedule import When, WhenKind
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store, Timetable
 
@@ -50,7 +50,7 @@ _END_WORDS = 12
 _OF_WHAT = re.compile(r"^(?:to|that|about|of)(?:\s+|$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NewReminder:
     """A reminder as a person asks for it.
 

@@ -1,18 +1,17 @@
 """How the agents' part of a run ended."""
 
-from dataclasses import dataclass
-
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, FileId
 from runtime.model.files import OutFile
 from runtime.model.messages import Content
 from runtime.model.schedule import OccurrenceState, Schedule
 from runtime.model.tools import Json
+from runtime.model.value import value
 from runtime.outcome import Outcome
 from runtime.text import verbatim
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class RunOutcome:
     """What the agents of a run said and made, or why they could not.
 

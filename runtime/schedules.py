@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.abandoned import wake_runs
@@ -32,6 +31,7 @@ from runtime.model.schedule import (
     manual_run_id,
 )
 from runtime.model.tools import Json
+from runtime.model.value import value
 from runtime.ports import Durable, Store, Timetable
 
 log = logging.getLogger("nightdesk.schedules")
@@ -46,7 +46,7 @@ _MOST_UNFINISHED = 10_000
 _TRIES = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class NewSchedule:
     """A schedule as somebody asks for it.
 

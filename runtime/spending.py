@@ -23,7 +23,7 @@ from runtime.errors import (
     Retryable,
     SpendingForbidden,
 )
-from runtime.ids import AgentName, IdSource, ModelName, TurnId
+from runtime.ids import AgentName, HoldId, IdSource, ModelName, TurnId
 from runtime.limits import LimitBook, Limits
 from runtime.model.budget import NO_MODEL, Pause
 from runtime.model.choice import Known
@@ -33,7 +33,6 @@ from runtime.model.ledger import (
     Call,
     CallState,
     Cheaper,
-    HoldId,
     OverBudget,
     Scope,
     Settlement,

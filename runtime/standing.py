@@ -7,7 +7,6 @@ time after time: what nobody repairs costs money and goes on saying the same.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from runtime.access import permits
 from runtime.approvers import name_of
@@ -20,6 +19,7 @@ from runtime.model.address import ThreadRef
 from runtime.model.messages import Content, Proactive
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.ports import ChatPort, Store
 from runtime.text import verbatim
@@ -52,7 +52,7 @@ def remedy(schedule: Schedule) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Standing:
     """Pauses schedules whose right is gone.
 

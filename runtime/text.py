@@ -7,9 +7,9 @@ Pure, and it ends for every input: each part takes at least one character.
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from runtime.graphemes import is_boundary
+from runtime.model.value import value
 
 Measure = Callable[[str], int]
 
@@ -35,7 +35,7 @@ _WHOLE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Part:
     """One part of a cut text.
 
@@ -53,7 +53,7 @@ class Part:
         return self.head + self.body + self.tail
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Block:
     """A fence or a table: where it is, and how it is opened and closed.
 

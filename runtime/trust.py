@@ -6,7 +6,6 @@ trusted again when it is unarchived. A new name is only shown.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.ids import derived
@@ -14,12 +13,13 @@ from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange, ChannelChanged
 from runtime.model.team import Team
 from runtime.model.trust import ChannelState
+from runtime.model.value import value
 from runtime.ports import ChannelTrust
 
 _LONGEST_DETAIL = 100
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Word:
     """Something that the owners are to hear.
 

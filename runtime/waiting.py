@@ -1,17 +1,16 @@
 """Why what is parked waits: for a yes, for a person who looks, or for money."""
 
-from dataclasses import dataclass
-
 from runtime.cards import short_id
 from runtime.ids import ConversationId, TurnId
 from runtime.model.approval import Approval, ApprovalState
+from runtime.model.value import value
 from runtime.ports import Store
 
 _LOOK_AT = 200
 """Approvals that are looked at; behind more than that it is only said that something waits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Wait:
     """A turn that waits.
 

@@ -1,19 +1,19 @@
 """Workflows: a person's question, or a planned time, and all that agents handed on for it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from runtime.handoffs import next_conversation
 from runtime.ids import AgentName, ConversationId, TurnId
 from runtime.model.events import Message
 from runtime.model.turn import Turn, chain_of, run_of, turn_of_run
+from runtime.model.value import value
 from runtime.ports import HandoffLog, Store
 
 _PAGE = 500
 _MOST_PLANNED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Link:
     """Where a workflow is.
 

@@ -1,7 +1,8 @@
 """The amounts beside a picture: round steps, and short words for them."""
 
-from dataclasses import dataclass
 from fractions import Fraction
+
+from runtime.model.value import value
 
 HIGHEST = 10**19
 """The most that is shown, in micro-units: more than a 64-bit number holds."""
@@ -15,7 +16,7 @@ _FROM = 10
 _DECIMALS = 6
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Scale:
     """From 0 to the top, in micro-units.
 

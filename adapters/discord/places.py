@@ -14,6 +14,7 @@ from typing import TypeVar
 from adapters.discord import wire
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.value import value
 
 DISCORD = Platform("discord")
 
@@ -28,7 +29,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Place:
     """Where something was said.
 

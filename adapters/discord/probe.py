@@ -1,7 +1,6 @@
 """What a person sets up on Discord's side: whether it is there, and what is missing."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -12,6 +11,7 @@ from adapters.discord.places import DIRECT, GROUP_DIRECT, THREAD_TYPES, Places
 from adapters.discord.rest import DiscordRest, Route
 from adapters.discord.sync import synchronise
 from runtime.model.probe import Finding
+from runtime.model.value import value
 
 PERMISSIONS = {
     "View Channel": 1 << 10,
@@ -40,7 +40,7 @@ REACH_TODO = "Check that this machine reaches Discord."
 _SWITCH_ON = "Switch it on in the developer portal, Bot, Privileged Gateway Intents."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Expected:
     """What the configuration expects of Discord.
 

@@ -10,7 +10,6 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Literal, cast
@@ -24,6 +23,7 @@ from adapters.discord.rest import Body, DiscordRest, Route, Upload
 from runtime.errors import Ambiguous, Permanent, Retryable
 from runtime.ids import MessageId, OutboxId
 from runtime.model.outbox import OutboxItem
+from runtime.model.value import value
 
 log = logging.getLogger("nightdesk.discord")
 
@@ -42,7 +42,7 @@ Message = tuple[Body, Sequence[Upload]]
 """The body of a message, and the files that go with it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Reply:
     """Where an interaction takes its replies.
 

@@ -9,7 +9,6 @@ no gateway is spared the library.
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from adapters.discord.buckets import Buckets
 from adapters.discord.faults import network, told
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, Malformed, Retryable
+from runtime.model.value import value
 
 DISCORD_API = "https://discord.com/api/v10"
 USER_AGENT = "DiscordBot (https://github.com/nightdesk/nightdesk, 0.1)"
@@ -33,7 +33,7 @@ T = TypeVar("T")
 Body = Mapping[str, object] | Sequence[Mapping[str, object]]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Upload:
     """A file that goes along.
 
@@ -50,7 +50,7 @@ class Upload:
     alt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Route:
     """Where a request goes.
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from adapters.discord import render, wire
@@ -11,6 +10,7 @@ from adapters.discord.places import Places
 from adapters.discord.rest import DiscordRest, Route
 from runtime.errors import Permanent
 from runtime.model.address import ThreadRef
+from runtime.model.value import value
 
 log = logging.getLogger("nightdesk.discord")
 
@@ -19,7 +19,7 @@ ARCHIVE_AFTER = 4_320
 _REMEMBERED = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Spot:
     """Where a message goes.
 

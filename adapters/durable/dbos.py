@@ -5,7 +5,6 @@ Importing this module does not import DBOS; `open` does, in a thread.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from runtime.errors import ConfigurationError
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
+from runtime.model.value import value
 from runtime.ports import Workflow
 
 if TYPE_CHECKING:  # not hiding an arrow: the same folder, and half a second to import
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # not hiding an arrow: the same folder, and half a second to 
 _MILLISECOND = 0.001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class _Session:
     """What exists between `open` and `close`."""
 

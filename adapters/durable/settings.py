@@ -1,12 +1,12 @@
 """What an engine is told when it is made."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.clock import Clock
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Pace:
     """How often the database is asked, in seconds: idle cost against delay.
 
@@ -23,7 +23,7 @@ class Pace:
     watch: float = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Settings:
     """The settings of one process slot.
 

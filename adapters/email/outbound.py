@@ -8,7 +8,6 @@ mail programs. SMTP has no way to ask for a message, so such a copy is possible.
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 
@@ -23,6 +22,7 @@ from runtime.model.address import ChannelRef
 from runtime.model.files import OutFile
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
+from runtime.model.value import value
 from runtime.ports import ChatLimits
 
 EMAIL = Platform("email")
@@ -33,7 +33,7 @@ _GREYLISTED = 300.0
 """Seconds to wait after a 4xx answer: servers that put strangers off want to see patience."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SmtpServer:
     """Where mail is handed in.
 

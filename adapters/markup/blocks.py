@@ -1,10 +1,11 @@
 """What a text says and how it is laid out, apart from every platform's way to write it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from runtime.model.value import value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value(kw_only=True)
 class Run:
     """Characters that look the same.
 
@@ -27,14 +28,14 @@ Inline = tuple[Run, ...]
 """A line or a paragraph."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Paragraph:
     """A paragraph."""
 
     runs: Inline
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Heading:
     """A heading.
 
@@ -47,7 +48,7 @@ class Heading:
     runs: Inline
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class CodeBlock:
     """Lines of code.
 
@@ -60,14 +61,14 @@ class CodeBlock:
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Quote:
     """A quotation."""
 
     blocks: tuple["Block", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Listing:
     """A list.
 
@@ -90,7 +91,7 @@ class Align(StrEnum):
     RIGHT = "right"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Table:
     """A table.
 
@@ -105,7 +106,7 @@ class Table:
     aligns: tuple[Align, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Rule:
     """A line across."""
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from runtime.errors import Conflict
+from runtime.ids import HoldId
 from runtime.model.ledger import (
     DOLLARS,
     Balance,
@@ -11,7 +12,6 @@ from runtime.model.ledger import (
     Call,
     CallState,
     Change,
-    HoldId,
     LedgerEntry,
     Meter,
     Period,

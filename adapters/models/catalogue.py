@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from adapters.models.fuse import is_loopback
 from adapters.models.prices import Listed, listed
 from runtime.ids import ModelName
 from runtime.model.completion import FREE, ModelInfo, Price
+from runtime.model.value import value
 
 _CONTEXT_TOKENS = 32_768
 _LOCAL_CONTEXT_TOKENS = 8_192
@@ -33,7 +34,7 @@ class Client(StrEnum):
     LITELLM = "litellm"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ModelConfig:
     """A model, as configuration describes it.
 

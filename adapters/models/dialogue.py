@@ -1,7 +1,6 @@
 """What the offline assistant says next in a conversation. Pure."""
 
 import re
-from dataclasses import dataclass
 
 import msgspec
 
@@ -36,6 +35,7 @@ from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
 from runtime.model.turn import FILE, HANDED
+from runtime.model.value import value
 from runtime.text import verbatim
 
 FACTS_TOOL = "desk.facts"
@@ -65,7 +65,7 @@ I can
 - and `/help` lists every command."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ToolWanted:
     """A tool to call before there is an answer."""
 

@@ -6,13 +6,13 @@ the address that was resolved, at the moment of connecting, whatever a name or a
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from runtime.errors import SpendingForbidden
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Fuse:
     """Decides whether an address may be called.
 

@@ -6,10 +6,10 @@ knows, and guessing from the word "next" would be pretending.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from adapters.models.wishes import MakeSchedule, SeveralTimes, wish_in, without_manners
+from runtime.model.value import value
 
 
 class Topic(StrEnum):
@@ -36,7 +36,7 @@ class Small(StrEnum):
     MODEL = "model"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Ask:
     """A question about the desk.
 
@@ -49,7 +49,7 @@ class Ask:
     about: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Recall:
     """A question about what was said earlier in the conversation.
 
@@ -62,7 +62,7 @@ class Recall:
     about: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Change:
     """A wish to change or run a schedule, which is a command's work.
 
@@ -75,7 +75,7 @@ class Change:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Deliver:
     """An instruction to say exactly this: a reminder.
 
@@ -86,7 +86,7 @@ class Deliver:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HandOn:
     """A wish that another agent goes on with this.
 
@@ -99,7 +99,7 @@ class HandOn:
     task: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class CheckFirst:
     """A wish that people are asked before something is done.
 
@@ -110,7 +110,7 @@ class CheckFirst:
     then: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class NeedsModel:
     """Anything else: only a language model could answer."""
 

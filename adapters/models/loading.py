@@ -15,8 +15,9 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
+
+from runtime.model.value import value
 
 _REHEARSED = b"""\
 data: {"id":"0","object":"chat.completion.chunk","created":0,"model":"m","choices":[{"index":0,\
@@ -141,7 +142,7 @@ class Session(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LiteLLM:
     """What is used of LiteLLM.
 

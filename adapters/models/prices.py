@@ -10,11 +10,11 @@ import json
 import mmap
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from pathlib import Path
 
 from runtime.model.completion import Price
+from runtime.model.value import value
 
 _FILE = "model_prices_and_context_window_backup.json"
 _LONGEST_ENTRY = 65_536
@@ -29,7 +29,7 @@ _SEARCHES = re.compile(r"\b(search|deep-research|sonar)\b", re.IGNORECASE)
 others the list's `search_context_cost_per_query` is of a tool that is never offered to them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Listed:
     """What the list says of a model.
 

@@ -11,7 +11,6 @@ tool calls, with an error, or step by step:
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ModelOutputUnusable
@@ -26,21 +25,22 @@ from runtime.model.completion import (
     Usage,
 )
 from runtime.model.tools import ToolCall
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Pause:
     """Say nothing for that many seconds of the clock."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class BreakOff:
     """End in the middle, as a lost connection does: the stream raises `ModelOutputUnusable`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ToolCalls:
     """Ask for tools; nothing follows.
 

@@ -6,7 +6,8 @@ disagree about a time.
 """
 
 import re
-from dataclasses import dataclass
+
+from runtime.model.value import value
 
 _NUMBER = (
     r"(?:\d{1,4}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen"
@@ -68,7 +69,7 @@ _LEFT_OVER = re.compile(r"\s+(?:by|on|at|for|from)$", re.IGNORECASE)
 """A preposition that belonged to the time: "read it by" (friday)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Split:
     """A sentence, cut into its words of time and the rest.
 

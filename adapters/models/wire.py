@@ -14,6 +14,7 @@ from runtime.ids import ToolCallId
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.tools import Json, ToolCall, ToolSpec
+from runtime.model.value import value
 
 Message = dict[str, Json]
 
@@ -172,7 +173,7 @@ def _result(call: ToolCallId, text: str) -> Message:
     return {"role": "tool", "tool_call_id": call, "content": text}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CallPiece:
     """A piece of a tool call, as it is streamed.
 

@@ -1,12 +1,12 @@
 """Wishes for a schedule or a reminder, in a sentence. Pure."""
 
 import re
-from dataclasses import dataclass
 
 from adapters.models import times
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class MakeSchedule:
     """A wish for a schedule or a reminder.
 
@@ -19,7 +19,7 @@ class MakeSchedule:
     instruction: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class SeveralTimes:
     """A wish for what would be several schedules.
 

@@ -3,7 +3,6 @@
 Events: https://docs.slack.dev/reference/events. Pure.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,6 +22,7 @@ from runtime.model.events import (
     Parsed,
     Unknown,
 )
+from runtime.model.value import value
 
 SLACK: Final = Platform("slack")
 RATE_LIMITED: Final = "app_rate_limited"
@@ -68,7 +68,7 @@ _WITHOUT_EFFECT: Final = frozenset(
 """What we know and need not hear: a file comes with its message."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Told:
     """What an event says: where, by whom, what. An empty channel is the whole workspace."""
 

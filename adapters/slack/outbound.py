@@ -6,7 +6,6 @@ was written, and the message would be there twice. The dispatcher asks first (`f
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -33,6 +32,7 @@ from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
 from runtime.model.step import Step
+from runtime.model.value import value
 from runtime.ports import ChatLimits
 
 log = logging.getLogger("nightdesk.slack")
@@ -51,7 +51,7 @@ _SLACK_EARLIER = timedelta(seconds=60)
 """By how much Slack's clock may be behind ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Parts:
     """What there is while the connection is open."""
 

@@ -1,7 +1,6 @@
 """Approvals as rows, and back: see `adapters.sql.approvals`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -20,6 +19,7 @@ from runtime.ids import (
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState, Card, Frozen, Vote
 from runtime.model.tools import Risk
+from runtime.model.value import value
 
 
 class _Question(msgspec.Struct, kw_only=True):
@@ -48,7 +48,7 @@ _origin = decoder(_Origin)
 _principal = decoder(Principal)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Whole:
     """The rows of one approval."""
 

@@ -4,13 +4,12 @@ import msgspec
 
 from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.transaction import Row, Value
-from runtime.ids import ModelName
+from runtime.ids import HoldId, ModelName
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
     DOLLARS,
     Call,
     CallState,
-    HoldId,
     Meter,
     Period,
     Scope,

@@ -10,7 +10,6 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -29,13 +28,14 @@ from adapters.sql.transaction import CoreTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, NightdeskError
 from runtime.ids import IdSource
+from runtime.model.value import value
 
 T = TypeVar("T")
 
 _CONNECT_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Glance:
     """A database that is only read.
 

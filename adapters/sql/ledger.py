@@ -22,6 +22,7 @@ from adapters.sql.schema_ledger import calls, entries, meters
 from adapters.sql.transaction import Params, Row, Transaction
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict, StorageUnavailable
+from runtime.ids import HoldId
 from runtime.model.ledger import (
     DOLLARS,
     Balance,
@@ -30,7 +31,6 @@ from runtime.model.ledger import (
     CallState,
     Change,
     EntryKind,
-    HoldId,
     LedgerEntry,
     Meter,
     Period,

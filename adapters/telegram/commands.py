@@ -6,7 +6,6 @@ By scope (Bot API, "BotCommandScope"). They only offer; who may do what is judge
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from telegram import (
     BotCommand,
@@ -20,6 +19,7 @@ from telegram import (
 
 from adapters.telegram.api import BotApi
 from adapters.telegram.faults import Refusal
+from runtime.model.value import value
 
 log = logging.getLogger("nightdesk.telegram")
 
@@ -35,7 +35,7 @@ _SCOPES: dict[str, Callable[[], BotCommandScope]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Menu:
     """What is offered in one scope.
 

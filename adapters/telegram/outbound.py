@@ -7,7 +7,7 @@ sending broke off is sent once more and can be there twice (`ChatLimits.may_repe
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from telegram import InputFile, Message
@@ -34,6 +34,7 @@ from runtime.model.files import FileRef, OutFile
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
+from runtime.model.value import value
 from runtime.ports import ChatLimits
 
 log = logging.getLogger("nightdesk.telegram")
@@ -49,7 +50,7 @@ _PICTURES = frozenset({"image/jpeg", "image/png"})
 ReadFile = Callable[[OutFile], Awaitable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Me:
     """Who the bot is, as Telegram says it.
 

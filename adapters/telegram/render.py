@@ -25,6 +25,7 @@ from adapters.markup.blocks import (
 from adapters.markup.parse import parse
 from adapters.markup.plain import columns, spelled
 from runtime.model.messages import Content
+from runtime.model.value import value
 from runtime.text import split
 
 TEXT_LIMIT = 4_096
@@ -48,7 +49,7 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\u2028-\u202e\ud800-\udfff]")
 """What Telegram takes out or refuses: control signs, the direction of writing, half characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Span:
     """A part of a text that looks otherwise.
 
@@ -65,7 +66,7 @@ class Span:
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Shown:
     """A text as Telegram takes it."""
 

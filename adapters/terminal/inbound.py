@@ -1,7 +1,6 @@
 """What a typed line means. Pure."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.terminal.rooms import DIRECT, Here, Shown, place_of
@@ -10,24 +9,25 @@ from runtime.errors import Refused
 from runtime.ids import MessageId
 from runtime.model.address import ThreadRef
 from runtime.model.events import Body, ButtonPress, Command, Inbound, Message
+from runtime.model.value import value
 
 LONGEST = 16_000
 """Characters of one line; a longer one is refused as a whole, so that nothing is cut unseen."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Move:
     """Open a room or a thread."""
 
     to: ThreadRef
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ListRooms:
     """Show the rooms and the threads."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Leave:
     """Leave the terminal."""
 

@@ -1,13 +1,13 @@
 """The rooms of the terminal, and what is on its screen: thread numbers, buttons, where one is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from runtime.ids import MessageId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import ButtonPress
 from runtime.model.messages import Button
 from runtime.model.team import ChannelRule, Listen
+from runtime.model.value import value
 
 PLATFORM = Platform("terminal")
 WORKSPACE = "local"
@@ -18,7 +18,7 @@ _BUTTONS_KEPT = 200
 _THREADS_KEPT = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Room:
     """A channel, or the direct message.
 
@@ -37,7 +37,7 @@ class Room:
     proactive: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Shown:
     """A button on the screen.
 
@@ -52,7 +52,7 @@ class Shown:
     place: ThreadRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Here:
     """Everything that decides what a line means.
 

@@ -3,13 +3,13 @@
 import asyncio
 import os
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TextIO
 
 from adapters.terminal.text import one_line, visible
 from runtime.errors import Retryable
 from runtime.model.address import ThreadRef
+from runtime.model.value import value
 
 _TRY_AGAIN_SECONDS = 60.0
 
@@ -18,7 +18,7 @@ class ScreenGone(Retryable):
     """Nobody reads the output any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Said:
     """A message as it is shown.
 

@@ -1,7 +1,6 @@
 """A terminal, put together: attached to a person, or to pipes and files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
@@ -14,6 +13,7 @@ from adapters.terminal.rooms import Board
 from adapters.terminal.screen import Keyboard, PlainScreen
 from runtime.ids import IdSource
 from runtime.model.team import ChannelRule
+from runtime.model.value import value
 
 JOURNAL_FILE = "terminal-journal.jsonl"
 HISTORY_FILE = "terminal-history"
@@ -21,7 +21,7 @@ HISTORY_FILE = "terminal-history"
 _HINT = "/help · Tab completes · Esc Enter for a new line · Ctrl-D leaves"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Terminal:
     """A terminal.
 

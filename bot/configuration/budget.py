@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, cast
 
@@ -20,6 +19,7 @@ from runtime.model.access import Action
 from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Agent, ChannelRule, Member
+from runtime.model.value import value
 from runtime.money import read_amount
 from runtime.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 
@@ -96,7 +96,7 @@ class LimitEntry(Entry):
                 yield period, micros
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class BudgetReader:
     """Makes rules of the entries, and notes what is wrong with them.
 

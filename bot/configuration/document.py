@@ -2,18 +2,18 @@
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot.configuration.lines import locate
 from bot.configuration.problems import FileProblems, Problem, Problems
 from runtime.errors import ConfigurationError
+from runtime.model.value import value
 
 _LARGEST = 1_000_000
 _POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Document:
     """What a file says, unjudged.
 

@@ -5,7 +5,6 @@ one entry to judge (a name that must exist, an id that came before) is judged in
 """
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from bot.configuration.problems import did_you_mean, listed
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.team import Listen, MemberRole, Sharing
+from runtime.model.value import value
 
 MODEL_EXAMPLE = '"openai/gpt-4.1-mini" or "ollama_chat/llama3.2"'
 
@@ -24,7 +24,7 @@ _MODEL = re.compile(r"[A-Za-z0-9_.-]+(/[^\s/]+)+")
 _LISTEN = {"all": Listen.ALL, "mentions": Listen.MENTIONS, "off": Listen.OFF}
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Around:
     """What a field's reader knows of the rest of the file.
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from bot.redaction import redact
 from runtime.errors import ConfigurationError
+from runtime.model.value import value
 
 Place = tuple[str | int, ...]
 """A path into a document: keys and list positions."""
@@ -61,7 +62,7 @@ class Problems:
             raise ConfigurationError("\n".join(str(problem) for problem in sorted(set(self.found))))
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class FileProblems:
     """Notes problems of one file, by the place in its document."""
 

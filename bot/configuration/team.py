@@ -1,7 +1,7 @@
 """`nightdesk.toml` -> the team and its models."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ from runtime.ids import AgentName, ModelName
 from runtime.model.budget import BudgetRules
 from runtime.model.choice import Signal
 from runtime.model.team import Agent, ChannelRule, Member, Team
+from runtime.model.value import value
 
 DEFAULT_INSTRUCTIONS = (
     "You are a member of this team. Answer briefly and to the point. "
@@ -59,7 +60,7 @@ _TABLES: Mapping[str, str] = {
 _E = TypeVar("_E", bound=Entry)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FileConfiguration:
     """What one `nightdesk.toml` says.
 

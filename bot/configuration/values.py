@@ -1,15 +1,16 @@
 """Values of the settings. They stay in memory to the end, so they need no library."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from runtime.ids import ModelName
+from runtime.model.value import value
 
 OFFLINE = ModelName("offline")
 """The model that every desk has: the built-in assistant, which is no language model."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Secret:
     """A secret, which shows itself to nobody who does not ask for it."""
 

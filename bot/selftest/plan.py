@@ -8,7 +8,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import cast
@@ -21,6 +20,7 @@ from runtime.access import may
 from runtime.errors import ConfigurationError
 from runtime.model.access import Action
 from runtime.model.team import Listen
+from runtime.model.value import value
 
 PLATFORMS = ("slack", "telegram", "discord")
 _EXAMPLES = {
@@ -30,7 +30,7 @@ _EXAMPLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Person:
     """A member, on one platform.
 
@@ -43,7 +43,7 @@ class Person:
     commands: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Room:
     """A channel of the file.
 
@@ -56,7 +56,7 @@ class Room:
     listen: Listen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PlatformPlan:
     """What the file says of one platform.
 
@@ -77,7 +77,7 @@ class PlatformPlan:
     by_webhook: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Plan:
     """What is started.
 

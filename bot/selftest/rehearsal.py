@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from bot.selftest.plan import Plan, PlatformPlan
@@ -15,6 +14,7 @@ from bot.selftest.port import held_port
 from bot.selftest.process import Program
 from bot.selftest.stage import Line, Outcome, Stage
 from runtime.errors import ConfigurationError
+from runtime.model.value import value
 
 PATIENCE_SECONDS = 20.0
 """How long a person waits for an answer before saying the next thing."""
@@ -33,7 +33,7 @@ Meddle = Callable[[Stage], None]
 """Changes what a fake has seen, to show what the self-test says of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Load:
     """How much is said.
 
@@ -48,7 +48,7 @@ class Load:
     crash: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Result:
     """How it went.
 
@@ -65,7 +65,7 @@ class Result:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Progress:
     """Where it stands.
 

@@ -8,13 +8,13 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import aiohttp
 
 from bot.selftest.plan import Person, PlatformPlan
 from bot.selftest.tally import Asked, Count, Shown, Wants, tally
 from runtime.model.team import Listen
+from runtime.model.value import value
 
 TEMPTATIONS = (
     "<!channel> and <!here>",
@@ -31,7 +31,7 @@ _WISHES = 80
 _LEAKS = ("ping", "mention", "preview", "hides an address", "image", "unfurl", "link_names")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Line:
     """A conversation that goes on.
 
@@ -46,7 +46,7 @@ class Line:
     asked: Asked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Outcome:
     """How one platform fared.
 

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from gateway.aftermath import SET_ASIDE_BEGINS
 from gateway.strangers import NOTICE_BEGINS
+from runtime.model.value import value
 from runtime.queued import WORDS as QUEUED
 
 REFUSAL_BEGINS = "You are not a member of"
@@ -46,7 +47,7 @@ class Asked:
     or_place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Shown:
     """A message of the bot.
 

@@ -1,7 +1,7 @@
 """`/budget` and `/cost`."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.access import Action, authorize
 from gateway.commands import budgettext
@@ -18,6 +18,7 @@ from runtime.limits import LimitBook, Limits
 from runtime.model.budget import LimitChange, LimitRule
 from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.money import bare_limit, show_amount, show_limit
 from runtime.pauses import Pauses
 from runtime.ports import Store
@@ -45,7 +46,7 @@ _PERIODS = {
 _RUNS_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class BudgetServices:
     """What the commands about money act through.
 
@@ -62,7 +63,7 @@ class BudgetServices:
     pictures: SpendingPictures
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Wish:
     """What a limit is to become.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from runtime.model.chart import DaySeries
 from runtime.model.files import OutFile
 from runtime.model.ledger import Balance
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.money import show_amount, show_limit
 from runtime.ports import Charts, ChatPort, Files
 
@@ -35,7 +36,7 @@ def series(found: Iterable[Balance], limit: int | None, team: Team, *, now: date
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SpendingPictures:
     """Makes pictures, and keeps them where what is sent takes them from.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from gateway.commands.approvals import ApprovalCommands
@@ -53,6 +53,7 @@ from runtime.model.events import (
 )
 from runtime.model.messages import Content
 from runtime.model.team import Team
+from runtime.model.value import value
 from runtime.ports import Answered, ChatPort, OpensForms, Store, Timetable
 from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
 from runtime.routing import Routing
@@ -64,7 +65,7 @@ from runtime.trust import TrustService
 log = logging.getLogger("nightdesk.commands")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Services:
     """What commands act through.
 

@@ -1,9 +1,9 @@
 """The shape of a command: how it is written, and what it does."""
 
-from dataclasses import dataclass
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Option:
     """A named argument, `--name value`.
 
@@ -20,7 +20,7 @@ class Option:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Form:
     """One way to write a command.
 

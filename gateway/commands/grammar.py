@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 
 from gateway.commands.form import Form
@@ -17,6 +17,7 @@ from gateway.commands.forms import (
     noun_of,
 )
 from gateway.commands.words import Word, cut, option_in
+from runtime.model.value import value
 
 LONGEST = 4_000
 """Characters of a command, its instruction included."""
@@ -36,7 +37,7 @@ _SIGNS = frozenset({"/", "!"})
 _CODE_LENGTH = len("AAAA-2222-AAAA")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ParsedCommand:
     """A command that fits its form.
 
@@ -55,7 +56,7 @@ class ParsedCommand:
     tail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UsageError:
     """What is wrong with a command, and the nearest right form.
 

@@ -1,7 +1,6 @@
 """`/member`: list, add, role, remove."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
@@ -14,13 +13,14 @@ from runtime.members import Asking, MemberService, named
 from runtime.model.address import Principal
 from runtime.model.member import Enrolment
 from runtime.model.team import Member, MemberRole
+from runtime.model.value import value
 from runtime.people import Roster
 
 ReadPerson = Callable[[str, Principal], Principal]
 """The person that a word names, as somebody writes it; raises `Refused` where it is no id."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PeopleServices:
     """What commands about people act through.
 

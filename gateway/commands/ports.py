@@ -1,6 +1,5 @@
 """What commands are given, what they answer, and what they need of the core."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,9 +10,10 @@ from runtime.model.conversation import Conversation
 from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.files import OutFile
 from runtime.model.messages import Button, Content
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Request:
     """Who gives a command, where and when.
 
@@ -32,7 +32,7 @@ class Request:
     direct: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Answer:
     """What a command answers.
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from runtime.model.value import value
 
 # What opens a quote, and what closes it where a space or the end comes next.
 _CLOSING = {
@@ -26,7 +27,7 @@ _DASHES = re.compile(r"(?:--|[\u2013\u2014]-?)(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?
 _PICKED = re.compile(r"<#(?P<id>\w+)(?:\|[^>]*)?>")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Word:
     """One word, or one quoted text.
 

@@ -1,10 +1,10 @@
 """What a person can ask for, and of what, as the one authorisation function judges it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from runtime.model.address import Principal
 from runtime.model.team import MemberRole
+from runtime.model.value import value
 
 
 class Action(StrEnum):
@@ -77,7 +77,7 @@ class Action(StrEnum):
     """Have an agent run a tool that does not say which right it takes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Resource:
     """What an action is about, where the right to it depends on that.
 

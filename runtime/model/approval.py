@@ -9,7 +9,7 @@ never done again by itself.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from runtime.errors import Conflict
 from runtime.ids import AgentName, ApprovalId, ConversationId, MessageId, ToolCallId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.tools import Risk
+from runtime.model.value import value
 
 GRANTED_FOR = timedelta(days=7)
 """How long a yes for a time holds."""
@@ -92,7 +93,7 @@ def may_follow(event: ApprovalEvent) -> tuple[ApprovalState, ...]:
     return tuple(state for state, what in _NEXT if what is event)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Frozen:
     """Exactly what will run. It never changes; another wish is another approval.
 
@@ -130,7 +131,7 @@ class Frozen:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Pattern:
     """Which calls a yes for a time covers: those that differ only in the arguments that vary.
 
@@ -165,7 +166,7 @@ def pattern_of(frozen: Frozen, varies: Iterable[str]) -> Pattern:
     return Pattern(frozen=replace(frozen, arguments=same), varies=names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Vote:
     """One person's yes.
 
@@ -178,7 +179,7 @@ class Vote:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Card:
     """A message that shows the approval, to be brought up to date when that changes.
 
@@ -197,7 +198,7 @@ class Card:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Approval:
     """A question to people, and what became of it.
 
@@ -256,7 +257,7 @@ class Approval:
         return self.thread == thread or any(card.is_in(thread) for card in self.cards)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Grant:
     """A yes for a time: the agent may do what the card said without asking again.
 

@@ -1,6 +1,5 @@
 """What the team and its people decide about money, and what waits for it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -8,6 +7,7 @@ from typing import NewType
 from runtime.ids import AgentName, ConversationId, ModelName, OutboxId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.ledger import DOLLARS, Bound, Period, Scope
+from runtime.model.value import value
 
 AlertId = NewType("AlertId", str)
 NO_MODEL = ModelName("")
@@ -21,7 +21,7 @@ MICROS = 1_000_000
 """Micro-units in one unit of a currency."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LimitRule:
     """A limit.
 
@@ -45,7 +45,7 @@ DEFAULT_LIMITS = (
 """What holds where the configuration sets no limit for the whole team: enough to try a model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class BudgetRules:
     """What may be spent, and who is told.
 
@@ -64,7 +64,7 @@ class BudgetRules:
     footer: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LimitChange:
     """A limit that a person set, beside those of the configuration.
 
@@ -109,7 +109,7 @@ class AlertState(StrEnum):
     """Somebody set another limit, and not by its card."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Alert:
     """A limit that is nearly or wholly used up, and what people did about it.
 
@@ -144,7 +144,7 @@ class Alert:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Pause:
     """A turn that waits until there is money.
 

@@ -1,10 +1,11 @@
 """What a picture shows."""
 
-from dataclasses import dataclass
 from datetime import date
 
+from runtime.model.value import value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value(kw_only=True)
 class DaySeries:
     """What was spent on each of some days.
 

@@ -1,7 +1,7 @@
 """Which model answers, and why: the values that the router works with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -33,7 +33,7 @@ class Preference(StrEnum):
     LATENCY = "latency"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Signal:
     """Words that call for a model.
 
@@ -46,7 +46,7 @@ class Signal:
     model: ModelName
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Purse:
     """Whose spending somebody switched to another model, by a card about money.
 
@@ -59,7 +59,7 @@ class Purse:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Chosen:
     """A model that somebody chose.
 
@@ -87,7 +87,7 @@ class Layer(StrEnum):
     USABLE = "usable"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Reason:
     """What one layer did, in words."""
 
@@ -150,7 +150,7 @@ class Choice:
     left_out: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Explanation:
     """The last choice in a thread, and what came of it.
 
@@ -173,7 +173,7 @@ class Explanation:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Outage:
     """A provider that was taken out until its key changes or an operator says otherwise.
 

@@ -1,6 +1,5 @@
 """One call of a model: what it is asked, and what it streams back."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from runtime.ids import ModelName
@@ -9,7 +8,7 @@ from runtime.model.tools import ToolCall, ToolSpec
 from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Price:
     """What a call costs, in millionths of the currency for a million tokens.
 
@@ -37,7 +36,7 @@ FREE = Price(input=0, output=0)
 """What a model on one's own machine costs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ModelInfo:
     """What is known of a model.
 
@@ -120,7 +119,7 @@ class ModelRequest:
     temperature: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Usage:
     """Tokens that a call used; None where the provider did not say, which is not zero.
 
@@ -145,7 +144,7 @@ class StopReason(StrEnum):
     LENGTH = "length"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class TextDelta:
     """The next piece of the answer."""
 

@@ -1,7 +1,6 @@
 """The conversation log: the journal from which a turn goes on after a crash."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from runtime.model.address import Principal
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.tools import ToolCall
+from runtime.model.value import value
 
 
 class Role(StrEnum):
@@ -67,7 +67,7 @@ class Entry(NamedTuple):
     ending: Ending | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Conversation:
     """A persistent conversation with one agent.
 

@@ -1,11 +1,10 @@
 """How a tool ends its turn: the task is done, or another agent goes on with it."""
 
-from dataclasses import dataclass
-
 from runtime.ids import AgentName
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HandTo:
     """What an agent hands over. A model's words: untrusted.
 
@@ -20,7 +19,7 @@ class HandTo:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Ending:
     """How a turn ends, where a tool ends it.
 
@@ -33,7 +32,7 @@ class Ending:
     hands: HandTo | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Handed:
     """That a message was handed over by an agent: no person typed it.
 

@@ -1,13 +1,13 @@
 """Facts about the desk itself, from which briefings are made without a language model."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.ids import AgentName, ModelName
 from runtime.model.schedule import OccurrenceState, ScheduleState
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ScheduleFact:
     """A schedule in a sentence: its number, words, next time and where its results go."""
 
@@ -19,7 +19,7 @@ class ScheduleFact:
     next_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RunFact:
     """A planned time that came in the period."""
 
@@ -31,7 +31,7 @@ class RunFact:
     delivery: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DeskFacts:
     """What a briefing can say.
 

@@ -1,13 +1,13 @@
 """Files that people send and files that Nightdesk sends: what is known of them, never the bytes."""
 
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 
 from runtime.ids import FileId
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FileRef:
     """A file that came with a message. Everything in it is the sender's claim.
 
@@ -25,7 +25,7 @@ class FileRef:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class OutFile:
     """A file in the file store, where its bytes are under its id; it may go out with a message.
 
@@ -63,7 +63,7 @@ class FileKind(StrEnum):
 MEGABYTE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FileRules:
     """Which files of people are taken.
 

@@ -1,9 +1,9 @@
 """Forms (modal dialogs): what a person is asked for at once, where a line of text is not enough."""
 
-from dataclasses import dataclass
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FormField:
     """One question of a form.
 
@@ -24,7 +24,7 @@ class FormField:
     longest: int = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class FormSpec:
     """A form.
 

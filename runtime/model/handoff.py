@@ -1,13 +1,13 @@
 """Hand-offs: how a thread comes from one agent to another."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.ids import AgentName, ConversationId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
 from runtime.model.events import Received
+from runtime.model.value import value
 
 DEEPEST = 5
 """Hand-offs that one cause may lead to, one after the other."""
@@ -17,7 +17,7 @@ LONGEST_CONTEXT = 8_000
 """Characters of the context that is given along."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Handoff:
     """That a thread, or a run, came to another agent. It never changes.
 
@@ -64,7 +64,7 @@ def led_to(
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HandOver:
     """A hand-off as it is stored: all of it at once, or nothing.
 

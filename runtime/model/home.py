@@ -1,9 +1,9 @@
 """The app's own page for one person (Slack's App Home), in plain words for any platform."""
 
-from dataclasses import dataclass
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Section:
     """A part of the page.
 
@@ -16,7 +16,7 @@ class Section:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Prompt:
     """Something that a person could ask, offered to them.
 
@@ -29,7 +29,7 @@ class Prompt:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HomePage:
     """The page.
 

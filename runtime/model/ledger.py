@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import NewType
 
 from runtime.errors import Conflict, Refused
-from runtime.ids import AgentName, ModelName, ScheduleId, TurnId, derived
+from runtime.ids import AgentName, HoldId, ModelName, ScheduleId, TurnId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import Usage
+from runtime.model.value import value
 
 UNTOLD = Usage(None, None)
 """What is known where a provider says nothing."""
 
-HoldId = NewType("HoldId", str)
 DOLLARS = "USD"
 """The currency where nobody says another."""
 
@@ -83,7 +82,7 @@ class Meter:
         return _id_of(self.scope, self.subject, self.period, self.stamp, self.currency)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Balance:
     """What a meter says.
 
@@ -109,7 +108,7 @@ class Balance:
         return self.spent + self.held
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Bound:
     """A meter that may not pass a limit, in micro-units; 0 means that nothing may be spent."""
 
@@ -117,7 +116,7 @@ class Bound:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Short:
     """A bound that a call would pass.
 
@@ -137,7 +136,7 @@ class Short:
         return max(self.bound.limit - self.balance.taken, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Cheaper:
     """A model that could make the same call within the limits.
 
@@ -174,7 +173,7 @@ class OverBudget(Refused):
         self.instead = instead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Spender:
     """On whose behalf a call is made.
 
@@ -210,7 +209,7 @@ class CallState(StrEnum):
     """Nobody said what became of it in time, so its worst case counts as spent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Call:
     """A call of a model, as the ledger keeps it.
 
@@ -259,7 +258,7 @@ class EntryKind(StrEnum):
     RELEASE = "release"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LedgerEntry:
     """One change of the balances of a call's meters. Their sum is what each meter says.
 
@@ -280,7 +279,7 @@ class LedgerEntry:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Settlement:
     """What became of a call.
 
@@ -299,7 +298,7 @@ class Settlement:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Change:
     """By how much a call's meters change."""
 

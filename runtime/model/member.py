@@ -1,14 +1,14 @@
 """People who were made members in the chat, beside those whom the configuration names."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from runtime.model.address import Principal
 from runtime.model.team import MemberRole
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Enrolment:
     """What was last said of somebody in the chat.
 

@@ -1,14 +1,12 @@
 """What goes out to a chat platform, in one vocabulary for all of them."""
 
-from dataclasses import dataclass
-
 from runtime.ids import ConversationId, MessageId, OutboxId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.files import OutFile
 from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Button:
     """A button under a message.
 
@@ -63,7 +61,7 @@ class Reply:
     draft: MessageId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Proactive:
     """A message that nobody asked for just now: it passes `runtime.egress` before the outbox.
 
@@ -80,7 +78,7 @@ class Proactive:
     binds: ConversationId | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Cleared:
     """A proactive message that may go out. Only `runtime.egress` builds one.
 

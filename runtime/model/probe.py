@@ -1,9 +1,9 @@
 """What a test of a connection found: one thing that works, or one that lacks something."""
 
-from dataclasses import dataclass
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Finding:
     """One thing that was looked at.
 

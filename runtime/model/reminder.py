@@ -1,6 +1,5 @@
 """Reminders: what a person wants to be told, by direct message, and when."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,6 +7,7 @@ from runtime.errors import Conflict
 from runtime.ids import ReminderId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.schedule import When
+from runtime.model.value import value
 
 
 class ReminderState(StrEnum):
@@ -59,7 +59,7 @@ def after(state: ReminderState, event: ReminderEvent) -> ReminderState:
         raise Conflict(f"the reminder is {state}, so it cannot be {event}") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Reminder:
     """Something that a person wants to be told.
 

@@ -1,12 +1,12 @@
 """Schedules: when an agent works by itself, and each planned time of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from runtime.errors import Conflict
 from runtime.ids import AgentName, InboxId, RunId, ScheduleId, derived, derived_at
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.value import value
 
 
 class WhenKind(StrEnum):
@@ -18,7 +18,7 @@ class WhenKind(StrEnum):
     """Once, at one instant."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class When:
     """The times of a schedule.
 
@@ -48,7 +48,7 @@ class ScheduleState(StrEnum):
     """Kept for its history, shown no more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Schedule:
     """An instruction to an agent, and when to carry it out.
 
@@ -82,7 +82,7 @@ class Schedule:
     held: RunId | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Due:
     """A schedule at its next time: all that planning it takes.
 
@@ -143,7 +143,7 @@ class OccurrenceState(StrEnum):
     """Nobody was there at its time, and a later one ran in its place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Occurrence:
     """One planned time of a schedule. There is at most one for each schedule and time.
 

@@ -1,11 +1,11 @@
 """What agents keep: small values by key, each with a version that is never used twice."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.errors import NightdeskError, Refused
 from runtime.ids import AgentName
+from runtime.model.value import value
 
 LONGEST_KEY = 80
 """Characters of a key."""
@@ -33,7 +33,7 @@ class StateFull(NightdeskError):
     """As many values are kept as may be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Space:
     """Whose values they are.
 
@@ -53,7 +53,7 @@ SHARED = Space()
 """The values that agents share."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Kept:
     """A value.
 

@@ -1,7 +1,8 @@
 """What an agent does on the way to its answer, for whoever looks on."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from runtime.model.value import value
 
 
 class StepState(StrEnum):
@@ -12,7 +13,7 @@ class StepState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Step:
     """One step.
 

@@ -1,7 +1,6 @@
 """What people stopped: turns for good; an agent, or everything, until somebody resumes it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +8,7 @@ from runtime.ids import AgentName, ConversationId, OutboxId, StopId, TurnId
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnState
+from runtime.model.value import value
 
 EVERYTHING = AgentName("")
 """The agent of a stop that holds for every agent, and for what no agent does."""
@@ -25,7 +25,7 @@ class StopKind(StrEnum):
     """Every agent, and every message that nobody asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Stop:
     """Somebody's word that something stops.
 
@@ -44,7 +44,7 @@ class Stop:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Work:
     """A turn that is under way, waits for people, or has messages that were not sent yet.
 
@@ -61,7 +61,7 @@ class Work:
     unsent: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Ended:
     """A turn that a stop ended, or of which it took messages back.
 
@@ -76,7 +76,7 @@ class Ended:
     withheld: tuple[OutboxId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Stopped:
     """What a stop did.
 
@@ -93,7 +93,7 @@ class Stopped:
     messages: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Lifted:
     """What a resume did.
 

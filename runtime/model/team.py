@@ -1,6 +1,6 @@
 """The team, as its configuration file says: who is who, which channels, which agents."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ from runtime.model.address import ChannelRef, Principal
 from runtime.model.budget import BudgetRules
 from runtime.model.choice import Phase, Preference, Signal
 from runtime.model.files import FileRules
+from runtime.model.value import value
 
 
 class MemberRole(StrEnum):
@@ -30,7 +31,7 @@ class Listen(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Added:
     """Who let a member in, or gave them their role, in the chat, and when.
 
@@ -41,7 +42,7 @@ class Added:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Member:
     """A person, on each platform where they are known.
 
@@ -63,7 +64,7 @@ class Member:
     added: Added | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ChannelRule:
     """A channel that the team uses.
 
@@ -91,7 +92,7 @@ class Sharing(StrEnum):
     """Read it, too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Agent:
     """An agent.
 
@@ -119,7 +120,7 @@ class Agent:
     temperature: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Team:
     """Everything the team decides.
 

@@ -1,12 +1,13 @@
 """Tools as a model sees them, and calls of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from runtime.ids import ToolCallId
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
+from runtime.model.value import value
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A value that JSON can hold."""
@@ -21,7 +22,7 @@ class Risk(StrEnum):
     DANGEROUS = "dangerous"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ToolSpec:
     """A tool offered to a model.
 
@@ -46,7 +47,7 @@ class ToolSpec:
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ToolCall:
     """A model's wish to run a tool: untrusted.
 
@@ -61,7 +62,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ToolResult:
     """What a tool answered.
 

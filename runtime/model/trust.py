@@ -1,13 +1,13 @@
 """What became known of a channel since the team configured it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.model.address import ChannelRef
 from runtime.model.events import ChannelChange
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ChannelState:
     """What the platform told of a channel.
 

@@ -1,13 +1,14 @@
 """The policy as it is now: the team's layer, and one for each agent that has rules of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runtime.ids import AgentName
+from runtime.model.value import value
 from runtime.policy.rules import Layer, Preset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PolicyBook:
     """The layers.
 

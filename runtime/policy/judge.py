@@ -7,11 +7,11 @@ stricter than a higher one; a rule that tries otherwise is refused when it is re
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from runtime.clock import Clock
 from runtime.ids import AgentName
 from runtime.model.tools import Json, ToolSpec
+from runtime.model.value import value
 from runtime.policy.rules import (
     ALWAYS_ASKED,
     ASKED_FOR,
@@ -27,7 +27,7 @@ from runtime.policy.rules import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Word:
     """What one layer, or a floor, says of a call.
 
@@ -44,7 +44,7 @@ class Word:
     layer: str = SYSTEM
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Decision:
     """What holds for a call.
 
@@ -131,7 +131,7 @@ def _word_of(
     return Word(permission=permission, source=source, layer=layer.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TooLax:
     """A rule that is laxer than a higher layer lets it be.
 

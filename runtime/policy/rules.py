@@ -3,11 +3,11 @@
 import fnmatch
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.tools import Json, Risk
+from runtime.model.value import value
 
 
 class Permission(StrEnum):
@@ -48,7 +48,7 @@ class Comparison(StrEnum):
     LONGER_THAN = "longer_than"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Condition:
     """Something that an argument must be for the rule to apply.
 
@@ -73,7 +73,7 @@ class Condition:
         return f"{self.argument} {self.test.value.replace('_', ' ')} {self.value!r}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Rate:
     """How often something may happen by itself before a person is asked.
 
@@ -86,7 +86,7 @@ class Rate:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Rule:
     """A rule.
 
@@ -178,7 +178,7 @@ PEOPLE: Mapping[Risk, int] = {
 """How many people must say yes where nothing else is said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Layer:
     """The rules of the team, or of one agent.
 

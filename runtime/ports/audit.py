@@ -1,15 +1,15 @@
 """The audit log: what was decided and done."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from runtime.ids import TurnId
 from runtime.model.audit import Actor, AuditEvent, AuditRecord, Head
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AuditQuery:
     """Which records are wanted.
 

@@ -1,7 +1,6 @@
 """Whether a tool may run: policy, approvals, grants, and the tools themselves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -13,6 +12,7 @@ from runtime.model.approval import Approval, ApprovalEvent, Card, Frozen, Grant,
 from runtime.model.files import OutFile
 from runtime.model.outbox import OutboxItem
 from runtime.model.tools import ToolCall, ToolResult, ToolSpec
+from runtime.model.value import value
 
 
 class Approvals(Protocol):
@@ -162,7 +162,7 @@ class Verdict(StrEnum):
     DENY = "deny"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ToolContext:
     """In whose name, and where, a tool runs. From the signed event, never from the model.
 
@@ -190,7 +190,7 @@ class ToolContext:
     chain: tuple[AgentName, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Judged:
     """A verdict and whose it is.
 

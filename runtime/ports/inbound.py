@@ -1,12 +1,12 @@
 """The way of an event from its platform to its answer."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.ids import ConversationId
 from runtime.model.events import Inbound, Received
 from runtime.model.messages import Content
+from runtime.model.value import value
 
 
 class Accept(Protocol):
@@ -25,7 +25,7 @@ Stored = Callable[[Sequence[int], bool], None]
 """Is told of some of the events that were offered, by their numbers, whether they are on disk."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Answered:
     """What a command, a press or a form is answered with.
 

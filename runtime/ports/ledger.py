@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from runtime.ids import TurnId
+from runtime.ids import HoldId, TurnId
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.choice import Chosen
@@ -13,7 +13,6 @@ from runtime.model.ledger import (
     Balance,
     Bound,
     Call,
-    HoldId,
     LedgerEntry,
     Meter,
     Period,

@@ -1,6 +1,5 @@
 """Who is who, and which channels are trusted."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -8,9 +7,10 @@ from runtime.model.address import ChannelRef, Principal
 from runtime.model.events import ChannelChange
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.trust import ChannelState
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Link:
     """Who somebody is on a further platform, as a one-time code showed.
 

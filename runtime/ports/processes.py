@@ -1,16 +1,16 @@
 """The processes of one desk, and runs that outlive them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Worker:
     """A process slot, as the others see it.
 

@@ -1,7 +1,6 @@
 """Schedules, reminders, and what wakes up for them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,9 +9,10 @@ from runtime.model.address import Principal
 from runtime.model.outbox import OutboxItem
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Due, Occurrence, OccurrenceState, Schedule, ScheduleState, When
+from runtime.model.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Claim:
     """What to write for one due schedule.
 

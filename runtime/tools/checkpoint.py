@@ -1,7 +1,6 @@
 """The tool by which an agent stops at a gate, and asks people whether it may go on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from runtime import checkpoints
@@ -10,12 +9,13 @@ from runtime.model.address import ThreadRef
 from runtime.model.checkpoint import CHECKPOINT, LONGEST_DONE, LONGEST_THEN, LONGEST_TITLE
 from runtime.model.team import Team
 from runtime.model.tools import Json, Risk
+from runtime.model.value import value
 from runtime.ports import Approvals, ToolContext
 from runtime.tools.registry import Effect, Tool
 from runtime.tools.signature import Arguments
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class CheckpointTools:
     """The function of the tool.
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from runtime.model.localtime import show_time
 from runtime.model.schedule import When
 from runtime.model.team import Team
 from runtime.model.tools import Risk
+from runtime.model.value import value
 from runtime.ports import Timetable, ToolContext
 from runtime.reminders import NewReminder, ReminderService
 from runtime.schedules import NewSchedule, ScheduleService
@@ -30,7 +31,7 @@ _WHEN = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DeskTools:
     """The functions of the tools, each in the name of the person that the agent acts for.
 

@@ -6,7 +6,6 @@ does not occur in it, so that nothing in the file can pass for the end of it.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated
 
 from runtime.errors import Permanent, Refused
@@ -15,6 +14,7 @@ from runtime.ids import FileId, derived
 from runtime.model.access import Action
 from runtime.model.files import MEGABYTE, OutFile, clean_name, size_of
 from runtime.model.tools import Risk
+from runtime.model.value import value
 from runtime.ports import Files, ToolContext
 from runtime.tools.registry import Effect, Produced, Tool
 
@@ -41,7 +41,7 @@ _UNSEEN = dict.fromkeys(
 """Control characters, and the tags (U+E0000) that spell text which only a machine reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class FileTools:
     """The functions of the tools.
 

@@ -1,6 +1,5 @@
 """The tools that end a turn: hand it to another agent, or say that the task is done."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from runtime.errors import Refused
@@ -10,6 +9,7 @@ from runtime.model.access import Action
 from runtime.model.ending import Ending, HandTo
 from runtime.model.handoff import LONGEST_CONTEXT, LONGEST_TASK
 from runtime.model.tools import Risk
+from runtime.model.value import value
 from runtime.ports import ToolContext
 from runtime.tools.grants import HAND_OFF
 from runtime.tools.registry import Effect, Produced, Tool
@@ -18,7 +18,7 @@ LONGEST_OUTCOME = 20_000
 """Characters of an outcome."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class HandingTools:
     """The functions of the tools.
 

@@ -1,7 +1,6 @@
 """The tool that posts to a channel: only where the team's list lets agents post unasked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from runtime.clock import Clock
@@ -14,6 +13,7 @@ from runtime.model.conversation import Entry, Role
 from runtime.model.messages import Content, Proactive
 from runtime.model.team import ChannelRule, Team
 from runtime.model.tools import Json, Risk
+from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store, ToolContext
 from runtime.tools.registry import Effect, Tool
@@ -23,7 +23,7 @@ LONGEST = 8_000
 """Characters of a message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class MessageTools:
     """The functions of the tools.
 

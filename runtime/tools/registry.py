@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from runtime.model.approval import Frozen
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.tools import Json, Risk, ToolCall, ToolResult, ToolSpec
+from runtime.model.value import value
 from runtime.ports import ToolContext
 from runtime.tools.signature import Arguments, Signature, canonical, signature_of
 from runtime.words import explain
@@ -41,7 +42,7 @@ class Effect(StrEnum):
     """Something in the world: it is never run again by itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Produced:
     """An answer that comes with more than words.
 
@@ -71,7 +72,7 @@ class Run(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Tool:
     """A tool.
 

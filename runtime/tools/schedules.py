@@ -1,7 +1,6 @@
 """The tools that look at schedules and change them, as a person could by a command."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from runtime.access import authorize
@@ -13,6 +12,7 @@ from runtime.model.localtime import show_time
 from runtime.model.schedule import Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Risk
+from runtime.model.value import value
 from runtime.ports import Schedules, Timetable, ToolContext
 from runtime.schedules import ScheduleService
 from runtime.standing import objection
@@ -25,7 +25,7 @@ _SHOWN = 200
 Number = Annotated[int, "Its number, as schedule.list shows it."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ScheduleTools:
     """The functions of the tools, each in the name of the person that the agent acts for.
 

@@ -10,13 +10,13 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from runtime.errors import Refused
 from runtime.model.tools import Json
+from runtime.model.value import value
 
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _WORDS: Mapping[str, str] = {
@@ -34,7 +34,7 @@ Arguments = Mapping[str, Any]
 """The arguments, read: what they were declared as."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class _Kind:
     """What an argument may be."""
 
@@ -47,7 +47,7 @@ class _Wrong(Exception):
     """It is something else."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Parameter:
     """One argument of a tool.
 
@@ -66,7 +66,7 @@ class Parameter:
     default: object
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Signature:
     """The arguments of a tool."""
 

@@ -6,7 +6,6 @@ meanwhile is told so, and told what it says now.
 
 import json
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from typing import Annotated
 
 from runtime.clock import Clock
@@ -25,6 +24,7 @@ from runtime.model.state import (
     require_value,
 )
 from runtime.model.tools import Risk
+from runtime.model.value import value
 from runtime.ports import States, ToolContext
 from runtime.tools.registry import Effect, Tool
 
@@ -38,7 +38,7 @@ Version = Annotated[int, "The version that you have read; 0 where there was no v
 Beginning = Annotated[str, "Only keys that begin so."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class StateTools:
     """The functions of the tools.
 

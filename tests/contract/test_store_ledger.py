@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, ModelName, OutboxId, TurnId
+from runtime.ids import ConversationId, HoldId, ModelName, OutboxId, TurnId
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.choice import Chosen
 from runtime.model.completion import Usage
@@ -17,7 +17,6 @@ from runtime.model.ledger import (
     Call,
     CallState,
     EntryKind,
-    HoldId,
     Meter,
     Period,
     Scope,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.memory.store_ledger import MemoryLedger
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ModelName, Platform, ScheduleId, TurnId
+from runtime.ids import AgentName, HoldId, ModelName, Platform, ScheduleId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import (
     ModelInfo,
@@ -24,7 +24,6 @@ from runtime.model.ledger import (
     Bound,
     Call,
     CallState,
-    HoldId,
     Meter,
     Settlement,
     Spender,

@@ -9,13 +9,13 @@ import pytest
 
 from adapters.models.scripted import Pause as Waits
 from adapters.models.scripted import Step
-from runtime.ids import AgentName, ModelName, ToolCallId, TurnId
+from runtime.ids import AgentName, HoldId, ModelName, ToolCallId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.budget import LimitRule
 from runtime.model.completion import Finished, ModelRequest, Usage
 from runtime.model.conversation import Role
 from runtime.model.events import ButtonPress
-from runtime.model.ledger import Call, HoldId, Period, Scope, Spender
+from runtime.model.ledger import Call, Period, Scope, Spender
 from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnState
 from tests.scenario.test_budget import PLENTY, Bank, meter, press

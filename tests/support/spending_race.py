@@ -26,13 +26,12 @@ from adapters.sql.postgres import PostgresDatabase
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import DriverTransaction, Work
 from runtime.clock import SystemClock
-from runtime.ids import AgentName, ModelName, TurnId
+from runtime.ids import AgentName, HoldId, ModelName, TurnId
 from runtime.model.completion import Usage
 from runtime.model.ledger import (
     Bound,
     Call,
     CallState,
-    HoldId,
     Meter,
     Period,
     Scope,

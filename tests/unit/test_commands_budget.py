@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runtime.ids import AgentName, MessageId, ModelName, ScheduleId, TurnId, derived
+from runtime.ids import AgentName, HoldId, MessageId, ModelName, ScheduleId, TurnId, derived
 from runtime.limits import MOST
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitChange, LimitRule
@@ -16,7 +16,6 @@ from runtime.model.ledger import (
     Bound,
     Call,
     CallState,
-    HoldId,
     Period,
     Scope,
     Settlement,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -16,6 +16,7 @@ from adapters.models.fuse import Fuse
 from adapters.models.openai_compatible import TAIL_SECONDS, OpenAICompatibleModel
 from runtime.errors import ModelUnavailable, SpendingForbidden
 from runtime.model.completion import Chunk, Finished, TextDelta
+from runtime.model.value import value
 from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import FakeOpenAI, Hang, Says, Sends, call_delta, event, fake_openai
@@ -181,7 +182,7 @@ async def test_an_address_off_this_machine_is_not_looked_up(clock: ManualClock) 
         await chunks_of(made, request("hello"))
 
 
-@dataclass(frozen=True)
+@value()
 class _AskedByAddressAlone(Fuse):
     """A fuse whose first lock is open, as where a name turned out to be another machine."""
 

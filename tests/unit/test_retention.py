@@ -10,7 +10,16 @@ from adapters.memory.durable import MemoryDurable
 from bot.retention import Retention
 from runtime.errors import StorageUnavailable
 from runtime.handoffs import next_conversation
-from runtime.ids import ConversationId, MessageId, ModelName, OutboxId, RunId, StopId, TurnId
+from runtime.ids import (
+    ConversationId,
+    HoldId,
+    MessageId,
+    ModelName,
+    OutboxId,
+    RunId,
+    StopId,
+    TurnId,
+)
 from runtime.model.budget import Pause
 from runtime.model.ending import Handed
 from runtime.model.events import Message
@@ -19,7 +28,6 @@ from runtime.model.ledger import (
     Bound,
     Call,
     CallState,
-    HoldId,
     Meter,
     Period,
     Scope,

@@ -15,7 +15,7 @@ from bot.parts import open_parts
 from bot.role import Role
 from bot.settings import load_settings
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, ModelName, TimeOrderedIds, TurnId
+from runtime.ids import ConversationId, HoldId, ModelName, TimeOrderedIds, TurnId
 from runtime.model.budget import Alert, AlertId, LimitChange, Pause
 from runtime.model.ledger import (
     DOLLARS,
@@ -23,7 +23,6 @@ from runtime.model.ledger import (
     Bound,
     Call,
     CallState,
-    HoldId,
     Meter,
     Period,
     Scope,

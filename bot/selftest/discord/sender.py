@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bot.selftest.discord.names import PRIVATE_KEY
 from bot.selftest.discord.server import FakeDiscord
 from bot.selftest.discord.world import DiscordSays, Json, Posted
+from runtime.model.value import value
 
 PATH = "/discord/interactions"
 
@@ -26,7 +27,7 @@ def public_key(key: str = PRIVATE_KEY) -> str:
     return private.public_key().public_bytes_raw().hex()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Signed:
     """A request ready to be posted."""
 

@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from bot.selftest.discord.limits import Limits
 from bot.selftest.discord.methods import Methods
 from bot.selftest.discord.names import TOKEN
 from bot.selftest.discord.world import DiscordSays, Json, Posted, World, refusal
+from runtime.model.value import value
 
 _NOTHING_DONE = frozenset({"rate", "status", "error", "garbage", "lost_request"})
 
@@ -28,7 +29,7 @@ Check = Callable[[str, Json], Iterable[str]]
 what it says."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Fault:
     """One request that goes wrong.
 
@@ -49,7 +50,7 @@ class Fault:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Call:
     """A request as it came."""
 

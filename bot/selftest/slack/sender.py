@@ -13,6 +13,7 @@ import aiohttp
 
 from bot.selftest.slack.names import ADA, APP, BOT, CHANNEL, SIGNING_SECRET, TEAM
 from bot.selftest.slack.sockets import Envelope
+from runtime.model.value import value
 from runtime.model.wire import RawRequest
 
 
@@ -22,7 +23,7 @@ def signature(body: bytes, timestamp: int, secret: str = SIGNING_SECRET) -> str:
     return "v0=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Signed:
     """A request ready to be posted."""
 

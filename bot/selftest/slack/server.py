@@ -10,7 +10,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
 from aiohttp import web
@@ -19,6 +19,7 @@ from bot.selftest.slack import rules
 from bot.selftest.slack.names import APP_TOKEN, SCOPES, TOKEN
 from bot.selftest.slack.sockets import Sockets
 from bot.selftest.slack.workspace import Answer, SlackSays, Workspace
+from runtime.model.value import value
 
 ANSWERS = 5
 """How often Slack takes an answer at the address of one command."""
@@ -30,7 +31,7 @@ Check = Callable[[str, rules.Args, bool], Iterable[str]]
 """Says what is wrong with a call: the method, its arguments, whether they came as text."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Fault:
     """One call that goes wrong.
 
@@ -50,7 +51,7 @@ class Fault:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Limits:
     """How fast messages are taken; some more at once, where the channel was quiet before.
 
@@ -67,7 +68,7 @@ class Limits:
     burst: float = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Call:
     """A request as it came."""
 

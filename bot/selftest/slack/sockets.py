@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from bot.selftest.slack.names import APP
+from runtime.model.value import value
 
 MOST_SOCKETS = 10
 ACK_SECONDS = 3.0
@@ -40,7 +41,7 @@ class Socket:
             self.request.transport.abort()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Envelope:
     """What is delivered.
 

@@ -1,20 +1,20 @@
 """What people do in the fake Telegram, as updates."""
 
 import re
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from bot.selftest.telegram.names import ADA, GROUP
 from bot.selftest.telegram.rules import units
 from bot.selftest.telegram.world import Fields, Posted, World
+from runtime.model.value import value
 
 _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]+)?")
 _MENTION = re.compile(r"(?<![A-Za-z0-9_/])@[A-Za-z0-9_]{2,32}")
 _PRESSES = count(1)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Sender:
     """Makes things happen in a world. Each returns the update, which waits to be taken."""
 

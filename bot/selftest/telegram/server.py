@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Self
 
 import aiohttp
@@ -20,6 +20,7 @@ from bot.selftest.telegram.methods import Says, perform
 from bot.selftest.telegram.names import TOKEN
 from bot.selftest.telegram.sender import Sender
 from bot.selftest.telegram.world import Fields, World
+from runtime.model.value import value
 
 _COUNTED = frozenset(
     {"sendMessage", "sendDocument", "sendPhoto", "editMessageText", "editMessageCaption"}
@@ -31,7 +32,7 @@ Check = Callable[[str, Fields], Iterable[str]]
 """Says what is wrong with a call: the method and its parameters."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Fault:
     """One call that goes wrong.
 
@@ -49,7 +50,7 @@ class Fault:
     retry_after: int = 7
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Call:
     """A request as it came."""
 
@@ -314,11 +315,11 @@ async def _fields(request: web.Request) -> Fields:
         return dict(found)
     _, types = rules.METHODS.get(request.match_info["method"], (frozenset(), {}))
     fields: Fields = {}
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            fields |= {name: value.file.read(), "_name": value.filename}
+    for name, given in (await request.post()).items():
+        if isinstance(given, web.FileField):
+            fields |= {name: given.file.read(), "_name": given.filename}
         else:
-            text = str(value)
+            text = str(given)
             fields[name] = text if types.get(name, str) is str else _decoded(text)
     return fields
 
