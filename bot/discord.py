@@ -19,7 +19,7 @@ from bot.settings import DiscordSettings, Settings
 from gateway.access import Action, permits
 from gateway.commands.forms import FORMS
 from gateway.http import Check, WebhookRoute
-from gateway.verify.discord import DiscordVerifier
+from gateway.verify.discord import DiscordVerifier, load
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
 from runtime.forms import form_for
@@ -211,6 +211,7 @@ def _routes(
             parse=inbound.parse_interaction,
             accept=accept,
             suggest=suggest,
+            load=load,
         )
 
     return (interactions,)

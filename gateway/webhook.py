@@ -76,6 +76,7 @@ class WebhookRoute:
         parse: reads it; raises `Malformed`.
         accept: stores it; when it returns, the event may be acknowledged.
         suggest: makes the answer to a challenge that wants something looked up.
+        load: brings in what `verify` takes, before the first request is verified.
     """
 
     path: str
@@ -83,6 +84,7 @@ class WebhookRoute:
     parse: Callable[[VerifiedRequest], Parsed]
     accept: Accept
     suggest: Suggest | None = None
+    load: Callable[[], Awaitable[None]] | None = None
 
 
 class _Headers(Protocol):
@@ -144,6 +146,7 @@ class Webhook:
     ) -> None:
         self._route = route
         self._offered = route.accept if isinstance(route.accept, Offered) else None
+        self._load = route.load
         self._limits = limits
         self._sources = sources
         self._acknowledgement = acknowledgement
@@ -166,6 +169,9 @@ class Webhook:
             return _closing(400)
         if body is None:
             return _closing(413)
+        if self._load is not None:
+            await self._load()
+            self._load = None
         verified = verify(RawRequest(headers, body))
         if verified is None:
             return _answer(401)
@@ -194,7 +200,8 @@ class Webhook:
 
     def _verified(self, askers: Sequence[Asker]) -> Sequence[VerifiedRequest | None]:
         """The requests, vouched for; None for one that is refused, or has to be waited for."""
-        longest = -1 if self._offered is None else self._limits.body_bytes
+        waits = self._offered is None or self._load is not None
+        longest = -1 if waits else self._limits.body_bytes
         remotes = {asker.remote for asker in askers}
         heard = {remote for remote in remotes if self._sources.would_take(source_of(remote))}
         requests = [asker.request for asker in askers]

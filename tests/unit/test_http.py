@@ -419,3 +419,25 @@ async def test_at_the_end_requests_under_way_are_finished(clock: ManualClock) ->
             await entered.wait()
             asyncio.get_running_loop().call_later(0.01, let_go.set)
         assert (await posted)[0] == 200
+
+
+@pytest.mark.parametrize("short", [False, True])
+async def test_what_verifying_takes_is_brought_in_once_and_before_it(
+    clock: ManualClock, *, short: bool
+) -> None:
+    gate, loaded = Gate(), list[int]()
+
+    async def load() -> None:
+        await settle()
+        loaded.append(len(gate.judged))
+
+    accept = Offering(gate) if short else gate.accept
+    route = WebhookRoute(path="/hook", verify=gate, parse=gate.parse, accept=accept, load=load)
+    app = build_app([route], Fit(), clock=clock)
+    async with serve(app, "127.0.0.1", 0) as port, aiohttp.ClientSession() as session:
+        well = Site(gate, port, session)
+        assert (await well.post(headers={"X-Key": "no key"}))[0] == 401
+        assert loaded == []
+        assert [(await well.post())[0] for _ in range(3)] == [200, 200, 200]
+    assert loaded == [0]
+    assert len(gate.judged) == 3
