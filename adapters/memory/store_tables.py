@@ -157,7 +157,7 @@ class Tables:
             if item.state is OutboxState.SENDING:
                 others = (other.item for other in self.outbox.values())
                 if any(one.thread == item.thread and not is_final(one.state) for one in others):
-                    row.item = replace(item, state=OutboxState.PENDING, attempts=0)
+                    row.item = replace(item, state=OutboxState.PENDING)
                 else:
                     row.owner = sender
                     claimed.append(item)

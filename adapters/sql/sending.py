@@ -70,7 +70,8 @@ def enqueue_claimed(
 ) -> list[OutboxItem]:
     """Store messages, those that are `SENDING` claimed by `sender`; returns which of them are.
 
-    A thread's messages go out in order, so one that stands behind another waits as all do.
+    A thread's messages go out in order, so one that stands behind another waits as all do. Its
+    first claim counts as made: under that nobody sends it, so nobody may hand it back.
     """
     claimed: list[OutboxItem] = []
     for item in items:
@@ -79,7 +80,7 @@ def enqueue_claimed(
         if first:
             row["owner"] = sender
         elif item.state is _SENDING:
-            row |= {"state": _PENDING.value, "attempts": 0}
+            row["state"] = _PENDING.value
         if transaction.run(_ENQUEUE, row) and first:
             claimed.append(item)
     return claimed

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, StopId
+from runtime.ids import AgentName, MessageId, StopId
 from runtime.model.address import ThreadRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
@@ -31,8 +31,8 @@ async def finished(store: Store, turn: Turn, *replies: OutboxItem) -> list[Outbo
     )
 
 
-async def claimed(store: Store, clock: ManualClock) -> list[OutboxItem]:
-    return await store.outbox.claim(now=clock.now(), owner="there", platforms=[SLACK])
+async def claimed(store: Store, clock: ManualClock, owner: str = "there") -> list[OutboxItem]:
+    return await store.outbox.claim(now=clock.now(), owner=owner, platforms=[SLACK])
 
 
 async def handed_back(
@@ -87,7 +87,7 @@ async def test_an_answer_behind_another_message_waits(
 
     assert await finished(store, turn, answer) == []
 
-    assert await stored(store, [answer]) == [(OutboxState.PENDING, 0)]
+    assert await stored(store, [answer]) == [(OutboxState.PENDING, 1)]
     [first] = [before] if sending else await claimed(store, clock)
     assert first.id == before.id
     assert await claimed(store, clock) == []
@@ -104,8 +104,8 @@ async def test_of_two_messages_the_second_waits_for_the_first(
     assert await finished(store, turn, first, second, third, elsewhere) == [first, elsewhere]
 
     states = await stored(store, [first, second, third, elsewhere])
-    waits, is_sent = (OutboxState.PENDING, 0), (OutboxState.SENDING, 1)
-    assert states == [is_sent, waits, waits, is_sent]
+    waits, is_sent = OutboxState.PENDING, (OutboxState.SENDING, 1)
+    assert states == [is_sent, (waits, 0), (waits, 1), is_sent]
     assert await claimed(store, clock) == []
 
 
@@ -145,6 +145,24 @@ async def test_what_nobody_sends_is_handed_back(
     [again] = await claimed(store, clock)
     assert (again.id, again.attempts) == (answer.id, 2)
     assert await handed_back(store, turn, answer, owner="there") == 0
+
+
+async def test_what_waited_and_is_being_sent_is_not_handed_back(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    """It looks as if claimed as it was written: by the same owner, after the same turn's end."""
+    turn = (await begun(store, rows.received())).turn
+    await store.outbox.enqueue([rows.item("before")])
+    answer = to_be_sent(rows.item("answer"))
+    assert await finished(store, turn, answer) == []
+    [first] = await claimed(store, clock, owner="here")
+    await store.outbox.sent(first.id, first.attempts, MessageId("17.1"))
+    [second] = await claimed(store, clock, owner="here")
+    assert second.id == answer.id
+
+    assert await handed_back(store, turn, answer) == 0
+
+    assert await store.outbox.holds(second.id, second.attempts)
 
 
 async def test_what_a_later_owner_of_the_turn_claimed_is_not_handed_back_for_an_earlier_one(
