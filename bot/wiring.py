@@ -22,7 +22,7 @@ from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
 from gateway.home import Home
 from gateway.ingress import Ingress
-from gateway.urgent import Urgent
+from gateway.urgent import Carry, Urgent
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
 from runtime.course import TurnDeps
@@ -34,6 +34,7 @@ from runtime.handoffs import Handoffs
 from runtime.ids import ConversationId
 from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
+from runtime.model.events import Received
 from runtime.model.value import value
 from runtime.people import Roster
 from runtime.ports import Budget
@@ -178,7 +179,7 @@ def wire(parts: Parts) -> Desk:
     health = _health(parts, passes, core.routing)
     services = _services(core, control=control, stopping=stopping, health=health)
     commands = _commands(parts, services, dispatcher.wake)
-    urgent.on(commands)
+    urgent.on(_at_once(commands, dispatcher))
     return Desk(
         parts=parts,
         activity=activity,
@@ -292,6 +293,16 @@ def _commands(parts: Parts, services: Services, wake_outbox: Callable[[], None])
         ids=parts.ids,
         wake_outbox=wake_outbox,
     )
+
+
+def _at_once(commands: CommandLane, dispatcher: Dispatcher) -> Carry:
+    """Carries out what cannot wait, and has the answer sent before what else is to be written."""
+
+    async def carry(received: Received) -> None:
+        await commands(received)
+        dispatcher.hurry()
+
+    return carry
 
 
 def _turn_deps(

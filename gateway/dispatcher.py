@@ -45,7 +45,7 @@ CLAIM_AT_ONCE = 100
 _NEVER_YET = datetime.min.replace(tzinfo=UTC)
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
-_Work = Callable[[], Awaitable[None]]
+_Work = Callable[[], Awaitable[object]]
 
 Settled = Callable[[OutboxItem, OutboxState, str, MessageId | None], Awaitable[None]]
 """Is told how a message ended: the message, its state, why, and its id on the platform if sent."""
@@ -117,6 +117,13 @@ class Dispatcher:
     def wake(self) -> None:
         """Say that there may be something to send."""
         self._woken.set()
+
+    def hurry(self) -> None:
+        """The same, and look before whatever else is to be written: for the answer to a STOP."""
+        self.wake()
+        if self._tasks is not None:
+            look = partial(self._claim, self._tasks, self._clock.now(), first=True)
+            self._set_off(self._tasks, look)
 
     async def reconcile(self, *, owner: str) -> int:
         """Take on what a process that is gone left in `SENDING`; returns how many.
@@ -193,12 +200,16 @@ class Dispatcher:
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
             self._handle(tasks, unknown.item, partial(self._ask, unknown))
+        return await self._claim(tasks, now)
+
+    async def _claim(self, tasks: asyncio.TaskGroup, now: datetime, *, first: bool = False) -> int:
         claim = partial(
             self._outbox.claim,
             now=now,
             owner=self._owner,
             limit=CLAIM_AT_ONCE,
             platforms=list(self._chats),
+            first=first,
         )
         items = await until_stored(claim, clock=self._clock, what="outbox")
         self._looked_at = now

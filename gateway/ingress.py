@@ -128,7 +128,11 @@ class Ingress:
         self._begin(inbound.thread)
         new = False
         try:
-            new = await self._store.inbox.append(received)
+            if self._urgent.means(received):
+                # Before what else is to be written, as what has to be acknowledged.
+                [new] = await self._store.inbox.append_all([received])
+            else:
+                new = await self._store.inbox.append(received)
         finally:
             self._settle(received, new=new)
 

@@ -50,7 +50,13 @@ class MemoryOutbox:
             self._tables.audit.record(*audit)
 
     async def claim(
-        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+        self,
+        *,
+        now: datetime,
+        owner: str,
+        limit: int = 50,
+        platforms: Sequence[Platform],
+        first: bool = False,  # noqa: ARG002 - nothing waits here
     ) -> list[OutboxItem]:
         """Take messages that may be sent now: see the port."""
         claimed: list[OutboxItem] = []

@@ -198,7 +198,8 @@ class SqlInbox:
                 sending.enqueue(transaction, replies)
                 transaction.audit(*audit)
 
-        await self._database.write(work)
+        # Somebody waits for the answer; the row is stored, and so is what the command did.
+        await self._database.write(First(work))
 
     async def drop(self, rows: Sequence[InboxId]) -> None:
         """Mark rows as processed that start nothing: see the port."""

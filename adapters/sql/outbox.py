@@ -16,7 +16,7 @@ from adapters.sql.letters import ITEM, SqlSent, item_of
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox, turns
 from adapters.sql.threads import same_thread, thread_columns, thread_of
-from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
+from adapters.sql.transaction import First, Params, Row, Statement, Transaction, Value
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, OutboxId, Platform, TurnId
 from runtime.model import recorded
@@ -226,7 +226,13 @@ class SqlOutbox(SqlSent):
         await self._database.write(lambda t: sending.enqueue(t, items, audit))
 
     async def claim(
-        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+        self,
+        *,
+        now: datetime,
+        owner: str,
+        limit: int = 50,
+        platforms: Sequence[Platform],
+        first: bool = False,
     ) -> list[OutboxItem]:
         """Take messages that may be sent now: see the port."""
         if not platforms:
@@ -234,7 +240,11 @@ class SqlOutbox(SqlSent):
         statement = claiming(len(platforms))
         page: dict[str, Value] = {"now": micros(now), "by": owner, "limit": limit}
         page |= _names(platforms)
-        return _in_order(await self._database.write(lambda t: t.all(statement, page)))
+
+        def work(transaction: Transaction) -> Sequence[Row]:
+            return transaction.all(statement, page)
+
+        return _in_order(await self._database.write(First(work) if first else work))
 
     async def take_on(
         self, *, owner: str, by: str, platforms: Sequence[Platform]

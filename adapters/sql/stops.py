@@ -15,7 +15,7 @@ from adapters.sql.database import Database
 from adapters.sql.letters import ITEM, item_of
 from adapters.sql.schema import conversations, outbox, turns
 from adapters.sql.schema_stops import stops
-from adapters.sql.transaction import Params, Row, Transaction
+from adapters.sql.transaction import First, Params, Row, Transaction
 from adapters.sql.unsaid import Unsaid
 from adapters.sql.upsert import insert
 from runtime.clock import Clock
@@ -200,13 +200,14 @@ class SqlStops:
             transaction.run(_NOTE, {"this": stop.id, "said": encode(did)})
             return Stopped(stop=stop, fresh=True, ended=did.ended, messages=messages)
 
-        done = await self._database.write(work)
+        # What was submitted before, and begins a turn, finds this process told of the stop.
+        done = await self._database.write(First(work))
         self._unsaid.drop(one.turn for one in done.ended)
         return done
 
     async def enforce(self, *, closing: Closing) -> list[Ended]:
         """End and hold what a stop covers: see the port."""
-        ended, _ = await self._database.write(lambda t: self._enforce(t, closing))
+        ended, _ = await self._database.write(First(lambda t: self._enforce(t, closing)))
         self._unsaid.drop(one.turn for one in ended)
         return ended
 

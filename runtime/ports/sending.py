@@ -24,13 +24,21 @@ class Outbox(Protocol):
         ...
 
     async def claim(
-        self, *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+        self,
+        *,
+        now: datetime,
+        owner: str,
+        limit: int = 50,
+        platforms: Sequence[Platform],
+        first: bool = False,
     ) -> list[OutboxItem]:
         """Take messages that may be sent now: `PENDING`, `not_before` reached, oldest first.
 
         At most one of each thread, and none of a thread whose earlier message is not final, so
         that a thread's messages go out in order. The rows are `SENDING` when this returns, with
         `attempts` one higher. Two processes never claim the same row.
+
+        With `first` the claim need not wait for what is to be written besides.
 
         `attempts` is the claim's fence: whoever claimed a row says with which, and is refused
         where the row was claimed or taken on since.

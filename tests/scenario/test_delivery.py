@@ -253,9 +253,11 @@ async def test_who_stood_still_between_claim_and_send_sends_nothing(
         claim = outbox.claim
 
         async def slowly(
-            *, now: datetime, owner: str, limit: int = 50, platforms: Sequence[Platform]
+            *, now: datetime, owner: str, limit: int, platforms: Sequence[Platform], first: bool
         ) -> list[OutboxItem]:
-            claimed = await claim(now=now, owner=owner, limit=limit, platforms=platforms)
+            claimed = await claim(
+                now=now, owner=owner, limit=limit, platforms=platforms, first=first
+            )
             await outbox.take_on(owner=owner, by="taker", platforms=platforms)
             return claimed
 

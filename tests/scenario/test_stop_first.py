@@ -1,0 +1,86 @@
+"""STOP where the disk is slow: it is carried out and answered before what else is to be written."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.models.scripted import Pause, ScriptedModel, Step
+from adapters.sql.sqlite import SqliteDatabase
+from adapters.sql.transaction import First, Work
+from runtime.model.completion import ModelRequest
+from runtime.model.events import Command
+from tests.support.clock import ManualClock
+from tests.support.desk import running_desk
+from tests.support.eventually import eventually
+
+NEVER = 3600.0
+
+
+def growing(_: ModelRequest) -> list[Step]:
+    return ["It ", Pause(NEVER), "ends."]
+
+
+class LongLine:
+    """A writer before which the line is so long that what does not go first never has its turn."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def before(self, patch: pytest.MonkeyPatch) -> None:
+        """Let everybody else wait who writes from now on."""
+        write = SqliteDatabase.write
+
+        def lined_up(database: SqliteDatabase, work: Work[object]) -> asyncio.Future[object]:
+            if isinstance(work, First):
+                return write(database, work)
+            waits: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            self._waiting.append(lambda: handed(write(database, work), waits))
+            return waits
+
+        patch.setattr(SqliteDatabase, "write", lined_up)
+
+    def pass_on(self) -> None:
+        """Let who waits write."""
+        waiting, self._waiting = self._waiting, []
+        for go_on in waiting:
+            go_on()
+
+
+def handed(written: asyncio.Future[object], waits: asyncio.Future[object]) -> None:
+    """Tell who waits how the writing ended, unless it has gone away."""
+
+    def tell(ended: asyncio.Future[object]) -> None:
+        error = ended.exception()
+        if waits.done():
+            return
+        if error is None:
+            waits.set_result(ended.result())
+        else:
+            waits.set_exception(error)
+
+    written.add_done_callback(tell)
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [("stop", "Stopped."), ("stop everything", "**Everything is stopped.** 1 turn ended")],
+)
+async def test_a_stop_waits_for_no_other_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, answered: str
+) -> None:
+    clock, line = ManualClock(), LongLine()
+    model = ScriptedModel(growing, clock=clock)
+    async with running_desk(tmp_path, clock=clock, model=model) as desk:
+        await desk.say("hello")
+        await eventually(lambda: model.requests)
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            async with asyncio.timeout(30):
+                await desk.say(body=Command(text=said))
+                await eventually(lambda: desk.chat.shown)
+        line.pass_on()
+        await desk.quiet()
+        assert any(text.startswith(answered) for text in desk.chat.texts)
+        assert model.abandoned == 1
