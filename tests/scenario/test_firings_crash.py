@@ -158,15 +158,21 @@ async def deleted(world: Crashing, at: int) -> bool:
         by=ANN,
     )
     now = await live_on(world, left)
+    found = now.state, now.result, now.delivery
     if left.answered:
         assert posts(world) == [f"Because.\n\n{NOTE}"], f"cut at {at}"
-        found = now.state, now.result, now.delivery
         assert found == (OccurrenceState.DONE, "Because.", "sent"), f"cut at {at}"
     else:
         assert posts(world) == [], f"cut at {at}"
-        found = now.state, now.result, now.delivery
         assert found == (OccurrenceState.FAILED, "", f"not sent: {DELETED}"), f"cut at {at}"
     return True
+
+
+async def done_after(world: Crashing, left: Left, at: int) -> Occurrence:
+    """Another life, in which the run ends well with what was answered before."""
+    now = await live_on(world, left)
+    assert (now.state, now.result) == (OccurrenceState.DONE, "Because."), f"cut at {at}"
+    return now
 
 
 async def unlisted(world: Crashing, at: int) -> bool:
@@ -174,8 +180,7 @@ async def unlisted(world: Crashing, at: int) -> bool:
     if left is None:
         return False
     world.listed = False
-    now = await live_on(world, left)
-    assert (now.state, now.result) == (OccurrenceState.DONE, "Because."), f"cut at {at}"
+    now = await done_after(world, left, at)
     assert len(posts(world)) == left.seen, f"cut at {at}"
     said = "sent" if left.seen else "kept, not sent: "
     assert now.delivery.startswith(said), f"cut at {at}: {now.delivery}"
@@ -187,8 +192,7 @@ async def listed(world: Crashing, at: int) -> bool:
     if left is None:
         return False
     world.listed = True
-    now = await live_on(world, left)
-    assert (now.state, now.result) == (OccurrenceState.DONE, "Because."), f"cut at {at}"
+    now = await done_after(world, left, at)
     if left.ended:
         assert posts(world) == [], f"cut at {at}"
         assert now == left.occurrence, f"cut at {at}"
