@@ -15,6 +15,8 @@ _MOST_WORDS = 20
 """No time takes more words than these."""
 _AFTER_A_TIME = ",;:"
 _BEGINS_THE_REST = re.compile(r"[;:]")
+_QUOTES = "\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+"""What keyboards make of the quotes around words."""
 _JOINS = re.compile(r"(?:(?:and\s+then|and|or|plus|then|as\s+well\s+as)\s+|[&+]\s*)", re.IGNORECASE)
 
 
@@ -35,7 +37,8 @@ def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: 
     """Take the time off the beginning: `every weekday at 8:30 write the briefing`.
 
     The longest beginning that is a time is the time. The rest keeps its line breaks. A comma, or a
-    word such as “and”, may go on with the times; after a colon or a semicolon is what to do.
+    word such as “and”, may go on with the times; after a colon or a semicolon, and after a time in
+    quotes, is what to do.
 
     Raises:
         Refused: no beginning is a time, the one that is cannot be kept, or another time follows.
@@ -50,11 +53,17 @@ def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: 
             continue
         rest = sentence[end:].strip()
         between, joined = sentence[len(said) : end], _JOINS.match(rest)
-        if (joined or between) and not _BEGINS_THE_REST.search(between):
+        ended = _BEGINS_THE_REST.search(between) or _is_quoted(said)
+        if (joined or between) and not ended:
             another = rest[joined.end() :] if joined else rest
             _refuse_another_time(said, another, timetable, now=now, zone=zone)
         return Asked(when=when, instruction=rest)
     raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
+
+
+def _is_quoted(said: str) -> bool:
+    said = said.strip()
+    return len(said) > 1 and said[0] in _QUOTES and said[-1] in _QUOTES
 
 
 def _refuse_another_time(
@@ -66,10 +75,11 @@ def _refuse_another_time(
             timetable.read(text[:end], now=now, zone=zone)
         except Refused:
             continue
+        second = text[:end].strip(_QUOTES)
         raise Refused(
-            f"“{text[:end]}” is a second time.",
+            f"“{second}” is a second time.",
             hint="Ask for each time by itself. Where it belongs to what is to be done, put the "
-            f'first in quotes: "{first.strip()}" {text[:end]} …',
+            f'first in quotes: "{first.strip().strip(_QUOTES)}" {second} …',
         )
 
 

@@ -1,6 +1,7 @@
 """`/schedule`: create, list, show, pause, resume, delete, run."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class Allowances(Protocol):
 
 
 _SHOWN_RUNS = 5
+_CLOSED_BEFORE_COMMA = re.compile(r"[\"\u201c\u201d\u00bb][,;:]\s")
 _LONGEST_NUMBER = 9
 _READING = frozenset({"list", "show"})
 _STOPPING = frozenset({"pause", "delete"})
@@ -190,7 +192,7 @@ class ScheduleCommands:
     def _read(self, tail: str, request: Request, zone: str) -> Asked:
         """The time, in quotes or as the beginning of the sentence, and the instruction."""
         first = cut(tail)[0]
-        if left_open(first):
+        if left_open(first) and not _CLOSED_BEFORE_COMMA.search(tail):
             raise Refused(
                 "The quote around the time is not closed.",
                 hint="Close it, or leave the quotes out: they are not needed.",

@@ -75,6 +75,7 @@ async def test_a_zone_that_the_time_names_is_not_named_twice(give: CommandBench)
         "/schedule create every weekday at 8:30 “Write the briefing”",
         '/schedule create "every weekday at 8:30" Write the briefing',
         "/schedule create “every weekday at 8:30” “Write the briefing”",
+        '/schedule create "every weekday at 8:30", Write the briefing',
         "/schedule create 'every weekday at 8:30' 'Write the briefing'",
         "/schedule create --channel ops every weekday at 8:30 Write the briefing",
         "/schedule create every weekday at 8:30 Write the briefing --channel=#ops",

@@ -31,6 +31,8 @@ def split(sentence: str) -> tuple[str, str]:
         ("tomorrow at 9: 10 am meeting notes", "tomorrow at 9", "10 am meeting notes"),
         ("in 10 minutes; 5pm call with Bob", "in 10 minutes", "5pm call with Bob"),
         ('"in 10 minutes" 5pm call with Bob', '"in 10 minutes"', "5pm call with Bob"),
+        ('"in 10 minutes", 5pm call with Bob', '"in 10 minutes"', "5pm call with Bob"),
+        ("“tomorrow at 9” and 5pm call", "“tomorrow at 9”", "and 5pm call"),
         ("every day at 9 plus points", "every day at 9", "plus points"),
         ("every day at 9 :wave:", "every day at 9", ":wave:"),
         ("every monday at 9 2 ideas", "every monday at 9", "2 ideas"),
@@ -74,6 +76,12 @@ def test_a_second_time_is_not_taken_for_what_to_do(sentence: str, second: str) -
         split(sentence)
     assert "Ask for each time by itself." in refused.value.hint
     assert f'" {second} …' in refused.value.hint
+
+
+def test_a_quote_around_both_times_is_not_doubled_in_what_would_be_right() -> None:
+    with pytest.raises(Refused, match="“5pm” is a second time") as refused:
+        split('"in 10 minutes, 5pm" call with Bob')
+    assert refused.value.hint.endswith('"in 10 minutes" 5pm …')
 
 
 def test_a_sentence_without_a_time_is_refused_with_what_would_be_one() -> None:
