@@ -38,7 +38,9 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "adapters.timing.phrases",   # the same
             "adapters.terminal.listener",  # where a person or a script chats at the terminal
             "alembic",          # when a migration is due
+            "bot.discord",      # where Discord is on
             "bot.selftest",     # when the self-test runs
+            "bot.telegram",     # where Telegram is on
             "dateparser",       # when somebody writes a time
             "dbos",             # when a run is started
             "greenlet",         # on Postgres
@@ -67,7 +69,7 @@ def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used()
         import bot.telegram, bot.discord
         print(" ".join(sorted({
             "click",
-            "discord",          # when the gateway is listened at
+            "discord",          # the gateway and the REST API are asked without it
             "pygments",
             "rich",             # with httpx's command line
             "telegram.ext",     # the framework; the bot and its types are in `telegram`
