@@ -7,8 +7,9 @@ from runtime.errors import Permanent
 from runtime.handoffs import next_conversation
 from runtime.ids import ConversationId, RunId, ScheduleId, TurnId
 from runtime.model.address import Principal
+from runtime.model.audit import AuditKind
 from runtime.model.turn import TurnState, turn_of_run
-from runtime.ports import Durable, Schedules, Store
+from runtime.ports import Audit, Durable, Schedules, Store
 from runtime.resuming import DECIDED
 
 log = logging.getLogger("nightdesk.firings")
@@ -16,6 +17,8 @@ log = logging.getLogger("nightdesk.firings")
 DELETED = "its schedule was deleted"
 """Why such a run ended."""
 _NOTE = f"Not done: {DELETED}."
+_MOST_RECORDS = 10_000
+"""More than any turn has."""
 
 Withdraw = Callable[[TurnId, str], Awaitable[None]]
 """Takes back what a turn that is over asked people; is told the words for its cards."""
@@ -67,3 +70,9 @@ async def end_run(
         place += 1
         turn = turn_of_run(run, place)
     return place > 0
+
+
+async def stopped_by_people(audit: Audit, turn: TurnId) -> bool:
+    """Whether a turn that is `STOPPED` was stopped by people, and not by `end_run`."""
+    records = await audit.of_turn(turn, limit=_MOST_RECORDS)
+    return any(record.kind == AuditKind.TURN_STOPPED for record in records)

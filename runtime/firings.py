@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from runtime.abandoned import DELETED, Withdraw, end_run
+from runtime.abandoned import DELETED, Withdraw, end_run, stopped_by_people
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
@@ -258,9 +258,12 @@ class Firings:
         return await self._left(leg)
 
     async def _said(self, leg: _Leg) -> _LegEnd | None:
-        """How a leg ended by itself; None where it did not, or not yet."""
+        """How a leg ended by itself, or by people; None where it did not, or not yet."""
         state = await self._store.turns.state(leg.turn)
-        return await self._left(leg) if state in _HAS_SAID else None
+        ended = state in _HAS_SAID
+        if state is TurnState.STOPPED:
+            ended = await stopped_by_people(self._store.audit, leg.turn)
+        return await self._left(leg) if ended else None
 
     async def _left(self, leg: _Leg) -> _LegEnd | None:
         """What the log has of a leg that is not ours to carry out; None where it waits."""

@@ -10,7 +10,7 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime.abandoned import DELETED
 from runtime.activity import Activity
-from runtime.firings import LOOK_EVERY, STOPPED, Firings, conversation_of
+from runtime.firings import GONE, LOOK_EVERY, STOPPED, Firings, conversation_of
 from runtime.halt import Halt
 from runtime.ids import AgentName, RunId, ScheduleId, StopId, TimeOrderedIds, TurnId
 from runtime.model.conversation import Entry, Role
@@ -335,6 +335,45 @@ async def test_what_had_not_ended_before_a_crash_ends_where_its_schedule_was_del
     ended = await bench.ended()
     assert (ended.state, ended.delivery) == (OccurrenceState.FAILED, f"not sent: {DELETED}")
     assert await bench.store.turns.state(TURN) is TurnState.STOPPED
+    assert await bench.sent() == []
+
+
+async def test_what_ended_with_its_schedule_before_a_crash_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.begin(owner="here")
+    await bench.delete()
+    with monkeypatch.context() as life:
+        life.setattr(bench.store.schedules, "end_occurrence", killed)
+        with pytest.raises(Killed):
+            await bench.play()
+    assert await bench.store.turns.state(TURN) is TurnState.STOPPED
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.error, ended.delivery) == (DELETED, f"not sent: {DELETED}")
+
+
+async def test_what_people_stopped_before_a_crash_says_so_though_its_schedule_was_deleted(
+    bench: Bench,
+) -> None:
+    await bench.begin(owner="here")
+    await bench.stop()
+    await bench.delete()
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.error) == (OccurrenceState.FAILED, STOPPED)
+    assert ended.delivery == f"not sent: {STOPPED}"
+
+
+async def test_what_had_not_begun_says_that_its_schedule_was_deleted_before_its_time(
+    bench: Bench,
+) -> None:
+    await bench.delete()
+    await bench.play()
+    ended = await bench.ended()
+    assert (ended.state, ended.error) == (OccurrenceState.FAILED, GONE)
+    assert ended.delivery == "not sent: the schedule was deleted before its time came"
+    assert await bench.store.turns.state(TURN) is None
     assert await bench.sent() == []
 
 
