@@ -46,6 +46,7 @@ _REWRITES = [
         (r"\b(?:at )?(\d{1,2}) ?o'clock\b", r"at \1"),
         (r"(?<!\S)@\s*(?=\d)", "at "),
         (r"\bmidday\b", "noon"),
+        (r"\s*&\s*", " and "),
         (r"\b(?:workday|working day|business day|week day)(s?)\b", r"weekday\1"),
         (r"\beach\b", "every"),
         (r"\s+", " "),
