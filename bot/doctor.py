@@ -40,7 +40,6 @@ from runtime.access import may
 from runtime.clock import Clock, SystemClock
 from runtime.errors import (
     ConfigurationError,
-    DatabaseTooNew,
     NightdeskError,
     Permanent,
     StorageBusy,
@@ -212,8 +211,6 @@ def remedy(error: NightdeskError, *, on_sqlite: bool) -> str:
             return "Keep a copy of it, and put a backup in its place."
         case StorageFull():
             return "Free some space on its disk: without it nothing can be accepted."
-        case DatabaseTooNew():
-            return _NEWER
         case StorageBusy():
             return "End the other program that holds the file, such as a database browser."
         case StorageUnavailable() | ConfigurationError() if on_sqlite:

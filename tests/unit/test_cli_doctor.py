@@ -23,7 +23,7 @@ from bot.reach import get
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
 from runtime.cards import APPROVE
-from runtime.errors import DatabaseTooNew, Permanent, StorageUnavailable
+from runtime.errors import Permanent, StorageUnavailable
 from runtime.ids import ModelName, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.chart import DaySeries
@@ -294,10 +294,7 @@ def test_what_to_do_about_a_file_fits_what_is_wrong_with_it(code: int, todo: str
     assert remedy(of_sqlite(error), on_sqlite=True).startswith(todo)
 
 
-def test_what_to_do_about_a_newer_database_or_a_server_is_another_thing() -> None:
-    for on_sqlite in (True, False):
-        newer = remedy(DatabaseTooNew("revision 9999"), on_sqlite=on_sqlite)
-        assert newer.startswith("Install the version that wrote it")
+def test_what_to_do_about_a_server_is_another_thing() -> None:
     assert remedy(StorageUnavailable("refused"), on_sqlite=False).startswith("Start the database")
 
 
