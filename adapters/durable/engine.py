@@ -47,7 +47,8 @@ _THREADS = 16
 _RECOVERS_EVERY = 0.1
 _RECOVERS_FOR = 1.0
 """DBOS puts the unfinished runs of a start into a queue of its own and looks at that once a second:
-whose run was broken off would wait for it. We have it look so often, for so many seconds."""
+whose run was broken off would wait for it. We have it look so often while it is launched, and for
+so many seconds more."""
 _RECOVERIES = 5
 
 _STATES = {
@@ -332,23 +333,25 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> E
         stack.callback(store.dispose)
         dbos = DBOS(config=_config(settings, store))
         stack.callback(DBOS.destroy, destroy_registry=True)
-        _recover_soon(dbos, loop)
+        look_as_usual = _look_often(dbos)
         engine = Engine(settings, play)
         engine.launch_blocking(loop)
+        # From here on: a launch takes seconds where the database is slow.
+        loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look_as_usual)
         engine.until_destroyed(stack)
         return engine
 
 
-def _recover_soon(dbos: DBOS, loop: asyncio.AbstractEventLoop) -> None:
-    """Have DBOS look often, while it starts, at the runs that it goes on with."""
+def _look_often(dbos: DBOS) -> Callable[[], None]:
+    """Have DBOS look often at the runs that a start goes on with; returns what ends that."""
     queue = dbos._registry.get_internal_queue()  # noqa: SLF001 - nothing public reaches it
     usual = queue._polling_interval_sec  # noqa: SLF001 - its setter is for queues in the database
 
-    def look(every: float) -> None:
-        queue._polling_interval_sec = every  # noqa: SLF001
+    def look_as_usual() -> None:
+        queue._polling_interval_sec = usual  # noqa: SLF001
 
-    look(_RECOVERS_EVERY)
-    loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look, usual)
+    queue._polling_interval_sec = _RECOVERS_EVERY  # noqa: SLF001
+    return look_as_usual
 
 
 def _config(settings: Settings, store: sa.Engine) -> DBOSConfig:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,12 +19,13 @@ import sqlalchemy as sa
 from dbos import DBOS, _dbos, _queue
 
 from adapters.durable import database
+from adapters.durable.engine import _RECOVERS_EVERY, _RECOVERS_FOR, Engine
 from runtime.errors import ConfigurationError
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
 from runtime.ports import RunContext
-from tests.support.clock import START, ManualClock
+from tests.support.clock import START, ManualClock, settle
 from tests.support.durable import DbosHouse
 from tests.support.eventually import eventually
 
@@ -226,6 +228,43 @@ def test_how_often_the_runs_of_a_start_are_looked_at_is_where_we_set_it() -> Non
     assert _dbos.DBOSRegistry().get_internal_queue()._polling_interval_sec == 1.0
     looks = inspect.getsource(_queue.queue_worker_thread)
     assert "min_polling_interval = queue._polling_interval_sec" in looks
+
+
+async def test_the_runs_of_a_start_are_looked_at_often_until_a_second_after_the_launch(
+    house: DbosHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes."""
+    loop = asyncio.get_running_loop()
+    launch, call_later = Engine.launch_blocking, loop.call_later
+    timers: list[Callable[[], None]] = []
+    at_launch: list[tuple[float, int]] = []
+    armed = asyncio.Event()
+
+    def every() -> float:
+        registry = _dbos._get_or_create_dbos_registry()
+        return registry.get_internal_queue()._polling_interval_sec
+
+    def noted(delay: float, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:
+        if delay == _RECOVERS_FOR and "look" in getattr(call, "__name__", ""):
+            timers.append(call)
+            armed.set()
+            return call_later(0, lambda: None)
+        return call_later(delay, call, *args)
+
+    def launched(engine: Engine, on: asyncio.AbstractEventLoop) -> None:
+        launch(engine, on)
+        asyncio.run_coroutine_threadsafe(settle(1), on).result()
+        at_launch.append((every(), len(timers)))
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    monkeypatch.setattr(Engine, "launch_blocking", launched)
+    async with house.opened({"waits": waits}):
+        await armed.wait()
+        assert at_launch == [(_RECOVERS_EVERY, 0)]
+        assert every() == _RECOVERS_EVERY
+        [look_as_usual] = timers
+        look_as_usual()
+        assert every() == 1.0
 
 
 async def test_taking_over_from_oneself_leaves_the_runs_alone(house: DbosHouse) -> None:
