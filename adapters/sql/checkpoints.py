@@ -57,6 +57,8 @@ class Checkpoints:
         """
         self._copied = self._connection.total_changes
         _copy(self._connection)
+        if self._beside is not None:
+            self._beside.overtaken()
 
     def close(self) -> None:
         """End what copies beside."""
@@ -81,18 +83,24 @@ class Beside:
         self._connect = connect
         self._make = thread
         self._thread: threading.Thread | None = None
+        self._leaves_a_rest = False
 
     def through(self) -> bool:
         """Begin to copy, where nothing is being copied; True, once, when that has ended.
 
         True also where the system has no thread to give: then the writer copies all of it.
         """
-        if self._thread is None:
-            return not self._begun()
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             return False
-        self._thread = None
-        return True
+        if self._leaves_a_rest:
+            self._leaves_a_rest = False
+            return True
+        self._leaves_a_rest = self._begun()
+        return not self._leaves_a_rest
+
+    def overtaken(self) -> None:
+        """The writer copied all of it itself: what is being copied, or was, leaves it nothing."""
+        self._leaves_a_rest = False
 
     def close(self) -> None:
         """Wait until nothing is being copied."""

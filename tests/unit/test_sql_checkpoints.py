@@ -179,6 +179,38 @@ async def test_most_of_what_presses_is_copied_beside_the_writer(
     await writer.close()
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_each_burst_is_copied_beside_the_writer_also_after_a_quiet_moment(
+    connection: sqlite3.Connection, tmp_path: Path, *, late: bool
+) -> None:
+    """Whether what copies beside it ends before the quiet moment or after it."""
+    let = threading.Event()
+    began: list[threading.Thread] = []
+
+    def connect() -> sqlite3.Connection:
+        began.append(threading.current_thread())
+        assert let.wait(10)
+        return sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)
+
+    owed = Checkpoints(connection, Beside(connect))
+    for burst in range(3):
+        connection.execute("BEGIN")
+        rows = ((burst * PRESSING + number,) for number in range(PRESSING))
+        connection.executemany("INSERT INTO numbers VALUES (?)", rows)
+        connection.execute("COMMIT")
+        assert not owed.pressing(), "not all of it by the writer"
+        if not late:
+            let.set()
+            owed.close()
+        assert owed.owed
+        owed.copy()
+        let.set()
+        owed.close()
+        let.clear()
+        assert len(began) == burst + 1
+    connection.close()
+
+
 async def test_what_presses_is_copied_while_the_writer_has_a_backlog(
     connection: sqlite3.Connection, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
