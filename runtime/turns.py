@@ -6,8 +6,7 @@ turn that died is taken up again from its log, by the same process or by another
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 
@@ -18,9 +17,9 @@ from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.executor import MustWait
 from runtime.halt import refusal
 from runtime.hitches import Hitches
-from runtime.ids import AgentName, ConversationId, MessageId
+from runtime.ids import AgentName, ConversationId
 from runtime.intake import FileIntake
-from runtime.live import LiveAnswer, Troubles, closing_word
+from runtime.live import LiveAnswer
 from runtime.loops import UNANSWERED, Loops
 from runtime.model.access import Action
 from runtime.model.conversation import Entry, Role
@@ -29,12 +28,12 @@ from runtime.model.messages import Content
 from runtime.model.stop import Stop
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnEvent, TurnStart, TurnState, after
+from runtime.onlookers import Onlookers
 from runtime.outbox import whole
 from runtime.outcome import Outcome, Said
 from runtime.replying import Replying
 from runtime.storing import until_stored
 from runtime.text import unmarked
-from runtime.thinking import Thinking
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.turns")
@@ -54,8 +53,9 @@ class TurnRunner:
     def __init__(self, deps: TurnDeps) -> None:
         self._deps = deps
         self._tasks: asyncio.TaskGroup | None = None
-        self._thinking: Thinking | None = None
-        self._asides: set[asyncio.Task[Troubles]] = set()
+        self._onlookers = Onlookers(
+            deps.store, deps.chats, clock=deps.clock, wake_outbox=deps.wake_outbox
+        )
         self.at_work = AtWork()
         self._hitches = Hitches(deps.chats, deps.clock)
         self._loops = Loops(deps.store.states, deps.team, deps.clock)
@@ -78,12 +78,11 @@ class TurnRunner:
     def open(self, tasks: asyncio.TaskGroup) -> None:
         """Show status lines from tasks of that group from now on."""
         self._tasks = tasks
-        self._thinking = Thinking(tasks, self._deps.clock)
+        self._onlookers.open(tasks)
 
     def close(self) -> None:
         """Cancel what turns left to be done beside them."""
-        for task in self._asides:
-            task.cancel()
+        self._onlookers.close()
 
     async def work(self, conversation: ConversationId) -> bool:
         """Run the conversation's next turn, or take up its open one.
@@ -105,14 +104,15 @@ class TurnRunner:
         stop = self._deps.halt.of(start.agent)
         if stop is not None:
             return await self._refuse(start.turn, stop)
-        return await self._counted(start.turn, self._tried(start, shown=True)) is not None
+        turn, tried = start.turn, self._tried(start, shown=True)
+        del start  # it is let go of in there
+        return await self._counted(turn, tried) is not None
 
     async def _refuse(self, turn: Turn, stop: Stop) -> bool:
         """Answer a message whose agent is stopped, without a model; False where that was done."""
-        split = self._deps.split
-        rows = refusal(turn, stop, self._deps.team(), split=split, now=self._deps.clock.now())
+        now, split = self._deps.clock.now(), self._deps.split
+        rows = refusal(turn, stop, self._deps.team(), split=split, now=now)
         said = [row.content.text for row in rows]
-        now = self._deps.clock.now()
         entries = [Entry(role=Role.ASSISTANT, text=t, at=now, turn=turn.id) for t in said]
         try:
             await self._deps.store.turns.finish(
@@ -134,13 +134,18 @@ class TurnRunner:
         return await self._counted(start.turn, self._tried(start, shown=False))
 
     async def _tried(self, start: TurnStart, *, shown: bool) -> Outcome | None:
+        turn = start.turn
         outcome: Outcome | None = Outcome(UNANSWERED, failed=True)
         if not await self._loops.is_spent(start):
-            outcome = await self._attempt(start, await self._live(start) if shown else None)
-        if outcome is None or not await self._finish(start.turn, outcome):
+            live = await self._onlookers.live(turn) if shown else None
+            outcome = await self._attempt(start, live)
+        # Its messages go before its end is stored, and so with those of the turns beside it: freed
+        # later and one by one they were in no cache any more, a tenth of what a turn costs.
+        del start
+        if outcome is None or not await self._finish(turn, outcome):
             return None
         if outcome.failed:
-            await self._take_back(start.turn, outcome.text)
+            await self._take_back(turn, outcome.text)
         return outcome
 
     async def _take_back(self, turn: Turn, why: str) -> None:
@@ -179,7 +184,7 @@ class TurnRunner:
         turn = start.turn
         try:
             _refuse_after_too_many(turn.attempt - self._hitches.excused(turn.id))
-            with self._shown(start):
+            with self._onlookers.during(turn):
                 said = await self._while_ours(turn, start.agent, self._answer(start, live))
             if said is None:
                 return None
@@ -284,51 +289,6 @@ class TurnRunner:
             log.info("turn.default_agent", extra={"turn": start.turn.id})
             return team.agents[0]
         return agent
-
-    async def _live(self, start: TurnStart) -> LiveAnswer | None:
-        turn = start.turn
-        chat = self._deps.chats.get(turn.thread.platform) if turn.thread else None
-        if chat is None or turn.thread is None or self._tasks is None:
-            return None
-        draft = turn.draft
-        if draft is None and turn.fence > 1:
-            # The earlier owner may have died between beginning one and writing that down.
-            draft = await chat.find_draft(turn.thread, since=turn.started_at)
-        return LiveAnswer(
-            chat,
-            turn.thread,
-            turn.requester,
-            aside=partial(self._aside, self._tasks),
-            clock=self._deps.clock,
-            keep=lambda draft: self._deps.store.turns.set_draft(turn.id, turn.fence, draft),
-            abandon=partial(self._abandon, turn),
-            draft=draft,
-        )
-
-    def _aside(
-        self, tasks: asyncio.TaskGroup, work: Coroutine[None, None, Troubles]
-    ) -> asyncio.Task[Troubles]:
-        task = tasks.create_task(work)
-        self._asides.add(task)
-        task.add_done_callback(self._asides.discard)
-        return task
-
-    async def _abandon(self, turn: Turn, draft: MessageId) -> None:
-        """Close a draft of which whoever stopped the turn did not know."""
-        rows = closing_word(replace(turn, draft=draft), now=self._deps.clock.now())
-        await until_stored(
-            partial(self._deps.store.outbox.enqueue, rows),
-            clock=self._deps.clock,
-            what=f"closing word of {turn.id}",
-        )
-        self._deps.wake_outbox()
-
-    def _shown(self, start: TurnStart) -> AbstractContextManager[None]:
-        thread = start.turn.thread
-        chat = self._deps.chats.get(thread.platform) if thread else None
-        if chat is None or thread is None or self._thinking is None:
-            return nullcontext()
-        return self._thinking.during(chat, thread)
 
     async def _finish(self, turn: Turn, outcome: Outcome) -> bool:
         """End the turn with its outcome, once the database lets it; False where it was not ours.

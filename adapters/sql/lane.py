@@ -172,6 +172,7 @@ class Lane:
         last = False
         while not last or self._first or self._waiting:
             last = last or self._collect()
+            # What the last ones read is freed here, where it was made, and all of it at once.
             units = self._chosen()
             if units:
                 self._transact(units)
@@ -221,13 +222,18 @@ class Lane:
         """Run the units in one transaction; where that fails as a whole, all of them failed.
 
         A unit hardly ever raises. So they are run bare, which saves two statements for each; only
-        when one raised, all is undone and run again with a savepoint around each unit.
+        when one raised, all is undone and run again with a savepoint around each unit. Where a
+        record cannot be made, each has a transaction of its own, for nobody knows whose it is.
         """
         try:
             if not self._run_bare(units):
                 self._run_apart(units)
         except Exception as error:  # noqa: BLE001 - it is raised where the units are awaited
             self._roll_back()
+            if len(units) > 1 and not isinstance(error, sqlite3.Error):
+                for unit in units:
+                    self._transact([unit])
+                return
             for unit in units:
                 unit.error = self._translate(error) if isinstance(error, sqlite3.Error) else error
 

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adapters.models.scripted import Script, Step, ToolCalls
+from adapters.models.scripted import Script, ScriptedModel, Step, ToolCalls
 from runtime.course import Course
+from runtime.ids import AgentName, ConversationId, TurnId
 from runtime.model.completion import Finished, ModelRequest
 from runtime.model.conversation import Entry, Role
-from tests.support.build import team
+from runtime.model.outbox import OutboxItem
+from tests.support.build import DM, team
 from tests.support.desk import running_desk
 
 
@@ -54,6 +57,34 @@ async def test_a_conversation_is_freed_with_its_turn(tmp_path: Path, script: Scr
         with only_for_the_collector() as found:
             await desk.ask("hello again")
         assert [one for one in found if isinstance(one, Course | Entry)] == []
+
+
+async def test_a_conversation_is_freed_before_the_end_of_its_turn_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, held = ScriptedModel(_at_once), list[int]()
+    async with running_desk(tmp_path, model=model) as desk:
+        store = desk.desk.parts.store
+        finish = store.turns.finish
+
+        async def counted(*given: Any, **named: Any) -> list[OutboxItem]:
+            model.requests.clear()
+            await store.check()  # the writer holds what its last commit read until it has another
+            held.append(_told_before())
+            return await finish(*given, **named)
+
+        monkeypatch.setattr(store.turns, "finish", counted)
+        told = Entry(role=Role.USER, text="before", at=desk.clock.now(), turn=TurnId("before"))
+        key = ConversationId("told")
+        await store.conversations.create(key, AgentName("desk"), opening=[told] * 3)
+        await store.conversations.rebind(DM, key)
+        del told
+        await desk.ask("hello")
+    assert held == [0]
+
+
+def _told_before() -> int:
+    return sum(isinstance(one, Entry) and one.text == "before" for one in gc.get_objects())
 
 
 async def test_an_answer_that_is_always_the_same_is_not_kept_beyond_its_turn(
