@@ -115,26 +115,29 @@ async def test_what_units_record_is_added_once_and_last_and_not_of_a_unit_that_r
     assert trace.added == [("1", 2), ("3", 2)]
 
 
-async def test_a_record_that_cannot_be_made_fails_its_units_and_the_writer_writes_on(
+async def test_a_record_that_cannot_be_made_fails_only_its_unit(
     connection: sqlite3.Connection,
 ) -> None:
     class Broken(Trace):
         def add(self, transaction: Transaction, events: Sequence[AuditEvent]) -> None:
             super().add(transaction, events)
-            raise ValueError("no record")
+            if any(event.body["n"] == 1 for event in events):
+                raise ValueError("no record")
 
+    trace = Broken()
     writer = Lane(
-        "writer",
-        connection,
-        begin="BEGIN IMMEDIATE",
-        translate=failures.of_sqlite,
-        trail=Broken(),
+        "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite, trail=trace
     )
     results = await asyncio.gather(
-        writer.submit(saying(1, add(1))), writer.submit(add(2)), return_exceptions=True
+        writer.submit(saying(1, add(1))),
+        writer.submit(add(2)),
+        writer.submit(saying(3, add(3))),
+        writer.submit(refuse),
+        return_exceptions=True,
     )
-    assert [type(result) for result in results] == [ValueError, ValueError]
-    assert await writer.submit(numbers) == []
+    assert [type(result) for result in results] == [ValueError, int, type(None), Conflict]
+    assert await writer.submit(numbers) == [2, 3]
+    assert trace.added[-1] == ("3", 2)
     await writer.close()
 
 
