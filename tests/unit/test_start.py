@@ -53,7 +53,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "rich",             # when a person sits at the terminal
             "sqlalchemy.dialects.postgresql",
             "slack_bolt",       # where Slack is heard over sockets
-            "slack_sdk.socket_mode",
+            "slack_sdk",        # the same
             "sqlalchemy.orm",
             "structlog",        # when a person reads the log
             "telegram",         # when it is written to
