@@ -289,12 +289,12 @@ class Firings:
             return RunOutcome("", STOPPED)
         log_of = partial(self._store.conversations.entries, conversation)
         mine = [entry for entry in await self._kept(what, log_of) if entry.turn == turn]
-        said = [entry.text for entry in mine if entry.role is Role.ASSISTANT]
+        said = [entry for entry in mine if entry.role is Role.ASSISTANT]
         if state is None or not said:
             raise NightdeskError(f"the run's turn {turn} has no end")
         if state is TurnState.FAILED:
-            return RunOutcome("", said[-1])
-        return RunOutcome(said[-1], "", made_by(mine))
+            return RunOutcome("", said[-1].text)
+        return RunOutcome(said[-1].text, "", made_by(mine), ours=said[-1].ours)
 
     async def _kept(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
         """What the database says, once it says anything."""

@@ -29,6 +29,11 @@ class Outcome:
     model: str = ""
     said: Content | None = None
 
+    @property
+    def own_words(self) -> str:
+        """The answer with the marks of `runtime.text.verbatim`, where its words are our own."""
+        return self.said.text if self.said is not None and self.said.ours else ""
+
 
 @value()
 class Said:

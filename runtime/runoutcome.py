@@ -57,9 +57,7 @@ class RunOutcome:
         """What came of the turn of one agent."""
         if outcome.failed:
             return cls("", outcome.text)
-        said = outcome.said
-        ours = said.text if said is not None and said.ours else ""
-        return cls(outcome.text, "", outcome.files, ours=ours)
+        return cls(outcome.text, "", outcome.files, ours=outcome.own_words)
 
     @classmethod
     def read(cls, value: Json) -> "RunOutcome":

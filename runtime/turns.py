@@ -310,6 +310,7 @@ class TurnRunner:
                         at=now,
                         turn=turn.id,
                         model=outcome.model,
+                        ours="" if turn.thread else outcome.own_words,
                     )
                 ],
                 replies=[*self._hitches.apology(turn, now=now), *outcome.replies],

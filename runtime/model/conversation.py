@@ -51,6 +51,8 @@ class Entry(NamedTuple):
         files: in the file store: of a `NOTE` what came with the message, of a `TOOL` what the tool
             made to go out with the answer, of a summary what came in before.
         ending: how the tool that a `TOOL` entry answers for ends the turn, or None.
+        ours: of what a run's turn said in words of our own, the text with the marks of
+            `runtime.text.verbatim`: it is delivered after this was stored.
     """
 
     role: Role
@@ -65,6 +67,7 @@ class Entry(NamedTuple):
     covers: int = 0
     files: tuple[OutFile, ...] = ()
     ending: Ending | None = None
+    ours: str = ""
 
 
 @value(kw_only=True)

@@ -13,6 +13,7 @@ from runtime.model.events import Command, Lane, Message
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import Turn, TurnState
 from runtime.ports import Store
+from runtime.text import verbatim
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows, begun, texts
 
@@ -295,6 +296,19 @@ async def test_a_finished_turn_leaves_its_answer_in_the_outbox(store: Store, row
     assert not await store.inbox.append(rows.received(event_key=received.inbound.event_key)), (
         "the message was forgotten"
     )
+
+
+async def test_whose_words_an_answer_is_in_is_kept_with_them(
+    open_again: Opener, rows: Rows
+) -> None:
+    ours = verbatim("/status, or `/help`")
+    async with open_again() as store:
+        turn = (await begun(store, rows.received())).turn
+        said = rows.entry("/status, or `/help`", turn.id)._replace(ours=ours)
+        await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, entries=[said])
+    async with open_again() as store:
+        log = await store.conversations.entries(turn.conversation)
+        assert [entry.ours for entry in log] == ["", ours]
 
 
 async def test_what_people_are_told_is_stored_with_the_entry_or_not_at_all(

@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF001 - phones and models write typographic marks
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from adapters.models.offline import OfflineModel
 from adapters.models.scripted import Step
 from runtime import cards
 from runtime.errors import Refused
+from runtime.firings import WORKFLOW
 from runtime.forms import REASON
 from runtime.ids import AgentName, MessageId
 from runtime.model.address import Principal, ThreadRef
@@ -277,6 +279,39 @@ async def test_of_a_result_without_a_model(
         [run] = await desk.desk.parts.store.schedules.history()
         assert said.format("/") in run.result
         assert (result, run.result) == (unmarked(result), unmarked(run.result))
+
+
+async def result_of(instruction: str, folder: Path, *, cut_off: bool) -> list[str]:
+    """What a schedule says, cut off or not behind the end of its turn; then the next life."""
+    chat, clock, met = chat_with("nightdesk"), ManualClock(), list[object]()
+    store = in_memory(clock)
+
+    async def never(rows: object) -> None:
+        met.append(rows)
+        await asyncio.Event().wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        if cut_off:
+            patch.setattr(store.outbox, "enqueue", never)
+        async with running_desk(store, chat=chat, clock=clock, model=OfflineModel()) as desk:
+            await planned(Asking(World(folder), desk), instruction)
+            await desk.desk.schedules.tick()
+            await eventually(lambda: chat.texts or met)
+    assert bool(chat.texts) is not cut_off
+    async with running_desk(store, chat=chat, clock=clock, model=OfflineModel()) as desk:
+        [run] = await store.schedules.history()
+        durable = desk.desk.parts.durable
+        await durable.start(WORKFLOW, run.run, {"schedule": run.schedule})
+        await durable.result(run.run)
+        await desk.quiet()
+    return chat.texts
+
+
+@pytest.mark.parametrize("instruction", ["help", "what is scheduled? /stop"])
+async def test_of_a_result_that_is_told_in_the_next_life(tmp_path: Path, instruction: str) -> None:
+    at_once = await result_of(instruction, tmp_path, cut_off=False)
+    later = await result_of(instruction, tmp_path, cut_off=True)
+    assert later == at_once == [unmarked(later[0])]
 
 
 async def test_the_result_of_a_model_stays_as_it_is(tmp_path: Path) -> None:
