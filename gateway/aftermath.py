@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 from gateway.notices import OwnerNotices
 from runtime.cards import ACTIONS
-from runtime.facts import place_name
 from runtime.ids import ApprovalId, MessageId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.approval import Card
@@ -12,6 +11,7 @@ from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.team import Team
 from runtime.model.turn import briefing_id_of, run_of
 from runtime.outbox import is_row_of
+from runtime.places import place_name
 from runtime.ports import Store
 
 Shown = Callable[[ApprovalId], Awaitable[None]]

@@ -15,7 +15,6 @@ from gateway.access import spelled
 from gateway.notices import OwnerNotices
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.facts import place_name
 from runtime.ids import OutboxId, derived
 from runtime.members import named
 from runtime.model.address import Principal
@@ -23,6 +22,7 @@ from runtime.model.events import Body, Inbound, Message, reply_url_of
 from runtime.model.messages import Content, Reply
 from runtime.model.team import Team
 from runtime.outbox import Splitter, compose
+from runtime.places import place_name
 from runtime.ports import Outbox
 from runtime.storing import until_stored
 from runtime.words import explain

@@ -4,17 +4,22 @@ from datetime import timedelta
 
 from runtime.clock import Clock
 from runtime.ids import AgentName, ScheduleId
-from runtime.model.address import ThreadRef
-from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
+from runtime.limits import LimitBook, Limits
+from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
+from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Schedule
 from runtime.model.team import Team
+from runtime.places import place_name
 from runtime.ports import Store, Timetable
+from runtime.spenders import stamp_of, whose
 
 PERIOD = timedelta(hours=24)
 """How far back a briefing looks."""
 MOST_RUNS = 50
 MOST_WAITING = 200
+MOST_LIMITS = 20
+_LASTING = (Period.DAY, Period.MONTH)
 
 
 class FactsReader:
@@ -59,7 +64,46 @@ class FactsReader:
             spent_micros=await self._store.ledger.spent(
                 since=now - PERIOD, currency=team.budget.currency
             ),
+            limits=await self._limits(team),
             currency=team.budget.currency,
+        )
+
+    async def _limits(self, team: Team) -> tuple[LimitFact, ...]:
+        """The whole team's day and month, limited or not, and then every other limit."""
+        now = self._clock.now()
+        # The commands keep what they read of limits for themselves, so it is read anew here.
+        book = LimitBook(self._store.budgets, team=lambda: team, clock=self._clock, alone=False)
+        limits = await book.now()
+        stamps = {period: stamp_of(period, now, team.zone) for period in _LASTING}
+
+        def meter(scope: Scope, subject: str, period: Period) -> Meter:
+            return Meter(
+                scope=scope,
+                subject=subject,
+                period=period,
+                stamp=stamps.get(period, ""),
+                currency=team.budget.currency,
+            )
+
+        whole = [meter(Scope.ORGANISATION, "", period) for period in _LASTING]
+        others = [meter(r.scope, r.subject, r.period) for r in limits.current(stamps)]
+        meters = [*whole, *(each for each in others if each not in whole)][:MOST_LIMITS]
+        balances = await self._store.ledger.balances(meters)
+        return tuple([await self._limit(team, limits, balance) for balance in balances])
+
+    async def _limit(self, team: Team, limits: Limits, balance: Balance) -> LimitFact:
+        meter, number = balance.meter, 0
+        if meter.scope is Scope.SCHEDULE and meter.subject:
+            schedule = await self._store.schedules.by_id(ScheduleId(meter.subject))
+            number = schedule.number if schedule else 0
+        one = bool(meter.subject) or meter.scope is Scope.ORGANISATION
+        counted = one and meter.period is not Period.FIRING
+        return LimitFact(
+            whose=whose(team, meter.scope, meter.subject, schedule=number),
+            period=meter.period,
+            limit_micros=limits.of(meter),
+            spent_micros=balance.spent if counted else None,
+            held_micros=balance.held if counted else 0,
         )
 
     async def _waiting(self) -> int:
@@ -90,9 +134,3 @@ class FactsReader:
         words = self._timetable.describe(schedule.when)
         zone = schedule.when.zone
         return words if zone == team.zone or zone in words else f"{words}, {zone}"
-
-
-def place_name(team: Team, thread: ThreadRef) -> str:
-    """The place as people call it: the configured name of its channel, else the channel's id."""
-    rule = team.rule_of(thread.channel)
-    return f"#{rule.name.removeprefix('#')}" if rule else thread.channel.channel

@@ -7,11 +7,11 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from runtime.approvers import name_of
-from runtime.facts import place_name
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.ledger import DOLLARS, Meter, Period, Scope, Spender
 from runtime.model.team import Team
+from runtime.places import place_name
 
 _DECEMBER = 12
 _PLACE = re.compile("[@#]")

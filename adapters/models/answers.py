@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from adapters.models import briefing
-from adapters.models.intents import Ask, Topic
-from runtime.model.facts import DeskFacts
+from adapters.models.intents import Ask
+from adapters.models.topics import Topic
+from runtime.model.facts import DeskFacts, LimitFact
+from runtime.model.ledger import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 
 SECTIONS = {
@@ -20,6 +22,11 @@ SECTIONS = {
 }
 """The section of a briefing that speaks of a topic."""
 
+_MONEY = frozenset(
+    {Topic.SPENT, Topic.SPENT_TODAY, Topic.SPENT_MONTH, Topic.SPENT_THEN, Topic.BUDGET}
+)
+_NAMES = {Period.DAY: "today", Period.MONTH: "this month"}
+
 
 def answer(ask: Ask, facts: DeskFacts) -> str | None:
     """The answer from the facts; None where the question is about something they do not have."""
@@ -27,6 +34,8 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
         facts_about = _about(ask, facts)
         if facts_about is None:
             return None
+        if ask.topic in _MONEY:
+            return _cost_of(facts_about)
         facts = facts_about
     return _ANSWERS[ask.topic](facts)
 
@@ -80,6 +89,14 @@ def _runs(facts: DeskFacts) -> str:
     return _listed(f"Since {briefing.since(facts)}: {counts}.", lines, "")
 
 
+def _under_way(facts: DeskFacts) -> str:
+    return _listed(
+        "Under way:",
+        briefing.runs(facts, OccurrenceState.DUE),
+        "No schedule runs at the moment. `/status` tells more.",
+    )
+
+
 def _failed(facts: DeskFacts) -> str:
     return _listed(
         f"Failed since {briefing.since(facts)}:",
@@ -97,12 +114,73 @@ def _missed(facts: DeskFacts) -> str:
 
 
 def _approvals(facts: DeskFacts) -> str:
-    return _listed("Waiting:", briefing.approvals(facts), "No approval waits for anybody.")
+    waiting = briefing.approvals(facts)
+    more = "\n`/approve list` shows them." if waiting else ""
+    return _listed("Waiting:", waiting, "No approval waits for anybody.") + more
+
+
+def _budget(facts: DeskFacts) -> str:
+    lines = [_limit(each) for each in facts.limits]
+    return (
+        _listed(f"The budget ({facts.currency}):", lines, "I do not know the limits.")
+        + "\n`/budget` tells more."
+    )
+
+
+def _limit(limit: LimitFact) -> str:
+    """What is left of it, as far as it is counted."""
+    if limit.limit_micros is None:
+        spent = briefing.money(limit.spent_micros or 0)
+        return f"{limit.whose}: no limit for a {limit.period}, {spent} spent {_name(limit)}"
+    each = "run" if limit.period is Period.FIRING else limit.period
+    amount = f"{briefing.money(limit.limit_micros)} a {each}"
+    if limit.spent_micros is None:
+        return f"{limit.whose}: {amount}"
+    left = max(0, limit.limit_micros - limit.spent_micros - limit.held_micros)
+    held = f", {briefing.money(limit.held_micros)} held" if limit.held_micros else ""
+    return (
+        f"{limit.whose}: {briefing.money(left)} left of {amount}, "
+        f"{briefing.money(limit.spent_micros)} spent {_name(limit)}{held}"
+    )
+
+
+def _name(limit: LimitFact) -> str:
+    return _NAMES.get(limit.period, "")
+
+
+def _cost_of(facts: DeskFacts) -> str:
+    """Which command knows what schedules cost: the facts do not."""
+    numbers = sorted({s.number for s in facts.schedules} or {run.schedule for run in facts.runs})
+    commands = ", ".join(f"`/cost schedule {number}`" for number in numbers)
+    return f"A command tells what that cost: {commands}"
 
 
 def _spent(facts: DeskFacts) -> str:
     spent = briefing.money(facts.spent_micros)
     return f"Spent since {briefing.since(facts)}: {spent} {facts.currency}."
+
+
+def _spent_in(period: Period, facts: DeskFacts) -> str:
+    """What the whole team spent in the present day or month of its zone."""
+    found = (each.spent_micros for each in facts.limits if each.period is period)
+    spent = next(found, None)
+    if spent is None:
+        return _spent(facts)
+    return f"Spent {_NAMES[period]}: {briefing.money(spent)} {facts.currency}."
+
+
+def _spent_today(facts: DeskFacts) -> str:
+    return _spent_in(Period.DAY, facts)
+
+
+def _spent_this_month(facts: DeskFacts) -> str:
+    return _spent_in(Period.MONTH, facts)
+
+
+def _spent_then(facts: DeskFacts) -> str:
+    lines = [_spent_today(facts), _spent_this_month(facts), _spent(facts)]
+    said = "\n".join(briefing.bullets(lines))
+    return f"I know no other period than these:\n{said}\n`/budget` shows the last days."
 
 
 def _unsent(facts: DeskFacts) -> str:
@@ -114,10 +192,15 @@ _ANSWERS: dict[Topic, Callable[[DeskFacts], str]] = {
     Topic.SCHEDULES: _schedules,
     Topic.NEXT: _next,
     Topic.RUNS: _runs,
+    Topic.UNDER_WAY: _under_way,
     Topic.FAILED: _failed,
     Topic.MISSED: _missed,
     Topic.APPROVALS: _approvals,
+    Topic.BUDGET: _budget,
     Topic.SPENT: _spent,
+    Topic.SPENT_TODAY: _spent_today,
+    Topic.SPENT_MONTH: _spent_this_month,
+    Topic.SPENT_THEN: _spent_then,
     Topic.UNSENT: _unsent,
     Topic.CLOCK: briefing.clock,
 }

@@ -12,15 +12,16 @@ from adapters.models.intents import (
     CheckFirst,
     Deliver,
     HandOn,
+    HowTo,
     Intent,
     NeedsModel,
     Recall,
     Small,
-    Topic,
     of_instruction,
     of_message,
     telling,
 )
+from adapters.models.topics import Topic
 from adapters.models.wishes import MakeSchedule, SeveralTimes
 from runtime.model.checkpoint import (
     CHECKPOINT,
@@ -31,7 +32,7 @@ from runtime.model.checkpoint import (
     STAY,
     YES,
 )
-from runtime.model.completion import ModelRequest
+from runtime.model.completion import ModelInfo, ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.facts import DeskFacts
 from runtime.model.turn import FILE, HANDED
@@ -54,15 +55,6 @@ _REMINDER = "Reminder: "
 _LONGEST_REASON = 300
 _WHEN = "When should I do that?"
 _UNDERSTOOD = "\nWhat I understood is: "
-_CAN = """\
-I can
-- say what is scheduled, what ran, failed or was missed, what waits and what was spent: \
-"what failed last night?"
-- make schedules and reminders: "every weekday at 8:30 post the morning briefing", \
-"remind me in 2 hours to call Bob"
-- ask people before I do one of these: "ask us first, then post the morning briefing"
-- repeat what a briefing said: "tell me more about the first"
-- and `/help` lists every command."""
 
 
 @value()
@@ -82,11 +74,13 @@ class Dialogue:
         results: the tools' answers since, by the tool's name.
     """
 
-    def __init__(self, request: ModelRequest, how_to_connect: str) -> None:
+    def __init__(self, request: ModelRequest, info: ModelInfo) -> None:
         place = max(
             (at for at, entry in enumerate(request.entries) if entry.role is Role.USER), default=-1
         )
-        self._connect = how_to_connect
+        self._connect = info.how_to_connect
+        abilities = [*info.abilities, "and `/help` lists every command."]
+        self._can = "\n".join(["I can", *(f"- {each}" for each in abilities)])
         self.asked = request.entries[place] if place >= 0 else None
         before = request.entries[: max(place, 0)]
         self.earlier = [
@@ -99,7 +93,7 @@ class Dialogue:
     def reply(self) -> str | ToolWanted:
         """The answer, or the tool whose answer is wanted first."""
         if self.asked is None:
-            return self._with_notice(_CAN)
+            return self._with_notice(self._can)
         by_person = self.asked.sender is not None
         intent = self._of_message() if by_person else self._of_instruction()
         said = self._reply(intent)
@@ -127,6 +121,8 @@ class Dialogue:
                 return self._small(intent)
             case Ask():
                 return self._ask(intent)
+            case HowTo():
+                return f"A command does that, and this one tells how: `/help {intent.command}`"
             case MakeSchedule():
                 return self._make(intent)
             case SeveralTimes():
@@ -148,9 +144,9 @@ class Dialogue:
     def _small(self, which: Small) -> str:
         match which:
             case Small.GREETING:
-                return f"Hello. {_CAN}"
+                return f"Hello. {self._can}"
             case Small.HELP:
-                return _CAN
+                return self._can
             case Small.THANKS:
                 return "You are welcome."
             case Small.MODEL:
@@ -291,7 +287,7 @@ class Dialogue:
 
     def _needs_model(self) -> str:
         if self._first:
-            return f"That needs a language model. {_CAN}"
+            return f"That needs a language model. {self._can}"
         above = self._said_of(telling(self.asked.text)) if self.asked is not None else ""
         more = f"{above}\n\nMore than that" if above else "That"
         return f"{more} needs a language model, and none is connected. {self._connect}"

@@ -8,23 +8,9 @@ knows, and guessing from the word "next" would be pretending.
 import re
 from enum import StrEnum
 
+from adapters.models.topics import FILLERS, TRIGGERS, Topic, topic_of
 from adapters.models.wishes import MakeSchedule, SeveralTimes, wish_in, without_manners
 from runtime.model.value import value
-
-
-class Topic(StrEnum):
-    """What of the desk's state is asked about."""
-
-    BRIEFING = "briefing"
-    SCHEDULES = "schedules"
-    NEXT = "next"
-    RUNS = "runs"
-    FAILED = "failed"
-    MISSED = "missed"
-    APPROVALS = "approvals"
-    SPENT = "spent"
-    UNSENT = "unsent"
-    CLOCK = "clock"
 
 
 class Small(StrEnum):
@@ -47,6 +33,17 @@ class Ask:
 
     topic: Topic
     about: tuple[str, ...] = ()
+
+
+@value()
+class HowTo:
+    """A question how something is done, which the help of its command answers.
+
+    Attributes:
+        command: the command: `schedule`.
+    """
+
+    command: str
 
 
 @value()
@@ -118,6 +115,7 @@ class NeedsModel:
 Intent = (
     Small
     | Ask
+    | HowTo
     | MakeSchedule
     | SeveralTimes
     | Change
@@ -133,44 +131,14 @@ _MOST_UNKNOWN = 2
 _SHORTEST_NAME = 3
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# The first topic that has one of its words in the question is the one that is asked about.
-_TRIGGERS: tuple[tuple[Topic, frozenset[str]], ...] = (
-    (Topic.APPROVALS, _words("approval approvals approve approved pending")),
-    (Topic.SPENT, _words("budget budgets spend spent spending cost costs money tokens usage")),
-    (
-        Topic.FAILED,
-        _words("fail fails failed failing failure failures error errors broke broken why"),
-    ),
-    (Topic.MISSED, _words("miss missed misses skipped")),
-    (Topic.UNSENT, _words("undelivered unsent dead letter letters outbox")),
-    (Topic.NEXT, _words("next upcoming coming comes after soon later")),
-    (Topic.BRIEFING, _words("briefing status report overview brief")),
-    (
-        Topic.SCHEDULES,
-        _words("schedule schedules scheduled reminder reminders planned cron jobs job"),
-    ),
-    (Topic.RUNS, _words("ran run runs happened overnight history results finished completed")),
-    (Topic.CLOCK, _words("time clock date")),
-)
-_FILLERS = _words(
-    """
-    a about actually afternoon again agent agents all am an and any anybody anyone anything
-    anything's are as asleep at been before bot can check could couldn't current currently daily
-    day days delivered desk detail details did didn't do does done during else else's evening
-    ever everything exactly far for found from full get give go going gone had happen has have
-    here hour hours how i if in into is it it's its just last latest list many me month more
-    morning much my need needs new next night nightdesk nightly note now of off ok on one ones
-    only ops or our out over per please pm post posted quick read reason reasons recent recently
-    right say send sent short should show since sleeping slept so some something state still stuff
-    summary system team tell than that that's the them then there there's these they thing
-    things this those time times to today told tomorrow tonight up us wait waiting waits was
-    wasn't we week weekly went were what what's whats when when's whens where which while who
-    will with work worked working would wrong yesterday yet you your
-    """
+_WHAT_IS_LEFT = frozenset(
+    {
+        "how much is left",
+        "how much is still left",
+        "how much do we have left",
+        "how much do i have left",
+        "how much have we got left",
+    }
 )
 _HOW_IS_IT = frozenset(
     {
@@ -181,6 +149,15 @@ _HOW_IS_IT = frozenset(
         "catch me up",
         "sup",
         "how is it going",
+        "how's it going",
+        "what's going on",
+        "anything new",
+        "is everything ok",
+        "is everything okay",
+        "is everything fine",
+        "is everything all right",
+        "did everything work",
+        "is all well",
     }
 )
 _ORDINALS = {
@@ -198,10 +175,25 @@ _THANKS = re.compile(
     r"|(?:ok|okay|great|perfect|nice|cool|good|got it|well done|never mind|nevermind)"
 )
 _HELP = re.compile(
-    r"(?:help|help me|menu|commands?|usage|h|what can (?:you|i) (?:do|ask|say)(?: here| you)?"
+    r"(?:(?:i need )?help(?: me)?|menu|(?:(?:show|list)(?: me)? )?(?:the |all )?commands?|usage|h"
+    r"|(?:what|which) commands(?: are there| (?:do|can) (?:you|i) \w+| exist)?|what is nightdesk"
+    r"|what (?:can|are) (?:you|i) (?:able to )?(?:do|ask|say)(?: here| you)?"
     r"|what do you do|what are you(?: for)?"
     r"|how (?:do|does) (?:i use you|you work|this work|it work)"
     r"|what (?:can|should) i (?:ask|do|say)|how can you help(?: me)?|show help)"
+)
+_HOW_TO = re.compile(
+    r"(?:(?:how (?:do|can|would|could|should) (?:i|we|you|one)|how to) \w+ .*?"
+    r"|(?:i need |show me )?help(?: me)?(?: (?:with|on|for|about))? (?:.*? )?)"
+    r"\b(?P<noun>schedule|reminder|approv|request|budget|limit|channel|member)(?:e|als?|s)?"
+)
+_COMMAND_OF = {
+    "schedule": "schedule", "reminder": "remind", "approv": "approve", "request": "approve",
+    "budget": "budget", "limit": "budget", "channel": "channel", "member": "member",
+}  # fmt: skip
+_WAITS = re.compile(
+    r"(?:(?:what|anything|is anything|is there anything|does anything)(?: is|'s| that)?"
+    r"|what's) (?:waiting|waits?|needs?)(?: for)? (?:me|us|a person|attention|my attention)"
 )
 _MODEL = re.compile(
     r"(?:which|what)(?:'s| is| are)?(?: \w+){0,3} (?:model|llm)\b.*|(?:model|llm|which model)"
@@ -257,9 +249,6 @@ _AUDIENCE = re.compile(
     r"\s+(?:to|in|into|for)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:#[\w-]+|team|channel|everyone|us|me)\b[\s.!]*$",
     re.IGNORECASE,
 )
-_REPORTED = frozenset({Topic.RUNS, Topic.FAILED, Topic.MISSED})
-_WEAK = _words("run runs overnight job jobs schedule schedules scheduled briefing brief report")
-"""Words that say what kind of thing is meant, and not by themselves what is asked of it."""
 _QUOTES = "\"'\u201c\u201d\u2018\u2019"
 _REMINDER = re.compile(
     r"(?:reminder\s*:|(?:remind|tell)\s+(?:me|us|everyone|everybody|all|the\s+team)"
@@ -292,7 +281,14 @@ def of_message(text: str) -> Intent:
         return HandOn(handed["to"], (handed["task"] or "").strip())
     words = _plain(text)
     bare = _plain(without_manners(text)) or words
-    return _small(words) or _small(bare) or _change(bare) or _recall(bare) or _ask(bare)
+    return (
+        _small(words)
+        or _small(bare)
+        or _how_to(bare)
+        or _change(bare)
+        or _recall(bare)
+        or _ask(bare)
+    )
 
 
 def of_instruction(text: str) -> Intent:
@@ -338,6 +334,15 @@ def _small(words: str) -> Small | None:
     return None
 
 
+def _how_to(words: str) -> HowTo | None:
+    """A question how something is done, of what one command is for."""
+    verb = re.fullmatch(r"how (?:(?:do|can) (?:i|we|you)|to) (approve|deny)\b.*", words)
+    if verb is not None:
+        return HowTo(verb[1])
+    found = _HOW_TO.fullmatch(words)
+    return HowTo(_COMMAND_OF[found["noun"]]) if found is not None else None
+
+
 def _change(words: str) -> Change | None:
     found = _CHANGE.fullmatch(words)
     if found is None:
@@ -360,27 +365,22 @@ def _recall(words: str) -> Recall | None:
 def telling(text: str) -> tuple[str, ...]:
     """The words of the text that can name something: long enough, and none of everyday use."""
     words = _plain(text).split()
-    return tuple(word for word in words if len(word) >= _SHORTEST_NAME and word not in _FILLERS)
+    return tuple(word for word in words if len(word) >= _SHORTEST_NAME and word not in FILLERS)
 
 
 def _ask(words: str) -> Ask | NeedsModel:
     if words in _HOW_IS_IT:
         return Ask(Topic.BRIEFING)
+    if words in _WHAT_IS_LEFT:
+        return Ask(Topic.BUDGET)
+    if _WAITS.fullmatch(words):
+        return Ask(Topic.APPROVALS)
     said = [word.removesuffix("'s").strip("-'") for word in words.split()]
-    topics = [topic for topic, triggers in _TRIGGERS if triggers.intersection(said)]
+    topics = [topic for topic, triggers in TRIGGERS if triggers.intersection(said)]
     if not topics or len(said) > _LONGEST_QUESTION:
         return NeedsModel()
-    known = _FILLERS.union(*(triggers for _, triggers in _TRIGGERS))
+    known = FILLERS.union(*(triggers for _, triggers in TRIGGERS))
     unknown = tuple(word for word in said if word and word not in known)
     if len(unknown) > _MOST_UNKNOWN:
         return NeedsModel()
-    return Ask(_one_of(topics, said), unknown)
-
-
-def _one_of(topics: list[Topic], said: list[str]) -> Topic:
-    """The one topic that covers a question after several: "what ran, and what comes next?"."""
-    firm = {topic for topic, triggers in _TRIGGERS if (triggers - _WEAK).intersection(said)}
-    firm -= {Topic.CLOCK}
-    if len(firm) < 2:  # noqa: PLR2004 - several are two
-        return next((topic for topic in topics if topic in firm), topics[0])
-    return Topic.RUNS if firm <= _REPORTED else Topic.BRIEFING
+    return Ask(topic_of(topics, said), unknown)

@@ -31,6 +31,17 @@ HOW_TO_CONNECT = (
 )
 """The sentence that names the one setting, where the wiring gives no other."""
 
+ABILITIES = tuple(
+    """\
+say what is scheduled, what ran, failed or was missed, what waits, what was spent and what may be: \
+"what failed last night?"
+make schedules and reminders: "every weekday at 8:30 post the morning briefing", \
+"remind me in 2 hours to call Bob"
+ask people first: "ask us first, then post the morning briefing"
+repeat what a briefing said: "tell me more about the first\"""".splitlines()
+)
+"""What it can do, in its own words: said in a conversation, and by `/model`."""
+
 _WORDS_IN_A_PIECE = 4
 _CONTEXT_TOKENS = 128_000
 
@@ -48,6 +59,7 @@ class OfflineModel:
             language_model=False,
             local=True,
             how_to_connect=how_to_connect,
+            abilities=ABILITIES,
         )
 
     @property
@@ -60,7 +72,7 @@ class OfflineModel:
         # Its grammar takes 30 ms to load, and where a model is connected nobody asks it.
         from adapters.models.dialogue import Dialogue, ToolWanted  # noqa: PLC0415
 
-        reply = Dialogue(request, self._info.how_to_connect).reply()
+        reply = Dialogue(request, self._info).reply()
         if isinstance(reply, ToolWanted):
             yield self._finished("", (_tool_call(reply, request),))
             return

@@ -228,9 +228,10 @@ def _layers(order: Sequence[ModelName], reasons: Sequence[Reason]) -> list[str]:
 
 def _words(agent: str, info: ModelInfo) -> str:
     if not info.language_model:
+        can = "\n".join(f"- {each}" for each in info.abilities)
         return (
-            "**No language model is connected.** The offline assistant answers here: it knows "
-            "schedules, runs and help, and nothing else.\n" + info.how_to_connect
+            "**No language model is connected.** The offline assistant answers here, by fixed "
+            f"rules. It can\n{can}\n{info.how_to_connect}"
         )
     where = ""
     if info.local:

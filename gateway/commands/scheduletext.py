@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from runtime.asking import Target
-from runtime.facts import place_name
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
+from runtime.places import place_name
 from runtime.text import verbatim
 
 _SHORT = 80

@@ -46,6 +46,7 @@ class ModelInfo:
         language_model: False for the offline assistant, which is no language model.
         local: it runs here and costs nothing.
         how_to_connect: for the offline assistant: the one setting that connects a model.
+        abilities: for the offline assistant: what it can do, each with an example.
         provider: who is called; models of one provider share its health.
         prices: by the length of the prompt, shortest first; empty where it is not known, which
             is not free.
@@ -66,6 +67,7 @@ class ModelInfo:
     language_model: bool = True
     local: bool = False
     how_to_connect: str = ""
+    abilities: tuple[str, ...] = ()
     provider: str = ""
     prices: tuple[Price, ...] = ()
     currency: str = "USD"

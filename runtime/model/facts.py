@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from runtime.ids import AgentName, ModelName
+from runtime.model.ledger import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.value import value
 
@@ -32,6 +33,25 @@ class RunFact:
 
 
 @value(kw_only=True)
+class LimitFact:
+    """What somebody may spend, and did, in millionths of the team's currency.
+
+    Attributes:
+        whose: who may, in words: `the whole team`, `the agent desk`, `each person`.
+        period: over which time, the present one.
+        limit_micros: the limit; None where there is none.
+        spent_micros: what was spent of it; None where each of them, or each run, has it.
+        held_micros: what calls under way may cost.
+    """
+
+    whose: str
+    period: Period
+    limit_micros: int | None
+    spent_micros: int | None
+    held_micros: int = 0
+
+
+@value(kw_only=True)
 class DeskFacts:
     """What a briefing can say.
 
@@ -47,6 +67,7 @@ class DeskFacts:
         waiting_approvals: how many approvals wait for a person.
         dead_letters: how many messages were set aside.
         spent_micros: what was spent in the period in millionths of the team's currency.
+        limits: what may be spent: the whole team's day, its month, and every other limit.
         currency: the ISO 4217 code of that.
     """
 
@@ -61,4 +82,5 @@ class DeskFacts:
     waiting_approvals: int
     dead_letters: int
     spent_micros: int
+    limits: tuple[LimitFact, ...] = ()
     currency: str = "USD"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from runtime.asking import default_target
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.facts import FactsReader, place_name
+from runtime.facts import FactsReader
 from runtime.ids import derived
 from runtime.model.access import Action
 from runtime.model.address import ThreadRef
@@ -20,6 +20,7 @@ from runtime.model.schedule import When
 from runtime.model.team import Team
 from runtime.model.tools import Risk
 from runtime.model.value import value
+from runtime.places import place_name
 from runtime.ports import Timetable, ToolContext
 from runtime.reminders import NewReminder, ReminderService
 from runtime.schedules import NewSchedule, ScheduleService
@@ -57,8 +58,8 @@ class DeskTools:
             Tool(
                 name="desk.facts",
                 about="What this desk knows of itself: its schedules, what ran, failed or was "
-                "missed in the last 24 hours, what waits for approval, what was spent. JSON, times "
-                "in UTC.",
+                "missed in the last 24 hours, what waits for approval, what was spent and may be. "
+                "JSON, times in UTC.",
                 run=self.read_facts,
                 needs=Action.SCHEDULE_READ,
                 risk=Risk.READ,

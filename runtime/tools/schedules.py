@@ -6,13 +6,13 @@ from typing import Annotated
 from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.facts import place_name
 from runtime.model.access import Action, Resource
 from runtime.model.localtime import show_time
 from runtime.model.schedule import Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Risk
 from runtime.model.value import value
+from runtime.places import place_name
 from runtime.ports import Schedules, Timetable, ToolContext
 from runtime.schedules import ScheduleService
 from runtime.standing import objection

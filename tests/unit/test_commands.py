@@ -450,8 +450,11 @@ async def test_the_offline_assistant_says_what_it_is_and_what_connects_a_model()
         context_tokens=8_000,
         language_model=False,
         how_to_connect="Set NIGHTDESK_MODEL.",
+        abilities=("sing", "dance"),
     )
     answer = await command_bench(model=Silent(info))("/model")
+    assert "It can\n- sing\n- dance\nSet" in answer
+    assert "nothing else" not in answer
     assert "**No language model is connected.**" in answer
     assert "Set NIGHTDESK_MODEL." in answer
 

@@ -3,8 +3,13 @@
 from datetime import timedelta
 from pathlib import Path
 
+from runtime.access import may
 from runtime.facts import FactsReader
 from runtime.ids import AgentName
+from runtime.model.access import Action
+from runtime.model.facts import LimitFact
+from runtime.model.ledger import Period
+from runtime.model.team import MemberRole
 from tests.support.build import OPS, team
 from tests.support.desk import DeskUnderTest, running_desk
 
@@ -47,3 +52,31 @@ async def test_the_facts_tell_what_ran_and_what_became_of_it(tmp_path: Path) -> 
             "sent",
         )
         assert desk.chat.shown[-1].thread == OPS
+
+
+async def test_the_facts_tell_what_may_be_spent_as_the_command_does(tmp_path: Path) -> None:
+    async with running_desk(tmp_path) as desk:
+        await desk.command('schedule create "every hour" Look --channel ops --budget 0.50')
+        await desk.command("budget set team 5 day")
+        await desk.command("budget set agent desk 1 month")
+        parts = desk.desk.parts
+        facts = await FactsReader(parts.store, parts.timetable, parts.clock).read(
+            team(), AgentName("desk")
+        )
+        day, month = (one for one in facts.limits if one.whose == "the whole team")
+        assert day == LimitFact(
+            whose="the whole team", period=Period.DAY, limit_micros=5_000_000, spent_micros=0
+        )
+        assert (month.period, month.spent_micros) == (Period.MONTH, 0)
+        others = {(one.whose, one.limit_micros, one.spent_micros) for one in facts.limits}
+        assert ("the agent desk", 1_000_000, 0) in others
+        assert ("schedule 1", 500_000, None) in others
+        await desk.command("budget show")
+        said = desk.chat.shown[-1].text
+        assert all(one.whose in said for one in facts.limits), said
+
+
+def test_whoever_may_read_the_facts_may_read_the_budget_that_they_tell() -> None:
+    readers = [role for role in MemberRole if may(role, Action.SCHEDULE_READ)]
+    assert readers
+    assert all(may(role, Action.BUDGET_READ) for role in readers)

@@ -1,6 +1,7 @@
 """The offline assistant in conversation."""
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,8 +17,9 @@ from runtime.model.completion import Finished, StopReason, Usage
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Handed
 from runtime.model.events import Message
-from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
+from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
 from runtime.model.files import FileRef
+from runtime.model.ledger import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.tools import ToolSpec
 from runtime.model.turn import words_of
@@ -82,6 +84,25 @@ FULL = DeskFacts(
     waiting_approvals=2,
     dead_letters=1,
     spent_micros=1_230_000,
+    limits=(
+        LimitFact(
+            whose="the whole team",
+            period=Period.DAY,
+            limit_micros=5_000_000,
+            spent_micros=730_000,
+            held_micros=100_000,
+        ),
+        LimitFact(
+            whose="the whole team",
+            period=Period.MONTH,
+            limit_micros=None,
+            spent_micros=12_300_000,
+        ),
+        LimitFact(
+            whose="each person", period=Period.DAY, limit_micros=1_000_000, spent_micros=None
+        ),
+        LimitFact(whose="schedule 2", period=Period.FIRING, limit_micros=50_000, spent_micros=None),
+    ),
 )
 QUIET = replace(FULL, schedules=(), runs=(), waiting_approvals=0, dead_letters=0, spent_micros=0)
 
@@ -172,6 +193,17 @@ async def test_asked_about_the_model_it_says_what_it_is_and_the_setting_it_was_g
     assert chat.model.info.local
 
 
+async def test_what_it_says_that_it_can_is_what_its_description_says_and_works() -> None:
+    chat = _gated("The team said no.")
+    said = await _on(chat, "help")
+    abilities = chat.model.info.abilities
+    assert abilities
+    assert all(f"- {each}\n" in said for each in abilities)
+    for each in abilities:
+        for example in re.findall('"([^"]+)"', each):
+            assert "needs a language model" not in await _on(_gated("No."), example), example
+
+
 async def test_it_costs_nothing_and_says_so() -> None:
     end = await finished_of(OfflineModel(), request("hello"))
     assert end.usage == Usage(0, 0)
@@ -199,6 +231,23 @@ async def test_a_question_about_the_desk_is_answered_from_the_facts_tool() -> No
     assert chat.calls == [("desk.facts", {})]
 
 
+APPROVALS = "Waiting:\n- 2 approvals for a person\n`/approve list` shows them."
+BUDGET = (
+    "The budget (USD):\n"
+    "- the whole team: 4.17 left of 5.00 a day, 0.73 spent today, 0.10 held\n"
+    "- the whole team: no limit for a month, 12.30 spent this month\n"
+    "- each person: 1.00 a day\n"
+    "- schedule 2: 0.05 a run\n"
+    "`/budget` tells more."
+)
+OTHER_PERIOD = (
+    "I know no other period than these:\n"
+    "- Spent today: 0.73 USD.\n"
+    "- Spent this month: 12.30 USD.\n"
+    "- Spent since yesterday 08:30: 1.23 USD.\n"
+    "`/budget` shows the last days."
+)
+TELLS_HOW = "A command does that, and this one tells how: `/help {}`"
 ANSWERS = {
     "what is scheduled?": (
         "These are the schedules:\n"
@@ -214,7 +263,30 @@ ANSWERS = {
         "- missed: yesterday 12:30 #2 Check the backups"
     ),
     "what was missed?": "Missed since yesterday 08:30:\n- yesterday 12:30 #2 Check the backups",
-    "any approvals?": "Waiting:\n- 2 approvals for a person",
+    "any approvals?": APPROVALS,
+    "which approvals are open?": APPROVALS,
+    "what is waiting for me?": APPROVALS,
+    "what needs a decision?": APPROVALS,
+    "what is the budget?": BUDGET,
+    "how much budget is left?": BUDGET,
+    "is there any budget left?": BUDGET,
+    "what are the limits?": BUDGET,
+    "what is the limit per person?": BUDGET,
+    "how much money is left?": BUDGET,
+    "how much is left?": BUDGET,
+    "are we over budget?": BUDGET,
+    "how much can we still spend today?": BUDGET,
+    "what was spent today?": "Spent today: 0.73 USD.",
+    "what was spent this month?": "Spent this month: 12.30 USD.",
+    "how much did we spend last month?": OTHER_PERIOD,
+    "what did we spend this week?": OTHER_PERIOD,
+    "what did the backups cost?": "A command tells what that cost: `/cost schedule 2`",
+    "is anything running right now?": "Under way:\n- 08:30 #2 Check the backups",
+    "how do I make a schedule?": TELLS_HOW.format("schedule"),
+    "how can we set a limit?": TELLS_HOW.format("budget"),
+    "how do I approve something?": TELLS_HOW.format("approve"),
+    "how to make reminders?": TELLS_HOW.format("remind"),
+    "help me with approvals": TELLS_HOW.format("approve"),
     "what did we spend?": "Spent since yesterday 08:30: 1.23 USD.",
     "anything undelivered?": (
         "Not delivered:\n- 1 message set aside, because the platform refused"
@@ -233,11 +305,45 @@ async def test_it_answers(question: str) -> None:
     assert await _on(_chat(), question) == ANSWERS[question]
 
 
+@pytest.mark.parametrize("question", ["was the last run successful?", "did the last run succeed?"])
+async def test_whether_a_run_succeeded_is_answered_with_what_ran(question: str) -> None:
+    assert (await _on(_chat(), question)).startswith("Since yesterday 08:30: 1 done, 1 failed")
+
+
+@pytest.mark.parametrize("question", ["is everything ok?", "what's going on?", "anything new?"])
+async def test_asked_how_things_are_it_gives_the_whole_briefing(question: str) -> None:
+    assert (await _on(_chat(), question)).startswith("Briefing for Acme")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["which schedules are paused?", "what is on the calendar?", "which schedules are active?"],
+)
+async def test_the_schedules_are_asked_for_in_other_words_too(question: str) -> None:
+    assert (await _on(_chat(), question)).startswith("These are the schedules:")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["what commands are there?", "I need help", "what are you able to do?", "what is Nightdesk?"],
+)
+async def test_asked_for_help_it_says_what_it_can(question: str) -> None:
+    assert (await _on(_chat(), question)).startswith("I can\n")
+
+
+@pytest.mark.parametrize(
+    "question", ["what is left to do?", "what is the speed limit in France?", "how do I cook rice?"]
+)
+async def test_what_only_sounds_like_money_or_help_needs_a_model(question: str) -> None:
+    assert "needs a language model" in await _on(_chat(), question)
+
+
 NOTHING = {
     "what is scheduled?": "There are no schedules.",
     "what is next?": "Nothing is scheduled to come.",
     "what ran?": "Nothing ran since yesterday 08:30.",
     "what failed?": "Nothing failed since yesterday 08:30.",
+    "what is running?": "No schedule runs at the moment.",
     "what was missed?": "Nothing was missed since yesterday 08:30.",
     "any approvals?": "No approval waits for anybody.",
     "what did we spend?": "Spent since yesterday 08:30: 0.00 USD.",

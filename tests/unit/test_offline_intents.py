@@ -12,10 +12,10 @@ from adapters.models.intents import (
     NeedsModel,
     Recall,
     Small,
-    Topic,
     of_instruction,
     of_message,
 )
+from adapters.models.topics import Topic
 from adapters.models.wishes import MakeSchedule, SeveralTimes
 
 MESSAGES: dict[str, Intent] = {
@@ -51,8 +51,9 @@ MESSAGES: dict[str, Intent] = {
     "what ran and what failed?": Ask(Topic.RUNS),
     "what ran, and what comes next?": Ask(Topic.BRIEFING),
     "any approvals waiting for me?": Ask(Topic.APPROVALS),
-    "what did we spend today?": Ask(Topic.SPENT),
-    "budget": Ask(Topic.SPENT),
+    "what did we spend?": Ask(Topic.SPENT),
+    "what did we spend today?": Ask(Topic.SPENT_TODAY),
+    "budget": Ask(Topic.BUDGET),
     "were there dead letters?": Ask(Topic.UNSENT),
     "status": Ask(Topic.BRIEFING),
     "give me the briefing please": Ask(Topic.BRIEFING),
