@@ -2,8 +2,7 @@
 
 A row holds one entry, or some of a turn that were written together, under the first one's number.
 What a turn was asked waits in the turn's own row for the first thing that the turn says, and goes
-into the log with that: each write to the middle of this table changes two or three pages, and a
-turn that answers at once so writes there once.
+into the log with that: a turn that answers at once writes one row.
 """
 
 from collections.abc import Iterator, Sequence

@@ -122,10 +122,10 @@ entries = sa.Table(
     number("seq", key=True),
     text("body"),
     implicit_returning=False,
-    sqlite_with_rowid=False,
 )
 """The logs: rows of one entry or a few that follow one another, under the first one's number.
-Stored in the order of the key, so that a conversation is read in one go.
+Stored as they are written, not in the order of the key: rows of many turns then share the page that
+a commit writes. In the order of the key each turn changes two or three pages of its own.
 """
 
 bindings = sa.Table(

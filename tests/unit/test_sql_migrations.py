@@ -203,3 +203,33 @@ async def test_logs_that_were_stored_as_objects_are_read_as_they_were(
         engine.dispose()
         async with open_store(url, data_dir=tmp_path, clock=clock, ids=ids) as store:
             assert await store.conversations.entries(talk) == _READ_NOW
+
+
+async def test_a_log_in_the_order_of_its_key_is_moved_into_the_order_of_writing(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    ids, talks = TimeOrderedIds(clock), [ConversationId("second"), ConversationId("first")]
+    said = [entry._replace(seq=0) for entry in _READ_NOW]
+    async with open_store(None, data_dir=tmp_path, clock=clock, ids=ids) as store:
+        for talk in talks:
+            await store.conversations.create(talk, AgentName("desk"), opening=said)
+    connection = sqlite3.connect(tmp_path / DATABASE_FILE)
+    connection.executescript("""
+        CREATE TABLE before (
+            conversation TEXT NOT NULL REFERENCES conversations (id), seq BIGINT NOT NULL,
+            body TEXT NOT NULL, PRIMARY KEY (conversation, seq)
+        ) WITHOUT ROWID;
+        INSERT INTO before SELECT conversation, seq, body FROM entries;
+        DROP TABLE entries;
+        ALTER TABLE before RENAME TO entries;
+        UPDATE alembic_version SET version_num = '0020';
+    """)
+    connection.close()
+
+    async with open_store(None, data_dir=tmp_path, clock=clock, ids=ids) as store:
+        for talk in talks:
+            assert await store.conversations.entries(talk) == _READ_NOW
+    connection = sqlite3.connect(tmp_path / DATABASE_FILE)
+    places = connection.execute("SELECT conversation FROM entries ORDER BY rowid").fetchall()
+    connection.close()
+    assert [talk for (talk,) in places] == ["first", "second"]
