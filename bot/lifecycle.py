@@ -210,6 +210,7 @@ async def _until_left(listener: Listener, stop: asyncio.Event) -> None:
 
 async def _drain(desk: Desk, seconds: float) -> None:
     """Let what is under way end, within the deadline; the rest goes on at the next start."""
+    log.info("process.draining", extra={"seconds": seconds})
     try:
         async with asyncio.timeout(seconds):
             await desk.engine.settled()

@@ -4,16 +4,18 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
 
-from bot.lifecycle import run
+from bot.lifecycle import Opening, run
+from bot.parts import Opened, open_parts
 from bot.role import Role
-from bot.settings import load_settings
+from bot.settings import Settings, load_settings
+from runtime.ports import ModelPort
 from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TEAM, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA, SECRET, Signed, SlackSender
@@ -56,12 +58,23 @@ class Program:
         sender: signs what Slack posts to it.
         base: its address.
         session: posts.
+        task: its life, which returns its exit code.
     """
 
     slack: FakeSlack
     sender: SlackSender
     base: str
     session: aiohttp.ClientSession
+    task: asyncio.Task[int]
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code; None while it lives."""
+        return self.task.result() if self.task.done() else None
+
+    def stop(self) -> None:
+        """Tell it to end, as a service manager does."""
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def post(self, signed: Signed) -> int:
         """Post a request to the program; its status."""
@@ -107,30 +120,66 @@ class Program:
 @asynccontextmanager
 async def running_program(folder: Path, *, config: str = CONFIG) -> AsyncIterator[Program]:
     """Run `nightdesk run` without a terminal over SQLite in `folder`, connected to a fake Slack."""
+    async with FakeSlack() as slack, one_life(folder, slack, config=config) as program:
+        yield program
+        assert program.ended is None
+    assert slack.violations == []
+
+
+@asynccontextmanager
+async def one_life(
+    folder: Path,
+    slack: FakeSlack,
+    *,
+    config: str = CONFIG,
+    more: Mapping[str, str] | None = None,
+    model: ModelPort | None = None,
+) -> AsyncIterator[Program]:
+    """One life of the program, ended by SIGTERM where the test does not end it.
+
+    Args:
+        folder: where its data is.
+        slack: what it posts to.
+        config: its `nightdesk.toml`.
+        more: variables of its environment, beside those that every life has.
+        model: answers in place of the configured ones, under its own name.
+    """
     (folder / "nightdesk.toml").write_text(config)
     put_store(folder)
     port = free_port()
-    async with FakeSlack() as slack, aiohttp.ClientSession() as session:
-        environ = {
-            "HOME": str(folder),
-            "NIGHTDESK_DATA_DIR": str(folder),
-            "NIGHTDESK_HTTP__PORT": str(port),
-            "NIGHTDESK_SLACK__SIGNING_SECRET": SECRET,
-            "NIGHTDESK_SLACK__BOT_TOKEN": TOKEN,
-            "NIGHTDESK_SLACK__BASE_URL": slack.url,
-            "NIGHTDESK_NO_SPEND": "1",
-        }
-        settings = replace(load_settings(environ, cwd=folder), terminal=False)
-        base = f"http://127.0.0.1:{port}"
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(run(settings, Role.ALL))
-            try:
-                await answering(session, f"{base}/readyz", task)
-                yield Program(slack, SlackSender(time.time), base, session)
-            finally:
-                if not task.done():
-                    os.kill(os.getpid(), signal.SIGTERM)
-        assert slack.violations == []
+    environ = {
+        "HOME": str(folder),
+        "NIGHTDESK_DATA_DIR": str(folder),
+        "NIGHTDESK_HTTP__PORT": str(port),
+        "NIGHTDESK_SLACK__SIGNING_SECRET": SECRET,
+        "NIGHTDESK_SLACK__BOT_TOKEN": TOKEN,
+        "NIGHTDESK_SLACK__BASE_URL": slack.url,
+        "NIGHTDESK_NO_SPEND": "1",
+        **(more or {}),
+    }
+    settings = replace(load_settings(environ, cwd=folder), terminal=False)
+    base = f"http://127.0.0.1:{port}"
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(run(settings, Role.ALL, opening=with_model(model)))
+        program = Program(slack, SlackSender(time.time), base, session, task)
+        try:
+            await answering(session, f"{base}/readyz", task)
+            yield program
+        finally:
+            if not task.done():
+                program.stop()
+
+
+def with_model(model: ModelPort | None) -> Opening:
+    """Open the program's parts as ever, with that model in place of its own where there is one."""
+
+    @asynccontextmanager
+    async def opening(settings: Settings, role: Role) -> AsyncIterator[Opened]:
+        async with open_parts(settings, role) as opened:
+            models = opened.parts.models if model is None else {model.info.name: model}
+            yield replace(opened, parts=replace(opened.parts, models=models))
+
+    return opening
 
 
 async def answering(session: aiohttp.ClientSession, url: str, task: asyncio.Task[int]) -> None:
