@@ -36,6 +36,7 @@ from runtime.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.events import Received
 from runtime.model.value import value
+from runtime.notices import Notices
 from runtime.people import Roster
 from runtime.ports import Budget
 from runtime.reminders import ReminderService
@@ -316,6 +317,7 @@ def _turn_deps(
     budget: Budget,
     routing: Routing,
 ) -> TurnDeps:
+    split = doors.splitter(parts)
     return TurnDeps(
         store=parts.store,
         routing=routing,
@@ -325,11 +327,12 @@ def _turn_deps(
         tools=tools,
         executor=asks.executor,
         questions=asks.questions,
+        notices=Notices(parts.chats, team=parts.team, split=split, clock=parts.clock),
         parked=asks.parked,
         halt=halt,
         handoffs=handoffs,
         budget=budget,
-        split=doors.splitter(parts),
+        split=split,
         clock=parts.clock,
         ids=parts.ids,
         owner=parts.slot,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from itertools import takewhile
 from operator import attrgetter
 
 from runtime.clock import Clock
@@ -67,6 +68,7 @@ class TurnDeps:
     tools: Tools
     executor: Executor
     questions: Questions
+    notices: Notices
     parked: Parked
     halt: Halt
     budget: Budget
@@ -89,6 +91,8 @@ class Course:
         self._deps = deps
         self._turn = start.turn
         self._entries = list(start.entries)
+        mine = takewhile(lambda entry: entry.turn == start.turn.id, reversed(start.entries))
+        self._mine = [*mine][::-1]
         self._agent = agent
         self._live = live
         self._instructions = _instructions(deps, agent, start.turn.thread)
@@ -99,7 +103,6 @@ class Course:
         """The model that wrote the answer, by the provider's own name."""
         self.ours = False
         """Whether the words of the answer are our own: those of the offline assistant."""
-        self._notices = Notices(deps.chats, team=deps.team, split=deps.split, clock=deps.clock)
 
     async def answer(self) -> str:
         """Go on from the log until the model answers without asking for a tool.
@@ -138,12 +141,12 @@ class Course:
     @property
     def made(self) -> tuple[OutFile, ...]:
         """What this turn's tools made to go out with its answer, as its log says it."""
-        return made_by(self._mine())
+        return made_by(self._mine)
 
     @property
     def ending(self) -> Ending | None:
         """How a tool ended this turn, as its log says it; None where none did."""
-        for entry in self._mine():
+        for entry in self._mine:
             if entry.ending is not None:
                 return entry.ending
         return None
@@ -152,15 +155,6 @@ class Course:
     def entries(self) -> tuple[Entry, ...]:
         """The conversation as the turn knows it."""
         return tuple(self._entries)
-
-    def _mine(self) -> list[Entry]:
-        turn, mine = self._turn.id, list[Entry]()
-        for entry in reversed(self._entries):
-            if entry.turn != turn:
-                break
-            mine.append(entry)
-        mine.reverse()
-        return mine
 
     # ---- the model
 
@@ -376,9 +370,10 @@ class Course:
         self, entry: Entry, audit: Sequence[AuditEvent] = (), notice: Notice | None = None
     ) -> None:
         turn = self._turn
-        told = await self._notices.rows(notice, self._context()) if notice else []
+        told = await self._deps.notices.rows(notice, self._context()) if notice else []
         await self._deps.store.turns.append(turn.id, turn.fence, [entry], audit=audit, notices=told)
         self._entries.append(entry)
+        self._mine.append(entry)
         if told:
             self._deps.wake_outbox()
 
@@ -388,8 +383,10 @@ def _instructions(deps: TurnDeps, agent: Agent, thread: ThreadRef | None) -> str
     chat = deps.chats.get(thread.platform) if thread is not None else None
     if chat is None or thread is None:
         return agent.instructions
-    parts = (agent.instructions, on_commands(chat.limits.command, thread))
-    return "\n\n".join(part for part in parts if part)
+    commands = on_commands(chat.limits.command, thread)
+    if not commands or not agent.instructions:
+        return agent.instructions or commands
+    return f"{agent.instructions}\n\n{commands}"
 
 
 def _note_on(reason: StopReason) -> str:

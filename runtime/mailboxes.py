@@ -7,7 +7,6 @@ loop that runs while its conversation has something to do.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 
 from runtime.activity import Activity
 from runtime.clock import Clock
@@ -135,10 +134,11 @@ class Mailboxes:
             self._seat(conversation)
 
     def _seat(self, conversation: ConversationId) -> None:
-        task = self._spawn(self._take_turns(conversation))
-        self._turning[conversation] = _Turning(task, self._clock.monotonic())
         # A task that is cancelled before its first step does not run its own clean-up.
-        task.add_done_callback(lambda ended: self._left(conversation, ended))
+        task = self._spawn(
+            self._take_turns(conversation), lambda ended: self._left(conversation, ended)
+        )
+        self._turning[conversation] = _Turning(task, self._clock.monotonic())
 
     async def work(self, conversation: ConversationId) -> None:
         """Work the conversation's turns here and now, for a queue that keeps the order itself."""
@@ -169,27 +169,32 @@ class Mailboxes:
         turning.task.cancel()
         return True
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _spawn(
+        self, work: Coroutine[None, None, None], then: Callable[[asyncio.Task[None]], None]
+    ) -> asyncio.Task[None]:
+        """Do the work in a task, and call `then` with it when it is over."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            self._activity.end()
+            then(task)
+
         if self._tasks is None:
             raise RuntimeError("Mailboxes.open was not called")
         task = self._tasks.create_task(work)
         self._activity.begin()
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(ended)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._activity.end()
-
-    def _left(self, conversation: ConversationId, task: "asyncio.Task[None] | None") -> None:
+    def _left(self, conversation: ConversationId, task: asyncio.Task[None]) -> None:
         # After an interruption the conversation may belong to a later task already.
         turning = self._turning.get(conversation)
         if turning is not None and turning.task is task:
             del self._turning[conversation]
 
     async def _take_turns(self, conversation: ConversationId) -> None:
-        task = asyncio.current_task()
+        task = self._turning[conversation].task
         try:
             while due := self._due[conversation]:
                 worked = await self._turn(conversation)
@@ -208,7 +213,7 @@ class Mailboxes:
 
     async def _turn(self, conversation: ConversationId) -> bool:
         return await until_stored(
-            partial(self._turns.work, conversation),
+            lambda: self._turns.work(conversation),
             clock=self._clock,
             what=f"turn in {conversation}",
         )
@@ -219,7 +224,7 @@ class Mailboxes:
             line.append(received)
             return
         self._commands[conversation] = deque([received])
-        self._spawn(self._take_commands(conversation))
+        self._spawn(self._take_commands(conversation), lambda _: None)
 
     async def _take_commands(self, conversation: ConversationId) -> None:
         line = self._commands[conversation]

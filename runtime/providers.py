@@ -196,8 +196,10 @@ class Providers:
 
 def _lacking(info: ModelInfo) -> str:
     """Why a model without a key is not asked; empty for one that has one, or needs none."""
-    settings = " or ".join(f"`{name}`" for name in info.lacks)
-    return f"it has no key: set {settings} and start again" if settings else ""
+    if not info.lacks:
+        return ""  # as of most
+    settings = " or ".join([f"`{name}`" for name in info.lacks])
+    return f"it has no key: set {settings} and start again"
 
 
 class WatchedModel:

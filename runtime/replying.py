@@ -5,8 +5,7 @@ them. Such a one is claimed by the commit that stores it, and nobody has to look
 else waits in the outbox until the dispatcher comes to it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from runtime.clock import Clock
 from runtime.ids import OutboxId, following
@@ -97,19 +96,29 @@ class Replying:
         # For the rest of them, and for whatever else the turn brought about.
         self._wake_outbox()
 
-    @contextmanager
-    def ending(self, turn: Turn, replies: Sequence[OutboxItem]) -> Iterator[None]:
+    def ending(self, turn: Turn, replies: Sequence[OutboxItem]) -> "_Ending":
         """Around all tries to end the turn with these replies, from the first to the last.
 
         A try may have been stored though nobody heard of it: then they are claimed by us, and the
         next try is a conflict. Only when no try follows are they handed back: one that succeeds
         has them sent.
         """
-        ended = False
-        try:
-            yield
-            ended = True
-        finally:
-            mine = [reply for reply in replies if reply.state is OutboxState.SENDING]
-            if mine and not ended:
-                self._sender.let_go(turn, mine)
+        return _Ending(self._sender, turn, replies)
+
+
+class _Ending:
+    """A block that hands back what is claimed where it does not come to its end."""
+
+    def __init__(self, sender: Sender, turn: Turn, replies: Sequence[OutboxItem]) -> None:
+        self._sender = sender
+        self._turn = turn
+        self._replies = replies
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            return
+        mine = [reply for reply in self._replies if reply.state is OutboxState.SENDING]
+        if mine:
+            self._sender.let_go(self._turn, mine)

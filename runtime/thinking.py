@@ -21,7 +21,7 @@ class Thinking:
         self._lines: deque[_Line] = deque()
         self._under_way = 0
         self._watch: asyncio.Task[None] | None = None
-        self._soon: asyncio.Handle | None = None
+        self._looks_soon = False
 
     def during(self, chat: ChatPort, thread: ThreadRef) -> "_Line":
         """A block during which the thread's turn runs."""
@@ -31,9 +31,10 @@ class Thinking:
         """Count a turn in; the monotonic time at which its line is due."""
         self._lines.append(line)
         self._under_way += 1
-        if self._watch is None and self._soon is None:
+        if self._watch is None and not self._looks_soon:
             # Not at once: a turn that waits for nothing is over when the loop comes round again.
-            self._soon = asyncio.get_running_loop().call_soon(self._look_on)
+            self._looks_soon = True
+            asyncio.get_running_loop().call_soon(self._look_on)
         return self._clock.monotonic() + STATUS_AFTER
 
     def end(self) -> None:
@@ -42,9 +43,6 @@ class Thinking:
         if self._under_way:
             return
         self._lines.clear()
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -54,7 +52,9 @@ class Thinking:
         return self._tasks.create_task(chat.status(thread, "is thinking…"))
 
     def _look_on(self) -> None:
-        self._soon = None
+        self._looks_soon = False
+        if not self._under_way:
+            return
         watching = self._show_due()
         try:
             self._watch = self._tasks.create_task(watching)
