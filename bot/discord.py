@@ -1,6 +1,5 @@
 """Discord, put together: its outbound side, its webhook, the gateway, and whether they work."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from adapters.discord.outbound import DiscordChat, ReadFile
 from adapters.discord.places import DISCORD, Places
 from adapters.discord.probe import NO_CONTENTS, Expected, invitation
 from adapters.discord.sync import synchronise
+from bot.connecting import connecting
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import DiscordSettings, Settings
 from gateway.access import Action, permits
@@ -33,9 +33,6 @@ from runtime.ports import Accept, Store
 
 log = logging.getLogger("nightdesk.discord")
 
-FIRST_PAUSE = 2.0
-"""Seconds before the second try to reach Discord; doubled for each further one."""
-LONGEST_PAUSE = 60.0
 SILENT_AFTER = 120.0
 """Seconds without an answered heartbeat after which the gateway counts as not connected."""
 PATH = "/discord/interactions"
@@ -117,16 +114,11 @@ async def open_discord(
     hears: list[Hear] = []
     if settings.gateway:
         hears.append(_gateway(settings, chat, inbound, suggest, hearing, clock, team))
-    async with asyncio.TaskGroup() as tasks:
-        connecting = None
-        try:
-            if not await _connected(chat):
-                connecting = tasks.create_task(_connect(chat, clock))
+    try:
+        async with connecting(lambda: _connected(chat), clock, platform="discord"):
             yield OpenPlatform(chat=chat, look=_Look(chat, hearing), routes=routes, hears=hears)
-        finally:
-            if connecting is not None:
-                connecting.cancel()
-            await chat.close()
+    finally:
+        await chat.close()
 
 
 def _chat(settings: DiscordSettings, clock: Clock, read: ReadFile | None = None) -> DiscordChat:
@@ -255,15 +247,6 @@ async def _connected(chat: DiscordChat) -> bool:
         return False
     log.info("discord.connected", extra={"application": chat.application.id})
     return True
-
-
-async def _connect(chat: DiscordChat, clock: Clock) -> None:
-    pause = FIRST_PAUSE
-    while True:
-        await clock.sleep(pause)
-        if await _connected(chat):
-            return
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 async def synchronise_commands(settings: Settings, clock: Clock, *, check: bool) -> bool:

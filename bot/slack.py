@@ -1,6 +1,5 @@
 """Slack, put together: its outbound side, its webhooks or sockets, and whether it is connected."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.slack.files import ReadFile
 from adapters.slack.inbound import SlackInbound
 from adapters.slack.outbound import SlackChat
+from bot.connecting import connecting
 from bot.platforms import MakeRoute, OpenPlatform
 from bot.settings import Secret, SlackSettings
 from gateway.http import Check, WebhookRoute
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightdesk.slack")
 
-FIRST_PAUSE = 2.0
-"""Seconds before the second try to reach Slack; doubled for each further one."""
-LONGEST_PAUSE = 60.0
 LONGEST_SILENCE = timedelta(seconds=30)
 """Where a socket answered no ping for so long, we are not ready."""
 
@@ -77,22 +74,16 @@ async def open_slack(
     inbound = SlackInbound()
     listener = _listener(settings, inbound, clock)
     routes = _routes(settings, inbound, clock)
-    async with asyncio.TaskGroup() as tasks:
-        connecting = None
-        log.info("slack.connecting")  # the start waits for it
-        if not await _connected(chat):
-            connecting = tasks.create_task(_connect(chat, clock))
-        try:
+    try:
+        async with connecting(lambda: _connected(chat), clock, platform="slack"):
             yield OpenPlatform(
                 chat=chat,
                 look=_Look(chat, listener),
                 routes=routes,
                 hears=[listener.hear] if listener else (),
             )
-        finally:
-            if connecting is not None:
-                connecting.cancel()
-            await chat.close()
+    finally:
+        await chat.close()
 
 
 def _value(secret: Secret | None) -> str:
@@ -149,12 +140,3 @@ async def _connected(chat: SlackChat) -> bool:
         return False
     log.info("slack.connected", extra={"team": chat.team_id, "bot": chat.bot_user_id})
     return True
-
-
-async def _connect(chat: SlackChat, clock: Clock) -> None:
-    pause = FIRST_PAUSE
-    while True:
-        await clock.sleep(pause)
-        if await _connected(chat):
-            return
-        pause = min(pause * 2, LONGEST_PAUSE)

@@ -21,6 +21,7 @@ from adapters.telegram.outbound import ReadFile, TelegramChat
 from adapters.telegram.places import TELEGRAM, Chains
 from adapters.telegram.probe import REACH, TOKEN
 from bot import collector
+from bot.connecting import FIRST_PAUSE, LONGEST_PAUSE, connecting
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import TelegramSettings
 from gateway.access import Action, may
@@ -36,9 +37,6 @@ from runtime.ports import Accept
 
 log = logging.getLogger("nightdesk.telegram")
 
-FIRST_PAUSE = 2.0
-"""Seconds before the second try to reach Telegram; doubled for each further one."""
-LONGEST_PAUSE = 60.0
 
 _NEEDS = {
     "schedule": Action.SCHEDULE_READ,
@@ -126,18 +124,13 @@ async def open_telegram(
             tasks.create_task(_offer(chat, menus(team()), clock))
             await hear(accept)
 
-    async with asyncio.TaskGroup() as tasks:
-        connecting = None
-        if not await _connected(chat):
-            connecting = tasks.create_task(_connect(chat, clock))
-        try:
+    try:
+        async with connecting(lambda: _connected(chat), clock, platform="telegram"):
             yield OpenPlatform(
                 chat=chat, look=_Look(chat, hearing, clock), routes=routes, hears=(listen,)
             )
-        finally:
-            if connecting is not None:
-                connecting.cancel()
-            await chat.close()
+    finally:
+        await chat.close()
 
 
 async def examine(settings: TelegramSettings, team: Team, clock: Clock) -> list[Finding]:
@@ -223,15 +216,6 @@ async def _connected(chat: TelegramChat) -> bool:
     if me is not None:
         log.info("telegram.connected", extra={"bot": me.username, "hears_all": me.hears_all})
     return True
-
-
-async def _connect(chat: TelegramChat, clock: Clock) -> None:
-    pause = FIRST_PAUSE
-    while True:
-        await clock.sleep(pause)
-        if await _connected(chat):
-            return
-        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 async def _offer(chat: TelegramChat, wanted: Sequence[Menu], clock: Clock) -> None:

@@ -7,11 +7,11 @@ from bot.discord import open_discord
 from bot.platforms import Hear
 from bot.selftest.discord.names import GUILD, TOKEN
 from bot.settings import DiscordSettings, Secret
-from runtime.clock import SystemClock
 from runtime.ids import TimeOrderedIds
 from runtime.model.events import Inbound
 from runtime.model.files import OutFile
 from tests.support.build import team
+from tests.support.clock import ManualClock
 from tests.support.fake_discord import FakeDiscord
 
 
@@ -28,7 +28,7 @@ async def _hear(hear: Hear) -> None:
 
 
 async def test_discord_is_not_ready_before_the_gateway_is_connected() -> None:
-    clock = SystemClock()
+    clock = ManualClock()
     store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
     async with FakeDiscord() as discord:
         settings = DiscordSettings(

@@ -1,0 +1,60 @@
+"""How a start meets a platform: it waits a moment for it, and else goes on without it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from runtime.clock import Clock
+
+log = logging.getLogger("nightdesk.connecting")
+
+PATIENCE = 2.0
+"""Seconds that a start waits for a platform that says nothing. The other doors wait as long."""
+FIRST_PAUSE = 2.0
+"""Seconds before the second try to reach a platform; doubled for each further one."""
+LONGEST_PAUSE = 60.0
+
+
+@asynccontextmanager
+async def connecting(
+    connect: Callable[[], Awaitable[bool]], clock: Clock, *, platform: str
+) -> AsyncIterator[None]:
+    """Connect, and go on trying while the block runs.
+
+    The block begins with the end of the first try, or without it after `PATIENCE`.
+
+    Args:
+        connect: one try; False where another is to follow. What it raises ends the block.
+        clock: the clock.
+        platform: its name, for the log.
+    """
+    tried = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        log.info("platform.connecting", extra={"platform": platform})  # the start waits for it
+        trying = tasks.create_task(_keep_trying(connect, clock, tried))
+        patience = tasks.create_task(_lose_patience(clock, tried, platform))
+        try:
+            await tried.wait()
+            patience.cancel()
+            yield
+        finally:
+            patience.cancel()
+            trying.cancel()
+
+
+async def _keep_trying(
+    connect: Callable[[], Awaitable[bool]], clock: Clock, tried: asyncio.Event
+) -> None:
+    pause = FIRST_PAUSE
+    while not await connect():
+        tried.set()
+        await clock.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+    tried.set()
+
+
+async def _lose_patience(clock: Clock, tried: asyncio.Event, platform: str) -> None:
+    await clock.sleep(PATIENCE)
+    log.warning("platform.not_waited_for", extra={"platform": platform, "seconds": PATIENCE})
+    tried.set()
