@@ -2,11 +2,12 @@
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.util.queue import Empty
 
 from adapters.durable.settings import Settings
 from runtime.clock import Clock
@@ -19,6 +20,9 @@ SELECT 1 FROM workflow_status WHERE status IN ('PENDING', 'ENQUEUED', 'DELAYED')
 """
 _BUSY_MS = 30_000
 _CONNECTIONS = 10
+_PATIENCE = 0.03
+"""Seconds to wait for a connection to come back before one more is opened, which takes longer than
+most of what DBOS asks: its threads, which all begin at once, would have one each."""
 _IDLE_IN_TRANSACTION_MS = 60_000
 
 
@@ -93,6 +97,10 @@ def postgres(url: str, slot: str) -> sa.Engine:
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_pre_ping=True,
+        # The one that was used last knows the tables and the statements best.
+        pool_use_lifo=True,
+        poolclass=_Thrifty,
+        use_native_hstore=False,  # a question at each start about what no table has
         connect_args={
             "application_name": f"nightdesk {slot}",
             "connect_timeout": 10,
@@ -100,6 +108,16 @@ def postgres(url: str, slot: str) -> sa.Engine:
             "options": f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}",
         },
     )
+
+
+class _Thrifty(QueuePool):
+    """Waits a moment for a connection to come back before it opens one more."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        if self.checkedout() and not self.checkedin():
+            with suppress(Empty):
+                return self._pool.get(True, _PATIENCE)
+        return super()._do_get()
 
 
 class Stamps:

@@ -1,17 +1,20 @@
 """Postgres: many processes, a pool of connections, transactions that may have to be run again."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.util.queue import Empty
 
 from adapters.sql import failures
 from adapters.sql.constants import SIGN
 from adapters.sql.migrate import bring_up_to_date
+from adapters.sql.prepared import PreparedTransaction
 from adapters.sql.trail import Trail
-from adapters.sql.transaction import CoreTransaction, Work
+from adapters.sql.transaction import Work
 from runtime.clock import Clock
 from runtime.errors import StorageUnavailable
 from runtime.model.ledger import DOLLARS
@@ -22,6 +25,11 @@ POOL = 8
 """Connections that a process keeps."""
 POOL_MORE = 8
 """Connections that it opens beyond those while it has that much to do."""
+POOL_FEW = 2
+"""Connections that are opened as soon as they are asked for."""
+POOL_PATIENCE = 0.03
+"""Seconds to wait for one of them before another is opened. That takes the server and us longer
+than most transactions take: a start, which asks much at once, opened six."""
 POOL_WAIT = 10.0
 """Seconds to wait for one of them."""
 IDLE_MS = 700
@@ -30,6 +38,16 @@ locks would hold up what others stop. A process that goes on runs the transactio
 _PATIENT = "SET LOCAL idle_in_transaction_session_timeout = 0"
 TRIES = 5
 """How often a transaction is run that Postgres undid, for another's sake or by going away."""
+
+
+class _Thrifty(AsyncAdaptedQueuePool):
+    """Waits a moment for a connection to come back before it opens one more."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        if self.checkedout() >= POOL_FEW and not self.checkedin():
+            with suppress(Empty):
+                return self._pool.get(True, POOL_PATIENCE)
+        return super()._do_get()
 
 
 class PostgresDatabase:
@@ -81,7 +99,7 @@ class PostgresDatabase:
 
     def _all_of(self, work: Work[T], connection: sa.Connection) -> T:
         """Run the unit, and record what is to be recorded of it."""
-        transaction = CoreTransaction(connection)
+        transaction = PreparedTransaction(connection)
         result = work(transaction)
         self._trail.add(transaction, transaction.events)
         return result
@@ -104,6 +122,10 @@ async def open_postgres(
         pool_size=POOL,
         max_overflow=POOL_MORE,
         pool_timeout=POOL_WAIT,
+        # The one that was used last knows the tables and the statements best.
+        pool_use_lifo=True,
+        poolclass=_Thrifty,
+        use_native_hstore=False,  # a question at each start about what no table has
         connect_args={"options": _options(url)},
     )
     try:

@@ -26,7 +26,10 @@ Statement = sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa
 T = TypeVar("T")
 
 _NONE: Params = {}
-_COUNTED = {"preserve_rowcount": True}  # SQLAlchemy forgets it after an INSERT otherwise
+Options = Mapping[str, bool]
+PLAIN: Options = {}
+COUNTED: Options = {"preserve_rowcount": True}
+"""SQLAlchemy forgets how many rows an INSERT changed otherwise."""
 
 
 class Transaction(Protocol):
@@ -89,7 +92,7 @@ class First(Generic[T]):
 
 
 class CoreTransaction:
-    """Through a SQLAlchemy connection: Postgres, and the long reads of SQLite."""
+    """Through a SQLAlchemy connection: the long reads of SQLite, and Postgres where it must be."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -98,21 +101,19 @@ class CoreTransaction:
 
     def all(self, statement: Statement, params: Params = _NONE) -> Sequence[Row]:
         """See `Transaction.all`."""
-        return self._connection.execute(statement, params).all()
+        return self._execute(statement, params).all()
 
     def one(self, statement: Statement, params: Params = _NONE) -> Row | None:
         """See `Transaction.one`."""
-        return self._connection.execute(statement, params).first()
+        return self._execute(statement, params).first()
 
     def run(self, statement: Statement, params: Params = _NONE) -> int:
         """See `Transaction.run`."""
-        return self._connection.execute(statement, params, execution_options=_COUNTED).rowcount
+        return self._execute(statement, params, COUNTED).rowcount
 
     def each(self, statement: Statement, many: Sequence[Params]) -> int:
         """See `Transaction.each`."""
-        if not many:
-            return 0
-        return self._connection.execute(statement, many, execution_options=_COUNTED).rowcount
+        return self._execute(statement, many, COUNTED).rowcount if many else 0
 
     def counts(self, statement: Statement, many: Sequence[Params]) -> list[int]:
         """See `Transaction.counts`."""
@@ -121,11 +122,16 @@ class CoreTransaction:
     def lock(self, statement: Statement, params: Params) -> None:
         """See `Transaction.lock`: who writes to SQLite has all of it."""
         if self._connection.dialect.name == "postgresql":
-            self._connection.execute(statement, params)
+            self._execute(statement, params)
 
     def audit(self, *events: AuditEvent) -> None:
         """See `Transaction.audit`."""
         self.events.extend(events)
+
+    def _execute(
+        self, statement: Statement, params: Params | Sequence[Params], options: Options = PLAIN
+    ) -> sa.CursorResult[Any]:
+        return self._connection.execute(statement, params, execution_options=options)
 
 
 class DriverTransaction:

@@ -22,7 +22,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+import sqlalchemy as sa
+
 from adapters.models.scripted import Pause, ScriptedModel, Step
+from adapters.sql import prepared, transaction
+from adapters.sql.transaction import Statement
 from bot.hardstop import ENDED_HARD, kill_children
 from bot.lifecycle import Opening, run
 from bot.observability import Destination, Look, logging_to
@@ -73,6 +77,7 @@ _LAZY = (
     "uvloop",
 )
 """What the program imports only when it needs it, and every process here does."""
+_STATEMENTS = (sa.Select, sa.CompoundSelect, sa.Insert, sa.Update, sa.Delete)
 _PR_SET_PDEATHSIG = 1
 MARK = "marked "
 """What comes before a message's mark, in the message and in its answer."""
@@ -128,8 +133,18 @@ def warm_up() -> None:
     """Load everything, in the process that the others are forked from."""
     for name in _LAZY:
         importlib.import_module(name)
+    for statement in _statements():
+        prepared.prepare(statement)
+        transaction.prepare(statement)
     gc.collect()
     gc.freeze()  # a child that collected its garbage would copy all that memory first
+
+
+def _statements() -> Iterator[Statement]:
+    """What the program asks of a database, as far as it is in constants; compiled once for all lives."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("adapters.sql."):
+            yield from (found for found in vars(module).values() if isinstance(found, _STATEMENTS))
 
 
 def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) -> None:

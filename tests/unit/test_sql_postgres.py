@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.sql.heard import Heard
-from adapters.sql.postgres import POOL, POOL_MORE, PostgresDatabase, open_postgres
+from adapters.sql.postgres import POOL, POOL_FEW, POOL_MORE, PostgresDatabase, open_postgres
 from adapters.sql.store import open_store
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import CoreTransaction, Transaction, Work
@@ -184,6 +184,14 @@ async def test_a_full_disk_is_said(database: PostgresDatabase) -> None:
         await database.write(work)
 
     assert await values(database) == [("one", 0), ("other", 0)]
+
+
+async def test_what_is_asked_at_once_shares_few_connections(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.sql.postgres.POOL_PATIENCE", 60.0)
+    asked = await asyncio.gather(*(database.read(lambda t: t.one(PID)) for _ in range(50)))
+    assert len(set(asked)) <= POOL_FEW
 
 
 async def test_more_callers_than_connections_take_turns(database: PostgresDatabase) -> None:

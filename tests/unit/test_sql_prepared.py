@@ -1,0 +1,62 @@
+"""Statements as Postgres's driver takes them: what SQLAlchemy would send, without its conversions."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
+from sqlalchemy.sql.compiler import SQLCompiler
+
+import adapters.sql
+from adapters.sql.prepared import prepare
+from adapters.sql.schema import metadata
+from adapters.sql.transaction import Statement
+
+BY_SQLALCHEMY = {
+    "aside._STOPPED": "a list of values",
+    "budgets._SET": "its position comes from a sequence",
+    "sending._ENQUEUE": "the same",
+}
+DIALECT = PGDialectAsync_psycopg()  # type: ignore[no-untyped-call]
+
+
+def constants() -> Mapping[str, Statement]:
+    """Every statement of the store that is a constant, by its name."""
+    found: dict[str, Statement] = {}
+    for module in pkgutil.iter_modules(adapters.sql.__path__):
+        if not module.ispkg:
+            loaded = importlib.import_module(f"adapters.sql.{module.name}")
+            for name, value in vars(loaded).items():
+                if isinstance(
+                    value, sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete
+                ):
+                    found.setdefault(f"{module.name}.{name}", value)
+    return found
+
+
+def test_all_but_a_few_are_compiled_once_for_a_process() -> None:
+    left = {name for name, statement in constants().items() if prepare(statement) is None}
+    assert left == BY_SQLALCHEMY.keys()
+
+
+def test_a_statement_has_the_text_and_the_values_that_sqlalchemy_gives_it() -> None:
+    for name, statement in constants().items():
+        compiled = statement.compile(dialect=DIALECT)
+        assert isinstance(compiled, SQLCompiler)
+        prepared = prepare(statement)
+        if prepared is None:
+            continue
+        asked = {key for bind, key in compiled.bind_names.items() if bind.required}
+        assert prepared.text == compiled.string, name
+        assert prepared.values(dict.fromkeys(asked, 1)).keys() == compiled.params.keys(), name
+        assert not compiled.escaped_bind_names, name
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+def test_no_column_needs_a_conversion(table: sa.Table) -> None:
+    for column in table.columns:
+        kind = column.type.dialect_impl(DIALECT)
+        assert kind.bind_processor(DIALECT) is None, column
+        assert kind.result_processor(DIALECT, None) is None, column
