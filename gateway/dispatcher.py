@@ -17,19 +17,18 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from heapq import heappop, heappush
 
-from gateway.answered import Answers
+from gateway.answered import Answer, Answers
+from gateway.ends import FOR_EVER, Bound, Ends, Settled
 from gateway.pace import Pace
-from gateway.unknown import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, SENT_AGAIN, Unknown
+from gateway.unknown import FIRST_PAUSE, GIVE_UP_AFTER, SENT_AGAIN, Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
-from runtime.ids import ConversationId, IdSource, MessageId, Platform
-from runtime.model import recorded
+from runtime.ids import IdSource, Platform
 from runtime.model.address import ThreadRef
-from runtime.model.outbox import OutboxItem, OutboxState, thread_under
+from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.team import Team
 from runtime.model.turn import Turn
 from runtime.ports import ChannelTrust, ChatLimits, ChatPort, Outbox
@@ -43,15 +42,8 @@ CLAIM_AT_ONCE = 100
 """Messages handed to the platforms in one go."""
 
 _NEVER_YET = datetime.min.replace(tzinfo=UTC)
-_FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 _Work = Callable[[], Awaitable[object]]
-
-Settled = Callable[[OutboxItem, OutboxState, str, MessageId | None], Awaitable[None]]
-"""Is told how a message ended: the message, its state, why, and its id on the platform if sent."""
-
-
-Bound = Callable[[ThreadRef, ConversationId], None]
 
 
 class Dispatcher:
@@ -95,11 +87,11 @@ class Dispatcher:
         self._clock = clock
         self._answers = Answers(chats, ids)
         self._owner = owner
-        self._alone = alone
         self._activity = activity
-        self._settled = settled
         self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
-        self._bound: Bound | None = None
+        self._ends = Ends(
+            outbox, self._pace, clock=clock, alone=alone, settled=settled, wake=self.wake
+        )
         self._unknown: list[Unknown] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._woken = asyncio.Event()
@@ -108,11 +100,10 @@ class Dispatcher:
         self._behind = False
         self._looked_at = _NEVER_YET
         self._rests_until = _NEVER_YET
-        self._put_off_until: list[datetime] = []
 
     def on_bound(self, call: Bound) -> None:
         """Call with each thread that a sent message bound, and its conversation."""
-        self._bound = call
+        self._ends.bound = call
 
     def wake(self) -> None:
         """Say that there may be something to send."""
@@ -231,7 +222,7 @@ class Dispatcher:
         `landed` is how many sends had ended before the outbox was looked at.
         """
         next_time = await until_stored(self._outbox.next_time, clock=self._clock, what="outbox")
-        coming = self._next(looked_at)
+        coming = self._ends.next(looked_at)
         # What was due and not claimed stands behind another message of its thread.
         self._behind = next_time is not None and next_time <= looked_at
         if self._woken.is_set() or (self._behind and self._landed != landed):
@@ -239,18 +230,12 @@ class Dispatcher:
         if self._behind:
             next_time = min(looked_at + timedelta(seconds=BEHIND_PAUSE), coming)
         times = [*(one.ask_at for one in self._unknown), *([next_time] if next_time else [])]
-        self._rests_until = min(times, default=_FOR_EVER)
+        self._rests_until = min(times, default=FOR_EVER)
         self._activity.note()
         try:
             await (self._wake_or(self._rests_until) if times else self._woken.wait())
         finally:
             self._rests_until = _NEVER_YET
-
-    def _next(self, after: datetime) -> datetime:
-        """When a message that was put off comes due: its place in the line is lost with time."""
-        while self._put_off_until and self._put_off_until[0] <= after:
-            heappop(self._put_off_until)
-        return self._put_off_until[0] if self._put_off_until else _FOR_EVER
 
     async def _wake_or(self, when: datetime) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -273,66 +258,74 @@ class Dispatcher:
             self._activity.end()
 
     async def _do_and_note(self, item: OutboxItem, work: _Work) -> None:
-        """Do it; where its end cannot be noted, ask for the message once that works again."""
-        while True:
-            try:
-                await work()
-            except Retryable:
-                log.exception("outbox.not_stored", extra={"item": item.id})
-                await self._clock.sleep(STORE_PAUSE)
-                work = partial(self._ask, Unknown(item, self._clock.now()))
-            except Conflict:
-                # Another process took us for dead and took the message on.
-                log.warning("outbox.overtaken", extra={"item": item.id})
-                self.wake()
-                return
-            else:
-                return
+        try:
+            await work()
+        except Conflict:
+            # Another process took us for dead and took the message on.
+            log.warning("outbox.overtaken", extra={"item": item.id})
+            self.wake()
 
     async def _deliver(self, item: OutboxItem) -> None:
         """Send one message, or say why not."""
+        try:
+            goes = await self._may_go(item)
+        except Retryable as error:
+            log.warning("outbox.not_looked_at", extra={"item": item.id, "why": str(error)})
+            # It was not sent. Put off, and not only kept: it may be taken back until then.
+            again = self._clock.now() + timedelta(seconds=STORE_PAUSE)
+            await self._ends.noted(item, lambda: self._ends.put_off(item, again, item.error))
+            return
+        if goes:
+            answer = await self._answers.to_send(item)
+            await self._ends.noted(item, lambda: self._answered(item, answer))
+
+    async def _may_go(self, item: OutboxItem) -> bool:
+        """Whether it may be sent now; where not, that is written down.
+
+        Raises:
+            Conflict: another process took the message on.
+            StorageUnavailable: nobody knows.
+        """
         if self._held(item):
             await self._outbox.hold(item.id, item.attempts)
             self.wake()
-            return
+            return False
         known = await self._trust.of(item.thread.channel) if item.proactive else None
         objection = objection_now(item, self._team(), known)
         if objection:
-            await self._end(item, OutboxState.WITHHELD, objection)
-            return
+            await self._ends.end(item, OutboxState.WITHHELD, objection)
+            return False
         wait = self._pace.wait(item)
         if wait > 0:
             until = self._clock.now() + timedelta(seconds=wait)
-            await self._put_off(item, until, item.error)
-            return
-        await self._require_claim(item)
-        match await self._answers.to_send(item):
+            await self._ends.put_off(item, until, item.error)
+            return False
+        await self._ends.require_claim(item)
+        return True
+
+    async def _answered(self, item: OutboxItem, answer: Answer) -> None:
+        match answer:
             case Retryable() as error:
-                await self._postpone(item, error)
+                await self._ends.postpone(item, error)
             case Permanent() as error:
-                await self._end(item, OutboxState.DEAD, str(error))
+                await self._ends.end(item, OutboxState.DEAD, str(error))
             case Ambiguous() | None:
                 now = self._clock.now()
                 await self._ask(Unknown(item, now, again_after=FIRST_PAUSE))
             case message:
-                await self._arrived(item, message)
-
-    async def _require_claim(self, item: OutboxItem) -> None:
-        """Look whether the message is still this process's.
-
-        Raises:
-            Conflict: another process took it on.
-        """
-        if not (self._alone or await self._outbox.holds(item.id, item.attempts)):
-            raise Conflict("another process took the message on")
+                await self._ends.arrived(item, message)
 
     async def _ask(self, unknown: Unknown) -> None:
         """Ask the platform whether it has the message; only if it has not, send it again.
 
         A send that broke just now may still be on its way, so the next try waits a moment.
         """
+        answer = await self._answers.to_find(unknown.item)
+        await self._ends.noted(unknown.item, lambda: self._found(unknown, answer))
+
+    async def _found(self, unknown: Unknown, answer: Answer) -> None:
         item = unknown.item
-        match await self._answers.to_find(item):
+        match answer:
             case Retryable() as error:
                 await self._ask_later(unknown, error)
             case Ambiguous() as error:
@@ -340,13 +333,15 @@ class Dispatcher:
             case Permanent() as error if unknown.may_repeat(self._limits(item), self._clock.now()):
                 log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
                 again = self._clock.now() + timedelta(seconds=unknown.again_after)
-                await self._put_off(item, again, SENT_AGAIN)
+                await self._ends.put_off(item, again, SENT_AGAIN)
             case Permanent() as error:
-                await self._end(item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}")
+                await self._ends.end(
+                    item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}"
+                )
             case None:
-                await self._postpone(item, Retryable("not there", after=unknown.again_after))
+                await self._ends.postpone(item, Retryable("not there", after=unknown.again_after))
             case message:
-                await self._arrived(item, message)
+                await self._ends.arrived(item, message)
 
     def _limits(self, item: OutboxItem) -> ChatLimits:
         return self._chats[item.thread.platform].limits
@@ -356,44 +351,9 @@ class Dispatcher:
         now, item = self._clock.now(), unknown.item
         if now - item.created_at > GIVE_UP_AFTER:
             reason = f"sent or not, nobody could tell for a day: {error}"
-            await self._end(item, OutboxState.DEAD, reason)
+            await self._ends.end(item, OutboxState.DEAD, reason)
             return
         wait = unknown.pause if error.after is None else error.after
         log.warning("outbox.unknown", extra={"item": item.id, "wait": wait, "why": str(error)})
         self._unknown.append(unknown.asked_after(now, wait))
         self.wake()
-
-    async def _arrived(self, item: OutboxItem, message: MessageId) -> None:
-        """What follows from the end comes before the end itself: it is not lost in between."""
-        await self._settled(item, OutboxState.SENT, "", message)
-        unasked = [recorded.message_unasked(item)] if item.proactive else []
-        await self._outbox.sent(item.id, item.attempts, message, audit=unasked)
-        if item.binds is not None and self._bound is not None:
-            self._bound(thread_under(item.thread, message), item.binds)
-        log.info("outbox.sent", extra={"item": item.id, "attempt": item.attempts})
-
-    async def _postpone(self, item: OutboxItem, error: Retryable) -> None:
-        now = self._clock.now()
-        if now - item.created_at > GIVE_UP_AFTER:
-            await self._end(item, OutboxState.DEAD, f"tried for a day: {error}")
-            return
-        pause = min(FIRST_PAUSE * 2 ** min(item.attempts - 1, 16), LONGEST_PAUSE)
-        wait = pause if error.after is None else error.after
-        if error.after:
-            self._pace.hold(item, error.after)
-        log.warning("outbox.postponed", extra={"item": item.id, "wait": wait, "why": str(error)})
-        # The mark of a second sending outlives the reasons for which that waits.
-        why = SENT_AGAIN if item.error == SENT_AGAIN else str(error)
-        await self._put_off(item, now + timedelta(seconds=wait), why)
-
-    async def _put_off(self, item: OutboxItem, until: datetime, error: str) -> None:
-        await self._outbox.postpone(item.id, item.attempts, until=until, error=error)
-        heappush(self._put_off_until, until)
-        self.wake()
-
-    async def _end(self, item: OutboxItem, state: OutboxState, error: str) -> None:
-        await self._require_claim(item)
-        await self._settled(item, state, error, None)
-        await self._outbox.settle(item.id, item.attempts, state, error=error)
-        self.wake()
-        log.error("outbox.ended", extra={"item": item.id, "state": state, "why": error})

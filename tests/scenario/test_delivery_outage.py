@@ -1,0 +1,144 @@
+"""A database that goes away around a send: no message is shown twice for it, and none is lost."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from adapters.memory.store import MemoryStore
+from runtime.errors import Permanent, Retryable, StorageUnavailable
+from runtime.ids import MessageId, OutboxId, TimeOrderedIds
+from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.ports import ChatLimits
+from runtime.storing import STORE_PAUSE
+from tests.support.build import OPS, outbox_item
+from tests.support.chat import MemoryChat
+from tests.support.clock import ManualClock, settle
+from tests.support.desk import DeskUnderTest, running_desk
+
+AWAY = 3
+"""So often the database takes nothing."""
+FREE = ChatLimits(per_channel=1e6, overall=1e6, burst=1000)
+
+
+@dataclass(slots=True)
+class Untold(MemoryChat):
+    """A platform that never says whether it has a message, as Telegram."""
+
+    asked: list[OutboxId] = field(default_factory=list)
+
+    async def find(self, item: OutboxItem) -> MessageId | None:
+        self.asked.append(item.id)
+        raise Permanent("not to be asked")
+
+
+def away(method: Callable[..., Awaitable[Any]], *, stored: bool) -> Callable[..., Awaitable[Any]]:
+    """The method while the database is away; `stored` is what only was not heard of."""
+    left = AWAY
+
+    async def call(*given: Any, **named: Any) -> Any:
+        nonlocal left
+        if not left:
+            return await method(*given, **named)
+        left -= 1
+        if stored:
+            await method(*given, **named)
+        raise StorageUnavailable
+
+    return call
+
+
+async def until_ended(desk: DeskUnderTest, item: OutboxItem) -> OutboxItem:
+    outbox = desk.desk.parts.store.outbox
+    desk.desk.dispatcher.wake()
+    for _ in range(10 * AWAY):
+        await settle(100)
+        await desk.clock.advance(STORE_PAUSE)
+    await desk.quiet()
+    ended = await outbox.get(item.id)
+    assert ended is not None
+    return ended
+
+
+def opened(*, repeats: bool = False) -> tuple[MemoryStore, Untold, ManualClock]:
+    clock = ManualClock()
+    chat = Untold(limits=replace(FREE, may_repeat=repeats))
+    return MemoryStore(clock=clock, ids=TimeOrderedIds(clock)), chat, clock
+
+
+@pytest.mark.parametrize("repeats", [False, True], ids=["once", "may repeat"])
+@pytest.mark.parametrize("stored", [False, True], ids=["lost", "unheard"])
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [("sent", None), ("holds", None), ("postpone", Retryable("slow down", after=1.0))],
+)
+async def test_it_is_sent_once(
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    fault: Exception | None,
+    *,
+    stored: bool,
+    repeats: bool,
+) -> None:
+    store, chat, clock = opened(repeats=repeats)
+    chat.faults += [fault] if fault else []
+    monkeypatch.setattr(store.outbox, method, away(getattr(store.outbox, method), stored=stored))
+    await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        ended = await until_ended(desk, item)
+    assert (chat.texts, ended.state) == (["the news"], OutboxState.SENT)
+    assert not chat.asked, "its answer to the send was heard"
+
+
+async def test_it_is_sent_once_where_the_rate_makes_it_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, chat, clock = opened()
+    chat.limits = ChatLimits(per_channel=0.1, overall=100.0)
+    monkeypatch.setattr(store.outbox, "postpone", away(store.outbox.postpone, stored=False))
+    await store.outbox.enqueue([outbox_item("first", key="1", at=clock.now())])
+    await store.outbox.enqueue([item := outbox_item("second", key="2", at=clock.now())])
+    async with running_desk(store, chat=chat, clock=clock) as desk:
+        ended = await until_ended(desk, item)
+    assert (chat.texts, ended.state) == (["first", "second"], OutboxState.SENT)
+
+
+async def test_what_nobody_asked_for_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, chat, clock = opened()
+    monkeypatch.setattr(store.trust, "of", away(store.trust.of, stored=False))
+    item = outbox_item("the news", at=clock.now(), thread=OPS, proactive=True)
+    await store.outbox.enqueue([item])
+    async with running_desk(store, chat=chat, clock=clock) as desk:
+        ended = await until_ended(desk, item)
+    assert (chat.texts, ended.state) == (["the news"], OutboxState.SENT)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["lost", "unheard"])
+async def test_what_the_platform_refused_is_set_aside_for_its_reason(
+    monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    store, chat, clock = opened()
+    chat.faults += [Permanent("the bot is not in the channel")]
+    monkeypatch.setattr(store.outbox, "settle", away(store.outbox.settle, stored=stored))
+    await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+    async with running_desk(store, chat=chat, clock=clock) as desk:
+        ended = await until_ended(desk, item)
+    assert (ended.state, ended.error) == (OutboxState.DEAD, "the bot is not in the channel")
+    [told] = chat.texts
+    assert "could not be sent and was set aside" in told
+
+
+async def test_what_is_stopped_meanwhile_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, chat, clock = opened()
+    monkeypatch.setattr(store.outbox, "holds", away(store.outbox.holds, stored=False))
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        await desk.say("hello")
+        await settle(500)
+        await desk.say("stop")
+        await desk.quiet()
+        for _ in range(2 * AWAY):
+            await clock.advance(STORE_PAUSE)
+            await desk.quiet()
+    assert "Fine." not in chat.texts
+    assert await store.outbox.count(OutboxState.WITHHELD) == 1
