@@ -7,12 +7,17 @@ from functools import partial
 
 import pytest
 
+from runtime.ids import RunId
 from tests.support.crash_places import Places
 from tests.support.durable_process import ChildRaised, Place
 from tests.support.eventually import eventually
+from tests.support.watching import watching
 
 TAKEN_OVER_WITHIN_SECONDS = 60.0
 """It takes one or two, on a machine that has nothing else to do."""
+
+WITHIN_SECONDS = 15.0
+"""Within which a dead process's work goes on in another one, as that one's clock says."""
 
 
 @pytest.fixture
@@ -110,6 +115,31 @@ async def test_a_live_process_goes_on_with_the_work_of_a_dead_one(shared: Place)
     assert shared.steps_of("waiting") == ["before", "after"]
 
 
+async def test_a_live_process_sees_by_itself_that_one_died_and_goes_on_with_its_work_in_time(
+    shared: Place,
+) -> None:
+    async with watching(shared) as alive:
+        async with shared.child("worker-1") as dead:
+            await dead.call("start", "hangs", "hanging", "worker-1")
+            await dead.call("start", "waits", "waiting", 1)
+            await eventually(
+                lambda: _waiting(shared) == 1 and "second begins" in shared.effects_of("hanging"),
+                "all that can be done",
+            )
+            await alive.pass_time(WITHIN_SECONDS)  # it knows that it does not stand still itself
+            await alive.sign("worker-1")  # the last one
+            await dead.kill()
+        assert _slots(shared) == {"worker-1"}
+        await alive.pass_time(WITHIN_SECONDS)
+        async with asyncio.timeout(60):  # of real time, in which none of its own passes
+            assert await alive.durable.result(RunId("hanging")) == "done"
+            await alive.durable.signal(RunId("waiting"), "answer", "yes", key="1")
+            assert await alive.durable.result(RunId("waiting")) == [1, "yes"]
+    assert shared.effects_of("hanging") == ["first", "second begins", "second begins"]
+    assert shared.steps_of("waiting") == ["before", "after"]
+    assert _slots(shared) == {"worker-1", "worker-0"}
+
+
 async def test_a_partition_that_a_dead_process_held_goes_on_in_order(shared: Place) -> None:
     async with shared.child("web", work=False) as web:
         async with shared.child("dead") as dead:
@@ -169,6 +199,10 @@ async def test_a_process_that_takes_no_work_leaves_it_to_one_that_does(shared: P
             assert await web.call("result", "alone") == 1
             assert await web.call("result", "in line") == 1
     assert {slot for slot, _, _ in shared.effects()} == {"worker"}
+
+
+def _slots(place: Place) -> set[str]:
+    return {slot for slot, _, _ in place.effects()}
 
 
 def _waiting(place: Place) -> int:

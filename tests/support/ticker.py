@@ -53,6 +53,11 @@ class ClockTicker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def idle(self) -> bool:
+        """No job is under way: what takes real time, as a database does, is done."""
+        return not self._under_way
+
     def _arm(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         self._loops[name] = loop
         known = self._tasks.pop(name, None)
