@@ -1,5 +1,7 @@
 """The outside for `nightdesk doctor`: each platform, asked by a real round trip."""
 
+import asyncio
+import importlib
 from collections.abc import AsyncIterator, Sequence
 
 from bot.diagnosis import Finding, State
@@ -84,7 +86,8 @@ async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock)
         todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
         found = "not connected, though nightdesk.toml names channels or members of it"
         return Finding(layer, State.MISSING, found, todo)
-    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - where it is needed
+    await asyncio.to_thread(importlib.import_module, "bot.telegram")  # its library is large
+    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - loaded there
 
     return _of_platform(layer, await ask_telegram(telegram, team, clock))
 

@@ -1,14 +1,15 @@
 """Discord, put together: its outbound side, its webhook, the gateway, and whether they work."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import available_timezones
 
 from adapters.discord.commands import ApplicationCommands, choices
 from adapters.discord.inbound import DiscordInbound
-from adapters.discord.listener import DiscordListener
 from adapters.discord.outbound import DiscordChat, ReadFile
 from adapters.discord.places import DISCORD, Places
 from adapters.discord.probe import NO_CONTENTS, Expected, invitation
@@ -31,6 +32,9 @@ from runtime.model.team import MemberRole, Team
 from runtime.model.value import value
 from runtime.ports import Accept, Store
 
+if TYPE_CHECKING:  # what loads discord.py is loaded where it is used
+    from adapters.discord.listener import DiscordListener
+
 log = logging.getLogger("nightdesk.discord")
 
 SILENT_AFTER = 120.0
@@ -48,15 +52,26 @@ def grammar() -> ApplicationCommands:
     )
 
 
+class Heard(Protocol):
+    """A listener at the gateway, of which readiness wants to know."""
+
+    @property
+    def heartbeat_age(self) -> float | None:
+        """Seconds since the last answered heartbeat, or None where there was none."""
+        ...
+
+
 @dataclass(slots=True)
 class _Hearing:
     """What readiness knows of the gateway.
 
     Attributes:
-        listener: who listens there, in a process that does.
+        begun: this process listens there, or is about to.
+        listener: who listens, once its library is loaded.
     """
 
-    listener: DiscordListener | None = None
+    begun: bool = False
+    listener: Heard | None = None
 
 
 @value()
@@ -71,12 +86,12 @@ class _Look:
         if not self.chat.application.id:
             return Check(name="discord", ok=False, detail="not reached yet; trying again")
         detail = f"connected as {self.chat.places.user_id}"
-        listener = self.hearing.listener
-        if listener is None:  # this process takes no events in, or none over the gateway
+        if not self.hearing.begun:  # this process takes no events in, or none over the gateway
             return Check(name="discord", ok=True, detail=detail)
         if not self.chat.hears_everything:
             detail = f"{detail}; {NO_CONTENTS}"
-        age = listener.heartbeat_age
+        listener = self.hearing.listener
+        age = listener.heartbeat_age if listener is not None else None
         if age is None:
             return Check(name="discord", ok=False, detail="the gateway is not connected yet")
         if age > SILENT_AFTER:
@@ -144,11 +159,13 @@ def _gateway(
     clock: Clock,
     team: Callable[[], Team],
 ) -> Hear:
-    """Listens at the gateway."""
+    """Listens at the gateway; its library is loaded by the process that does."""
 
     async def hear(accept: Accept) -> None:
+        hearing.begun = True  # not ready any more, while the library is loaded
+        listener_type = await asyncio.to_thread(_listener)
         channels = [rule.ref.channel for rule in team().channels if rule.ref.platform == DISCORD]
-        listener = DiscordListener(
+        listener = listener_type(
             settings.bot_token.get_secret_value(),
             chat,
             inbound,
@@ -161,6 +178,13 @@ def _gateway(
         await listener.run(accept)
 
     return hear
+
+
+def _listener() -> "type[DiscordListener]":
+    """The listener, with discord.py, which takes 30 MB and most of a second to load."""
+    from adapters.discord.listener import DiscordListener as Listener  # noqa: PLC0415 - see above
+
+    return Listener
 
 
 def _routes(

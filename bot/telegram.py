@@ -20,7 +20,6 @@ from adapters.telegram.listener import (
 from adapters.telegram.outbound import ReadFile, TelegramChat
 from adapters.telegram.places import TELEGRAM, Chains
 from adapters.telegram.probe import REACH, TOKEN
-from bot import collector
 from bot.connecting import FIRST_PAUSE, LONGEST_PAUSE, connecting
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import TelegramSettings
@@ -29,7 +28,7 @@ from gateway.commands.forms import FORMS, NOUN_ALIASES, NOUNS
 from gateway.http import Check, WebhookRoute
 from gateway.verify.telegram import TelegramVerifier
 from runtime.clock import Clock
-from runtime.errors import ConfigurationError, Retryable
+from runtime.errors import Ambiguous, ConfigurationError, Retryable
 from runtime.model.probe import Finding
 from runtime.model.team import Listen, MemberRole, Team
 from runtime.model.value import value
@@ -96,12 +95,7 @@ async def open_telegram(
     """
     token, chains, hearing = settings.bot_token.get_secret_value(), Chains(), Hearing()
     chat = TelegramChat(
-        token,
-        base_url=settings.base_url,
-        clock=clock,
-        chains=chains,
-        read_file=read_file,
-        loaded=collector.keep,
+        token, base_url=settings.base_url, clock=clock, chains=chains, read_file=read_file
     )
     bot = int(token.partition(":")[0])
     inbound = TelegramInbound(
@@ -114,10 +108,10 @@ async def open_telegram(
     if settings.webhook_url is not None and settings.webhook_secret is not None:
         routes: Sequence[MakeRoute] = (_route(settings, inbound),)
         secret = settings.webhook_secret.get_secret_value()
-        hear: Hear = Watch(chat.account, settings.webhook_url, secret, clock, hearing).run
+        hear: Hear = Watch(chat.api, settings.webhook_url, secret, clock, hearing).run
     else:
         routes = ()
-        hear = Poll(chat.account, inbound, bot, positions, clock, hearing, poll_seconds).run
+        hear = Poll(chat.api, inbound, bot, positions, clock, hearing, poll_seconds).run
 
     async def listen(accept: Accept) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -223,8 +217,8 @@ async def _offer(chat: TelegramChat, wanted: Sequence[Menu], clock: Clock) -> No
     pause = FIRST_PAUSE
     while True:
         try:
-            await synchronise(chat.account, wanted)
-        except Retryable as error:
+            await synchronise(chat.api, wanted)
+        except (Retryable, Ambiguous) as error:
             log.info("telegram.menus_later", extra={"why": str(error)})
             await clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

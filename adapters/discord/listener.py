@@ -1,30 +1,25 @@
 """Discord's gateway: what is said, heard over a connection that we open, so that no port is.
 
-An odd event is an event that we do not understand, and not the end of the connection.
+discord.py holds the connection: it identifies, sends heartbeats, resumes, reconnects. It is asked
+for the frames as they come and for nothing else: its own parsing, caches and tasks are left out, so
+that an odd event is an event we do not understand and not the end of the connection.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import aiohttp
+import discord
 import msgspec
+from discord.gateway import DiscordWebSocket
+from discord.http import Route as SdkRoute
+from yarl import URL
 
 from adapters.discord import wire
 from adapters.discord.changes import Changes, unknown
 from adapters.discord.faults import ALREADY_ACKNOWLEDGED, Refusal
-from adapters.discord.gateway import (
-    ACK,
-    DIRECT_MESSAGES,
-    DISPATCH,
-    GUILD_MESSAGES,
-    GUILDS,
-    HELLO,
-    INTENT_REFUSED,
-    MESSAGE_CONTENT,
-    TOKEN_REFUSED,
-    Closed,
-    Gateway,
-)
 from adapters.discord.inbound import OTHER_GUILD, DiscordInbound
 from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import Place
@@ -41,14 +36,23 @@ log = logging.getLogger("nightdesk.discord")
 FIRST_PAUSE = 2.0
 """Seconds before a connection that could not be made is tried again; doubled each time."""
 LONGEST_PAUSE = 60.0
+IDENTIFY_PAUSE = 5.0
+"""Seconds between two identifications, as Discord demands."""
 STORE_PAUSE = 1.0
 """Seconds before an event that could not be stored is tried again: Discord sends it only once."""
 HEARTBEAT_TIMEOUT = 60.0
 """Seconds of silence after which the connection is taken for dead."""
 
+_DISPATCH, _HELLO, _ACK = 0, 10, 11
 _INTERACTION = "INTERACTION_CREATE"
+_TOKEN_REFUSED = 4004
 
 Suggest = Callable[[Wanted], Awaitable[str]]
+
+
+# Below that it writes down what people say, and at its start that it lacks a library for voice.
+logging.getLogger("discord").setLevel(logging.WARNING)
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
 class _Limit(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +67,37 @@ class _Gateway(msgspec.Struct, frozen=True, gc=False):
 
     url: str
     session_start_limit: _Limit = _Limit()
+
+
+class _Client(discord.Client):
+    """discord.py's client as a connection and nothing else."""
+
+    def __init__(
+        self, hear: Callable[[str], None], *, contents: bool, clock: Clock, timeout: float
+    ) -> None:
+        intents = discord.Intents.none()
+        intents.guilds = intents.guild_messages = intents.dm_messages = True
+        intents.message_content = contents
+        super().__init__(
+            intents=intents,
+            enable_debug_events=True,  # which hands over each frame as it came
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            heartbeat_timeout=timeout,
+        )
+        self._hear = hear
+        self._clock = clock
+        # Its parsers keep objects of everything, and one that trips ends the connection.
+        self._connection.parsers.clear()
+
+    def dispatch(self, event: str, /, *args: Any, **_: Any) -> None:
+        if event == "socket_raw_receive":
+            self._hear(args[0])
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:  # noqa: ARG002 - discord.py's signature
+        if not initial:
+            await self._clock.sleep(IDENTIFY_PAUSE)
 
 
 class DiscordListener:
@@ -92,15 +127,14 @@ class DiscordListener:
             suggest: makes the answer to somebody who is typing a command.
             heartbeat_timeout: seconds of silence after which the connection is taken for dead.
         """
+        self._token = token
         self._chat = chat
         self._inbound = inbound
         self._places = chat.places
         self._guilds = guilds
         self._clock = clock
         self._suggest = suggest
-        self._gateway = Gateway(
-            chat.rest, token, self._heard, clock=clock, silence=heartbeat_timeout
-        )
+        self._timeout = heartbeat_timeout
         self._changes = Changes(chat.places, configured=configured)
         self._frames: asyncio.Queue[wire.Frame] = asyncio.Queue()
         # Apart: an interaction is lost after three seconds, a message can wait for its place.
@@ -130,11 +164,9 @@ class DiscordListener:
             try:
                 pause = FIRST_PAUSE
                 while True:
-                    if await self._connect():
-                        pause = FIRST_PAUSE
-                    else:
-                        await self._clock.sleep(pause)
-                        pause = min(pause * 2, LONGEST_PAUSE)
+                    connected = await self._connect()
+                    pause = FIRST_PAUSE if connected else min(pause * 2, LONGEST_PAUSE)
+                    await self._clock.sleep(pause)
             finally:
                 for taker in taking:
                     taker.cancel()
@@ -142,28 +174,34 @@ class DiscordListener:
     # ------------------------------------------------------------------------- connection
 
     async def _connect(self) -> bool:
-        """Hold one connection as long as it lasts; whether Discord told anything over it."""
+        """Hold one connection as long as it lasts; whether there was one."""
         try:
-            url = self._gateway.resume_url or await self._find_gateway()
+            await self._find_gateway()
         except (Retryable, Permanent) as error:
             log.warning("discord.no_gateway", extra={"why": str(error)})
             return False
         contents = self._contents and self._chat.hears_everything
-        if not contents and not self.without_contents:
-            log.warning("discord.no_contents", extra={"why": NO_CONTENTS})
         self.without_contents = not contents
+        if not contents:
+            log.warning("discord.no_contents", extra={"why": NO_CONTENTS})
+        client = _Client(self._heard, contents=contents, clock=self._clock, timeout=self._timeout)
+        before = self._acked
         try:
-            return await self._gateway.hold(url, _intents(contents=contents))
-        except Closed as error:
-            if error.code != INTENT_REFUSED:
-                raise _refused(error.code) from error
+            await client.login(self._token)
+            await client.connect()
+        except discord.LoginFailure as error:
+            raise ConfigurationError(f"Discord: {Refusal(401)}") from error
+        except discord.PrivilegedIntentsRequired:
             self._contents = False  # it was switched off since we asked
-            return True
-        except (Retryable, Ambiguous, Malformed) as error:
-            log.warning("discord.disconnected", extra={"why": str(error)})
-            return False
+        except discord.ConnectionClosed as error:
+            _refuse(error.code)
+        except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("discord.disconnected", extra={"why": type(error).__name__})
+        finally:
+            await client.close()
+        return self._acked != before
 
-    async def _find_gateway(self) -> str:
+    async def _find_gateway(self) -> None:
         """Ask where the gateway is, and wait where too many sessions began lately."""
         if not self._chat.application.id:  # which says what we may hear
             await self._chat.open()
@@ -173,13 +211,20 @@ class DiscordListener:
             seconds = limit.reset_after / 1000
             log.warning("discord.too_many_sessions", extra={"wait": seconds})
             await self._clock.sleep(seconds)
-        return found.url
+        # Both are attributes of discord.py's classes: one Discord for each process.
+        SdkRoute.BASE = self._chat.rest.base_url
+        DiscordWebSocket.DEFAULT_GATEWAY = URL(found.url)
 
-    def _heard(self, frame: wire.Frame) -> None:
+    def _heard(self, raw: str) -> None:
         """A frame came; what is to be done about it is done in its turn."""
-        if frame.op in {HELLO, ACK}:
+        try:
+            frame = wire.decoded(wire.Frame, raw.encode("utf-8", "surrogatepass"))
+        except Malformed as error:
+            log.warning("discord.malformed", extra={"why": str(error)})
+            return
+        if frame.op in {_HELLO, _ACK}:
             self._acked = self._clock.monotonic()
-        elif frame.op == DISPATCH:
+        elif frame.op == _DISPATCH:
             pressed = frame.t == _INTERACTION
             (self._interactions if pressed else self._frames).put_nowait(frame)
 
@@ -313,13 +358,12 @@ class DiscordListener:
             )
 
 
-def _intents(*, contents: bool) -> int:
-    """What Discord is to tell: of servers, of what is said, and what the words are."""
-    return GUILDS | GUILD_MESSAGES | DIRECT_MESSAGES | (MESSAGE_CONTENT if contents else 0)
+def _refuse(code: int) -> None:
+    """The gateway closed for good.
 
-
-def _refused(code: int) -> ConfigurationError:
-    """Why the gateway closed for good."""
-    if code == TOKEN_REFUSED:
-        return ConfigurationError(f"Discord: {Refusal(401)}")
-    return ConfigurationError(f"Discord's gateway does not let the bot in (close code {code})")
+    Raises:
+        ConfigurationError: why.
+    """
+    if code == _TOKEN_REFUSED:
+        raise ConfigurationError(f"Discord: {Refusal(401)}")
+    raise ConfigurationError(f"Discord's gateway does not let the bot in (close code {code})")

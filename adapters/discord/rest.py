@@ -2,7 +2,8 @@
 
 It is not discord.py's. That one tries again by itself after a broken connection or a 5xx, sleeps
 through rate limits inside a call, and raises the same error whether a request was refused or
-perhaps carried out; the outbox has to know which, and when to come back.
+perhaps carried out; the outbox has to know which, and when to come back. And a process that needs
+no gateway is spared the library.
 """
 
 import json
@@ -26,10 +27,6 @@ USER_AGENT = "DiscordBot (https://github.com/nightdesk/nightdesk, 0.1)"
 """Discord demands a name in this form."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
-_CLOSING = aiohttp.ClientWSTimeout(ws_close=2.0)
-"""Seconds for which the other side of a websocket may take its time to say goodbye."""
-_LONGEST_FRAME = 64 * 1024 * 1024
-"""Bytes: a large server is told in one frame."""
 
 T = TypeVar("T")
 
@@ -173,11 +170,6 @@ class DiscordRest:
         with network():
             async with self._opened.get(url, allow_redirects=False) as response:
                 yield response
-
-    async def socket(self, url: str) -> aiohttp.ClientWebSocketResponse:
-        """A connection to the gateway, which is there until it is closed."""
-        with network():
-            return await self._opened.ws_connect(url, timeout=_CLOSING, max_msg_size=_LONGEST_FRAME)
 
     def is_own_host(self, url: str) -> bool:
         """Whether the address is on the host of the API itself."""

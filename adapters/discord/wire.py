@@ -173,15 +173,8 @@ class Ready(_Shape, frozen=True):
     """The beginning of a session of the gateway."""
 
     session_id: str | None = None
-    resume_gateway_url: str | None = None
     user: User | None = None
     guilds: list[Guild] | None = None
-
-
-class Hello(_Shape, frozen=True):
-    """The first frame of a connection; milliseconds."""
-
-    heartbeat_interval: int
 
 
 class Application(_Shape, frozen=True):

@@ -9,8 +9,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from adapters.slack import render
-from adapters.slack.api import SlackApi
 from adapters.slack.faults import Refusal, written
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, Retryable
@@ -71,8 +72,8 @@ class _Draft:
 class Drafts:
     """The drafts of one Slack app."""
 
-    def __init__(self, api: SlackApi, clock: Clock) -> None:
-        self._api = api
+    def __init__(self, client: AsyncWebClient, clock: Clock) -> None:
+        self._client = client
         self._clock = clock
         self._drafts: OrderedDict[tuple[str, str], _Draft] = OrderedDict()
         self._edited: OrderedDict[str, float] = OrderedDict()
@@ -134,9 +135,7 @@ class Drafts:
             "status": _STEP_STATUS[step.state],
         }
         try:
-            await written(
-                self._api.post("chat.appendStream", channel=channel, ts=ts, chunks=[chunk])
-            )
+            await written(self._client.chat_appendStream(channel=channel, ts=ts, chunks=[chunk]))
         except Refusal as error:
             draft.streams = error.code != _STREAM_OVER
             log.info("slack.no_step", extra={"channel": channel, "why": str(error)})
@@ -177,8 +176,7 @@ class Drafts:
         channel = thread.channel.channel
         try:
             answer = await written(
-                self._api.post(
-                    "chat.startStream",
+                self._client.chat_startStream(
                     channel=channel,
                     thread_ts=thread.root,
                     # Slack demands both in channels.
@@ -195,8 +193,7 @@ class Drafts:
     async def _post(self, thread: ThreadRef, shown: str) -> str:
         content = Content(shown or "…")
         answer = await written(
-            self._api.post(
-                "chat.postMessage",
+            self._client.chat_postMessage(
                 channel=thread.channel.channel,
                 text=render.plain(content.text),
                 blocks=render.blocks(content),
@@ -214,7 +211,7 @@ class Drafts:
         added = shown[len(draft.shown or "") :]
         try:
             await written(
-                self._api.post("chat.appendStream", channel=channel, ts=ts, markdown_text=added)
+                self._client.chat_appendStream(channel=channel, ts=ts, markdown_text=added)
             )
         except Refusal as error:
             # Slack ends a stream after some minutes: go on by edits. Else wait for the answer.
@@ -237,11 +234,10 @@ class Drafts:
         completes = shown is not None and answer.startswith(shown)
         try:
             if not completes:
-                await written(self._api.post("chat.stopStream", channel=channel, ts=ts))
+                await written(self._client.chat_stopStream(channel=channel, ts=ts))
                 return False
             await written(
-                self._api.post(
-                    "chat.stopStream",
+                self._client.chat_stopStream(
                     channel=channel,
                     ts=ts,
                     markdown_text=answer[len(shown or "") :] or None,
@@ -261,8 +257,7 @@ class Drafts:
         self, channel: str, ts: str, content: Content, metadata: dict[str, object] | None = None
     ) -> None:
         await written(
-            self._api.post(
-                "chat.update",
+            self._client.chat_update(
                 channel=channel,
                 ts=ts,
                 text=render.plain(content.text),

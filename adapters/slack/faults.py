@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from adapters.slack.api import Answer
 from runtime.errors import Ambiguous, Permanent, Retryable
 
 _UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable"})
@@ -61,7 +62,7 @@ class Refusal(Permanent):
         self.needed = needed
 
 
-async def written(call: Awaitable[Answer]) -> Answer:
+async def written(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
     """The answer to a call that changes something.
 
     Raises:
@@ -69,14 +70,17 @@ async def written(call: Awaitable[Answer]) -> Answer:
         Ambiguous: it may have been changed.
         Refusal: Slack said no.
     """
-    with network():
-        answer = await call
-    if answer.status == HTTPStatus.OK and answer["ok"]:
-        return answer
-    raise _told(answer)
+    try:
+        with network():
+            return await call
+    except SlackApiError as error:
+        raise _told(error.response) from error
+    except AttributeError as error:
+        # The SDK trips over an answer in plain text, which a proxy in between may give.
+        raise Ambiguous("Slack's answer cannot be read") from error
 
 
-async def read(call: Awaitable[Answer]) -> Answer:
+async def read(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
     """The answer to a call that changes nothing, so that it can always be made again.
 
     Raises:
@@ -114,18 +118,21 @@ def by_status(status: int, retry_after: str | None) -> Exception | None:
     return None
 
 
-def _told(answer: Answer) -> Exception:
-    told = by_status(answer.status, answer.headers.get("Retry-After"))
+def _told(response: object) -> Exception:
+    if not isinstance(response, AsyncSlackResponse):
+        return Ambiguous("Slack's answer cannot be read")
+    told = by_status(response.status_code, response.headers.get("Retry-After"))
     if told is not None:
         return told
-    if answer.data is None or (answer.status == HTTPStatus.OK and not answer["error"]):
+    data = response.data if isinstance(response.data, dict) else {}
+    if response.status_code == HTTPStatus.OK and not data.get("error"):
         return Ambiguous("Slack's answer cannot be read")
-    code = str(answer["error"] or f"http_{answer.status}")
+    code = str(data.get("error") or f"http_{response.status_code}")
     if code in _UNSURE:
         return Ambiguous(f"Slack answered {code}")
     if code in _LATER:
         return Retryable(f"Slack answered {code}", after=_LATER[code])
-    return Refusal(code, str(answer["needed"] or ""))
+    return Refusal(code, str(data.get("needed") or ""))
 
 
 def _seconds(retry_after: str | None) -> float:

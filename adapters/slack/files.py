@@ -3,7 +3,6 @@
 https://docs.slack.dev/messaging/working-with-files
 """
 
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,8 +10,8 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.api import SlackApi
 from adapters.slack.faults import Refusal, by_status, network, read, written
 from adapters.slack.history import messages, ts_of
 from runtime.errors import Ambiguous, Permanent, Refused, Retryable
@@ -33,7 +32,7 @@ class SlackFiles:
 
     def __init__(
         self,
-        api: SlackApi,
+        client: AsyncWebClient,
         session: aiohttp.ClientSession,
         *,
         token: str,
@@ -42,7 +41,7 @@ class SlackFiles:
         read_file: ReadFile,
     ) -> None:
         """Fetch with the bot's token, which only Slack's own hosts ever see; `user` is the bot."""
-        self._api = api
+        self._client = client
         self._session = session
         self._token = token
         self._base_url = base_url
@@ -82,11 +81,12 @@ class SlackFiles:
         """
         if tried_since is not None and await self._are_there(files, thread, tried_since):
             return
-        held = [{"id": await self._upload(file), "title": file.name} for file in files]
+        held: list[dict[str, str | None]] = [
+            {"id": await self._upload(file), "title": file.name} for file in files
+        ]
         await written(
-            self._api.ask(
-                "files.completeUploadExternal",
-                files=json.dumps(held),
+            self._client.files_completeUploadExternal(
+                files=held,
                 channel_id=thread.channel.channel,
                 thread_ts=thread.root or None,
             )
@@ -96,7 +96,7 @@ class SlackFiles:
         self, files: Sequence[OutFile], thread: ThreadRef, since: datetime
     ) -> bool:
         wanted = sorted((file.name, file.size) for file in files)
-        found = messages(self._api, thread, oldest=ts_of(since), latest=None)
+        found = messages(self._client, thread, oldest=ts_of(since), latest=None)
         try:
             async for message in found:
                 if message.get("user") == self._user and _files_of(message) == wanted:
@@ -110,11 +110,8 @@ class SlackFiles:
         """Bring the bytes to Slack, where nobody sees them yet; returns Slack's id of them."""
         data = await self._read_file(file)
         place = await read(
-            self._api.ask(
-                "files.getUploadURLExternal",
-                filename=file.name,
-                length=len(data),
-                alt_txt=file.alt or None,
+            self._client.files_getUploadURLExternal(
+                filename=file.name, length=len(data), alt_txt=file.alt or None
             )
         )
         address = str(place["upload_url"])
@@ -133,7 +130,7 @@ class SlackFiles:
         """Where the bytes are: Slack says so later for files of other organisations."""
         address = file.handle
         if "://" not in address:
-            found = (await read(self._api.ask("files.info", file=address))).fields("file")
+            found = (await read(self._client.files_info(file=address)))["file"] or {}
             address = str(found.get("url_private_download") or found.get("url_private") or "")
         self._require_slack(address)
         return address

@@ -23,7 +23,6 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack import wire
-from adapters.slack.api import SlackApi, new_session
 from adapters.slack.bolt import STORED, Bolt
 from adapters.slack.faults import Refusal, read
 from adapters.slack.inbound import SlackInbound
@@ -136,7 +135,6 @@ class SlackListener:
             ping_seconds: between two pings.
         """
         self._app_token = app_token
-        self._base_url = base_url
         self._client = AsyncWebClient(base_url=base_url, retry_handlers=[], logger=_logger())
         self._inbound = inbound
         self._clock = clock
@@ -194,9 +192,7 @@ class SlackListener:
             log.warning("slack.unreachable", extra={"why": str(error)})
 
     async def _address(self) -> str:
-        async with new_session() as session:
-            api = SlackApi(session, self._app_token, base_url=self._base_url)
-            answer = await read(api.ask("apps.connections.open"))
+        answer = await read(self._client.apps_connections_open(app_token=self._app_token))
         return str(answer["url"])
 
     async def _connection(self, bolt: Bolt, pause: float) -> _Connection:

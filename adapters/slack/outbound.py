@@ -1,7 +1,7 @@
 """Slack, outbound: the Web API through one client and one pool of connections.
 
-Nothing is sent again here: after a connection that broke once the request was written, the message
-would be there twice. The dispatcher asks first (`find`).
+The SDK's own retries are off: it would send again after a connection that broke once the request
+was written, and the message would be there twice. The dispatcher asks first (`find`).
 """
 
 import logging
@@ -11,9 +11,9 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack import pages, probe, render
-from adapters.slack.api import SlackApi, new_session
 from adapters.slack.drafts import Drafts
 from adapters.slack.faults import Refusal, by_status, network, read, written
 from adapters.slack.files import ReadFile, SlackFiles
@@ -46,6 +46,7 @@ _ANSWER_URL_AGE = timedelta(minutes=25)
 """Slack takes answers at a command's own address for 30 minutes."""
 _ANSWER_HOSTS = (".slack.com", ".slack-gov.com")
 _ELSEWHERE = frozenset({"channel_not_found", "not_in_channel"})
+_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
 _SLACK_EARLIER = timedelta(seconds=60)
 """By how much Slack's clock may be behind ours."""
 
@@ -54,7 +55,7 @@ _SLACK_EARLIER = timedelta(seconds=60)
 class _Parts:
     """What there is while the connection is open."""
 
-    api: SlackApi
+    client: AsyncWebClient
     drafts: Drafts
     sessions: Sessions
     files: SlackFiles
@@ -112,19 +113,29 @@ class SlackChat:
             ConfigurationError: the token is not good, or not for this workspace.
             Retryable: Slack cannot be asked.
         """
-        self._session = new_session()
-        api = SlackApi(self._session, self._token, base_url=self._base_url)
+        self._session = aiohttp.ClientSession(
+            timeout=_TIMEOUT,
+            connector=aiohttp.TCPConnector(limit=50),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        client = AsyncWebClient(
+            self._token,
+            base_url=self._base_url,
+            session=self._session,
+            retry_handlers=[],
+            logger=_quiet_logger(),
+        )
         try:
-            await self._introduce(api)
+            await self._introduce(client)
         except BaseException:
             await self.close()
             raise
         self._opened = _Parts(
-            api,
-            Drafts(api, self._clock),
-            Sessions(api),
+            client,
+            Drafts(client, self._clock),
+            Sessions(client),
             SlackFiles(
-                api,
+                client,
                 self._session,
                 token=self._token,
                 base_url=self._base_url,
@@ -182,12 +193,12 @@ class SlackChat:
         if item.only_for is not None and (item.reply_url or not _is_direct(item)):
             raise Permanent("Slack cannot say whether a person was shown a private answer")
         if item.draft is not None:
-            drafts = messages(self._api, item.thread, oldest=item.draft, latest=item.draft)
+            drafts = messages(self._client, item.thread, oldest=item.draft, latest=item.draft)
             async for message in drafts:
                 if _is(message, item):
                     return MessageId(str(message["ts"]))
         oldest = ts_of(item.created_at - _SLACK_EARLIER)
-        async for message in messages(self._api, item.thread, oldest=oldest, latest=None):
+        async for message in messages(self._client, item.thread, oldest=oldest, latest=None):
             if _is(message, item):
                 return MessageId(str(message["ts"]))
         return None
@@ -196,8 +207,8 @@ class SlackChat:
         """The direct conversation with that person; opened if it is not open."""
         channel = self._direct.get(who.user)
         if channel is None:
-            answer = await read(self._api.ask("conversations.open", users=who.user))
-            channel = str(answer.fields("channel").get("id", ""))
+            answer = await read(self._client.conversations_open(users=[who.user]))
+            channel = str((answer["channel"] or {}).get("id", ""))
             self._direct[who.user] = channel
         return ThreadRef(ChannelRef(SLACK, self.team_id, channel))
 
@@ -225,7 +236,7 @@ class SlackChat:
     async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
         """Look for a message of ours without an id: an answer gets its id when it is finished."""
         try:
-            async for message in messages(self._api, thread, oldest=ts_of(since), latest=None):
+            async for message in messages(self._client, thread, oldest=ts_of(since), latest=None):
                 ours = message.get("user") == self.bot_user_id
                 if ours and not message.get("metadata") and not message.get("files"):
                     return MessageId(str(message["ts"]))
@@ -237,7 +248,7 @@ class SlackChat:
         """Ask Slack about the tokens, the permissions and the channel; see `ChatPort.probe`."""
         if self._opened is None:
             return [Finding(ok=False, what="Slack: not reached yet", todo=probe.REACH)]
-        return [f async for f in probe.findings(self._api, channel, self._app_token)]
+        return [f async for f in probe.findings(self._client, channel, self._app_token)]
 
     async def show_step(self, thread: ThreadRef, draft: MessageId, step: Step) -> None:
         """Show what the agent does as a task card in its growing answer, where that streams."""
@@ -249,22 +260,22 @@ class SlackChat:
         """Open a modal; see `runtime.ports.OpensForms`."""
         view = modal(form, value=value, thread=thread, reply_url=reply_url)
         try:
-            await written(self._api.post("views.open", trigger_id=trigger, view=view))
+            await written(self._client.views_open(trigger_id=trigger, view=view))
         except Ambiguous as error:
             raise Retryable(str(error)) from error
 
     async def show_home(self, page: HomePage, *, who: Principal, thread: ThreadRef) -> None:
         """Draw the person's App Home; see `runtime.ports.ShowsHome`."""
         channel = thread.channel.channel
-        await pages.publish(self._api, page, user=who.user, channel=channel)
+        await pages.publish(self._client, page, user=who.user, channel=channel)
 
     def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
         """The bytes of a file that came with a message; see `runtime.ports.FetchesFiles`."""
         return self._open_parts().files.fetch(file, most=most)
 
     @property
-    def _api(self) -> SlackApi:
-        return self._open_parts().api
+    def _client(self) -> AsyncWebClient:
+        return self._open_parts().client
 
     @property
     def _drafts(self) -> Drafts:
@@ -275,10 +286,10 @@ class SlackChat:
             raise Retryable("the connection to Slack is not open")
         return self._opened
 
-    async def _introduce(self, api: SlackApi) -> None:
+    async def _introduce(self, client: AsyncWebClient) -> None:
         """Learn who we are, and whether we may do what we must."""
         try:
-            answer = await read(api.ask("auth.test"))
+            answer = await read(client.auth_test())
         except Refusal as error:
             raise ConfigurationError(f"Slack: {error}") from error
         self.bot_user_id, self.team_id = str(answer["user_id"]), str(answer["team_id"])
@@ -294,8 +305,7 @@ class SlackChat:
 
     async def _post(self, item: OutboxItem) -> MessageId:
         answer = await written(
-            self._api.post(
-                "chat.postMessage",
+            self._client.chat_postMessage(
                 channel=item.thread.channel.channel,
                 text=render.plain(item.content.text),
                 blocks=render.blocks(item.content),
@@ -314,8 +324,7 @@ class SlackChat:
         if await self._answered(item, "ephemeral"):
             return _unnamed(item)
         answer = await written(
-            self._api.post(
-                "chat.postEphemeral",
+            self._client.chat_postEphemeral(
                 channel=item.thread.channel.channel,
                 user=who.user,
                 text=render.plain(item.content.text),
@@ -382,3 +391,10 @@ def _metadata(item: OutboxItem) -> dict[str, object]:
 
 def _is(message: Mapping[str, object], item: OutboxItem) -> bool:
     return message.get("metadata") == _metadata(item)
+
+
+def _quiet_logger() -> logging.Logger:
+    """The SDK's log without its debug level, at which it writes down what people say."""
+    logger = logging.getLogger("nightdesk.slack.sdk")
+    logger.setLevel(logging.INFO)
+    return logger

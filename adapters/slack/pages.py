@@ -7,8 +7,9 @@ import logging
 from collections.abc import Iterator
 from typing import Final
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from adapters.slack import render
-from adapters.slack.api import SlackApi
 from adapters.slack.faults import Refusal, written
 from runtime.errors import Ambiguous, Retryable
 from runtime.model.home import HomePage, Section
@@ -24,7 +25,7 @@ _LONGEST_PAGE: Final = 10_000
 _CUT: Final = "\n\n_There is more than fits here._"
 
 
-async def publish(api: SlackApi, page: HomePage, *, user: str, channel: str) -> None:
+async def publish(client: AsyncWebClient, page: HomePage, *, user: str, channel: str) -> None:
     """Draw the page, then offer its prompts in the person's direct conversation.
 
     Raises:
@@ -33,21 +34,21 @@ async def publish(api: SlackApi, page: HomePage, *, user: str, channel: str) -> 
     """
     view = {"type": "home", "blocks": list(_blocks(page))}
     try:
-        await written(api.post("views.publish", user_id=user, view=view))
+        await written(client.views_publish(user_id=user, view=view))
     except Ambiguous as error:
         raise Retryable(str(error)) from error  # drawing it twice is drawing it once
     if page.prompts and channel:
-        await _offer(api, page, channel)
+        await _offer(client, page, channel)
 
 
-async def _offer(api: SlackApi, page: HomePage, channel: str) -> None:
+async def _offer(client: AsyncWebClient, page: HomePage, channel: str) -> None:
     prompts = [
         {"title": render.quiet(prompt.title), "message": prompt.message}
         for prompt in page.prompts[:_PROMPTS]
     ]
     try:
         await written(
-            api.post("assistant.threads.setSuggestedPrompts", channel_id=channel, prompts=prompts)
+            client.assistant_threads_setSuggestedPrompts(channel_id=channel, prompts=prompts)
         )
     except (Refusal, Retryable, Ambiguous) as error:
         log.info("slack.no_prompts", extra={"why": str(error)})

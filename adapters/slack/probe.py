@@ -1,8 +1,10 @@
 """A test of the connection to Slack by real calls that change nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from adapters.slack.api import Answer, SlackApi
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
 from adapters.slack.faults import Refusal, read
 from adapters.slack.manifest import SCOPES
 from runtime.errors import Retryable
@@ -22,11 +24,11 @@ _SOCKETS = (
 
 
 async def findings(
-    api: SlackApi, channel: ChannelRef | None, app_token: str
+    client: AsyncWebClient, channel: ChannelRef | None, app_token: str
 ) -> AsyncIterator[Finding]:
     """Every finding, the token's first; nothing further where that is not good."""
     try:
-        who = await read(api.ask("auth.test"))
+        who = await read(client.auth_test())
     except (Retryable, Refusal) as error:
         yield _failed("the bot token", error)
         return
@@ -35,13 +37,13 @@ async def findings(
     if missing is not None:
         yield missing
     if app_token:
-        yield await _app(api, app_token)
+        yield await _app(client, app_token)
     if channel is not None:
-        async for finding in _channel(api, channel.channel):
+        async for finding in _channel(client, channel.channel):
             yield finding
 
 
-def _missing(who: Answer) -> Finding | None:
+def _missing(who: AsyncSlackResponse) -> Finding | None:
     """The permissions, as Slack lists them beside its answer; None where it lists none."""
     granted = who.headers.get("x-oauth-scopes")
     if granted is None:
@@ -58,10 +60,10 @@ def _missing(who: Answer) -> Finding | None:
     )
 
 
-async def _app(api: SlackApi, token: str) -> Finding:
+async def _app(client: AsyncWebClient, token: str) -> Finding:
     """The token of Socket Mode: Slack is asked for an address, which goes unused."""
     try:
-        await read(api.ask("apps.connections.open", token=token))
+        await read(client.apps_connections_open(app_token=token))
     except Refusal as error:
         missing = error.needed or ("connections:write" if error.code == "missing_scope" else "")
         what = f"the app-level token: {error}"
@@ -71,13 +73,14 @@ async def _app(api: SlackApi, token: str) -> Finding:
     return Finding(ok=True, what="the app-level token: good, Socket Mode is on")
 
 
-async def _channel(api: SlackApi, channel: str) -> AsyncIterator[Finding]:
+async def _channel(client: AsyncWebClient, channel: str) -> AsyncIterator[Finding]:
     try:
-        answer = await read(api.ask("conversations.info", channel=channel))
+        answer = await read(client.conversations_info(channel=channel))
     except (Retryable, Refusal) as error:
         yield _failed(f"the channel {channel}", error)
         return
-    found = answer.fields("channel")
+    found = answer.get("channel")
+    found = found if isinstance(found, Mapping) else {}
     shown = f"the channel {channel}" + (f" (#{found['name']})" if found.get("name") else "")
     direct = found.get("is_im") or channel.startswith("D")
     if found.get("is_archived"):

@@ -7,8 +7,9 @@ import logging
 from collections import OrderedDict
 from typing import Final
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from adapters.slack import render
-from adapters.slack.api import SlackApi
 from adapters.slack.faults import Refusal, written
 from runtime.errors import Ambiguous, Retryable
 from runtime.model.address import ThreadRef
@@ -26,8 +27,8 @@ _LONGEST: Final = 100
 class Sessions:
     """The sessions of one Slack app. Nothing that goes wrong here is anybody's trouble."""
 
-    def __init__(self, api: SlackApi) -> None:
-        self._api = api
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
         self._working: OrderedDict[ThreadRef, None] = OrderedDict()
         self._no_status = False
         self._no_sessions = False
@@ -62,11 +63,8 @@ class Sessions:
             return
         try:
             await written(
-                self._api.post(
-                    "agents.sessions.setStatus",
-                    channel_id=thread.channel.channel,
-                    thread_ts=thread.root,
-                    status=status,
+                self._client.agents_sessions_setStatus(
+                    channel_id=thread.channel.channel, thread_ts=thread.root, status=status
                 )
             )
         except (Refusal, Retryable, Ambiguous) as error:
@@ -78,8 +76,7 @@ class Sessions:
             return
         try:
             await written(
-                self._api.post(
-                    "assistant.threads.setStatus",
+                self._client.assistant_threads_setStatus(
                     channel_id=thread.channel.channel,
                     thread_ts=thread.root,
                     status=render.quiet(text)[:_LONGEST],

@@ -9,17 +9,19 @@ address is ever logged or put into an error.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
 import telegram
 from telegram.error import TelegramError
 
-from adapters.telegram.account import TELEGRAM_API
-from adapters.telegram.transport import READ_SECONDS, Request, Told, hush
+from adapters.telegram.faults import Told
+from adapters.telegram.inbound import ALLOWED_UPDATES
+from adapters.telegram.transport import READ_SECONDS, Polls, Request, hush
 from runtime.errors import Ambiguous, Permanent, Refused, Retryable
 
+TELEGRAM_API = "https://api.telegram.org"
 _PIECE = 1 << 16
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """What the library raises where an answer is not of the shape that its types have."""
@@ -39,26 +41,37 @@ class BotApi:
     """Calls methods of the Bot API as one bot."""
 
     def __init__(self, token: str, *, base_url: str = TELEGRAM_API) -> None:
-        """Make the pool; nothing is asked yet. It takes 50 ms, so make it in a thread.
+        """Call.
 
         Args:
             token: the bot's token.
             base_url: where the Bot API is; another for tests and for a server of one's own.
         """
+        self._token = token
+        self._base = base_url.rstrip("/")
+        self._opened: tuple[Bot, Request, Polls] | None = None
+
+    async def open(self) -> None:
+        """Make the pools; nothing is asked yet."""
         hush()
-        base = base_url.rstrip("/")
-        self._calls = Request(ssl.create_default_context())
-        self._bot = Bot(
-            token,
-            base_url=f"{base}/bot",
-            base_file_url=f"{base}/file/bot",
-            request=self._calls,
-            get_updates_request=self._calls,  # it is never asked: see `Account.updates`
+        tls = await asyncio.to_thread(ssl.create_default_context)
+        calls, polls = Request(tls), Polls(tls)
+        bot = Bot(
+            self._token,
+            base_url=f"{self._base}/bot",
+            base_file_url=f"{self._base}/file/bot",
+            request=calls,
+            get_updates_request=polls,
         )
+        self._opened = bot, calls, polls
 
     async def close(self) -> None:
-        """Close the pool."""
-        await self._calls.shutdown()
+        """Close the pools."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            _, calls, polls = opened
+            await calls.shutdown()
+            await polls.shutdown()
 
     @contextmanager
     def calling(self) -> Iterator[Bot]:
@@ -69,8 +82,9 @@ class BotApi:
             Ambiguous: it may have been changed.
             Refusal: Telegram said no.
         """
+        bot, _, _ = self._open()
         try:
-            yield self._bot
+            yield bot
         except Told as error:
             raise error.became from None
         except TelegramError as error:  # it repeats what was wrong, addresses and all
@@ -92,7 +106,25 @@ class BotApi:
         except Ambiguous as error:
             raise Retryable(str(error)) from error
 
-    async def download(self, file_id: str, *, most: int) -> AsyncGenerator[bytes, None]:
+    async def updates(self, *, offset: int | None, seconds: int) -> Sequence[object]:
+        """Ask for updates, one question at a time; each as it came, for the webhook's parser.
+
+        Args:
+            offset: the first that is wanted; all before it are confirmed.
+            seconds: how long Telegram may hold the question open.
+
+        Raises:
+            Retryable, Ambiguous, Refusal: as for `calling`.
+        """
+        _, _, polls = self._open()
+        with self.calling() as bot:
+            await bot.get_updates(offset=offset, timeout=seconds, allowed_updates=ALLOWED_UPDATES)
+        found, polls.found = polls.found, None
+        if not isinstance(found, list):
+            raise Ambiguous("Telegram's answer cannot be read")
+        return found
+
+    async def download(self, file_id: str, *, most: int) -> AsyncIterator[bytes]:
         """The bytes of a file that somebody sent.
 
         Raises:
@@ -107,8 +139,9 @@ class BotApi:
             raise Refused(f"The file has {size} bytes, and {most} are the most that I take.")
         # The library's own download takes all of a file into memory, however much that is.
         path = _path(found.file_path or "", bot.base_file_url)
+        _, calls, _ = self._open()
         taken = 0
-        async with self._calls.file(f"{bot.base_file_url}/{quote(path)}") as response:
+        async with calls.file(f"{bot.base_file_url}/{quote(path)}") as response:
             pieces = response.aiter_raw(_PIECE)
             while True:
                 async with asyncio.timeout(READ_SECONDS):
@@ -119,6 +152,11 @@ class BotApi:
                 if taken > most:
                     raise Refused(f"The file has more than {most} bytes: I take no more.")
                 yield piece
+
+    def _open(self) -> tuple[Bot, Request, Polls]:
+        if self._opened is None:
+            raise Retryable("the connection to Telegram is not open")
+        return self._opened
 
 
 def _path(address: str, base: str) -> str:

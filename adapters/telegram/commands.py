@@ -5,9 +5,19 @@ By scope (Bot API, "BotCommandScope"). They only offer; who may do what is judge
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from adapters.telegram.account import Account, BotCommand
+from telegram import (
+    BotCommand,
+    BotCommandScope,
+    BotCommandScopeAllChatAdministrators,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+    BotCommandScopeDefault,
+)
+
+from adapters.telegram.api import BotApi
 from adapters.telegram.faults import Refusal
 from runtime.model.value import value
 
@@ -17,6 +27,12 @@ ABOUT_LIMIT = 256
 MOST = 100
 
 _NAME = re.compile(r"[a-z0-9_]{1,32}")
+_SCOPES: dict[str, Callable[[], BotCommandScope]] = {
+    "default": BotCommandScopeDefault,
+    "all_private_chats": BotCommandScopeAllPrivateChats,
+    "all_group_chats": BotCommandScopeAllGroupChats,
+    "all_chat_administrators": BotCommandScopeAllChatAdministrators,
+}
 
 
 @value()
@@ -35,24 +51,25 @@ class Menu:
     chat: int | None = None
 
     @property
-    def place(self) -> Mapping[str, object]:
+    def place(self) -> BotCommandScope:
         """The scope as the Bot API has it."""
-        return {"type": self.scope} | ({} if self.chat is None else {"chat_id": self.chat})
+        return _SCOPES[self.scope]() if self.chat is None else BotCommandScopeChat(self.chat)
 
 
-async def synchronise(account: Account, menus: Sequence[Menu]) -> int:
+async def synchronise(api: BotApi, menus: Sequence[Menu]) -> int:
     """Set each menu that is not as it should be; returns how many were set.
 
     A person who has not opened a chat with the bot yet has no menu there; they are passed over.
 
     Raises:
-        Retryable: Telegram could not be asked, or did not answer.
+        Retryable: Telegram could not be asked.
+        Ambiguous: Telegram did not answer; it can be done again.
         Refusal: Telegram does not take one of the menus.
     """
     changed = 0
     for menu in menus:
         try:
-            changed += await _set(account, menu)
+            changed += await _set(api, menu)
         except Refusal as error:
             if menu.chat is None or not error.unreachable:
                 raise
@@ -62,13 +79,16 @@ async def synchronise(account: Account, menus: Sequence[Menu]) -> int:
     return changed
 
 
-async def _set(account: Account, menu: Menu) -> bool:
-    wanted = [
+async def _set(api: BotApi, menu: Menu) -> bool:
+    wanted = tuple(
         BotCommand(name, about[:ABOUT_LIMIT])
         for name, about in menu.commands
         if _NAME.fullmatch(name)
-    ][:MOST]
-    if await account.commands(menu.place) == wanted:
+    )[:MOST]
+    with api.asking() as bot:
+        there = await bot.get_my_commands(menu.place)
+    if there == wanted:
         return False
-    await account.set_commands(wanted, menu.place)
+    with api.calling() as bot:
+        await bot.set_my_commands(wanted, menu.place)
     return True

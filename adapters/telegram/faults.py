@@ -7,7 +7,8 @@ bot's token.
 from collections.abc import Mapping
 from http import HTTPStatus
 
-import msgspec
+import httpx
+from telegram.error import TelegramError
 
 from runtime.errors import Ambiguous, NightdeskError, Permanent, Retryable
 
@@ -39,6 +40,14 @@ _GONE = (
     "message_id_invalid",
     "message identifier is not specified",
 )
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Raised by httpx before anything of a request is written."""
 _UNREACHABLE = ("blocked", "can't initiate conversation", "deactivated", "chat not found")
 
 
@@ -93,21 +102,28 @@ class OtherListener(Retryable):
     """Another program takes this bot's updates."""
 
 
-def judged(status: int, body: bytes) -> Mapping[str, object]:
-    """An answer that says "ok".
+class Told(TelegramError):
+    """Brings what became of a request through python-telegram-bot, which lets its own errors pass.
 
-    Raises:
-        NightdeskError: it says something else: see `told`.
+    Attributes:
+        became: what is raised for it outside.
     """
-    try:
-        answer = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        answer = None
-    if status != HTTPStatus.OK:
-        raise told(status, answer)
-    if not isinstance(answer, dict) or answer.get("ok") is not True:
-        raise Ambiguous("Telegram's answer cannot be read")
-    return answer
+
+    def __init__(self, became: NightdeskError) -> None:
+        super().__init__(type(became).__name__)
+        self.became = became
+
+
+def broken(error: Exception) -> NightdeskError:
+    """What a request that got no answer means: whether a byte of it can have been written.
+
+    Args:
+        error: what httpx raised, or what the library made of that.
+    """
+    cause = error.__cause__ or error
+    if isinstance(cause, _UNSENT):
+        return Retryable(f"Telegram cannot be reached: {type(cause).__name__}")
+    return Ambiguous(f"Telegram did not answer: {type(cause).__name__}")
 
 
 def told(status: int, answer: object) -> NightdeskError:

@@ -12,11 +12,11 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from adapters.telegram import wire
-from adapters.telegram.account import Account
+from adapters.telegram.api import BotApi
 from adapters.telegram.faults import OtherListener, Refusal
-from adapters.telegram.inbound import TelegramInbound
+from adapters.telegram.inbound import ALLOWED_UPDATES, TelegramInbound
 from runtime.clock import Clock
-from runtime.errors import Malformed, Retryable
+from runtime.errors import Ambiguous, Malformed, Retryable
 from runtime.model.events import Cursor, Inbound, Parsed
 from runtime.ports import Accept
 
@@ -34,8 +34,12 @@ WATCH_EVERY = 60.0
 """Seconds between two looks at the webhook."""
 DEAF_EVERY = 300.0
 """Seconds of empty answers after which Telegram is asked whether it holds updates back."""
+MOST_CALLS = 40
+"""Connections that Telegram may call the webhook over at once; its own default."""
 TRIES = 5
 """How often an update is tried that something of ours fails on, before it is passed over."""
+
+_ANSWER_SECONDS = 5.0
 
 
 class Positions(Protocol):
@@ -70,7 +74,7 @@ class Poll:
     """Asks for updates, for ever.
 
     Attributes:
-        account: the bot, at Telegram.
+        api: the Bot API.
         inbound: reads updates.
         bot: our bot's number: whose updates they are.
         positions: where to go on.
@@ -79,7 +83,7 @@ class Poll:
         seconds: how long Telegram may hold a question open.
     """
 
-    account: Account
+    api: BotApi
     inbound: TelegramInbound
     bot: int
     positions: Positions
@@ -112,7 +116,7 @@ class Poll:
                     known = False  # perhaps somebody has set a webhook
                     self._worry("telegram.conflict", f"{error}. Let one program use the bot.")
                     await self.clock.sleep(OTHERS_PAUSE)
-                except (Retryable, Refusal) as error:
+                except (Retryable, Ambiguous, Refusal) as error:
                     if isinstance(error, Refusal):
                         self.hearing.trouble = str(error)
                     log.warning("telegram.not_heard", extra={"why": str(error)})
@@ -128,7 +132,8 @@ class Poll:
         Raises:
             Retryable: it does not yet.
         """
-        url = (await self.account.webhook()).url
+        with self.api.asking() as bot:
+            url = (await bot.get_webhook_info()).url
         if not url:
             return
         if not urlsplit(url).path.endswith(WEBHOOK_PATH):
@@ -136,13 +141,14 @@ class Poll:
                 f"another program takes this bot's updates by a webhook at {_host(url)}: use a bot "
                 "of your own, or take that webhook away with the Bot API's deleteWebhook"
             )
-        await self.account.delete_webhook()
+        with self.api.calling() as bot:
+            await bot.delete_webhook(drop_pending_updates=False)
         log.warning("telegram.webhook_taken_away", extra={"host": _host(url)})
 
     async def _round(self, accept: Accept) -> None:
         # The first question is answered at once, so that it is soon known whether we hear.
         held = self.seconds if self.hearing.heard_at is not None else 0
-        found = await self.account.updates(offset=self._offset, seconds=held)
+        found = await self.api.updates(offset=self._offset, seconds=held)
         self.hearing.heard_at = self.clock.monotonic()
         if found:
             self._asked_at, self._held_back = self.clock.monotonic(), 0
@@ -198,8 +204,9 @@ class Poll:
     async def _answer(self, query: str) -> None:
         """Let the pressed button stop to wait."""
         try:
-            await self.account.answer_press(query)
-        except (Retryable, Refusal) as error:
+            with self.api.calling() as bot:
+                await bot.answer_callback_query(query, read_timeout=_ANSWER_SECONDS)
+        except (Retryable, Ambiguous, Refusal) as error:
             log.info("telegram.press_unanswered", extra={"why": str(error)})
 
     async def _listen_closely(self) -> None:
@@ -207,7 +214,8 @@ class Poll:
         now, waiting = self.clock.monotonic(), 0
         if now - self._asked_at >= DEAF_EVERY:
             self._asked_at = now
-            waiting = (await self.account.webhook()).pending_update_count
+            with self.api.asking() as bot:
+                waiting = (await bot.get_webhook_info()).pending_update_count
             self._held_back = self._held_back + 1 if waiting else 0
         if not self._held_back:
             self.hearing.trouble = ""
@@ -229,14 +237,14 @@ class Watch:
     """Sets the webhook, and looks that Telegram can call it.
 
     Attributes:
-        account: the bot, at Telegram.
+        api: the Bot API.
         url: the public address, its path included.
         secret: what Telegram is to send along.
         clock: paces the looks.
         hearing: is told how it goes.
     """
 
-    account: Account
+    api: BotApi
     url: str
     secret: str = field(repr=False)
     clock: Clock
@@ -252,7 +260,7 @@ class Watch:
                     await self._set()
                     is_set = True
                 is_set = await self._look()
-            except (Retryable, Refusal) as error:
+            except (Retryable, Ambiguous, Refusal) as error:
                 if isinstance(error, Refusal):
                     self.hearing.trouble = f"the webhook at {_host(self.url)}: {error}"
                 log.warning("telegram.no_webhook", extra={"why": str(error)})
@@ -266,17 +274,25 @@ class Watch:
 
     async def _set(self) -> None:
         """Set it, each time: the secret cannot be read back to be compared."""
-        await self.account.set_webhook(self.url, secret=self.secret)
+        with self.api.calling() as bot:
+            await bot.set_webhook(
+                self.url,
+                secret_token=self.secret,
+                allowed_updates=ALLOWED_UPDATES,
+                max_connections=MOST_CALLS,
+                drop_pending_updates=False,
+            )
         log.info("telegram.webhook_set", extra={"host": _host(self.url)})
 
     async def _look(self) -> bool:
         """Whether the webhook is still ours; notes whether Telegram gets through."""
-        info = await self.account.webhook()
+        with self.api.asking() as bot:
+            info = await bot.get_webhook_info()
         if info.url != self.url:
             log.warning("telegram.webhook_lost", extra={"host": _host(info.url)})
             return False
         self.hearing.heard_at = self.clock.monotonic()
-        failed = info.last_error_date or 0
+        failed = info.last_error_date.timestamp() if info.last_error_date else 0.0
         lately = self.clock.now().timestamp() - failed < 2 * WATCH_EVERY
         self.hearing.trouble = ""
         if info.pending_update_count and lately:

@@ -1,21 +1,21 @@
-"""Telegram, outbound: the Bot API, by python-telegram-bot for all that is written.
-
-The library is loaded, in a thread, when there is first something to write: for a turn that is the
-"typing" with which it begins.
+"""Telegram, outbound: the Bot API by python-telegram-bot.
 
 Telegram keeps no key of ours with a message and lets a bot read no history, so a message whose
 sending broke off is sent once more and can be there twice (`ChatLimits.may_repeat`).
 """
 
-import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from adapters.telegram import probe, render
-from adapters.telegram.account import TELEGRAM_API, Account, Me
+from telegram import InputFile, Message
+from telegram.constants import ChatAction
+
+from adapters.telegram import message, probe, render
+from adapters.telegram.api import TELEGRAM_API, BotApi
+from adapters.telegram.drafts import Drafts, message_id
 from adapters.telegram.faults import Refusal
 from adapters.telegram.pace import Pace
 from adapters.telegram.places import (
@@ -28,21 +28,41 @@ from adapters.telegram.places import (
 )
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
-from runtime.ids import MessageId, Platform
+from runtime.ids import MessageId, OutboxId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.files import FileRef, OutFile
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
+from runtime.model.value import value
 from runtime.ports import ChatLimits
-
-if TYPE_CHECKING:  # what loads python-telegram-bot is loaded where it is used
-    from adapters.telegram.drafts import Drafts
-    from adapters.telegram.writer import Writer
 
 log = logging.getLogger("nightdesk.telegram")
 
+FILE_LIMIT = 50_000_000
+"""Bytes that a bot may send in a file."""
+PHOTO_LIMIT = 10_000_000
+"""Bytes that may be shown as a picture."""
+
+_REMEMBERED = 1_000
+_PICTURES = frozenset({"image/jpeg", "image/png"})
+
 ReadFile = Callable[[OutFile], Awaitable[bytes]]
+
+
+@value()
+class Me:
+    """Who the bot is, as Telegram says it.
+
+    Attributes:
+        id: its number.
+        username: its name, without `@`.
+        hears_all: it hears every message of its groups: privacy mode is off.
+    """
+
+    id: int
+    username: str
+    hears_all: bool
 
 
 class TelegramChat:
@@ -56,7 +76,6 @@ class TelegramChat:
         clock: Clock,
         chains: Chains | None = None,
         read_file: ReadFile | None = None,
-        loaded: Callable[[], None] = lambda: None,
     ) -> None:
         """Connect as one bot.
 
@@ -66,19 +85,14 @@ class TelegramChat:
             clock: paces what is sent.
             chains: which message is in which chain of replies, shared with the inbound side.
             read_file: the bytes of a file that is to be sent; None where there are none.
-            loaded: is called once the library is loaded.
         """
-        self.account = Account(token, base_url=base_url)
+        self.api = BotApi(token, base_url=base_url)
         self.me: Me | None = None
-        self._token = token
-        self._base_url = base_url
-        self._clock = clock
         self._chains = chains or Chains()
         self._pace = Pace(clock)
+        self._drafts = Drafts(self.api, self._pace, self._chains, clock)
         self._read_file = read_file
-        self._was_loaded = loaded
-        self._loading = asyncio.Lock()
-        self._writer: Writer | None = None
+        self._replaced: OrderedDict[OutboxId, None] = OrderedDict()
 
     @property
     def platform(self) -> Platform:
@@ -97,22 +111,21 @@ class TelegramChat:
             ConfigurationError: the token is not good.
             Retryable: Telegram cannot be asked.
         """
-        self.account.open()
+        await self.api.open()
         try:
-            self.me = await self.account.me()
+            with self.api.asking() as bot:
+                user = await bot.get_me()
         except Refusal as error:
             await self.close()
             raise ConfigurationError(f"Telegram: {error}") from error
         except BaseException:
             await self.close()
             raise
+        self.me = Me(user.id, user.username or "", bool(user.can_read_all_group_messages))
 
     async def close(self) -> None:
         """Disconnect."""
-        await self.account.close()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            await writer.close()
+        await self.api.close()
 
     def split(self, content: Content) -> tuple[Content, ...]:
         """Cut the content into messages of at most 4,096 UTF-16 units, and a file each."""
@@ -122,15 +135,14 @@ class TelegramChat:
         """Send one message; see `ChatPort.send`."""
         if item.only_for is not None and not is_private(chat_of(item.thread)):
             return await self._send_privately(item, item.only_for)
-        writer = await self._writing()
         try:
-            return await writer.send(item.thread, item.content, item)
+            return await self._send(item.thread, item.content, item)
         except Refusal as error:
             # The allow-list names the group by its old id, so only an answer may follow it.
             if error.moved_to is None or item.proactive:
                 raise
             moved = ThreadRef(channel(error.moved_to))
-            return await writer.send(moved, item.content)
+            return await self._send(moved, item.content)
 
     async def find(self, item: OutboxItem) -> MessageId | None:
         """An edit can be made again; of a new message Telegram cannot tell whether it is there.
@@ -138,8 +150,7 @@ class TelegramChat:
         Nor of a file that follows an answer that grew.
         """
         edits = item.draft is not None and item.draft.isdecimal() and not item.content.files
-        replaced = self._writer is not None and self._writer.replaced(item.id)
-        if edits and not replaced:
+        if edits and item.id not in self._replaced:
             return None
         raise Permanent("Telegram does not let a bot look for its own messages")
 
@@ -152,8 +163,10 @@ class TelegramChat:
         chat = chat_of(thread)
         if not text or not chat or not self._pace.may_progress(chat, as_message=False):
             return
+        topic = topic_of(thread)
         try:
-            await (await self._writing()).typing(chat, topic_of(thread))
+            with self.api.calling() as bot:
+                await bot.send_chat_action(chat, ChatAction.TYPING, message_thread_id=topic)
         except Retryable as error:
             if error.after:
                 self._pace.ban(chat, error.after)
@@ -168,14 +181,11 @@ class TelegramChat:
         text: str,
     ) -> MessageId | None:
         """Begin a preview in a private chat, elsewhere a message that is edited."""
-        drafts = await self._drafts()
-        return None if drafts is None else await drafts.begin(thread, text)
+        return await self._drafts.begin(thread, text)
 
     async def grow_draft(self, thread: ThreadRef, draft: MessageId, text: str) -> None:
         """Show the answer so far: about every second in private, every three in groups."""
-        drafts = await self._drafts()
-        if drafts is not None:
-            await drafts.grow(thread, draft, text)
+        await self._drafts.grow(thread, draft, text)
 
     async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:  # noqa: ARG002 - there is nothing to look in
         """None: a bot can read no history, and a preview is gone by itself."""
@@ -183,14 +193,11 @@ class TelegramChat:
 
     async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
         """Test the connection: the token, how updates come, and the rights in the channel."""
-        return [finding async for finding in probe.findings(self.account, channel)]
+        return [finding async for finding in probe.findings(self.api, channel)]
 
-    async def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
+    def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
         """The bytes of a file that came with a message: see `FetchesFiles`."""
-        writer = await self._writing()
-        async with aclosing(writer.download(file.handle, most=most)) as pieces:
-            async for piece in pieces:
-                yield piece
+        return self.api.download(file.handle, most=most)
 
     async def _send_privately(self, item: OutboxItem, who: Principal) -> MessageId:
         """Telegram has no private message in a group, so it goes into the person's own chat.
@@ -198,9 +205,8 @@ class TelegramChat:
         Who never opened that is told in the group how to, and nothing else.
         """
         there = await self.direct(who)
-        writer = await self._writing()
         try:
-            return await writer.send(there, item.content)
+            return await self._send(there, item.content)
         except Refusal as error:
             if not error.unreachable:
                 raise
@@ -209,46 +215,76 @@ class TelegramChat:
             f"I answer that in private and cannot write to you yet: open a chat with {name}, press "
             "Start, and ask again."
         )
-        return await writer.send(item.thread, pointer)
+        return await self._send(item.thread, pointer)
 
-    async def _writing(self) -> "Writer":
-        """What writes; the first to need it waits for its library.
-
-        Raises:
-            Retryable: the connection is not open.
-        """
-        async with self._loading:
-            if self._writer is None:
-                self._check_open()
-                writer = await asyncio.to_thread(self._new_writer)
-                if not self.account.is_open:  # closed meanwhile
-                    await writer.close()
-                    self._check_open()
-                self._writer = writer
-                self._was_loaded()
-            return self._writer
-
-    def _new_writer(self) -> "Writer":
-        """Load the library and make what writes; that takes 0.2 s, so it is done in a thread."""
-        from adapters.telegram.writer import Writer as Loaded  # noqa: PLC0415 - see above
-
-        return Loaded(
-            self._token,
-            base_url=self._base_url,
-            clock=self._clock,
-            pace=self._pace,
-            chains=self._chains,
-            read_file=self._read_file,
-        )
-
-    def _check_open(self) -> None:
-        if not self.account.is_open:
-            raise Retryable("the connection to Telegram is not open")
-
-    async def _drafts(self) -> "Drafts | None":
-        """The growing answers; None while Telegram is not connected."""
+    async def _send(
+        self, thread: ThreadRef, content: Content, item: OutboxItem | None = None
+    ) -> MessageId:
+        """Send it, or make the item's draft it."""
+        place = message.place(thread)
+        chat = place["chat_id"]
+        wait = self._pace.wait(chat)
+        if wait > 0:
+            raise Retryable("the chat has had its share of this minute", after=wait)
         try:
-            return (await self._writing()).drafts
+            if item is not None and item.draft is not None:
+                if await self._drafts.finish(thread, item.draft, replace(content, files=())):
+                    if content.files:  # what grew cannot become a file: that follows it
+                        await self._post(thread, Content("", files=content.files), place)
+                    return item.draft
+                self._note_replaced(item.id)
+            return await self._post(thread, content, place)
         except Retryable as error:
-            log.info("telegram.no_draft", extra={"why": str(error)})
-            return None
+            if error.after:
+                self._pace.ban(chat, error.after)
+            raise
+
+    def _note_replaced(self, item: OutboxId) -> None:
+        """Remember that the message to be edited is gone: what is sent for it is a new one."""
+        self._replaced[item] = None
+        if len(self._replaced) > _REMEMBERED:
+            self._replaced.popitem(last=False)
+
+    async def _post(self, thread: ThreadRef, content: Content, place: message.Place) -> MessageId:
+        try:
+            sent = await self._call(content, place)
+        except Refusal as error:
+            if not (error.no_topic and is_private(place["chat_id"])):
+                raise
+            # Telegram has taken topics from private chats before: say it in the chat itself.
+            log.warning("telegram.no_topic", extra={"chat": place["chat_id"]})
+            sent = await self._call(content, message.place(thread, topic=False))
+        made = message_id(sent)
+        self._chains.note(place["chat_id"], int(made), thread.root or made)
+        return made
+
+    async def _call(self, content: Content, place: message.Place) -> Message:
+        keyboard = message.keyboard(content.buttons)
+        if not content.files:
+            said = message.said(render.shown(content.text))
+            with self.api.calling() as bot:
+                return await bot.send_message(**place, **said, reply_markup=keyboard)
+        (file, *_) = content.files
+        text = content.text if content.text.strip() else file.alt
+        caption = message.caption(render.shown(text) if text else None)
+        upload = await self._upload(file)
+        if file.media_type in _PICTURES and file.size <= PHOTO_LIMIT:
+            try:
+                with self.api.calling() as bot:
+                    return await bot.send_photo(
+                        **place, **caption, photo=upload, reply_markup=keyboard
+                    )
+            except Refusal as error:
+                if "photo" not in error.said:  # else it is too long or too narrow for one
+                    raise
+        with self.api.calling() as bot:
+            return await bot.send_document(
+                **place, **caption, document=upload, reply_markup=keyboard
+            )
+
+    async def _upload(self, file: OutFile) -> InputFile:
+        if self._read_file is None:
+            raise Permanent("there is no store that the file could be read from")
+        if file.size > FILE_LIMIT:
+            raise Permanent(f"the file has {file.size} bytes, and a bot may send {FILE_LIMIT}")
+        return message.file(file.name, file.media_type, await self._read_file(file))

@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator
 
-from adapters.telegram.account import Account, Chat, ChatMember
+from telegram import ChatFullInfo, ChatMember, ChatMemberRestricted
+from telegram.constants import ChatMemberStatus, ChatType
+
+from adapters.telegram.api import BotApi
 from adapters.telegram.faults import Refusal
 from runtime.errors import Retryable
 from runtime.model.address import ChannelRef
@@ -19,26 +22,28 @@ _ALLOW = "Let an admin of the group give the bot the right to send messages."
 _MANY = 100
 
 
-async def findings(account: Account, channel: ChannelRef | None) -> AsyncIterator[Finding]:
+async def findings(api: BotApi, channel: ChannelRef | None) -> AsyncIterator[Finding]:
     """Every finding, the token's first; nothing further where that is not good."""
     try:
-        me = await account.me()
+        with api.asking() as bot:
+            me = await bot.get_me()
     except (Retryable, Refusal) as error:
         yield _failed("the bot token", error, TOKEN)
         return
     yield Finding(ok=True, what=f"the bot token: good, as @{me.username} ({me.id})")
-    if not me.hears_all:
+    if not me.can_read_all_group_messages:
         yield Finding(ok=True, what=PRIVACY)
-    yield await _webhook(account)
+    yield await _webhook(api)
     if channel is not None:
-        async for finding in _channel(account, channel.channel, me.id):
+        async for finding in _channel(api, channel.channel, me.id):
             yield finding
 
 
-async def _webhook(account: Account) -> Finding:
+async def _webhook(api: BotApi) -> Finding:
     """How updates come; the address is a secret of nobody, the path of it perhaps is."""
     try:
-        info = await account.webhook()
+        with api.asking() as bot:
+            info = await bot.get_webhook_info()
     except (Retryable, Refusal) as error:
         return _failed("the updates", error, REACH)
     how = "by webhook" if info.url else "by polling"
@@ -52,19 +57,21 @@ async def _webhook(account: Account) -> Finding:
     return Finding(ok=waiting < _MANY, what=f"the updates: {how}, {waiting} wait")
 
 
-async def _channel(account: Account, chat: str, me: int) -> AsyncIterator[Finding]:
+async def _channel(api: BotApi, chat: str, me: int) -> AsyncIterator[Finding]:
     shown = f"the chat {chat}"
     if not chat.removeprefix("-").isdecimal():
         what = f"{shown}: not one of Telegram's, whose ids are numbers"
         yield Finding(ok=False, what=what, missing="configuration", todo=_ADD)
         return
     try:
-        found = await account.chat(int(chat))
+        with api.asking() as bot:
+            found = await bot.get_chat(int(chat))
         shown += f" ({found.title})" if found.title else ""
-        if found.type == "private":
+        if found.type == ChatType.PRIVATE:
             yield Finding(ok=True, what=f"{shown}: a private chat, which the person has opened")
             return
-        member = await account.member(int(chat), me)
+        with api.asking() as bot:
+            member = await bot.get_chat_member(int(chat), me)
     except (Retryable, Refusal) as error:
         yield _failed(shown, error, _ADD)
         return
@@ -74,16 +81,16 @@ async def _channel(account: Account, chat: str, me: int) -> AsyncIterator[Findin
         yield Finding(ok=True, what=what)
 
 
-def _rights(shown: str, chat: Chat, member: ChatMember) -> Finding:
+def _rights(shown: str, chat: ChatFullInfo, member: ChatMember) -> Finding:
     """Whether the bot may write in the group."""
     status = member.status
-    restricted = status == "restricted"
-    if status in {"left", "kicked"} or (restricted and not member.is_member):
+    out = isinstance(member, ChatMemberRestricted) and not member.is_member
+    if out or status in {ChatMemberStatus.LEFT, ChatMemberStatus.BANNED}:
         what = f"{shown}: the bot is not in it"
         return Finding(ok=False, what=what, missing="membership", todo=_ADD)
-    if restricted:
-        may = bool(member.can_send_messages)
-    elif status in {"administrator", "creator"}:
+    if isinstance(member, ChatMemberRestricted):
+        may = member.can_send_messages
+    elif status in {ChatMemberStatus.ADMINISTRATOR, ChatMemberStatus.OWNER}:
         may = True
     else:
         may = chat.permissions is None or chat.permissions.can_send_messages is not False

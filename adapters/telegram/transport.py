@@ -8,18 +8,19 @@ the body as they are, so it judges them here and raises `Told`, which the librar
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 from telegram.error import TelegramError
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
-from adapters.telegram.faults import judged
-from runtime.errors import Ambiguous, NightdeskError, Permanent, Retryable
+from adapters.telegram.faults import Told, broken, told
+from runtime.errors import Ambiguous, Permanent, Retryable
 
 if TYPE_CHECKING:
     from telegram._utils.types import ODVInput
@@ -31,41 +32,14 @@ WRITE_SECONDS = 20.0
 UPLOAD_SECONDS = 120.0
 """How long a piece of a file may take to be written."""
 READ_SECONDS = 20.0
+POLL_READ_SECONDS = 15.0
+"""How long the answer to a poll may take beyond what Telegram was asked to hold it."""
 CONNECTIONS = 50
+POLL_CONNECTIONS = 2
+"""One that waits, and one while that is being given up."""
 
 _UNASKED = BaseRequest.DEFAULT_NONE
-_UNSENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
-"""Raised by httpx before anything of a request is written."""
-
-
-class Told(TelegramError):
-    """Brings what became of a request through python-telegram-bot, which lets its own errors pass.
-
-    Attributes:
-        became: what is raised for it outside.
-    """
-
-    def __init__(self, became: NightdeskError) -> None:
-        super().__init__(type(became).__name__)
-        self.became = became
-
-
-def broken(error: Exception) -> NightdeskError:
-    """What a request that got no answer means: whether a byte of it can have been written.
-
-    Args:
-        error: what httpx raised, or what the library made of that.
-    """
-    cause = error.__cause__ or error
-    if isinstance(cause, _UNSENT):
-        return Retryable(f"Telegram cannot be reached: {type(cause).__name__}")
-    return Ambiguous(f"Telegram did not answer: {type(cause).__name__}")
+_NO_UPDATES = b'{"ok":true,"result":[]}'
 
 
 class Request(HTTPXRequest):
@@ -76,11 +50,19 @@ class Request(HTTPXRequest):
     Telegram closes while we write leaves unknown what became of the call.
     """
 
-    def __init__(self, tls: ssl.SSLContext) -> None:
-        """Make a pool that trusts whom `tls` does; nothing is asked yet."""
+    def __init__(
+        self, tls: ssl.SSLContext, *, connections: int = CONNECTIONS, read: float = READ_SECONDS
+    ) -> None:
+        """Make a pool; nothing is asked yet.
+
+        Args:
+            tls: whom to trust.
+            connections: how many there are at once.
+            read: seconds that an answer may take.
+        """
         super().__init__(
-            connection_pool_size=CONNECTIONS,
-            read_timeout=READ_SECONDS,
+            connection_pool_size=connections,
+            read_timeout=read,
             write_timeout=WRITE_SECONDS,
             connect_timeout=CONNECT_SECONDS,
             pool_timeout=POOL_SECONDS,
@@ -126,11 +108,7 @@ class Request(HTTPXRequest):
                 )
         except (TelegramError, TimeoutError) as error:
             raise Told(broken(error)) from None
-        try:
-            judged(status, body)
-        except NightdeskError as error:
-            raise Told(error) from None
-        return status, body
+        return status, self._handed_on(_judged(status, body), body)
 
     @asynccontextmanager
     async def file(self, url: str) -> AsyncIterator[httpx.Response]:
@@ -154,8 +132,41 @@ class Request(HTTPXRequest):
         except (httpx.HTTPError, TimeoutError) as error:
             raise Retryable(str(broken(error))) from None
 
+    def _handed_on(self, answer: Mapping[str, object], body: bytes) -> bytes:  # noqa: ARG002 - Polls reads it
+        """What the library is to read of the answer."""
+        return body
+
+
+class Polls(Request):
+    """Asks for updates, and keeps them as they came: they are for the parser of the webhooks.
+
+    Attributes:
+        found: what the last answer held.
+    """
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        """Make a pool; nothing is asked yet."""
+        super().__init__(tls, connections=POLL_CONNECTIONS, read=POLL_READ_SECONDS)
+        self.found: object = None
+
+    def _handed_on(self, answer: Mapping[str, object], body: bytes) -> bytes:  # noqa: ARG002 - see there
+        self.found = answer.get("result")
+        return _NO_UPDATES
+
 
 def hush() -> None:
     """Let the libraries log nothing below a warning: an address holds the token."""
     for name in ("httpcore", "httpx", "telegram"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _judged(status: int, body: bytes) -> Mapping[str, object]:
+    try:
+        answer = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        answer = None
+    if status != HTTPStatus.OK:
+        raise Told(told(status, answer))
+    if not isinstance(answer, dict) or answer.get("ok") is not True:
+        raise Told(Ambiguous("Telegram's answer cannot be read"))
+    return answer

@@ -1,4 +1,4 @@
-"""`DiscordListener` against a fake gateway, which discord.py itself takes for a real one."""
+"""`DiscordListener` over the real discord.py against a fake gateway."""
 
 import asyncio
 import logging
@@ -9,14 +9,13 @@ from typing import Any
 
 import discord
 import pytest
-from yarl import URL
 
 from adapters.discord.commands import ApplicationCommands
 from adapters.discord.inbound import LATER, DiscordInbound
 from adapters.discord.listener import DiscordListener
 from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import DISCORD, Places
-from bot.selftest.discord.gateway import CONTENT_INTENT
+from bot.selftest.discord.gateway import CONTENT_INTENT, INVALID
 from bot.selftest.discord.names import (
     ADA,
     BOT_ROLE,
@@ -44,9 +43,9 @@ from runtime.model.events import (
     Unknown,
     Wanted,
 )
+from tests.support.discord_program import restored_sdk
 from tests.support.eventually import eventually
 from tests.support.fake_discord import FakeDiscord
-from tests.support.ports import free_port
 
 OPS = ChannelRef(DISCORD, "", CHANNEL)
 
@@ -93,13 +92,11 @@ async def listening(
     timeout: float = 60.0,
     flags: int | None = None,
     opened: bool = True,
-    resume_url: str = "",
     suggest: Callable[[Wanted], Awaitable[str]] = nothing_to_choose,
 ) -> AsyncIterator[Ear]:
     clock, guilds = HurriedClock(), frozenset({GUILD})
     async with FakeDiscord(heartbeat_ms=heartbeat_ms) as discord:
         discord.flags = discord.flags if flags is None else flags
-        discord.gateway.resume_url = resume_url
         chat = DiscordChat(TOKEN, clock=clock, places=Places(), base_url=discord.url)
         if opened:
             await chat.open()
@@ -115,13 +112,14 @@ async def listening(
             heartbeat_timeout=timeout,
         )
         ear = Ear(discord, listener, chat)
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(listener.run(ear.accept))
-            try:
-                await eventually(lambda: discord.gateway.connected, "the gateway")
-                yield ear
-            finally:
-                task.cancel()
+        with restored_sdk():
+            async with asyncio.TaskGroup() as tasks:
+                task = tasks.create_task(listener.run(ear.accept))
+                try:
+                    await eventually(lambda: discord.gateway.connected, "the gateway")
+                    yield ear
+                finally:
+                    task.cancel()
         await chat.close()
         assert discord.violations == []
         assert discord.gateway.problems == []
@@ -218,38 +216,6 @@ async def test_a_session_that_is_over_is_begun_anew() -> None:
         await eventually(lambda: ear.discord.gateway.identified == 2, "a second session")
         ear.discord.say("hello", mention=True)
         await ear.hears(1)
-
-
-@pytest.mark.parametrize("code", [4007, 4009])
-async def test_a_session_that_was_closed_as_over_is_begun_anew(code: int) -> None:
-    async with listening() as ear:
-        await ear.discord.gateway.close(code)
-        await eventually(lambda: ear.discord.gateway.identified == 2, "a second session")
-        assert ear.discord.gateway.resumed == 0
-        ear.discord.say("hello", mention=True)
-        await ear.hears(1)
-
-
-async def test_a_session_is_resumed_elsewhere_where_its_own_address_is_gone(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with listening(resume_url=f"ws://127.0.0.1:{free_port()}/gateway") as ear:
-        ear.discord.gateway.drop()
-        ear.discord.say("meanwhile", mention=True)
-        await ear.hears(1)
-        assert (ear.discord.gateway.identified, ear.discord.gateway.resumed) == (1, 1)
-        assert "discord.disconnected" in caplog.messages
-
-
-async def test_a_gateway_that_closes_for_good_is_told_with_its_code() -> None:
-    async with FakeDiscord() as discord:
-        clock = HurriedClock()
-        chat = DiscordChat(TOKEN, clock=clock, places=Places(), base_url=discord.url)
-        await chat.open()
-        with pytest.raises(ExceptionGroup) as raised:
-            await _closed_with(4013, _plain_listener(chat, clock), discord)
-        await chat.close()
-    assert raised.group_contains(ConfigurationError, match=r"close code 4013")
 
 
 async def test_a_connection_that_is_silent_is_taken_for_dead() -> None:
@@ -437,7 +403,7 @@ async def test_a_token_that_is_refused_ends_the_process_with_a_clear_error() -> 
         chat = DiscordChat(TOKEN, clock=clock, places=Places(), base_url=discord.url)
         await chat.open()
         discord.gateway.token = "another"
-        with pytest.raises(ExceptionGroup) as raised:
+        with restored_sdk(), pytest.raises(ExceptionGroup) as raised:
             await _plain_listener(chat, clock).run(_never)
         await chat.close()
     [error] = raised.value.exceptions
@@ -470,36 +436,11 @@ def _plain_listener(chat: DiscordChat, clock: HurriedClock) -> DiscordListener:
     return DiscordListener(TOKEN, chat, inbound, guilds=none, configured=none, clock=clock)
 
 
-async def _closed_with(code: int, listener: DiscordListener, discord: FakeDiscord) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(listener.run(_never))
-        await eventually(lambda: discord.gateway.connected, "the gateway")
-        await discord.gateway.close(code)
-
-
 async def _never(inbound: Inbound) -> None:
     raise AssertionError
 
 
-async def test_the_fake_is_a_gateway_to_discord_py_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[str] = []
-
-    class Client(discord.Client):
-        async def on_ready(self) -> None:
-            begun.append("ready")
-
-        async def on_resumed(self) -> None:
-            begun.append("resumed")
-
-    client = Client(intents=discord.Intents.none())
-    async with FakeDiscord(heartbeat_ms=50) as fake:
-        monkeypatch.setattr("discord.http.Route.BASE", fake.url)
-        address = URL(fake.gateway.url)
-        monkeypatch.setattr("discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY", address)
-        async with client, asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(client.start(TOKEN))
-            await eventually(lambda: begun == ["ready"], "a session")
-            await fake.gateway.reconnect()
-            await eventually(lambda: begun == ["ready", "resumed"], "a resumed session")
-            task.cancel()
-        assert fake.gateway.problems == []
+def test_the_parts_of_discord_py_that_are_not_public_are_still_there() -> None:
+    client: Any = discord.Client(intents=discord.Intents.none())
+    assert isinstance(client._connection.parsers, dict)
+    assert INVALID == discord.gateway.DiscordWebSocket.INVALIDATE_SESSION

@@ -106,16 +106,6 @@ async def test_a_token_that_is_no_good_is_a_clear_error(
         await SlackChat(token, base_url=slack.url, clock=clock, team=team).open()
 
 
-async def test_it_goes_through_the_proxy_of_the_machine(
-    slack: FakeSlack, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", slack.url)
-    through = SlackChat(TOKEN, base_url="http://slack.test/api/", clock=clock)
-    await through.open()
-    assert through.team_id == TEAM
-    await through.close()
-
-
 async def test_a_slack_that_cannot_be_reached_is_asked_again_later(clock: ManualClock) -> None:
     chat = SlackChat(TOKEN, base_url="http://127.0.0.1:1/api/", clock=clock)
     with pytest.raises(Retryable, match="reached"):

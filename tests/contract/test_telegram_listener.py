@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from adapters.memory.store import MemoryStore
-from adapters.telegram.account import Account
+from adapters.telegram.api import BotApi
 from adapters.telegram.inbound import ALLOWED_UPDATES, TelegramInbound
 from adapters.telegram.listener import DEAF_EVERY, OTHERS_PAUSE, WATCH_EVERY, Hearing, Poll, Watch
 from adapters.telegram.places import Chains
@@ -40,9 +40,9 @@ async def telegram(clock: ManualClock) -> AsyncIterator[FakeTelegram]:
 
 
 @pytest.fixture
-async def account(telegram: FakeTelegram) -> AsyncIterator[Account]:
-    opened = Account(TOKEN, base_url=telegram.url)
-    opened.open()
+async def api(telegram: FakeTelegram) -> AsyncIterator[BotApi]:
+    opened = BotApi(TOKEN, base_url=telegram.url)
+    await opened.open()
     yield opened
     await opened.close()
 
@@ -83,13 +83,13 @@ def desk(clock: ManualClock) -> Desk:
 
 
 @asynccontextmanager
-async def polling(account: Account, desk: Desk) -> AsyncIterator[Hearing]:
+async def polling(api: BotApi, desk: Desk) -> AsyncIterator[Hearing]:
     """The poll, as it runs in one life of the process."""
     inbound = TelegramInbound(
         BOT, username=lambda: USERNAME, nouns=("help",), chains=Chains(), clock=desk.clock
     )
     hearing = Hearing()
-    poll = Poll(account, inbound, BOT, desk.store.inbox, desk.clock, hearing)
+    poll = Poll(api, inbound, BOT, desk.store.inbox, desk.clock, hearing)
     async with _running(poll.run, desk):
         yield hearing
 
@@ -110,11 +110,11 @@ async def _running(run: Callable[[Accept], Awaitable[None]], desk: Desk) -> Asyn
 
 
 async def test_updates_are_stored_in_order_and_asked_for_once(
-    telegram: FakeTelegram, account: Account, desk: Desk
+    telegram: FakeTelegram, api: BotApi, desk: Desk
 ) -> None:
     first = telegram.send.message("one")
     telegram.send.message("two")
-    async with polling(account, desk) as hearing:
+    async with polling(api, desk) as hearing:
         await eventually(lambda: desk.texts == ["one", "two"])
         telegram.send.message("three")
         await telegram.tell()
@@ -131,18 +131,18 @@ async def test_updates_are_stored_in_order_and_asked_for_once(
 
 
 async def test_a_new_life_goes_on_where_the_last_one_stored(
-    telegram: FakeTelegram, account: Account, desk: Desk
+    telegram: FakeTelegram, api: BotApi, desk: Desk
 ) -> None:
     telegram.send.message("one")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: desk.texts == ["one"])
     telegram.send.message("two")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: desk.texts == ["one", "two"])
 
 
 async def test_nothing_is_confirmed_that_was_not_stored(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock
 ) -> None:
     telegram.send.message("one")
     two = telegram.send.message("two")
@@ -156,7 +156,7 @@ async def test_nothing_is_confirmed_that_was_not_stored(
 
     failed: list[Inbound] = []
     desk.accept = full  # type: ignore[method-assign]
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: bool(failed))
         assert telegram.world.updates[0]["update_id"] <= two["update_id"]
         assert await desk.position() == two["update_id"]
@@ -165,24 +165,24 @@ async def test_nothing_is_confirmed_that_was_not_stored(
 
 
 async def test_what_starts_nothing_is_passed_by_and_not_asked_for_again(
-    telegram: FakeTelegram, account: Account, desk: Desk
+    telegram: FakeTelegram, api: BotApi, desk: Desk
 ) -> None:
     telegram.send.edit(telegram.send.message("one"), "changed")
     telegram.world.happen(message={"message_id": "no number"})
     last = telegram.send.bot_is("member", "administrator")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: not telegram.world.updates, "confirmed updates")
     assert await desk.position() == last["update_id"] + 1
     assert desk.texts == ["one"]
 
 
 async def test_what_fails_for_a_reason_of_ours_is_tried_and_then_passed_by(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock
 ) -> None:
     telegram.send.message("one")
     telegram.send.message("two")
     desk.failing = [RuntimeError("ours")] * 5
-    async with polling(account, desk):
+    async with polling(api, desk):
         for _ in range(5):
             await eventually(lambda: clock.sleeping > 0 or desk.texts == ["two"])
             await clock.advance(60.0)
@@ -190,35 +190,35 @@ async def test_what_fails_for_a_reason_of_ours_is_tried_and_then_passed_by(
 
 
 async def test_when_telegram_begins_to_count_anew_nothing_is_missed(
-    telegram: FakeTelegram, account: Account, desk: Desk
+    telegram: FakeTelegram, api: BotApi, desk: Desk
 ) -> None:
     telegram.send.message("one")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: desk.texts == ["one"])
     telegram.world._next_update = 3
     telegram.world.updates.clear()
     telegram.send.message("two")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: desk.texts == ["one", "two"])
         await eventually(lambda: not telegram.world.updates, "a confirmed update")
     assert await desk.position() == 4
 
 
 async def test_a_press_is_answered_so_that_the_button_stops_to_wait(
-    telegram: FakeTelegram, account: Account, desk: Desk
+    telegram: FakeTelegram, api: BotApi, desk: Desk
 ) -> None:
     card = telegram.world.write(GROUP, telegram.world.me, topic=None, reply_to=None, text="Sure?")
     telegram.send.press(Posted(GROUP, card["message_id"], buttons=[("Yes", "a:1")]))
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: len(telegram.world.presses) == 1)
 
 
 async def test_another_program_that_polls_is_seen_and_told_of(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock
 ) -> None:
     words = "Conflict: terminated by other getUpdates request"
     telegram.faults = [Fault("error", "getUpdates", error=words, status=409)]
-    async with polling(account, desk) as hearing:
+    async with polling(api, desk) as hearing:
         await eventually(lambda: "other getUpdates" in hearing.trouble)
         assert "Let one program use the bot" in hearing.trouble
         await clock.advance(OTHERS_PAUSE)
@@ -226,20 +226,20 @@ async def test_another_program_that_polls_is_seen_and_told_of(
 
 
 async def test_our_own_webhook_of_before_is_taken_away(
-    telegram: FakeTelegram, account: Account, desk: Desk
+    telegram: FakeTelegram, api: BotApi, desk: Desk
 ) -> None:
     telegram.world.webhook.url = URL
     telegram.send.message("one")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: desk.texts == ["one"])
     assert telegram.called("deleteWebhook") == [{"drop_pending_updates": False}]
 
 
 async def test_the_webhook_of_another_program_is_left_alone_and_told_of(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock
 ) -> None:
     telegram.world.webhook.url = "https://other.example.org/their/secret/path"
-    async with polling(account, desk) as hearing:
+    async with polling(api, desk) as hearing:
         await eventually(lambda: "other.example.org" in hearing.trouble)
         assert "secret" not in hearing.trouble
         assert telegram.called("deleteWebhook") == []
@@ -250,11 +250,11 @@ async def test_the_webhook_of_another_program_is_left_alone_and_told_of(
 
 
 async def test_a_deaf_poll_is_seen(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock
 ) -> None:
     telegram.deaf = True
     telegram.send.message("one")
-    async with polling(account, desk) as hearing:
+    async with polling(api, desk) as hearing:
         await eventually(lambda: hearing.heard_at is not None)
         for _ in range(3):
             asked = len(telegram.called("getWebhookInfo"))
@@ -269,22 +269,22 @@ async def test_a_deaf_poll_is_seen(
 
 @pytest.mark.parametrize("kind", ["status", "garbage", "lost_request", "lost_answer", "rate"])
 async def test_a_poll_that_fails_is_made_again(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock, kind: str
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock, kind: str
 ) -> None:
     telegram.faults = [Fault(kind, "getUpdates")]
     telegram.send.message("one")
-    async with polling(account, desk):
+    async with polling(api, desk):
         await eventually(lambda: clock.sleeping > 0)
         await clock.advance(10.0)
         await eventually(lambda: desk.texts == ["one"])
 
 
 async def test_the_webhook_is_set_with_its_secret_and_watched(
-    telegram: FakeTelegram, account: Account, desk: Desk, clock: ManualClock
+    telegram: FakeTelegram, api: BotApi, desk: Desk, clock: ManualClock
 ) -> None:
     hearing = Hearing()
     telegram.faults = [Fault("status", "setWebhook")]
-    async with _running(Watch(account, URL, SECRET, clock, hearing).run, desk):
+    async with _running(Watch(api, URL, SECRET, clock, hearing).run, desk):
         await eventually(lambda: clock.sleeping > 0)
         await clock.advance(1.0)
         await eventually(lambda: telegram.world.webhook.url == URL)
@@ -305,6 +305,6 @@ async def test_the_webhook_is_set_with_its_secret_and_watched(
         assert "bot.example.org" in hearing.trouble
 
 
-def test_no_secret_shows_in_the_representation(account: Account, clock: ManualClock) -> None:
-    assert SECRET not in repr(Watch(account, URL, SECRET, clock, Hearing()))
-    assert TOKEN not in repr(account)
+def test_no_secret_shows_in_the_representation(api: BotApi, clock: ManualClock) -> None:
+    assert SECRET not in repr(Watch(api, URL, SECRET, clock, Hearing()))
+    assert TOKEN not in repr(api)

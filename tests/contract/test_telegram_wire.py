@@ -469,8 +469,8 @@ async def test_menus_are_set_when_they_change_and_only_then(
         Menu((("help", "Show the commands."), ("stop", "Stop.")), "chat", ADA),
         Menu((("help", "Show the commands."),), "chat", BOB),  # never opened a chat with the bot
     ]
-    assert await synchronise(chat.account, menus) == 2
-    assert await synchronise(chat.account, menus) == 0
+    assert await synchronise(chat.api, menus) == 2
+    assert await synchronise(chat.api, menus) == 0
     assert list(telegram.world.menus) == ["default", f"chat:{ADA}"]
 
 

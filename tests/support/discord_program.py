@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 
 from bot.lifecycle import run
 from bot.role import Role
@@ -129,16 +131,27 @@ async def discord_program(
     }
     settings = replace(load_settings(environ, cwd=folder), terminal=False)
     base = f"http://127.0.0.1:{port}"
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(run(settings, Role.ALL))
-        try:
-            await answering(session, f"{base}/readyz", task)
-            if gateway:
-                # Ready with its first word; what happens before the session is not told.
-                await eventually(lambda: discord.gateway.connected, "the gateway")
-            yield DiscordProgram(discord, DiscordSender(time.time), base, session)
-        finally:
-            if not task.done():
-                os.kill(os.getpid(), signal.SIGTERM)
+    with restored_sdk():
+        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(run(settings, Role.ALL))
+            try:
+                await answering(session, f"{base}/readyz", task)
+                if gateway:
+                    # Ready with its first word; what happens before the session is not told.
+                    await eventually(lambda: discord.gateway.connected, "the gateway")
+                yield DiscordProgram(discord, DiscordSender(time.time), base, session)
+            finally:
+                if not task.done():
+                    os.kill(os.getpid(), signal.SIGTERM)
     assert discord.violations == []
     assert discord.gateway.problems == []
+
+
+@contextmanager
+def restored_sdk() -> Iterator[None]:
+    """discord.py keeps its addresses in its classes: put them back as they were."""
+    before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    try:
+        yield
+    finally:
+        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = before

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from tests.support.clock import settle
 
 _GRACE_SECONDS = 2.0
-_OF_SDKS = ("nightdesk.slack.bolt", "nightdesk.slack.socket")
+_OF_SDKS = ("nightdesk.slack.bolt", "nightdesk.slack.sdk", "nightdesk.slack.socket")
 """Logs that SDKs write in: an adapter gives each its level when it first uses it."""
 
 

@@ -12,6 +12,7 @@ from runtime.model.events import Inbound
 from runtime.model.files import OutFile
 from tests.support.build import team
 from tests.support.clock import ManualClock
+from tests.support.discord_program import restored_sdk
 from tests.support.fake_discord import FakeDiscord
 
 
@@ -27,7 +28,7 @@ async def _hear(hear: Hear) -> None:
     await hear(_nothing)
 
 
-async def test_discord_is_not_ready_before_the_gateway_is_connected() -> None:
+async def test_discord_is_not_ready_while_the_gateways_library_is_loaded() -> None:
     clock = ManualClock()
     store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
     async with FakeDiscord() as discord:
@@ -41,10 +42,11 @@ async def test_discord_is_not_ready_before_the_gateway_is_connected() -> None:
             gateway=True,
         )
         opening = open_discord(settings, clock, team=team, store=store, read=_no_file)
-        async with opening as platform, asyncio.TaskGroup() as tasks:
-            assert (await platform.look()).ok  # as in a process that takes no events in
-            hearing = tasks.create_task(_hear(platform.hears[0]))
-            await clock.sleep(0)
-            check = await platform.look()
-            assert (check.ok, check.detail) == (False, "the gateway is not connected yet")
-            hearing.cancel()
+        with restored_sdk():
+            async with opening as platform, asyncio.TaskGroup() as tasks:
+                assert (await platform.look()).ok  # as in a process that takes no events in
+                hearing = tasks.create_task(_hear(platform.hears[0]))
+                await clock.sleep(0)
+                check = await platform.look()
+                assert (check.ok, check.detail) == (False, "the gateway is not connected yet")
+                hearing.cancel()

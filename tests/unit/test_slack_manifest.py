@@ -15,29 +15,29 @@ from runtime.errors import ConfigurationError
 
 HERE = "https://nightdesk.example.com"
 
-# The permission that each method needs, from the vendor's method pages.
+# The permission that each method of the SDK needs, from the vendor's method pages.
 NEEDS = {
-    "auth.test": set(),
-    "chat.postMessage": {"chat:write"},
-    "chat.postEphemeral": {"chat:write"},
-    "chat.update": {"chat:write"},
-    "chat.startStream": {"chat:write"},
-    "chat.appendStream": {"chat:write"},
-    "chat.stopStream": {"chat:write"},
-    "conversations.open": {"im:write"},
-    "conversations.history": {"channels:history", "groups:history", "im:history", "mpim:history"},
-    "conversations.replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
-    "conversations.info": {"channels:read", "groups:read"},
-    "assistant.threads.setStatus": {"assistant:write"},
-    "assistant.threads.setSuggestedPrompts": {"assistant:write"},
-    "agents.sessions.setStatus": {"chat:write"},
-    "files.info": {"files:read"},
-    "files.getUploadURLExternal": {"files:write"},
-    "files.completeUploadExternal": {"files:write"},
-    "views.open": set(),
-    "views.publish": set(),
+    "auth_test": set(),
+    "chat_postMessage": {"chat:write"},
+    "chat_postEphemeral": {"chat:write"},
+    "chat_update": {"chat:write"},
+    "chat_startStream": {"chat:write"},
+    "chat_appendStream": {"chat:write"},
+    "chat_stopStream": {"chat:write"},
+    "conversations_open": {"im:write"},
+    "conversations_history": {"channels:history", "groups:history", "im:history", "mpim:history"},
+    "conversations_replies": {"channels:history", "groups:history", "im:history", "mpim:history"},
+    "conversations_info": {"channels:read", "groups:read"},
+    "assistant_threads_setStatus": {"assistant:write"},
+    "assistant_threads_setSuggestedPrompts": {"assistant:write"},
+    "agents_sessions_setStatus": {"chat:write"},
+    "files_info": {"files:read"},
+    "files_getUploadURLExternal": {"files:write"},
+    "files_completeUploadExternal": {"files:write"},
+    "views_open": set(),
+    "views_publish": set(),
     # This one takes the app-level token, with connections:write.
-    "apps.connections.open": set(),
+    "apps_connections_open": set(),
 }
 # The permission that each event needs.
 HEARS = {
@@ -111,14 +111,12 @@ def test_an_address_that_slack_cannot_post_to_is_refused(address: str) -> None:
 
 
 def _methods_called() -> set[str]:
-    """The methods of the Web API that the adapter calls, read from its source."""
+    """The SDK's methods that the adapter calls, read from its source."""
     folder = Path(adapters.slack.__file__).parent
     return {
-        name.value
+        node.func.attr
         for path in folder.glob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if node.func.attr in {"ask", "post"} and node.args
-        for name in ast.walk(node.args[0])
-        if isinstance(name, ast.Constant) and isinstance(name.value, str)
+        if ast.unparse(node.func.value).endswith("client")
     }

@@ -10,8 +10,8 @@ import pytest
 
 from adapters.telegram import transport
 from adapters.telegram.api import Bot, BotApi
-from adapters.telegram.faults import OtherListener, Refusal
-from adapters.telegram.transport import Request, Told
+from adapters.telegram.faults import OtherListener, Refusal, Told
+from adapters.telegram.transport import Polls, Request
 from runtime.errors import Ambiguous, NightdeskError, Retryable
 from tests.support.fake_telegram import TOKEN, FakeTelegram
 
@@ -185,6 +185,7 @@ async def test_no_cookie_is_sent_back_and_no_redirect_followed() -> None:
 @pytest.fixture
 async def api() -> AsyncIterator[BotApi]:
     made = BotApi(TOKEN)
+    await made.open()
     yield made
     await made.close()
 
@@ -219,6 +220,21 @@ async def test_the_token_is_in_no_representation(api: BotApi) -> None:
         assert TOKEN not in repr((api, bot))
 
 
+async def test_updates_are_kept_as_they_came_and_the_library_reads_none() -> None:
+    odd = {"update_id": 5, "message": {"message_id": "no number"}}
+
+    class Mine(Polls):
+        def _build_client(self) -> httpx.AsyncClient:
+            answer = saying(200, {"ok": True, "result": [odd]})
+            return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+    polls = Mine(TLS)
+    bot = Bot(TOKEN, get_updates_request=polls)
+    assert await bot.get_updates() == ()
+    assert polls.found == [odd]
+    await polls.shutdown()
+
+
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -226,6 +242,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     async with FakeTelegram() as telegram:
         made = BotApi(TOKEN, base_url=telegram.url)
+        await made.open()
         with made.asking() as bot:
             assert (await bot.get_me()).is_bot
         await made.close()

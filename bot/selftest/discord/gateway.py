@@ -70,8 +70,6 @@ class Gateway:
         self.token = token
         self.heartbeat_ms = heartbeat_ms
         self.url = ""
-        self.resume_url = ""
-        """Where a session is gone on with, where that is elsewhere."""
         self.sessions: list[Session] = []
         self.identified = 0
         self.resumed = 0
@@ -104,10 +102,10 @@ class Gateway:
                 session.alive = ws.close_code not in {1000, 1001}
         return ws
 
-    async def close(self, code: int = 1001) -> None:
+    async def close(self) -> None:
         """Let go of every connection."""
         for line in [*self._lines]:
-            await line.ws.close(code=code)
+            await line.ws.close(code=1001)
 
     @property
     def connected(self) -> bool:
@@ -181,7 +179,7 @@ class Gateway:
             "user": person(BOT, bot=True),
             "guilds": guilds,
             "session_id": session.id,
-            "resume_gateway_url": self.resume_url or self.url,
+            "resume_gateway_url": self.url,
             "application": {"id": APP, "flags": self.world.flags},
         }
         await self._event(session, "READY", ready)

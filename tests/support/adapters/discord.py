@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +39,7 @@ from tests.support.adapters.harness import (
     bytes_of,
 )
 from tests.support.clock import ManualClock
+from tests.support.discord_program import restored_sdk
 from tests.support.eventually import eventually
 from tests.support.fake_discord import FakeDiscord
 
@@ -77,11 +79,13 @@ class DiscordHarness(Harness):
         self._listening: Background | None = None
         self._heard: list[Inbound] = []
         self._frames = 0
+        self._stack = ExitStack()
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
 
     async def start(self) -> None:
+        self._stack.enter_context(restored_sdk())
         await self.discord.start()
         await self._open()
 
@@ -108,6 +112,7 @@ class DiscordHarness(Harness):
     async def stop(self) -> None:
         await self._close()
         await self.discord.stop()
+        self._stack.close()
 
     async def restart(self) -> None:
         await self._close()
