@@ -1,10 +1,10 @@
 """What a person changes in the arguments of a call, a line for each: `branch = release/2`. Pure."""
 
 import json
-from difflib import get_close_matches
 
 from runtime.errors import Refused
 from runtime.model.tools import Json
+from runtime.near import nearest
 from runtime.tools.signature import DEEPEST, depth
 
 _ABOUT = "Write a change a line: name = value. A value that is no text is JSON; null leaves it out."
@@ -24,7 +24,7 @@ def changed(arguments: str, changes: str) -> tuple[str, str]:
         name, equals, written = (part.strip() for part in line.partition("="))
         if not equals or not name:
             raise Refused(f"“{line[:60]}” is no change.", hint=_ABOUT)
-        if near := [] if name in before else get_close_matches(name, before, n=1):
+        if near := [] if name in before else nearest(name, before):
             raise Refused(f"There is no argument {name[:40]}; did you mean {near[0]}?")
         if depth(written) > DEEPEST:
             raise Refused(f"The value of {name[:40]} is nested too deeply.")

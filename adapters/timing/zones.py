@@ -1,6 +1,5 @@
 """The names of time zones, and the nearest right one to a wrong one."""
 
-from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 
@@ -41,6 +40,8 @@ def _hint(wanted: str) -> str:
 
 def _near(wanted: str) -> list[str]:
     """Zones of a city of that name, else zones that are spelled nearly so."""
+    from difflib import get_close_matches  # noqa: PLC0415 - not before somebody writes one wrong
+
     names = _names()
     cities: dict[str, list[str]] = {}
     for folded, name in names.items():

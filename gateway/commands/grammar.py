@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
-from difflib import get_close_matches
 
 from gateway.commands.form import Form
 from gateway.commands.forms import (
@@ -18,6 +17,7 @@ from gateway.commands.forms import (
 )
 from gateway.commands.words import Word, cut, option_in
 from runtime.model.value import value
+from runtime.near import nearest
 
 LONGEST = 4_000
 """Characters of a command, its instruction included."""
@@ -190,7 +190,7 @@ def _plain_word(word: str) -> str:
 
 
 def _near(word: str, known: Iterable[str]) -> list[str]:
-    return get_close_matches(word.casefold(), known, n=1, cutoff=_NEAR)
+    return nearest(word.casefold(), known, cutoff=_NEAR)
 
 
 def _unknown_noun(words: Sequence[Word]) -> UsageError:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from difflib import get_close_matches
 
 from gateway.access import Action, Resource, authorize, permits
 from gateway.commands.grammar import ParsedCommand
@@ -18,6 +17,7 @@ from runtime.model.schedule import OccurrenceState
 from runtime.model.stop import EVERYTHING, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
 from runtime.model.turn import TurnState, run_of
+from runtime.near import nearest
 from runtime.ports import Store
 from runtime.stopping import Stopping
 
@@ -250,7 +250,7 @@ class StopCommands:
         names = [str(agent.name) for agent in self._team().agents]
         found = next((one for one in names if one.casefold() == name.casefold()), None)
         if found is None:
-            near = get_close_matches(name, names, n=1)
+            near = nearest(name, names)
             known = near[0] if near else ", ".join(names)
             raise Refused(f"There is no agent {name[:40]}.", hint=f"There is {known}.")
         return AgentName(found)

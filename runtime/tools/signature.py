@@ -10,13 +10,13 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from runtime.errors import Refused
 from runtime.model.tools import Json
 from runtime.model.value import value
+from runtime.near import nearest
 
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _WORDS: Mapping[str, str] = {
@@ -122,7 +122,7 @@ class Signature:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
             if name not in known:
-                near = get_close_matches(name, known, n=1)
+                near = nearest(name, known)
                 meant = f"; did you mean {near[0]}?" if near else ""
                 raise _Wrong(f"there is no argument {name[:40]!r}{meant}")
         arguments = {}

@@ -41,6 +41,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "bot.selftest",     # when the self-test runs
             "dateparser",       # when somebody writes a time
             "dbos",             # when a run is started
+            "difflib",          # when somebody writes a word wrong
             "greenlet",         # on Postgres
             "httpx",            # with Telegram, or when a model is called
             "litellm",          # when a model is called
@@ -53,6 +54,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
             "slack_bolt",       # where Slack is heard over sockets
             "slack_sdk.socket_mode",
             "sqlalchemy.orm",
+            "statistics",
             "structlog",        # when a person reads the log
             "telegram",         # with Telegram
             "typer",            # when a command line has to be read
