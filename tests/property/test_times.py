@@ -166,6 +166,23 @@ def test_chained_times_are_those_of_a_walk_over_every_minute(
     assert fired(cron(fields.cron, zone), start, end) == expected
 
 
+USUAL = (
+    Fields("30 2 * * *", frozenset({30}), frozenset({2}), frozenset(range(1, 8))),
+    Fields("0 0 * * *", frozenset({0}), frozenset({0}), frozenset(range(1, 8))),
+    Fields("15 1-3 * * 0", frozenset({15}), frozenset({1, 2, 3}), frozenset({7})),
+    Fields("*/30 * * * *", frozenset({0, 30}), frozenset(range(24)), frozenset(range(1, 8))),
+)
+
+
+@pytest.mark.parametrize("zone", sorted(ZONES))
+def test_at_each_change_of_three_years_usual_times_are_those_of_a_walk(zone: str) -> None:
+    for change in changes(zone):
+        minutes = minutes_around(zone, change)
+        start, end = minutes[0].at - MINUTE, minutes[-1].at
+        for fields in USUAL:
+            assert fired(cron(fields.cron, zone), start, end) == list(fields.walk(minutes)), change
+
+
 DAY = 24 * 60 * 60
 ANY_SECOND = st.integers(0, 2 * DAY - 1)
 NEAR_THE_CHANGE = st.integers(DAY - 2 * 60 * 60, DAY + 2 * 60 * 60)
