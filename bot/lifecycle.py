@@ -13,6 +13,7 @@ from contextlib import (
 )
 from dataclasses import replace
 
+from adapters.markup import parse
 from bot.collector import collector_spared, keep
 from bot.currency import tell_of_others
 from bot.duties import Duties
@@ -129,7 +130,14 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
         stack.push_async_callback(duties.stop)
         stack.callback(tasks.create_task(_until_damaged(desk)).cancel)
         stack.enter_context(collector_spared())
+        desk.activity.on_first(lambda: _load_what_shows(tasks))
+        stack.callback(desk.activity.on_first, None)
         yield
+
+
+def _load_what_shows(tasks: asyncio.TaskGroup) -> None:
+    """Load what answers are read with beside the first of them, and not on the loop."""
+    tasks.create_task(asyncio.to_thread(parse.load))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What is under way in this process, so that a drain or a script can wait for quiet."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -11,6 +11,11 @@ class Activity:
     def __init__(self) -> None:
         self._under_way = 0
         self._changed: asyncio.Event | None = None
+        self._on_first: Callable[[], None] | None = None
+
+    def on_first(self, call: Callable[[], None] | None) -> None:
+        """Call once, with the first work that begins from now on; None: nothing any more."""
+        self._on_first = call
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -24,6 +29,9 @@ class Activity:
     def begin(self, pieces: int = 1) -> None:
         """Count pieces of work; the caller ends each with `end`."""
         self._under_way += pieces
+        if self._on_first is not None:
+            call, self._on_first = self._on_first, None
+            call()
 
     def end(self) -> None:
         """End one piece of work."""

@@ -44,6 +44,11 @@ def parse(text: str) -> tuple[Block, ...]:
     return _Reader(tokens, text.split("\n")).blocks("")
 
 
+def load() -> None:
+    """Load the parser, which takes some 30 ms, and which the first text would wait for."""
+    _parser()
+
+
 @cache
 def _parser() -> "MarkdownIt":
     """CommonMark's parser, which is loaded with the first text."""

@@ -5,6 +5,8 @@ answers from facts that it asks a tool for, makes schedules through the same too
 and says of anything else that it needs a model. It never imitates a chat.
 """
 
+import asyncio
+import importlib
 import json
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
@@ -61,6 +63,7 @@ class OfflineModel:
             how_to_connect=how_to_connect,
             abilities=ABILITIES,
         )
+        self._loaded = False
 
     @property
     def info(self) -> ModelInfo:
@@ -69,8 +72,11 @@ class OfflineModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Chunk, None]:
         """Answer the last message of a person, or the instruction of a schedule. Never raises."""
-        # Its grammar takes 30 ms to load, and where a model is connected nobody asks it.
-        from adapters.models.dialogue import Dialogue, ToolWanted  # noqa: PLC0415
+        if not self._loaded:
+            # Its grammar takes 60 ms to load, and where a model is connected nobody asks it.
+            await asyncio.to_thread(importlib.import_module, "adapters.models.dialogue")
+            self._loaded = True
+        from adapters.models.dialogue import Dialogue, ToolWanted  # noqa: PLC0415 - as above
 
         reply = Dialogue(request, self._info).reply()
         if isinstance(reply, ToolWanted):

@@ -1,6 +1,7 @@
 """Each message once on the platform, whatever happens between us, the platform and the store."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.markup import parse
 from adapters.memory.durable import MemoryDurable
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Pause, Step
@@ -29,6 +31,7 @@ from tests.support.build import ANN, OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
 from tests.support.desk import passing, running_desk
+from tests.support.eventually import eventually
 from tests.support.faults import failing_times
 from tests.support.ticker import ClockTicker
 
@@ -241,6 +244,25 @@ async def test_where_no_key_tells_each_crash_may_cost_a_copy_and_never_the_messa
         await settle()
         await desk.engine.settled()
     assert chat.texts == ["for all"]
+
+
+async def test_what_answers_are_read_with_comes_in_beside_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And not with the start, and in a thread, for it would hold the loop up."""
+    loaded = list[bool]()
+    on_the_loop = threading.get_ident()
+    monkeypatch.setattr(parse, "load", lambda: loaded.append(threading.get_ident() == on_the_loop))
+    chat, clock = MemoryChat(), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
+        await settle()
+        assert loaded == []
+        await store.outbox.enqueue([outbox_item("for all", at=clock.now())])
+        desk.dispatcher.wake()
+        await eventually(lambda: loaded)
+        await desk.engine.settled()
+    assert loaded == [False]
 
 
 async def test_who_stood_still_between_claim_and_send_sends_nothing(
