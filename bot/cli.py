@@ -6,6 +6,7 @@ stay in its memory to the end.
 
 # ruff: noqa: PLC0415 - imports inside functions are the point of this module
 import importlib
+import os
 import sys
 
 from bot.role import Role
@@ -13,6 +14,7 @@ from bot.role import Role
 
 def main() -> None:
     """Run the program; ends the process."""
+    hold_standard_streams()
     match sys.argv[1:]:
         case ["run"]:
             work(Role.ALL, terminal=True)
@@ -24,6 +26,18 @@ def main() -> None:
             from bot.commandline import app
 
             app()
+
+
+def hold_standard_streams() -> None:
+    """Put /dev/null where a standard stream was closed before the start (`<&-`).
+
+    What is opened next would get its number otherwise, and libuv ends the process that closes it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def work(role: Role, *, terminal: bool = False) -> None:

@@ -58,7 +58,11 @@ def run(
         bool, typer.Option("--no-terminal", help="Without the terminal chat, as a service.")
     ] = False,
 ) -> None:
-    """Do everything in one process, with the terminal chat. The first start needs no set-up."""
+    """Do everything in one process, with the terminal chat. The first start needs no set-up.
+
+    Where standard input is no terminal, its lines are messages, and their end ends it, at once for
+    /dev/null. Where it is closed, or with --no-terminal, this runs as a service until SIGTERM.
+    """
     work(Role.ALL, terminal=not no_terminal)
 
 

@@ -239,6 +239,11 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
+_SERVICE = "this runs as a service"
+_MEANT = "`nightdesk run --no-terminal` says that a service is meant."
+_AS_SERVICE = "To run as a service, which reads no input: `nightdesk run --no-terminal`."
+
+
 def _chats(settings: Settings) -> bool:
     """Whether somebody can chat at this terminal; what runs without a chat is a service.
 
@@ -246,19 +251,22 @@ def _chats(settings: Settings) -> bool:
         ConfigurationError: there is input to read, and it is nobody's.
     """
     if sys.stdin is None:  # closed
+        say(f"Standard input is closed, so there is no chat here: {_SERVICE}.", _MEANT)
         return False
     if _has_terminal_member(settings):
+        if _is_nothing(sys.stdin):
+            say("Standard input has no messages to read (/dev/null), so this ends.", _AS_SERVICE)
         return True
     found = f"no member of {settings.config_path} has a name at the terminal"
     todo = 'To chat here, write terminal = "you" under one of the [[members]]'
     if _is_input(sys.stdin):
         raise ConfigurationError(
             f"standard input is to be read as messages, but {found}, so they would be nobody's. "
-            f"{todo}. To run as a service, which reads no input: `nightdesk run --no-terminal`."
+            f"{todo}. {_AS_SERVICE}"
         )
     say(
-        f"There is no chat here, for {found}: this runs as a service.",
-        f"{todo}; `nightdesk run --no-terminal` says that a service is meant.",
+        f"There is no chat here, for {found}: {_SERVICE}.",
+        f"{todo}; {_MEANT}",
     )
     return False
 
@@ -270,6 +278,14 @@ def _is_input(stream: TextIO) -> bool:
     except (OSError, ValueError):  # none that the system knows
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+
+def _is_nothing(stream: TextIO) -> bool:
+    """Whether it is the device that has nothing to read, as a service manager gives it."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    except (OSError, ValueError):  # none that the system knows
+        return False
 
 
 def _has_terminal_member(settings: Settings) -> bool:

@@ -206,9 +206,40 @@ def test_without_input_and_without_a_member_it_is_a_service_and_says_so(
     assert capsys.readouterr().err == (said if asked else "")
 
 
-def test_a_closed_standard_input_is_no_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_closed_standard_input_is_a_service_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(sys, "stdin", None)
     assert not Program().load_to_run(Role.ALL, terminal=True).terminal
+    said = capsys.readouterr().err
+    assert "Standard input is closed, so there is no chat here: this runs as a service." in said
+    assert "`nightdesk run --no-terminal` says that a service is meant." in said
+
+
+def test_a_start_on_dev_null_says_why_it_ends_and_what_a_service_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_DATA_DIR", str(tmp_path))
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        assert Program().load_to_run(Role.ALL, terminal=True).terminal
+    said = capsys.readouterr().err
+    assert "Standard input has no messages to read (/dev/null), so this ends.\n" in said
+    assert "To run as a service, which reads no input: `nightdesk run --no-terminal`." in said
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_standard_stream_that_is_closed_is_held_so_that_nothing_else_takes_its_number(
+    closed: int,
+) -> None:
+    code = (
+        f"import os; os.close({closed})\n"
+        "from bot.cli import hold_standard_streams\n"
+        "hold_standard_streams()\n"
+        f"same = os.path.samestat(os.fstat({closed}), os.stat(os.devnull))\n"
+        "other = os.open(os.devnull, os.O_RDONLY)\n"
+        "os._exit(0 if same and other > 2 else 1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=90)
+    assert done.returncode == 0
