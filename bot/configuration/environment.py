@@ -90,6 +90,10 @@ def _app_token(value: SecretStr) -> SecretStr:
 def _signing_secret(value: SecretStr) -> SecretStr:
     if value.get_secret_value().startswith(("xoxb-", "xapp-")):
         raise ValueError("this is a token; the signing secret is under Basic Information in Slack")
+    if not _SIGNING_SECRET.fullmatch(value.get_secret_value()):
+        raise ValueError(
+            "a signing secret has 32 digits and small letters (Slack: Basic Information)"
+        )
     return value
 
 
@@ -118,6 +122,8 @@ def _webhook_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+_SIGNING_SECRET = re.compile("[0-9a-z]{32}")
+"""Slack gives hexadecimal ones; that of its documentation has other letters too."""
 SMTP_PORTS = {"smtps": 465, "smtp": 587, "smtp+plain": 25}
 """How the line is encrypted, and the port where none is given."""
 _HERE = {"localhost", "127.0.0.1", "::1"}

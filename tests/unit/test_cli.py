@@ -222,9 +222,9 @@ def test_no_message_carries_a_secret(
     home: Path, lives: Callable[[Live], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_SLACK__BOT_TOKEN", CANARY)
-    monkeypatch.setenv("NIGHTDESK_SLACK__SIGNING_SECRET", "canary-secret")
+    monkeypatch.setenv("NIGHTDESK_SLACK__SIGNING_SECRET", "canarycanarycanarycanarycanary00")
     (home / "nightdesk.toml").write_text("")
-    lives(raising(NightdeskError(f"refused: {CANARY} canary-secret")))
+    lives(raising(NightdeskError(f"refused: {CANARY} canarycanarycanarycanarycanary00")))
     assert call("web").stderr == "nightdesk: refused: [hidden] [hidden]\n"
 
 
@@ -339,7 +339,7 @@ def test_the_manifest_is_for_the_transport_that_is_configured(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_SLACK__BOT_TOKEN", "xoxb-1")
-    monkeypatch.setenv("NIGHTDESK_SLACK__SIGNING_SECRET", "a-signing-secret")
+    monkeypatch.setenv("NIGHTDESK_SLACK__SIGNING_SECRET", "0123456789abcdef0123456789abcdef")
     example = call("slack", "manifest")
     assert json.loads(example.stdout)["settings"]["socket_mode_enabled"] is False
     assert "Put your own address in the place of https://nightdesk.example.com" in example.stderr

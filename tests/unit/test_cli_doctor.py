@@ -351,7 +351,7 @@ async def test_slack_is_asked_who_we_are(machine: Machine) -> None:
         machine.variables |= {
             "SLACK__BASE_URL": slack.url,
             "SLACK__BOT_TOKEN": TOKEN,
-            "SLACK__SIGNING_SECRET": "canary-secret",
+            "SLACK__SIGNING_SECRET": "canarycanarycanarycanarycanary00",
         }
         assert (await machine.look())["slack"].state is State.OK
         assert {call.method for call in slack.calls} == {"auth.test"}

@@ -76,7 +76,7 @@ def test_the_people_and_channels_of_the_file_are_tested(tmp_path: Path) -> None:
 def test_the_transport_is_the_one_that_is_set_up(tmp_path: Path) -> None:
     here = written(tmp_path)
     assert [plan.by_webhook for plan in plans(here).values()] == [False, False, True]
-    (tmp_path / "secret").write_text("8f742231b10e8888abcd99")
+    (tmp_path / "secret").write_text("8f742231b10e8888abcd99yyyzzz85a5")
     chosen = plans(here, NIGHTDESK_SLACK__SIGNING_SECRET_FILE=str(tmp_path / "secret"))
     assert chosen["slack"].by_webhook
     url = "https://bot.example.org"

@@ -23,6 +23,7 @@ from runtime.model.team import Listen, MemberRole
 
 TOKEN = "xoxb-123-canary"
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+BEFORE = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_every_variable_is_read(home: Path) -> None:
         HTTP__HOST="0.0.0.0",  # noqa: S104
         HTTP__PORT="0",
         SLACK__SIGNING_SECRET=SECRET,
-        SLACK__PREVIOUS_SIGNING_SECRET="before",
+        SLACK__PREVIOUS_SIGNING_SECRET=BEFORE,
         SLACK__BOT_TOKEN=TOKEN,
         SLACK__APP_TOKEN="xapp-1",
         SLACK__BASE_URL="http://127.0.0.1:9/api",
@@ -104,14 +105,14 @@ def test_every_variable_is_read(home: Path) -> None:
     assert settings.slot_for(Role.WORKER) == "worker-7"
     assert (settings.no_spend, settings.drain_seconds) == (True, 3.0)
     assert (settings.retention_days, settings.totals_days) == (90, 800)
-    assert settings.secrets() == {"pw", SECRET, "before", TOKEN, "xapp-1", "key-1", "key-2"}
+    assert settings.secrets() == {"pw", SECRET, BEFORE, TOKEN, "xapp-1", "key-1", "key-2"}
 
 
 def test_no_secret_shows_in_the_representation(home: Path) -> None:
     settings = load(
         home,
         DATABASE_URL="postgresql://u:canary-pw@h/d",
-        SLACK__SIGNING_SECRET="canary-secret",
+        SLACK__SIGNING_SECRET="canarycanarycanarycanarycanary00",
         SLACK__BOT_TOKEN=TOKEN,
         MODEL="openai/gpt-4.1-mini",
         MODEL_API_KEY="canary-key",
@@ -169,6 +170,8 @@ def test_a_database_address_is_normalised(home: Path, given: str, normal: str) -
             f"{TOKEN} {TOKEN}",
             "NIGHTDESK_SLACK__BOT_TOKEN: there is a blank inside",
         ),
+        ("SLACK__SIGNING_SECRET", "99", "a signing secret has 32 digits and small letters"),
+        ("SLACK__PREVIOUS_SIGNING_SECRET", SECRET[1:], "a signing secret has 32 digits"),
         ("SLACK__SIGNING_SECRET", TOKEN, "this is a token; the signing secret is under Basic"),
         (
             "SLACK__BASE_URL",
