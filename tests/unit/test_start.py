@@ -79,6 +79,15 @@ def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used()
     assert loaded == ""
 
 
+def test_discord_alone_loads_what_checks_signatures_with_the_first_one() -> None:
+    loaded = program("""
+        import sys
+        import bot.discord
+        print(" ".join(sorted({"cryptography", "discord"} & set(sys.modules))))
+    """)
+    assert loaded == ""
+
+
 def test_work_is_done_in_a_child_and_its_result_comes_back() -> None:
     assert (
         program("""
