@@ -19,6 +19,8 @@ from runtime.model.probe import Finding
 from runtime.ports import ChatLimits
 
 _TITLE = 60
+_REMEMBERED = 64
+"""Messages that were changed lately, of which a change to the same is not shown again."""
 
 
 class TerminalChat:
@@ -44,6 +46,7 @@ class TerminalChat:
         self._journal = journal
         self._ids = ids
         self._warned = False
+        self._changed: dict[MessageId, Content] = {}
         self._one_at_a_time = asyncio.Lock()
         for number, thread in journal.threads.items():
             board.restore(number, thread)
@@ -77,7 +80,13 @@ class TerminalChat:
             if known is not None:
                 return known
             message = item.draft or MessageId(derived(PLATFORM, item.id))
+            if item.draft is not None and self._changed.get(message) == item.content:
+                # Who pressed a button is answered so, and the thing that was decided tells it too.
+                await self._remember(sent=(item.id, message))
+                return message
             await self._show(item, message)
+            if item.draft is not None:
+                self._note_change(item, message)
             return message
 
     async def find(self, item: OutboxItem) -> MessageId | None:
@@ -148,6 +157,12 @@ class TerminalChat:
         number, new = self.board.number(thread, title=_title(title))
         if new:
             await self._remember(thread=(number, thread))
+
+    def _note_change(self, item: OutboxItem, message: MessageId) -> None:
+        self._changed.pop(message, None)
+        self._changed[message] = item.content
+        if len(self._changed) > _REMEMBERED:
+            del self._changed[next(iter(self._changed))]
 
     def _refuse_strangers(self, item: OutboxItem) -> None:
         if item.thread.platform != PLATFORM:

@@ -158,6 +158,26 @@ async def test_a_draft_becomes_the_message() -> None:
     assert message == "d1"
 
 
+async def test_a_message_that_is_changed_to_what_it_is_by_now_is_not_shown_again() -> None:
+    desk = Desk()
+    for name, text in (("o1", "Approved"), ("o2", "Approved"), ("o3", "Done"), ("o4", "Approved")):
+        change = replace(item(text, name=name), draft=MessageId("card"))
+        assert await desk.chat.send(change) == "card"
+        assert await desk.chat.find(change) == "card"
+    assert [line.partition(": ")[2] for line in desk.shown.splitlines()] == [
+        "Approved",
+        "Done",
+        "Approved",
+    ]
+
+
+async def test_the_same_words_in_two_messages_are_two() -> None:
+    desk = Desk()
+    for name in ("o1", "o2"):
+        await desk.chat.send(item("Fine.", name=name))
+    assert desk.shown.count("Fine.") == 2
+
+
 async def test_the_direct_message_is_that_of_the_person_at_the_terminal() -> None:
     assert await Desk().chat.direct(YOU) == place_of("dm")
     with pytest.raises(Permanent):
