@@ -96,7 +96,7 @@ class Ends:
         if now - item.created_at > GIVE_UP_AFTER:
             await self.end(item, OutboxState.DEAD, f"tried for a day: {error}")
             return
-        pause = min(FIRST_PAUSE * 2 ** min(item.attempts - 1, 16), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** max(0, min(item.attempts - 1, 16)), LONGEST_PAUSE)
         wait = pause if error.after is None else error.after
         if error.after:
             self._pace.hold(item, error.after)

@@ -95,7 +95,6 @@ def _row(
         turn=turn,
         agent=agent,
         state=OutboxState.SENDING if claimed else OutboxState.PENDING,
-        attempts=1 if claimed else 0,
         not_before=now,
         created_at=now,
     )

@@ -1,6 +1,6 @@
 """Messages on their way out, in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -83,6 +83,19 @@ class MemoryOutbox:
                 taken.append(row.item)
         return taken
 
+    async def recall(
+        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
+    ) -> list[OutboxItem]:
+        """Claim again what the owner does not know that it claimed: see the port."""
+        recalled: list[OutboxItem] = []
+        for row in self._tables.outbox.values():
+            item = row.item
+            held = item.state is OutboxState.SENDING and row.owner == owner and item.attempts > 0
+            if held and (item.id, item.attempts) not in known:
+                row.item = replace(item, attempts=item.attempts + 1)
+                recalled.append(row.item)
+        return recalled
+
     async def holds(self, item: OutboxId, attempt: int) -> bool:
         """Whether the claim still holds: see the port."""
         row = self._tables.outbox.get(item)
@@ -109,7 +122,7 @@ class MemoryOutbox:
         if ended is None or ended.turn.fence != fence:
             return 0
         rows = [row for key in items if (row := self._tables.outbox.get(key)) is not None]
-        mine = [row for row in rows if row.owner == owner and row.item.attempts == 1]
+        mine = [row for row in rows if row.owner == owner and row.item.attempts == 0]
         mine = [row for row in mine if row.item.state is OutboxState.SENDING]
         for row in mine:
             row.owner = None

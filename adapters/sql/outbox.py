@@ -1,6 +1,6 @@
 """Messages on their way out: `runtime.ports.Outbox`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from adapters.sql.constants import word
 from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
 from adapters.sql.letters import ITEM, SqlSent, item_of
+from adapters.sql.recalling import recalled
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox, turns
 from adapters.sql.threads import same_thread, thread_columns, thread_of
@@ -238,8 +239,7 @@ class SqlOutbox(SqlSent):
         if not platforms:
             return []
         statement = claiming(len(platforms))
-        page: dict[str, Value] = {"now": micros(now), "by": owner, "limit": limit}
-        page |= _names(platforms)
+        page = _names(platforms) | {"now": micros(now), "by": owner, "limit": limit}
 
         def work(transaction: Transaction) -> Sequence[Row]:
             return transaction.all(statement, page)
@@ -252,9 +252,15 @@ class SqlOutbox(SqlSent):
         """Claim what a process that is gone was sending: see the port."""
         if not platforms:
             return []
-        statement = taking_on(len(platforms))
         given: dict[str, Value] = {"of": owner, "by": by, **_names(platforms)}
-        return _in_order(await self._database.write(lambda t: t.all(statement, given)))
+        take = taking_on(len(platforms))
+        return _in_order(await self._database.write(lambda t: t.all(take, given)))
+
+    async def recall(
+        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
+    ) -> list[OutboxItem]:
+        """Claim again what the owner does not know that it claimed: see the port."""
+        return _in_order(await recalled(self._database, owner, known))
 
     async def holds(self, item: OutboxId, attempt: int) -> bool:
         """Whether the claim still holds: see the port."""
@@ -287,7 +293,7 @@ class SqlOutbox(SqlSent):
         self, items: Sequence[OutboxId], *, owner: str, turn: TurnId, fence: int
     ) -> int:
         """Let messages wait that were claimed as they were written: see the port."""
-        mine: dict[str, Value] = {"attempt": 1, "by": owner, "of_turn": turn, "with_fence": fence}
+        mine: dict[str, Value] = {"attempt": 0, "by": owner, "of_turn": turn, "with_fence": fence}
         these: list[Params] = [{"this": item, **mine} for item in items]
 
         def work(transaction: Transaction) -> int:
@@ -299,10 +305,10 @@ class SqlOutbox(SqlSent):
     async def postpone(self, item: OutboxId, attempt: int, *, until: datetime, error: str) -> None:
         """Hand a claimed message back: see the port."""
         mine: dict[str, Value] = {"this": item, "attempt": attempt}
-        later: dict[str, Value] = {"until": micros(until), "because": plain(error)}
+        mine |= {"until": micros(until), "because": plain(error)}
 
         def work(transaction: Transaction) -> None:
-            if not transaction.run(_POSTPONE, {**mine, **later}):
+            if not transaction.run(_POSTPONE, mine):
                 _explain(transaction, item, attempt, OutboxEvent.POSTPONED, None)
 
         await self._database.write(work)

@@ -70,8 +70,8 @@ def enqueue_claimed(
 ) -> list[OutboxItem]:
     """Store messages, those that are `SENDING` claimed by `sender`; returns which of them are.
 
-    A thread's messages go out in order, so one that stands behind another waits as all do. Its
-    first claim counts as made: under that nobody sends it, so nobody may hand it back.
+    A thread's messages go out in order, so one that stands behind another waits as all do. What is
+    claimed so has no attempts; what the dispatcher claims has.
     """
     claimed: list[OutboxItem] = []
     for item in items:

@@ -107,7 +107,7 @@ class OutboxItem:
         turn: the turn that wrote it, or None.
         agent: the agent whose words it brings, which a stop of that agent holds; None for our own.
         state: where it is.
-        attempts: how often it was claimed, or was to be as it was written.
+        attempts: how often it was claimed since it was written.
         not_before: the earliest time of the next try.
         created_at: when it was written.
         message_id: the platform's id once it is sent.

@@ -200,7 +200,7 @@ class Turns(Protocol):
 
         `over` happens with that, as by `HandoffLog.record`.
 
-        Replies that are `SENDING` are claimed by `sender` with that, as by `Outbox.claim`; one
+        Replies that are `SENDING` are claimed by `sender` with that, with no attempts yet; one
         before which another message of its thread is not final is stored `PENDING` all the same.
         Returns those that are claimed.
 

@@ -1,6 +1,6 @@
 """What goes out, and what could not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -55,6 +55,18 @@ class Outbox(Protocol):
         """
         ...
 
+    async def recall(
+        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
+    ) -> list[OutboxItem]:
+        """Claim again what `owner` claimed or took on, and does not know of; oldest first.
+
+        For when nobody heard whether a `claim` or a `take_on` was stored: the rows that are
+        `SENDING` by `owner`, but for the `known` claims, each an id with its `attempts`. They stay
+        `SENDING`, with `attempts` one higher. What was claimed as it was written is left to whoever
+        wrote it. No `claim` by `owner` may be under way.
+        """
+        ...
+
     async def holds(self, item: OutboxId, attempt: int) -> bool:
         """Whether the message is `SENDING` under that claim still."""
         ...
@@ -79,8 +91,9 @@ class Outbox(Protocol):
 
         For messages of which nobody heard that they were claimed, and which nobody sends: they are
         `PENDING` again (`WITHHELD` where they were taken back since). What is not `SENDING` by
-        `owner` under its first claim is left as it is, and so is what was claimed by an end of the
-        turn under another fence. A `Turns.finish` that is being stored comes to its end first.
+        `owner` as it was written, without attempts, is left as it is, and so is what was claimed by
+        an end of the turn under another fence. A `Turns.finish` that is being stored comes to its
+        end first.
         """
         ...
 

@@ -22,7 +22,7 @@ def nothing(_: Turn) -> list[OutboxItem]:
 
 
 def to_be_sent(item: OutboxItem) -> OutboxItem:
-    return replace(item, state=OutboxState.SENDING, attempts=1)
+    return replace(item, state=OutboxState.SENDING)
 
 
 async def finished(store: Store, turn: Turn, *replies: OutboxItem) -> list[OutboxItem]:
@@ -59,7 +59,7 @@ async def test_an_answer_is_claimed_as_it_is_written(
     assert await finished(store, turn, answer) == [answer]
 
     assert await store.outbox.get(answer.id) == answer
-    assert await store.outbox.holds(answer.id, 1)
+    assert await store.outbox.holds(answer.id, 0)
     assert await claimed(store, clock) == []
     assert await store.outbox.next_time() is None
 
@@ -72,7 +72,7 @@ async def test_who_takes_over_from_its_owner_finds_it(store: Store, rows: Rows) 
     assert await store.outbox.take_on(owner="there", by="other", platforms=[SLACK]) == []
     [taken] = await store.outbox.take_on(owner="here", by="other", platforms=[SLACK])
 
-    assert taken == replace(answer, attempts=2)
+    assert taken == replace(answer, attempts=1)
 
 
 @pytest.mark.parametrize("sending", [False, True])
@@ -87,7 +87,7 @@ async def test_an_answer_behind_another_message_waits(
 
     assert await finished(store, turn, answer) == []
 
-    assert await stored(store, [answer]) == [(OutboxState.PENDING, 1)]
+    assert await stored(store, [answer]) == [(OutboxState.PENDING, 0)]
     [first] = [before] if sending else await claimed(store, clock)
     assert first.id == before.id
     assert await claimed(store, clock) == []
@@ -104,8 +104,8 @@ async def test_of_two_messages_the_second_waits_for_the_first(
     assert await finished(store, turn, first, second, third, elsewhere) == [first, elsewhere]
 
     states = await stored(store, [first, second, third, elsewhere])
-    waits, is_sent = OutboxState.PENDING, (OutboxState.SENDING, 1)
-    assert states == [is_sent, (waits, 0), (waits, 1), is_sent]
+    waits, is_sent = (OutboxState.PENDING, 0), (OutboxState.SENDING, 0)
+    assert states == [is_sent, waits, waits, is_sent]
     assert await claimed(store, clock) == []
 
 
@@ -138,12 +138,12 @@ async def test_what_nobody_sends_is_handed_back(
     await finished(store, turn, answer)
 
     assert await handed_back(store, turn, answer, owner="there") == 0
-    assert await store.outbox.holds(answer.id, 1)
+    assert await store.outbox.holds(answer.id, 0)
     assert await handed_back(store, turn, answer) == 1
 
-    assert not await store.outbox.holds(answer.id, 1)
+    assert not await store.outbox.holds(answer.id, 0)
     [again] = await claimed(store, clock)
-    assert (again.id, again.attempts) == (answer.id, 2)
+    assert (again.id, again.attempts) == (answer.id, 1)
     assert await handed_back(store, turn, answer, owner="there") == 0
 
 
@@ -175,7 +175,7 @@ async def test_what_a_later_owner_of_the_turn_claimed_is_not_handed_back_for_an_
     assert await finished(store, again.turn, answer := to_be_sent(rows.item())) == [answer]
 
     assert await handed_back(store, turn, answer) == 0
-    assert await store.outbox.holds(answer.id, 1)
+    assert await store.outbox.holds(answer.id, 0)
     assert await handed_back(store, turn, answer, fence=again.turn.fence) == 1
 
 
@@ -183,10 +183,10 @@ async def test_what_was_sent_is_not_handed_back(store: Store, rows: Rows) -> Non
     turn = (await begun(store, rows.received())).turn
     answer = to_be_sent(rows.item())
     await finished(store, turn, answer)
-    await store.outbox.settle(answer.id, 1, OutboxState.DEAD, error="no such channel")
+    await store.outbox.settle(answer.id, 0, OutboxState.DEAD, error="no such channel")
 
     assert await handed_back(store, turn, answer) == 0
-    assert await stored(store, [answer]) == [(OutboxState.DEAD, 1)]
+    assert await stored(store, [answer]) == [(OutboxState.DEAD, 0)]
 
 
 async def test_what_was_taken_back_is_withheld_where_it_is_handed_back(
@@ -203,3 +203,29 @@ async def test_what_was_taken_back_is_withheld_where_it_is_handed_back(
     found = await store.outbox.get(answer.id)
     assert found is not None
     assert (found.state, found.error) == (OutboxState.WITHHELD, "stopped by Ada")
+
+
+async def test_what_was_claimed_unheard_is_claimed_again_and_nothing_else(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    as_written = to_be_sent(rows.item("1", thread=ThreadRef(CHANNEL, "17.1")))
+    assert await finished(store, turn, as_written) == [as_written]
+    others = [rows.item(str(n), thread=ThreadRef(CHANNEL, f"18.{n}")) for n in range(4)]
+    await store.outbox.enqueue(others)
+    [known, sent, lost, late] = await claimed(store, clock, owner="here")
+    await store.outbox.sent(sent.id, sent.attempts, MessageId("17.2"))
+    await store.outbox.postpone(late.id, late.attempts, until=clock.now(), error="")
+    [late] = await claimed(store, clock, owner="here")
+    waits = rows.item("waits", thread=ThreadRef(CHANNEL, "19"))
+    await store.outbox.enqueue([waits])
+
+    ours = {(known.id, known.attempts), (late.id, late.attempts - 1)}
+    again = await store.outbox.recall(owner="here", known=ours)
+
+    assert again == [replace(lost, attempts=2), replace(late, attempts=3)]
+    assert not await store.outbox.holds(lost.id, lost.attempts)
+    assert await store.outbox.holds(known.id, known.attempts)
+    assert await store.outbox.holds(as_written.id, 0)
+    assert await store.outbox.recall(owner="there", known=()) == []
+    assert await stored(store, [waits]) == [(OutboxState.PENDING, 0)]

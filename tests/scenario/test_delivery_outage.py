@@ -12,7 +12,7 @@ from runtime.ids import MessageId, OutboxId, TimeOrderedIds
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.ports import ChatLimits
 from runtime.storing import STORE_PAUSE
-from tests.support.build import OPS, outbox_item
+from tests.support.build import OPS, TERMINAL, outbox_item
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
 from tests.support.desk import DeskUnderTest, running_desk
@@ -142,3 +142,34 @@ async def test_what_is_stopped_meanwhile_is_not_sent(monkeypatch: pytest.MonkeyP
             await desk.quiet()
     assert "Fine." not in chat.texts
     assert await store.outbox.count(OutboxState.WITHHELD) == 1
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["lost", "unheard"])
+async def test_what_is_claimed_with_nobody_hearing_of_it_is_sent_once(
+    monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    store, chat, clock = opened(repeats=True)
+    async with running_desk(store, chat=chat, clock=clock) as desk:
+        await settle()
+        claim = away(store.outbox.claim, stored=stored)
+        monkeypatch.setattr(store.outbox, "claim", claim)
+        await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+        ended = await until_ended(desk, item)
+        assert await desk.ask("hello") == "Fine."
+    assert (chat.texts, ended.state) == (["the news", "Fine."], OutboxState.SENT)
+
+
+async def test_what_is_taken_on_with_nobody_hearing_of_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, chat, clock = opened(repeats=True)
+    await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+    await store.outbox.claim(now=clock.now(), owner="gone", platforms=[TERMINAL])
+    async with running_desk(store, chat=chat, clock=clock) as desk:
+        with monkeypatch.context() as outage:
+            outage.setattr(store.outbox, "take_on", away(store.outbox.take_on, stored=True))
+            with pytest.raises(StorageUnavailable):
+                await desk.desk.dispatcher.reconcile(owner="gone")
+        assert await desk.desk.dispatcher.reconcile(owner="gone") == 0
+        ended = await until_ended(desk, item)
+    assert (chat.asked, ended.state) == ([item.id], OutboxState.SENT)

@@ -292,7 +292,7 @@ async def test_what_a_commit_claims_that_is_under_way_is_handed_back_after_it(
         store_url, data_dir=tmp_path, clock=clock, ids=TimeOrderedIds(clock)
     ) as store:
         turn = (await begun(store, rows.received())).turn
-        answer = replace(rows.item(), state=OutboxState.SENDING, attempts=1)
+        answer = replace(rows.item(), state=OutboxState.SENDING)
 
         async def finish() -> None:
             turns = SqlTurns(slow, clock=clock, heard=Heard(), unsaid=Unsaid())
