@@ -192,8 +192,9 @@ async def test_a_turn_waits_for_money_and_goes_on_when_the_limit_is_raised(
     bank.alone = alone
     bank.members = limited(people(), WORST)
     async with bank.live() as desk:
-        said = await desk.ask("hello")
-        assert "The budget for the whole team does not leave room for this call" in said
+        await desk.ask("hello")
+        no_room = "The budget for the whole team does not leave room for this call"
+        assert any(no_room in text for text in bank.chat.texts)
         assert bank.model.scripted.requests == []
         assert await says(desk) == [(0, 0)]
         # A member may not, and is told who could; the turn waits on.

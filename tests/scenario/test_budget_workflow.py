@@ -89,12 +89,13 @@ async def test_a_question_and_what_was_handed_on_for_it_are_one_workflow(
 async def test_what_was_handed_on_waits_where_the_workflow_has_no_room(clock: ManualClock) -> None:
     each = LimitRule(scope=Scope.WORKFLOW, period=Period.FIRING, micros=EACH)
     async with handing_on(clock, each) as (desk, model):
-        said = await desk.ask("why?")
-        assert "The budget for one workflow does not leave room for this call" in said
+        await desk.ask("why?")
+        no_room = "The budget for one workflow does not leave room for this call"
+        [said] = [text for text in desk.chat.texts if no_room in text]
         assert "of 0.03 USD in all spent" in said
         assert len(model.scripted.requests) == 1
         await press(desk, "Raise to")
-        assert desk.chat.texts[-1].startswith("Because.")
+        assert any(text.startswith("Because.") for text in desk.chat.texts)
         # The next one has all of it again, and is counted though nobody can hand it on.
         await desk.ask("and since when?")
         third = model.scripted.requests[-1].entries[-1].turn

@@ -179,8 +179,10 @@ class Asking:
     def card(self, approval: Approval) -> Shown:
         """The card of the approval as people see it now."""
         seen = [shown for shown in self.desk.chat.shown if self._is_of(shown, approval)]
-        latest = next(s for s in reversed(self.desk.chat.shown) if s.message == seen[0].message)
-        assert latest.thread == seen[0].thread
+        # Cards in several threads go out side by side; presses come from Ann's where it is there.
+        this = next((shown for shown in seen if shown.thread == DM), seen[0])
+        latest = next(s for s in reversed(self.desk.chat.shown) if s.message == this.message)
+        assert latest.thread == this.thread
         return latest
 
     def faces(self, approval: Approval) -> list[str]:
