@@ -1,0 +1,75 @@
+"""What a person is told where a model fails, for each way in which it can."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.models.scripted import BreakOff, Step
+from runtime.errors import (
+    ContextTooLong,
+    ModelError,
+    ModelKeyRefused,
+    ModelMissing,
+    ModelOutputUnusable,
+    ModelRateLimited,
+    ModelTimeout,
+    ModelUnavailable,
+    NightdeskError,
+    SpendingForbidden,
+)
+from tests.support.desk import passing, running_desk
+
+BROKE_OFF = "The model's answer broke off or could not be read. Please try again."
+CHECK_IT = "An owner can check it: nightdesk doctor."
+CANARY = "canary: the server's own words"
+WORDS: dict[type[NightdeskError], str] = {
+    ModelKeyRefused: f"The model's provider refused the key. {CHECK_IT}",
+    ModelMissing: f"The model is not at that server or address. {CHECK_IT}",
+    ModelRateLimited: "The model's provider asks us to slow down. Please try again in a minute.",
+    ModelTimeout: "The model did not answer in time. Please try again.",
+    ModelUnavailable: "The model cannot be reached right now. Please try again in a few minutes.",
+    ModelOutputUnusable: BROKE_OFF,
+    ContextTooLong: "This conversation has grown too long for the model. Start afresh with /new.",
+    ModelError: "The model gave no usable answer. Please try again.",
+    SpendingForbidden: "Calling a paid model is switched off here (NIGHTDESK_NO_SPEND).",
+}
+
+
+def kinds(of: type[NightdeskError]) -> Iterator[type[NightdeskError]]:
+    yield of
+    for kind in of.__subclasses__():
+        yield from kinds(kind)
+
+
+def test_every_error_of_a_model_has_words_of_its_own() -> None:
+    assert set(kinds(ModelError)) <= WORDS.keys()
+    assert len(set(WORDS.values())) == len(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        *(pytest.param([kind(CANARY)], said, id=kind.__name__) for kind, said in WORDS.items()),
+        pytest.param(["The disk is", BreakOff()], BROKE_OFF, id="stops in the middle"),
+    ],
+)
+async def test_a_model_that_fails_is_told_of_in_words_and_the_next_message_is_answered(
+    tmp_path: Path, failing: list[Step], words: str
+) -> None:
+    def answers(_: object) -> list[Step]:
+        return failing if not well else ["Fine."]
+
+    well: list[bool] = []
+    async with running_desk(tmp_path, answers) as desk:
+        await desk.say("how is the disk?")
+        await passing(desk, 5.0, lambda: desk.chat.shown)
+        await desk.quiet()
+        assert desk.chat.texts == [words]
+        well.append(True)
+        await desk.clock.advance(3_600.0)
+        await desk.say("and now?")
+        await passing(desk, 5.0, lambda: len(desk.chat.shown) > 1)
+        await desk.quiet()
+        assert desk.chat.texts == [words, "Fine."]
+    assert not any("canary" in text or "Traceback" in text for text in desk.chat.texts)
