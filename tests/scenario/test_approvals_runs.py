@@ -39,7 +39,8 @@ async def test_a_run_asks_the_owners_and_goes_on_when_one_says_yes(tmp_path: Pat
 
         await life.desk.quiet()
         assert world.ran == ["main"]
-        assert life.desk.chat.shown[-1].thread == OPS
+        results = [s for s in life.desk.chat.shown if s.text == "Told: pushed main"]
+        assert [result.thread for result in results] == [OPS]
 
 
 async def test_a_run_that_nobody_decides_about_is_refused_when_it_expires(tmp_path: Path) -> None:

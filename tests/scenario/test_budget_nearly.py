@@ -99,7 +99,7 @@ async def test_a_firing_has_a_card_where_it_posts_and_once_a_day(bank: Bank) -> 
         for _ in range(2):
             await bank.clock.advance(3600)
             await desk.fire()
-        found = cards(desk)
+        found = sorted(cards(desk), key=lambda card: card.thread.channel.channel)
         assert [card.thread.channel.channel for card in found] == ["dm-ann", "ops"]
         assert found[0].text.startswith("**The budget for schedule 1 is used to 80 %**")
         assert "0.025 USD of 0.03 USD a run spent." in found[0].text
