@@ -8,7 +8,7 @@ a worker: those are started again, as by a service manager, and have to stay sil
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot.role import Role
@@ -75,21 +75,23 @@ def outcome(seen: Sequence[Stopped], wrong: Sequence[str]) -> Outcome:
     )
 
 
-async def of_one_process(folder: Path, counts: dict[str, int]) -> tuple[list[Stopped], list[str]]:
-    """The states of one process over SQLite."""
+async def of_one_process(
+    folder: Path, counts: Mapping[str, int]
+) -> tuple[list[Stopped], list[str]]:
+    """The states of one process over SQLite, and how often it meets each."""
     seen: list[Stopped] = []
     wrong: list[str] = []
     async with world(folder) as people:
         stops = Stops(people)
         process = stops.start()
         await process.ready()
-        together = [state for state in TOGETHER for _ in range(counts[state])]
+        together = [state for state in TOGETHER for _ in range(counts.get(state, 0))]
         people.chance.shuffle(together)
         for first in range(0, len(together), AT_ONCE):
             seen += await side_by_side(stops, together[first : first + AT_ONCE])
-        for number in range(counts["flood"]):
+        for number in range(counts.get("flood", 0)):
             seen.append(await stops.stop("flood", channel(AT_ONCE + number)))
-        for number in range(counts["tool"]):
+        for number in range(counts.get("tool", 0)):
             seen.append(await stops.stop("tool", channel(number)))
             wrong += await ended_hard(process)
             process = stops.start()
