@@ -18,21 +18,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from gateway.answered import Answer, Answers
+from gateway.delivery import Delivery
 from gateway.ends import FOR_EVER, Bound, Ends, Settled
 from gateway.pace import Pace
-from gateway.unknown import FIRST_PAUSE, GIVE_UP_AFTER, SENT_AGAIN, Unknown
+from gateway.unknown import Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.egress import objection_now
-from runtime.errors import Ambiguous, Conflict, Permanent, Retryable
+from runtime.errors import Conflict, Retryable
 from runtime.ids import IdSource, OutboxId, Platform
 from runtime.model.address import ThreadRef
-from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn
-from runtime.ports import ChannelTrust, ChatLimits, ChatPort, Outbox
-from runtime.storing import STORE_PAUSE, until_stored
+from runtime.ports import ChannelTrust, ChatPort, Outbox
+from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.dispatcher")
 
@@ -79,18 +78,23 @@ class Dispatcher:
             settled: is told how each message ended.
             held: whether a stop holds a message back.
         """
-        self._held = held
         self._outbox = outbox
         self._chats = chats
-        self._trust = trust
-        self._team = team
         self._clock = clock
-        self._answers = Answers(chats, ids)
         self._owner = owner
         self._activity = activity
-        self._pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
-        self._ends = Ends(
-            outbox, self._pace, clock=clock, alone=alone, settled=settled, wake=self.wake
+        pace = Pace({name: chat.limits for name, chat in chats.items()}, clock)
+        self._ends = Ends(outbox, pace, clock=clock, alone=alone, settled=settled, wake=self.wake)
+        self._delivery = Delivery(
+            chats,
+            trust,
+            self._ends,
+            pace,
+            team=team,
+            clock=clock,
+            ids=ids,
+            held=held,
+            ask_again=self._ask_again,
         )
         self._unknown: list[Unknown] = []
         self._handled: set[tuple[OutboxId, int]] = set()
@@ -140,6 +144,10 @@ class Dispatcher:
         self._unknown += [Unknown(item, now, orphaned=True) for item in orphans]
         self.wake()
 
+    def _ask_again(self, unknown: Unknown) -> None:
+        self._unknown.append(unknown)
+        self.wake()
+
     async def run(self) -> None:
         """Send until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -170,7 +178,7 @@ class Dispatcher:
         if self._tasks is None:
             return  # the process ends: its next life asks for them, as for all that is `SENDING`
         for item in items:
-            self._handle(self._tasks, item, partial(self._deliver, item))
+            self._handle(self._tasks, item, partial(self._delivery.deliver, item))
 
     def let_go(self, turn: Turn, items: Sequence[OutboxItem]) -> None:
         """Hand back what may have been claimed as it was written: see the port."""
@@ -204,7 +212,7 @@ class Dispatcher:
             await self._recall()
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
-            self._handle(tasks, unknown.item, partial(self._ask, unknown))
+            self._handle(tasks, unknown.item, partial(self._delivery.ask, unknown))
         return await self._claim(tasks, now)
 
     async def _recall(self) -> None:
@@ -243,7 +251,7 @@ class Dispatcher:
         )
         self._looked_at = now
         for item in items:
-            self._handle(tasks, item, partial(self._deliver, item))
+            self._handle(tasks, item, partial(self._delivery.deliver, item))
         return len(items)
 
     def _handle(self, tasks: asyncio.TaskGroup, item: OutboxItem, work: _Work) -> None:
@@ -305,96 +313,3 @@ class Dispatcher:
             self.wake()
         finally:
             self._handled.discard((item.id, item.attempts))
-
-    async def _deliver(self, item: OutboxItem) -> None:
-        """Send one message, or say why not."""
-        try:
-            goes = await self._may_go(item)
-        except Retryable as error:
-            log.warning("outbox.not_looked_at", extra={"item": item.id, "why": str(error)})
-            # It was not sent. Put off, and not only kept: it may be taken back until then.
-            again = self._clock.now() + timedelta(seconds=STORE_PAUSE)
-            await self._ends.noted(item, lambda: self._ends.put_off(item, again, item.error))
-            return
-        if goes:
-            answer = await self._answers.to_send(item)
-            await self._ends.noted(item, lambda: self._answered(item, answer))
-
-    async def _may_go(self, item: OutboxItem) -> bool:
-        """Whether it may be sent now; where not, that is written down.
-
-        Raises:
-            Conflict: another process took the message on.
-            StorageUnavailable: nobody knows.
-        """
-        if self._held(item):
-            await self._outbox.hold(item.id, item.attempts)
-            self.wake()
-            return False
-        known = await self._trust.of(item.thread.channel) if item.proactive else None
-        objection = objection_now(item, self._team(), known)
-        if objection:
-            await self._ends.end(item, OutboxState.WITHHELD, objection)
-            return False
-        wait = self._pace.wait(item)
-        if wait > 0:
-            until = self._clock.now() + timedelta(seconds=wait)
-            await self._ends.put_off(item, until, item.error)
-            return False
-        await self._ends.require_claim(item)
-        return True
-
-    async def _answered(self, item: OutboxItem, answer: Answer) -> None:
-        match answer:
-            case Retryable() as error:
-                await self._ends.postpone(item, error)
-            case Permanent() as error:
-                await self._ends.end(item, OutboxState.DEAD, str(error))
-            case Ambiguous() | None:
-                now = self._clock.now()
-                await self._ask(Unknown(item, now, again_after=FIRST_PAUSE))
-            case message:
-                await self._ends.arrived(item, message)
-
-    async def _ask(self, unknown: Unknown) -> None:
-        """Ask the platform whether it has the message; only if it has not, send it again.
-
-        A send that broke just now may still be on its way, so the next try waits a moment.
-        """
-        answer = await self._answers.to_find(unknown.item)
-        await self._ends.noted(unknown.item, lambda: self._found(unknown, answer))
-
-    async def _found(self, unknown: Unknown, answer: Answer) -> None:
-        item = unknown.item
-        match answer:
-            case Retryable() as error:
-                await self._ask_later(unknown, error)
-            case Ambiguous() as error:
-                await self._ask_later(unknown, Retryable(str(error)))
-            case Permanent() as error if unknown.may_repeat(self._limits(item), self._clock.now()):
-                log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
-                again = self._clock.now() + timedelta(seconds=unknown.again_after)
-                await self._ends.put_off(item, again, SENT_AGAIN)
-            case Permanent() as error:
-                await self._ends.end(
-                    item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}"
-                )
-            case None:
-                await self._ends.postpone(item, Retryable("not there", after=unknown.again_after))
-            case message:
-                await self._ends.arrived(item, message)
-
-    def _limits(self, item: OutboxItem) -> ChatLimits:
-        return self._chats[item.thread.platform].limits
-
-    async def _ask_later(self, unknown: Unknown, error: Retryable) -> None:
-        """The platform cannot be asked. Sending instead could make the message twice."""
-        now, item = self._clock.now(), unknown.item
-        if now - item.created_at > GIVE_UP_AFTER:
-            reason = f"sent or not, nobody could tell for a day: {error}"
-            await self._ends.end(item, OutboxState.DEAD, reason)
-            return
-        wait = unknown.pause if error.after is None else error.after
-        log.warning("outbox.unknown", extra={"item": item.id, "wait": wait, "why": str(error)})
-        self._unknown.append(unknown.asked_after(now, wait))
-        self.wake()

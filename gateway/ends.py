@@ -111,6 +111,11 @@ class Ends:
         heappush(self._put_off_until, until)
         self._wake()
 
+    async def hold(self, item: OutboxItem) -> None:
+        """A stop holds it back: it waits until that is lifted."""
+        await self._outbox.hold(item.id, item.attempts)
+        self._wake()
+
     async def end(self, item: OutboxItem, state: OutboxState, error: str) -> None:
         """It is dead or withheld, for that reason."""
         await self.require_claim(item)
