@@ -56,7 +56,7 @@ _decode = decoder(sending.Letter)
 
 
 class SqlSent:
-    """The half of the outbox that looks back."""
+    """The part of the outbox that looks back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,25 +1,24 @@
 """Messages on their way out: `runtime.ports.Outbox`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import sending
+from adapters.sql.claims import CLAIMED, OPEN, SqlClaims
 from adapters.sql.codec import maybe_moment, micros, plain
 from adapters.sql.constants import word
 from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
 from adapters.sql.letters import ITEM, SqlSent, item_of
-from adapters.sql.recalling import recalled
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox, turns
-from adapters.sql.threads import same_thread, thread_columns, thread_of
-from adapters.sql.transaction import First, Params, Row, Statement, Transaction, Value
+from adapters.sql.threads import thread_columns, thread_of
+from adapters.sql.transaction import Params, Statement, Transaction, Value
 from runtime.errors import Conflict
-from runtime.ids import ConversationId, MessageId, OutboxId, Platform, TurnId
+from runtime.ids import ConversationId, MessageId, OutboxId, TurnId
 from runtime.model import recorded
 from runtime.model.address import ChannelRef
 from runtime.model.audit import AuditEvent
@@ -27,79 +26,12 @@ from runtime.model.outbox import OutboxEvent, OutboxItem, OutboxState, after, th
 
 _PENDING = word(OutboxState.PENDING)
 _SENDING = word(OutboxState.SENDING)
-_OPEN = (_PENDING, _SENDING)
 _WITHHELD = word(OutboxState.WITHHELD)
 _ASIDE = (word(OutboxState.DEAD), _WITHHELD)
 
-# Not the bare column: SQLite would then read the whole table, which is in that order already,
-# rather than sort the few rows that a partial index finds.
-_IN_ORDER = outbox.c.position + 0
-
-
-@lru_cache(maxsize=16)
-def claiming(platforms: int) -> Statement:
-    """Takes messages that may go: one of each thread, and nothing out of order.
-
-    One statement for each number of platforms. On Postgres a row that another process is just
-    claiming is passed over, not waited for; its thread is passed over too, because to this
-    statement the row is still open.
-    """
-    earlier = outbox.alias("earlier")
-    due = (
-        sa.select(outbox.c.position)
-        .where(
-            outbox.c.state == _PENDING,
-            outbox.c.not_before <= bindparam("now", type_=sa.BigInteger),
-            outbox.c.platform.in_([bindparam(f"platform{n}") for n in range(platforms)]),
-            ~sa.exists().where(
-                same_thread(earlier, outbox),
-                earlier.c.position < outbox.c.position,
-                earlier.c.state.in_(_OPEN),
-            ),
-        )
-        .order_by(_IN_ORDER)
-        .limit(bindparam("limit", type_=sa.BigInteger))
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    return (
-        sa.update(outbox)
-        .where(outbox.c.position.in_(sa.select(due.c.position)))
-        .values(state=_SENDING, attempts=outbox.c.attempts + 1, owner=bindparam("by"))
-        .returning(*ITEM)
-    )
-
-
-@lru_cache(maxsize=16)
-def taking_on(platforms: int) -> Statement:
-    """Claims what a process that is gone was sending; a third finds it by its new owner."""
-    return (
-        sa.update(outbox)
-        .where(
-            outbox.c.state == _SENDING,
-            # Follows from the first condition; it is what the partial index is named by.
-            outbox.c.state.in_(_OPEN),
-            outbox.c.owner == bindparam("of"),
-            outbox.c.platform.in_([bindparam(f"platform{n}") for n in range(platforms)]),
-        )
-        .values(attempts=outbox.c.attempts + 1, owner=bindparam("by"))
-        .returning(*ITEM)
-    )
-
-
-_claimed = sa.and_(
-    outbox.c.id == bindparam("this"),
-    outbox.c.state == _SENDING,
-    outbox.c.attempts == bindparam("attempt", type_=sa.BigInteger),
-)
-"""The message is being sent under the caller's claim."""
-
-_HOLDS = sa.select(outbox.c.id).where(_claimed)
-"""Tells whoever is about to send whether nobody else took the message on."""
-
 _sent = (
     sa.update(outbox)
-    .where(_claimed)
+    .where(CLAIMED)
     .values(state=word(OutboxState.SENT), message_id=bindparam("message"))
 )
 _SENT = _sent.where(outbox.c.binds.is_(None))
@@ -112,7 +44,7 @@ _taken_back = outbox.c.taken_back.is_not(None)
 
 _POSTPONE = (
     sa.update(outbox)
-    .where(_claimed)
+    .where(CLAIMED)
     .values(
         state=sa.case((_taken_back, _WITHHELD), else_=_PENDING),
         not_before=bindparam("until"),
@@ -130,7 +62,7 @@ _END_OF = (
 _HAND_BACK = (
     sa.update(outbox)
     .where(
-        _claimed,
+        CLAIMED,
         outbox.c.owner == bindparam("by"),
         # A turn that has ended keeps the fence under which it did.
         sa.exists().where(
@@ -147,7 +79,7 @@ _HAND_BACK = (
 
 _HOLD = (
     sa.update(outbox)
-    .where(_claimed)
+    .where(CLAIMED)
     .values(
         state=sa.case((_taken_back, _WITHHELD), else_=word(OutboxState.HELD)),
         error=sa.func.coalesce(outbox.c.taken_back, outbox.c.error),
@@ -179,7 +111,7 @@ _BINDS_SOON = (
         outbox.c.platform == bindparam("platform"),
         outbox.c.workspace == bindparam("workspace"),
         outbox.c.channel == bindparam("channel"),
-        outbox.c.state.in_(_OPEN),
+        outbox.c.state.in_(OPEN),
         outbox.c.state == _SENDING,
         outbox.c.binds.is_not(None),
     )
@@ -190,11 +122,11 @@ _BINDS_SOON = (
 _COUNT = sa.select(sa.func.count()).where(outbox.c.state == bindparam("is", type_=sa.Text))
 """Counts messages in a state that is not final, or sent ones."""
 
-_COUNT_OPEN = _COUNT.where(outbox.c.state.in_(_OPEN))
+_COUNT_OPEN = _COUNT.where(outbox.c.state.in_(OPEN))
 _COUNT_ASIDE = _COUNT.where(outbox.c.state.in_(_ASIDE))
 """The same by an index that does not grow with what was sent."""
 
-_OLDEST = sa.select(sa.func.min(outbox.c.created_at)).where(outbox.c.state.in_(_OPEN))
+_OLDEST = sa.select(sa.func.min(outbox.c.created_at)).where(outbox.c.state.in_(OPEN))
 """Finds since when something waits, for readiness."""
 
 _COUNTS = {
@@ -213,8 +145,11 @@ _ENDS = {
 """The bad ends: the event, and from which state they are reached besides `SENDING`."""
 
 
-class SqlOutbox(SqlSent):
-    """The outbox in a database."""
+class SqlOutbox(SqlClaims, SqlSent):
+    """The outbox in a database: what is put into it, and what becomes of it.
+
+    Who sends it is in `claims`, what was sent lately in `letters`.
+    """
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -225,47 +160,6 @@ class SqlOutbox(SqlSent):
     ) -> None:
         """Store messages to be sent: see the port."""
         await self._database.write(lambda t: sending.enqueue(t, items, audit))
-
-    async def claim(
-        self,
-        *,
-        now: datetime,
-        owner: str,
-        limit: int = 50,
-        platforms: Sequence[Platform],
-        first: bool = False,
-    ) -> list[OutboxItem]:
-        """Take messages that may be sent now: see the port."""
-        if not platforms:
-            return []
-        statement = claiming(len(platforms))
-        page = _names(platforms) | {"now": micros(now), "by": owner, "limit": limit}
-
-        def work(transaction: Transaction) -> Sequence[Row]:
-            return transaction.all(statement, page)
-
-        return _in_order(await self._database.write(First(work) if first else work))
-
-    async def take_on(
-        self, *, owner: str, by: str, platforms: Sequence[Platform]
-    ) -> list[OutboxItem]:
-        """Claim what a process that is gone was sending: see the port."""
-        if not platforms:
-            return []
-        given: dict[str, Value] = {"of": owner, "by": by, **_names(platforms)}
-        take = taking_on(len(platforms))
-        return _in_order(await self._database.write(lambda t: t.all(take, given)))
-
-    async def recall(
-        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
-    ) -> list[OutboxItem]:
-        """Claim again what the owner does not know that it claimed: see the port."""
-        return _in_order(await recalled(self._database, owner, known))
-
-    async def holds(self, item: OutboxId, attempt: int) -> bool:
-        """Whether the claim still holds: see the port."""
-        mine: dict[str, Value] = {"this": item, "attempt": attempt}
-        return await self._database.read(lambda t: t.one(_HOLDS, mine)) is not None
 
     async def sent(
         self, item: OutboxId, attempt: int, message: MessageId, *, audit: Sequence[AuditEvent] = ()
@@ -371,15 +265,6 @@ class SqlOutbox(SqlSent):
     async def _number(self, statement: Statement) -> int | None:
         row = await self._database.read(lambda t: t.one(statement))
         return None if row is None or row[0] is None else int(row[0])
-
-
-def _names(platforms: Sequence[Platform]) -> dict[str, Value]:
-    return {f"platform{n}": name for n, name in enumerate(platforms)}
-
-
-def _in_order(rows: Sequence[Row]) -> list[OutboxItem]:
-    """The messages, oldest first: a RETURNING has no order; the position is the last column."""
-    return [item_of(row) for row in sorted(rows, key=lambda row: int(row[-1]))]
 
 
 def _explain(
