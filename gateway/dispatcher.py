@@ -46,7 +46,7 @@ _Work = Callable[[], Awaitable[object]]
 
 
 class Dispatcher:
-    """Sends what the outbox holds."""
+    """Claims what the outbox holds, round after round, and has each message delivered."""
 
     def __init__(  # noqa: PLR0913 - one port or service each
         self,

@@ -10,34 +10,21 @@ Where the agent hands it to another, that one has a turn of its own, in the same
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
-from runtime.abandoned import DELETED, Withdraw, end_run, stopped_by_people
+from runtime.abandoned import DELETED, Withdraw, end_run
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear
 from runtime.errors import NightdeskError
-from runtime.halt import Halt, in_words
-from runtime.handoffs import instruction_of, next_conversation
-from runtime.ids import (
-    AgentName,
-    ConversationId,
-    RunId,
-    ScheduleId,
-    TurnId,
-    derived,
-)
-from runtime.model.address import Principal
-from runtime.model.conversation import Role, made_by
-from runtime.model.files import OutFile
-from runtime.model.handoff import Handoff
+from runtime.halt import Halt
+from runtime.ids import ConversationId, RunId, ScheduleId, TurnId, derived
+from runtime.legs import STOPPED, Leg, Legs
 from runtime.model.messages import Proactive
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.model.tools import Json
-from runtime.model.turn import TurnState, briefing_id_of, turn_of_run
-from runtime.model.value import value
+from runtime.model.turn import briefing_id_of, turn_of_run
 from runtime.outbox import Splitter, compose
 from runtime.pauses import pause_of
 from runtime.ports import RunContext, Store
@@ -52,40 +39,15 @@ log = logging.getLogger("nightdesk.firings")
 WORKFLOW = "firing"
 """The name under which the workflow is registered."""
 GONE = "the schedule was deleted before its time came"
-STOPPED = "Somebody stopped it."
 TOO_LITTLE = "Not run: an earlier run of it waits, for a run may cost too little."
 """Nobody sees to it, so it counts as failed; five of those pause the schedule."""
 NO_MONEY = "Not run: an earlier run of it waits for money."
 """That comes by itself, with the next day or month: the planned time passes."""
-LOOK_EVERY = 1.0
-"""Seconds between looks whether a turn ended that another process carries out."""
-
-_RUNNING = TurnState.RUNNING
-_HAS_SAID = frozenset({TurnState.DONE, TurnState.FAILED})
 _ON_ITS_WAY = "on its way"
 _WAITS: Json = {"waits": True}
 """What the step leaves where people must decide before the turn goes on."""
 
 T = TypeVar("T")
-
-
-@value(kw_only=True)
-class _Leg:
-    """What one agent does of a run: `had` are those that had it before."""
-
-    turn: TurnId
-    conversation: ConversationId
-    agent: AgentName
-    instruction: str
-    had: tuple[AgentName, ...] = ()
-
-    @property
-    def begins_it(self) -> bool:
-        return not self.had
-
-
-_LegEnd = tuple[RunOutcome, Handoff | None]
-"""How a leg ended, and the hand-off that it ended with."""
 
 
 class Firings:
@@ -122,7 +84,6 @@ class Firings:
             activity: is told what is under way.
         """
         self._store = store
-        self._turns = turns
         self._halt = halt
         self._withdraw = withdraw
         self._standing = standing
@@ -132,6 +93,7 @@ class Firings:
         self._owner = owner
         self._wake_outbox = wake_outbox
         self._activity = activity
+        self._legs = Legs(store, turns, halt=halt, team=team, clock=clock, owner=owner)
 
     async def workflow(self, context: RunContext, payload: Json) -> Json:
         """The workflow; its payload is `{"schedule": id, ...}`."""
@@ -195,15 +157,15 @@ class Firings:
                 ends = pause.until is not None
                 return RunOutcome("", NO_MONEY if ends else TOO_LITTLE, missed=ends)
         maker = schedule.made_by
-        return await self._relayed(
-            run, _first(run, schedule), lambda leg: self._carried_out(leg, maker)
+        return await self._legs.relayed(
+            run, _first(run, schedule), lambda leg: self._legs.carried_out(leg, maker)
         )
 
     async def _of_deleted(self, run: RunId, schedule: Schedule | None) -> RunOutcome:
         """What it came to before its schedule was deleted; ended, where it had come to nothing."""
         if schedule is None:
             return RunOutcome("", GONE)
-        outcome = await self._relayed(run, _first(run, schedule), self._said)
+        outcome = await self._legs.relayed(run, _first(run, schedule), self._legs.said)
         if outcome is not None:
             return outcome
         begun = await end_run(
@@ -215,90 +177,6 @@ class Firings:
             withdraw=self._withdraw,
         )
         return RunOutcome("", DELETED if begun else GONE)
-
-    async def _relayed(
-        self, run: RunId, leg: _Leg, end_of: Callable[[_Leg], Awaitable[_LegEnd | None]]
-    ) -> RunOutcome | None:
-        """What one agent after the other made of it, for as long as they hand it over."""
-        files: tuple[OutFile, ...] = ()
-        while True:
-            ended = await end_of(leg)
-            if ended is None:
-                return None
-            outcome, handoff = ended
-            files += outcome.files
-            if handoff is None:
-                break
-            leg = _next(turn_of_run(run, len(handoff.chain)), handoff)
-        if not leg.begins_it:
-            way = (*leg.had, leg.agent)
-            outcome = replace(outcome, way=way, conversation=leg.conversation)
-        return replace(outcome, files=() if outcome.error else files)
-
-    async def _carried_out(self, leg: _Leg, requester: Principal) -> _LegEnd | None:
-        """How a leg ended that is carried out now, or was before; None where it waits."""
-        stop = self._halt.of(leg.agent)
-        if stop is None:
-            start = await self._store.turns.begin_run(
-                leg.turn,
-                leg.conversation,
-                requester=requester,
-                instruction=leg.instruction,
-                owner=self._owner,
-                chain=leg.had,
-            )
-            ours = None if start is None else await self._turns.carry_out(start)
-            if ours is not None:
-                handoff = None if ours.over is None else ours.over.handoff
-                return RunOutcome.of_turn(ours), handoff
-        elif await self._store.turns.state(leg.turn) is None:
-            why = in_words(stop, self._team(), now=self._clock.now())
-            passed = RunOutcome("", why, missed=True)
-            return (passed if leg.begins_it else RunOutcome("", STOPPED)), None
-        return await self._left(leg)
-
-    async def _said(self, leg: _Leg) -> _LegEnd | None:
-        """How a leg ended by itself, or by people; None where it did not, or not yet."""
-        state = await self._store.turns.state(leg.turn)
-        ended = state in _HAS_SAID
-        if state is TurnState.STOPPED:
-            ended = await stopped_by_people(self._store.audit, leg.turn)
-        return await self._left(leg) if ended else None
-
-    async def _left(self, leg: _Leg) -> _LegEnd | None:
-        """What the log has of a leg that is not ours to carry out; None where it waits."""
-        ended = await self._ended(leg.turn, leg.conversation)
-        if ended is None or ended.error:
-            return None if ended is None else (ended, None)
-        over = next_conversation(leg.turn)
-        what = f"end of {leg.turn}"
-        return ended, await self._kept(what, lambda: self._store.handoffs.of(over))
-
-    async def _ended(self, turn: TurnId, conversation: ConversationId) -> RunOutcome | None:
-        """How a turn ended that is not ours to carry out, once it has; None where it waits.
-
-        It ended before a crash, or somebody stopped it, or it was taken up by another process,
-        which took this one for dead. Taking it back would only go on to and fro.
-        """
-        what = f"end of {turn}"
-        while (state := await self._kept(what, lambda: self._store.turns.state(turn))) is _RUNNING:
-            await self._clock.sleep(LOOK_EVERY)
-        if state is TurnState.WAITING:
-            return None
-        if state is TurnState.STOPPED:
-            return RunOutcome("", STOPPED)
-        log_of = partial(self._store.conversations.entries, conversation)
-        mine = [entry for entry in await self._kept(what, log_of) if entry.turn == turn]
-        said = [entry for entry in mine if entry.role is Role.ASSISTANT]
-        if state is None or not said:
-            raise NightdeskError(f"the run's turn {turn} has no end")
-        if state is TurnState.FAILED:
-            return RunOutcome("", said[-1].text)
-        return RunOutcome(said[-1].text, "", made_by(mine), ours=said[-1].ours)
-
-    async def _kept(self, what: str, read: Callable[[], Awaitable[T]]) -> T:
-        """What the database says, once it says anything."""
-        return await until_stored(read, clock=self._clock, what=what)
 
     async def _deliver(self, run: RunId, number: ScheduleId, outcome: RunOutcome) -> Json:
         """Send the result to the schedule's channel if the list has it; else keep it.
@@ -375,22 +253,11 @@ def conversation_of(run: RunId) -> ConversationId:
     return ConversationId(derived("conversation", run))
 
 
-def _first(run: RunId, schedule: Schedule) -> _Leg:
+def _first(run: RunId, schedule: Schedule) -> Leg:
     """What the schedule's own agent does."""
-    return _Leg(
+    return Leg(
         turn=turn_of_run(run, 0),
         conversation=conversation_of(run),
         agent=schedule.agent,
         instruction=schedule.instruction,
-    )
-
-
-def _next(turn: TurnId, handoff: Handoff) -> _Leg:
-    """What the agent does that it was handed to."""
-    return _Leg(
-        turn=turn,
-        conversation=handoff.conversation,
-        agent=handoff.taker,
-        instruction=instruction_of(handoff),
-        had=handoff.chain,
     )

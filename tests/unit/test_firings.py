@@ -10,9 +10,10 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime.abandoned import DELETED
 from runtime.activity import Activity
-from runtime.firings import GONE, LOOK_EVERY, STOPPED, Firings, conversation_of
+from runtime.firings import GONE, Firings, conversation_of
 from runtime.halt import Halt
 from runtime.ids import AgentName, RunId, ScheduleId, StopId, TimeOrderedIds, TurnId
+from runtime.legs import LOOK_EVERY, STOPPED
 from runtime.model.conversation import Entry, Role
 from runtime.model.schedule import (
     Occurrence,
