@@ -25,7 +25,6 @@ from gateway.ingress import Ingress
 from gateway.urgent import Carry, Urgent
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
-from runtime.course import TurnDeps
 from runtime.elsewhere import Elsewhere
 from runtime.engine import ConversationControl, Engine
 from runtime.facts import FactsReader
@@ -46,6 +45,7 @@ from runtime.schedules import ScheduleService
 from runtime.stopping import Stopping
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
+from runtime.turndeps import TurnDeps
 from runtime.turns import TurnRunner
 
 __all__ = ["Desk", "Parts", "Passes", "wire"]

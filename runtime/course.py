@@ -1,11 +1,10 @@
 """The course of one turn: model calls and tool calls until there is an answer."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import takewhile
 from operator import attrgetter
 
-from runtime.clock import Clock
 from runtime.context import (
     covered_by,
     extract,
@@ -17,10 +16,7 @@ from runtime.context import (
     summary_request,
 )
 from runtime.errors import ModelError, ModelOutputUnusable, Refused
-from runtime.executor import Executor, Job, MustWait, not_begun, standing
-from runtime.halt import Halt
-from runtime.handoffs import Handoffs
-from runtime.ids import IdSource, Platform
+from runtime.executor import Job, MustWait, not_begun, standing
 from runtime.live import LiveAnswer
 from runtime.model.address import ThreadRef
 from runtime.model.approval import Approval
@@ -31,18 +27,14 @@ from runtime.model.conversation import Entry, Role, made_by
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
 from runtime.model.step import Step, StepState
-from runtime.model.team import Agent, Team
+from runtime.model.team import Agent
 from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnStart
-from runtime.model.value import value
-from runtime.notices import Notice, Notices
-from runtime.outbox import Splitter
-from runtime.parked import Parked
-from runtime.ports import Budget, ChatPort, ModelPort, Paid, Sender, Store, ToolContext, Tools
-from runtime.questions import Questions
-from runtime.replays import Replays
-from runtime.routing import Asking, Routing, need_of, phase_of
+from runtime.notices import Notice
+from runtime.ports import ModelPort, Paid, ToolContext
+from runtime.routing import Asking, need_of, phase_of
 from runtime.text import unmarked
+from runtime.turndeps import TurnDeps
 
 log = logging.getLogger("nightdesk.turns")
 
@@ -54,32 +46,6 @@ LEAST_ROOM = 512
 """Tokens of conversation that a model is shown at the least, however long its instructions."""
 
 _role_of = attrgetter("role")
-
-
-@value(kw_only=True)
-class TurnDeps:
-    """What turns need from outside; every field is a port or a value."""
-
-    store: Store
-    routing: Routing
-    replays: Replays
-    chats: Mapping[Platform, ChatPort]
-    team: Callable[[], Team]
-    tools: Tools
-    executor: Executor
-    questions: Questions
-    notices: Notices
-    parked: Parked
-    halt: Halt
-    budget: Budget
-    handoffs: Handoffs
-    split: Splitter
-    clock: Clock
-    ids: IdSource
-    owner: str
-    alone: bool
-    wake_outbox: Callable[[], None]
-    sender: Sender
 
 
 class Course:

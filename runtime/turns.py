@@ -12,7 +12,7 @@ from functools import partial
 
 from runtime.access import authorize, permits
 from runtime.atwork import AtWork
-from runtime.course import Course, TurnDeps
+from runtime.course import Course
 from runtime.errors import Conflict, NightdeskError, Refused, Retryable
 from runtime.executor import MustWait
 from runtime.halt import refusal
@@ -34,6 +34,7 @@ from runtime.outcome import Outcome, Said
 from runtime.replying import Replying
 from runtime.storing import until_stored
 from runtime.text import unmarked
+from runtime.turndeps import TurnDeps
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.turns")
