@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,8 +98,18 @@ async def test_raising_to_what_is_needed_is_enough(bank: Bank, text: str) -> Non
         assert await limit(desk) == 30_000
 
 
-async def test_what_has_no_room_yet_after_a_raise_says_what_it_needs_now(bank: Bank) -> None:
-    bank.members = limited(people(), WORST)
+class Running(ManualClock):
+    """A clock that shows no moment twice, as a real one: what waits is known by when it began to."""
+
+    _reads = 0
+
+    def now(self) -> datetime:
+        self._reads += 1
+        return super().now() + timedelta(microseconds=self._reads)
+
+
+async def test_what_has_no_room_yet_after_a_raise_says_what_it_needs_now(tmp_path: Path) -> None:
+    bank = Bank(tmp_path, members=limited(people(), WORST), clock=Running())
     async with bank.live() as desk:
         await desk.ask("hello")
         await desk.command("/budget raise team 0.025")

@@ -44,10 +44,14 @@ def bank(tmp_path: Path) -> Bank:
 
 
 def cards(desk: DeskUnderTest, text: str = LINE) -> list[Shown]:
-    """What people see now of the messages that said that, each once, as it is now."""
+    """What people see now of the messages that said that, each once, as it is now.
+
+    In the order of the channels, for which of them has its message first is left open.
+    """
     there = {one.message for one in desk.chat.shown if text in one.text}
     now = {one.message: one for one in desk.chat.shown}
-    return [now[message] for message in now if message in there]
+    found = [now[message] for message in now if message in there]
+    return sorted(found, key=lambda card: card.thread.channel.channel)
 
 
 async def again(desk: DeskUnderTest, card: Shown, label: str) -> None:
@@ -99,7 +103,7 @@ async def test_a_firing_has_a_card_where_it_posts_and_once_a_day(bank: Bank) -> 
         for _ in range(2):
             await bank.clock.advance(3600)
             await desk.fire()
-        found = sorted(cards(desk), key=lambda card: card.thread.channel.channel)
+        found = cards(desk)
         assert [card.thread.channel.channel for card in found] == ["dm-ann", "ops"]
         assert found[0].text.startswith("**The budget for schedule 1 is used to 80 %**")
         assert "0.025 USD of 0.03 USD a run spent." in found[0].text

@@ -225,7 +225,7 @@ class Asking:
 
     async def command(self, text: str, *, who: Principal = BOB) -> str:
         await self.desk.command(text, sender=who)
-        return self.desk.chat.texts[-1]
+        return self.desk.said()
 
     def buttons(self, approval: Approval) -> list[str]:
         content: tuple[Button, ...] = self.card(approval).item.content.buttons

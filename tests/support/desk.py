@@ -81,10 +81,14 @@ class DeskUnderTest:
         sender: Principal = ANN,
         mentioned: bool = False,
     ) -> str:
-        """Let somebody ask, wait until everything is answered, and return the last answer."""
+        """Let somebody ask, wait until everything is answered, and return the last answer there."""
         await self.say(text, thread=thread, sender=sender, mentioned=mentioned)
         await self.quiet()
-        return self.chat.texts[-1]
+        return self.said(thread)
+
+    def said(self, thread: ThreadRef = DM) -> str:
+        """What was shown last in that channel; elsewhere it may be earlier or later, as it comes."""
+        return [s.text for s in self.chat.shown if s.thread.channel == thread.channel][-1]
 
     async def quiet(self) -> None:
         """Wait until everything accepted was answered and delivered."""
