@@ -11,6 +11,7 @@ from adapters.sql import (
     audit,
     beginning,
     budgets,
+    claims,
     conversations,
     inbox,
     ledger,
@@ -31,6 +32,7 @@ MODULES = (
     letters,
     beginning,
     budgets,
+    claims,
     conversations,
     inbox,
     ledger,
@@ -87,8 +89,8 @@ def _statements(module: ModuleType) -> Iterator[tuple[str, Statement]]:
 
 STATEMENTS = {
     **{name: statement for module in MODULES for name, statement in _statements(module)},
-    "outbox.claiming": outbox.claiming(3),
-    "outbox.taking_on": outbox.taking_on(3),
+    "claims.claiming": claims.claiming(3),
+    "claims.taking_on": claims.taking_on(3),
 }
 
 
