@@ -21,7 +21,10 @@ HANGS_AFTER = 600
 """Seconds after which a test is ended that goes on for ever."""
 
 
-LONGEST = ("test_kill_random.py", "test_kill_points.py", "test_kill_platforms.py", "test_stop.py")
+LONGEST = (
+    *("test_kill_random.py", "test_kill_points.py", "test_kill_platforms.py", "test_stop.py"),
+    *("test_slot.py", "test_kill_wire.py"),
+)
 """Files that come first, in this order: a long test that comes last leaves a processor with nothing
 to do, where the tests are shared out by chance."""
 

@@ -5,11 +5,14 @@ import resource
 from tests.support.crash_places import Places
 from tests.support.crash_world import world
 
+LOOKS = 0.2
+"""Seconds between two looks at the store, by which the program sees that it cannot go on."""
+
 
 async def test_a_write_that_fails_ends_the_program_and_loses_nothing(on_sqlite: Places) -> None:
     folder, _ = on_sqlite.new("here")
     async with world(folder) as people:
-        process = people.start()
+        process = people.start(looks=LOOKS)
         await process.ready()
         await people.mention()
         await people.quiet()

@@ -16,6 +16,8 @@ from tests.support.crash_world import World, world
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
+LOOKS = 0.2
+"""Seconds between two signs of life, of which the second process has to see one."""
 READY_WITHIN = 120.0
 """Seconds, on the busiest of machines, in which a process starts."""
 
@@ -43,7 +45,7 @@ async def test_a_second_process_of_the_same_name_is_refused_until_the_first_is_k
 
 async def _worker(people: World) -> Process:
     """A process that takes work, under the name that it has by default; it is ready."""
-    process = people.start(Role.WORKER, port=0)
+    process = people.start(Role.WORKER, port=0, looks=LOOKS)
     await process.ready()
     return process
 

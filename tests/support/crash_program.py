@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql import prepared, transaction
 from adapters.sql.transaction import Statement
+from bot import duties, lifecycle
 from bot.hardstop import ENDED_HARD, kill_children
 from bot.lifecycle import Opening, run
 from bot.observability import Destination, Look, logging_to
@@ -93,6 +94,8 @@ class Plan:
         role: what it does.
         thinks: seconds that the model takes.
         streams: show the growing answer at once, so that a test need not wait a second for it.
+        looks: seconds between two looks at the store and two signs of life; None for the product's,
+            for which a test may have to wait.
         span: how much of a processor it may use until it is killed; None for any.
         point: where it dies by itself, or None.
         armed_by: see `Fuse`.
@@ -104,6 +107,7 @@ class Plan:
     role: Role = Role.ALL
     thinks: float = 0.01
     streams: bool = False
+    looks: float | None = None
     span: Span | None = None
     point: Point | None = None
     armed_by: Path | None = None
@@ -160,6 +164,8 @@ def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) ->
     settings = plan.settings
     if plan.streams:
         thinking.STATUS_AFTER = 0.01
+    if plan.looks is not None:
+        lifecycle.LOOK_AT_STORE_EVERY = duties.BEAT_EVERY = plan.looks
     log = plan.log
     errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(errors, sys.stderr.fileno())
