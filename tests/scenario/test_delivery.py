@@ -170,6 +170,13 @@ async def test_a_message_that_another_process_took_on_stops_nothing(tmp_path: Pa
         assert await desk.ask("still there?") == "Fine."
 
 
+async def _seconds_pass(seconds: int, desk: Desk, clock: ManualClock) -> None:
+    """Let so many pass; what is on its way arrives in each, however long it takes."""
+    for _ in range(seconds):
+        await clock.advance(1.0)
+        await desk.engine.settled()
+
+
 @pytest.mark.parametrize("second", ["arrives", "is unknown too"])
 async def test_a_private_answer_of_which_the_platform_cannot_tell_is_sent_once_more(
     second: str,
@@ -184,9 +191,7 @@ async def test_a_private_answer_of_which_the_platform_cannot_tell_is_sent_once_m
     chat.faults += [Retryable("slow down", after=3.0)]
     chat.faults += [Ambiguous("broke")] if second == "is unknown too" else []
     async with working(desk := _desk(store, chat, clock), _opened(desk)):
-        await clock.advance(10.0)
-        await settle()
-        await desk.engine.settled()
+        await _seconds_pass(10, desk, clock)
     stored = await store.outbox.get(private.id)
     assert stored is not None
     if second == "arrives":
@@ -222,9 +227,7 @@ async def test_where_no_platform_key_tells_a_message_is_sent_once_more_and_not_t
     chat.deaf += [Permanent("it keeps no key")] * 2
     chat.faults += [Ambiguous("broke")] if second == "is unknown too" else []
     async with working(desk := _desk(store, chat, clock), _opened(desk)):
-        await clock.advance(10.0)
-        await settle()
-        await desk.engine.settled()
+        await _seconds_pass(10, desk, clock)
     stored = await store.outbox.get(item.id)
     assert stored is not None
     assert [text for text in chat.texts if text == "for all"] == ["for all"]
@@ -240,9 +243,7 @@ async def test_where_no_key_tells_each_crash_may_cost_a_copy_and_never_the_messa
     await store.outbox.claim(now=clock.now(), owner="all-0", platforms=[TERMINAL])
     chat.deaf += [Permanent("it keeps no key")]
     async with working(desk := _desk(store, chat, clock), _opened(desk)):
-        await clock.advance(10.0)
-        await settle()
-        await desk.engine.settled()
+        await _seconds_pass(10, desk, clock)
     assert chat.texts == ["for all"]
 
 

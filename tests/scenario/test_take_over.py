@@ -24,6 +24,7 @@ from runtime.schedules import NewSchedule
 from tests.support.build import ANN, DM, OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.faults import failing_times
 from tests.support.ticker import ClockTicker
 
@@ -149,26 +150,29 @@ async def test_a_process_gives_a_sign_of_life_before_it_takes_up_its_own_work() 
         assert silent == []
 
 
-async def test_a_message_whose_sender_and_whose_taker_are_dead_is_sent_by_a_third() -> None:
-    for reconciled in (False, True):
-        peer = Peer()
-        outbox, workers = peer.store.outbox, peer.store.workers
-        await outbox.enqueue([outbox_item("lost?", at=peer.clock.now())])
-        await peer.sign("web-2")
-        await outbox.claim(now=peer.clock.now(), owner="web-2", platforms=[TERMINAL])
-        await peer.clock.advance(20.0)
-        await peer.sign("web-1")
-        dead = (await workers.silent(since=peer.clock.now()))[0]
-        assert await workers.take_over("web-2", seen_at=dead.seen_at, by="web-1")
-        if reconciled:
-            await outbox.take_on(owner="web-2", by="web-1", platforms=[TERMINAL])
-        async with peer.running():
-            await peer.clock.advance(15.0)
-            assert peer.chat.texts == ["lost?"]
-            assert sorted(peer.durable.asked) == ["web-1", "web-2"]
-            await peer.clock.advance(60.0)
-            assert sorted(peer.durable.asked) == ["web-1", "web-2"]
-        assert await outbox.count(OutboxState.SENT) == 1
+@pytest.mark.parametrize("reconciled", [False, True])
+async def test_a_message_whose_sender_and_whose_taker_are_dead_is_sent_by_a_third(
+    reconciled: bool,
+) -> None:
+    peer = Peer()
+    outbox, workers = peer.store.outbox, peer.store.workers
+    await outbox.enqueue([outbox_item("lost?", at=peer.clock.now())])
+    await peer.sign("web-2")
+    await outbox.claim(now=peer.clock.now(), owner="web-2", platforms=[TERMINAL])
+    await peer.clock.advance(20.0)
+    await peer.sign("web-1")
+    dead = (await workers.silent(since=peer.clock.now()))[0]
+    assert await workers.take_over("web-2", seen_at=dead.seen_at, by="web-1")
+    if reconciled:
+        await outbox.take_on(owner="web-2", by="web-1", platforms=[TERMINAL])
+    async with peer.running():
+        await peer.clock.advance(15.0)
+        await eventually(lambda: peer.chat.texts, "the message")
+        assert sorted(peer.durable.asked) == ["web-1", "web-2"]
+        await peer.clock.advance(60.0)
+        assert sorted(peer.durable.asked) == ["web-1", "web-2"]
+        assert peer.chat.texts == ["lost?"]
+    assert await outbox.count(OutboxState.SENT) == 1
 
 
 async def test_a_take_over_that_an_earlier_life_began_is_seen_through() -> None:
