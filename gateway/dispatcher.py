@@ -24,8 +24,8 @@ from gateway.pace import Pace
 from gateway.unknown import Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import Conflict, Retryable
-from runtime.ids import IdSource, OutboxId, Platform
+from runtime.errors import Conflict
+from runtime.ids import IdSource, Platform
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
@@ -97,9 +97,6 @@ class Dispatcher:
             ask_again=self._ask_again,
         )
         self._unknown: list[Unknown] = []
-        self._handled: set[tuple[OutboxId, int]] = set()
-        self._unheard = False
-        self._hurries = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._woken = asyncio.Event()
         self._flying = 0
@@ -119,10 +116,9 @@ class Dispatcher:
     def hurry(self) -> None:
         """The same, and look before whatever else is to be written: for the answer to a STOP."""
         self.wake()
-        if self._tasks is not None and not self._unheard:
-            tasks = self._tasks
-            self._hurries += 1
-            self._set_off(tasks, lambda: self._claim_first(tasks))
+        if self._tasks is not None:
+            look = partial(self._claim, self._tasks, self._clock.now(), first=True)
+            self._set_off(self._tasks, look)
 
     async def reconcile(self, *, owner: str) -> int:
         """Take on what a process that is gone left in `SENDING`; returns how many.
@@ -130,19 +126,11 @@ class Dispatcher:
         For what an earlier life of this process left, call it before `run` begins: afterwards a
         row of ours that is `SENDING` is being sent.
         """
-        platforms = list(self._chats)
-        try:
-            mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=platforms)
-        except Retryable:
-            self._unheard = True
-            raise
-        self._ask_for(mine)
-        return len(mine)
-
-    def _ask_for(self, orphans: Sequence[OutboxItem]) -> None:
+        mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=list(self._chats))
         now = self._clock.now()
-        self._unknown += [Unknown(item, now, orphaned=True) for item in orphans]
+        self._unknown += [Unknown(item, now, orphaned=True) for item in mine]
         self.wake()
+        return len(mine)
 
     def _ask_again(self, unknown: Unknown) -> None:
         self._unknown.append(unknown)
@@ -208,34 +196,10 @@ class Dispatcher:
         return came_due or looking or bool(self._flying)
 
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
-        if self._unheard and not self._hurries:
-            await self._recall()
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
             self._handle(tasks, unknown.item, partial(self._delivery.ask, unknown))
         return await self._claim(tasks, now)
-
-    async def _recall(self) -> None:
-        """Find what was claimed, or taken on, with nobody hearing of it: the line broke behind it.
-
-        Asked for as all that may have been sent: what was taken on may have been.
-        """
-        known = self._handled | {(one.item.id, one.item.attempts) for one in self._unknown}
-
-        recall = partial(self._outbox.recall, owner=self._owner, known=known)
-        lost = await until_stored(recall, clock=self._clock, what="outbox")
-        self._unheard = False
-        self._ask_for(lost)
-
-    async def _claim_first(self, tasks: asyncio.TaskGroup) -> None:
-        try:
-            await self._claim(tasks, self._clock.now(), first=True)
-        finally:
-            self._hurries -= 1
-
-    async def _not_heard(self) -> None:
-        self._unheard = True
-        self.wake()
 
     async def _claim(self, tasks: asyncio.TaskGroup, now: datetime, *, first: bool = False) -> int:
         claim = partial(
@@ -246,16 +210,15 @@ class Dispatcher:
             platforms=list(self._chats),
             first=first,
         )
-        items = await until_stored(
-            claim, clock=self._clock, what="outbox", meanwhile=self._not_heard
-        )
+        # A try that was stored with nobody hearing of it is found at the next start, as what was
+        # being sent at a crash: until then nobody can tell it from what the slot's next life sends.
+        items = await until_stored(claim, clock=self._clock, what="outbox")
         self._looked_at = now
         for item in items:
             self._handle(tasks, item, partial(self._delivery.deliver, item))
         return len(items)
 
     def _handle(self, tasks: asyncio.TaskGroup, item: OutboxItem, work: _Work) -> None:
-        self._handled.add((item.id, item.attempts))
         self._set_off(tasks, lambda: self._do_and_note(item, work))
 
     def _set_off(self, tasks: asyncio.TaskGroup, work: _Work) -> None:
@@ -300,7 +263,7 @@ class Dispatcher:
         finally:
             self._flying -= 1
             self._landed += 1
-            if self._behind or self._unheard:
+            if self._behind:
                 self._woken.set()
             self._activity.end()
 
@@ -311,5 +274,3 @@ class Dispatcher:
             # Another process took us for dead and took the message on.
             log.warning("outbox.overtaken", extra={"item": item.id})
             self.wake()
-        finally:
-            self._handled.discard((item.id, item.attempts))

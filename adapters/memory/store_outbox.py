@@ -1,6 +1,6 @@
 """Messages on their way out, in memory."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -82,19 +82,6 @@ class MemoryOutbox:
                 row.item = replace(row.item, attempts=row.item.attempts + 1)
                 taken.append(row.item)
         return taken
-
-    async def recall(
-        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
-    ) -> list[OutboxItem]:
-        """Claim again what the owner does not know that it claimed: see the port."""
-        recalled: list[OutboxItem] = []
-        for row in self._tables.outbox.values():
-            item = row.item
-            held = item.state is OutboxState.SENDING and row.owner == owner and item.attempts > 0
-            if held and (item.id, item.attempts) not in known:
-                row.item = replace(item, attempts=item.attempts + 1)
-                recalled.append(row.item)
-        return recalled
 
     async def holds(self, item: OutboxId, attempt: int) -> bool:
         """Whether the claim still holds: see the port."""

@@ -1,6 +1,6 @@
 """Claims on messages: which process sends which, and that no other does."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -31,14 +31,6 @@ CLAIMED = sa.and_(
 
 _HOLDS = sa.select(outbox.c.id).where(CLAIMED)
 """Tells whoever is about to send whether nobody else took the message on."""
-
-_held = sa.and_(
-    outbox.c.state == _SENDING,
-    # Follows from the first condition; it is what the partial index is named by.
-    outbox.c.state.in_(OPEN),
-    outbox.c.owner == bindparam("of"),
-)
-"""The message is being sent by a certain process."""
 
 # Not the bare column: SQLite would then read the whole table, which is in that order already,
 # rather than sort the few rows that a partial index finds.
@@ -85,22 +77,15 @@ def taking_on(platforms: int) -> Statement:
     return (
         sa.update(outbox)
         .where(
-            _held,
+            outbox.c.state == _SENDING,
+            # Follows from the first condition; it is what the partial index is named by.
+            outbox.c.state.in_(OPEN),
+            outbox.c.owner == bindparam("of"),
             outbox.c.platform.in_([bindparam(f"platform{n}") for n in range(platforms)]),
         )
         .values(attempts=outbox.c.attempts + 1, owner=bindparam("by"))
         .returning(*ITEM)
     )
-
-
-_HELD_BY = sa.select(outbox.c.id, outbox.c.attempts).where(
-    _held,
-    outbox.c.attempts > sa.literal_column("0", sa.BigInteger),
-)
-"""Finds what a process claimed, but for what it claimed as it was written."""
-
-_AGAIN = sa.update(outbox).where(CLAIMED).values(attempts=outbox.c.attempts + 1).returning(*ITEM)
-"""Claims a message once more, unless another process took it on meanwhile."""
 
 
 class SqlClaims:
@@ -138,19 +123,6 @@ class SqlClaims:
         given: dict[str, Value] = {"of": owner, "by": by, **_names(platforms)}
         take = taking_on(len(platforms))
         return _in_order(await self._database.write(lambda t: t.all(take, given)))
-
-    async def recall(
-        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
-    ) -> list[OutboxItem]:
-        """Claim again what the owner does not know that it claimed: see the port."""
-
-        def work(transaction: Transaction) -> list[Row]:
-            held = transaction.all(_HELD_BY, {"of": owner})
-            lost = [(item, attempt) for item, attempt in held if (item, attempt) not in known]
-            again = [transaction.one(_AGAIN, {"this": item, "attempt": n}) for item, n in lost]
-            return [row for row in again if row is not None]
-
-        return _in_order(await self._database.write(work))
 
     async def holds(self, item: OutboxId, attempt: int) -> bool:
         """Whether the claim still holds: see the port."""

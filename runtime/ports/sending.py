@@ -1,6 +1,6 @@
 """What goes out, and what could not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -52,18 +52,6 @@ class Outbox(Protocol):
 
         The rows stay `SENDING`, with `attempts` one higher: should `by` be gone too, a third
         takes them on from it. `owner` may be `by` itself, in an earlier life.
-        """
-        ...
-
-    async def recall(
-        self, *, owner: str, known: Collection[tuple[OutboxId, int]]
-    ) -> list[OutboxItem]:
-        """Claim again what `owner` claimed or took on, and does not know of; oldest first.
-
-        For when nobody heard whether a `claim` or a `take_on` was stored: the rows that are
-        `SENDING` by `owner`, but for the `known` claims, each an id with its `attempts`. They stay
-        `SENDING`, with `attempts` one higher. What was claimed as it was written is left to whoever
-        wrote it. No `claim` by `owner` may be under way.
         """
         ...
 

@@ -203,29 +203,3 @@ async def test_what_was_taken_back_is_withheld_where_it_is_handed_back(
     found = await store.outbox.get(answer.id)
     assert found is not None
     assert (found.state, found.error) == (OutboxState.WITHHELD, "stopped by Ada")
-
-
-async def test_what_was_claimed_unheard_is_claimed_again_and_nothing_else(
-    store: Store, rows: Rows, clock: ManualClock
-) -> None:
-    turn = (await begun(store, rows.received())).turn
-    as_written = to_be_sent(rows.item("1", thread=ThreadRef(CHANNEL, "17.1")))
-    assert await finished(store, turn, as_written) == [as_written]
-    others = [rows.item(str(n), thread=ThreadRef(CHANNEL, f"18.{n}")) for n in range(4)]
-    await store.outbox.enqueue(others)
-    [known, sent, lost, late] = await claimed(store, clock, owner="here")
-    await store.outbox.sent(sent.id, sent.attempts, MessageId("17.2"))
-    await store.outbox.postpone(late.id, late.attempts, until=clock.now(), error="")
-    [late] = await claimed(store, clock, owner="here")
-    waits = rows.item("waits", thread=ThreadRef(CHANNEL, "19"))
-    await store.outbox.enqueue([waits])
-
-    ours = {(known.id, known.attempts), (late.id, late.attempts - 1)}
-    again = await store.outbox.recall(owner="here", known=ours)
-
-    assert again == [replace(lost, attempts=2), replace(late, attempts=3)]
-    assert not await store.outbox.holds(lost.id, lost.attempts)
-    assert await store.outbox.holds(known.id, known.attempts)
-    assert await store.outbox.holds(as_written.id, 0)
-    assert await store.outbox.recall(owner="there", known=()) == []
-    assert await stored(store, [waits]) == [(OutboxState.PENDING, 0)]

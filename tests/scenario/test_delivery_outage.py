@@ -144,32 +144,53 @@ async def test_what_is_stopped_meanwhile_is_not_sent(monkeypatch: pytest.MonkeyP
     assert await store.outbox.count(OutboxState.WITHHELD) == 1
 
 
-@pytest.mark.parametrize("stored", [False, True], ids=["lost", "unheard"])
-async def test_what_is_claimed_with_nobody_hearing_of_it_is_sent_once(
-    monkeypatch: pytest.MonkeyPatch, *, stored: bool
+async def test_a_claim_that_is_lost_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, chat, clock = opened()
+    async with running_desk(store, chat=chat, clock=clock) as desk:
+        await settle()
+        monkeypatch.setattr(store.outbox, "claim", away(store.outbox.claim, stored=False))
+        await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+        ended = await until_ended(desk, item)
+        assert await desk.ask("hello") == "Fine."
+    assert (chat.texts, ended.error) == (["the news", "Fine."], "")
+
+
+@pytest.mark.parametrize("method", ["claim", "take_on"])
+async def test_what_is_claimed_with_nobody_hearing_of_it_waits_for_the_next_start(
+    monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     store, chat, clock = opened(repeats=True)
     async with running_desk(store, chat=chat, clock=clock) as desk:
         await settle()
-        claim = away(store.outbox.claim, stored=stored)
-        monkeypatch.setattr(store.outbox, "claim", claim)
         await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+        if method == "take_on":
+            await store.outbox.claim(now=clock.now(), owner="gone", platforms=[TERMINAL])
+        with monkeypatch.context() as outage:
+            outage.setattr(store.outbox, method, away(getattr(store.outbox, method), stored=True))
+            if method == "take_on":
+                with pytest.raises(StorageUnavailable):
+                    await desk.desk.dispatcher.reconcile(owner="gone")
+            waits = await until_ended(desk, item)
+    assert (chat.texts, waits.state) == ([], OutboxState.SENDING)
+
+    async with running_desk(store, chat=chat, clock=clock) as desk:
         ended = await until_ended(desk, item)
-        assert await desk.ask("hello") == "Fine."
-    assert (chat.texts, ended.state) == (["the news", "Fine."], OutboxState.SENT)
+    assert (len(chat.texts), ended.state) == (1, OutboxState.SENT)
 
 
-async def test_what_is_taken_on_with_nobody_hearing_of_it_is_asked_for(
+async def test_what_the_next_life_of_the_slot_sends_meanwhile_is_sent_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store, chat, clock = opened(repeats=True)
-    await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
-    await store.outbox.claim(now=clock.now(), owner="gone", platforms=[TERMINAL])
-    async with running_desk(store, chat=chat, clock=clock) as desk:
-        with monkeypatch.context() as outage:
-            outage.setattr(store.outbox, "take_on", away(store.outbox.take_on, stored=True))
-            with pytest.raises(StorageUnavailable):
-                await desk.desk.dispatcher.reconcile(owner="gone")
-        assert await desk.desk.dispatcher.reconcile(owner="gone") == 0
-        ended = await until_ended(desk, item)
-    assert (chat.asked, ended.state) == ([item.id], OutboxState.SENT)
+    claim = store.outbox.claim
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        await settle()
+        monkeypatch.setattr(store.outbox, "claim", away(claim, stored=False))
+        desk.desk.dispatcher.wake()
+        await settle(100)
+        await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
+        slot = desk.desk.parts.slot
+        [theirs] = await claim(now=clock.now(), owner=slot, platforms=[TERMINAL])
+        assert (await until_ended(desk, item)).state is OutboxState.SENDING
+        assert await store.outbox.holds(theirs.id, theirs.attempts)
+    assert not chat.texts
