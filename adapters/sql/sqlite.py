@@ -23,7 +23,7 @@ from adapters.sql.lane import Lane
 from adapters.sql.migrate import bring_up_to_date
 from adapters.sql.owner import own
 from adapters.sql.trail import Trail
-from adapters.sql.transaction import CoreTransaction, Work
+from adapters.sql.transaction import ReadTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
 from runtime.model.ledger import DOLLARS
@@ -102,7 +102,7 @@ class SqliteDatabase:
     def _scan(self, work: Work[T]) -> T:
         try:
             with self._engine.connect() as connection:
-                return work(CoreTransaction(connection))
+                return work(ReadTransaction(connection))
         except sa.exc.DBAPIError as error:
             raise self._translate(_driver_error(error)) from error
 

@@ -92,7 +92,7 @@ class First(Generic[T]):
 
 
 class CoreTransaction:
-    """Through a SQLAlchemy connection: the long reads of SQLite, and Postgres where it must be."""
+    """Through a SQLAlchemy connection, which compiles what it has not compiled before."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -132,6 +132,19 @@ class CoreTransaction:
         self, statement: Statement, params: Params | Sequence[Params], options: Options = PLAIN
     ) -> sa.CursorResult[Any]:
         return self._connection.execute(statement, params, execution_options=options)
+
+
+class ReadTransaction(CoreTransaction):
+    """The long reads of SQLite, compiled once for a process and not for each engine."""
+
+    def _execute(
+        self, statement: Statement, params: Params | Sequence[Params], options: Options = PLAIN
+    ) -> sa.CursorResult[Any]:
+        prepared = prepare(statement)
+        if prepared.unfinished or not isinstance(params, Mapping):
+            return super()._execute(statement, params, options)
+        values = prepared.values(params)
+        return self._connection.exec_driver_sql(prepared.text, values, execution_options=options)
 
 
 class DriverTransaction:
@@ -183,7 +196,7 @@ class DriverTransaction:
         self.events.extend(events)
 
     def _execute(self, statement: Statement, params: Params) -> sqlite3.Cursor:
-        text, _, values = prepare(statement)
+        text, _, values, _ = prepare(statement)
         return self._cursor.execute(text, values(params))
 
 
@@ -195,11 +208,13 @@ class Prepared(NamedTuple):
         order: for each question mark the parameter's name, or None and the constant in its place.
         values: the parameters in the order of the question marks; raises `KeyError` for one that
             is missing.
+        unfinished: SQLAlchemy has to make more of the text, by the values: it has a list of them.
     """
 
     text: str
     order: Sequence[tuple[str | None, Value]]
     values: Callable[[Params], tuple[Value, ...]]
+    unfinished: bool
 
 
 @lru_cache(maxsize=512)
@@ -212,7 +227,8 @@ def prepare(statement: Statement) -> Prepared:
         (name, None) if compiled.binds[name].required else (None, compiled.params[name])
         for name in compiled.positiontup or ()
     ]
-    return Prepared(str(compiled), order, _in_order(order))
+    unfinished = bool(compiled.post_compile_params or compiled.literal_execute_params)
+    return Prepared(str(compiled), order, _in_order(order), unfinished)
 
 
 def _in_order(

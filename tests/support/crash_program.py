@@ -25,7 +25,7 @@ from typing import Any, NoReturn, cast
 import sqlalchemy as sa
 
 from adapters.models.scripted import Pause, ScriptedModel, Step
-from adapters.sql import prepared, transaction
+from adapters.sql import claims, prepared, transaction
 from adapters.sql.transaction import Statement
 from bot import duties, lifecycle
 from bot.hardstop import ENDED_HARD, kill_children
@@ -149,6 +149,9 @@ def _statements() -> Iterator[Statement]:
     for name, module in [*sys.modules.items()]:
         if name.startswith("adapters.sql."):
             yield from (found for found in vars(module).values() if isinstance(found, _STATEMENTS))
+    for platforms in (1, 2):
+        yield claims.claiming(platforms)
+        yield claims.taking_on(platforms)
 
 
 def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Statements as Postgres's driver takes them: what SQLAlchemy would send, without its conversions."""
+"""Statements as the drivers take them: what SQLAlchemy would send, without its conversions."""
 
 import importlib
 import pkgutil
@@ -12,13 +12,16 @@ from sqlalchemy.sql.compiler import SQLCompiler
 import adapters.sql
 from adapters.sql.prepared import prepare
 from adapters.sql.schema import metadata
-from adapters.sql.transaction import Statement
+from adapters.sql.transaction import CoreTransaction, ReadTransaction, Statement
+from adapters.sql.transaction import prepare as prepare_for_sqlite
 
 BY_SQLALCHEMY = {
     "aside._STOPPED": "a list of values",
     "budgets._SET": "its position comes from a sequence",
     "sending._ENQUEUE": "the same",
 }
+LISTS = {"aside._STOPPED"}
+"""What SQLite's driver does not take as it was compiled."""
 DIALECT = PGDialectAsync_psycopg()  # type: ignore[no-untyped-call]
 
 
@@ -52,6 +55,26 @@ def test_a_statement_has_the_text_and_the_values_that_sqlalchemy_gives_it() -> N
         assert prepared.text == compiled.string, name
         assert prepared.values(dict.fromkeys(asked, 1)).keys() == compiled.params.keys(), name
         assert not compiled.escaped_bind_names, name
+
+
+def test_a_long_read_of_sqlite_needs_sqlalchemy_for_lists_alone() -> None:
+    left = {name for name, one in constants().items() if prepare_for_sqlite(one).unfinished}
+    assert left == LISTS
+
+
+def test_a_long_read_of_sqlite_finds_what_sqlalchemy_finds() -> None:
+    numbers = sa.Table("numbers", sa.MetaData(), sa.Column("n", sa.Integer))
+    few = sa.select(numbers.c.n).where(numbers.c.n > sa.bindparam("least")).limit(2)
+    listed = sa.select(numbers.c.n).where(numbers.c.n.in_([2, 3]), numbers.c.n < 9)
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        numbers.create(connection)
+        connection.execute(sa.insert(numbers), [{"n": 1}, {"n": 2}, {"n": 3}])
+        ours, theirs = ReadTransaction(connection), CoreTransaction(connection)
+        for statement, given in ((few, {"least": 1}), (listed, {}), (sa.select(numbers.c.n), {})):
+            assert ours.all(statement, given) == theirs.all(statement, given) != []
+            assert ours.one(statement, given) == theirs.one(statement, given)
+    engine.dispose()
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
