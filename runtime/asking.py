@@ -47,7 +47,7 @@ def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: 
     for end in _ends_of_words(sentence):
         said = sentence[:end].rstrip(_AFTER_A_TIME)
         try:
-            when = timetable.read(said, now=now, zone=zone)
+            when = timetable.read(said.strip(_QUOTES), now=now, zone=zone)
         except NotATime as error:
             hint = error.hint
             continue

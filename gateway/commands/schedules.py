@@ -1,7 +1,6 @@
 """`/schedule`: create, list, show, pause, resume, delete, run."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Protocol
 
@@ -38,7 +37,6 @@ class Allowances(Protocol):
 
 
 _SHOWN_RUNS = 5
-_CLOSED_BEFORE_COMMA = re.compile(r"[\"\u201c\u201d\u00bb][,;:]\s")
 _LONGEST_NUMBER = 9
 _READING = frozenset({"list", "show"})
 _STOPPING = frozenset({"pause", "delete"})
@@ -192,14 +190,15 @@ class ScheduleCommands:
     def _read(self, tail: str, request: Request, zone: str) -> Asked:
         """The time, in quotes or as the beginning of the sentence, and the instruction."""
         first = cut(tail)[0]
-        if left_open(first) and not _CLOSED_BEFORE_COMMA.search(tail):
+        if left_open(first):
             raise Refused(
                 "The quote around the time is not closed.",
                 hint="Close it, or leave the quotes out: they are not needed.",
             )
         if first.quoted:
             when = self._timetable.read(first.text, now=request.at, zone=zone)
-            return Asked(when=when, instruction=unquoted(tail[first.end :].strip()))
+            rest = tail[first.end :].lstrip(",;:").strip()
+            return Asked(when=when, instruction=unquoted(rest))
         asked = split_sentence(tail, self._timetable, now=request.at, zone=zone)
         return Asked(when=asked.when, instruction=unquoted(asked.instruction))
 

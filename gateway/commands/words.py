@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from runtime.model.value import value
 
-# What opens a quote, and what closes it where a space or the end comes next.
+# What opens a quote, and what closes it where a space or the end comes next, or a comma before one.
 _CLOSING = {
-    opening: re.compile(rf"[{closing}](?=\s|\Z)")
+    opening: re.compile(rf"[{closing}](?=[,;:]?(?:\s|\Z))")
     for opening, closing in (
         ('"', '"\u201d\u201c'),
         ("\u201c", '"\u201d\u201c'),

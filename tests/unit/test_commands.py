@@ -76,6 +76,10 @@ async def test_a_zone_that_the_time_names_is_not_named_twice(give: CommandBench)
         '/schedule create "every weekday at 8:30" Write the briefing',
         "/schedule create “every weekday at 8:30” “Write the briefing”",
         '/schedule create "every weekday at 8:30", Write the briefing',
+        '/schedule create "every weekday at 8:30", "Write the briefing"',
+        "/schedule create “every weekday at 8:30”: Write the briefing",
+        "/schedule create 'every weekday at 8:30', 'Write the briefing'",
+        '/schedule create "every weekday at 8:30", Write the --channel ops briefing',
         "/schedule create 'every weekday at 8:30' 'Write the briefing'",
         "/schedule create --channel ops every weekday at 8:30 Write the briefing",
         "/schedule create every weekday at 8:30 Write the briefing --channel=#ops",
@@ -101,6 +105,24 @@ async def test_an_instruction_keeps_its_lines_its_quotes_and_its_dashes(give: Co
     instruction = 'Look at "Project X":\n- don\'t forget `ls --all`\n- be brief'
     await give(f"/schedule create every day at 9 {instruction}")
     assert (await made(give)).instruction == instruction
+
+
+@pytest.mark.parametrize("instruction", ['write "x"', 'write "x", then “y”', "«a», b"])
+async def test_a_time_in_quotes_ends_before_a_comma_whatever_is_quoted_behind_it(
+    give: CommandBench, instruction: str
+) -> None:
+    await give(f'/schedule create "every day at 9", {instruction}')
+    schedule = await made(give)
+    assert (schedule.when.said, schedule.instruction) == ("every day at 9", instruction)
+
+
+@pytest.mark.parametrize("rest", ["write the post “Hello”, then stop", "write, then stop"])
+async def test_a_quote_that_is_not_closed_around_the_time_is_refused(
+    give: CommandBench, rest: str
+) -> None:
+    answer = await give(f'/schedule create "every day at 9 {rest}')
+    assert not answer.startswith("**Schedule")
+    assert "There are no schedules yet" in await give("/schedule list")
 
 
 # ---- create: where the result goes
