@@ -136,8 +136,18 @@ async def working(desk: Desk, opened: Opened) -> AsyncIterator[None]:
 
 
 def _load_what_shows(tasks: asyncio.TaskGroup) -> None:
-    """Load what answers are read with beside the first of them, and not on the loop."""
-    tasks.create_task(asyncio.to_thread(parse.load))
+    """Load what answers are read with beside the first of them, and not on the loop.
+
+    Where that fails, the text that needs it loads it.
+    """
+
+    async def load() -> None:
+        try:
+            await asyncio.to_thread(parse.load)
+        except (OSError, ImportError) as error:
+            log.warning("markup.not_loaded", extra={"error": str(error)})
+
+    tasks.create_task(load())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Each message once on the platform, whatever happens between us, the platform and the store."""
 
 import asyncio
+import errno
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -264,6 +265,24 @@ async def test_what_answers_are_read_with_comes_in_beside_the_first(
         await eventually(lambda: loaded)
         await desk.engine.settled()
     assert loaded == [False]
+
+
+async def test_what_cannot_be_loaded_beside_the_first_answer_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load() -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(parse, "load", load)
+    chat, clock = MemoryChat(), ManualClock()
+    store = MemoryStore(clock=clock, ids=TimeOrderedIds(clock))
+    async with working(desk := _desk(store, chat, clock), _opened(desk)):
+        await store.outbox.enqueue([outbox_item("for all", at=clock.now())])
+        desk.dispatcher.wake()
+        await eventually(lambda: "markup.not_loaded" in caplog.messages)
+        await desk.engine.settled()
+        await settle()
+    assert chat.texts == ["for all"]
 
 
 async def test_who_stood_still_between_claim_and_send_sends_nothing(
