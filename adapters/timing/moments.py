@@ -26,6 +26,9 @@ _DURATION = re.compile(
     rf"|(?P<b>{_AMOUNT}(?:(?:,? and |, ?| )?{_AMOUNT})*) from now"
 )
 _BY_CALENDAR = re.compile(r"\d ?(?:d|w|mo)")
+_UNITS = ("mo", "w", "d", "h", "m")
+"""What the units begin with, the longest first."""
+_UNIT_SAID = re.compile(rf"\d ?({'|'.join(_UNITS)})")
 _IN_WORDS = (
     (re.compile(r"\bhalf an hour\b"), "30 minutes"),
     (re.compile(r"\b(?:a )?quarter of an hour\b"), "15 minutes"),
@@ -118,11 +121,17 @@ def _change_between(before: datetime, after: datetime, zone: tzinfo) -> datetime
 
 
 def _duration(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """`in 2 hours` is so much real time; `in 3 days` is the same time of day, three days on."""
+    """`in 2 hours` is so much real time; `in 3 days` is the same time of day, three days on.
+
+    The units of one duration get smaller: `in 10 minutes and 20 minutes` is two.
+    """
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
     words = f"in {match['a'] or match['b']}"
+    sizes = [_UNITS.index(unit) for unit in _UNIT_SAID.findall(words)]
+    if sizes != sorted(set(sizes)):  # "1 hour and 30 minutes" is one, "10 minutes and 20" is not
+        raise _several()
     if _BY_CALENDAR.search(words):
         naive = _dateparser(words, now.astimezone(zone).replace(tzinfo=None))
         return naive and to_instant(naive, zone)
@@ -170,8 +179,12 @@ def _only_clock(what: str, times: tuple[str, ...], part: str) -> time:
     if not times:
         raise Refused(f"At what time of day, {what}?", hint=f"For example: {what} at 9:00.")
     if len(times) > 1:
-        raise Refused("That is more than one time.", hint="Make a schedule for each.")
+        raise _several()
     return clocktime.read_clock(times[0], part)
+
+
+def _several() -> Refused:
+    return Refused("That is more than one time.", hint="Make a schedule for each.")
 
 
 def _next_clock(clock: time, today: datetime, zone: ZoneInfo) -> datetime:
