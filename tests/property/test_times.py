@@ -1,7 +1,7 @@
 """Each planned time comes exactly once, at every change of the clocks, by a walk over minutes.
 
 The walk knows nothing of cron libraries: it looks at every real minute around each change of three
-years in five zones and asks what the clock on the wall shows.
+years in six zones and asks what the clock on the wall shows.
 """
 
 from collections.abc import Iterator
