@@ -327,13 +327,25 @@ class TurnRunner:
                     meanwhile=partial(self._hitches.met, turn),
                 )
         except Conflict:
-            log.info("turn.overtaken", extra={"turn": turn.id})
-            return False
+            if not await self._is_stored(turn, state):
+                log.info("turn.overtaken", extra={"turn": turn.id})
+                return False
         finally:
             self._deps.replays.forget(turn.id)
         if outcome.over is not None:
             await self._deps.handoffs.happened(outcome.over)
         return True
+
+    async def _is_stored(self, turn: Turn, state: TurnState) -> bool:
+        """Whether it was a try of ours, of which nobody heard, that ended the turn in that state.
+
+        Told only where nobody else runs turns: among many, another may have ended it so as well.
+        """
+        return self._deps.alone and state is await until_stored(
+            lambda: self._deps.store.turns.state(turn.id),
+            clock=self._deps.clock,
+            what=f"end of {turn.id}",
+        )
 
 
 def _refuse_strangers(team: Team, turn: Turn) -> None:

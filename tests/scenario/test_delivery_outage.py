@@ -194,3 +194,21 @@ async def test_what_the_next_life_of_the_slot_sends_meanwhile_is_sent_once(
         assert (await until_ended(desk, item)).state is OutboxState.SENDING
         assert await store.outbox.holds(theirs.id, theirs.attempts)
     assert not chat.texts
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["lost", "unheard"])
+async def test_the_message_behind_a_turn_whose_end_nobody_heard_of_is_answered(
+    monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    store, chat, clock = opened()
+    async with running_desk(
+        store, lambda asked: asked.entries[-1].text, chat=chat, clock=clock
+    ) as desk:
+        monkeypatch.setattr(store.turns, "finish", away(store.turns.finish, stored=stored))
+        await desk.say("one")
+        await desk.say("two")
+        for _ in range(4 * AWAY):
+            await settle(250)
+            await desk.clock.advance(STORE_PAUSE)
+        await desk.quiet()
+    assert [text for text in chat.texts if "_I could not" not in text] == ["one", "two"]
