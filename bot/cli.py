@@ -32,12 +32,17 @@ def hold_standard_streams() -> None:
     """Put /dev/null where a standard stream was closed before the start (`<&-`).
 
     What is opened next would get its number otherwise, and libuv ends the process that closes it.
+    What is written goes there then; closed input stays None, for it is no empty one.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def work(role: Role, *, terminal: bool = False) -> None:

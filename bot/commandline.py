@@ -291,7 +291,8 @@ def manifest(
     """
     import json
 
-    from bot.program import say, slack_by_webhook, supervised
+    from bot.program import say, supervised
+    from bot.settings import slack_by_webhook
 
     with supervised():
         from adapters.slack.manifest import manifest as manifest_of

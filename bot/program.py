@@ -48,15 +48,6 @@ class ExitCode(IntEnum):
     """A mistake of ours; `EX_SOFTWARE` of sysexits.h."""
 
 
-def slack_by_webhook() -> bool:
-    """Whether Slack posts to this program, as far as it is configured."""
-    try:
-        slack = load_settings().slack
-    except ConfigurationError:
-        return False  # the command that asks helps with configuring
-    return slack is not None and slack.signing_secret is not None
-
-
 @contextmanager
 def supervised() -> Iterator["Program"]:
     """Do the work of one command; whatever it raises is told, and ends the process."""

@@ -37,6 +37,7 @@ __all__ = [
     "WebhookSettings",
     "find_config",
     "load_settings",
+    "slack_by_webhook",
     "write_first_config",
 ]
 
@@ -305,6 +306,13 @@ def find_config(environ: Mapping[str, str] | None = None, *, cwd: Path | None = 
     from bot.configuration import reading  # noqa: PLC0415 - see above
 
     return reading.find_config(*_surroundings(environ, cwd))
+
+
+def slack_by_webhook(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether Slack is to post to this program, whatever else is missing or wrong yet."""
+    given = os.environ if environ is None else environ
+    variable = "NIGHTDESK_SLACK__SIGNING_SECRET"
+    return bool(given.get(variable) or given.get(f"{variable}_FILE"))
 
 
 def write_first_config(

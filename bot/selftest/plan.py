@@ -15,7 +15,7 @@ from typing import cast
 from bot.configuration.document import read_document
 from bot.configuration.problems import Problems, listed
 from bot.configuration.team import FileConfiguration, read_team
-from bot.settings import find_config
+from bot.settings import find_config, slack_by_webhook
 from runtime.access import may
 from runtime.errors import ConfigurationError
 from runtime.model.access import Action
@@ -166,7 +166,7 @@ def _by_webhook(name: str, environ: Mapping[str, str], *, gateway: bool) -> bool
     """The transport that is set up; where none is, the one that needs no public address."""
     match name:
         case "slack":
-            return _is_set(environ, "NIGHTDESK_SLACK__SIGNING_SECRET")
+            return slack_by_webhook(environ)
         case "telegram":
             return _is_set(environ, "NIGHTDESK_TELEGRAM__WEBHOOK_URL")
         case _:

@@ -351,6 +351,15 @@ def test_the_manifest_is_for_the_transport_that_is_configured(
     assert json.loads(by_socket.stdout)["settings"]["socket_mode_enabled"] is True
 
 
+def test_a_manifest_is_for_the_transport_that_is_meant_where_the_settings_are_wrong(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_SLACK__SIGNING_SECRET", "mistyped")
+    made = call("slack", "manifest")
+    assert json.loads(made.stdout)["settings"]["socket_mode_enabled"] is False
+    assert "Put your own address in the place of https://nightdesk.example.com" in made.stderr
+
+
 def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(home: Path) -> None:
     refused = call("slack", "manifest", "--url", "http://localhost")
     assert (refused.exit_code, refused.stdout) == (2, "")

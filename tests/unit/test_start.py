@@ -252,3 +252,31 @@ def test_a_standard_stream_that_is_closed_is_held_so_that_nothing_else_takes_its
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=90)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("closed", "errors"), [(">&-", ""), ("2>&-", None), (">&- 2>&-", None)], ids=["1", "2", "1+2"]
+)
+def test_the_program_runs_where_its_output_is_closed(
+    tmp_path: Path, closed: str, errors: str | None
+) -> None:
+    (tmp_path / "nightdesk.toml").write_text('[[members]]\nname = "Ann"\nterminal = "ann"\n')
+    environ = {
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "NIGHTDESK_CONFIG": str(tmp_path / "nightdesk.toml"),
+        "NIGHTDESK_DATA_DIR": str(tmp_path),
+        "NIGHTDESK_HTTP__PORT": "0",
+    }
+    done = subprocess.run(
+        ["bash", "-c", f"printf '/status\\n' | {sys.executable} -m bot run {closed}"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    if errors is not None:
+        assert done.stderr == errors
