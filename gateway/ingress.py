@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from gateway.appending import Appending
 from gateway.arriving import Arriving
 from gateway.bindings import Bindings
 from gateway.early import EarlyReplies
@@ -102,6 +103,7 @@ class Ingress:
         self._backlog: _Backlog | None = None
         self._something = asyncio.Event()
         self._arriving = Arriving()
+        self._appending = Appending(store.inbox)
         self._judge = Judge(
             team, is_command=is_command, introduces=introduces, ours=self._may_be_known
         )
@@ -130,9 +132,9 @@ class Ingress:
         try:
             if self._urgent.means(received):
                 # Before what else is to be written, as what has to be acknowledged.
-                [new] = await self._store.inbox.append_all([received])
+                new = await self._appending.first(received)
             else:
-                new = await self._store.inbox.append(received)
+                new = await self._appending.in_turn(received)
         finally:
             self._settle(received, new=new)
 

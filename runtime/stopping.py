@@ -14,9 +14,10 @@ from runtime.approvers import name_of
 from runtime.atwork import AtWork
 from runtime.clock import Clock
 from runtime.halt import Halt, refusal
-from runtime.ids import AgentName, ConversationId, StopId, TurnId
+from runtime.ids import AgentName, ConversationId, InboxId, StopId, TurnId
 from runtime.live import closing_word
 from runtime.model.address import Principal, ThreadRef
+from runtime.model.events import Received
 from runtime.model.outbox import OutboxItem
 from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
@@ -119,18 +120,31 @@ class Stopping:
         mine = {one.id for one in await self._store.conversations.earlier(thread)}
         return [work for work in await self.under_way() if work.turn.conversation in mine]
 
+    async def unbegun_in(self, thread: ThreadRef, *, before: InboxId) -> list[Received]:
+        """The messages of the thread, from before that row, whose turns have not begun."""
+        return [row for row in await self._store.inbox.unbegun(thread) if row.id < before]
+
     # ---- stopping
 
-    async def stop_turns(self, works: Sequence[Work], *, by: Principal, key: StopId) -> Stopped:
+    async def stop_turns(
+        self,
+        works: Sequence[Work],
+        *,
+        by: Principal,
+        key: StopId,
+        unbegun: Sequence[Received] = (),
+    ) -> Stopped:
         """End these turns for good, and take back what of them was not sent.
 
-        The same `key` tells again what the first call did.
+        Where there was nothing to end, the messages `unbegun` begin no turns any more. The same
+        `key` tells again what the first call did.
         """
         stop = Stop(id=key, kind=StopKind.TURNS, by=by, at=self._clock.now())
         now = self._clock.now()
         did = await self._store.stops.order(
             stop,
             turns=[work.turn.id for work in works],
+            unbegun=[received.id for received in unbegun],
             closing=partial(closing_word, now=now),
             why=f"stopped by {name_of(self._team(), by)}",
         )

@@ -10,7 +10,7 @@ from runtime.ids import AgentName, ConversationId, IdSource, InboxId, Platform
 from runtime.model.address import ThreadRef
 from runtime.model.audit import AuditEvent
 from runtime.model.conversation import Conversation, Entry, latest, since_summary
-from runtime.model.events import Cursor, Received
+from runtime.model.events import Cursor, Lane, Received
 from runtime.model.outbox import OutboxItem
 
 
@@ -54,6 +54,16 @@ class MemoryInbox:
             if row.progress is Progress.PENDING and key > (after or "")
         ]
         return waiting[:limit]
+
+    async def unbegun(self, thread: ThreadRef) -> list[Received]:
+        """The messages of a thread that have begun no turn: see the port."""
+        return [
+            row.received
+            for _, row in sorted(self._tables.inbox.items())
+            if row.progress is Progress.PENDING
+            and row.received.lane is Lane.TURN
+            and row.received.inbound.thread == thread
+        ]
 
     async def get(self, row: InboxId) -> Received | None:
         """The row if it is still to be processed: see the port."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.memory.store_tables import Progress, Tables, TurnRow
-from runtime.ids import AgentName, OutboxId, StopId, TurnId
+from runtime.ids import AgentName, InboxId, OutboxId, StopId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
@@ -18,7 +18,7 @@ from runtime.model.stop import (
     Work,
     stop_for,
 )
-from runtime.model.turn import TurnState
+from runtime.model.turn import TurnState, turn_id_of
 from runtime.ports import Closing
 
 _OPEN = (TurnState.RUNNING, TurnState.WAITING)
@@ -65,7 +65,13 @@ class MemoryStops:
         return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))[:limit]
 
     async def order(
-        self, stop: Stop, *, closing: Closing, turns: Sequence[TurnId] = (), why: str = ""
+        self,
+        stop: Stop,
+        *,
+        closing: Closing,
+        turns: Sequence[TurnId] = (),
+        unbegun: Sequence[InboxId] = (),
+        why: str = "",
     ) -> Stopped:
         """Store a stop and do what it says: see the port."""
         known = self._rows.get(stop.id)
@@ -73,7 +79,13 @@ class MemoryStops:
             return replace(known.stopped, fresh=False)
         if stop.kind is StopKind.TURNS:
             ended, messages = self._end_turns(stop, turns, closing, why)
-            did = Stopped(stop=stop, fresh=True, ended=tuple(ended), messages=messages)
+            kept = [] if ended else [row for row in unbegun if self._keep_from_beginning(row)]
+            if not ended:
+                begun = [turn_id_of(row) for row in unbegun if row not in kept]
+                ended, messages = self._end_turns(stop, begun, closing, why)
+            did = Stopped(
+                stop=stop, fresh=True, ended=tuple(ended), messages=messages, unbegun=len(kept)
+            )
             self._rows[stop.id] = _Row(did, lifted=True, lifted_at=_micros(stop.at))
             return did
         for row in self._rows.values():
@@ -175,6 +187,14 @@ class MemoryStops:
             if touched:
                 ended.append(replace(_ended(row), withheld=tuple(withheld)))
         return ended, messages
+
+    def _keep_from_beginning(self, row: InboxId) -> bool:
+        """Process a message without a turn; False where it began one, or is not there."""
+        found = self._tables.inbox.get(row)
+        if found is None or found.progress is not Progress.PENDING:
+            return False
+        found.progress = Progress.DONE
+        return True
 
     def _end(self, row: TurnRow, closing: Closing, *, by: Principal) -> None:
         replies = list(closing(row.turn))

@@ -15,7 +15,7 @@ from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.heard import Heard
 from adapters.sql.schema import counters, inbox
-from adapters.sql.threads import thread_of
+from adapters.sql.threads import is_thread, thread_of, thread_values
 from adapters.sql.transaction import First, Params, Row, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import InboxId
@@ -93,6 +93,13 @@ _PENDING = (
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
 """Pages through what an earlier life accepted and did not process."""
+
+_UNBEGUN = (
+    sa.select(*RECEIVED)
+    .where(is_thread(inbox), inbox.c.state == PENDING, inbox.c.lane == word(Lane.TURN))
+    .order_by(inbox.c.id)
+)
+"""Reads the messages of a thread whose turns have not begun, for a STOP there."""
 
 _GET = sa.select(*RECEIVED).where(inbox.c.id == bindparam("this"), inbox.c.state == PENDING)
 """Reads the row that a queue's worker is told of, unless it is done."""
@@ -177,6 +184,12 @@ class SqlInbox:
         """Rows still to be processed: see the port."""
         page: dict[str, Value] = {"after": after or "", "limit": limit}
         rows = await self._database.scan(lambda t: t.all(_PENDING, page))
+        return [received_of(row) for row in rows]
+
+    async def unbegun(self, thread: ThreadRef) -> list[Received]:
+        """The messages of a thread that have begun no turn: see the port."""
+        this = thread_values(thread)
+        rows = await self._database.read(lambda t: t.all(_UNBEGUN, this))
         return [received_of(row) for row in rows]
 
     async def get(self, row: InboxId) -> Received | None:

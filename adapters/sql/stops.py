@@ -12,6 +12,7 @@ from adapters.sql.beginning import LOCK, OPEN, RUNNING, TURN
 from adapters.sql.codec import decoder, encode, micros, moment, plain
 from adapters.sql.constants import word
 from adapters.sql.database import Database
+from adapters.sql.inbox import FINISH
 from adapters.sql.letters import ITEM, item_of
 from adapters.sql.schema import conversations, outbox, turns
 from adapters.sql.schema_stops import stops
@@ -19,12 +20,12 @@ from adapters.sql.transaction import First, Params, Row, Transaction
 from adapters.sql.unsaid import Unsaid
 from adapters.sql.upsert import insert
 from runtime.clock import Clock
-from runtime.ids import AgentName, OutboxId, StopId, TurnId
+from runtime.ids import AgentName, InboxId, OutboxId, StopId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
 from runtime.model.stop import Ended, Lifted, Stop, StopKind, Stopped, Work
-from runtime.model.turn import Turn, TurnState
+from runtime.model.turn import Turn, TurnState, turn_id_of
 from runtime.ports import Closing
 
 _PENDING, _SENDING = word(OutboxState.PENDING), word(OutboxState.SENDING)
@@ -145,6 +146,7 @@ class _Did(msgspec.Struct, kw_only=True, omit_defaults=True):
     by: Principal
     ended: tuple[Ended, ...] = ()
     messages: int = 0
+    unbegun: int = 0
 
 
 _decode = decoder(_Did)
@@ -181,7 +183,13 @@ class SqlStops:
         return await self._database.scan(work)
 
     async def order(
-        self, stop: Stop, *, closing: Closing, turns: Sequence[TurnId] = (), why: str = ""
+        self,
+        stop: Stop,
+        *,
+        closing: Closing,
+        turns: Sequence[TurnId] = (),
+        unbegun: Sequence[InboxId] = (),
+        why: str = "",
     ) -> Stopped:
         """Store a stop and do what it says: see the port."""
 
@@ -191,14 +199,21 @@ class SqlStops:
                 known = transaction.one(_ACTIVE_OF, {"agent": stop.agent})
             if known is not None:
                 return _stopped(known)
+            kept = 0
             if stop.kind is StopKind.TURNS:
-                ended, messages = self._end_turns(transaction, stop, turns, closing, plain(why))
+                because = plain(why)
+                ended, messages = self._end_turns(transaction, stop, turns, closing, because)
+                if not ended:
+                    rest = [row for row in unbegun if not transaction.run(FINISH, {"this": row})]
+                    kept = len(unbegun) - len(rest)
+                    begun = [turn_id_of(row) for row in rest]
+                    ended, messages = self._end_turns(transaction, stop, begun, closing, because)
             else:
                 transaction.audit(recorded.stop_ordered(stop))
                 ended, messages = self._enforce(transaction, closing)
-            did = _Did(by=stop.by, ended=tuple(ended), messages=messages)
+            did = _Did(by=stop.by, ended=tuple(ended), messages=messages, unbegun=kept)
             transaction.run(_NOTE, {"this": stop.id, "said": encode(did)})
-            return Stopped(stop=stop, fresh=True, ended=did.ended, messages=messages)
+            return _told(stop, did, fresh=True)
 
         # What was submitted before, and begins a turn, finds this process told of the stop.
         done = await self._database.write(First(work))
@@ -329,7 +344,13 @@ def _stop(row: Row) -> Stop:
 
 def _stopped(row: Row) -> Stopped:
     did = _decode(row[-1])
-    return Stopped(stop=_stop(row), fresh=False, ended=did.ended, messages=did.messages)
+    return _told(_stop(row), did, fresh=False)
+
+
+def _told(stop: Stop, did: _Did, *, fresh: bool) -> Stopped:
+    return Stopped(
+        stop=stop, fresh=fresh, ended=did.ended, messages=did.messages, unbegun=did.unbegun
+    )
 
 
 def _work(row: Row, unsent: int) -> Work:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import compress
 
 from gateway.access import Action, Resource, authorize, permits
 from gateway.commands.grammar import ParsedCommand
@@ -12,6 +13,7 @@ from runtime.errors import Refused
 from runtime.halt import how_to_resume, in_words, what_is_stopped
 from runtime.ids import AgentName, StopId
 from runtime.model.conversation import Role
+from runtime.model.events import Received
 from runtime.model.localtime import show_time
 from runtime.model.schedule import OccurrenceState
 from runtime.model.stop import EVERYTHING, Lifted, Stop, StopKind, Stopped, Work
@@ -89,9 +91,11 @@ class StopCommands:
                 )
 
     async def _stop_here(self, request: Request) -> Answer:
+        # Read in this order: what begins meanwhile is among the first or the second.
+        unbegun = await self._stopping.unbegun_in(request.thread, before=request.id)
         works = await self._stopping.in_thread(request.thread)
-        did = await self._end(works, request)
-        if not did.ended:
+        did = await self._end(works, request, unbegun)
+        if not did.ended and not did.unbegun:
             return Answer("Nothing is running in this thread.")
         return Answer(await self._what_ended(did), private=False)
 
@@ -112,22 +116,29 @@ class StopCommands:
         what = f"No run of schedule {this} is under way" if by_number else f"Nothing runs as {this}"
         raise Refused(f"{what[:60]}.", hint="/status shows what runs, with its id.")
 
-    async def _end(self, works: Sequence[Work], request: Request) -> Stopped:
+    async def _end(
+        self, works: Sequence[Work], request: Request, unbegun: Sequence[Received] = ()
+    ) -> Stopped:
         """End those of them that the person may end; the same command ends the same ones.
+
+        Where that ends nothing, the messages `unbegun` of which they may do so begin no turns.
 
         Raises:
             Refused: there are some, and they may end none of them.
         """
         team, who = self._team(), request.sender
-        owners = [Resource(belongs_to=work.turn.requester) for work in works]
-        allowed = [
-            work
-            for work, owner in zip(works, owners, strict=True)
-            if permits(team, who, Action.STOP, owner)
-        ]
-        if works and not allowed:
-            authorize(team, who, Action.STOP, owners[0])
-        return await self._stopping.stop_turns(allowed, by=who, key=StopId(request.id))
+        theirs = [Resource(belongs_to=work.turn.requester) for work in works]
+        said = [Resource(belongs_to=received.inbound.sender) for received in unbegun]
+        may_end = [permits(team, who, Action.STOP, owner) for owner in theirs]
+        may_keep = [permits(team, who, Action.STOP, owner) for owner in said]
+        if (theirs or said) and not any(may_end + may_keep):
+            authorize(team, who, Action.STOP, (theirs + said)[0])
+        return await self._stopping.stop_turns(
+            list(compress(works, may_end)),
+            by=who,
+            key=StopId(request.id),
+            unbegun=list(compress(unbegun, may_keep)),
+        )
 
     async def _stop_agent(self, agent: AgentName, request: Request) -> Answer:
         authorize(self._team(), request.sender, Action.STOP_ALL)
@@ -147,6 +158,8 @@ class StopCommands:
         return Answer("\n".join(lines), private=False)
 
     async def _what_ended(self, did: Stopped) -> str:
+        if not did.ended:
+            return f"Stopped before it began: {_count(did.unbegun, 'message')} not answered."
         taken = f" {_count(did.messages, 'message')} not sent yet: taken back."
         first = "Stopped." if len(did.ended) == 1 else f"Stopped {len(did.ended)} turns."
         return "\n".join([first + (taken if did.messages else ""), *await self._unclear(did)])

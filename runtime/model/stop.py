@@ -85,12 +85,14 @@ class Stopped:
         fresh: it was stored by this call. A second call with the same id tells what the first did.
         ended: the turns that it ended.
         messages: how many messages it took back or holds.
+        unbegun: how many messages of people it kept from beginning their turns.
     """
 
     stop: Stop
     fresh: bool
     ended: tuple[Ended, ...] = ()
     messages: int = 0
+    unbegun: int = 0
 
 
 @value(kw_only=True)

@@ -50,6 +50,10 @@ class Inbox(Protocol):
         """Rows that are neither finished nor begun by a turn, oldest first, beyond `after`."""
         ...
 
+    async def unbegun(self, thread: ThreadRef) -> list[Received]:
+        """The messages of a thread that are to begin turns and have not, oldest first."""
+        ...
+
     async def get(self, row: InboxId) -> Received | None:
         """The row, or None where it is finished, begun by a turn, or not there."""
         ...

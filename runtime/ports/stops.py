@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from runtime.ids import AgentName, StopId, TurnId
+from runtime.ids import AgentName, InboxId, StopId, TurnId
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxItem
 from runtime.model.stop import Ended, Lifted, Stop, Stopped, Work
@@ -30,7 +30,13 @@ class Stops(Protocol):
         ...
 
     async def order(
-        self, stop: Stop, *, closing: Closing, turns: Sequence[TurnId] = (), why: str = ""
+        self,
+        stop: Stop,
+        *,
+        closing: Closing,
+        turns: Sequence[TurnId] = (),
+        unbegun: Sequence[InboxId] = (),
+        why: str = "",
     ) -> Stopped:
         """Store a stop, and do what it says, in one transaction.
 
@@ -39,6 +45,9 @@ class Stops(Protocol):
         stop of an agent, or of everything, does what `enforce` does. Messages that began turns
         which end are processed with that, and the owner's next write raises `Conflict`. What
         `closing` makes of each ended turn is enqueued.
+
+        Where that does nothing to any of the `turns`, the messages `unbegun` begin none any more:
+        they are processed with it, and of one that began its turn meanwhile the turn is ended.
 
         Where that agent, or everything, is stopped already, the stop that holds stays.
         """

@@ -10,12 +10,13 @@ import pytest
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import AgentName, ConversationId, MessageId, StopId, TurnId
 from runtime.model.address import ThreadRef
+from runtime.model.events import Command, Lane
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.stop import EVERYTHING, Stop, StopKind, Stopped
 from runtime.model.turn import Turn, TurnState
 from runtime.ports import Store
 from tests.support.clock import ManualClock
-from tests.support.stores import ADA, CHANNEL, DESK, SLACK, Opener, Rows, begun
+from tests.support.stores import ADA, CHANNEL, DESK, SLACK, THREAD, Opener, Rows, begun
 
 OTHER = AgentName("other")
 ELSEWHERE = ThreadRef(CHANNEL, "1700000000.000200")
@@ -100,6 +101,32 @@ async def test_what_has_ended_is_not_stopped(store: Store, rows: Rows, clock: Ma
 
     assert (await turn_stopped(store, clock, turn.id, TurnId("none"))).ended == ()
     assert await store.turns.state(turn.id) is TurnState.DONE
+
+
+async def test_a_message_that_has_begun_no_turn_is_kept_from_it_where_nothing_else_was_ended(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received("first"))).turn
+    second, third, strange = rows.received("2"), rows.received("3"), rows.received(thread=ELSEWHERE)
+    for received in (second, third, strange):
+        await store.inbox.append(received)
+    await store.inbox.append(rows.received(lane=Lane.COMMAND, body=Command(text="/status")))
+    behind = [second.id, third.id]
+    assert [row.id for row in await store.inbox.unbegun(THREAD)] == behind
+
+    stop = stop_of(clock, None, key="stop-a")
+    did = await store.stops.order(stop, turns=[turn.id], unbegun=behind, closing=nothing)
+    assert ([ended.turn for ended in did.ended], did.unbegun) == ([turn.id], 0)
+    following = await store.turns.begin(turn.conversation, owner="here")
+    assert following is not None
+
+    stop = stop_of(clock, None, key="stop-b")
+    did = await store.stops.order(stop, turns=[turn.id], unbegun=behind, closing=nothing)
+    assert ([ended.turn for ended in did.ended], did.unbegun) == ([following.turn.id], 1)
+    assert await store.inbox.unbegun(THREAD) == []
+    assert await store.turns.begin(turn.conversation, owner="here") is None
+    again = await store.stops.order(stop, turns=[], closing=nothing)
+    assert again == replace(did, fresh=False)
 
 
 async def test_a_parked_turn_can_be_stopped_and_the_next_begins(

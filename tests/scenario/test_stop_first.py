@@ -41,6 +41,11 @@ class LongLine:
 
         patch.setattr(SqliteDatabase, "write", lined_up)
 
+    @property
+    def length(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def pass_on(self) -> None:
         """Let who waits write."""
         waiting, self._waiting = self._waiting, []
@@ -84,3 +89,53 @@ async def test_a_stop_waits_for_no_other_write(
         await desk.quiet()
         assert any(text.startswith(answered) for text in desk.chat.texts)
         assert model.abandoned == 1
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["being-stored", "stored"])
+async def test_a_message_that_was_said_before_the_stop_begins_no_turn_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
+) -> None:
+    clock, line = ManualClock(), LongLine()
+    model = ScriptedModel(growing, clock=clock)
+    async with running_desk(tmp_path, clock=clock, model=model) as desk:
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+                tasks.create_task(desk.say("hello"))
+                await eventually(lambda: line.length)
+                if stored:
+                    line.pass_on()
+                    await eventually(lambda: line.length)
+                await desk.say(body=Command(text="stop"))
+                await eventually(lambda: desk.chat.shown)
+                line.pass_on()
+        line.pass_on()
+        await desk.quiet()
+        assert desk.chat.texts == ["Stopped before it began: 1 message not answered."]
+        assert model.requests == []
+        await desk.say("and now?")
+        await eventually(lambda: model.requests)
+        await desk.say(body=Command(text="stop"))
+
+
+async def test_a_message_behind_one_that_is_stopped_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, line = ManualClock(), LongLine()
+    model = ScriptedModel(growing, clock=clock)
+    async with running_desk(tmp_path, clock=clock, model=model) as desk:
+        await desk.say("hello")
+        await eventually(lambda: model.requests)
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+                tasks.create_task(desk.say("and then?"))
+                await eventually(lambda: line.length)
+                await desk.say(body=Command(text="stop"))
+                await eventually(lambda: model.abandoned)
+                line.pass_on()
+        line.pass_on()
+        await eventually(lambda: len(model.requests) > 1)
+        await eventually(lambda: "Stopped." in desk.chat.texts)
+        await desk.say(body=Command(text="stop"))
+        await desk.quiet()

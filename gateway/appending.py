@@ -1,0 +1,72 @@
+"""Events that wait to be stored, each in its turn, and a STOP that takes along those before it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime.errors import NightdeskError
+from runtime.ids import InboxId
+from runtime.model.events import Received
+from runtime.ports import Inbox
+
+
+@dataclass(slots=True)
+class _Waits:
+    """An event that is being stored; `ahead` says whether a STOP stored it before its turn."""
+
+    received: Received
+    ahead: asyncio.Future[bool] | None = None
+
+    async def went_ahead(self) -> bool:
+        return self.ahead is not None and await self.ahead
+
+
+class Appending:
+    """Stores events. A STOP finds stored what was said in its thread before it."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        """Store in `inbox`."""
+        self._inbox = inbox
+        self._waiting: dict[InboxId, _Waits] = {}
+
+    async def in_turn(self, received: Received) -> bool:
+        """Store the event after whatever is to be written; whether it is new.
+
+        Raises:
+            StorageFull: it was not stored.
+        """
+        waits = self._waiting[received.id] = _Waits(received)
+        try:
+            return await self._inbox.append(received) or await waits.went_ahead()
+        except NightdeskError:
+            if await waits.went_ahead():
+                return True
+            raise
+        finally:
+            del self._waiting[received.id]
+
+    async def first(self, received: Received) -> bool:
+        """Store the event before whatever is to be written, behind those of its thread.
+
+        Raises:
+            StorageFull: it was not stored.
+        """
+        thread, loop = received.inbound.thread, asyncio.get_running_loop()
+        before = [
+            waits
+            for waits in self._waiting.values()
+            if waits.ahead is None and waits.received.inbound.thread == thread
+        ]
+        told: list[asyncio.Future[bool]] = []
+        for waits in before:
+            waits.ahead = loop.create_future()
+            told.append(waits.ahead)
+        rows = [*(waits.received for waits in before), received]
+        news: Sequence[bool] = [False] * len(rows)
+        try:
+            news = await self._inbox.append_all(rows)
+        finally:
+            for ahead, new in zip(told, news, strict=False):
+                if not ahead.done():  # who waited for it may be gone
+                    ahead.set_result(new)
+        return news[-1]
