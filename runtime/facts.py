@@ -1,5 +1,6 @@
 """Gathers the facts about the desk, from which briefings are made."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from runtime.clock import Clock
@@ -8,17 +9,17 @@ from runtime.limits import LimitBook, Limits
 from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
 from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.outbox import OutboxState
-from runtime.model.schedule import Schedule
+from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.team import Team
 from runtime.places import place_name
 from runtime.ports import Store, Timetable
-from runtime.spenders import stamp_of, whose
+from runtime.spenders import stamp_of, when_of, whose
 
 PERIOD = timedelta(hours=24)
 """How far back a briefing looks."""
 MOST_RUNS = 50
+MOST_UNDER_WAY = 10_000
 MOST_WAITING = 200
-MOST_LIMITS = 20
 _LASTING = (Period.DAY, Period.MONTH)
 
 
@@ -35,8 +36,9 @@ class FactsReader:
         now = self._clock.now()
         schedules = await self._store.schedules.all()
         runs = await self._store.schedules.history(since=now - PERIOD, limit=MOST_RUNS)
+        under_way = await self._store.schedules.unfinished(limit=MOST_UNDER_WAY)
         by_id = {schedule.id: schedule for schedule in schedules}
-        for run in runs:
+        for run in (*runs, *under_way):
             if run.schedule not in by_id:
                 by_id[run.schedule] = await self._deleted(run.schedule)
         found = team.agent(agent)
@@ -48,27 +50,20 @@ class FactsReader:
             model=(found or team.agents[0]).model,
             since=now - PERIOD,
             schedules=tuple(self._schedule(team, schedule) for schedule in schedules),
-            runs=tuple(
-                RunFact(
-                    schedule=by_id[run.schedule].number,
-                    instruction=by_id[run.schedule].instruction,
-                    planned_at=run.planned_at,
-                    state=run.state,
-                    error=run.error,
-                    delivery=run.delivery,
-                )
-                for run in reversed(runs)
-            ),
+            runs=tuple(_run(run, by_id[run.schedule]) for run in reversed(runs)),
+            under_way=tuple(_run(run, by_id[run.schedule]) for run in under_way),
             waiting_approvals=await self._waiting(),
             dead_letters=await self._store.outbox.count(OutboxState.DEAD),
             spent_micros=await self._store.ledger.spent(
                 since=now - PERIOD, currency=team.budget.currency
             ),
-            limits=await self._limits(team),
+            limits=await self._limits(team, by_id),
             currency=team.budget.currency,
         )
 
-    async def _limits(self, team: Team) -> tuple[LimitFact, ...]:
+    async def _limits(
+        self, team: Team, by_id: Mapping[ScheduleId, Schedule]
+    ) -> tuple[LimitFact, ...]:
         """The whole team's day and month, limited or not, and then every other limit."""
         now = self._clock.now()
         # The commands keep what they read of limits for themselves, so it is read anew here.
@@ -87,23 +82,32 @@ class FactsReader:
 
         whole = [meter(Scope.ORGANISATION, "", period) for period in _LASTING]
         others = [meter(r.scope, r.subject, r.period) for r in limits.current(stamps)]
-        meters = [*whole, *(each for each in others if each not in whole)][:MOST_LIMITS]
+        meters = [*whole, *(each for each in others if each not in whole)]
         balances = await self._store.ledger.balances(meters)
-        return tuple([await self._limit(team, limits, balance) for balance in balances])
+        return tuple([await self._limit(team, limits, balance, by_id) for balance in balances])
 
-    async def _limit(self, team: Team, limits: Limits, balance: Balance) -> LimitFact:
+    async def _limit(
+        self,
+        team: Team,
+        limits: Limits,
+        balance: Balance,
+        by_id: Mapping[ScheduleId, Schedule],
+    ) -> LimitFact:
         meter, number = balance.meter, 0
         if meter.scope is Scope.SCHEDULE and meter.subject:
-            schedule = await self._store.schedules.by_id(ScheduleId(meter.subject))
+            subject = ScheduleId(meter.subject)
+            schedule = by_id.get(subject) or await self._store.schedules.by_id(subject)
             number = schedule.number if schedule else 0
         one = bool(meter.subject) or meter.scope is Scope.ORGANISATION
         counted = one and meter.period is not Period.FIRING
         return LimitFact(
             whose=whose(team, meter.scope, meter.subject, schedule=number),
             period=meter.period,
+            when=when_of(meter.scope, meter.period),
             limit_micros=limits.of(meter),
             spent_micros=balance.spent if counted else None,
             held_micros=balance.held if counted else 0,
+            schedule=number,
         )
 
     async def _waiting(self) -> int:
@@ -134,3 +138,14 @@ class FactsReader:
         words = self._timetable.describe(schedule.when)
         zone = schedule.when.zone
         return words if zone == team.zone or zone in words else f"{words}, {zone}"
+
+
+def _run(run: Occurrence, of: Schedule) -> RunFact:
+    return RunFact(
+        schedule=of.number,
+        instruction=of.instruction,
+        planned_at=run.planned_at,
+        state=run.state,
+        error=run.error,
+        delivery=run.delivery,
+    )

@@ -1,12 +1,13 @@
 """The offline assistant's answers from facts. Pure."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from adapters.models import briefing
 from adapters.models.intents import Ask
 from adapters.models.topics import Topic
-from runtime.model.facts import DeskFacts, LimitFact
+from runtime.model.facts import DeskFacts, LimitFact, RunFact
 from runtime.model.ledger import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 
@@ -22,36 +23,63 @@ SECTIONS = {
 }
 """The section of a briefing that speaks of a topic."""
 
-_MONEY = frozenset(
-    {Topic.SPENT, Topic.SPENT_TODAY, Topic.SPENT_MONTH, Topic.SPENT_THEN, Topic.BUDGET}
-)
+_SPENDING = frozenset({Topic.SPENT, Topic.SPENT_TODAY, Topic.SPENT_MONTH, Topic.SPENT_THEN})
 _NAMES = {Period.DAY: "today", Period.MONTH: "this month"}
 
 
 def answer(ask: Ask, facts: DeskFacts) -> str | None:
     """The answer from the facts; None where the question is about something they do not have."""
-    if ask.about:
-        facts_about = _about(ask, facts)
-        if facts_about is None:
-            return None
-        if ask.topic in _MONEY:
-            return _cost_of(facts_about)
-        facts = facts_about
-    return _ANSWERS[ask.topic](facts)
+    if not ask.about:
+        return _ANSWERS[ask.topic](facts)
+    found = _about(ask, facts)
+    if found is None:
+        return None
+    if ask.topic is Topic.BUDGET:
+        return _limits_of(found)
+    if ask.topic in _SPENDING:
+        return _cost_of(found)
+    if ask.topic is Topic.UNDER_WAY and not found.under_way:
+        return f"Nothing of {_called(found)} runs at the moment. `/status` tells more."
+    return _ANSWERS[ask.topic](found)
 
 
 def _about(ask: Ask, facts: DeskFacts) -> DeskFacts | None:
     """The facts of the schedules that the question's own words name, or None for none of them."""
 
     def named(instruction: str, number: int) -> bool:
-        text = f"#{number} {number} {instruction}".lower()
-        return all(word in text for word in ask.about)
+        return all(_names(word, instruction.lower(), number) for word in ask.about)
+
+    def those(runs: Iterable[RunFact]) -> tuple[RunFact, ...]:
+        return tuple(run for run in runs if named(run.instruction, run.schedule))
 
     schedules = tuple(s for s in facts.schedules if named(s.instruction, s.number))
-    runs = tuple(run for run in facts.runs if named(run.instruction, run.schedule))
-    if not (schedules or runs):
+    runs, under_way = those(facts.runs), those(facts.under_way)
+    if not (schedules or runs or under_way):
         return None
-    return replace(facts, schedules=schedules, runs=runs)
+    found = replace(facts, schedules=schedules, runs=runs, under_way=under_way)
+    numbers = _numbers(found)
+    return replace(found, limits=tuple(one for one in facts.limits if one.schedule in numbers))
+
+
+def _names(word: str, instruction: str, number: int) -> bool:
+    """Whether the word means that schedule: `#2` by its number, any other by its instruction."""
+    if word.startswith("#") and word[1:].isdecimal():
+        return word == f"#{number}"
+    if word.isdecimal():
+        return word in re.findall(r"\d+", instruction)
+    return word in instruction
+
+
+def _numbers(facts: DeskFacts) -> list[int]:
+    """The schedules that the facts are of; deleted ones only where there are no others."""
+    runs = (*facts.runs, *facts.under_way)
+    return sorted({s.number for s in facts.schedules} or {run.schedule for run in runs})
+
+
+def _called(facts: DeskFacts) -> str:
+    """The schedules that the facts are of, in words."""
+    numbers = _numbers(facts)
+    return f"schedule{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _listed(head: str, lines: list[str], nothing: str) -> str:
@@ -92,7 +120,7 @@ def _runs(facts: DeskFacts) -> str:
 def _under_way(facts: DeskFacts) -> str:
     return _listed(
         "Under way:",
-        briefing.runs(facts, OccurrenceState.DUE),
+        [briefing.run_line(run, facts) for run in facts.under_way],
         "No schedule runs at the moment. `/status` tells more.",
     )
 
@@ -131,9 +159,8 @@ def _limit(limit: LimitFact) -> str:
     """What is left of it, as far as it is counted."""
     if limit.limit_micros is None:
         spent = briefing.money(limit.spent_micros or 0)
-        return f"{limit.whose}: no limit for a {limit.period}, {spent} spent {_name(limit)}"
-    each = "run" if limit.period is Period.FIRING else limit.period
-    amount = f"{briefing.money(limit.limit_micros)} a {each}"
+        return f"{limit.whose}: no limit for {limit.when}, {spent} spent {_name(limit)}"
+    amount = f"{briefing.money(limit.limit_micros)} {limit.when}"
     if limit.spent_micros is None:
         return f"{limit.whose}: {amount}"
     left = max(0, limit.limit_micros - limit.spent_micros - limit.held_micros)
@@ -148,10 +175,19 @@ def _name(limit: LimitFact) -> str:
     return _NAMES.get(limit.period, "")
 
 
+def _limits_of(facts: DeskFacts) -> str:
+    """What single schedules may spend."""
+    lines = [_limit(each) for each in facts.limits]
+    nothing = f"No limit is set for {_called(facts)} alone."
+    return (
+        _listed(f"What may be spent ({facts.currency}):", lines, nothing)
+        + "\n`/budget` tells more."
+    )
+
+
 def _cost_of(facts: DeskFacts) -> str:
     """Which command knows what schedules cost: the facts do not."""
-    numbers = sorted({s.number for s in facts.schedules} or {run.schedule for run in facts.runs})
-    commands = ", ".join(f"`/cost schedule {number}`" for number in numbers)
+    commands = ", ".join(f"`/cost schedule {number}`" for number in _numbers(facts))
     return f"A command tells what that cost: {commands}"
 
 

@@ -6,13 +6,13 @@ import msgspec
 
 from adapters.models import briefing, times
 from adapters.models.answers import SECTIONS, answer
+from adapters.models.howto import HowTo
 from adapters.models.intents import (
     Ask,
     Change,
     CheckFirst,
     Deliver,
     HandOn,
-    HowTo,
     Intent,
     NeedsModel,
     Recall,

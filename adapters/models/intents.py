@@ -8,7 +8,8 @@ knows, and guessing from the word "next" would be pretending.
 import re
 from enum import StrEnum
 
-from adapters.models.topics import FILLERS, TRIGGERS, Topic, topic_of
+from adapters.models.howto import HowTo, asks_how, how_to
+from adapters.models.topics import FILLERS, TRIGGERS, Topic, topic_of, topics_in
 from adapters.models.wishes import MakeSchedule, SeveralTimes, wish_in, without_manners
 from runtime.model.value import value
 
@@ -33,17 +34,6 @@ class Ask:
 
     topic: Topic
     about: tuple[str, ...] = ()
-
-
-@value()
-class HowTo:
-    """A question how something is done, which the help of its command answers.
-
-    Attributes:
-        command: the command: `schedule`.
-    """
-
-    command: str
 
 
 @value()
@@ -182,15 +172,13 @@ _HELP = re.compile(
     r"|how (?:do|does) (?:i use you|you work|this work|it work)"
     r"|what (?:can|should) i (?:ask|do|say)|how can you help(?: me)?|show help)"
 )
-_HOW_TO = re.compile(
-    r"(?:(?:how (?:do|can|would|could|should) (?:i|we|you|one)|how to) \w+ .*?"
-    r"|(?:i need |show me )?help(?: me)?(?: (?:with|on|for|about))? (?:.*? )?)"
-    r"\b(?P<noun>schedule|reminder|approv|request|budget|limit|channel|member)(?:e|als?|s)?"
+_SPAN = re.compile(
+    r"\b(?P<which>last|past|previous|next) (?:(?P<day>24 hours)|(?:\d+|few|couple of|two|three"
+    r"|four|five|six|seven|eight|nine|ten) (?P<unit>(?:minute|hour|day|week|month|year)s))\b"
 )
-_COMMAND_OF = {
-    "schedule": "schedule", "reminder": "remind", "approv": "approve", "request": "approve",
-    "budget": "budget", "limit": "budget", "channel": "channel", "member": "member",
-}  # fmt: skip
+_NUMBERED = re.compile(
+    r"\b(?:(?P<noun>schedules?|jobs?) (?:(?:number|no|nr) )?|(?:number|nr) )#?(?=\d+\b)"
+)
 _WAITS = re.compile(
     r"(?:(?:what|anything|is anything|is there anything|does anything)(?: is|'s| that)?"
     r"|what's) (?:waiting|waits?|needs?)(?: for)? (?:me|us|a person|attention|my attention)"
@@ -284,7 +272,7 @@ def of_message(text: str) -> Intent:
     return (
         _small(words)
         or _small(bare)
-        or _how_to(bare)
+        or how_to(bare)
         or _change(bare)
         or _recall(bare)
         or _ask(bare)
@@ -334,15 +322,6 @@ def _small(words: str) -> Small | None:
     return None
 
 
-def _how_to(words: str) -> HowTo | None:
-    """A question how something is done, of what one command is for."""
-    verb = re.fullmatch(r"how (?:(?:do|can) (?:i|we|you)|to) (approve|deny)\b.*", words)
-    if verb is not None:
-        return HowTo(verb[1])
-    found = _HOW_TO.fullmatch(words)
-    return HowTo(_COMMAND_OF[found["noun"]]) if found is not None else None
-
-
 def _change(words: str) -> Change | None:
     found = _CHANGE.fullmatch(words)
     if found is None:
@@ -375,12 +354,31 @@ def _ask(words: str) -> Ask | NeedsModel:
         return Ask(Topic.BUDGET)
     if _WAITS.fullmatch(words):
         return Ask(Topic.APPROVALS)
-    said = [word.removesuffix("'s").strip("-'") for word in words.split()]
-    topics = [topic for topic, triggers in TRIGGERS if triggers.intersection(said)]
+    said = [word.removesuffix("'s").strip("-'") for word in _numbered(words).split()]
+    topics = topics_in(said)
     if not topics or len(said) > _LONGEST_QUESTION:
         return NeedsModel()
     known = FILLERS.union(*(triggers for _, triggers in TRIGGERS))
     unknown = tuple(word for word in said if word and word not in known)
-    if len(unknown) > _MOST_UNKNOWN:
+    if len(unknown) > _MOST_UNKNOWN or (unknown and _names_nothing(words, unknown)):
         return NeedsModel()
     return Ask(topic_of(topics, said), unknown)
+
+
+def _numbered(words: str) -> str:
+    """The words with `#2` for the schedule of that number, and periods without theirs."""
+
+    def span(found: re.Match[str]) -> str:
+        return f"{found['which']} {'day' if found['day'] else found['unit']}"
+
+    def number(found: re.Match[str]) -> str:
+        return f"{found['noun']} #" if found["noun"] else "#"
+
+    return _NUMBERED.sub(number, _SPAN.sub(span, words))
+
+
+def _names_nothing(words: str, unknown: tuple[str, ...]) -> bool:
+    """Whether the unknown words name no schedule: bare numbers, or how something is done."""
+    if all(word.isdecimal() for word in unknown):
+        return True
+    return asks_how(words)

@@ -1,5 +1,6 @@
 """What a question about the desk can be about, and the words that say so. Pure."""
 
+import re
 from enum import StrEnum
 
 
@@ -61,10 +62,19 @@ TRIGGERS: tuple[tuple[Topic, frozenset[str]], ...] = (
     ),
     (Topic.CLOCK, _words("time clock date")),
 )
+_MONEY = next(words for topic, words in TRIGGERS if topic is Topic.SPENT)
 _LIMITS = _words("budget budgets limit limits allowance left remain remaining remains still")
 """Words that ask, of money, what may be spent, and not what was."""
-_OTHER_PERIODS = _words("yesterday week weekly year monday tuesday wednesday thursday friday ever")
+_OTHER_PERIODS = _words(
+    "yesterday tomorrow week weeks weekly year years monday tuesday wednesday thursday friday ever"
+)
 _LAST = _words("last previous past")
+_SPANS = _words("minutes hour hours days month")
+_COMING = re.compile(r"\b(?:next|coming) (?:hour|day|week|month|year)s?\b")
+_STATUS_OF = re.compile(
+    r"\b(?:status|overview|report) (?:of|on|about)\b"
+    r"|\b(?:budget|spending|costs?|money|usage|limits?) (?:status|overview|report)\b"
+)
 FILLERS = _words(
     """
     a about active actually afternoon again agent agents all am an and any anybody anyone anything
@@ -72,19 +82,27 @@ FILLERS = _words(
     daily day days delivered desk detail details did didn't do does done during each else else's
     evening ever everything exactly far for found from full get give go going gone had happen has
     have here high hour hours how i if in into is it it's its just last latest left list many may me
-    month months more morning much my need needs new next night nightdesk nightly note now of off ok
-    on one ones only open ops or our out over paused people per person please pm post posted
-    previous quick read reason reasons recent recently remain remaining remains right say send sent
-    short should show since sleeping slept so some something state still stuff summary system team
-    tell than that that's the them then there there's these they thing things this those time times
-    to today told tomorrow tonight up us wait waiting waits was wasn't we we're week weekly went
-    were what what's whats when when's whens where which while who will with work worked working
-    would wrong year yesterday yet you your
+    minutes month months more morning much my need needs new next night nightdesk nightly note now
+    of off ok on one ones only open ops or our out over paused people per person please pm post
+    posted previous quick read reason reasons recent recently remain remaining remains right say
+    send sent short should show since sleeping slept so some something state still stuff summary
+    system team tell than that that's the them then there there's these they thing things this those
+    time times to today told tomorrow tonight up us wait waiting waits was wasn't we we're week
+    weekly weeks went were what what's whats when when's whens where which while who will with work
+    worked working would wrong year years yesterday yet you your
     """
 )
 _REPORTED = frozenset({Topic.RUNS, Topic.FAILED, Topic.MISSED})
 _WEAK = _words("run runs overnight job jobs schedule schedules scheduled briefing brief report")
 """Words that say what kind of thing is meant, and not by themselves what is asked of it."""
+
+
+def topics_in(said: list[str]) -> list[Topic]:
+    """The topics that the words name; none where they ask for the limit of a time."""
+    money = _MONEY.intersection(said)
+    if money and money <= {"limit", "limits"} and "time" in said:
+        return []
+    return [topic for topic, triggers in TRIGGERS if triggers.intersection(said)]
 
 
 def topic_of(topics: list[Topic], said: list[str]) -> Topic:
@@ -97,6 +115,11 @@ def _one_of(topics: list[Topic], said: list[str]) -> Topic:
     """The one topic that covers a question after several: "what ran, and what comes next?"."""
     firm = {topic for topic, triggers in TRIGGERS if (triggers - _WEAK).intersection(said)}
     firm -= {Topic.CLOCK}
+    text = " ".join(said)
+    if firm == {Topic.SPENT, Topic.NEXT} and _COMING.search(text):
+        return Topic.SPENT
+    if firm == {Topic.SPENT, Topic.BRIEFING} and _STATUS_OF.search(text):
+        return Topic.SPENT
     if len(firm) < 2:  # noqa: PLR2004 - several are two
         return next((topic for topic in topics if topic in firm), topics[0])
     return Topic.RUNS if firm <= _REPORTED else Topic.BRIEFING
@@ -107,7 +130,9 @@ def _of_money(said: list[str]) -> Topic:
     words = frozenset(said)
     if words & _LIMITS or {"can", "spend"} <= words or {"may", "spend"} <= words:
         return Topic.BUDGET
-    if words & _OTHER_PERIODS or ("month" in words and words & _LAST) or "months" in words:
+    if words & _OTHER_PERIODS or (words & _SPANS and words & _LAST) or "months" in words:
+        return Topic.SPENT_THEN
+    if _COMING.search(" ".join(said)):
         return Topic.SPENT_THEN
     if "today" in words:
         return Topic.SPENT_TODAY

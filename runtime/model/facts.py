@@ -22,7 +22,7 @@ class ScheduleFact:
 
 @value(kw_only=True)
 class RunFact:
-    """A planned time that came in the period."""
+    """A planned time that came."""
 
     schedule: int
     instruction: str
@@ -39,16 +39,20 @@ class LimitFact:
     Attributes:
         whose: who may, in words: `the whole team`, `the agent desk`, `each person`.
         period: over which time, the present one.
+        when: the same in words, as the limit names it: `a day`, `a run`, `in all`.
         limit_micros: the limit; None where there is none.
         spent_micros: what was spent of it; None where each of them, or each run, has it.
         held_micros: what calls under way may cost.
+        schedule: the number of the schedule whose limit it is; 0 where it is of no single one.
     """
 
     whose: str
     period: Period
+    when: str
     limit_micros: int | None
     spent_micros: int | None
     held_micros: int = 0
+    schedule: int = 0
 
 
 @value(kw_only=True)
@@ -63,12 +67,13 @@ class DeskFacts:
         model: the model in use.
         since: the beginning of the period that `runs` covers.
         schedules: every schedule that is not deleted, by next time.
-        runs: the planned times of the period, oldest first.
+        runs: the latest planned times of the period, at most fifty, oldest first.
         waiting_approvals: how many approvals wait for a person.
         dead_letters: how many messages were set aside.
         spent_micros: what was spent in the period in millionths of the team's currency.
         limits: what may be spent: the whole team's day, its month, and every other limit.
         currency: the ISO 4217 code of that.
+        under_way: the planned times whose runs have not ended, however old, oldest first.
     """
 
     now: datetime
@@ -84,3 +89,4 @@ class DeskFacts:
     spent_micros: int
     limits: tuple[LimitFact, ...] = ()
     currency: str = "USD"
+    under_way: tuple[RunFact, ...] = ()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from adapters.models.offline import OfflineModel
 from runtime.access import may
 from runtime.facts import FactsReader
 from runtime.ids import AgentName
@@ -65,15 +66,51 @@ async def test_the_facts_tell_what_may_be_spent_as_the_command_does(tmp_path: Pa
         )
         day, month = (one for one in facts.limits if one.whose == "the whole team")
         assert day == LimitFact(
-            whose="the whole team", period=Period.DAY, limit_micros=5_000_000, spent_micros=0
+            whose="the whole team",
+            period=Period.DAY,
+            when="a day",
+            limit_micros=5_000_000,
+            spent_micros=0,
         )
         assert (month.period, month.spent_micros) == (Period.MONTH, 0)
-        others = {(one.whose, one.limit_micros, one.spent_micros) for one in facts.limits}
-        assert ("the agent desk", 1_000_000, 0) in others
-        assert ("schedule 1", 500_000, None) in others
+        others = {
+            (one.whose, one.schedule, one.when, one.limit_micros, one.spent_micros)
+            for one in facts.limits
+        }
+        assert ("the agent desk", 0, "a month", 1_000_000, 0) in others
+        assert ("schedule 1", 1, "a run", 500_000, None) in others
         await desk.command("budget show")
         said = desk.chat.shown[-1].text
         assert all(one.whose in said for one in facts.limits), said
+
+
+async def test_every_limit_is_told(tmp_path: Path) -> None:
+    async with running_desk(tmp_path) as desk:
+        for number in range(21):
+            await desk.command(f'schedule create "every hour" Look --budget 0.{number + 10}')
+        parts = desk.desk.parts
+        facts = await FactsReader(parts.store, parts.timetable, parts.clock).read(
+            team(), AgentName("desk")
+        )
+        assert {one.schedule for one in facts.limits} >= set(range(1, 22))
+
+
+async def test_what_is_under_way_is_told_however_much_was_planned_since(tmp_path: Path) -> None:
+    async with running_desk(tmp_path, model=OfflineModel()) as desk:
+        await desk.command(
+            'schedule create "every hour" ask us first, then post the briefing --channel ops'
+        )
+        await desk.clock.advance(timedelta(hours=1))
+        await desk.fire()
+        await desk.command("schedule pause 1")
+        await desk.clock.advance(timedelta(hours=25))
+        parts = desk.desk.parts
+        facts = await FactsReader(parts.store, parts.timetable, parts.clock).read(
+            team(), AgentName("desk")
+        )
+        assert facts.runs == ()
+        [run] = facts.under_way
+        assert (run.schedule, run.state) == (1, "due")
 
 
 def test_whoever_may_read_the_facts_may_read_the_budget_that_they_tell() -> None:

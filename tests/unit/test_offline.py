@@ -79,7 +79,6 @@ FULL = DeskFacts(
         _run(OccurrenceState.MISSED, 20, delivery=""),
         _run(OccurrenceState.DONE, 5),
         _run(OccurrenceState.FAILED, 4, error="the model timed out", delivery=""),
-        _run(OccurrenceState.DUE, 0),
     ),
     waiting_approvals=2,
     dead_letters=1,
@@ -88,6 +87,7 @@ FULL = DeskFacts(
         LimitFact(
             whose="the whole team",
             period=Period.DAY,
+            when="a day",
             limit_micros=5_000_000,
             spent_micros=730_000,
             held_micros=100_000,
@@ -95,16 +95,44 @@ FULL = DeskFacts(
         LimitFact(
             whose="the whole team",
             period=Period.MONTH,
+            when="a month",
             limit_micros=None,
             spent_micros=12_300_000,
         ),
         LimitFact(
-            whose="each person", period=Period.DAY, limit_micros=1_000_000, spent_micros=None
+            whose="each person",
+            period=Period.DAY,
+            when="a day",
+            limit_micros=1_000_000,
+            spent_micros=None,
         ),
-        LimitFact(whose="schedule 2", period=Period.FIRING, limit_micros=50_000, spent_micros=None),
+        LimitFact(
+            whose="schedule 2",
+            period=Period.FIRING,
+            when="a run",
+            limit_micros=50_000,
+            spent_micros=None,
+            schedule=2,
+        ),
+        LimitFact(
+            whose="one workflow",
+            period=Period.FIRING,
+            when="in all",
+            limit_micros=2_000_000,
+            spent_micros=None,
+        ),
     ),
+    under_way=(_run(OccurrenceState.DUE, 26),),
 )
-QUIET = replace(FULL, schedules=(), runs=(), waiting_approvals=0, dead_letters=0, spent_micros=0)
+QUIET = replace(
+    FULL,
+    schedules=(),
+    runs=(),
+    under_way=(),
+    waiting_approvals=0,
+    dead_letters=0,
+    spent_micros=0,
+)
 
 
 @dataclass
@@ -238,8 +266,10 @@ BUDGET = (
     "- the whole team: no limit for a month, 12.30 spent this month\n"
     "- each person: 1.00 a day\n"
     "- schedule 2: 0.05 a run\n"
+    "- one workflow: 2.00 in all\n"
     "`/budget` tells more."
 )
+BACKUPS_LIMIT = "What may be spent (USD):\n- schedule 2: 0.05 a run\n`/budget` tells more."
 OTHER_PERIOD = (
     "I know no other period than these:\n"
     "- Spent today: 0.73 USD.\n"
@@ -281,8 +311,35 @@ ANSWERS = {
     "how much did we spend last month?": OTHER_PERIOD,
     "what did we spend this week?": OTHER_PERIOD,
     "what did the backups cost?": "A command tells what that cost: `/cost schedule 2`",
-    "is anything running right now?": "Under way:\n- 08:30 #2 Check the backups",
+    "is anything running right now?": "Under way:\n- yesterday 06:30 #2 Check the backups",
+    "is schedule 2 running?": "Under way:\n- yesterday 06:30 #2 Check the backups",
+    "is schedule 1 running?": "Nothing of schedule 1 runs at the moment. `/status` tells more.",
+    "is the briefing job number 1 running?": (
+        "Nothing of schedule 1 runs at the moment. `/status` tells more."
+    ),
+    "what is the limit for schedule 2?": BACKUPS_LIMIT,
+    "how much budget is left for the backups?": BACKUPS_LIMIT,
+    "what's the budget of job #2?": BACKUPS_LIMIT,
+    "what is the limit for schedule 1?": (
+        "No limit is set for schedule 1 alone.\n`/budget` tells more."
+    ),
+    "what did schedule 2 cost?": "A command tells what that cost: `/cost schedule 2`",
+    "how much did we spend in the last 2 days?": OTHER_PERIOD,
+    "how much was spent in the last few hours?": OTHER_PERIOD,
+    "what was spent in the last 24 hours?": "Spent since yesterday 08:30: 1.23 USD.",
+    "what will it cost next month?": OTHER_PERIOD,
+    "what will it cost tomorrow?": OTHER_PERIOD,
+    "what's the status of the budget?": BUDGET,
+    "budget report": BUDGET,
+    "what failed in the last 2 days?": (
+        "Failed since yesterday 08:30:\n- 04:30 #2 Check the backups: the model timed out"
+    ),
     "how do I make a schedule?": TELLS_HOW.format("schedule"),
+    "how do I set a daily limit for the team?": TELLS_HOW.format("budget"),
+    "how do I add a member?": TELLS_HOW.format("member"),
+    "how can I trust a channel?": TELLS_HOW.format("channel"),
+    "help me set a reminder": TELLS_HOW.format("remind"),
+    "help with the budget": TELLS_HOW.format("budget"),
     "how can we set a limit?": TELLS_HOW.format("budget"),
     "how do I approve something?": TELLS_HOW.format("approve"),
     "how to make reminders?": TELLS_HOW.format("remind"),
@@ -332,7 +389,28 @@ async def test_asked_for_help_it_says_what_it_can(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["what is left to do?", "what is the speed limit in France?", "how do I cook rice?"]
+    "question",
+    [
+        "what is left to do?",
+        "what is the speed limit in France?",
+        "what is the time limit?",
+        "what's the time limit for runs?",
+        "how much can 2 people spend?",
+        "raise the budget to 2",
+        "set the limit to 2 a day",
+        f"is schedule {'1' * 5_000} running?",
+        "how do I cook rice?",
+        "how do I write a pull request?",
+        "how do I make an HTTP request?",
+        "how do I approve a mortgage?",
+        "how can we grow our youtube channel?",
+        "how do I add a channel?",
+        "how do I raise my credit limit?",
+        "how do I get along with a difficult team member?",
+        "how can I improve my sleep schedule?",
+        "help me write an email about the channel",
+        "help me with my train schedule",
+    ],
 )
 async def test_what_only_sounds_like_money_or_help_needs_a_model(question: str) -> None:
     assert "needs a language model" in await _on(_chat(), question)

@@ -1,0 +1,75 @@
+"""Questions how something is done, which the help of a command answers. Pure.
+
+As the rest of the grammar it is closed: a verb that the command has, what it is done to, and few
+words around them. "How do I write a pull request" is about no request of the desk.
+"""
+
+import re
+
+from runtime.model.value import value
+
+
+@value()
+class HowTo:
+    """A question how something is done, which the help of its command answers.
+
+    Attributes:
+        command: the command: `schedule`.
+    """
+
+    command: str
+
+
+_ASKS_HOW = r"how (?:do|can|would|could|should) (?:i|we|you|one)|how to"
+_FEW = r"(?:(?:an?|the|my|our|this|that|another|new|all|daily|weekly|monthly) )*"
+_FOR_WHOM = (
+    r"(?: (?:for|of|in|on) (?:(?:an?|the|my|our|this|that|each|every|one) )?"
+    r"(?:team|agent|person|people|channel|thread|schedule|provider|run|day|month|us|me))*"
+)
+_SEE = "list|show|see|check|find"
+_MAKE = "make|create|add|set|set up"
+_UNDO = "cancel|delete|remove|stop"
+_DOES: dict[str, tuple[str, str]] = {
+    "schedule": (rf"{_MAKE}|{_SEE}|{_UNDO}|pause|resume|run|start|trigger", "schedules?"),
+    "remind": (rf"{_MAKE}|get|{_SEE}|{_UNDO}|snooze", "reminders?"),
+    "approve": (
+        rf"approve|deny|accept|reject|answer|edit|revoke|give|{_SEE}",
+        "(?:approval )?requests?|approvals?",
+    ),
+    "budget": (
+        rf"set|raise|increase|lower|reduce|change|{_SEE}",
+        "budgets?|(?:budget |spending )?limits?",
+    ),
+    "channel": (rf"test|trust|{_SEE}", "channels?"),
+    "member": (rf"add|remove|delete|{_SEE}", "(?:team )?members?"),
+}
+"""What each command does, and to what, as people say it."""
+_HOW_TO = tuple(
+    (
+        command,
+        re.compile(
+            rf"(?:{_ASKS_HOW}|(?:i need )?help(?: me)?(?: to)?) (?:{verbs}) {_FEW}"
+            rf"(?:{nouns}){_FOR_WHOM}"
+            rf"|(?:i need |show me )?help(?: me)?(?: (?:with|on|for|about))? {_FEW}(?:{nouns})"
+        ),
+    )
+    for command, (verbs, nouns) in _DOES.items()
+)
+_TO_ALLOW = re.compile(
+    rf"(?:{_ASKS_HOW}) (?P<verb>approve|deny)"
+    rf"(?: (?:something|anything|things?|it|this|that|these|them|one|{_FEW}(?:run|call|tool)s?))?"
+)
+_WANTS_TO_KNOW = re.compile(rf"(?:{_ASKS_HOW}|(?:i need )?help)\b")
+
+
+def how_to(words: str) -> HowTo | None:
+    """What plain words ask how to do, where one command is for it."""
+    allow = _TO_ALLOW.fullmatch(words)
+    if allow is not None:
+        return HowTo(allow["verb"])
+    return next((HowTo(command) for command, how in _HOW_TO if how.fullmatch(words)), None)
+
+
+def asks_how(words: str) -> bool:
+    """Whether plain words ask how something is done, be it something of the desk or not."""
+    return _WANTS_TO_KNOW.match(words) is not None
