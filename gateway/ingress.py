@@ -130,8 +130,9 @@ class Ingress:
         self._begin(inbound.thread)
         new = False
         try:
-            if self._urgent.means(received):
-                # Before what else is to be written, as what has to be acknowledged.
+            if self._urgent.means(received) or inbound.cursor is not None:
+                # Before what else is to be written, as what has to be acknowledged. In a stream
+                # the next event comes when this one is stored, and that may be a STOP.
                 new = await self._appending.first(received)
             else:
                 new = await self._appending.in_turn(received)

@@ -173,7 +173,8 @@ class SqlInbox:
 
     async def move(self, cursor: Cursor) -> None:
         """Remember where the stream goes on: see the port."""
-        await self._database.write(lambda t: t.run(_MOVE, _position_of(cursor)))
+        # The stream goes on when this is stored, and a STOP may be behind it.
+        await self._database.write(First(lambda t: t.run(_MOVE, _position_of(cursor))))
 
     async def position(self, name: str) -> int | None:
         """Where the stream goes on: see the port."""

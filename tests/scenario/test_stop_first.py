@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.transaction import First, Work
 from runtime.model.completion import ModelRequest
-from runtime.model.events import Command
+from runtime.model.events import Command, Cursor
+from tests.support.build import OPS, inbound
 from tests.support.clock import ManualClock
 from tests.support.desk import running_desk
 from tests.support.eventually import eventually
@@ -137,5 +139,32 @@ async def test_a_message_behind_one_that_is_stopped_is_answered(
         line.pass_on()
         await eventually(lambda: len(model.requests) > 1)
         await eventually(lambda: "Stopped." in desk.chat.texts)
+        await desk.say(body=Command(text="stop"))
+        await desk.quiet()
+
+
+async def test_a_stop_behind_others_in_a_stream_waits_for_no_other_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, line = ManualClock(), LongLine()
+    model = ScriptedModel(growing, clock=clock)
+    page = (
+        inbound("more", key="1"),
+        inbound("to somebody else", key="2", thread=OPS, direct=False),
+        inbound(key="3", body=Command(text="stop")),
+    )
+    async with running_desk(tmp_path, clock=clock, model=model) as desk:
+        await desk.say("hello")
+        await eventually(lambda: model.requests)
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            async with asyncio.timeout(30):
+                for number, event in enumerate(page, 2):
+                    place = Cursor(name="telegram:1", value=number)
+                    await desk.desk.ingress(replace(event, cursor=place))
+                await eventually(lambda: model.abandoned)
+        line.pass_on()
+        assert await desk.desk.parts.store.inbox.position("telegram:1") == 4
+        await eventually(lambda: len(model.requests) > 1)
         await desk.say(body=Command(text="stop"))
         await desk.quiet()
