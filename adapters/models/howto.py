@@ -21,9 +21,9 @@ class HowTo:
 
 
 _ASKS_HOW = r"how (?:do|can|would|could|should) (?:i|we|you|one)|how to"
-_FEW = r"(?:(?:an?|the|my|our|this|that|another|new|all|daily|weekly|monthly) )*"
+_FEW = r"(?:(?:an?|the|my|our|this|that|another|new|all|daily|weekly|monthly|recurring) )*"
 _FOR_WHOM = (
-    r"(?: (?:for|of|in|on) (?:(?:an?|the|my|our|this|that|each|every|one) )?"
+    r"(?: (?:for|of|in|on|to) (?:(?:an?|the|my|our|this|that|each|every|one) )?"
     r"(?:team|agent|person|people|channel|thread|schedule|provider|run|day|month|us|me))*"
 )
 _SEE = "list|show|see|check|find"
@@ -31,7 +31,7 @@ _MAKE = "make|create|add|set|set up"
 _UNDO = "cancel|delete|remove|stop"
 _DOES: dict[str, tuple[str, str]] = {
     "schedule": (rf"{_MAKE}|{_SEE}|{_UNDO}|pause|resume|run|start|trigger", "schedules?"),
-    "remind": (rf"{_MAKE}|get|{_SEE}|{_UNDO}|snooze", "reminders?"),
+    "remind": (rf"{_MAKE}|schedule|get|{_SEE}|{_UNDO}|snooze", "reminders?"),
     "approve": (
         rf"approve|deny|accept|reject|answer|edit|revoke|give|{_SEE}",
         "(?:approval )?requests?|approvals?",
@@ -55,18 +55,19 @@ _HOW_TO = tuple(
     )
     for command, (verbs, nouns) in _DOES.items()
 )
-_TO_ALLOW = re.compile(
-    rf"(?:{_ASKS_HOW}) (?P<verb>approve|deny)"
-    rf"(?: (?:something|anything|things?|it|this|that|these|them|one|{_FEW}(?:run|call|tool)s?))?"
+_BY_VERB = re.compile(
+    rf"(?:{_ASKS_HOW}) (?P<verb>approve|deny|schedule)"
+    r"(?: (?:something|anything|things?|it|this|that|these|them|one"
+    rf"|{_FEW}(?:run|call|tool|briefing|job)s?))?"
 )
 _WANTS_TO_KNOW = re.compile(rf"(?:{_ASKS_HOW}|(?:i need )?help)\b")
 
 
 def how_to(words: str) -> HowTo | None:
     """What plain words ask how to do, where one command is for it."""
-    allow = _TO_ALLOW.fullmatch(words)
-    if allow is not None:
-        return HowTo(allow["verb"])
+    verb = _BY_VERB.fullmatch(words)
+    if verb is not None:
+        return HowTo(verb["verb"])
     return next((HowTo(command) for command, how in _HOW_TO if how.fullmatch(words)), None)
 
 

@@ -83,7 +83,7 @@ FILLERS = _words(
     evening ever everything exactly far for found from full get give go going gone had happen has
     have here high hour hours how i if in into is it it's its just last latest left list many may me
     minutes month months more morning much my need needs new next night nightdesk nightly note now
-    of off ok on one ones only open ops or our out over paused people per person please pm post
+    of off ok on one ones only open ops or our out over past paused people per person please pm post
     posted previous quick read reason reasons recent recently remain remaining remains right say
     send sent short should show since sleeping slept so some something state still stuff summary
     system team tell than that that's the them then there there's these they thing things this those
