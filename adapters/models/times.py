@@ -51,7 +51,7 @@ _CRON = rf"[`'\"]?(?:[\d*][\d*,/-]*\s+){{2}}{_CRON_FIELD}\s+{_CRON_FIELD}\s+{_CR
 _WHEN = (
     rf"(?:{_CRON}"
     rf"|(?:{_TIME}\s*,?\s+)?(?:{_EVERY})(?:\s*,?\s+{_TIME}{_MORE})?(?:\s+(?:on\s+{_DAYS}))?"
-    rf"|in\s+{_NUMBER}\s+{_UNIT}(?:\s+(?:and\s+)?{_NUMBER}\s+{_UNIT})?"
+    rf"|in\s+{_NUMBER}\s+{_UNIT}(?:(?:\s+(?:and\s+)?|\s*&\s*){_NUMBER}\s+{_UNIT})?"
     rf"|in\s+half\s+an\s+hour"
     rf"|(?:{_TIME}\s*,?\s+)?{_ONE_DAY}(?:\s*,?\s+{_TIME})?"
     rf"|{_TIME})"

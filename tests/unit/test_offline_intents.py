@@ -79,6 +79,13 @@ MESSAGES: dict[str, Intent] = {
     "set a reminder for tomorrow at 9am to water the plants": MakeSchedule(
         "tomorrow at 9am", "Reminder: water the plants"
     ),
+    "remind me in 1 hour & 30 minutes to stretch": MakeSchedule(
+        "in 1 hour & 30 minutes", "Reminder: stretch"
+    ),
+    # The timetable refuses what it is told here: that is more than one time.
+    "remind me in 10 minutes & 20 minutes to look": MakeSchedule(
+        "in 10 minutes & 20 minutes", "Reminder: look"
+    ),
     "in 20 minutes remind me to stretch": MakeSchedule("in 20 minutes", "Reminder: stretch"),
     "every weekday at 8:30 post the morning briefing": MakeSchedule(
         "every weekday at 8:30", "post the morning briefing"
