@@ -113,17 +113,15 @@ class SlackChat:
             ConfigurationError: the token is not good, or not for this workspace.
             Retryable: Slack cannot be asked.
         """
-        self._session = aiohttp.ClientSession(
+        client = AsyncWebClient(
+            self._token, base_url=self._base_url, retry_handlers=[], logger=_quiet_logger()
+        )
+        # The SDK takes a proxy from the environment; files go where its own requests go.
+        self._session = client.session = aiohttp.ClientSession(
             timeout=_TIMEOUT,
             connector=aiohttp.TCPConnector(limit=50),
             cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        client = AsyncWebClient(
-            self._token,
-            base_url=self._base_url,
-            session=self._session,
-            retry_handlers=[],
-            logger=_quiet_logger(),
+            proxy=client.proxy,
         )
         try:
             await self._introduce(client)

@@ -1,8 +1,11 @@
 """Slack's own surfaces on the wire: forms, App Home, sessions, task cards, files, the probe."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -326,6 +329,33 @@ async def test_a_file_is_fetched_by_its_address_or_its_id(
     file = slack.hold_file(b"hello")
     assert await _fetched(chat, FileRef(handle=slack.file_url(file))) == b"hello"
     assert await _fetched(chat, FileRef(handle=file)) == b"hello"
+
+
+async def test_files_go_by_the_proxy_that_everything_else_goes_by(
+    slack: FakeSlack, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def pump(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            asked.extend(re.findall(r"^(?:GET|POST) http://[^/]+(\S+) ", data.decode("latin-1")))
+            to.write(data)
+        to.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        place = urlsplit(slack.url)
+        from_slack, to_slack = await asyncio.open_connection(place.hostname, place.port)
+        await asyncio.gather(pump(reader, to_slack), pump(from_slack, writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        chat = SlackChat(TOKEN, base_url=slack.url, clock=clock, team=TEAM)
+        await chat.open()
+        address = slack.file_url(slack.hold_file(b"hello"))
+        assert await _fetched(chat, FileRef(handle=address)) == b"hello"
+        await chat.close()
+    assert [urlsplit(slack.url).path + "auth.test", urlsplit(address).path] == asked
 
 
 async def test_a_file_over_the_limit_is_refused_whatever_it_claims(
