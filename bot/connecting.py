@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
 
 from runtime.clock import Clock
+
+T = TypeVar("T")
 
 log = logging.getLogger("nightdesk.connecting")
 
@@ -41,6 +44,32 @@ async def connecting(
         finally:
             patience.cancel()
             trying.cancel()
+
+
+@asynccontextmanager
+async def side_by_side(
+    opening: Sequence[AbstractAsyncContextManager[T]],
+) -> AsyncIterator[list[T]]:
+    """Open them all at once, each in a task of its own; close them so when the block ends.
+
+    Where one cannot be opened, the others are closed, and its error is raised in a group.
+    """
+    over = asyncio.Event()
+
+    async def hold(one: AbstractAsyncContextManager[T], opened: asyncio.Future[T]) -> None:
+        async with one as what:
+            opened.set_result(what)
+            await over.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        places: list[asyncio.Future[T]] = []
+        for one in opening:
+            places.append(asyncio.get_running_loop().create_future())
+            tasks.create_task(hold(one, places[-1]))
+        try:
+            yield [await place for place in places]
+        finally:
+            over.set()
 
 
 async def _keep_trying(

@@ -1,11 +1,9 @@
 """Opens what a process is made of, in the order in which the pieces need each other."""
 
-import asyncio
-import importlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +14,7 @@ from adapters.sql.store import open_store
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
 from bot import collector, stopfile
+from bot.connecting import side_by_side
 from bot.models import configured
 from bot.ondemand import OnDemandDurable
 from bot.platforms import Hear, MakeRoute, OpenPlatform
@@ -149,21 +148,18 @@ async def _open_platforms(
 ) -> list[OpenPlatform]:
     """Connect to every platform that is configured; what is not used is not loaded."""
     read = _reader(store)
-    platforms: list[OpenPlatform] = []
+    opening: list[AbstractAsyncContextManager[OpenPlatform]] = []
     if settings.slack is not None:
         from bot.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
 
-        slack = open_slack(settings.slack, clock, read_file=read)
-        platforms.append(await stack.enter_async_context(slack))
+        opening.append(open_slack(settings.slack, clock, read_file=read))
     if settings.telegram is not None:
-        # Its library takes a fifth of a second to load: in a thread, for Slack is connected by now.
-        await asyncio.to_thread(importlib.import_module, "bot.telegram")
-        from bot.telegram import open_telegram  # noqa: PLC0415 - loaded there
+        from bot.telegram import open_telegram  # noqa: PLC0415 - the same
 
         telegram = open_telegram(
             settings.telegram, clock, team=team, positions=store.inbox, read_file=read
         )
-        platforms.append(await stack.enter_async_context(telegram))
+        opening.append(telegram)
     if settings.discord is not None:
         from bot.discord import open_discord  # noqa: PLC0415 - the same
 
@@ -174,7 +170,8 @@ async def _open_platforms(
             store=store,
             read=read,
         )
-        platforms.append(await stack.enter_async_context(discord))
+        opening.append(discord)
+    platforms = await stack.enter_async_context(side_by_side(opening))
     used = {rule.ref.platform for rule in settings.team.channels}
     if used & set(ONE_WAY):
         from bot import oneway  # noqa: PLC0415 - what is not used is not loaded

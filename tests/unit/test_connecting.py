@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.connecting import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, connecting
+from bot.connecting import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, connecting, side_by_side
 from bot.platforms import OpenPlatform
 from bot.settings import Secret, SlackSettings
 from bot.slack import open_slack
@@ -100,6 +100,61 @@ async def test_a_refused_token_ends_the_start_whenever_it_is_refused(*, late: bo
     except* ConfigurationError:
         refused = True
     assert refused
+
+
+async def test_platforms_that_say_nothing_are_waited_for_side_by_side() -> None:
+    clock, doors = ManualClock(), [Door(), Door(), Door()]
+    notes: list[str] = []
+
+    @asynccontextmanager
+    async def opening(number: int) -> AsyncIterator[int]:
+        async with connecting(doors[number].connect, clock, platform="slack"):
+            yield number
+            notes.append(f"closed {number}")
+
+    async def start() -> None:
+        async with side_by_side([opening(0), opening(1), opening(2)]) as opened:
+            notes.append(f"on with {opened}")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(start())
+        await settle()
+        doors[1].tries[0].set_result(True)
+        await settle()
+        assert notes == []
+        await clock.advance(PATIENCE)
+        await settle()
+    assert notes[0] == "on with [0, 1, 2]"
+    assert sorted(notes[1:]) == ["closed 0", "closed 1", "closed 2"]
+
+
+async def test_one_that_is_refused_closes_those_beside_it() -> None:
+    clock, doors = ManualClock(), [Door(), Door()]
+    closed, refused = list[int](), False
+
+    @asynccontextmanager
+    async def opening(number: int) -> AsyncIterator[int]:
+        async with connecting(doors[number].connect, clock, platform="slack"):
+            try:
+                yield number
+            finally:
+                closed.append(number)
+
+    async def start() -> None:
+        async with side_by_side([opening(0), opening(1)]):
+            raise AssertionError
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(start())
+            await settle()
+            doors[0].tries[0].set_result(True)
+            await settle()
+            doors[1].tries[0].set_exception(ConfigurationError("the token is not good"))
+            await settle()
+    except* ConfigurationError:
+        refused = True
+    assert (refused, closed) == (True, [0])
 
 
 async def test_slack_that_says_nothing_does_not_hold_the_start_and_readiness_says_so() -> None:
