@@ -29,6 +29,11 @@ class Appending:
         self._inbox = inbox
         self._waiting: dict[InboxId, _Waits] = {}
 
+    def waits(self, received: Received) -> bool:
+        """Whether something else of its thread is being stored in its turn."""
+        thread = received.inbound.thread
+        return any(waits.received.inbound.thread == thread for waits in self._waiting.values())
+
     async def in_turn(self, received: Received) -> bool:
         """Store the event after whatever is to be written; whether it is new.
 

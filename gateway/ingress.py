@@ -158,7 +158,11 @@ class Ingress:
             else:
                 taken.append(number)
                 good.append(inbound)
-        if good and not self._append(self._received(good), lambda on_disk: stored(taken, on_disk)):
+        rows = self._received(good)
+        # A STOP takes along what waits in its thread, which is not done in one go.
+        if any(self._appending.waits(row) and self._urgent.means(row) for row in rows) or (
+            rows and not self._append(rows, lambda on_disk: stored(taken, on_disk))
+        ):
             refused += taken
         if refused:
             stored(refused, False)

@@ -10,8 +10,9 @@ import pytest
 from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.transaction import First, Work
+from gateway.ingress import Ingress
 from runtime.model.completion import ModelRequest
-from runtime.model.events import Command, Cursor
+from runtime.model.events import Command, Cursor, Inbound
 from tests.support.build import OPS, inbound
 from tests.support.clock import ManualClock
 from tests.support.desk import running_desk
@@ -93,9 +94,17 @@ async def test_a_stop_waits_for_no_other_write(
         assert model.abandoned == 1
 
 
+async def _taken(ingress: Ingress, event: Inbound) -> bool:
+    """Offer it, as a webhook does; whether it was stored."""
+    told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    ingress.offer([event], lambda _, good: told.set_result(good))
+    return await told
+
+
+@pytest.mark.parametrize("offered", [False, True], ids=["waited-for", "offered"])
 @pytest.mark.parametrize("stored", [False, True], ids=["being-stored", "stored"])
 async def test_a_message_that_was_said_before_the_stop_begins_no_turn_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool, offered: bool
 ) -> None:
     clock, line = ManualClock(), LongLine()
     model = ScriptedModel(growing, clock=clock)
@@ -108,7 +117,10 @@ async def test_a_message_that_was_said_before_the_stop_begins_no_turn_after_it(
                 if stored:
                     line.pass_on()
                     await eventually(lambda: line.length)
-                await desk.say(body=Command(text="stop"))
+                stop = inbound(key="stop", body=Command(text="stop"))
+                stop = replace(stop, sent_at=clock.now())
+                if not offered or not await _taken(desk.desk.ingress, stop):
+                    await desk.desk.ingress(stop)
                 await eventually(lambda: desk.chat.shown)
                 line.pass_on()
         line.pass_on()
