@@ -58,7 +58,8 @@ async def side_by_side(
 
     async def hold(one: AbstractAsyncContextManager[T], opened: asyncio.Future[T]) -> None:
         async with one as what:
-            opened.set_result(what)
+            if not opened.done():  # who waits for it may be cancelled in the same turn of the loop
+                opened.set_result(what)
             await over.wait()
 
     async with asyncio.TaskGroup() as tasks:

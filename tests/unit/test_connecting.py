@@ -157,6 +157,26 @@ async def test_one_that_is_refused_closes_those_beside_it() -> None:
     assert (refused, closed) == (True, [0])
 
 
+async def test_a_start_that_is_cut_while_one_opens_ends_as_one_that_is_cut() -> None:
+    door = asyncio.get_running_loop().create_future()
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[int]:
+        await door
+        yield 1
+
+    async def start() -> None:
+        async with side_by_side([opening()]):
+            raise AssertionError
+
+    async with asyncio.TaskGroup() as tasks:
+        started = tasks.create_task(start())
+        await settle()
+        door.set_result(None)
+        started.cancel()
+    assert started.cancelled()
+
+
 async def test_slack_that_says_nothing_does_not_hold_the_start_and_readiness_says_so() -> None:
     clock, held = ManualClock(), list[asyncio.StreamWriter]()
 
