@@ -60,8 +60,8 @@ def checked(text: str) -> str:
     fields = expression.split()
     if len(fields) > len(_FIELDS):
         raise Refused(
-            f"“{expression}” has {_count(fields)}, one of them for seconds, and a "
-            "schedule comes once a minute at most.",
+            f"“{expression}” has {_count(fields)}, one of them for seconds, and what "
+            "repeats comes once a minute at most.",
             hint=_EXAMPLE,
         )
     if len(fields) < len(_FIELDS):

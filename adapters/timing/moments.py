@@ -76,7 +76,7 @@ def read(text: str, *, now: datetime, zone: ZoneInfo) -> datetime | None:
     if _AGO.fullmatch(text):
         raise _past(text)
     if _SECONDS.fullmatch(text):
-        raise Refused("Schedules are kept to the minute.", hint="For example: in 1 minute.")
+        raise Refused("Times are kept to the minute.", hint="For example: in 1 minute.")
     try:
         at = _duration(text, now, zone) or _with_offset(text) or _day_and_clock(text, now, zone)
     except OverflowError:  # in the year 1 or 9999, where the zone leads out of the calendar
@@ -184,7 +184,7 @@ def _only_clock(what: str, times: tuple[str, ...], part: str) -> time:
 
 
 def _several() -> Refused:
-    return Refused("That is more than one time.", hint="Make a schedule for each.")
+    return Refused("That is more than one time.", hint="Make a reminder, or a schedule, for each.")
 
 
 def _next_clock(clock: time, today: datetime, zone: ZoneInfo) -> datetime:

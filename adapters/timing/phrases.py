@@ -208,7 +208,7 @@ def _clock_fields(times: Sequence[time]) -> str:
     minutes = {at.minute for at in times}
     if len(minutes) > 1:
         raise Refused(
-            "Times with different minutes are two schedules.",
+            "Times with different minutes cannot be kept as one.",
             hint="Make one for each, or take times such as 9:30 and 17:30.",
         )
     hours = sorted({at.hour for at in times})
@@ -217,6 +217,6 @@ def _clock_fields(times: Sequence[time]) -> str:
 
 def _not_kept(text: str) -> Refused:
     return Refused(
-        f"“{text}” cannot be kept: a schedule repeats by the clock and the calendar.",
+        f"“{text}” cannot be kept: what repeats does so by the clock and the calendar.",
         hint=f"For example: {_EXAMPLES}.",
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.timing.timetable import CronsimTimetable
-from runtime.errors import NotATime, Permanent, Retryable
+from runtime.errors import NotATime, Permanent, Refused, Retryable
 from runtime.forms import REMINDER_CREATE, REMINDER_SNOOZE, UNTIL, WHAT, WHEN
 from runtime.ids import MessageId
 from runtime.model.address import Principal, ThreadRef
@@ -67,6 +67,24 @@ async def due(give: CommandBench, text: str = "/remind me in 2 hours to call Bob
 def test_the_time_may_stand_at_either_end(sentence: str, said: str, text: str) -> None:
     when, rest = read_sentence(sentence, TIMETABLE, now=T0, zone="Europe/Berlin")
     assert (when.said, rest) == (said, text)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "because"),
+    [
+        ("in 10 minutes & 20 minutes to look", "Make a reminder, or a schedule, for each."),
+        ("in 30 seconds to look", "Times are kept to the minute."),
+        ("every day at 9:30 and 17 to look", "cannot be kept as one"),
+        ("every other day at 9 to look", "what repeats does so by the clock and the calendar"),
+        ("*/10 * * * * * look", "once a minute at most"),
+    ],
+)
+def test_a_refused_time_is_not_said_to_be_of_a_schedule(sentence: str, because: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_sentence(sentence, TIMETABLE, now=T0, zone="Europe/Berlin")
+    answer = f"{refused.value.message} {refused.value.hint}"
+    assert because in answer
+    assert "chedule" not in answer.replace("a reminder, or a schedule", "")
 
 
 def test_a_sentence_without_a_time_is_refused() -> None:
