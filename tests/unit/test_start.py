@@ -69,6 +69,7 @@ def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used()
         import bot.telegram, bot.discord
         print(" ".join(sorted({
             "click",
+            "cryptography",     # with the first request in the form of Discord's
             "discord",          # when the gateway is listened at
             "pygments",
             "rich",             # with httpx's command line
@@ -86,6 +87,53 @@ def test_discord_alone_loads_what_checks_signatures_with_the_first_one() -> None
         print(" ".join(sorted({"cryptography", "discord"} & set(sys.modules))))
     """)
     assert loaded == ""
+
+
+def test_signatures_can_be_checked_after_telegram_was_loaded_without_what_checks_them() -> None:
+    # RFC 8032, section 7.1, test 1: the empty message.
+    assert (
+        program("""
+            import bot.telegram
+            from gateway.verify.ed25519 import signed_by
+
+            key = bytes.fromhex(
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+            )
+            signature = bytes.fromhex(
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555"
+                "fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+            )
+            print(signed_by(key, signature, b""), signed_by(key, signature, b"x"))
+        """)
+        == "True False"
+    )
+
+
+def test_what_was_loaded_before_telegram_stays_loaded() -> None:
+    assert (
+        program("""
+            import sys
+            import cryptography
+            import adapters.telegram, telegram
+            print(sys.modules["cryptography"] is cryptography)
+        """)
+        == "True"
+    )
+
+
+def test_a_library_of_telegram_that_cannot_be_loaded_hides_nothing_else() -> None:
+    assert (
+        program("""
+            import sys
+
+            sys.modules["telegram"] = None
+            try:
+                import adapters.telegram
+            except ImportError:
+                print("cryptography" in sys.modules)
+        """)
+        == "False"
+    )
 
 
 def test_work_is_done_in_a_child_and_its_result_comes_back() -> None:
