@@ -10,7 +10,7 @@ from bench.spoken import AT_ONCE, HISTORY, SENTENCE, Turns
 from bench.spread import percentile
 from bot.wiring import Desk
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId
-from runtime.model.address import ThreadRef
+from runtime.model.address import ThreadRef, key_of
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Inbound, Message
 from runtime.model.outbox import OutboxItem
@@ -47,7 +47,7 @@ def _history(messages: int) -> Sequence[Entry]:
             text=SENTENCE,
             at=now,
             turn=TurnId(f"history-{number // 2}"),
-            sender=None if number % 2 else ANN,
+            by=None if number % 2 else key_of(ANN),
         )
         for number in range(messages)
     ]

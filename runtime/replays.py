@@ -53,7 +53,7 @@ class Replays:
 def _digest(model: ModelName, request: ModelRequest) -> bytes:
     """Of everything that the model is shown, and of nothing else: not of when it was said."""
     shown = [
-        (entry.role, entry.text, entry.sender, entry.tool_calls, entry.call)
+        (entry.role, entry.text, entry.by, entry.tool_calls, entry.call)
         for entry in request.entries
     ]
     whole = (model, request.instructions, shown, request.tools, request.max_tokens)

@@ -8,7 +8,7 @@ from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId
 from runtime.model import recorded
-from runtime.model.address import Principal
+from runtime.model.address import Principal, key_of
 from runtime.model.audit import AuditEvent
 from runtime.model.conversation import Entry, Role, model_of, since_summary
 from runtime.model.events import Lane, Message, Received
@@ -200,7 +200,8 @@ class MemoryTurns:
 
     def _start(self, turn: Turn, words: str, *, sender: Principal | None) -> TurnStart:
         self._tables.turns[turn.id] = TurnRow(turn)
-        asked = Entry(role=Role.USER, text=words, at=turn.started_at, turn=turn.id, sender=sender)
+        by = None if sender is None else key_of(sender)
+        asked = Entry(role=Role.USER, text=words, at=turn.started_at, turn=turn.id, by=by)
         self._tables.write_log(turn.conversation, [asked])
         agent = self._tables.conversations[turn.conversation].agent
         self._tables.audit.record(recorded.turn_started(turn, agent))

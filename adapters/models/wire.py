@@ -86,7 +86,7 @@ def messages(request: ModelRequest, names: ToolNames) -> list[Message]:
     said: list[Message] = []
     if request.instructions:
         said.append({"role": "system", "content": request.instructions})
-    several = len({entry.sender for entry in request.entries if entry.sender is not None}) > 1
+    several = len({entry.by for entry in request.entries if entry.by is not None}) > 1
     waiting: dict[ToolCallId, None] = {}
     for entry in request.entries:
         if entry.role is Role.EXECUTING:

@@ -19,7 +19,7 @@ from adapters.sql.transaction import Params, Row, Transaction, Value
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId
 from runtime.model import recorded
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import Principal, ThreadRef, key_of
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Lane, Message, Received
 from runtime.model.turn import Turn, TurnStart, TurnState, chain_of, sender_of, turn_id_of, words_of
@@ -274,13 +274,14 @@ def _begin_with(
     if not isinstance(body, Message):
         raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
     said, last = log.read(transaction, conversation, place.covered, known)
+    sender = sender_of(body, inbound.sender)
     entry = Entry(
         role=Role.USER,
         text=words_of(body, received.id),
         at=now,
         turn=turn_id_of(received.id),
         seq=last + 1,
-        sender=sender_of(body, inbound.sender),
+        by=None if sender is None else key_of(sender),
     )
     asked = log.asked_as(entry)
     chain = chain_of(body) or msgspec.UNSET

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import bindparam, literal_column
 
@@ -17,14 +18,17 @@ from adapters.sql.constants import word
 from adapters.sql.schema import conversations, entries, turns
 from adapters.sql.transaction import Transaction, Value
 from adapters.sql.upsert import insert as upsert
-from runtime.ids import ConversationId
+from runtime.ids import ConversationId, Platform
+from runtime.model.address import Principal, key_of
 from runtime.model.conversation import Entry, Role, latest, since_summary, title_of
 from runtime.model.turn import TurnState
 
-_decode = decoder(list[Entry])
+_read = decoder(list[Entry])
+_read_plainly = decoder(list[list[Any]])
 _by_number = attrgetter("seq")
 
 _SEQ = Entry._fields.index("seq")
+_BY = Entry._fields.index("by")
 _USUAL = Entry._fields.index("tool_calls")
 """How many fields of an entry are stored where the others are empty."""
 _EMPTY = tuple(Entry._field_defaults.values())[_USUAL - len(Entry._fields) :]
@@ -141,7 +145,21 @@ def asked_of(body: str | None) -> Asked | None:
 
 def decode(body: str) -> list[Entry]:
     """The entries of a row, or of some."""
-    return _decode(f"[{body}]")
+    try:
+        return _read(f"[{body}]")
+    except msgspec.ValidationError:
+        return _read_earlier(body)
+
+
+def _read_earlier(body: str) -> list[Entry]:
+    """The same of rows from before a person was stored as one text: they are left as they are."""
+    stored = _read_plainly(f"[{body}]")
+    for fields in stored:
+        who = fields[_BY]
+        if isinstance(who, dict):
+            who = Principal(Platform(who["platform"]), who["workspace"], who["user"])
+            fields[_BY] = key_of(who)
+    return _read(encode(stored))
 
 
 def write(
@@ -210,7 +228,7 @@ def read(
     statement = _SINCE if kept or not covered else _SINCE_COVERED
     given: dict[str, Value] = {"this": conversation, "after": after, "covered": covered}
     [bodies] = transaction.one(statement, given) or (None,)
-    later = _decode(f"[{bodies or ''}]")
+    later = decode(bodies or "")
     later.sort(key=_by_number)  # an aggregate promises no order
     last = later[-1].seq if later else after
     said = [*kept, *later] if kept else later

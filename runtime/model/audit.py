@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, NewType
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from runtime.ids import AgentName, Platform, TurnId
-from runtime.model.address import Principal
+from runtime.model.address import Principal, key_of
 from runtime.model.tools import Json
 
 VERSION = "nightdesk audit 1"
@@ -105,7 +105,7 @@ SHELL = Actor("shell")
 @lru_cache(maxsize=1_024)
 def by_person(who: Principal) -> Actor:
     """That person, by platform id."""
-    return Actor(f"{_PERSON}{_part(who.platform)}/{_part(who.workspace)}/{_part(who.user)}")
+    return Actor(_PERSON + key_of(who))
 
 
 def by_agent(name: AgentName) -> Actor:
@@ -120,10 +120,6 @@ def person_of(actor: str) -> Principal | None:
         return None
     platform, workspace, user = parts
     return Principal(Platform(platform), workspace, user)
-
-
-def _part(text: str) -> str:
-    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 class AuditEvent(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
-from runtime.model.address import ChannelRef, ThreadRef
+from runtime.model.address import ChannelRef, ThreadRef, key_of
 from runtime.model.conversation import Conversation, Entry, Role
 from runtime.model.tools import ToolCall
 from runtime.ports import Store
@@ -171,7 +171,7 @@ async def test_an_entry_comes_back_as_it_was_stored(store: Store, clock: ManualC
         text='"quotes", \\ and a \0 and \N{WAVING HAND SIGN}',
         at=clock.now() + timedelta(microseconds=1),
         turn=TurnId("t1"),
-        sender=ADA,
+        by=key_of(ADA),
         tool_calls=(ToolCall(id=ToolCallId("c1"), name="web.get", arguments='{"url": "x"}'),),
         call=ToolCallId("c0"),
         model="offline",

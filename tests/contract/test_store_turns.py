@@ -7,7 +7,7 @@ import pytest
 
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import ConversationId, MessageId, TurnId
-from runtime.model.address import ThreadRef
+from runtime.model.address import ThreadRef, key_of
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Command, Lane, Message
 from runtime.model.outbox import OutboxItem
@@ -51,7 +51,7 @@ async def test_a_turn_begins_with_the_message(store: Store, rows: Rows, clock: M
             text="what ran?",
             at=clock.now(),
             turn=start.turn.id,
-            sender=ADA,
+            by=key_of(ADA),
             seq=1,
         ),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from runtime.ids import Platform, ToolCallId, TurnId
-from runtime.model.address import Principal
+from runtime.model.address import Principal, key_of
 from runtime.model.completion import Chunk, Finished, ModelRequest, TextDelta
 from runtime.model.conversation import Entry, Role
 from runtime.model.tools import ToolCall, ToolSpec
@@ -40,7 +40,7 @@ def entry(
         text=text,
         at=START,
         turn=TurnId("t1"),
-        sender=sender,
+        by=None if sender is None else key_of(sender),
         tool_calls=calls,
         call=ToolCallId(call) if call is not None else None,
     )

@@ -8,7 +8,7 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, TurnId
 from runtime.loops import MOST_ANSWERS, MOST_IN_A_ROW, WINDOW, Loops, is_spent
-from runtime.model.address import ChannelRef, Principal, ThreadRef
+from runtime.model.address import ChannelRef, Principal, ThreadRef, key_of
 from runtime.model.conversation import Entry, Role
 from runtime.model.team import Member, MemberRole, Team
 from runtime.model.tools import ToolCall
@@ -33,7 +33,7 @@ def said(*who: Principal | None, step: timedelta = timedelta(0)) -> list[Entry]:
             text="x",
             at=T0 - step * (len(who) - 1 - place),
             turn=TurnId("t"),
-            sender=one,
+            by=None if one is None else key_of(one),
         )
         for place, one in enumerate(who)
     ]

@@ -15,12 +15,11 @@ from runtime.errors import DatabaseTooNew
 from runtime.ids import (
     AgentName,
     ConversationId,
-    Platform,
     TimeOrderedIds,
     ToolCallId,
     TurnId,
 )
-from runtime.model.address import Principal
+from runtime.model.address import PersonKey
 from runtime.model.conversation import Entry, Role
 from runtime.model.tools import ToolCall
 from tests.support.clock import ManualClock
@@ -155,7 +154,7 @@ _READ_NOW = [
         at=_OLD_AT,
         turn=TurnId("t1"),
         seq=1,
-        sender=Principal(Platform("slack"), "T1", "U1"),
+        by=PersonKey("slack/T1/U1"),
     ),
     Entry(
         role=Role.ASSISTANT,

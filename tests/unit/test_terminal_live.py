@@ -33,7 +33,7 @@ from runtime.ids import (
     TimeOrderedIds,
     TurnId,
 )
-from runtime.model.address import Principal, ThreadRef
+from runtime.model.address import Principal, ThreadRef, key_of
 from runtime.model.conversation import Conversation, Entry, Role
 from runtime.model.events import Inbound
 from runtime.model.messages import Button, Content
@@ -315,12 +315,12 @@ class Past:
         said = Entry(role=Role.USER, text="", at=START, turn=TurnId("t1"))
         self.log = [
             said._replace(role=Role.SUMMARY, text="a summary"),
-            *(said._replace(text=f"question {n}", sender=YOU) for n in range(6)),
+            *(said._replace(text=f"question {n}", by=key_of(YOU)) for n in range(6)),
             said._replace(text="an instruction"),
             said._replace(role=Role.TOOL, text="a tool's answer"),
             said._replace(role=Role.ASSISTANT, text=""),
             said._replace(role=Role.ASSISTANT, text="**the** answer"),
-            said._replace(text="from elsewhere", sender=replace(YOU, user="ann")),
+            said._replace(text="from elsewhere", by=key_of(replace(YOU, user="ann"))),
         ]
 
     async def bound(self, thread: ThreadRef) -> ConversationId | None:
