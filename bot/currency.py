@@ -5,7 +5,7 @@ one, and so do the limits of the chat; those of `nightdesk.toml` hold, which say
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot import doors
 from bot.diagnosis import Finding, State
@@ -22,7 +22,7 @@ log = logging.getLogger("nightdesk.money")
 _TODO = "`/budget set` sets them again, and `/budget` shows what holds."
 
 
-async def tell_of_others(parts: Parts, limits: LimitBook) -> None:
+async def tell_of_others(parts: Parts, limits: LimitBook, wake_outbox: Callable[[], None]) -> None:
     """Tell the owners, once for each such limit; and the log at each start."""
     found = await limits.without_force()
     if not found:
@@ -32,7 +32,7 @@ async def tell_of_others(parts: Parts, limits: LimitBook) -> None:
         "budget.other_currency", extra={"limits": len(found), "currency": team.budget.currency}
     )
     key = derived("currency", team.budget.currency, *sorted(change.key for change in found))
-    await doors.notices(parts).tell(key, f"{in_words(found, team)} {_TODO}")
+    await doors.notices(parts, wake_outbox).tell(key, f"{in_words(found, team)} {_TODO}")
 
 
 def finding(found: Sequence[LimitChange], team: Team) -> Finding | None:

@@ -46,7 +46,7 @@ def ingress(
         is_command=looks_like_command,
         strangers=Strangers(
             parts.store.outbox,
-            notices(parts),
+            notices(parts, wake_outbox),
             team=parts.team,
             split=splitter(parts),
             clock=parts.clock,
@@ -77,7 +77,7 @@ def dispatcher(parts: Parts, activity: Activity, aftermath: Aftermath, halt: Hal
     )
 
 
-def notices(parts: Parts) -> OwnerNotices:
+def notices(parts: Parts, wake_outbox: Callable[[], None]) -> OwnerNotices:
     """How the owners are told of what needs them."""
     return OwnerNotices(
         parts.store.outbox,
@@ -85,6 +85,7 @@ def notices(parts: Parts) -> OwnerNotices:
         team=parts.team,
         split=splitter(parts),
         clock=parts.clock,
+        wake_outbox=wake_outbox,
     )
 
 

@@ -90,7 +90,7 @@ async def tell_owners(desk: Desk) -> None:
 
     async def tell() -> None:
         await offer_ownership(desk.parts, desk.people)
-        await tell_of_others(desk.parts, desk.money.limits)
+        await tell_of_others(desk.parts, desk.money.limits, desk.dispatcher.wake)
 
     clock, what = desk.parts.clock, "what owners are told at the start"
     await until_stored(tell, clock=clock, what=what, trouble=StorageUnavailable)

@@ -43,7 +43,7 @@ def config_of(model: ModelSettings) -> ModelConfig:
     )
 
 
-def routing_of(parts: Parts) -> Routing:
+def routing_of(parts: Parts, wake_outbox: Callable[[], None]) -> Routing:
     """Who chooses models, and asks them."""
     providers = Providers(parts.clock, random.random)
     choices = Choices(
@@ -52,7 +52,7 @@ def routing_of(parts: Parts) -> Routing:
         team=parts.team,
         clock=parts.clock,
         alone=parts.alone,
-        tell_owners=doors.notices(parts).tell,
+        tell_owners=doors.notices(parts, wake_outbox).tell,
     )
     return Routing(parts.models, choices, providers, team=parts.team, clock=parts.clock)
 

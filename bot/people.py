@@ -54,7 +54,7 @@ def people_services(
     )
 
 
-def standing(parts: Parts) -> Standing:
+def standing(parts: Parts, wake_outbox: Callable[[], None]) -> Standing:
     """Whether those who made schedules may still have them."""
     return Standing(
         store=parts.store,
@@ -62,7 +62,7 @@ def standing(parts: Parts) -> Standing:
         team=parts.team,
         split=splitter(parts),
         clock=parts.clock,
-        tell_owners=notices(parts).tell,
+        tell_owners=notices(parts, wake_outbox).tell,
     )
 
 

@@ -50,7 +50,7 @@ def register_workflows(
         turns,
         halt=halt,
         withdraw=withdraw,
-        standing=standing(parts),
+        standing=standing(parts, wake_outbox),
         team=parts.team,
         split=splitter(parts),
         clock=parts.clock,

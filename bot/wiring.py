@@ -108,7 +108,7 @@ class _Core:
 
 def _core(parts: Parts, roster: Roster) -> _Core:
     activity, halt = Activity(), Halt(parts.store.stops)
-    aftermath = Aftermath(parts.store, doors.notices(parts), team=parts.team)
+    aftermath = Aftermath(parts.store, doors.notices(parts, _awake), team=parts.team)
     dispatcher = doors.dispatcher(parts, activity, aftermath, halt)
     wake = dispatcher.wake
     schedules = ScheduleService(
@@ -126,7 +126,7 @@ def _core(parts: Parts, roster: Roster) -> _Core:
     asks = authority(parts, tools, rules, halt=halt, split=split, wake_outbox=wake)
     aftermath.on_shown(asks.book.shown)
     aftermath.on_refused(Elsewhere(asks.book))
-    routing = routing_of(parts)
+    routing = routing_of(parts, wake)
     money = money_of(parts, asks, catalogue=routing.catalogue, split=split, wake_outbox=wake)
     deps = _turn_deps(
         parts, dispatcher, tools, asks, handoffs, halt, budget=money.spending, routing=routing
@@ -153,6 +153,10 @@ def _core(parts: Parts, roster: Roster) -> _Core:
         turns=turns,
         mailboxes=mailboxes,
     )
+
+
+def _awake() -> None:
+    """Do nothing: the dispatcher looks by itself at what it brought about."""
 
 
 def wire(parts: Parts) -> Desk:
@@ -237,7 +241,7 @@ def _services(
         tools=asks.tools,
         home=_home(parts, core.money),
         budget=core.money.for_commands,
-        tell_owners=doors.notices(parts).tell,
+        tell_owners=doors.notices(parts, core.dispatcher.wake).tell,
         team=parts.team,
         clock=parts.clock,
     )

@@ -27,13 +27,15 @@ class OwnerNotices:
         team: Callable[[], Team],
         split: Splitter,
         clock: Clock,
+        wake_outbox: Callable[[], None],
     ) -> None:
-        """Write to `outbox`, and reach the owners of `team` over `chats`."""
+        """Write to `outbox`, which `wake_outbox` has sent, and reach the owners of `team`."""
         self._outbox = outbox
         self._chats = chats
         self._team = team
         self._split = split
         self._clock = clock
+        self._wake_outbox = wake_outbox
         self._written: set[OutboxId] = set()
 
     def __contains__(self, message: OutboxId) -> bool:
@@ -68,4 +70,5 @@ class OwnerNotices:
             return False
         self._written.add(notice.id)
         await self._outbox.enqueue(compose(cleared, split=self._split, now=self._clock.now()))
+        self._wake_outbox()
         return True

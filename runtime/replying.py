@@ -93,8 +93,9 @@ class Replying:
             sender=self._owner,
         )
         self._sender.take(claimed)
-        # For the rest of them, and for whatever else the turn brought about.
-        self._wake_outbox()
+        # Most turns bring about one answer, which is on its way, and nothing to look for.
+        if over is not None or not claimed or len(claimed) < len(replies):
+            self._wake_outbox()
 
     def ending(self, turn: Turn, replies: Sequence[OutboxItem]) -> "_Ending":
         """Around all tries to end the turn with these replies, from the first to the last.

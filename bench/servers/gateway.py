@@ -51,7 +51,9 @@ class _BeginsNothing:
 def _strangers(parts: Parts) -> Strangers:
     """Nobody writes to owners here."""
     outbox, team, clock = parts.store.outbox, parts.team, parts.clock
-    notices = OwnerNotices(outbox, {}, team=team, split=whole, clock=clock)
+    notices = OwnerNotices(
+        outbox, {}, team=team, split=whole, clock=clock, wake_outbox=lambda: None
+    )
     return Strangers(outbox, notices, team=team, split=whole, clock=clock, wake_outbox=lambda: None)
 
 

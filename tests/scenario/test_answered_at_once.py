@@ -22,10 +22,6 @@ from tests.support.desk import DeskUnderTest, passing, running_desk
 from tests.support.eventually import eventually
 
 
-async def _never(**_: object) -> list[OutboxItem]:
-    return []
-
-
 async def _states(desk: DeskUnderTest, *states: OutboxState) -> list[int]:
     return [await desk.desk.parts.store.outbox.count(state) for state in states]
 
@@ -33,10 +29,18 @@ async def _states(desk: DeskUnderTest, *states: OutboxState) -> list[int]:
 async def test_nobody_has_to_look_for_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    looks: list[object] = []
+
+    async def look(**said: object) -> list[OutboxItem]:
+        looks.append(said)
+        return []
+
     async with running_desk(tmp_path) as desk:
-        monkeypatch.setattr(desk.desk.parts.store.outbox, "claim", _never)
+        await desk.quiet()
+        monkeypatch.setattr(desk.desk.parts.store.outbox, "claim", look)
         assert await desk.ask("hello") == "Fine."
         assert await _states(desk, OutboxState.SENT, OutboxState.SENDING) == [1, 0]
+        assert looks == []
 
 
 async def test_an_answer_in_several_messages_arrives_in_order(tmp_path: Path) -> None:

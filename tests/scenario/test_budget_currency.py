@@ -33,14 +33,14 @@ async def test_what_was_spent_and_set_in_the_old_currency_is_apart_and_told(bank
         assert "USD" in await desk.ask("hello")
         assert "is 0.00 USD a day" in await says(desk, "/budget set agent desk 0 day")
         assert "Nothing may be spent for the agent desk" in await desk.ask("again")
-        await tell_of_others(desk.desk.parts, desk.desk.money.limits)
+        await tell_of_others(desk.desk.parts, desk.desk.money.limits, desk.desk.dispatcher.wake)
 
     bank.members = limited(people(), PLENTY, currency="EUR")
     bank.model = PaidModel(lambda _: "Fine.", clock=bank.clock, currency="EUR")
     async with bank.live() as desk:
         limits = desk.desk.money.limits
         for _ in range(2):
-            await tell_of_others(desk.desk.parts, limits)
+            await tell_of_others(desk.desk.parts, limits, desk.desk.dispatcher.wake)
         said = (
             "The budget is in EUR now. What was spent in USD is not counted in it, and limits that "
             "were set in USD do not hold: the agent desk 0.00 USD a day."
@@ -49,7 +49,7 @@ async def test_what_was_spent_and_set_in_the_old_currency_is_apart_and_told(bank
         assert found is not None
         assert (found.state, found.found) == (State.WRONG, said)
 
-        await says(desk, "/budget history")
+        await desk.quiet()
         [told] = notices(desk)
         assert told.startswith(said), "once, however often it starts"
         assert await desk.ask("hello") == "Fine.\n\n_0.0003 EUR · 9.99 of 10.00 EUR left today_"

@@ -48,7 +48,9 @@ class Intake:
         self.dispatch = Recorder()
         self.activity = Activity()
         outbox = self.store.outbox
-        notices = OwnerNotices(outbox, {}, team=team, split=whole, clock=self.clock)
+        notices = OwnerNotices(
+            outbox, {}, team=team, split=whole, clock=self.clock, wake_outbox=lambda: None
+        )
         self.bindings = Bindings(self.store.conversations, alone=True)
         self.ingress = Ingress(
             self.store,
