@@ -1,4 +1,7 @@
-"""Events that wait to be stored, each in its turn, and a STOP that takes along those before it."""
+"""Events that wait to be stored, each in its turn, and a STOP that takes along those before it.
+
+Those are what was said in its thread, and what the same person said anywhere.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,9 +23,13 @@ class _Waits:
     async def went_ahead(self) -> bool:
         return self.ahead is not None and await self.ahead
 
+    def belongs_to(self, stop: Received) -> bool:
+        said, stops = self.received.inbound, stop.inbound
+        return said.thread == stops.thread or said.sender == stops.sender
+
 
 class Appending:
-    """Stores events. A STOP finds stored what was said in its thread before it."""
+    """Stores events. A STOP finds stored what was said before it."""
 
     def __init__(self, inbox: Inbox) -> None:
         """Store in `inbox`."""
@@ -30,9 +37,8 @@ class Appending:
         self._waiting: dict[InboxId, _Waits] = {}
 
     def waits(self, received: Received) -> bool:
-        """Whether something else of its thread is being stored in its turn."""
-        thread = received.inbound.thread
-        return any(waits.received.inbound.thread == thread for waits in self._waiting.values())
+        """Whether something is being stored in its turn that this would take along."""
+        return any(waits.belongs_to(received) for waits in self._waiting.values())
 
     async def in_turn(self, received: Received) -> bool:
         """Store the event after whatever is to be written; whether it is new.
@@ -51,16 +57,16 @@ class Appending:
             del self._waiting[received.id]
 
     async def first(self, received: Received) -> bool:
-        """Store the event before whatever is to be written, behind those of its thread.
+        """Store the event before whatever is to be written, behind what it takes along.
 
         Raises:
             StorageFull: it was not stored.
         """
-        thread, loop = received.inbound.thread, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         before = [
             waits
             for waits in self._waiting.values()
-            if waits.ahead is None and waits.received.inbound.thread == thread
+            if waits.ahead is None and waits.belongs_to(received)
         ]
         told: list[asyncio.Future[bool]] = []
         for waits in before:

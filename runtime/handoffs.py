@@ -14,7 +14,7 @@ from runtime.cards import fenced_text
 from runtime.clock import Clock
 from runtime.context import extract, files_of, listed
 from runtime.errors import Refused
-from runtime.ids import AgentName, ConversationId, InboxId, MessageId, TurnId, derived, following
+from runtime.ids import AgentName, ConversationId, MessageId, TurnId, derived
 from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
@@ -22,7 +22,7 @@ from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Inbound, Lane, Message, Received
 from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK, Handoff, HandOver
 from runtime.model.team import Agent, Team
-from runtime.model.turn import Turn, TurnState, handed_line
+from runtime.model.turn import Turn, TurnState, handed_line, handed_row_of, handing_key
 from runtime.model.value import value
 from runtime.ports import Store
 
@@ -347,10 +347,10 @@ def _require_words(wish: HandTo) -> None:
 def _wakes(thread: ThreadRef, handoff: Handoff, turn: Turn, wish: HandTo) -> Received:
     """The message that the next agent begins with: before what people wrote meanwhile."""
     return Received(
-        id=InboxId(following("handoff", turn.id)),
+        id=handed_row_of(turn.id),
         lane=Lane.TURN,
         inbound=Inbound(
-            event_key=f"handoff:{turn.id}",
+            event_key=handing_key(turn.id),
             thread=thread,
             sender=turn.requester,
             body=Message(

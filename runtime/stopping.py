@@ -7,7 +7,7 @@ finds the stop stored.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from runtime.approvers import name_of
@@ -21,7 +21,7 @@ from runtime.model.events import Received
 from runtime.model.outbox import OutboxItem
 from runtime.model.stop import EVERYTHING, Ended, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.team import Team
-from runtime.model.turn import Turn, briefing_id_of, run_of
+from runtime.model.turn import Turn, briefing_id_of, handed_by, run_of
 from runtime.outbox import Splitter, is_row_of
 from runtime.ports import Store
 
@@ -120,9 +120,38 @@ class Stopping:
         mine = {one.id for one in await self._store.conversations.earlier(thread)}
         return [work for work in await self.under_way() if work.turn.conversation in mine]
 
-    async def unbegun_in(self, thread: ThreadRef, *, before: InboxId) -> list[Received]:
-        """The messages of the thread, from before that row, whose turns have not begun."""
-        return [row for row in await self._store.inbox.unbegun(thread) if row.id < before]
+    async def to_stop_in(
+        self, thread: ThreadRef, *, before: InboxId
+    ) -> tuple[list[Work], list[Received]]:
+        """That, and messages of the thread, from before that row, whose turns have not begun."""
+        return await self._to_stop(
+            lambda: self.in_thread(thread), lambda: self._store.inbox.unbegun(thread), before
+        )
+
+    async def to_stop_of(
+        self, people: Collection[Principal], *, before: InboxId
+    ) -> tuple[list[Work], list[Received]]:
+        """The same of what these people asked for, wherever they did."""
+
+        async def works() -> list[Work]:
+            return [work for work in await self.under_way() if work.turn.requester in people]
+
+        return await self._to_stop(works, lambda: self._store.inbox.unbegun_of(people), before)
+
+    async def _to_stop(
+        self,
+        works: Callable[[], Awaitable[list[Work]]],
+        unbegun: Callable[[], Awaitable[list[Received]]],
+        before: InboxId,
+    ) -> tuple[list[Work], list[Received]]:
+        """Look three times: a message becomes a turn meanwhile, and a turn a message by handing on.
+
+        What a turn that was seen has handed on goes with it, and a row that was seen with its turn.
+        """
+        found = await works()
+        rows = [row for row in await unbegun() if row.id < before]
+        seen = {work.turn.id for work in found}
+        return [*found, *(work for work in await works() if work.turn.id not in seen)], rows
 
     # ---- stopping
 
@@ -133,18 +162,22 @@ class Stopping:
         by: Principal,
         key: StopId,
         unbegun: Sequence[Received] = (),
+        behind: bool = False,
     ) -> Stopped:
         """End these turns for good, and take back what of them was not sent.
 
-        Where there was nothing to end, the messages `unbegun` begin no turns any more. The same
-        `key` tells again what the first call did.
+        Where there was nothing to end, or with `behind`, the messages `unbegun` begin no turns any
+        more; one that an agent handed on never does. The same `key` tells again what the first
+        call did.
         """
+        givers = [giver for row in unbegun if (giver := handed_by(row)) is not None]
         stop = Stop(id=key, kind=StopKind.TURNS, by=by, at=self._clock.now())
         now = self._clock.now()
         did = await self._store.stops.order(
             stop,
-            turns=[work.turn.id for work in works],
-            unbegun=[received.id for received in unbegun],
+            turns=[*(work.turn.id for work in works), *givers],
+            unbegun=[received.id for received in unbegun if handed_by(received) is None],
+            behind=behind,
             closing=partial(closing_word, now=now),
             why=f"stopped by {name_of(self._team(), by)}",
         )

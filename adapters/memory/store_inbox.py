@@ -7,7 +7,7 @@ from datetime import datetime
 from adapters.memory.store_tables import InboxRow, Progress, Tables
 from runtime.clock import Clock
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, Platform
-from runtime.model.address import ThreadRef
+from runtime.model.address import Principal, ThreadRef
 from runtime.model.audit import AuditEvent
 from runtime.model.conversation import Conversation, Entry, latest, since_summary
 from runtime.model.events import Cursor, Lane, Received
@@ -57,13 +57,11 @@ class MemoryInbox:
 
     async def unbegun(self, thread: ThreadRef) -> list[Received]:
         """The messages of a thread that have begun no turn: see the port."""
-        return [
-            row.received
-            for _, row in sorted(self._tables.inbox.items())
-            if row.progress is Progress.PENDING
-            and row.received.lane is Lane.TURN
-            and row.received.inbound.thread == thread
-        ]
+        return [row for row in self._unbegun() if row.inbound.thread == thread]
+
+    async def unbegun_of(self, people: Collection[Principal]) -> list[Received]:
+        """The messages of these people that have begun no turn: see the port."""
+        return [row for row in self._unbegun() if row.inbound.sender in people]
 
     async def get(self, row: InboxId) -> Received | None:
         """The row if it is still to be processed: see the port."""
@@ -102,6 +100,13 @@ class MemoryInbox:
             self._keys -= _keys(received)
             del self._tables.inbox[received.id]
         return len(old)
+
+    def _unbegun(self) -> list[Received]:
+        return [
+            row.received
+            for _, row in sorted(self._tables.inbox.items())
+            if row.progress is Progress.PENDING and row.received.lane is Lane.TURN
+        ]
 
 
 class MemoryConversations:

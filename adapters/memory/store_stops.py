@@ -18,7 +18,7 @@ from runtime.model.stop import (
     Work,
     stop_for,
 )
-from runtime.model.turn import TurnState, turn_id_of
+from runtime.model.turn import TurnState, handed_row_of, turn_id_of
 from runtime.ports import Closing
 
 _OPEN = (TurnState.RUNNING, TurnState.WAITING)
@@ -71,6 +71,7 @@ class MemoryStops:
         closing: Closing,
         turns: Sequence[TurnId] = (),
         unbegun: Sequence[InboxId] = (),
+        behind: bool = False,
         why: str = "",
     ) -> Stopped:
         """Store a stop and do what it says: see the port."""
@@ -79,10 +80,12 @@ class MemoryStops:
             return replace(known.stopped, fresh=False)
         if stop.kind is StopKind.TURNS:
             ended, messages = self._end_turns(stop, turns, closing, why)
-            kept = [] if ended else [row for row in unbegun if self._keep_from_beginning(row)]
-            if not ended:
+            kept: list[InboxId] = []
+            if behind or not ended:
+                kept = [row for row in unbegun if self._keep_from_beginning(row)]
                 begun = [turn_id_of(row) for row in unbegun if row not in kept]
-                ended, messages = self._end_turns(stop, begun, closing, why)
+                more, taken = self._end_turns(stop, begun, closing, why)
+                ended, messages = ended + more, messages + taken
             did = Stopped(
                 stop=stop, fresh=True, ended=tuple(ended), messages=messages, unbegun=len(kept)
             )
@@ -163,7 +166,9 @@ class MemoryStops:
     ) -> tuple[list[Ended], int]:
         ended: list[Ended] = []
         messages = 0
-        for this in chosen:
+        left = list(reversed(chosen))
+        while left:
+            this = left.pop()
             row = self._tables.turns.get(this)
             if row is None:
                 continue
@@ -184,6 +189,11 @@ class MemoryStops:
                 elif message.item.state is OutboxState.SENDING:
                     message.taken_back = why
                     touched = True
+            handed = handed_row_of(this)
+            if self._keep_from_beginning(handed):
+                touched = True
+            else:  # it handed nothing on, or that has begun its turn
+                left.append(turn_id_of(handed))
             if touched:
                 ended.append(replace(_ended(row), withheld=tuple(withheld)))
         return ended, messages

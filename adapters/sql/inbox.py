@@ -1,6 +1,6 @@
 """Accepted events: `runtime.ports.Inbox`."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -101,6 +101,13 @@ _UNBEGUN = (
 )
 """Reads the messages of a thread whose turns have not begun, for a STOP there."""
 
+_ALL_UNBEGUN = (
+    sa.select(*RECEIVED)
+    .where(inbox.c.state == PENDING, inbox.c.lane == word(Lane.TURN))
+    .order_by(_unindexed)
+)
+"""Reads those of all threads, for a STOP of what somebody asked for."""
+
 _GET = sa.select(*RECEIVED).where(inbox.c.id == bindparam("this"), inbox.c.state == PENDING)
 """Reads the row that a queue's worker is told of, unless it is done."""
 
@@ -192,6 +199,15 @@ class SqlInbox:
         this = thread_values(thread)
         rows = await self._database.read(lambda t: t.all(_UNBEGUN, this))
         return [received_of(row) for row in rows]
+
+    async def unbegun_of(self, people: Collection[Principal]) -> list[Received]:
+        """The messages of these people that have begun no turn: see the port."""
+
+        def work(transaction: Transaction) -> list[Received]:
+            found = map(received_of, transaction.all(_ALL_UNBEGUN))
+            return [row for row in found if row.inbound.sender in people]
+
+        return await self._database.scan(work)
 
     async def get(self, row: InboxId) -> Received | None:
         """The row if it is still to be processed: see the port."""

@@ -25,7 +25,7 @@ from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxState
 from runtime.model.stop import Ended, Lifted, Stop, StopKind, Stopped, Work
-from runtime.model.turn import Turn, TurnState, turn_id_of
+from runtime.model.turn import Turn, TurnState, handed_row_of, turn_id_of
 from runtime.ports import Closing
 
 _PENDING, _SENDING = word(OutboxState.PENDING), word(OutboxState.SENDING)
@@ -189,6 +189,7 @@ class SqlStops:
         closing: Closing,
         turns: Sequence[TurnId] = (),
         unbegun: Sequence[InboxId] = (),
+        behind: bool = False,
         why: str = "",
     ) -> Stopped:
         """Store a stop and do what it says: see the port."""
@@ -203,11 +204,12 @@ class SqlStops:
             if stop.kind is StopKind.TURNS:
                 because = plain(why)
                 ended, messages = self._end_turns(transaction, stop, turns, closing, because)
-                if not ended:
+                if behind or not ended:
                     rest = [row for row in unbegun if not transaction.run(FINISH, {"this": row})]
                     kept = len(unbegun) - len(rest)
                     begun = [turn_id_of(row) for row in rest]
-                    ended, messages = self._end_turns(transaction, stop, begun, closing, because)
+                    more, taken = self._end_turns(transaction, stop, begun, closing, because)
+                    ended, messages = ended + more, messages + taken
             else:
                 transaction.audit(recorded.stop_ordered(stop))
                 ended, messages = self._enforce(transaction, closing)
@@ -273,7 +275,9 @@ class SqlStops:
     ) -> tuple[list[Ended], int]:
         ended: list[Ended] = []
         messages = 0
-        for this in chosen:
+        left = list(reversed(chosen))
+        while left:
+            this = left.pop()
             row = transaction.one(_WORK_OF, {"this": this})
             if row is None:
                 continue
@@ -289,7 +293,11 @@ class SqlStops:
                 *(recorded.message_settled(item.id, OutboxState.WITHHELD) for item in unsent)
             )
             messages += len(unsent)
-            if over or unsent or taken_back:
+            handed = handed_row_of(this)
+            kept = transaction.run(FINISH, {"this": handed})
+            if not kept:  # it handed nothing on, or that has begun its turn
+                left.append(turn_id_of(handed))
+            if over or unsent or taken_back or kept:
                 ended.append(_ended(turn, [item.id for item in unsent]))
         return ended, messages
 

@@ -91,18 +91,18 @@ class StopCommands:
                 )
 
     async def _stop_here(self, request: Request) -> Answer:
-        # Read in this order: what begins meanwhile is among the first or the second.
-        unbegun = await self._stopping.unbegun_in(request.thread, before=request.id)
-        works = await self._stopping.in_thread(request.thread)
+        works, unbegun = await self._stopping.to_stop_in(request.thread, before=request.id)
         did = await self._end(works, request, unbegun)
         if not did.ended and not did.unbegun:
             return Answer("Nothing is running in this thread.")
         return Answer(await self._what_ended(did), private=False)
 
     async def _stop_mine(self, request: Request) -> Answer:
-        works = await self._stopping.under_way()
-        did = await self._end([work for work in works if self._is_mine(work, request)], request)
-        if not did.ended:
+        member = self._team().member_of(request.sender)
+        mine = member.principals if member else (request.sender,)
+        works, unbegun = await self._stopping.to_stop_of(mine, before=request.id)
+        did = await self._end(works, request, unbegun, behind=True)
+        if not did.ended and not did.unbegun:
             return Answer("Nothing runs that you asked for.")
         return Answer(await self._what_ended(did), private=False)
 
@@ -117,11 +117,17 @@ class StopCommands:
         raise Refused(f"{what[:60]}.", hint="/status shows what runs, with its id.")
 
     async def _end(
-        self, works: Sequence[Work], request: Request, unbegun: Sequence[Received] = ()
+        self,
+        works: Sequence[Work],
+        request: Request,
+        unbegun: Sequence[Received] = (),
+        *,
+        behind: bool = False,
     ) -> Stopped:
         """End those of them that the person may end; the same command ends the same ones.
 
-        Where that ends nothing, the messages `unbegun` of which they may do so begin no turns.
+        Where that ends nothing, or with `behind`, the messages `unbegun` of which they may do so
+        begin no turns.
 
         Raises:
             Refused: there are some, and they may end none of them.
@@ -138,6 +144,7 @@ class StopCommands:
             by=who,
             key=StopId(request.id),
             unbegun=list(compress(unbegun, may_keep)),
+            behind=behind,
         )
 
     async def _stop_agent(self, agent: AgentName, request: Request) -> Answer:
@@ -158,11 +165,15 @@ class StopCommands:
         return Answer("\n".join(lines), private=False)
 
     async def _what_ended(self, did: Stopped) -> str:
+        unanswered = f"{_count(did.unbegun, 'message')} not answered."
         if not did.ended:
-            return f"Stopped before it began: {_count(did.unbegun, 'message')} not answered."
-        taken = f" {_count(did.messages, 'message')} not sent yet: taken back."
-        first = "Stopped." if len(did.ended) == 1 else f"Stopped {len(did.ended)} turns."
-        return "\n".join([first + (taken if did.messages else ""), *await self._unclear(did)])
+            return f"Stopped before it began: {unanswered}"
+        said = ["Stopped." if len(did.ended) == 1 else f"Stopped {len(did.ended)} turns."]
+        if did.messages:
+            said.append(f"{_count(did.messages, 'message')} not sent yet: taken back.")
+        if did.unbegun:
+            said.append(unanswered)
+        return "\n".join([" ".join(said), *await self._unclear(did)])
 
     async def _unclear(self, did: Stopped) -> list[str]:
         """What had begun and has no result: nobody here knows whether it happened."""
@@ -267,11 +278,6 @@ class StopCommands:
             known = near[0] if near else ", ".join(names)
             raise Refused(f"There is no agent {name[:40]}.", hint=f"There is {known}.")
         return AgentName(found)
-
-    def _is_mine(self, work: Work, request: Request) -> bool:
-        member = self._team().member_of(request.sender)
-        mine = member.principals if member else (request.sender,)
-        return work.turn.requester in mine
 
     async def _of_schedule(self, number: int, works: Sequence[Work]) -> list[Work]:
         schedule = await self._store.schedules.get(number)

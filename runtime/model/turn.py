@@ -21,7 +21,7 @@ from runtime.ids import (
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
 from runtime.model.ending import Handed
-from runtime.model.events import Message
+from runtime.model.events import Message, Received
 from runtime.model.files import FileRef, clean_name, size_of
 from runtime.model.value import value
 
@@ -129,6 +129,7 @@ QUOTED = "[quoted, not typed by the sender]"
 
 FILES_NAMED = 10
 """Files of a message that are named one by one."""
+_HANDING = "handoff:"
 
 
 def turn_id_of(row: InboxId) -> TurnId:
@@ -175,6 +176,24 @@ def words_of(message: Message, row: InboxId) -> str:
         more = len(message.files) - len(lines)
         pieces.append("\n".join([*lines, *([f"[and {more} more files]"] if more else [])]))
     return "\n\n".join(piece for piece in pieces if piece)
+
+
+def handing_key(turn: TurnId) -> str:
+    """The event key of the message that the turn hands its thread on with."""
+    return f"{_HANDING}{turn}"
+
+
+def handed_row_of(turn: TurnId) -> InboxId:
+    """The row of the message that the turn hands its thread on with, where it does."""
+    return InboxId(following("handoff", turn))
+
+
+def handed_by(received: Received) -> TurnId | None:
+    """The turn that handed the message on; None for what no agent wrote."""
+    body, key = received.inbound.body, received.inbound.event_key
+    if not isinstance(body, Message) or body.handed is None:
+        return None
+    return TurnId(key.removeprefix(_HANDING))
 
 
 def chain_of(message: Message) -> tuple[AgentName, ...]:

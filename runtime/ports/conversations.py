@@ -54,6 +54,10 @@ class Inbox(Protocol):
         """The messages of a thread that are to begin turns and have not, oldest first."""
         ...
 
+    async def unbegun_of(self, people: Collection[Principal]) -> list[Received]:
+        """The same of whatever these people asked for, in every thread."""
+        ...
+
     async def get(self, row: InboxId) -> Received | None:
         """The row, or None where it is finished, begun by a turn, or not there."""
         ...

@@ -36,18 +36,21 @@ class Stops(Protocol):
         closing: Closing,
         turns: Sequence[TurnId] = (),
         unbegun: Sequence[InboxId] = (),
+        behind: bool = False,
         why: str = "",
     ) -> Stopped:
         """Store a stop, and do what it says, in one transaction.
 
         A stop of turns ends those of them that run or wait for people, and withholds what of theirs
-        was not sent, for that reason; what is being sent may arrive, and is not tried again. A
-        stop of an agent, or of everything, does what `enforce` does. Messages that began turns
-        which end are processed with that, and the owner's next write raises `Conflict`. What
+        was not sent, for that reason; what is being sent may arrive, and is not tried again. The
+        message that one of them handed its thread on with goes with it, or the turn that this has
+        begun. A stop of an agent, or of everything, does what `enforce` does. Messages that began
+        turns which end are processed with that, and the owner's next write raises `Conflict`. What
         `closing` makes of each ended turn is enqueued.
 
-        Where that does nothing to any of the `turns`, the messages `unbegun` begin none any more:
-        they are processed with it, and of one that began its turn meanwhile the turn is ended.
+        Where that does nothing to any of the `turns`, or with `behind`, the messages `unbegun`
+        begin none any more: they are processed with it, and of one that began its turn meanwhile
+        the turn is ended.
 
         Where that agent, or everything, is stopped already, the stop that holds stays.
         """

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import Conflict
-from runtime.ids import AgentName, ConversationId, MessageId, RunId, StopId, TurnId, following
+from runtime.ids import AgentName, ConversationId, MessageId, RunId, StopId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Ending, Handed, HandTo
@@ -13,7 +13,16 @@ from runtime.model.events import Message
 from runtime.model.handoff import Handoff, HandOver
 from runtime.model.outbox import thread_under
 from runtime.model.stop import EVERYTHING, Stop, StopKind
-from runtime.model.turn import HANDED, Turn, TurnState, run_of, turn_of_run
+from runtime.model.turn import (
+    HANDED,
+    Turn,
+    TurnState,
+    handed_by,
+    handed_row_of,
+    handing_key,
+    run_of,
+    turn_of_run,
+)
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, SLACK, THREAD, Opener, Rows, begun, texts
@@ -41,8 +50,9 @@ def over(turn: Turn, rows: Rows, clock: ManualClock, *, task: str = "find out") 
         message_id=MessageId(""),
         handed=Handed(chain=(DESK,), context="by noon"),
     )
-    row = rows.received(body=said, event_key=f"handoff:{turn.id}")
-    row = replace(row, id=type(row.id)(following("handoff", turn.id)))
+    row = rows.received(body=said, event_key=handing_key(turn.id))
+    row = replace(row, id=handed_row_of(turn.id))
+    assert handed_by(row) == turn.id
     return HandOver(handoff=handoff, opening=(opening,), wakes=row)
 
 
@@ -73,6 +83,26 @@ async def test_a_turn_ends_with_its_handoff_at_once(
         again = await store.turns.begin(NEW, owner="a third")
         assert again is not None
         assert again.turn.chain == (DESK,)
+
+
+@pytest.mark.parametrize("is_begun", [False, True], ids=["waits", "has-begun"])
+async def test_what_a_turn_handed_on_goes_with_the_stop_of_that_turn(
+    store: Store, rows: Rows, clock: ManualClock, *, is_begun: bool
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    await finished(store, turn, over(turn, rows, clock))
+    start = await store.turns.begin(NEW, owner="here") if is_begun else None
+
+    stop = Stop(id=StopId("s"), kind=StopKind.TURNS, by=ADA, at=clock.now())
+    did = await store.stops.order(stop, turns=[turn.id], closing=lambda _: [])
+
+    ended = turn if start is None else start.turn
+    assert [(one.turn, one.conversation) for one in did.ended] == [(ended.id, ended.conversation)]
+    assert did.unbegun == 0
+    assert await store.inbox.pending() == []
+    assert await store.turns.begin(NEW, owner="here") is None
+    if start is not None:
+        assert await store.turns.state(start.turn.id) is TurnState.STOPPED
 
 
 async def test_a_run_is_handed_over_without_a_thread(

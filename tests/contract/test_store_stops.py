@@ -129,6 +129,28 @@ async def test_a_message_that_has_begun_no_turn_is_kept_from_it_where_nothing_el
     assert again == replace(did, fresh=False)
 
 
+async def test_messages_behind_what_is_ended_go_too_where_all_of_somebodys_is_stopped(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    turn = (await begun(store, rows.received("first"))).turn
+    behind, apart, strange = rows.received("2"), *(rows.received(thread=ELSEWHERE) for _ in "ab")
+    bob = replace(ADA, user="bob")
+    strange = replace(strange, inbound=replace(strange.inbound, sender=bob))
+    for received in (behind, apart, strange):
+        await store.inbox.append(received)
+    await store.inbox.append(rows.received(lane=Lane.COMMAND, body=Command(text="/status")))
+    mine = [row.id for row in await store.inbox.unbegun_of([ADA])]
+    assert mine == [behind.id, apart.id]
+    assert await store.inbox.unbegun_of([bob]) == [strange]
+
+    stop = stop_of(clock, None)
+    did = await store.stops.order(stop, turns=[turn.id], unbegun=mine, behind=True, closing=nothing)
+
+    assert ([ended.turn for ended in did.ended], did.unbegun) == ([turn.id], 2)
+    assert await store.turns.begin(turn.conversation, owner="here") is None
+    assert await store.inbox.unbegun_of([ADA, bob]) == [strange]
+
+
 async def test_a_parked_turn_can_be_stopped_and_the_next_begins(
     store: Store, rows: Rows, clock: ManualClock
 ) -> None:

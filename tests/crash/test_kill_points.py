@@ -59,6 +59,7 @@ ELSEWHERE = {
     "durable.state": "a look at a run that was started before; it writes nothing",
     "inbox.pending": "the same; a point of a recovery",
     "inbox.unbegun": "a look at what may be stopped; it writes nothing",
+    "inbox.unbegun_of": "the same",
     "turns.open_conversations": "the same",
     "turns.parked": "a look at the turns that wait for people; it writes nothing",
     "durable.close": "the end",

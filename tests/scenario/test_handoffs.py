@@ -1,5 +1,6 @@
 """Hand-offs over the whole desk: asked by an agent or a person, seen in the thread, never in a ring."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -8,18 +9,20 @@ import pytest
 
 from adapters.models.scripted import Step, ToolCalls
 from runtime.errors import Permanent, Retryable
-from runtime.ids import MessageId
+from runtime.ids import ConversationId, MessageId
 from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
-from runtime.model.events import Message
+from runtime.model.events import Command, Message
 from runtime.model.handoff import LONGEST_TASK
 from runtime.model.team import MemberRole
 from runtime.model.tools import ToolCall, ToolSpec
+from runtime.model.turn import TurnStart
 from runtime.ports import Judged, ToolContext, Verdict
 from tests.support.approving import BOB, MEL
 from tests.support.build import ANN, DM, OPS
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.handing import Agents, Says, answers_of, asked_of, hands, in_memory, says, way
 
 REACH = {"desk": ["research", "deploy"], "research": ["desk", "deploy"], "deploy": []}
@@ -63,6 +66,30 @@ async def test_the_thread_goes_to_the_other_agent_which_answers_and_keeps_it(
         assert [(one.giver, one.taker, one.requester) for one in await way(life)] == [
             ("desk", "research", ANN)
         ]
+
+
+@pytest.mark.parametrize("said", ["stop", "stop mine"])
+async def test_a_stop_between_two_agents_takes_along_what_was_handed_on(
+    agents: Agents, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    async with agents.life() as life:
+        store, chat = life.desk.desk.parts.store, life.desk.chat
+        begin, goes_on = store.turns.begin, asyncio.Event()
+
+        async def after_the_stop(conversation: ConversationId, *, owner: str) -> TurnStart | None:
+            if await store.handoffs.of(conversation):
+                await goes_on.wait()
+            return await begin(conversation, owner=owner)
+
+        monkeypatch.setattr(store.turns, "begin", after_the_stop)
+        await life.desk.say("why is it slow?")
+        await eventually(lambda: chat.texts)
+        await life.desk.say(body=Command(text=said))
+        await eventually(lambda: len(chat.texts) > 1)
+        goes_on.set()
+        await life.desk.quiet()
+        assert chat.texts[1:] == ["Stopped."]
+        assert {name for name, _ in agents.requests} == {"desk"}
 
 
 async def test_every_other_thread_stays_where_it_is(agents: Agents) -> None:

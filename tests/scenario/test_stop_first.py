@@ -11,9 +11,10 @@ from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.transaction import First, Work
 from gateway.ingress import Ingress
+from runtime.model.address import ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.events import Command, Cursor, Inbound
-from tests.support.build import OPS, inbound
+from tests.support.build import DM, OPS, inbound
 from tests.support.clock import ManualClock
 from tests.support.desk import running_desk
 from tests.support.eventually import eventually
@@ -103,8 +104,17 @@ async def _taken(ingress: Ingress, event: Inbound) -> bool:
 
 @pytest.mark.parametrize("offered", [False, True], ids=["waited-for", "offered"])
 @pytest.mark.parametrize("stored", [False, True], ids=["being-stored", "stored"])
+@pytest.mark.parametrize(
+    ("said", "thread"), [("stop", DM), ("stop mine", OPS)], ids=["here", "anywhere"]
+)
 async def test_a_message_that_was_said_before_the_stop_begins_no_turn_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stored: bool, offered: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    said: str,
+    thread: ThreadRef,
+    stored: bool,
+    offered: bool,
 ) -> None:
     clock, line = ManualClock(), LongLine()
     model = ScriptedModel(growing, clock=clock)
@@ -117,7 +127,7 @@ async def test_a_message_that_was_said_before_the_stop_begins_no_turn_after_it(
                 if stored:
                     line.pass_on()
                     await eventually(lambda: line.length)
-                stop = inbound(key="stop", body=Command(text="stop"))
+                stop = inbound(key="stop", thread=thread, body=Command(text=said))
                 stop = replace(stop, sent_at=clock.now())
                 if not offered or not await _taken(desk.desk.ingress, stop):
                     await desk.desk.ingress(stop)
