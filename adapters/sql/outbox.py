@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from adapters.sql import sending
-from adapters.sql.claims import CLAIMED, OPEN, SqlClaims
 from adapters.sql.codec import maybe_moment, micros, plain
 from adapters.sql.constants import word
 from adapters.sql.conversations import rebind
 from adapters.sql.database import Database
 from adapters.sql.letters import ITEM, SqlSent, item_of
+from adapters.sql.outboxclaims import CLAIMED, OPEN, SqlOutboxClaims
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox, turns
 from adapters.sql.threads import thread_columns, thread_of
@@ -145,10 +145,10 @@ _ENDS = {
 """The bad ends: the event, and from which state they are reached besides `SENDING`."""
 
 
-class SqlOutbox(SqlClaims, SqlSent):
+class SqlOutbox(SqlOutboxClaims, SqlSent):
     """The outbox in a database: what is put into it, and what becomes of it.
 
-    Who sends it is in `claims`, what was sent lately in `letters`.
+    Who sends it is in `outboxclaims`, what was sent lately in `letters`.
     """
 
     def __init__(self, database: Database) -> None:

@@ -140,11 +140,10 @@ class ReadTransaction(CoreTransaction):
     def _execute(
         self, statement: Statement, params: Params | Sequence[Params], options: Options = PLAIN
     ) -> sa.CursorResult[Any]:
-        prepared = prepare(statement)
-        if prepared.unfinished or not isinstance(params, Mapping):
+        text, _, values, unfinished = compiled(statement)
+        if unfinished or not isinstance(params, Mapping):
             return super()._execute(statement, params, options)
-        values = prepared.values(params)
-        return self._connection.exec_driver_sql(prepared.text, values, execution_options=options)
+        return self._connection.exec_driver_sql(text, values(params), execution_options=options)
 
 
 class DriverTransaction:
@@ -178,14 +177,13 @@ class DriverTransaction:
         """See `Transaction.each`."""
         if not many:
             return 0
-        prepared = prepare(statement)
-        values = [prepared.values(params) for params in many]
-        return self._cursor.executemany(prepared.text, values).rowcount
+        text, _, values, _ = compiled(statement)
+        return self._cursor.executemany(text, [values(params) for params in many]).rowcount
 
     def counts(self, statement: Statement, many: Sequence[Params]) -> list[int]:
         """See `Transaction.counts`."""
-        prepared, execute = prepare(statement), self._cursor.execute
-        text, values = prepared.text, prepared.values
+        text, _, values, _ = compiled(statement)
+        execute = self._cursor.execute
         return [execute(text, values(params)).rowcount for params in many]
 
     def lock(self, statement: Statement, params: Params) -> None:
@@ -196,11 +194,11 @@ class DriverTransaction:
         self.events.extend(events)
 
     def _execute(self, statement: Statement, params: Params) -> sqlite3.Cursor:
-        text, _, values, _ = prepare(statement)
+        text, _, values, _ = compiled(statement)
         return self._cursor.execute(text, values(params))
 
 
-class Prepared(NamedTuple):
+class Compiled(NamedTuple):
     """A statement as SQLite's driver takes it.
 
     Attributes:
@@ -218,17 +216,18 @@ class Prepared(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def prepare(statement: Statement) -> Prepared:
+def compiled(statement: Statement) -> Compiled:
     """Compile a statement for SQLite; once for each, for they are constants."""
-    compiled = statement.compile(dialect=SQLiteDialect_pysqlite())
-    if not isinstance(compiled, SQLCompiler):
+    by_sqlalchemy = statement.compile(dialect=SQLiteDialect_pysqlite())
+    if not isinstance(by_sqlalchemy, SQLCompiler):
         raise TypeError(f"not a statement: {statement!r}")
+    binds, params = by_sqlalchemy.binds, by_sqlalchemy.params
     order = [
-        (name, None) if compiled.binds[name].required else (None, compiled.params[name])
-        for name in compiled.positiontup or ()
+        (name, None) if binds[name].required else (None, params[name])
+        for name in by_sqlalchemy.positiontup or ()
     ]
-    unfinished = bool(compiled.post_compile_params or compiled.literal_execute_params)
-    return Prepared(str(compiled), order, _in_order(order), unfinished)
+    unfinished = bool(by_sqlalchemy.post_compile_params or by_sqlalchemy.literal_execute_params)
+    return Compiled(str(by_sqlalchemy), order, _in_order(order), unfinished)
 
 
 def _in_order(

@@ -25,7 +25,7 @@ from typing import Any, NoReturn, cast
 import sqlalchemy as sa
 
 from adapters.models.scripted import Pause, ScriptedModel, Step
-from adapters.sql import claims, prepared, transaction
+from adapters.sql import outboxclaims, prepared, transaction
 from adapters.sql.transaction import Statement
 from bot import duties, lifecycle
 from bot.hardstop import ENDED_HARD, kill_children
@@ -139,7 +139,7 @@ def warm_up() -> None:
         importlib.import_module(name)
     for statement in _statements():
         prepared.prepare(statement)
-        transaction.prepare(statement)
+        transaction.compiled(statement)
     gc.collect()
     gc.freeze()  # a child that collected its garbage would copy all that memory first
 
@@ -150,8 +150,8 @@ def _statements() -> Iterator[Statement]:
         if name.startswith("adapters.sql."):
             yield from (found for found in vars(module).values() if isinstance(found, _STATEMENTS))
     for platforms in (1, 2):
-        yield claims.claiming(platforms)
-        yield claims.taking_on(platforms)
+        yield outboxclaims.claiming(platforms)
+        yield outboxclaims.taking_on(platforms)
 
 
 def live_by(plan: Plan, ready: Connection, *, opening: Opening | None = None) -> None:

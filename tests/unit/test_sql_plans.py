@@ -11,7 +11,6 @@ from adapters.sql import (
     audit,
     beginning,
     budgets,
-    claims,
     conversations,
     inbox,
     ledger,
@@ -19,26 +18,27 @@ from adapters.sql import (
     log,
     occurrences,
     outbox,
+    outboxclaims,
     schedules,
     sending,
     turns,
     workers,
 )
 from adapters.sql.schema import metadata
-from adapters.sql.transaction import Statement, prepare
+from adapters.sql.transaction import Statement, compiled
 
 MODULES = (
     audit,
     letters,
     beginning,
     budgets,
-    claims,
     conversations,
     inbox,
     ledger,
     log,
     occurrences,
     outbox,
+    outboxclaims,
     schedules,
     sending,
     turns,
@@ -89,16 +89,16 @@ def _statements(module: ModuleType) -> Iterator[tuple[str, Statement]]:
 
 STATEMENTS = {
     **{name: statement for module in MODULES for name, statement in _statements(module)},
-    "claims.claiming": claims.claiming(3),
-    "claims.taking_on": claims.taking_on(3),
+    "outboxclaims.claiming": outboxclaims.claiming(3),
+    "outboxclaims.taking_on": outboxclaims.taking_on(3),
 }
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_no_statement_reads_a_whole_table(name: str, tables: sqlite3.Connection) -> None:
-    prepared = prepare(STATEMENTS[name])
+    text, order, _, _ = compiled(STATEMENTS[name])
 
-    plan = tables.execute(f"EXPLAIN QUERY PLAN {prepared.text}", [None] * len(prepared.order))
+    plan = tables.execute(f"EXPLAIN QUERY PLAN {text}", [None] * len(order))
 
     scans = [step for *_, step in plan if _reads_everything(step)]
     assert bool(scans) == (name in MAY_SCAN), scans

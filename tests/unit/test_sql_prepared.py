@@ -13,7 +13,7 @@ import adapters.sql
 from adapters.sql.prepared import prepare
 from adapters.sql.schema import metadata
 from adapters.sql.transaction import CoreTransaction, ReadTransaction, Statement
-from adapters.sql.transaction import prepare as prepare_for_sqlite
+from adapters.sql.transaction import compiled as compiled_for_sqlite
 
 BY_SQLALCHEMY = {
     "aside._STOPPED": "a list of values",
@@ -58,7 +58,7 @@ def test_a_statement_has_the_text_and_the_values_that_sqlalchemy_gives_it() -> N
 
 
 def test_a_long_read_of_sqlite_needs_sqlalchemy_for_lists_alone() -> None:
-    left = {name for name, one in constants().items() if prepare_for_sqlite(one).unfinished}
+    left = {name for name, one in constants().items() if compiled_for_sqlite(one).unfinished}
     assert left == LISTS
 
 

@@ -88,7 +88,7 @@ def taking_on(platforms: int) -> Statement:
     )
 
 
-class SqlClaims:
+class SqlOutboxClaims:
     """The part of the outbox that says who sends."""
 
     def __init__(self, database: Database) -> None:
