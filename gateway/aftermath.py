@@ -53,7 +53,7 @@ class Aftermath:
             words = {OutboxState.SENT: "sent", OutboxState.WITHHELD: f"kept, not sent: {why}"}
             delivery = words.get(state, f"could not be sent: {why}")
             await self._schedules.note_delivery(run_of(item.turn), delivery)
-        approval = _approval_of(item)
+        approval = _approval_of(item) if item.content.buttons else None  # most have none
         if approval is not None and message is not None:
             await self._note_card(approval, item, message)
         elif approval is not None and item.draft is None:

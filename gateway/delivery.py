@@ -86,11 +86,12 @@ class Delivery:
         if self._held(item):
             await self._ends.hold(item)
             return False
-        known = await self._trust.of(item.thread.channel) if item.proactive else None
-        objection = objection_now(item, self._team(), known)
-        if objection:
-            await self._ends.end(item, OutboxState.WITHHELD, objection)
-            return False
+        if item.proactive:
+            known = await self._trust.of(item.thread.channel)
+            objection = objection_now(item, self._team(), known)
+            if objection:
+                await self._ends.end(item, OutboxState.WITHHELD, objection)
+                return False
         wait = self._pace.wait(item)
         if wait > 0:
             until = self._clock.now() + timedelta(seconds=wait)

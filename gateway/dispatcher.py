@@ -166,7 +166,7 @@ class Dispatcher:
         if self._tasks is None:
             return  # the process ends: its next life asks for them, as for all that is `SENDING`
         for item in items:
-            self._handle(self._tasks, item, partial(self._delivery.deliver, item))
+            self._set_off(self._tasks, partial(self._delivery.deliver, item), item)
 
     def let_go(self, turn: Turn, items: Sequence[OutboxItem]) -> None:
         """Hand back what may have been claimed as it was written: see the port."""
@@ -198,7 +198,7 @@ class Dispatcher:
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
-            self._handle(tasks, unknown.item, partial(self._delivery.ask, unknown))
+            self._set_off(tasks, partial(self._delivery.ask, unknown), unknown.item)
         return await self._claim(tasks, now)
 
     async def _claim(self, tasks: asyncio.TaskGroup, now: datetime, *, first: bool = False) -> int:
@@ -215,16 +215,15 @@ class Dispatcher:
         items = await until_stored(claim, clock=self._clock, what="outbox")
         self._looked_at = now
         for item in items:
-            self._handle(tasks, item, partial(self._delivery.deliver, item))
+            self._set_off(tasks, partial(self._delivery.deliver, item), item)
         return len(items)
 
-    def _handle(self, tasks: asyncio.TaskGroup, item: OutboxItem, work: _Work) -> None:
-        self._set_off(tasks, lambda: self._do_and_note(item, work))
-
-    def _set_off(self, tasks: asyncio.TaskGroup, work: _Work) -> None:
+    def _set_off(
+        self, tasks: asyncio.TaskGroup, work: _Work, item: OutboxItem | None = None
+    ) -> None:
         self._flying += 1
         self._activity.begin()
-        tasks.create_task(self._fly(work))
+        tasks.create_task(self._fly(work, item))
 
     async def _wait(self, looked_at: datetime, landed: int) -> None:
         """Return when woken, or when the next postponed message or question comes due.
@@ -257,20 +256,18 @@ class Dispatcher:
         await self._clock.sleep_until(when)
         self._woken.set()
 
-    async def _fly(self, work: _Work) -> None:
+    async def _fly(self, work: _Work, item: OutboxItem | None) -> None:
         try:
             await work()
+        except Conflict:
+            if item is None:
+                raise
+            # Another process took us for dead and took the message on.
+            log.warning("outbox.overtaken", extra={"item": item.id})
+            self.wake()
         finally:
             self._flying -= 1
             self._landed += 1
             if self._behind:
                 self._woken.set()
             self._activity.end()
-
-    async def _do_and_note(self, item: OutboxItem, work: _Work) -> None:
-        try:
-            await work()
-        except Conflict:
-            # Another process took us for dead and took the message on.
-            log.warning("outbox.overtaken", extra={"item": item.id})
-            self.wake()

@@ -18,6 +18,7 @@ from runtime.storing import until_stored
 
 log = logging.getLogger("nightdesk.dispatcher")
 
+_SENT = OutboxState.SENT
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 Settled = Callable[[OutboxItem, OutboxState, str, MessageId | None], Awaitable[None]]
@@ -62,12 +63,12 @@ class Ends:
         self._put_off_until: list[datetime] = []
         self.bound: Bound | None = None
 
-    async def noted(self, item: OutboxItem, note: Callable[[], Awaitable[None]]) -> None:
+    def noted(self, item: OutboxItem, note: Callable[[], Awaitable[None]]) -> Awaitable[None]:
         """Write down what is known of a message, once the database takes it.
 
         The platform is not asked again for it meanwhile: some can never say whether they have it.
         """
-        await until_stored(note, clock=self._clock, what=f"message {item.id}")
+        return until_stored(note, clock=self._clock, what=f"message {item.id}")
 
     async def require_claim(self, item: OutboxItem) -> None:
         """Look whether the message is still this process's.
@@ -83,7 +84,7 @@ class Ends:
 
         What follows from the end comes before the end itself: it is not lost in between.
         """
-        await self._settled(item, OutboxState.SENT, "", message)
+        await self._settled(item, _SENT, "", message)
         unasked = [recorded.message_unasked(item)] if item.proactive else []
         await self._outbox.sent(item.id, item.attempts, message, audit=unasked)
         if item.binds is not None and self.bound is not None:

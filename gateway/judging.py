@@ -27,6 +27,8 @@ class Drop:
 ASK = Drop("ask")
 """No verdict: it depends on whether the thread has a conversation, which the database knows."""
 _NOT_ADDRESSED = Drop("not_addressed")
+# Kept by name: the members of an enumeration are looked up slowly, and this is for each event.
+_OFF, _MENTIONS, _ALL = Listen.OFF, Listen.MENTIONS, Listen.ALL
 
 
 class Judge:
@@ -96,18 +98,15 @@ class Judge:
         if spoken_to_us(inbound.body):
             return True
         rule = self._team().rule_of(inbound.thread.channel)
-        return rule is not None and rule.listen is Listen.ALL
+        return rule is not None and rule.listen is _ALL
 
     def _addressed(self, team: Team, thread: ThreadRef, body: Message) -> bool | None:
         """Whether words in a channel are meant for us; None where that is so in a bound thread."""
         rule = team.rule_of(thread.channel)
-        match rule.listen if rule else Listen.OFF:
-            case Listen.OFF:
-                return False
-            case Listen.ALL:
-                return True
-            case Listen.MENTIONS:
-                return body.mentioned or self._ours(thread) or None
+        listen = rule.listen if rule else _OFF
+        if listen is _MENTIONS:
+            return body.mentioned or self._ours(thread) or None
+        return listen is _ALL
 
 
 def _words_alone(body: Body) -> str:

@@ -50,9 +50,8 @@ class Pace:
         now = self._clock.monotonic()
         channel, platform = self._channel(item), self._platform(item)
         if not self._places and channel.is_free(now) and platform.is_free(now):
-            channel.take(now, first=not item.proactive)
-            platform.take(now, first=not item.proactive)
-            platform.leave(now)
+            channel.go(now, first=not item.proactive)
+            platform.go(now, first=not item.proactive)
             return 0.0
         lines = (channel, platform)
         for line in lines:
@@ -84,16 +83,18 @@ class Pace:
             self._places.popitem(last=False)
 
     def _platform(self, item: OutboxItem) -> "_Line":
-        name = item.thread.platform
-        if name not in self._platforms:
+        name = item.thread.channel.platform
+        line = self._platforms.get(name)
+        if line is None:
             rate = self._limits[name].overall
-            self._platforms[name] = _Line(rate, _PLATFORM_SLACK, most=int(rate))
-        return self._platforms[name]
+            line = self._platforms[name] = _Line(rate, _PLATFORM_SLACK, most=int(rate))
+        return line
 
     def _channel(self, item: OutboxItem) -> "_Line":
-        channel, limits = item.thread.channel, self._limits[item.thread.platform]
+        channel = item.thread.channel
         line = self._channels.get(channel)
         if line is None:
+            limits = self._limits[channel.platform]
             line = _Line(limits.per_channel, (limits.burst - 1) / limits.per_channel)
             self._channels[channel] = line
             if len(self._channels) > _REMEMBERED:
@@ -130,7 +131,15 @@ class _Line:
     def is_free(self, now: float) -> bool:
         """Whether a message may go at once."""
         free = self._end - self._slack <= now and self._closed_until <= now
-        return free and self.crowd(now) <= 0
+        return free and (self._lately is None or self.crowd(now) <= 0)
+
+    def go(self, now: float, *, first: bool) -> None:
+        """A message goes at once, where `is_free` says so; `first` as for `take`."""
+        if self._given:
+            self.take(now, first=first)
+        else:
+            self._end = max(self._end, now) + self._spacing
+        self.leave(now)
 
     def leave(self, now: float) -> None:
         """A message goes now."""

@@ -83,6 +83,8 @@ _RIGHTS: dict[Action, _Right] = {
 }
 
 _NOTHING = Resource()
+_CONVERSE = Action.CONVERSE
+"""Kept by name: an enumeration's members are looked up slowly, and this is asked all the time."""
 
 
 def authorize(team: Team, who: Principal, action: Action, resource: Resource = _NOTHING) -> None:
@@ -141,7 +143,7 @@ def wanted_by(body: Body) -> Action | None:
     """
     match body:
         case Message() | Command() | ButtonPress() | FormSubmit() | HomeOpened():
-            return Action.CONVERSE
+            return _CONVERSE
         case ChannelChanged() | Unknown():
             return None
         case _ as never:

@@ -46,10 +46,18 @@ def tokens_of(entry: Entry) -> int:
     return _TOKENS_PER_ENTRY + length // _CHARACTERS_PER_TOKEN
 
 
-def length_of(entries: Sequence[Entry]) -> int:
-    """About what the entries cost together, and never less: asked for every call of a model."""
+def has_calls(entries: Sequence[Entry]) -> bool:
+    """Whether tools were called in them. Where none were, none was begun either."""
+    return any(map(_calls_of, entries))
+
+
+def length_of(entries: Sequence[Entry], *, called: bool) -> int:
+    """About what the entries cost together, and never less: asked for every call of a model.
+
+    `called` is what `has_calls` says of them.
+    """
     characters = sum(map(len, map(_text_of, entries)))
-    if any(map(_calls_of, entries)):
+    if called:
         calls = [call for entry in entries for call in entry.tool_calls]
         characters += sum(len(call.arguments) + len(call.name) for call in calls)
     return _TOKENS_PER_ENTRY * len(entries) + characters // _CHARACTERS_PER_TOKEN

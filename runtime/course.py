@@ -9,6 +9,7 @@ from runtime.context import (
     covered_by,
     extract,
     files_of,
+    has_calls,
     length_of,
     listed,
     on_commands,
@@ -22,7 +23,7 @@ from runtime.model.address import ThreadRef
 from runtime.model.approval import Approval
 from runtime.model.audit import AuditEvent
 from runtime.model.choice import Phase
-from runtime.model.completion import Finished, ModelRequest, StopReason, TextDelta
+from runtime.model.completion import Finished, ModelInfo, ModelRequest, StopReason, TextDelta
 from runtime.model.conversation import Entry, Role, made_by
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
@@ -46,6 +47,8 @@ LEAST_ROOM = 512
 """Tokens of conversation that a model is shown at the least, however long its instructions."""
 
 _role_of = attrgetter("role")
+# Kept by name: the members of an enumeration are looked up slowly.
+_HEARTBEAT, _LENGTH = Phase.HEARTBEAT, StopReason.LENGTH
 
 
 class Course:
@@ -63,7 +66,7 @@ class Course:
         self._live = live
         self._instructions = _instructions(deps, agent, start.turn.thread)
         self._phase = phase_of(start.turn, start.entries)
-        self._length = 0
+        self._called, self._length = False, 0
         self._specs = deps.tools.specs(agent.name)
         self.model = ""
         """The model that wrote the answer, by the provider's own name."""
@@ -126,7 +129,8 @@ class Course:
 
     async def _ask(self) -> Finished:
         """One answer, of whichever model gives one."""
-        self._length = length_of(self._entries)
+        self._called = has_calls(self._entries)
+        self._length = length_of(self._entries, called=self._called)
         need = need_of(
             self._phase,
             self._agent,
@@ -140,9 +144,13 @@ class Course:
         return await self._deps.routing.answer(asking, self._call)
 
     async def _call(self, model: ModelPort) -> Finished:
-        self.ours = not model.info.language_model
-        await self._compact(model)
-        return await self._paid(model, self._request(model))
+        info = model.info
+        self.ours = not info.language_model
+        room = info.context_tokens - ANSWER_TOKENS - len(self._instructions) // 4
+        room = max(room, LEAST_ROOM)
+        if self._length > room:
+            await self._compact(model, room)
+        return await self._paid(model, self._request(info))
 
     async def _paid(self, model: ModelPort, request: ModelRequest) -> Finished:
         """Make the call inside the budget, which settles it however it ends.
@@ -150,13 +158,13 @@ class Course:
         What is always answered the same is asked, and paid, once in a turn.
         """
         self._deps.halt.require(self._agent.name)
-        budget, replays = self._deps.budget, self._deps.replays
-        if (kept := replays.find(self._turn.id, model.info.name, request)) is not None:
+        budget, replays, info = self._deps.budget, self._deps.replays, model.info
+        if (kept := replays.find(self._turn.id, info.name, request)) is not None:
             return kept
-        async with budget.call(self._turn, self._agent.name, model.info, request) as paid:
+        async with budget.call(self._turn, self._agent.name, info, request) as paid:
             finished = await self._stream(model, request, paid)
             paid.ended(finished)
-        replays.keep(self._turn.id, model.info.name, request, finished)
+        replays.keep(self._turn.id, info.name, request, finished)
         return finished
 
     async def _stream(self, model: ModelPort, request: ModelRequest, paid: Paid) -> Finished:
@@ -180,26 +188,24 @@ class Course:
             raise ModelOutputUnusable("the model's stream ended without saying so")
         return finished
 
-    def _request(self, model: ModelPort) -> ModelRequest:
+    def _request(self, info: ModelInfo) -> ModelRequest:
         temperature = self._agent.temperature
-        if temperature is None and self._phase is Phase.HEARTBEAT:
+        if temperature is None and self._phase is _HEARTBEAT:
             temperature = 0.0
         entries = self._entries
-        if Role.EXECUTING in map(_role_of, entries):
+        if self._called and Role.EXECUTING in map(_role_of, entries):
             entries = [entry for entry in entries if entry.role is not Role.EXECUTING]
         return ModelRequest(
             instructions=self._instructions,
             entries=tuple(entries),
             tools=self._specs,
-            max_tokens=min(ANSWER_TOKENS, model.info.max_output_tokens or ANSWER_TOKENS),
+            max_tokens=min(ANSWER_TOKENS, info.max_output_tokens or ANSWER_TOKENS),
             temperature=temperature,
         )
 
-    async def _compact(self, model: ModelPort) -> None:
-        """Where the conversation outgrew the model, summarise its oldest turns, in the log too."""
-        room = model.info.context_tokens - ANSWER_TOKENS - len(self._instructions) // 4
-        room = max(room, LEAST_ROOM)
-        cut = overflow(self._entries, room=room) if self._length > room else None
+    async def _compact(self, model: ModelPort, room: int) -> None:
+        """The conversation outgrew the model: summarise its oldest turns, in the log too."""
+        cut = overflow(self._entries, room=room)
         if cut is None:
             return
         text = extract(cut.old)
@@ -216,7 +222,7 @@ class Course:
         )
         await self._deps.store.turns.append(self._turn.id, self._turn.fence, [summary])
         self._entries = [summary, *cut.recent]
-        self._length = length_of(self._entries)
+        self._length = length_of(self._entries, called=self._called)
 
     async def _summarise(self, model: ModelPort, old: tuple[Entry, ...]) -> str:
         question = Entry(
@@ -356,8 +362,4 @@ def _instructions(deps: TurnDeps, agent: Agent, thread: ThreadRef | None) -> str
 
 
 def _note_on(reason: StopReason) -> str:
-    return (
-        "\n\n_(cut off: the answer reached its length limit)_"
-        if reason is StopReason.LENGTH
-        else ""
-    )
+    return "\n\n_(cut off: the answer reached its length limit)_" if reason is _LENGTH else ""

@@ -211,8 +211,8 @@ class Mailboxes:
             del self._due[conversation]
             self._fill()
 
-    async def _turn(self, conversation: ConversationId) -> bool:
-        return await until_stored(
+    def _turn(self, conversation: ConversationId) -> Awaitable[bool]:
+        return until_stored(
             lambda: self._turns.work(conversation),
             clock=self._clock,
             what=f"turn in {conversation}",

@@ -16,6 +16,7 @@ Before that, it writes commands in our own words as people write them in that th
 """
 
 
+_PENDING, _SENDING = OutboxState.PENDING, OutboxState.SENDING
 _MOST_ROWS = 100
 """Rows of one message that are recognised; long texts become files well before that."""
 
@@ -94,7 +95,7 @@ def _row(
         binds=said.binds if isinstance(said, Proactive) and place == 0 else None,
         turn=turn,
         agent=agent,
-        state=OutboxState.SENDING if claimed else OutboxState.PENDING,
+        state=_SENDING if claimed else _PENDING,
         not_before=now,
         created_at=now,
     )

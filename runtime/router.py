@@ -30,6 +30,7 @@ from runtime.pricing import is_in
 ASSUMED_LATENCY = 2.0
 """Seconds to the first word of a model that was not measured yet."""
 _UNKNOWN_COST = 1 << 62
+_HEARTBEAT = Phase.HEARTBEAT
 
 Catalogue = Mapping[ModelName, Known]
 
@@ -76,7 +77,7 @@ def sole(agent: Agent, need: Need) -> ModelName | None:
 
     None where there is more to it, and `route` has to be asked.
     """
-    if need.phase is Phase.HEARTBEAT or agent.phases or agent.models:
+    if need.phase is _HEARTBEAT or agent.phases or agent.models:
         return None
     return agent.model
 

@@ -40,6 +40,8 @@ TRIES = 3
 PATIENCE = {Phase.CHAT: 20.0}
 """Seconds that are waited for a provider to be called again; for most phases it may be longer."""
 _LONG_PATIENCE = 600.0
+# Kept by name: the members of an enumeration are looked up slowly.
+_CHAT, _USER = Phase.CHAT, Role.USER
 _TOKENS_PER_TOOL = 100
 _CHARACTERS_PER_TOKEN = 4
 _BRIEFING = re.compile(r"\b(briefing|digest)\b", re.IGNORECASE)
@@ -327,7 +329,7 @@ def _why(error: ModelError) -> str:
 def phase_of(turn: Turn, entries: Sequence[Entry]) -> Phase:
     """What a turn is for: by whether somebody waits for it, else by how its instruction begins."""
     if turn.thread is not None:
-        return Phase.CHAT
+        return _CHAT
     said = last_said(entries)
     if _BRIEFING.search(said):
         return Phase.BRIEFING
@@ -336,7 +338,10 @@ def phase_of(turn: Turn, entries: Sequence[Entry]) -> Phase:
 
 def last_said(entries: Sequence[Entry]) -> str:
     """What a person, or a schedule, said last."""
-    return next((entry.text for entry in reversed(entries) if entry.role is Role.USER), "")
+    for entry in reversed(entries):  # asked for every call: no generator
+        if entry.role is _USER:
+            return entry.text
+    return ""
 
 
 def need_of(

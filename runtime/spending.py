@@ -62,9 +62,8 @@ _NOT_DONE = (ContextTooLong, SpendingForbidden)
 class PaidCall:
     """How far a call came. Implements `runtime.ports.Paid`."""
 
-    def __init__(self) -> None:
-        self.begun = False
-        self.finished: Finished | None = None
+    begun = False
+    finished: Finished | None = None
 
     def began(self) -> None:
         """The answer begins to come: see the port."""
@@ -75,19 +74,18 @@ class PaidCall:
         self.finished = finished
 
 
-class _FreeCall:
+class _FreeCall(PaidCall):
     """A call that costs nothing: nothing is held, and most often nothing is noted."""
 
     def __init__(self, note: Callable[[PaidCall], Awaitable[None]]) -> None:
         self._note = note
-        self._paid = PaidCall()
 
     async def __aenter__(self) -> PaidCall:
-        return self._paid
+        return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and _used(self._paid) is not None:
-            await self._note(self._paid)
+        if kind is None and _used(self) is not None:
+            await self._note(self)
 
 
 class Spending:

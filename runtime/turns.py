@@ -47,6 +47,9 @@ Neither an orderly end of the process counts nor a database that took nothing.
 WATCH_EVERY = 0.5
 """Seconds between looks whether a turn was stopped by another process."""
 
+_ANSWERED = after(TurnState.RUNNING, TurnEvent.ANSWERED)
+_GAVE_UP = after(TurnState.RUNNING, TurnEvent.GAVE_UP)
+
 
 class TurnRunner:
     """Runs turns, one call each. The caller keeps each conversation to one call at a time."""
@@ -136,8 +139,10 @@ class TurnRunner:
 
     async def _tried(self, start: TurnStart, *, shown: bool) -> Outcome | None:
         turn = start.turn
-        outcome: Outcome | None = Outcome(UNANSWERED, failed=True)
-        if not await self._loops.is_spent(start):
+        outcome: Outcome | None
+        if await self._loops.is_spent(start):
+            outcome = Outcome(UNANSWERED, failed=True)
+        else:
             live = await self._onlookers.live(turn) if shown else None
             outcome = await self._attempt(start, live)
         # Its messages go before its end is stored, and so with those of the turns beside it: freed
@@ -190,7 +195,9 @@ class TurnRunner:
             if said is None:
                 return None
             content = said.content
-            shown = await self._with_footer(turn, content)
+            # What is sent has its cost under it; the log keeps the answer alone.
+            footer = await self._deps.budget.footer(turn) if turn.thread else ""
+            shown = replace(content, text=f"{content.text}\n\n_{footer}_") if footer else content
             replies = self._replying.rows(start, live, shown, self._deps.split)
             return Outcome(
                 unmarked(content.text),
@@ -215,11 +222,6 @@ class TurnRunner:
             text, split = f"Something went wrong on our side. Reference: {reference}", whole
         ours = Content(text, ours=True)
         return Outcome(text, failed=True, replies=self._replying.rows(start, live, ours, split))
-
-    async def _with_footer(self, turn: Turn, said: Content) -> Content:
-        """What is sent: the answer, with its cost under it. The log keeps the answer alone."""
-        footer = await self._deps.budget.footer(turn) if turn.thread else ""
-        return replace(said, text=f"{said.text}\n\n_{footer}_") if footer else said
 
     async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Said | None:
         """What the agent says; None where people must decide something first."""
@@ -253,9 +255,9 @@ class TurnRunner:
         if turn.thread is not None:
             self._deps.parked.add(turn.conversation)
 
-    async def _while_ours(
+    def _while_ours(
         self, turn: Turn, agent: AgentName, work: Awaitable[Said | None]
-    ) -> Said | None:
+    ) -> Awaitable[Said | None]:
         """Do the work, broken off where the turn is stopped or another process took it up.
 
         Raises:
@@ -263,10 +265,15 @@ class TurnRunner:
         """
         ours = self.at_work.breakable(turn.id, agent, work)
         if self._deps.alone or self._tasks is None:
-            return await ours
-        watch = self._tasks.create_task(self._watch(turn))
+            return ours
+        return self._watched(turn, ours, self._tasks)
+
+    async def _watched(
+        self, turn: Turn, work: Awaitable[Said | None], tasks: asyncio.TaskGroup
+    ) -> Said | None:
+        watch = tasks.create_task(self._watch(turn))
         try:
-            return await ours
+            return await work
         finally:
             watch.cancel()
 
@@ -296,8 +303,7 @@ class TurnRunner:
 
         Not by a try of its own: the model would be asked, and paid, again for each.
         """
-        event = TurnEvent.GAVE_UP if outcome.failed else TurnEvent.ANSWERED
-        state = after(TurnState.RUNNING, event)
+        state = _GAVE_UP if outcome.failed else _ANSWERED
 
         async def end() -> None:
             now = self._deps.clock.now()

@@ -43,8 +43,10 @@ class RecentLogs:
         """Remember what a log says, and forget the ones not asked for the longest."""
         if conversation not in self._logs and self._is_first(conversation):
             return
-        size = _size(log)
-        self._size += size - self._logs.pop(conversation, _NOTHING)[0]
+        before, known = self._logs.pop(conversation, _NOTHING)
+        # Most have only grown since: what was counted is not looked through again.
+        size = before + _size(log[len(known) :]) if _begins(log, known) else _size(log)
+        self._size += size - before
         self._logs[conversation] = size, log
         while self._size > self._most:
             _, (forgotten, _log) = self._logs.popitem(last=False)
@@ -59,6 +61,13 @@ class RecentLogs:
         if len(self._met) > _MET:
             del self._met[next(iter(self._met))]
         return True
+
+
+def _begins(log: Log, known: Log) -> bool:
+    """Whether the log begins with what was known of it."""
+    if not known or len(known) > len(log):
+        return False
+    return log[0] is known[0] and log[len(known) - 1] is known[-1]
 
 
 def _size(log: Log) -> int:

@@ -1,6 +1,6 @@
 """What of a conversation a model is shown."""
 
-from runtime.context import Overflow, extract, length_of, overflow, tokens_of
+from runtime.context import Overflow, extract, has_calls, length_of, overflow, tokens_of
 from runtime.ids import ToolCallId
 from runtime.model.conversation import Role
 from runtime.model.tools import ToolCall
@@ -20,7 +20,7 @@ def test_the_length_of_a_conversation_is_never_less_than_its_parts_are() -> None
     call = ToolCall(id=ToolCallId("c"), name="state.set", arguments="x" * 801)
     rows = [row._replace(tool_calls=(call,)) for row in conversation(3, length=3)]
     parts = sum(tokens_of(row) for row in rows)
-    assert parts <= length_of(rows) <= parts + len(rows)
+    assert parts <= length_of(rows, called=has_calls(rows)) <= parts + len(rows)
 
 
 def test_a_conversation_that_fits_is_shown_whole() -> None:

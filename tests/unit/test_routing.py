@@ -429,7 +429,9 @@ def test_work_by_itself_has_its_phase_by_its_words(instruction: str, phase: Phas
 def test_a_need_is_that_of_the_whole_prompt() -> None:
     agent = replace(team().agents[0], instructions="x" * 400)
     log = [said("y" * 400), answered("z" * 40)]
-    need = need_of(Phase.CHAT, agent, log, length=length_of(log), tools=2, answer_tokens=9)
+    need = need_of(
+        Phase.CHAT, agent, log, length=length_of(log, called=False), tools=2, answer_tokens=9
+    )
     assert need == Need(
         phase=Phase.CHAT,
         text="y" * 400,

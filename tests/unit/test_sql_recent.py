@@ -86,3 +86,18 @@ def test_a_log_takes_the_place_of_its_older_self() -> None:
         keep(recent, A, "x" * 500)
 
     assert recent.get(A)
+
+
+def test_what_a_log_grew_by_counts_and_what_it_forgot_does_not() -> None:
+    recent = RecentLogs(most=3_500)
+    log = tuple(entry("x" * 600) for _ in range(4))
+    for end in (1, 1, 2, 3):
+        recent.keep(A, log[:end])
+        assert end == 1 or recent.get(A) == log[:end]
+
+    recent.keep(A, (entry("a summary"), log[3]))
+    keep(recent, B, "x" * 600)
+    assert recent.get(A)
+
+    recent.keep(A, log)
+    assert not recent.get(A)
