@@ -1,9 +1,9 @@
 """Telegram: updates by webhook or by long polling in; the Bot API out.
 
-python-telegram-bot and httpx, which it speaks with, bring along what nothing here uses: httpx its
-command line, and with that rich, click and pygments (5 MB and 60 ms of a start); the library itself
-cryptography (8 MB and 20 ms), with which it opens what people show of their passports. Both go
-without where those are not installed, and so they do where the table of modules says so.
+python-telegram-bot, and httpx, which it speaks with, bring along what nothing here uses: the
+command line of httpx, and with that rich, click and pygments (5 MB and 60 ms of a start);
+cryptography, which opens what people show of their passports (8 MB and 20 ms); and h2, for HTTP/2.
+They go without where those are not installed, and so they do where the table of modules says so.
 """
 
 import importlib
@@ -12,10 +12,12 @@ import sys
 # https://docs.python.org/3/reference/import.html#the-module-cache
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # typeshed leaves out None
 
-if "cryptography" not in sys.modules:
-    sys.modules["cryptography"] = None  # type: ignore[assignment]  # the same
-    try:
-        importlib.import_module("telegram")
-    finally:
-        # Who checks signatures loads it later.
-        del sys.modules["cryptography"]
+_hidden = {name: None for name in ("cryptography", "h2") if name not in sys.modules}
+sys.modules.update(_hidden)  # type: ignore[arg-type]  # the same
+try:
+    for _name in ("telegram", "httpcore"):
+        importlib.import_module(_name)
+finally:
+    # Only so long: who checks signatures loads the one later, who asks for HTTP/2 the other.
+    for _name in _hidden:
+        del sys.modules[_name]

@@ -71,6 +71,7 @@ def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used()
             "click",
             "cryptography",     # with the first request in the form of Discord's
             "discord",          # when the gateway is listened at
+            "h2",               # for HTTP/2
             "pygments",
             "rich",             # with httpx's command line
             "telegram.ext",     # the framework; the bot and its types are in `telegram`
@@ -106,6 +107,21 @@ def test_signatures_can_be_checked_after_telegram_was_loaded_without_what_checks
             print(signed_by(key, signature, b""), signed_by(key, signature, b"x"))
         """)
         == "True False"
+    )
+
+
+def test_http_2_is_there_for_who_asks_for_it_after_telegram_was_loaded_without() -> None:
+    # LiteLLM does, where it is told so by a variable of its own.
+    assert (
+        program("""
+            import importlib
+            import adapters.telegram
+            import httpx
+
+            httpx.AsyncClient(http2=True)
+            print(importlib.import_module("httpcore._async.http2").AsyncHTTP2Connection.__name__)
+        """)
+        == "AsyncHTTP2Connection"
     )
 
 
