@@ -49,7 +49,7 @@ def work(role: Role, *, terminal: bool = False) -> None:
     """Run a process in that role until it is told to stop; ends the process."""
     from bot import collector
 
-    collector.spare()
+    collector.spare(collector.YOUNG_OF_A_START)
     from bot.program import complete, supervised
 
     with supervised() as program:

@@ -2,7 +2,13 @@
 
 import gc
 
-from bot.collector import YOUNG_AT_ONCE, collector_spared, keep, spare
+from bot.collector import (
+    YOUNG_AT_ONCE,
+    YOUNG_OF_A_START,
+    collector_spared,
+    keep,
+    spare,
+)
 
 
 def test_what_is_there_is_left_out_of_collection_while_the_process_works() -> None:
@@ -23,7 +29,8 @@ def test_what_came_since_can_be_left_out_too() -> None:
         assert gc.get_freeze_count() >= frozen + len(came)
 
 
-def test_a_start_looks_for_garbage_less_often() -> None:
-    gc.set_threshold(700)
-    spare()
-    assert gc.get_threshold()[0] == YOUNG_AT_ONCE
+def test_a_start_looks_for_garbage_less_often_than_what_works_then() -> None:
+    spare(YOUNG_OF_A_START)
+    assert gc.get_threshold()[0] == YOUNG_OF_A_START > YOUNG_AT_ONCE
+    with collector_spared():
+        assert gc.get_threshold()[0] == YOUNG_AT_ONCE
