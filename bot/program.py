@@ -30,8 +30,19 @@ from runtime.errors import ConfigurationError, NightdeskError, Refused, StorageF
 T = TypeVar("T")
 
 _TERMINAL = "terminal"
-_SHARED = ("adapters.models.catalogue", "importlib.metadata", "runtime.spenders")
-"""What reading the settings needs and working, too: a third of what the child would import."""
+_SHARED = (
+    "adapters.models.catalogue",
+    "argparse",
+    "fractions",
+    "importlib.metadata",
+    "platform",
+    "runtime.model.messages",
+    "runtime.money",
+    "runtime.spenders",
+    "typing_extensions",
+    "uuid",
+)
+"""What reading the settings needs and working, too: the child would import it once more."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
