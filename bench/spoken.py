@@ -17,6 +17,17 @@ SENTENCE = (
 """What everybody says: some 270 characters with its envelope, as an ordinary message has."""
 
 
+class Stretch(msgspec.Struct, kw_only=True):
+    """Which conversations have a turn: from that number on, up to and without the other."""
+
+    first: int
+    after: int
+
+    def numbers(self) -> range:
+        """Their numbers."""
+        return range(self.first, self.after)
+
+
 class Turns(msgspec.Struct, kw_only=True):
     """What some turns came to.
 

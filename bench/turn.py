@@ -7,16 +7,21 @@ from importlib.util import find_spec
 
 from bench.child import Child
 from bench.report import Bound, Figure, Gate, Report
-from bench.spoken import Turns
+from bench.spoken import Stretch, Turns
 from bench.spread import middle, paired, ratio
 
 CONVERSATIONS = 1_280
-"""A multiple of those who talk at once; each round is one turn in each."""
+"""Each pass is one turn in each."""
 FEW = 320
 """The same for the peer that takes long."""
 VERY_FEW = 20
 """The same for the peer that takes very long."""
-ROUNDS = 3
+PASSES = 5
+"""Of which the first finds every cache cold, which no later one does: it is left out."""
+STRETCHES = 5
+"""What a pass is cut into: each has its stretch, of some 0.1 s, before anybody has the next, so
+that what slows the machine down for a second slows all of them. No stretch is shorter than as many
+as talk at once, but that of the peer that talks with one."""
 
 _OURS = "nightdesk"
 _LATELY = "nightdesk, where people talked a moment ago"
@@ -27,6 +32,7 @@ _NAIVE = "aiosqlite, a commit for each step"
 _NANOBOT = "nanobot, one at a time"
 _HAS_NANOBOT = find_spec("nanobot") is not None
 
+_COUNTS = {_NAIVE: FEW, _NANOBOT: VERY_FEW}
 _Rounds = Mapping[str, list[Turns]]
 
 
@@ -45,14 +51,22 @@ def measure() -> Report:
         rounds: dict[str, list[Turns]] = {name: [] for name in (*children, _LATELY)}
         for child in children.values():
             child.hear(str)
-        for number in range(ROUNDS + 1):
-            for name, child in children.items():
-                turns = child.ask("turns", into=Turns)
-                if number:  # the first round finds every cache cold, which no later one does
-                    rounds[name].append(turns)
+        for number in range(PASSES):
+            for place in range(STRETCHES):
+                # To and fro, so that none always comes first where the machine gets slower.
+                order = list(children)[:: -1 if place % 2 else 1]
+                for name in order:
+                    turns = children[name].ask("turns", _stretch(name, place), into=Turns)
+                    if number:
+                        rounds[name].append(turns)
             if number:
                 rounds[_LATELY].append(children[_OURS].ask("lately", into=Turns))
     return _report(rounds)
+
+
+def _stretch(name: str, place: int) -> Stretch:
+    count = _COUNTS.get(name, CONVERSATIONS) // STRETCHES
+    return Stretch(first=place * count, after=(place + 1) * count)
 
 
 def _start(stack: ExitStack, module: str, *arguments: str) -> Child:

@@ -17,7 +17,7 @@ import msgspec
 
 from bench.child import live, obey, say
 from bench.machine import SERVER_CORE
-from bench.spoken import HISTORY, SENTENCE, Turns
+from bench.spoken import HISTORY, SENTENCE, Stretch, Turns
 from bench.spread import percentile
 
 
@@ -53,10 +53,10 @@ async def _live(arguments: Sequence[str]) -> None:
                 session.add_message("assistant" if place % 2 else "user", SENTENCE)
             agent.sessions.save(session)
 
-        async def turns(_: msgspec.Raw) -> Turns:
+        async def turns(some: msgspec.Raw) -> Turns:
             latencies = list[float]()
             began, cpu = time.perf_counter(), time.process_time()
-            for number in range(int(count)):
+            for number in msgspec.json.decode(some, type=Stretch).numbers():
                 asked = time.perf_counter()
                 await agent.process_direct(SENTENCE, session_key=f"bench:{number}")
                 latencies.append((time.perf_counter() - asked) * 1000)

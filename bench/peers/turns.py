@@ -18,7 +18,7 @@ import msgspec
 from bench.child import live, obey, say
 from bench.machine import SERVER_CORE, own_usage
 from bench.peers import history
-from bench.spoken import AT_ONCE, Turns
+from bench.spoken import AT_ONCE, Stretch, Turns
 from bench.spread import percentile
 
 FILE = "peer.db"
@@ -157,9 +157,9 @@ def _turns(latencies: Sequence[float], began: float, cpu: float) -> Turns:
     )
 
 
-async def _serve(talk: Talk, conversations: int) -> None:
-    async def turns(_: msgspec.Raw) -> Turns:
-        return await talk(range(conversations))
+async def _serve(talk: Talk) -> None:
+    async def turns(some: msgspec.Raw) -> Turns:
+        return await talk(msgspec.json.decode(some, type=Stretch).numbers())
 
     async def usage(_: msgspec.Raw) -> object:
         return own_usage()
@@ -173,11 +173,11 @@ async def _live(arguments: Sequence[str]) -> None:
     path, conversations = Path(folder) / FILE, int(count)
     prepare(path, conversations)
     if kind in READERS:
-        await _serve(RawTurns(path, READERS[kind]).talk, conversations)
+        await _serve(RawTurns(path, READERS[kind]).talk)
         return
     async with aiosqlite.connect(path) as database:
         await database.execute("PRAGMA synchronous = FULL")
-        await _serve(NaiveTurns(database).talk, conversations)
+        await _serve(NaiveTurns(database).talk)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from adapters.memory.durable import MemoryDurable
 from bench.child import live, obey, say
 from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
-from bench.spoken import Turns, together
+from bench.spoken import Stretch, Turns, together
 from bench.talk import People, store_conversations, thread_of
 from bot.lifecycle import working
 from bot.wiring import wire
@@ -29,8 +29,9 @@ async def _live(arguments: Sequence[str]) -> None:
             people = People(desk, chat)
             threads = [thread_of(number) for number in range(conversations)]
 
-            async def turns(_: msgspec.Raw) -> Turns:
-                return await people.talk(threads)
+            async def turns(some: msgspec.Raw) -> Turns:
+                stretch = msgspec.json.decode(some, type=Stretch)
+                return await people.talk(threads[stretch.first : stretch.after])
 
             async def lately(_: msgspec.Raw) -> Turns:
                 await people.talk(threads[:LATELY])
