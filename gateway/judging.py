@@ -89,7 +89,7 @@ class Judge:
                 command = Command(text=words, direct=True)
                 return replace(inbound, body=command) if said else inbound
             return Drop("stranger", refused)
-        if isinstance(body, Message) and self._is_command(body.text):
+        if isinstance(body, Message) and not body.verbatim and self._is_command(body.text):
             return replace(inbound, body=Command(text=body.text, direct=body.direct))
         return inbound
 

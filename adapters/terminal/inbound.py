@@ -44,6 +44,7 @@ LOCAL_FORMS: dict[str, str] = {
 }
 """What the terminal does by itself, and what it does, for help and completion."""
 
+_SIGNS = ("/", "!")
 _COMMAND = re.compile(r"[/!](?=[a-z])(.*)", re.IGNORECASE | re.DOTALL)
 _OURSELVES = re.compile(r"nightdesk\s+(?=\S)", re.IGNORECASE)
 """Who is used to Slack writes `/nightdesk schedule list`, and means the same here."""
@@ -81,7 +82,7 @@ def _local(text: str, here: Here) -> LocalCommand | None:
     """The terminal's own commands."""
     words = text.split()
     argument = " ".join(words[1:])
-    match words[0].lower().lstrip("!/") if text[0] in "/!" else "":
+    match words[0][1:].lower() if text.startswith(_SIGNS) else "":
         case "join":
             return Move(_room(argument, here))
         case "thread":
@@ -138,7 +139,7 @@ def _said(text: str, here: Here, message: MessageId) -> tuple[ThreadRef, Body]:
     if command:
         words = _OURSELVES.sub("", command[1].strip())
         return here.place, Command(text=words, direct=here.place.channel.channel == DIRECT)
-    if text in {"/", "!"}:
+    if text in _SIGNS:
         raise Refused("That is no command yet.", hint="/help lists the commands.")
     direct = here.place.channel.channel == DIRECT
     # As in Slack, a message in a channel begins a thread that hangs from it.
@@ -162,15 +163,17 @@ def _pressed(text: str, here: Here) -> Shown | None:
 
 
 def _message(text: str, here: Here, message: MessageId, *, direct: bool) -> Message:
-    # Two slashes say that the line is no command.
-    text = text[1:] if text.startswith("//") else text
     names = "|".join(sorted(map(re.escape, here.names), key=len, reverse=True))
     named = re.compile(rf"(?<![\w@])@(?:{names})(?![\w-])[,:]?\s*", re.IGNORECASE)
     leading = named.match(text)
+    # A mention in the middle is part of the sentence; at the start it is only an address.
+    said = (text[leading.end() :] if leading else text) or text
+    # Two slashes say that what follows is no command.
+    verbatim = said.startswith("//")
     return Message(
-        # A mention in the middle is part of the sentence; at the start it is only an address.
-        text=(text[leading.end() :] if leading else text) or text,
+        text=said[1:] if verbatim else said,
         message_id=message,
         direct=direct,
         mentioned=named.search(text) is not None,
+        verbatim=verbatim,
     )

@@ -19,6 +19,7 @@ class Message:
         message_id: the platform's id of the message.
         direct: it was a direct message to the bot.
         mentioned: it addressed the bot by name.
+        verbatim: the sender said that it is no command, whatever it looks like.
         quoted: text in it that the sender did not type (shared, forwarded, attached): untrusted.
         files: what came with it: untrusted.
         handed: an agent wrote it, and hands it over; None for what a person typed, which is all
@@ -29,6 +30,7 @@ class Message:
     message_id: MessageId
     direct: bool = False
     mentioned: bool = False
+    verbatim: bool = False
     quoted: tuple[str, ...] = ()
     files: tuple[FileRef, ...] = ()
     handed: Handed | None = None

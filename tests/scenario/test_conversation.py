@@ -7,7 +7,7 @@ from runtime.errors import ModelTimeout, ModelUnavailable, Permanent, Retryable
 from runtime.ids import MessageId
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
-from runtime.model.events import Command
+from runtime.model.events import Command, Message
 from tests.support.build import DM, OPS, QUIET, STRANGER
 from tests.support.chat import MemoryChat
 from tests.support.desk import passing, running_desk
@@ -29,6 +29,15 @@ async def test_an_answer_knows_what_was_said_before(tmp_path: Path) -> None:
     async with running_desk(tmp_path, echo) as desk:
         await desk.ask("one")
         assert await desk.ask("two") == "one | one | two"
+
+
+async def test_text_that_its_sender_calls_no_command_is_none(tmp_path: Path) -> None:
+    async with running_desk(tmp_path, echo) as desk:
+        for text in ("/schedule list", "/stop", "schedule list"):
+            said = Message(text=text, message_id=MessageId(text), direct=True, verbatim=True)
+            await desk.say(body=said)
+            await desk.quiet()
+            assert desk.said().endswith(text)
 
 
 async def test_threads_share_nothing(tmp_path: Path) -> None:

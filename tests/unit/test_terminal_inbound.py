@@ -93,8 +93,24 @@ def test_what_only_looks_like_a_command_or_a_button_is_text(line: str) -> None:
     assert message(line).text == line
 
 
-def test_two_slashes_send_text_that_begins_with_one() -> None:
-    assert message("//etc/hosts is gone").text == "/etc/hosts is gone"
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("//etc/hosts is gone", "/etc/hosts is gone"),
+        ("//stop", "/stop"),
+        ("//quit", "/quit"),
+        ("//join #ops", "/join #ops"),
+        ("@night-owl //stop", "/stop"),
+    ],
+)
+def test_two_slashes_send_text_that_begins_with_one(line: str, text: str) -> None:
+    said = message(line)
+    assert (said.text, said.verbatim) == (text, True)
+
+
+@pytest.mark.parametrize("line", ["hello", "@night-owl /stop", "look // there", "!!quit"])
+def test_without_two_slashes_the_desk_judges_whether_a_text_is_a_command(line: str) -> None:
+    assert not message(line).verbatim
 
 
 @pytest.mark.parametrize("line", ["", "   ", "\n", "\t\r\n"])
