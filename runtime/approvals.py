@@ -216,6 +216,15 @@ class ApprovalService:
             await self._book.announce(asked)
         return asked
 
+    async def require_editable(self, approval: Approval, who: Principal) -> None:
+        """Return where the person may edit it, and nobody has decided it.
+
+        Raises:
+            Refused: they may not, or it is decided; says by whom.
+        """
+        self.require_right(approval, who)
+        await self._require_open(approval)
+
     async def _asked_instead(
         self, approval: Approval, frozen: Frozen, who: Principal
     ) -> Approval | None:

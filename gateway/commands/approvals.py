@@ -122,9 +122,12 @@ class ApprovalCommands:
 
     async def edit(self, press: ButtonPress, request: Request) -> Answer:
         """The button Edit, where the platform has no form to ask for the changes with."""
-        del request
         approval = await self._of(press.value)
         this = cards.short_id(approval)
+        try:
+            await self._service.require_editable(approval, request.sender)
+        except Refused as refused:
+            return await self._refused(approval, refused)
         return Answer(
             f"Write what to change, a line for each: `/approve edit {this} name = value`. "
             "It is asked anew then, with the difference shown."
@@ -147,13 +150,17 @@ class ApprovalCommands:
         try:
             decided = await decide(approval, request, press.value.partition(":")[2])
         except Refused as refused:
-            now = await self._service.find(approval.id)
-            still = now.state is approval.state and now.state is ApprovalState.PENDING
-            face = None if still else self._service.face(now)
-            return Answer(words.explain(refused), updates=face, refused=True)
+            return await self._refused(approval, refused)
         done_before = decided.state is approval.state and decided.state is not ApprovalState.PENDING
         text = self._became(decided) if done_before else ""
         return Answer(text, updates=self._service.face(decided))
+
+    async def _refused(self, approval: Approval, refused: Refused) -> Answer:
+        """Why a press decides nothing; its card shows the truth then."""
+        now = await self._service.find(approval.id)
+        still = now.state is approval.state and now.state is ApprovalState.PENDING
+        face = None if still else self._service.face(now)
+        return Answer(words.explain(refused), updates=face, refused=True)
 
     async def _approve(self, approval: Approval, request: Request, shown: str) -> Approval:
         if not cards.is_whole(approval):

@@ -388,6 +388,29 @@ async def test_an_edit_into_what_takes_two_people_takes_two(world: World) -> Non
         assert world.ran == ["release/2"]
 
 
+async def test_the_button_edit_says_how_to_while_the_question_is_open(world: World) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        this = cards.short_id(approval)
+        assert f"`/approve edit {this} name = value`" in await life.press(approval, cards.EDIT)
+        assert "needs the role operator" in await life.press(approval, cards.EDIT, who=MEL)
+        await life.press(approval, cards.DENY, who=CID)
+        told = await life.press(approval, cards.EDIT)
+        assert told == "It is already denied: decided by Cid."
+        assert "**Denied" in life.card(approval).text
+
+
+async def test_the_button_edit_of_what_has_run_or_expired_says_so(world: World) -> None:
+    async with world.life() as life:
+        done = await life.asked()
+        await life.press(done)
+        assert "It is already done" in await life.press(done, cards.EDIT)
+        late = await life.asked("again, please")
+        await life.desk.clock.advance(HOUR)
+        assert "time is over" in await life.press(late, cards.EDIT)
+        assert await life.state(late) is ApprovalState.EXPIRED
+
+
 async def test_an_edit_lifts_none_of_the_people_that_were_needed(world: World) -> None:
     world.rules.needed = 2
     world.rules.words[RELEASE] = Judged(verdict=Verdict.ALLOW, reason="team rule 2")
