@@ -23,6 +23,7 @@ SECTIONS = {
 }
 """The section of a briefing that speaks of a topic."""
 
+_LONGEST_NUMBER = 9
 _SPENDING = frozenset({Topic.SPENT, Topic.SPENT_TODAY, Topic.SPENT_MONTH, Topic.SPENT_THEN})
 _NAMES = {Period.DAY: "today", Period.MONTH: "this month"}
 
@@ -33,7 +34,7 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
         return _ANSWERS[ask.topic](facts)
     found = _about(ask, facts)
     if found is None:
-        return None
+        return _no_such(ask.about)
     if ask.topic is Topic.BUDGET:
         return _limits_of(found)
     if ask.topic in _SPENDING:
@@ -41,6 +42,14 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
     if ask.topic is Topic.UNDER_WAY and not found.under_way:
         return f"Nothing of {_called(found)} runs at the moment. `/status` tells more."
     return _ANSWERS[ask.topic](found)
+
+
+def _no_such(about: tuple[str, ...]) -> str | None:
+    """That there is no such schedule, where the words are one's number; None where they are not."""
+    number = about[0].removeprefix("#")
+    if len(about) > 1 or not number.isdecimal() or len(number) > _LONGEST_NUMBER:
+        return None
+    return f"There is no schedule {number}. `/schedule list` shows those there are."
 
 
 def _about(ask: Ask, facts: DeskFacts) -> DeskFacts | None:

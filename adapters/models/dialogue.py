@@ -6,10 +6,10 @@ import msgspec
 
 from adapters.models import briefing, times
 from adapters.models.answers import SECTIONS, answer
+from adapters.models.commanded import Command, Told
 from adapters.models.howto import HowTo
 from adapters.models.intents import (
     Ask,
-    Change,
     CheckFirst,
     Deliver,
     HandOn,
@@ -21,7 +21,7 @@ from adapters.models.intents import (
     of_message,
     telling,
 )
-from adapters.models.topics import Topic
+from adapters.models.topics import SAID_OF_THE_DESK, Topic
 from adapters.models.wishes import MakeSchedule, SeveralTimes
 from runtime.model.checkpoint import (
     CHECKPOINT,
@@ -127,9 +127,10 @@ class Dialogue:
                 return self._make(intent)
             case SeveralTimes():
                 return _several(intent)
-            case Change():
-                number = "<number>" if intent.number is None else str(intent.number)
-                return f"A command does that: `/schedule {intent.command} {number}`"
+            case Command():
+                return f"A command does that: `{intent.line}`"
+            case Told():
+                return intent.text
             case Recall():
                 return self._recall(intent)
             case Deliver():
@@ -288,7 +289,8 @@ class Dialogue:
     def _needs_model(self) -> str:
         if self._first:
             return f"That needs a language model. {self._can}"
-        above = self._said_of(telling(self.asked.text)) if self.asked is not None else ""
+        words = telling(self.asked.text) if self.asked is not None else ()
+        above = self._said_of(tuple(word for word in words if word not in SAID_OF_THE_DESK))
         more = f"{above}\n\nMore than that" if above else "That"
         return f"{more} needs a language model, and none is connected. {self._connect}"
 

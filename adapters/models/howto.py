@@ -1,4 +1,4 @@
-"""Questions how something is done, which the help of a command answers. Pure.
+"""Questions how something is done, and wishes, which the help of a command answers. Pure.
 
 As the rest of the grammar it is closed: a verb that the command has, what it is done to, and few
 words around them. "How do I write a pull request" is about no request of the desk.
@@ -20,7 +20,7 @@ class HowTo:
     command: str
 
 
-_ASKS_HOW = r"how (?:do|can|would|could|should) (?:i|we|you|one)|how to"
+ASKS_HOW = r"how (?:do|can|would|could|should) (?:i|we|you|one)|how to"
 _FEW = r"(?:(?:an?|the|my|our|this|that|another|new|all|daily|weekly|monthly|recurring) )*"
 _FOR_WHOM = (
     r"(?: (?:for|of|in|on|to) (?:(?:an?|the|my|our|this|that|each|every|one) )?"
@@ -48,7 +48,7 @@ _HOW_TO = tuple(
     (
         command,
         re.compile(
-            rf"(?:{_ASKS_HOW}|(?:i need )?help(?: me)?(?: to)?) (?:{verbs}) {_FEW}"
+            rf"(?:{ASKS_HOW}|(?:i need )?help(?: me)?(?: to)?) (?:{verbs}) {_FEW}"
             rf"(?:{nouns}){_FOR_WHOM}"
             rf"|(?:i need |show me )?help(?: me)?(?: (?:with|on|for|about))? {_FEW}(?:{nouns})"
         ),
@@ -56,11 +56,60 @@ _HOW_TO = tuple(
     for command, (verbs, nouns) in _DOES.items()
 )
 _BY_VERB = re.compile(
-    rf"(?:{_ASKS_HOW}) (?P<verb>approve|deny|schedule)"
+    rf"(?:{ASKS_HOW}) (?P<verb>approve|deny|schedule)"
     r"(?: (?:something|anything|things?|it|this|that|these|them|one"
     rf"|{_FEW}(?:run|call|tool|briefing|job)s?))?"
 )
-_WANTS_TO_KNOW = re.compile(rf"(?:{_ASKS_HOW}|(?:i need )?help)\b")
+_MONEY = (
+    r"(?: (?:to|by|of|at|for|from|the|an?|per|each|every|day|month|daily|monthly|today|team|agent"
+    r"|schedule|run|dollars?|usd|euros?|eur|percent|cents?|bucks?|it|again|now|please"
+    r"|(?:[a-z]{3})?\d+))*"
+)
+_OURS = {
+    "schedule": "schedule", "schedules": "schedule", "reminder": "remind", "reminders": "remind",
+    "remind": "remind", "approval": "approve", "approvals": "approve", "approve": "approve",
+    "deny": "deny", "budget": "budget", "budgets": "budget", "limits": "budget",
+    "channel": "channel", "member": "member", "stop": "stop", "resume": "resume",
+    "handoff": "handoff", "policy": "policy", "cost": "cost", "why": "why", "status": "status",
+    "whoami": "whoami", "link": "link",
+}  # fmt: skip
+"""What has a command, as people call it."""
+_EXPLAINS = re.compile(
+    rf"(?:how (?:do|does) (?:an? |the )?|what (?:is|are) an? |what does (?:the )?(?:command )?"
+    rf"|(?:{ASKS_HOW}) use (?:the )?(?:command )?)(?P<what>{'|'.join(_OURS)})"
+    r"(?: command)?(?: (?:work|do))?"
+)
+"""Questions what something of ours is, and how it works."""
+_WISHES = (
+    (
+        "budget",
+        re.compile(
+            r"(?:raise|increase|lower|reduce|cut|change|set|double|halve|add to|extend) "
+            r"(?:(?:the|my|our|an?|team|team's|daily|monthly|spending) )*(?:budgets?|limits?)"
+            rf"{_MONEY}"
+            r"|(?:(?:give|get) (?:me|us|it|you)|(?:i|we|you) (?:need|want)|allow) "
+            r"(?:an? |some )?(?:more|bigger|higher|larger) (?:money|budget|limit)"
+        ),
+    ),
+    (
+        "stop",
+        re.compile(
+            r"(?:stop|cancel|abort|kill|end|halt) "
+            r"(?:(?:the|all|every|any|that|this|my|our|current|running|last) )*"
+            r"(?:runs?|turns?|agents?|work|what (?:you are|you're|it is|it's) doing|working)"
+            r"(?: (?:now|please|under way|at once))*"
+        ),
+    ),
+    (
+        "member",
+        re.compile(
+            rf"(?:(?:{ASKS_HOW}) )?(?:add|invite|let|bring|remove) (?:[\w@'-]+ ){{1,3}}"
+            r"(?:to|into|in|from) (?:the|our|this|my) team"
+        ),
+    ),
+)
+"""What is asked for and not only asked about, and has more than one way: its help tells them."""
+_WANTS_TO_KNOW = re.compile(rf"(?:{ASKS_HOW}|(?:i need )?help)\b")
 
 
 def how_to(words: str) -> HowTo | None:
@@ -68,7 +117,11 @@ def how_to(words: str) -> HowTo | None:
     verb = _BY_VERB.fullmatch(words)
     if verb is not None:
         return HowTo(verb["verb"])
-    return next((HowTo(command) for command, how in _HOW_TO if how.fullmatch(words)), None)
+    what = _EXPLAINS.fullmatch(words)
+    if what is not None:
+        return HowTo(_OURS[what["what"]])
+    known = (*_HOW_TO, *_WISHES)
+    return next((HowTo(command) for command, how in known if how.fullmatch(words)), None)
 
 
 def asks_how(words: str) -> bool:

@@ -8,8 +8,10 @@ knows, and guessing from the word "next" would be pretending.
 import re
 from enum import StrEnum
 
+from adapters.models.commanded import Command, Told, by_command
 from adapters.models.howto import HowTo, asks_how, how_to
-from adapters.models.topics import FILLERS, TRIGGERS, Topic, topic_of, topics_in
+from adapters.models.otherwise import topic_in_other_words
+from adapters.models.topics import FILLERS, SAID_OF_THE_DESK, Topic, topic_of, topics_in
 from adapters.models.wishes import MakeSchedule, SeveralTimes, wish_in, without_manners
 from runtime.model.value import value
 
@@ -47,19 +49,6 @@ class Recall:
 
     place: int | None = None
     about: tuple[str, ...] = ()
-
-
-@value()
-class Change:
-    """A wish to change or run a schedule, which is a command's work.
-
-    Attributes:
-        command: the command's verb: `pause`, `resume`, `delete`, `run`.
-        number: the schedule's number, or None where the sentence has none.
-    """
-
-    command: str
-    number: int | None
 
 
 @value()
@@ -108,7 +97,8 @@ Intent = (
     | HowTo
     | MakeSchedule
     | SeveralTimes
-    | Change
+    | Command
+    | Told
     | Recall
     | Deliver
     | HandOn
@@ -121,35 +111,6 @@ _MOST_UNKNOWN = 2
 _SHORTEST_NAME = 3
 
 
-_WHAT_IS_LEFT = frozenset(
-    {
-        "how much is left",
-        "how much is still left",
-        "how much do we have left",
-        "how much do i have left",
-        "how much have we got left",
-    }
-)
-_HOW_IS_IT = frozenset(
-    {
-        "what's up",
-        "whats up",
-        "how are things",
-        "what's new",
-        "catch me up",
-        "sup",
-        "how is it going",
-        "how's it going",
-        "what's going on",
-        "anything new",
-        "is everything ok",
-        "is everything okay",
-        "is everything fine",
-        "is everything all right",
-        "did everything work",
-        "is all well",
-    }
-)
 _ORDINALS = {
     "first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4,
     "fifth": 5, "5th": 5, "sixth": 6, "6th": 6, "last": -1,
@@ -174,14 +135,11 @@ _HELP = re.compile(
 )
 _SPAN = re.compile(
     r"\b(?P<which>last|past|previous|next) (?:(?P<day>24 hours)|(?:\d+|few|couple of|two|three"
-    r"|four|five|six|seven|eight|nine|ten) (?P<unit>(?:minute|hour|day|week|month|year)s))\b"
+    r"|four|five|six|seven|eight|nine|ten)"
+    r" (?P<unit>(?:minute|hour|day|week|month|year|run)s))\b"
 )
 _NUMBERED = re.compile(
     r"\b(?:(?P<noun>schedules?|jobs?) (?:(?:number|no|nr) )?|(?:number|nr) )#?(?=\d+\b)"
-)
-_WAITS = re.compile(
-    r"(?:(?:what|anything|is anything|is there anything|does anything)(?: is|'s| that)?"
-    r"|what's) (?:waiting|waits?|needs?)(?: for)? (?:me|us|a person|attention|my attention)"
 )
 _MODEL = re.compile(
     r"(?:which|what)(?:'s| is| are)?(?: \w+){0,3} (?:model|llm)\b.*|(?:model|llm|which model)"
@@ -213,12 +171,6 @@ _ABOUT = re.compile(
     r"what (?:about|(?:did|does) (?:you|it|the (?:briefing|report|message)) (?:just )?say"
     r" (?:about|on|of)) (?P<about>.+)"
 )
-_CHANGE = re.compile(
-    r"(?P<verb>cancel|delete|remove|pause|stop|resume|unpause|run|trigger|start)"
-    r" (?:(?:the|my|our|that|this|last|next|morning|daily|nr|no|number) )*"
-    r"(?:(?:schedules?|reminders?|jobs?|briefing|report)(?: (?:number|no|nr))?(?: #?(?P<a>\d+))?"
-    r"|#?(?P<b>\d+))(?: (?:now|please|again|for now|today))*"
-)
 _HAND_ON = re.compile(
     r"(?:please\s+)?(?:hand|pass|give)\s+(?:this|it|that|the\s+thread)(?:\s+(?:over|on))?\s+to"
     r"\s+@?(?P<to>[\w-]+)(?:\s*[:,]\s*(?P<task>.+?))?[\s.!]*",
@@ -229,10 +181,6 @@ _CHECK_FIRST = re.compile(
     r"(?:\s+before\s+you\s+|,?\s+(?:and\s+)?then\s+)(?P<then>.+?)[\s.!]*",
     re.IGNORECASE | re.DOTALL,
 )
-_COMMANDS = {
-    "cancel": "delete", "delete": "delete", "remove": "delete", "pause": "pause", "stop": "pause",
-    "resume": "resume", "unpause": "resume", "run": "run", "trigger": "run", "start": "run",
-}  # fmt: skip
 _AUDIENCE = re.compile(
     r"\s+(?:to|in|into|for)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:#[\w-]+|team|channel|everyone|us|me)\b[\s.!]*$",
     re.IGNORECASE,
@@ -273,9 +221,10 @@ def of_message(text: str) -> Intent:
         _small(words)
         or _small(bare)
         or how_to(bare)
-        or _change(bare)
+        or by_command(words)
+        or by_command(bare)
         or _recall(bare)
-        or _ask(bare)
+        or _ask_or_compose(bare)
     )
 
 
@@ -322,14 +271,6 @@ def _small(words: str) -> Small | None:
     return None
 
 
-def _change(words: str) -> Change | None:
-    found = _CHANGE.fullmatch(words)
-    if found is None:
-        return None
-    number = found["a"] or found["b"]
-    return Change(_COMMANDS[found["verb"]], int(number) if number else None)
-
-
 def _recall(words: str) -> Recall | None:
     found = _PLACE.fullmatch(words)
     if found is not None:
@@ -347,19 +288,26 @@ def telling(text: str) -> tuple[str, ...]:
     return tuple(word for word in words if len(word) >= _SHORTEST_NAME and word not in FILLERS)
 
 
+def _ask_or_compose(words: str) -> Ask | NeedsModel:
+    """A question, or "write the briefing", which asks for the same."""
+    asked, wanted = _ask(words), _COMPOSE.sub("", words, count=1)
+    if asked == Ask(Topic.BRIEFING, ()) or wanted == words:
+        return asked
+    composed = _ask(wanted)
+    return composed if composed == Ask(Topic.BRIEFING) else asked
+
+
 def _ask(words: str) -> Ask | NeedsModel:
-    if words in _HOW_IS_IT:
-        return Ask(Topic.BRIEFING)
-    if words in _WHAT_IS_LEFT:
-        return Ask(Topic.BUDGET)
-    if _WAITS.fullmatch(words):
-        return Ask(Topic.APPROVALS)
+    topic = topic_in_other_words(words)
+    if topic is not None:
+        return Ask(topic)
     said = [word.removesuffix("'s").strip("-'") for word in _numbered(words).split()]
     topics = topics_in(said)
     if not topics or len(said) > _LONGEST_QUESTION:
         return NeedsModel()
-    known = FILLERS.union(*(triggers for _, triggers in TRIGGERS))
-    unknown = tuple(word for word in said if word and word not in known)
+    unknown = tuple(
+        word for word in said if word and word not in FILLERS and word not in SAID_OF_THE_DESK
+    )
     if len(unknown) > _MOST_UNKNOWN or (unknown and _names_nothing(words, unknown)):
         return NeedsModel()
     return Ask(topic_of(topics, said), unknown)

@@ -60,8 +60,10 @@ TRIGGERS: tuple[tuple[Topic, frozenset[str]], ...] = (
             " success successful"
         ),
     ),
-    (Topic.CLOCK, _words("time clock date")),
+    (Topic.CLOCK, _words("time clock date timezone timezones zone")),
 )
+SAID_OF_THE_DESK = frozenset[str]().union(*(words for _, words in TRIGGERS))
+"""Words that say what of the desk is meant: half of all that is said of it has one."""
 _MONEY = next(words for topic, words in TRIGGERS if topic is Topic.SPENT)
 _LIMITS = _words("budget budgets limit limits allowance left remain remaining remains still")
 """Words that ask, of money, what may be spent, and not what was."""

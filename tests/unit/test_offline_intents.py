@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.models.commanded import Command, Told
+from adapters.models.howto import HowTo
 from adapters.models.intents import (
     Ask,
-    Change,
     Deliver,
     Intent,
     NeedsModel,
@@ -17,6 +18,12 @@ from adapters.models.intents import (
 )
 from adapters.models.topics import Topic
 from adapters.models.wishes import MakeSchedule, SeveralTimes
+from gateway.commands.grammar import ParsedCommand, parse
+
+CHANGED = (
+    "No command changes a schedule. Make the new one with `/schedule create`, and take the old one "
+    "away with `/schedule delete {}`."
+)
 
 MESSAGES: dict[str, Intent] = {
     # Small talk, and what it is
@@ -34,7 +41,6 @@ MESSAGES: dict[str, Intent] = {
     "What is scheduled?": Ask(Topic.SCHEDULES),
     "schedule list": Ask(Topic.SCHEDULES),
     "schedules?": Ask(Topic.SCHEDULES),
-    "list my reminders": Ask(Topic.SCHEDULES),
     "what's next?": Ask(Topic.NEXT),
     "When is the next one?": Ask(Topic.NEXT),
     "when does the next schedule run": Ask(Topic.NEXT),
@@ -144,12 +150,80 @@ MESSAGES: dict[str, Intent] = {
     "the last one": Recall(-1),
     "what did you say about the backups?": Recall(about=("backups",)),
     # What commands do
-    "cancel my reminder": Change("delete", None),
-    "delete schedule 3": Change("delete", 3),
-    "pause the briefing": Change("pause", None),
-    "run schedule #2 now": Change("run", 2),
+    "delete schedule 3": Command("/schedule delete 3"),
+    "delete 3": Command("/schedule delete 3"),
+    "pause the briefing": Command("/schedule pause <number>"),
+    "run schedule #2 now": Command("/schedule run 2"),
+    "who made schedule 1?": Command("/schedule show 1"),
+    "what did the last 2 runs cost?": Command("/cost schedule <number>"),
+    "how expensive was the last run?": Command("/cost schedule <number>"),
+    "cancel my reminder": Command("/remind cancel <number>"),
+    "cancel reminder 1": Command("/remind cancel 1"),
+    "snooze reminder 1 for an hour": Command("/remind snooze 1 <when>"),
+    "mark reminder 2 as done": Command("/remind done 2"),
+    "list my reminders": Command("/remind list"),
+    "What reminders do I have?": Command("/remind list"),
+    "stop the run of schedule 3": Command("/stop 3"),
+    "what channels are there?": Command("/channel list"),
+    "can you post in #random?": Command("/channel list"),
+    "is slack connected?": Command("/channel test"),
+    "who is in the team?": Command("/member list"),
+    "am I an owner?": Command("/whoami"),
+    "stop the run": HowTo("stop"),
+    "raise the budget to 10": HowTo("budget"),
+    "set a budget of 5 dollars a day": HowTo("budget"),
+    "lower our daily limit by 20%": HowTo("budget"),
+    "we need more budget": HowTo("budget"),
+    "add Bob to the team": HowTo("member"),
+    "how do approvals work?": HowTo("approve"),
+    "what is a schedule?": HowTo("schedule"),
+    "what does /remind do?": HowTo("remind"),
+    "did schedule 1 run today?": Command("/schedule show 1"),
+    "how long did the last run take?": Command("/schedule show <number>"),
+    "turn off the briefing": Command("/schedule pause <number>"),
+    "post the briefing in #ops": Command(
+        "/schedule create in 1 minute post the briefing --channel #ops"
+    ),
+    "pause everything": Command("/stop everything"),
+    "start over": Command("/new"),
+    "why did you say that?": Command("/why"),
+    "what did we talk about before?": Command("/resume"),
+    "which agent am I talking to?": Command("/handoff show"),
+    "resume schedule 2": Command("/schedule resume 2"),
+    "who spent the most?": Command("/budget"),
+    "what rules are there?": Command("/policy show"),
+    # What is the same whatever the desk does
+    "change schedule 1 to 9am": Told(CHANGED.format(1)),
+    "how do I edit a schedule?": Told(CHANGED.format("<number>")),
+    "yes": Told(
+        "What is typed decides nothing: `/approve list` shows what waits for a yes or a no."
+    ),
+    # Free text decides nothing: it is told what waits
+    "approve the last one": Ask(Topic.APPROVALS),
+    "deny request 3": Ask(Topic.APPROVALS),
+    "where do briefings go?": Ask(Topic.SCHEDULES),
+    "which channel is the briefing sent to": Ask(Topic.SCHEDULES),
+    "show me schedule 1": Ask(Topic.SCHEDULES, ("#1",)),
+    "is schedule 9 running?": Ask(Topic.UNDER_WAY, ("#9",)),
+    "write the briefing now": Ask(Topic.BRIEFING),
+    "what's on today?": Ask(Topic.NEXT),
+    "how often does the briefing run?": Ask(Topic.SCHEDULES),
+    "what are you doing?": Ask(Topic.UNDER_WAY),
+    "are there open requests?": Ask(Topic.APPROVALS),
+    "were all messages sent?": Ask(Topic.UNSENT),
+    "how much have we used so far?": Ask(Topic.BUDGET),
+    "show the last 3 runs": Ask(Topic.RUNS),
+    "what timezone are you in?": Ask(Topic.CLOCK),
     # Everything else needs a model, however near its words come
     "tell me a joke": NeedsModel(),
+    "set the limit of the function to zero": NeedsModel(),
+    "stop the agent from Vienna": NeedsModel(),
+    "change the job description to a shorter one": NeedsModel(),
+    "what is a mortgage?": NeedsModel(),
+    "how do photons work?": NeedsModel(),
+    "what's on the radio today?": NeedsModel(),
+    "who are the Beatles": NeedsModel(),
+    "connect Slack with our wiki by a script": NeedsModel(),
     "Summarise yesterday's Hacker News": NeedsModel(),
     "What is the capital of France?": NeedsModel(),
     "Monday is a holiday": NeedsModel(),
@@ -197,6 +271,15 @@ INSTRUCTIONS: dict[str, Intent] = {
 @pytest.mark.parametrize("text", MESSAGES)
 def test_a_message_means(text: str) -> None:
     assert of_message(text) == MESSAGES[text]
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted({meant.line for meant in MESSAGES.values() if isinstance(meant, Command)}),
+)
+def test_what_is_named_is_a_command_that_there_is(line: str) -> None:
+    filled = line.replace("<number>", "1").replace("<when>", "in 1 hour")
+    assert isinstance(parse(filled), ParsedCommand)
 
 
 @pytest.mark.parametrize("text", INSTRUCTIONS)
