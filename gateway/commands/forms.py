@@ -3,6 +3,7 @@
 The parser, the usage errors and `/help` are made from it, so that they cannot disagree.
 """
 
+from gateway.commands.approvalforms import APPROVAL_FORMS
 from gateway.commands.budgetforms import BUDGET_FORMS
 from gateway.commands.form import Form, Option
 
@@ -15,7 +16,15 @@ _ZONE = Option(
 
 
 def _of_one(verb: str, about: str) -> Form:
-    return Form(noun="schedule", verb=verb, arguments="<number>", least=1, most=1, about=about)
+    return Form(
+        noun="schedule",
+        verb=verb,
+        arguments="<number>",
+        least=1,
+        most=1,
+        about=about,
+        example=f"/schedule {verb} 3",
+    )
 
 
 FORMS = (
@@ -45,6 +54,7 @@ FORMS = (
         least=2,
         most=3,
         about="Limit what each of its runs may cost; “default” for no limit of its own.",
+        example="/schedule budget 3 0.50",
     ),
     Form(
         noun="remind",
@@ -73,6 +83,7 @@ FORMS = (
         least=1,
         most=1,
         about="Say that it is done.",
+        example="/remind done 3",
     ),
     Form(
         noun="remind",
@@ -81,6 +92,7 @@ FORMS = (
         least=1,
         most=1,
         about="Take a reminder back.",
+        example="/remind cancel 3",
         also=("delete", "remove", "rm", "del", "stop"),
     ),
     Form(noun="member", verb="list", about="Show who is in the team, and with which role."),
@@ -113,12 +125,13 @@ FORMS = (
         example="/member remove telegram:123456789",
         also=("delete", "rm", "del", "kick"),
     ),
-    Form(noun="whoami", about="Show who you are here, where your role comes from, what it may."),
+    Form(noun="whoami", about="Show who you are here, what you may do."),
     Form(
         noun="link",
         arguments="[code]",
         most=3,
         about="Be the same person on another platform: get a code here, say it there.",
+        example="/link ABCD-2345-WXYZ",
     ),
     Form(noun="unlink", about="Undo that for the account you write from."),
     Form(
@@ -143,75 +156,7 @@ FORMS = (
         about="Post unasked again where a channel was shared, moved or left. For owners.",
         example="/channel trust #ops",
     ),
-    Form(
-        noun="approve",
-        verb="this",
-        about="Let run the one thing that waits in this thread; /approve alone does, too.",
-        bare=True,
-    ),
-    Form(noun="approve", verb="list", about="Show what waits for a yes or a no."),
-    Form(
-        noun="approve",
-        verb="show",
-        arguments="<id>",
-        least=1,
-        most=1,
-        about="Show all of what would run.",
-    ),
-    Form(
-        noun="approve",
-        verb="accept",
-        arguments="<id> [hash]",
-        least=1,
-        most=2,
-        implied=True,
-        about="Let it run, exactly as shown, once; at a checkpoint, let the agent go on.",
-    ),
-    Form(
-        noun="approve",
-        verb="deny",
-        arguments="<id> [reason]",
-        tail=True,
-        about="Do not let it run; the agent is told the reason.",
-    ),
-    Form(
-        noun="approve",
-        verb="edit",
-        arguments="<id> <name = value>",
-        tail=True,
-        words=2,
-        about="Ask for something else in its place, a change a line.",
-    ),
-    Form(
-        noun="approve",
-        verb="mark",
-        arguments="<id> <done|failed>",
-        least=2,
-        most=2,
-        about="Say what became of something that may have run when Nightdesk ended.",
-    ),
-    Form(
-        noun="approve",
-        verb="grants",
-        arguments="[number]",
-        most=1,
-        about="Show what is allowed for a time, a page of it; from that number on.",
-    ),
-    Form(
-        noun="approve",
-        verb="revoke",
-        arguments="<number>",
-        least=1,
-        most=1,
-        about="End what was allowed for a time.",
-    ),
-    Form(
-        noun="deny",
-        arguments="[reason]",
-        most=2_000,
-        about="Do not let run the one thing that waits in this thread.",
-        example="/deny not before the release",
-    ),
+    *APPROVAL_FORMS,
     Form(
         noun="handoff",
         verb="show",
@@ -281,6 +226,7 @@ FORMS = (
         most=2,
         about="Take back what was set for thread, me or agent [name], or by cards about money: "
         "budget.",
+        example="/model auto me",
         also=("unset", "clear", "reset"),
     ),
     Form(
@@ -289,7 +235,7 @@ FORMS = (
         arguments="<provider>",
         least=1,
         most=1,
-        about="Ask a provider's models again that was taken out.",
+        about="Try a provider again that was taken out of service.",
         example="/model retry openai",
     ),
     Form(
@@ -300,7 +246,13 @@ FORMS = (
         example="/why",
     ),
     Form(noun="status", about="Show whether everything works."),
-    Form(noun="help", arguments="[command]", most=2, about="Show the commands, or one of them."),
+    Form(
+        noun="help",
+        arguments="[command]",
+        most=2,
+        about="Show the commands, or one of them.",
+        example="/help schedule create",
+    ),
 )
 
 NOUNS = tuple(dict.fromkeys(form.noun for form in FORMS))
