@@ -59,7 +59,7 @@ class Course:
     ) -> None:
         self._deps = deps
         self._turn = start.turn
-        self._entries = list(start.entries)
+        self._entries = start.entries
         mine = takewhile(lambda entry: entry.turn == start.turn.id, reversed(start.entries))
         self._mine = [*mine][::-1]
         self._agent = agent
@@ -81,7 +81,8 @@ class Course:
         Raises:
             MustWait: people must decide first; the turn goes on from its log then.
         """
-        await self._settle_open_calls()
+        if self._turn.fence > 1:  # else nobody had it before: its log has nothing but the message
+            await self._settle_open_calls()
         for _ in range(MAX_MODEL_CALLS):
             if self.ending is not None:
                 return ""
@@ -123,7 +124,7 @@ class Course:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The conversation as the turn knows it."""
-        return tuple(self._entries)
+        return self._entries
 
     # ---- the model
 
@@ -194,10 +195,10 @@ class Course:
             temperature = 0.0
         entries = self._entries
         if self._called and Role.EXECUTING in map(_role_of, entries):
-            entries = [entry for entry in entries if entry.role is not Role.EXECUTING]
+            entries = tuple([entry for entry in entries if entry.role is not Role.EXECUTING])
         return ModelRequest(
             instructions=self._instructions,
-            entries=tuple(entries),
+            entries=entries,
             tools=self._specs,
             max_tokens=min(ANSWER_TOKENS, info.max_output_tokens or ANSWER_TOKENS),
             temperature=temperature,
@@ -221,7 +222,7 @@ class Course:
             files=files,
         )
         await self._deps.store.turns.append(self._turn.id, self._turn.fence, [summary])
-        self._entries = [summary, *cut.recent]
+        self._entries = (summary, *cut.recent)
         self._length = length_of(self._entries, called=self._called)
 
     async def _summarise(self, model: ModelPort, old: tuple[Entry, ...]) -> str:
@@ -248,8 +249,6 @@ class Course:
 
     async def _settle_open_calls(self) -> None:
         """Go on with the calls that have no result: after a crash, or when people decided."""
-        if self._turn.fence == 1:
-            return  # nobody had it before, so nothing of it is in the log but the message
         turn = self._turn.id
         mine = [entry for entry in self._entries if entry.turn == turn]
         calls = [call for entry in mine for call in entry.tool_calls]
@@ -344,7 +343,7 @@ class Course:
         turn = self._turn
         told = await self._deps.notices.rows(notice, self._context()) if notice else []
         await self._deps.store.turns.append(turn.id, turn.fence, [entry], audit=audit, notices=told)
-        self._entries.append(entry)
+        self._entries = (*self._entries, entry)
         self._mine.append(entry)
         if told:
             self._deps.wake_outbox()

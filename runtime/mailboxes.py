@@ -5,7 +5,7 @@ loop that runs while its conversation has something to do.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 
 from runtime.activity import Activity
@@ -75,7 +75,7 @@ class Mailboxes:
         self._closed = False
         # How often each conversation was woken and not worked since: once for each row, so that
         # a conversation whose rows are worked need not ask the database whether there are more.
-        self._due: Counter[ConversationId] = Counter()
+        self._due: dict[ConversationId, int] = {}
         self._commands: dict[ConversationId, deque[Received]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -121,7 +121,7 @@ class Mailboxes:
         self._wake(conversation, _ALL)
 
     def _wake(self, conversation: ConversationId, turns: int) -> None:
-        self._due[conversation] += turns
+        self._due[conversation] = self._due.get(conversation, 0) + turns
         if conversation not in self._turning and not self._closed:
             self._waiting[conversation] = None
             self._fill()
@@ -196,19 +196,20 @@ class Mailboxes:
     async def _take_turns(self, conversation: ConversationId) -> None:
         task = self._turning[conversation].task
         try:
-            while due := self._due[conversation]:
+            while due := self._due.get(conversation, 0):
                 worked = await self._turn(conversation)
                 # Rows that were due before the look were on disk before it: none is none of them.
-                self._due[conversation] -= 1 if worked else due
+                left = self._due.get(conversation, 0)
+                self._due[conversation] = left - (1 if worked else due)
                 if self._waiting:
                     break  # others wait for a place: on with this one when its turn comes again
         finally:
             self._left(conversation, task)
         # Not where the task was cancelled: who did that says what comes next.
-        if self._due[conversation]:
+        if self._due.get(conversation):
             self._wake(conversation, 0)
         else:
-            del self._due[conversation]
+            self._due.pop(conversation, None)
             self._fill()
 
     def _turn(self, conversation: ConversationId) -> Awaitable[bool]:

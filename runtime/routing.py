@@ -105,19 +105,21 @@ class Routing:
 
     def catalogue(self) -> dict[ModelName, Known]:
         """Every configured model, and how it does now."""
-        return {name: self._known(model) for name, model in self._models.items()}
+        currency = self._team().budget.currency
+        return {name: self._known(model, currency) for name, model in self._models.items()}
 
-    def _known(self, model: ModelPort) -> Known:
-        return _payable(self._providers.known(model.info), self._team().budget.currency)
+    def _known(self, model: ModelPort, currency: str) -> Known:
+        return _payable(self._providers.known(model.info), currency)
 
     async def choose(self, asking: Asking) -> Choice:
         """What would be asked now, and why."""
         if not self._choices.settled:
             await self._choices.look(model.info for model in self._models.values())
         chosen = await self._choices.for_call(asking.thread, asking.asker, asking.agent.name)
-        signals = self._team().signals
+        team = self._team()
+        signals = team.signals
         if not chosen and not signals:
-            choice = await self._plain(asking)
+            choice = await self._plain(asking, team.budget.currency)
             if choice is not None:
                 return choice
         catalogue = self.catalogue()
@@ -129,14 +131,14 @@ class Routing:
         again = switched_first([*switched, *chosen])
         return route(asking.agent, signals, again, catalogue, asking.need)
 
-    async def _plain(self, asking: Asking) -> Choice | None:
+    async def _plain(self, asking: Asking, currency: str) -> Choice | None:
         """The choice where the agent's only model is asked: most are made so. None elsewhere."""
         agent, need = asking.agent, asking.need
         name = sole(agent, need)
         model = self._models.get(name) if name is not None else None
         if name is None or model is None:
             return None
-        known = self._known(model)
+        known = self._known(model, currency)
         if not will_do(known, need):
             return None
         if known.info.provider and await self._choices.switched(known.info.provider):

@@ -225,10 +225,11 @@ class TurnRunner:
 
     async def _answer(self, start: TurnStart, live: LiveAnswer | None) -> Said | None:
         """What the agent says; None where people must decide something first."""
-        _refuse_strangers(self._deps.team(), start.turn)
+        team = self._deps.team()
+        _refuse_strangers(team, start.turn)
         if start.files:
             start = await self._intake.take(start)
-        agent = self._agent_of(start)
+        agent = _agent_of(start, team)
         course = Course(self._deps, start, agent, live=live)
         try:
             text = await course.answer()
@@ -289,15 +290,6 @@ class TurnRunner:
             except NightdeskError as error:
                 log.warning("turn.not_watched", extra={"turn": turn.id, "why": str(error)})
 
-    def _agent_of(self, start: TurnStart) -> Agent:
-        """The conversation's agent, or the default one where that has left the configuration."""
-        team = self._deps.team()
-        agent = team.agent(start.agent)
-        if agent is None:
-            log.info("turn.default_agent", extra={"turn": start.turn.id})
-            return team.agents[0]
-        return agent
-
     async def _finish(self, turn: Turn, outcome: Outcome) -> bool:
         """End the turn with its outcome, once the database lets it; False where it was not ours.
 
@@ -352,6 +344,15 @@ class TurnRunner:
             clock=self._deps.clock,
             what=f"end of {turn.id}",
         )
+
+
+def _agent_of(start: TurnStart, team: Team) -> Agent:
+    """The conversation's agent, or the default one where that has left the configuration."""
+    agent = team.agent(start.agent)
+    if agent is None:
+        log.info("turn.default_agent", extra={"turn": start.turn.id})
+        return team.agents[0]
+    return agent
 
 
 def _refuse_strangers(team: Team, turn: Turn) -> None:

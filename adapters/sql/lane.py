@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from adapters.sql.checkpoints import QUIET, Checkpoints
 from adapters.sql.trail import Trail
-from adapters.sql.transaction import DriverTransaction, First, Transaction, Work
+from adapters.sql.transaction import DriverTransaction, First, Work
 from runtime.errors import NightdeskError, StorageDamaged, StorageFull
 
 T = TypeVar("T")
@@ -50,18 +50,6 @@ class _Unit(Generic[T]):
         self.future = future
         self.result: T | None = None
         self.error: Exception | None = None
-
-    def run(self, transaction: Transaction) -> None:
-        self.result = self.work(transaction)
-
-    def tell(self) -> None:
-        """In the loop's thread: hand the outcome to the waiter, unless it has gone away."""
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]  # T may be None itself
 
 
 _Units = Sequence[_Unit[object]]
@@ -283,7 +271,7 @@ class Lane:
         """Run one unit; whatever it raises goes to whoever waits for it."""
         unit.error = None
         try:
-            unit.run(self._transaction)
+            unit.result = unit.work(self._transaction)
         except sqlite3.Error as error:
             unit.error = self._translate(error)
             # On a full or failing disk SQLite may have undone the whole transaction already.
@@ -300,8 +288,15 @@ class Lane:
 
     @staticmethod
     def _tell(units: _Units) -> None:
+        """In the loop's thread: hand each outcome to whoever waits, unless they have gone away."""
         for unit in units:
-            unit.tell()
+            future = unit.future
+            if future.done():
+                continue
+            if unit.error is not None:
+                future.set_exception(unit.error)
+            else:
+                future.set_result(unit.result)
 
     def _in_loop(self, call: Callable[[T], object], argument: T) -> None:
         # A loop that is closed has nobody left who waits.

@@ -39,10 +39,14 @@ class RecentLogs:
         """What is known of a log; empty where nothing is."""
         return self._logs.get(conversation, _NOTHING)[1]
 
-    def keep(self, conversation: ConversationId, log: Log) -> None:
-        """Remember what a log says, and forget the ones not asked for the longest."""
+    def keep(self, conversation: ConversationId, log: Log, *, but: int = 0) -> None:
+        """Remember what a log says, and forget the ones not asked for the longest.
+
+        The last `but` entries are not in it yet.
+        """
         if conversation not in self._logs and self._is_first(conversation):
             return
+        log = log[: len(log) - but]
         before, known = self._logs.pop(conversation, _NOTHING)
         # Most have only grown since: what was counted is not looked through again.
         size = before + _size(log[len(known) :]) if _begins(log, known) else _size(log)

@@ -88,7 +88,8 @@ class SqliteDatabase:
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         """Run the unit in the writer's next commit: see `Database`."""
-        self._refuse_if_damaged()
+        if self._damage is not None:
+            raise StorageDamaged(self._damage)
         return self._writer.submit(work)
 
     async def read(self, work: Work[T]) -> T:
@@ -108,9 +109,8 @@ class SqliteDatabase:
 
     async def check(self) -> None:
         """Ask both threads for a sign of life: see `Database`."""
-        self._refuse_if_damaged()
-        await self.read(lambda t: t.one(SIGN))
         await self.write(lambda t: t.one(SIGN))
+        await self.read(lambda t: t.one(SIGN))
 
     async def close(self) -> None:
         """Commit what was submitted and close every connection."""
@@ -119,10 +119,6 @@ class SqliteDatabase:
         # A long read that is under way ends first; the loop does not wait for it.
         await asyncio.to_thread(self._scans.shutdown)
         self._engine.dispose()
-
-    def _refuse_if_damaged(self) -> None:
-        if self._damage is not None:
-            raise StorageDamaged(self._damage)
 
     def _translate(self, error: sqlite3.Error) -> NightdeskError:
         ours = failures.of_sqlite(error)

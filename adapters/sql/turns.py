@@ -104,6 +104,9 @@ _OPEN = (
 _STATE = sa.select(turns.c.state).where(turns.c.id == bindparam("this"))
 """Tells a run how its turn ended that another process carried out."""
 
+_WORDS = {state: state.value for state in TurnState}
+"""A member's `value` is looked up by Python code, and this is done for each turn."""
+
 _LOST = "the turn has ended, or another owner took it up since"
 
 
@@ -127,7 +130,7 @@ class SqlTurns:
         if begun is None:
             return None
         start, asked = begun
-        self._recent.keep(conversation, start.entries if asked is None else start.entries[:-1])
+        self._recent.keep(conversation, start.entries, but=0 if asked is None else 1)
         if asked is not None:
             self._unsaid.keep(start.turn, asked)
         return start
@@ -202,7 +205,7 @@ class SqlTurns:
         now = micros(self._clock.now())
 
         mine: dict[str, Value] = {"turn": turn, "with_fence": fence}
-        end: Params = {**mine, "becomes": state.value, "at": now}
+        end: Params = {**mine, "becomes": _WORDS[state], "at": now}
         known = self._unsaid.take(turn)
 
         def work(transaction: Transaction) -> list[OutboxItem]:

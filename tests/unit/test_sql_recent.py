@@ -101,3 +101,11 @@ def test_what_a_log_grew_by_counts_and_what_it_forgot_does_not() -> None:
 
     recent.keep(A, log)
     assert not recent.get(A)
+
+
+def test_what_is_not_in_the_log_yet_is_not_kept() -> None:
+    recent = RecentLogs()
+    for _ in range(2):
+        recent.keep(A, (entry("said"), entry("asked")), but=1)
+
+    assert recent.get(A) == (entry("said"),)
