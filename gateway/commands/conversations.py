@@ -75,6 +75,6 @@ def _number(text: str, most: int) -> int:
         return int(text)
     if most <= 1:
         raise Refused("This thread has no other conversation.", hint="/new begins one.")
-    raise Refused(
-        f"There is no conversation “{text[:20]}” here.", hint=f"There are 1 to {most}: /resume."
-    )
+    two = most == 2  # noqa: PLR2004 - both are named then
+    right = "/resume 1 or /resume 2" if two else f"/resume with a number from 1 to {most}"
+    raise Refused(f"There is no conversation “{text[:20]}” here.", hint=f"Write {right}.")

@@ -27,8 +27,11 @@ async def help_command(command: ParsedCommand, _request: Request) -> Answer:
             f"There is no command “{command.args[0][:40]}”.",
             hint=f"There are: {', '.join(NOUNS)}.",
         )
-    form = form_of(noun, command.args[1]) if len(command.args) > 1 else None
-    return Answer("\n\n".join(_detail(form) for form in ((form,) if form else forms_of(noun))))
+    verb = command.args[1] if len(command.args) > 1 else ""
+    form = form_of(noun, verb) if verb else None
+    details = [_detail(each) for each in ((form,) if form else forms_of(noun))]
+    lost = [f"“{noun}” has no “{verb[:40]}”. It has:"] if verb and form is None else []
+    return Answer("\n\n".join([*lost, *details]))
 
 
 def _overview() -> str:

@@ -92,8 +92,9 @@ class StatusCommand:
             return "No schedule is active."
         now = self._clock.now()
         return (
-            f"{len(active)} active schedule{'s' * (len(active) != 1)}; next is {first.number}, "
-            f"{show_distance(first.next_at - now)}, {show_time(first.next_at, team.zone, now=now)}."
+            f"{len(active)} active schedule{'s' * (len(active) != 1)}; next is schedule "
+            f"{first.number}, {show_distance(first.next_at - now)}, "
+            f"{show_time(first.next_at, team.zone, now=now)}."
         )
 
 

@@ -437,7 +437,11 @@ async def test_a_number_that_no_conversation_has_is_refused(give: CommandBench) 
     assert "no other conversation yet" in await give("/resume")
     give.control.bound = [_conversation("b", 5), _conversation("a", 0)]
     for wrong in ("0", "3", "x", "-1", "99999"):
-        assert "There are 1 to 2" in await give(f"/resume {wrong}")
+        assert await give(f"/resume {wrong}") == (
+            f"(There is no conversation “{wrong}” here.\nWrite /resume 1 or /resume 2.)"
+        )
+    give.control.bound += [_conversation(name, 9) for name in "cd"]
+    assert "Write /resume with a number from 1 to 4.)" in await give("/resume 9")
 
 
 # ---- model, status, help
@@ -503,7 +507,7 @@ async def test_status_shows_each_check_with_its_age_and_what_comes_next(
         "- outbox: ok (nothing waits)\n"
         "- clock: not ok (last look, 3 min ago)\n"
         "- slack: ok (last event, 2 h ago)\n"
-        "1 active schedule; next is 1, in 3 days, Mon 23 Nov 08:30 CET.)"
+        "1 active schedule; next is schedule 1, in 3 days, Mon 23 Nov 08:30 CET.)"
     )
 
 
@@ -527,6 +531,9 @@ async def test_help_is_made_from_the_table_of_commands(give: CommandBench) -> No
     assert "/schedule list" not in one
     assert "--tz Area/City" in await give("!help schedules")
     assert "There is no command “frobnicate”" in await give("/help frobnicate")
+    lost = await give("/help schedule foo")
+    assert lost.startswith("(“schedule” has no “foo”. It has:\n\n`/schedule create ")
+    assert "`/schedule delete <number>`" in lost
 
 
 @pytest.mark.parametrize("example", [form.example for form in FORMS if form.example])
