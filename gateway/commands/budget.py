@@ -9,7 +9,7 @@ from gateway.commands.budgetamounts import SIGNS, new_limit
 from gateway.commands.budgetchart import SpendingPictures, series
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
-from gateway.commands.subjects import EXAMPLES, Subjects
+from gateway.commands.subjects import COST_EXAMPLE, EXAMPLES, Subjects
 from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -126,14 +126,16 @@ class BudgetCommands:
         words = list(command.args) or [str(Scope.THREAD)]
         if words[0].casefold() in (Scope.RUN, Scope.WORKFLOW):
             return await self._cost_of_run(Scope(words[0].casefold()), words[1:])
-        scope, subject, rest = await self._subjects.find(words, request)
+        scope, subject, rest = await self._subjects.find(words, request, spent=True)
         if rest:
-            raise Refused(f"“{rest[0][:40]}” is too much.", hint="/cost schedule 3")
+            raise Refused(f"“{rest[0][:40]}” is too much.", hint=COST_EXAMPLE)
         if scope is Scope.THREAD and not subject:
             subject = subject_of_thread(request.thread)
         months = await self._series(scope, subject, Period.MONTH, limit=600)
         here = scope is Scope.THREAD and subject == subject_of_thread(request.thread)
         label = "This thread" if here else await self._label(scope, subject)
+        if scope not in (Scope.PERSON, Scope.CHANNEL):  # a name stays as it is written
+            label = label[:1].upper() + label[1:]
         said = budgettext.cost(label, months, self._team(), now=self._clock.now())
         if scope is Scope.SCHEDULE:
             said = "\n".join([said, *await self._firings(subject)])

@@ -14,6 +14,7 @@ from runtime.ports import Store
 from runtime.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 
 EXAMPLES = "For example: /budget set team 5 day, or /budget raise schedule 3 25 %"
+COST_EXAMPLE = "For example: /cost agent desk"
 _SCOPES = {
     "team": Scope.ORGANISATION,
     "organisation": Scope.ORGANISATION,
@@ -26,6 +27,7 @@ _ALONE = {Scope.ORGANISATION, Scope.RUN, Scope.WORKFLOW}
 """What has no name behind it."""
 _EVERY = frozenset({"each", "every", "any"})
 _LONGEST_NUMBER = 9
+_WORDS = {False: ("that has a budget", EXAMPLES), True: ("whose cost is counted", COST_EXAMPLE)}
 
 
 class Subjects:
@@ -39,29 +41,33 @@ class Subjects:
         self._team = team
         self._providers = providers
 
-    async def find(self, words: list[str], request: Request) -> tuple[Scope, str, list[str]]:
+    async def find(
+        self, words: list[str], request: Request, *, spent: bool = False
+    ) -> tuple[Scope, str, list[str]]:
         """Whose money is meant, and the words that follow; an empty subject means each of them.
 
-        For a thread that is the one where it is asked, which the caller knows.
+        For a thread that is the one where it is asked, which the caller knows. With `spent` it is
+        asked what was spent, and a refusal speaks of that and not of a limit.
 
         Raises:
             Refused: there is no such thing; says what there is.
         """
+        what, example = _WORDS[spent]
         scope = _SCOPES.get(words[0].casefold()) if words else None
         if scope is None and words and self._team().agent(AgentName(words[0])) is not None:
             return Scope.AGENT, words[0], words[1:]
         if scope is None:
             said = f"“{words[0][:40]}”" if words else "Nothing"
             raise Refused(
-                f"{said} is nothing that has a budget.",
+                f"{said} is nothing {what}.",
                 hint="It is team, agent, schedule, run, workflow, channel, thread, person or "
-                "provider. " + EXAMPLES,
+                "provider. " + example,
             )
         rest = words[1:]
         if scope in _ALONE or (scope is Scope.THREAD and not (rest and rest[0] in _EVERY)):
             return scope, "", rest
         if not rest:
-            raise Refused(f"Which {scope}? Its name is missing.", hint=EXAMPLES)
+            raise Refused(f"Which {scope}? Its name is missing.", hint=example)
         if rest[0].casefold() in _EVERY:
             return scope, "", rest[1:]
         return scope, await self._subject(scope, rest[0], request), rest[1:]

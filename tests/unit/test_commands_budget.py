@@ -286,9 +286,10 @@ async def test_a_limit_that_was_raised_for_one_place_and_day_is_shown_on_that_da
         ("/budget set team 5$0", ANN, "is no amount"),
         ("/cost run nowhere", ANN, "There is no run “nowhere”"),
         ("/budget sell", ANN, "has no “sell”"),
-        ("/cost moon", ANN, "is nothing that has a budget"),
+        ("/cost moon", ANN, "“moon” is nothing whose cost is counted."),
+        ("/cost moon", ANN, "or provider. For example: /cost agent desk"),
         ("/cost run", ANN, "Which run?"),
-        ("/cost agent", ANN, "Which agent?"),
+        ("/cost agent", ANN, "Which agent? Its name is missing.\nFor example: /cost agent desk"),
     ],
 )
 async def test_what_cannot_be_is_refused_and_says_why(
@@ -324,15 +325,16 @@ async def test_the_cost_of_a_thread_an_agent_a_run_and_a_schedule(bank: CommandB
     assert "called no model that was counted yet" in await bank("/cost")
     await bank("/schedule create every day at 9:00 Brief us --channel #ops")
     schedule = await bank.schedules.find(1)
+    assert "(Schedule 1 called no model" in await bank("/cost schedule 1")
     await spend(bank, 300_000)
     await spend(bank, 200_000, schedule=schedule.id)
     assert "This thread: " in await bank("/cost")
     assert ": 0.50 USD**; 0.50 USD of it this month; 2 calls, 220 tokens." in await bank("/cost")
-    assert "the agent desk: 0.50 USD" in await bank("/cost agent desk")
-    assert "the agent desk: 0.50 USD" in await bank("/cost desk")
+    assert "The agent desk: 0.50 USD" in await bank("/cost agent desk")
+    assert "The agent desk: 0.50 USD" in await bank("/cost desk")
     assert "Ann: 0.50 USD" in await bank("/cost person Ann")
     said = await bank("/cost schedule 1")
-    assert "schedule 1: 0.20 USD" in said
+    assert "Schedule 1: 0.20 USD" in said
     assert ": 0.20 USD" in said.splitlines()[-1]
     run = said.splitlines()[-1].split("`")[1]
     assert "0.20 USD" in await bank(f"/cost run {run}")
