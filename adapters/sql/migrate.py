@@ -8,8 +8,12 @@ from runtime.errors import DatabaseTooNew
 from runtime.model.ledger import DOLLARS
 
 _FOLDER = Path(__file__).with_name("migrations")
-_VERSION_TABLE = "alembic_version"
 _VERSION = "SELECT version_num FROM alembic_version"
+_IS_THERE = {
+    "postgresql": "SELECT to_regclass('alembic_version')",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'",
+}
+"""Whether the version's table is there, by the name of the dialect: NULL or no row where not."""
 _LOCK = 0x6E696768  # "nigh": the number of our advisory lock in a Postgres database
 
 
@@ -20,9 +24,9 @@ def revisions() -> list[str]:
 
 def current(connection: sa.Connection) -> str | None:
     """The migration that the database is at, None where it has no tables yet."""
-    if not sa.inspect(connection).has_table(_VERSION_TABLE):
-        return None
     # As text: to compile it takes longer than to ask, and this is a part of every start.
+    if connection.exec_driver_sql(_IS_THERE[connection.dialect.name]).scalar() is None:
+        return None
     found: str | None = connection.exec_driver_sql(_VERSION).scalar()
     return found
 
