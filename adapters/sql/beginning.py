@@ -1,5 +1,6 @@
 """How a turn begins, or is taken up again."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -62,8 +63,10 @@ _oldest = (
     .correlate(conversations)
     .scalar_subquery()
 )
-_NEXT = sa.select(*_place, _oldest).where(conversations.c.id == bindparam("this"))
-"""Finds, in one, where a conversation stands and the message that its next turn is for."""
+_NEXT = sa.select(*_place, _oldest, log.WITH_PLACE).where(conversations.c.id == bindparam("this"))
+"""Finds, in one, where a conversation stands, the message that its next turn is for, and what its
+log says.
+"""
 
 TURN = (
     turns.c.id,
@@ -182,8 +185,9 @@ def begin(
     """Take up the conversation's open turn, or begin the next: see `runtime.ports.Turns`."""
     this: Params = {"this": conversation}
     transaction.lock(LOCK, this)
-    while (row := transaction.one(_NEXT, this)) is not None:
-        place, waiting = Place(*row[:_PLACES]), row[_PLACES]
+    next_of: Params = {**this, "after": log.end_of(known)}
+    while (row := transaction.one(_NEXT, next_of)) is not None:
+        place, (waiting, bodies) = Place(*row[:_PLACES]), row[_PLACES:]
         if place.running:
             taken_up = transaction.one(_TAKE_UP, {**this, "by": owner})
             if taken_up is not None:
@@ -194,8 +198,11 @@ def begin(
             return None
         received = heard.take(waiting) or _said(transaction, waiting)
         if received is not None and transaction.run(FINISH, {"this": received.id}):
+            said, last = log.read_with_place(
+                transaction, conversation, place.covered, known, bodies
+            )
             return _begin_with(
-                transaction, conversation, received, place, known, owner=owner, now=now
+                transaction, conversation, received, place, said, last=last, owner=owner, now=now
             )
     return None
 
@@ -264,8 +271,9 @@ def _begin_with(
     conversation: ConversationId,
     received: Received,
     place: Place,
-    known: Log,
+    said: Sequence[Entry],
     *,
+    last: int,
     owner: str,
     now: datetime,
 ) -> Begun:
@@ -273,7 +281,6 @@ def _begin_with(
     inbound, body = received.inbound, received.inbound.body
     if not isinstance(body, Message):
         raise TypeError(f"inbox row {received.id} is in the turn lane and holds no message")
-    said, last = log.read(transaction, conversation, place.covered, known)
     sender = sender_of(body, inbound.sender)
     entry = Entry(
         role=Role.USER,

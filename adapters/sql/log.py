@@ -67,17 +67,33 @@ _LAST = (
 
 # A word of the text: the parameter that SQLAlchemy would make is filled in by its own execution.
 _COMMA: Any = literal_column("','")
+_ZERO = literal_column("0", sa.BigInteger)
+_after = bindparam("after", type_=sa.BigInteger)
 _SINCE = sa.select(sa.func.aggregate_strings(entries.c.body, _COMMA)).where(
     entries.c.conversation == bindparam("this"),
-    entries.c.seq > bindparam("after", type_=sa.BigInteger),
+    entries.c.seq > _after,
 )
 """Reads what a turn that begins does not know yet of what the log still says, as one text: to get
 each row by itself takes twice as long.
 """
 
+WITH_PLACE = (
+    sa.select(sa.func.aggregate_strings(entries.c.body, _COMMA))
+    .where(
+        entries.c.conversation == conversations.c.id,
+        entries.c.seq > _after,
+        sa.or_(conversations.c.covered == _ZERO, _after > _ZERO),
+    )
+    .correlate(conversations)
+    .scalar_subquery()
+)
+"""Reads the same beside where the conversation stands: a statement costs as much as ten rows.
+Nothing of a log of which the beginning is summarised and nothing is known.
+"""
+
 _earlier = entries.alias("earlier")
 _of_covered = (
-    sa.select(sa.func.coalesce(sa.func.max(_earlier.c.seq), literal_column("0", sa.BigInteger)))
+    sa.select(sa.func.coalesce(sa.func.max(_earlier.c.seq), _ZERO))
     .where(
         _earlier.c.conversation == bindparam("this"),
         _earlier.c.seq <= bindparam("covered", type_=sa.BigInteger),
@@ -223,14 +239,40 @@ def read(
 
     `known` is all that it said before. A row never changes, so only rows that came since are read.
     """
-    kept = known if known and covered >= known[0].covers else ()
-    after = max(kept[0].seq, kept[-1].seq) if kept else 0
+    kept = known if _is_of_use(known, covered) else ()
     statement = _SINCE if kept or not covered else _SINCE_COVERED
-    given: dict[str, Value] = {"this": conversation, "after": after, "covered": covered}
+    given: dict[str, Value] = {"this": conversation, "after": end_of(kept), "covered": covered}
     [bodies] = transaction.one(statement, given) or (None,)
+    return _together(kept, bodies, covered)
+
+
+def read_with_place(
+    transaction: Transaction,
+    conversation: ConversationId,
+    covered: int,
+    known: Sequence[Entry],
+    bodies: str | None,
+) -> tuple[list[Entry], int]:
+    """The same where `WITH_PLACE` read these, after the end of what is known."""
+    if not _is_of_use(known, covered) and (known or covered):
+        return read(transaction, conversation, covered)
+    return _together(known, bodies, covered)
+
+
+def end_of(known: Sequence[Entry]) -> int:
+    """The number after which a log goes on of which that is known."""
+    return max(known[0].seq, known[-1].seq) if known else 0
+
+
+def _is_of_use(known: Sequence[Entry], covered: int) -> bool:
+    return bool(known) and covered >= known[0].covers
+
+
+def _together(kept: Sequence[Entry], bodies: str | None, covered: int) -> tuple[list[Entry], int]:
+    """What the log says by what was known and what was read, and its last number."""
     later = decode(bodies or "")
     later.sort(key=_by_number)  # an aggregate promises no order
-    last = later[-1].seq if later else after
+    last = later[-1].seq if later else end_of(kept)
     said = [*kept, *later] if kept else later
     return (since_summary(said) if covered else said), last
 

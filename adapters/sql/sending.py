@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy import bindparam, literal_column
+from sqlalchemy import bindparam
 
 from adapters.sql.codec import encode, micros, plain
 from adapters.sql.constants import word
 from adapters.sql.schema import outbox
-from adapters.sql.threads import thread_columns, thread_values
-from adapters.sql.transaction import Transaction, Value
+from adapters.sql.threads import is_thread, thread_values
+from adapters.sql.transaction import Params, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.ids import MessageId, TurnId
 from runtime.model.address import Principal
@@ -26,13 +26,8 @@ _ENQUEUE = (
 """Stores a message unless it is there, so that what makes it may be done twice."""
 
 _SENDING, _PENDING = OutboxState.SENDING, OutboxState.PENDING
-_BEFORE = (
-    sa.select(literal_column("1", sa.Integer))
-    .where(
-        *(column == bindparam(column.name) for column in thread_columns(outbox)),
-        outbox.c.state.in_((word(_PENDING), word(_SENDING))),
-    )
-    .limit(literal_column("1", sa.Integer))
+_BEFORE = sa.select(
+    sa.exists().where(is_thread(outbox), outbox.c.state.in_((word(_PENDING), word(_SENDING))))
 )
 """Tells whether a message of a thread waits or is being sent. Not a condition of the insertion:
 SQLite puts what is selected into a table of its own first, where that reads the table too.
@@ -76,7 +71,7 @@ def enqueue_claimed(
     claimed: list[OutboxItem] = []
     for item in items:
         row = _row(item)
-        first = item.state is _SENDING and transaction.one(_BEFORE, row) is None
+        first = item.state is _SENDING and not _stands_behind(transaction, row)
         if first:
             row["owner"] = sender
         elif item.state is _SENDING:
@@ -84,6 +79,11 @@ def enqueue_claimed(
         if transaction.run(_ENQUEUE, row) and first:
             claimed.append(item)
     return claimed
+
+
+def _stands_behind(transaction: Transaction, row: Params) -> bool:
+    found = transaction.one(_BEFORE, row)
+    return found is not None and bool(found[0])
 
 
 def _row(item: OutboxItem) -> dict[str, Value]:
@@ -97,7 +97,7 @@ def _row(item: OutboxItem) -> dict[str, Value]:
     return {
         "id": item.id,
         **thread_values(item.thread),
-        "state": item.state.value,
+        "state": str(item.state),
         "attempts": item.attempts,
         "not_before": micros(item.not_before),
         "created_at": micros(item.created_at),

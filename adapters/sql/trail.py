@@ -15,7 +15,7 @@ from adapters.sql.codec import encode, micros
 from adapters.sql.schema_audit import audit
 from adapters.sql.transaction import Transaction
 from runtime.clock import Clock
-from runtime.model.audit import AuditEvent, Head, sealed
+from runtime.model.audit import AuditEvent, Head, all_sealed
 
 _LOCK_NUMBER = 0x6E696175
 """Of our advisory lock in a Postgres database: whoever has it may add to the chain."""
@@ -43,9 +43,5 @@ class Trail:
         row = transaction.one(LAST)
         head = Head() if row is None else Head(row[0], row[1])
         at = micros(self._clock.now())
-        records = []
-        for event in events:
-            record = sealed(event, head, at=at, in_json=encode)
-            head = Head(record.seq, record.hash)
-            records.append(record._asdict())
-        transaction.each(_ADD, records)
+        records = all_sealed(events, head, at=at, in_json=encode)
+        transaction.each(_ADD, [record._asdict() for record in records])

@@ -161,17 +161,20 @@ class DriverTransaction:
 
     def all(self, statement: Statement, params: Params = _NONE) -> Sequence[Row]:
         """See `Transaction.all`."""
-        return self._execute(statement, params).fetchall()
+        text, _, values, _ = compiled(statement)
+        return self._cursor.execute(text, values(params)).fetchall()
 
     def one(self, statement: Statement, params: Params = _NONE) -> Row | None:
         """See `Transaction.one`."""
+        text, _, values, _ = compiled(statement)
         # All of them, so that a `RETURNING` has run to its end.
-        rows = self._execute(statement, params).fetchall()
+        rows = self._cursor.execute(text, values(params)).fetchall()
         return rows[0] if rows else None
 
     def run(self, statement: Statement, params: Params = _NONE) -> int:
         """See `Transaction.run`."""
-        return self._execute(statement, params).rowcount
+        text, _, values, _ = compiled(statement)
+        return self._cursor.execute(text, values(params)).rowcount
 
     def each(self, statement: Statement, many: Sequence[Params]) -> int:
         """See `Transaction.each`."""
@@ -192,10 +195,6 @@ class DriverTransaction:
     def audit(self, *events: AuditEvent) -> None:
         """See `Transaction.audit`."""
         self.events.extend(events)
-
-    def _execute(self, statement: Statement, params: Params) -> sqlite3.Cursor:
-        text, _, values, _ = compiled(statement)
-        return self._cursor.execute(text, values(params))
 
 
 class Compiled(NamedTuple):
@@ -234,9 +233,12 @@ def _in_order(
     order: Sequence[tuple[str | None, Value]],
 ) -> Callable[[Params], tuple[Value, ...]]:
     """Picks parameters by name, or takes the constant that stands in a name's place."""
-    names = [name for name, _ in order]
-    if len(names) > 1 and None not in names:
+    names = [name for name, _ in order if name is not None]
+    if len(names) == len(order) > 1:
         return itemgetter(*names)  # a third of what the loop below takes
+    if len(names) == len(order) == 1:
+        [only] = names
+        return lambda params: (params[only],)
     return lambda params: tuple(
         [constant if name is None else params[name] for name, constant in order]
     )

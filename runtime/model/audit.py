@@ -10,7 +10,7 @@ A record says who did what to what and by which rule. It never holds what people
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -214,17 +214,32 @@ def _digest(seq: str, at: str, kind: str, actor: str, turn: str, body: str, befo
 def sealed(
     event: AuditEvent, after: Head, *, at: int, in_json: Callable[[object], str] = _in_json
 ) -> AuditRecord:
-    """The event as the record that follows the chain's end, at that time in microseconds.
+    """The event as the record that follows the chain's end: see `all_sealed`."""
+    return all_sealed([event], after, at=at, in_json=in_json)[0]
 
-    What `in_json` makes of the body is what is hashed and stored.
+
+def all_sealed(
+    events: Iterable[AuditEvent],
+    after: Head,
+    *,
+    at: int,
+    in_json: Callable[[object], str] = _in_json,
+) -> list[AuditRecord]:
+    """The events as the records that follow the chain's end, at that time in microseconds.
+
+    What `in_json` makes of a body is what is hashed and stored.
     """
-    seq, before = after.seq + 1, after.hash
-    kind, turn = _WORDS[event.kind], event.turn or ""
-    body = in_json(dict(event.body))
-    if len(body) > LONGEST:  # in a shorter one no text can be too long
-        body = in_json({name: _short(value) for name, value in event.body.items()})
-    own = _digest(str(seq), str(at), kind, event.actor, turn, body, before)
-    return AuditRecord(seq, at, kind, event.actor, turn, body, before, own)
+    (seq, before), when = after, str(at)
+    records = []
+    for kind, actor, of, said in events:
+        seq, word, turn = seq + 1, _WORDS[kind], of or ""
+        body = in_json(dict(said))
+        if len(body) > LONGEST:  # in a shorter one no text can be too long
+            body = in_json({name: _short(value) for name, value in said.items()})
+        own = _digest(str(seq), when, word, actor, turn, body, before)
+        records.append(AuditRecord(seq, at, word, actor, turn, body, before, own))
+        before = own
+    return records
 
 
 def micros_of(when: datetime) -> int:

@@ -54,7 +54,7 @@ def turn_ended(
     turn: TurnId, conversation: ConversationId, state: TurnState, model: str
 ) -> AuditEvent:
     """A turn answered, or gave up."""
-    body: dict[str, Json] = {"conversation": conversation, "state": state.value}
+    body: dict[str, Json] = {"conversation": conversation, "state": str(state)}
     if model:
         body["model"] = model
     return AuditEvent(AuditKind.TURN_ENDED, SYSTEM, turn, body)
