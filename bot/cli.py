@@ -62,7 +62,8 @@ def work(role: Role, *, terminal: bool = False) -> None:
 
 
 def _import_the_rest() -> None:
-    from bot import collector
+    from bot import certificates, collector
 
+    certificates.load_aiohttp()
     importlib.import_module("bot.lifecycle")
     collector.keep()

@@ -20,7 +20,8 @@ from adapters.telegram.listener import (
 from adapters.telegram.outbound import ReadFile, TelegramChat
 from adapters.telegram.places import TELEGRAM, Chains
 from adapters.telegram.probe import REACH, TOKEN
-from bot.connecting import FIRST_PAUSE, LONGEST_PAUSE, connecting
+from bot.certificates import checking
+from bot.connecting import connecting, keep_trying
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import TelegramSettings
 from gateway.access import Action, may
@@ -95,7 +96,12 @@ async def open_telegram(
     """
     token, chains, hearing = settings.bot_token.get_secret_value(), Chains(), Hearing()
     chat = TelegramChat(
-        token, base_url=settings.base_url, clock=clock, chains=chains, read_file=read_file
+        token,
+        base_url=settings.base_url,
+        clock=clock,
+        chains=chains,
+        read_file=read_file,
+        tls=checking,
     )
     bot = int(token.partition(":")[0])
     inbound = TelegramInbound(
@@ -214,16 +220,15 @@ async def _connected(chat: TelegramChat) -> bool:
 
 async def _offer(chat: TelegramChat, wanted: Sequence[Menu], clock: Clock) -> None:
     """Set the menus once Telegram can be reached."""
-    pause = FIRST_PAUSE
-    while True:
+
+    async def attempt() -> bool:
         try:
             await synchronise(chat.api, wanted)
         except (Retryable, Ambiguous) as error:
             log.info("telegram.menus_later", extra={"why": str(error)})
-            await clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            return False
         except Refusal as error:
             log.warning("telegram.menus_refused", extra={"why": str(error)})
-            return
-        else:
-            return
+        return True
+
+    await keep_trying(attempt, clock)

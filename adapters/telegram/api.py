@@ -9,7 +9,7 @@ address is ever logged or put into an error.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -40,21 +40,29 @@ class Bot(telegram.Bot):
 class BotApi:
     """Calls methods of the Bot API as one bot."""
 
-    def __init__(self, token: str, *, base_url: str = TELEGRAM_API) -> None:
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str = TELEGRAM_API,
+        tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    ) -> None:
         """Call.
 
         Args:
             token: the bot's token.
             base_url: where the Bot API is; another for tests and for a server of one's own.
+            tls: whom to trust; asked in a thread, for it may read certificates.
         """
         self._token = token
         self._base = base_url.rstrip("/")
+        self._tls = tls
         self._opened: tuple[Bot, Request, Polls] | None = None
 
     async def open(self) -> None:
         """Make the pools; nothing is asked yet."""
         hush()
-        tls = await asyncio.to_thread(ssl.create_default_context)
+        tls = await asyncio.to_thread(self._tls)
         calls, polls = Request(tls), Polls(tls)
         bot = Bot(
             self._token,

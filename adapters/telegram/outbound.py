@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from ssl import SSLContext, create_default_context
 
 from telegram import InputFile, Message
 from telegram.constants import ChatAction
@@ -76,6 +77,7 @@ class TelegramChat:
         clock: Clock,
         chains: Chains | None = None,
         read_file: ReadFile | None = None,
+        tls: Callable[[], SSLContext] = create_default_context,
     ) -> None:
         """Connect as one bot.
 
@@ -85,8 +87,9 @@ class TelegramChat:
             clock: paces what is sent.
             chains: which message is in which chain of replies, shared with the inbound side.
             read_file: the bytes of a file that is to be sent; None where there are none.
+            tls: whom to trust; asked in a thread, for it may read certificates.
         """
-        self.api = BotApi(token, base_url=base_url)
+        self.api = BotApi(token, base_url=base_url, tls=tls)
         self.me: Me | None = None
         self._chains = chains or Chains()
         self._pace = Pace(clock)

@@ -152,6 +152,50 @@ def test_a_library_of_telegram_that_cannot_be_loaded_hides_nothing_else() -> Non
     )
 
 
+def test_a_start_reads_the_certificates_of_the_system_once() -> None:
+    told = program("""
+        import asyncio, gc, ssl
+
+        before = ssl.create_default_context, ssl.SSLContext.set_default_verify_paths
+        from bot.certificates import checking, load_aiohttp
+
+        load_aiohttp()
+        gc.disable()
+        import aiohttp
+        from adapters.telegram.api import BotApi
+
+        async def work():
+            api = BotApi("1:x", tls=checking)
+            await api.open()
+            async with aiohttp.ClientSession():
+                made = [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext)]
+            await api.close()
+            return made
+
+        for one in asyncio.run(work()):
+            print(one is checking(), one.check_hostname, one.verify_mode.name, end=" ")
+            trusted = len(ssl.create_default_context().get_ca_certs()) if one is checking() else 0
+            print(len(one.get_ca_certs()) == trusted)
+        print(before == (ssl.create_default_context, ssl.SSLContext.set_default_verify_paths))
+    """)
+    *contexts, restored = told.splitlines()
+    assert sorted(contexts) == ["False False CERT_NONE True", "True True CERT_REQUIRED True"]
+    assert restored == "True"
+
+
+def test_aiohttp_that_is_there_already_is_left_as_it_is() -> None:
+    assert (
+        program("""
+            import aiohttp, ssl
+            from bot.certificates import checking, load_aiohttp
+
+            load_aiohttp()
+            print(checking.cache_info().currsize)
+        """)
+        == "0"
+    )
+
+
 def test_work_is_done_in_a_child_and_its_result_comes_back() -> None:
     assert (
         program("""
