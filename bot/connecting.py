@@ -33,9 +33,15 @@ async def connecting(
         platform: its name, for the log.
     """
     tried = asyncio.Event()
+
+    async def attempt() -> bool:
+        connected = await connect()
+        tried.set()
+        return connected
+
     async with asyncio.TaskGroup() as tasks:
         log.info("platform.connecting", extra={"platform": platform})  # the start waits for it
-        trying = tasks.create_task(_keep_trying(connect, clock, tried))
+        trying = tasks.create_task(keep_trying(attempt, clock))
         patience = tasks.create_task(_lose_patience(clock, tried, platform))
         try:
             await tried.wait()
@@ -73,15 +79,12 @@ async def side_by_side(
             over.set()
 
 
-async def _keep_trying(
-    connect: Callable[[], Awaitable[bool]], clock: Clock, tried: asyncio.Event
-) -> None:
+async def keep_trying(attempt: Callable[[], Awaitable[bool]], clock: Clock) -> None:
+    """Try until a try says True, with a pause after each that does not, longer every time."""
     pause = FIRST_PAUSE
-    while not await connect():
-        tried.set()
+    while not await attempt():
         await clock.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE)
-    tried.set()
 
 
 async def _lose_patience(clock: Clock, tried: asyncio.Event, platform: str) -> None:

@@ -24,8 +24,8 @@ def changed(arguments: str, changes: str) -> tuple[str, str]:
         name, equals, written = (part.strip() for part in line.partition("="))
         if not equals or not name:
             raise Refused(f"“{line[:60]}” is no change.", hint=_ABOUT)
-        if near := [] if name in before else nearest(name, before):
-            raise Refused(f"There is no argument {name[:40]}; did you mean {near[0]}?")
+        if name not in before and (near := nearest(name, before)):
+            raise Refused(f"There is no argument {name[:40]}; did you mean {near}?")
         if depth(written) > DEEPEST:
             raise Refused(f"The value of {name[:40]} is nested too deeply.")
         value = _value(written, before.get(name))

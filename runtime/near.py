@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 
-def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> list[str]:
-    """The known word that is nearest, alone in a list; an empty list where none is near enough.
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known word that is nearest, whatever its case; None where none is near enough.
 
     Args:
         word: what was written.
@@ -13,4 +13,6 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> list[str
     """
     from difflib import get_close_matches  # noqa: PLC0415 - not before somebody writes one wrong
 
-    return get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    by_fold = {each.casefold(): each for each in known}
+    found = get_close_matches(word.casefold(), by_fold, n=1, cutoff=cutoff)
+    return by_fold[found[0]] if found else None

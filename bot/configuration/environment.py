@@ -28,8 +28,9 @@ from pydantic_settings import (
 
 from bot.configuration import discord, telegram
 from bot.configuration.entries import is_url, web_address
-from bot.configuration.problems import Problems, did_you_mean, listed, nearest, shown
+from bot.configuration.problems import NEAR, Problems, did_you_mean, listed, shown
 from bot.configuration.values import LogFormat, LogLevel
+from runtime.near import nearest
 
 PREFIX = "NIGHTDESK_"
 
@@ -337,7 +338,8 @@ def _known(ours: Mapping[str, str], problems: Problems) -> dict[str, str]:
 
 def _suggestion(name: str, every: Sequence[str]) -> str:
     """What it may have meant; compared without the prefix, which makes every two names alike."""
-    near = nearest(name.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in every])
+    known = (each.removeprefix(PREFIX) for each in every)
+    near = nearest(name.removeprefix(PREFIX), known, cutoff=NEAR)
     if near is None:
         return "docs/configuration.md lists what there is"
     return f"did you mean {PREFIX}{near}?"

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from bot.redaction import redact
 from runtime.errors import ConfigurationError
 from runtime.model.value import value
+from runtime.near import nearest
 
 Place = tuple[str | int, ...]
 """A path into a document: keys and list positions."""
 
+NEAR = 0.7
+"""How alike two words of a configuration must be, that one may be meant by the other."""
 _LONGEST_VALUE = 60
 
 
@@ -103,16 +105,9 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be, or None."""
-    by_fold = {each.casefold(): each for each in known}
-    found = get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.7)
-    return by_fold[found[0]] if found else None
-
-
 def did_you_mean(word: str, known: Sequence[str], otherwise: str) -> str:
     """`did you mean …?` where a known word is near; else what to say instead."""
-    near = nearest(word, known)
+    near = nearest(word, known, cutoff=NEAR)
     return f"did you mean {near}?" if near else otherwise
 
 

@@ -7,7 +7,7 @@ from adapters.models.providers import known_providers
 from bot.configuration.document import Document
 from bot.configuration.entries import MODEL_EXAMPLE
 from bot.configuration.models import ModelEntry
-from bot.configuration.problems import listed
+from bot.configuration.problems import NEAR, listed
 from runtime.ids import ModelName
 
 _MOST = 3
@@ -18,7 +18,7 @@ def what_is_unknown(model: str) -> str:
     provider, known = model.partition("/")[0], known_providers()
     if not known or provider in known:
         return ""
-    near = get_close_matches(provider.casefold(), sorted(known), n=_MOST, cutoff=0.7)
+    near = get_close_matches(provider.casefold(), sorted(known), n=_MOST, cutoff=NEAR)
     meant = f"did you mean {listed(near)}?" if near else f"write one such as {MODEL_EXAMPLE}"
     return f"LiteLLM knows no provider {provider}: {meant}"
 

@@ -189,8 +189,8 @@ def _plain_word(word: str) -> str:
     return match["word"].casefold() if match else ""
 
 
-def _near(word: str, known: Iterable[str]) -> list[str]:
-    return nearest(word.casefold(), known, cutoff=_NEAR)
+def _near(word: str, known: Iterable[str]) -> str | None:
+    return nearest(word, known, cutoff=_NEAR)
 
 
 def _unknown_noun(words: Sequence[Word]) -> UsageError:
@@ -198,7 +198,7 @@ def _unknown_noun(words: Sequence[Word]) -> UsageError:
     word = words[0].text
     problem = f"There is no command “{word[:40]}”."
     if near := _near(word, _NOUNS):
-        noun = noun_of(near[0]) or near[0]
+        noun = noun_of(near) or near
         second = words[1].text if len(words) > 1 else ""
         form = form_of(noun, second) or form_of(noun, "")
         return UsageError(problem=problem, forms=(form,) if form else forms_of(noun))
@@ -225,7 +225,7 @@ def _parse_noun(noun: str, body: str, words: Sequence[Word]) -> ParsedCommand | 
     implied = next((form for form in forms_of(noun) if form.implied), None)
     if implied is not None and not near:
         return _parse_form(implied, body, words)
-    meant = form_of(noun, near[0]) if near else None
+    meant = form_of(noun, near) if near else None
     return UsageError(
         problem=f"“{noun}” has no “{words[0].text[:40]}”.",
         forms=(meant,) if meant else forms_of(noun),
@@ -294,7 +294,7 @@ def _option_name(written: str, form: Form) -> str | None:
     near = _near(written, known)
     if form.tail and not near:
         return None
-    meant = f" Did you mean --{near[0]}?" if near else ""
+    meant = f" Did you mean --{near}?" if near else ""
     raise _Wrong(f"There is no option --{written} here.{meant}")
 
 

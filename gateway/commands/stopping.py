@@ -274,8 +274,7 @@ class StopCommands:
         names = [str(agent.name) for agent in self._team().agents]
         found = next((one for one in names if one.casefold() == name.casefold()), None)
         if found is None:
-            near = nearest(name, names)
-            known = near[0] if near else ", ".join(names)
+            known = nearest(name, names) or ", ".join(names)
             raise Refused(f"There is no agent {name[:40]}.", hint=f"There is {known}.")
         return AgentName(found)
 

@@ -123,7 +123,7 @@ class Signature:
         for name in given:
             if name not in known:
                 near = nearest(name, known)
-                meant = f"; did you mean {near[0]}?" if near else ""
+                meant = f"; did you mean {near}?" if near else ""
                 raise _Wrong(f"there is no argument {name[:40]!r}{meant}")
         arguments = {}
         for name, parameter in known.items():
