@@ -50,8 +50,12 @@ def looks_like_cron(text: str) -> bool:
     return meant and ("*" in text or len(fields) in range(4, 8))
 
 
-def checked(text: str) -> str:
+def checked(text: str, *, said: str = "") -> str:
     """The expression, spaces apart, once it is sure that it can be read and comes some day.
+
+    Args:
+        text: the expression.
+        said: the words that it was made from; empty where it was written itself.
 
     Raises:
         Refused: says which field is wrong, or that it never comes.
@@ -68,9 +72,10 @@ def checked(text: str) -> str:
         raise Refused(f"“{expression}” has {_count(fields)}, not five.", hint=_EXAMPLE)
     _check_fields(fields)
     if not _comes(expression):
+        right = "the last day of the month at 9:00" if said else "0 9 L * *"
         raise Refused(
-            f"“{expression}” never comes: no month named there has that day.",
-            hint="For the last day of a month write L as the day: 0 9 L * *.",
+            f"“{said or expression}” never comes: no month named there has that day.",
+            hint=f"For the last day of each month write: {right}.",
         )
     return expression
 

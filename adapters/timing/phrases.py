@@ -41,12 +41,18 @@ _DAILY = {
     "every weekend": "* * 6,0",
     "weekends": "* * 6,0",
 }
-_WHICH_DAY = {f"every {unit}" for unit in ("week", "month", "year")} | {
-    "weekly",
-    "monthly",
-    "yearly",
-    "annually",
+_OF_WEEK, _OF_MONTH = "every monday at 9:00", "on the 1st of the month at 9:00"
+_OF_YEAR = "every year on 1 march at 9:00"
+_WHICH_DAY = {
+    "every week": _OF_WEEK,
+    "weekly": _OF_WEEK,
+    "every month": _OF_MONTH,
+    "monthly": _OF_MONTH,
+    "every year": _OF_YEAR,
+    "yearly": _OF_YEAR,
+    "annually": _OF_YEAR,
 }
+"""What lacks its day, and how that is written with one."""
 _AND = r"(?:, ?and |, ?| and )"
 _RANGE = re.compile(rf"(?:every )?({WEEKDAY})(?: ?- ?| to | through | until )({WEEKDAY})")
 _NAMES = re.compile(rf"(?P<every>every )?(?P<names>{WEEKDAY}s?(?:{_AND}{WEEKDAY}s?)*)")
@@ -134,8 +140,8 @@ def _even(text: str, seconds: float) -> str:
 def _days(what: str) -> str | None:
     """The cron fields for day, month and weekday; None where the words name no repetition."""
     what = what.removeprefix("on ")
-    if what in _WHICH_DAY:
-        raise Refused("On which day?", hint=f"For example: {_EXAMPLES}.")
+    if (example := _WHICH_DAY.get(what)) is not None:
+        raise Refused("On which day?", hint=f"For example: {example}.")
     readers = (_DAILY.get, _weekday_range, _weekdays, _monthly, _yearly)
     return next((fields for reader in readers if (fields := reader(what))), None)
 

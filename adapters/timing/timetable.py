@@ -96,7 +96,7 @@ def _repetition(said: str, words: str) -> str | None:
     from adapters.timing import phrases  # noqa: PLC0415 - a grammar, as the other
 
     phrase = phrases.read(words)
-    return cron.checked(phrase) if phrase else None
+    return cron.checked(phrase, said=said) if phrase else None
 
 
 def _change(at: datetime, zone: str) -> str:

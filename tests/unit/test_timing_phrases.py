@@ -9,6 +9,7 @@ import pytest
 
 from adapters.timing.timetable import CronsimTimetable
 from runtime.errors import NotATime, Refused
+from runtime.model.schedule import WhenKind
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 18, 15, 30, tzinfo=NEW_YORK).astimezone(UTC)
@@ -284,6 +285,31 @@ def test_what_was_understood_and_cannot_be_kept_is_refused(said: str, because: s
     with pytest.raises(Refused, match=because) as refused:
         TIMETABLE.read(said, now=NOW, zone="America/New_York")
     assert not isinstance(refused.value, NotATime)
+
+
+@pytest.mark.parametrize(
+    ("said", "example"),
+    [
+        ("every week", "every monday at 9:00"),
+        ("weekly at 9", "every monday at 9:00"),
+        ("every month", "on the 1st of the month at 9:00"),
+        ("yearly", "every year on 1 march at 9:00"),
+        ("every year on 30 february at 9:00", "the last day of the month at 9:00"),
+        ("0 9 30 2 *", "0 9 L * *"),
+    ],
+)
+def test_what_lacks_its_day_is_refused_with_an_example_of_its_kind(said: str, example: str) -> None:
+    with pytest.raises(Refused) as refused:
+        TIMETABLE.read(said, now=NOW, zone="America/New_York")
+    assert f": {example}." in refused.value.hint
+    assert TIMETABLE.read(example, now=NOW, zone="America/New_York").kind is WhenKind.CRON
+
+
+def test_a_day_that_no_month_has_is_named_as_it_was_written() -> None:
+    for said in ("every year on 30 february at 9:00", "0 9 30 2 *", "30 February every year at 9"):
+        with pytest.raises(Refused) as refused:
+            TIMETABLE.read(said, now=NOW, zone="America/New_York")
+        assert f"“{said}” never comes: no month named there has that day." == refused.value.message
 
 
 @pytest.mark.parametrize(
