@@ -2,8 +2,15 @@
 # Print the first interpreter that Nightdesk can run on, or say what is missing. PYTHON=... asks for one by name.
 # Each is run, not only looked up: a version manager leaves commands behind that exist and fail.
 
+# The database's URL, or what the file of that name has of it: no other command is asked for it, for none may be there.
+database=${NIGHTDESK_DATABASE_URL:-}
+file=${NIGHTDESK_DATABASE_URL_FILE:-}
+if [ -z "$database" ] && [ -f "$file" ] && [ -r "$file" ]; then
+    while [ -z "$database" ] && read -r database; do :; done <"$file"
+fi
+
 # What adapters/sql/sqlite.py asks of SQLite: from Python 3.12 on the engine needs a newer one. Not on Postgres.
-case ${NIGHTDESK_DATABASE_URL:-} in
+case $database in
     postgres*) needed='(0,)' ;;
     *) needed='(3, 42) if sys.version_info >= (3, 12) else (3, 35)' ;;
 esac
@@ -16,7 +23,7 @@ for python in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
     path=$(command -v "$python") || continue
     if "$path" -c "$fits" </dev/null >/dev/null 2>&1; then
         if "$path" -c "$old" </dev/null >/dev/null 2>&1; then
-            echo "$python has a SQLite that is too old to keep anything in: it is taken for the Postgres that NIGHTDESK_DATABASE_URL names." >&2
+            echo "$python has a SQLite that is too old to keep anything in: it is taken for the Postgres that NIGHTDESK_DATABASE_URL names, or its file." >&2
         fi
         echo "$path"
         exit 0

@@ -86,6 +86,34 @@ def test_with_postgres_an_old_sqlite_is_taken_with_a_word_and_an_old_python_is_n
     assert find(tmp_path, NIGHTDESK_DATABASE_URL=POSTGRES).returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("held", "fits"),
+    [
+        (f"{POSTGRES}\n", True),
+        (f" {POSTGRES}", True),
+        (f"\n{POSTGRES}\n\n", True),
+        ("sqlite:///night.db\n", False),
+        (f"sqlite:///night.db\n{POSTGRES}\n", False),
+        ("", False),
+    ],
+)
+def test_the_database_may_be_named_by_a_file(tmp_path: Path, held: str, *, fits: bool) -> None:
+    interpreter(tmp_path, "python3", python=(3, 13, 1), sqlite=(3, 34, 1))
+    file = tmp_path / "the url"
+    file.write_text(held)
+    found = find(tmp_path, NIGHTDESK_DATABASE_URL_FILE=str(file))
+    assert (found.returncode == 0) is fits
+    assert "the url" not in found.stderr
+
+
+@pytest.mark.parametrize("name", ["not there", "."])
+def test_a_file_that_cannot_be_read_names_no_database(tmp_path: Path, name: str) -> None:
+    interpreter(tmp_path, "python3", python=(3, 13, 1), sqlite=(3, 34, 1))
+    found = find(tmp_path, NIGHTDESK_DATABASE_URL_FILE=str(tmp_path / name))
+    assert found.returncode == 1
+    assert found.stderr.startswith("Nightdesk needs Python")
+
+
 def test_a_command_that_exists_and_fails_is_passed_over(tmp_path: Path) -> None:
     broken = tmp_path / "python3"
     broken.write_text("#!/bin/sh\nexit 127\n")
