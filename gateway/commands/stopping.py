@@ -137,15 +137,17 @@ class StopCommands:
         said = [Resource(belongs_to=received.inbound.sender) for received in unbegun]
         may_end = [permits(team, who, Action.STOP, owner) for owner in theirs]
         may_keep = [permits(team, who, Action.STOP, owner) for owner in said]
-        if (theirs or said) and not any(may_end + may_keep):
-            authorize(team, who, Action.STOP, (theirs + said)[0])
-        return await self._stopping.stop_turns(
+        did = await self._stopping.stop_turns(
             list(compress(works, may_end)),
             by=who,
             key=StopId(request.id),
             unbegun=list(compress(unbegun, may_keep)),
             behind=behind,
         )
+        # Asked of what was done: a command that is carried out again finds only what is left.
+        if (theirs or said) and not any((*may_end, *may_keep, did.ended, did.unbegun)):
+            authorize(team, who, Action.STOP, (theirs + said)[0])
+        return did
 
     async def _stop_agent(self, agent: AgentName, request: Request) -> Answer:
         authorize(self._team(), request.sender, Action.STOP_ALL)

@@ -1,4 +1,4 @@
-"""Methods of a store that fail before they work."""
+"""Methods of a store that fail before they work, or once they have."""
 
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
@@ -26,5 +26,20 @@ def failing_times(
             left -= 1
             raise error
         return await method(*args, **kwargs)
+
+    return call
+
+
+def unheard_once(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """The method, whose first call works and seems to have failed."""
+    heard = False
+
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        nonlocal heard
+        done = await method(*args, **kwargs)
+        if not heard:
+            heard = True
+            raise StorageUnavailable
+        return done
 
     return call
