@@ -26,6 +26,7 @@ from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
 from bot.modelcheck import look_at, taken_out
+from bot.policycheck import look_at_policy
 from bot.reach import get
 from bot.redaction import redactor
 from bot.settings import (
@@ -35,7 +36,8 @@ from bot.settings import (
     Settings,
     load_settings,
 )
-from bot.status import describe_database, read_outbox
+from bot.status import describe_database, processes, read_outbox
+from bot.witness import changed_since
 from runtime.access import may
 from runtime.clock import Clock, SystemClock
 from runtime.errors import (
@@ -81,6 +83,7 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     owner = holder_of(file.parent) if file else None
     yield _folder(settings.data_dir, owner)
     yield _configuration(settings)
+    yield look_at_policy(settings, clock)
     async for finding in _database(settings, clock):
         yield finding
     yield await _http(settings.http)
@@ -190,6 +193,8 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             yield _revision(found)
             yield await _owner(found, settings)
             if found is not None and found.readable:
+                for finding in await _changed(found, settings, clock.now()):
+                    yield finding
                 yield await _outbox(found, settings, clock.now())
                 yield await look_at_questions(found.store.dead_letters, settings.team)
                 for finding in taken_out(settings, await found.store.modelbook.outages()):
@@ -247,6 +252,17 @@ async def _owner(found: Glance | None, settings: Settings) -> Finding:
     )
     state = State.MISSING if everywhere else State.WRONG
     return Finding(layer, state, f"nobody is owner{where}, and told what needs one", todo)
+
+
+async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Finding]:
+    """That what runs read the team's file before it was changed."""
+    running = await processes(found.store, settings, now)
+    if not running or not await changed_since(found.store.audit, settings):
+        return []
+    names = ", ".join(process.name for process in running)
+    words = f"{settings.config_path} changed after {names} had read it"
+    todo = "Restart Nightdesk: what is said here of people, channels, agents and models holds then."
+    return [Finding("running", State.MISSING, words, todo)]
 
 
 def _revision(found: Glance | None) -> Finding:

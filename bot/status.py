@@ -117,12 +117,17 @@ async def read_status(settings: Settings, clock: Clock | None = None) -> Status:
         return Status(
             now=clock.now(),
             zone=settings.team.zone,
-            processes=owner or await _alive(store, clock.now()),
+            processes=await processes(store, settings, clock.now()),
             database=describe_database(found),
             schedules=tuple(_schedule(s, settings.team) for s in await store.schedules.all()),
             outbox=await read_outbox(store),
             runs=await _runs(store),
         )
+
+
+async def processes(store: Store, settings: Settings, now: datetime) -> tuple[ProcessLine, ...]:
+    """Those that work now: the owner of a SQLite file, or whoever gave a sign of life just now."""
+    return _owner(settings) or await _alive(store, now)
 
 
 def describe_database(found: Glance | None) -> str:

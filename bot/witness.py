@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.settings import Settings
 from runtime.model.audit import SYSTEM, AuditEvent, AuditKind
-from runtime.ports import Audit
+from runtime.ports import Audit, AuditQuery
 
 log = logging.getLogger("nightdesk.audit")
 
@@ -29,6 +29,13 @@ async def note_start(audit: Audit, settings: Settings, role: str) -> None:
     await say_head(audit)
 
 
+async def changed_since(audit: Audit, settings: Settings) -> bool:
+    """Whether the team's file is another one than the last start recorded to have read."""
+    kind = AuditKind.CONFIGURATION_LOADED
+    found = await audit.find(AuditQuery(kind=kind, limit=1))
+    return any(last.facts().get("sha256") != _digest(settings.config_path) for last in found)
+
+
 async def note_policy(audit: Audit, path: Path | None, *, usable: bool) -> None:
     """Record that the policy's file changed while we run, and whether it could be used."""
     kind = AuditKind.POLICY_LOADED if usable else AuditKind.POLICY_NOT_LOADED
@@ -37,9 +44,12 @@ async def note_policy(audit: Audit, path: Path | None, *, usable: bool) -> None:
 
 def _loaded(kind: AuditKind, path: Path | None, role: str) -> AuditEvent:
     """The file by its digest; none where there is no file, so that what holds without it holds."""
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() if path else None
-    except OSError:
-        digest = None
-    name = path.name if path else ""
+    name, digest = (path.name, _digest(path)) if path else ("", None)
     return AuditEvent(kind, SYSTEM, None, {"file": name, "sha256": digest, "role": role})
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from os import getpid
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from bot.models import config_of
 from bot.reach import get
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
+from bot.witness import note_start
 from runtime.cards import APPROVE
 from runtime.errors import Permanent, StorageUnavailable
 from runtime.ids import ModelName, OutboxId, Platform, TimeOrderedIds
@@ -32,6 +34,7 @@ from runtime.model.member import Enrolment
 from runtime.model.messages import Button, Content
 from runtime.model.outbox import OutboxState
 from runtime.model.team import MemberRole
+from runtime.ports import Worker
 from tests.support.build import OPS as OPS_THREAD
 from tests.support.clock import ManualClock
 from tests.support.fake_slack import APP_TOKEN, SCOPES, TOKEN, FakeSlack
@@ -134,6 +137,7 @@ async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(
         "pictures": State.OK,
         "data folder": State.MISSING,
         "configuration": State.MISSING,
+        "policy": State.OK,
         "database": State.MISSING,
         "owner": State.OK,
         "http": State.OK,
@@ -169,6 +173,61 @@ async def test_a_configuration_that_cannot_be_used_ends_the_examination(machine:
         'NIGHTDESK_HTTP__PORT = "x": write a number from 0 to 65535',
         "nightdesk.toml:1: teem: unknown key: did you mean team?",
     ]
+
+
+async def test_rules_for_tools_that_would_end_a_start_are_wrong(machine: Machine) -> None:
+    machine.configure(OWNER)
+    (machine.home / "policy.yaml").write_text("team:\n  preset: git_save\n")
+    wrong = (await machine.look())["policy"]
+    assert wrong.state is State.WRONG
+    assert wrong.found.startswith("policy.yaml:2: ")
+    assert "did you mean git_safe?" in wrong.found
+
+
+async def test_rules_for_tools_that_can_be_used_are_counted(machine: Machine) -> None:
+    machine.configure(OWNER)
+    rules = "[{tools: message.send, permission: approval}]"
+    night = "agents:\n  desk:\n    preset: full_auto\n"
+    (machine.home / "policy.yaml").write_text(f"team:\n  rules: {rules}\n{night}")
+    right = (await machine.look())["policy"]
+    said = "policy.yaml: team preset read_only, 1 rule; agent desk preset full_auto, 0 rules"
+    assert (right.state, right.found) == (State.OK, f"{machine.home}/{said}")
+
+
+async def test_a_file_that_changed_after_the_start_is_said_to_need_another(
+    machine: Machine,
+) -> None:
+    machine.configure(OWNER)
+    settings, clock = machine.load(), machine.clock
+    ids = TimeOrderedIds(clock)
+    async with open_store(None, data_dir=machine.data, clock=clock, ids=ids) as store:
+        await note_start(store.audit, settings, "all")
+        assert "running" not in await machine.look()
+        machine.configure(OWNER + OPS)
+        changed = (await machine.look())["running"]
+        assert changed.state is State.MISSING
+        assert (
+            changed.found == f"{settings.config_path} changed after process {getpid()} had read it"
+        )
+        assert changed.todo.startswith("Restart Nightdesk: ")
+    assert "running" not in await machine.look()
+
+
+async def test_on_postgres_too_a_file_that_changed_after_the_start_is_said(
+    machine: Machine, postgres_url: str
+) -> None:
+    machine.variables["DATABASE_URL"] = postgres_url
+    machine.configure(OWNER)
+    settings, clock = machine.load(), machine.clock
+    ids = TimeOrderedIds(clock)
+    url = settings.database_url
+    async with open_store(url, data_dir=machine.data, clock=clock, ids=ids) as store:
+        await note_start(store.audit, settings, "worker")
+        machine.configure(OWNER + OPS)
+        assert "running" not in await machine.look()
+        await store.workers.beat(Worker(slot="worker-0", role="worker", seen_at=clock.now()))
+        found = (await machine.look())["running"].found
+    assert found == f"{settings.config_path} changed after worker-0 had read it"
 
 
 async def test_a_team_without_an_owner_is_wrong(machine: Machine) -> None:
