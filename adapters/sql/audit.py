@@ -1,6 +1,7 @@
 """The audit log: `runtime.ports.Audit`. Records are added by `adapters.sql.trail`."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -9,7 +10,7 @@ from adapters.sql.codec import micros
 from adapters.sql.database import Database
 from adapters.sql.schema_audit import audit
 from adapters.sql.trail import LAST
-from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.transaction import Row, Statement, Transaction, Value
 from runtime.ids import TurnId
 from runtime.model.audit import AuditEvent, AuditRecord, Head
 from runtime.ports import AuditQuery
@@ -26,7 +27,7 @@ _PAGE = (
 """Walks the chain."""
 
 _FIND = sa.select(*_COLUMNS).order_by(audit.c.seq.desc()).limit(_limit)
-"""The end of the chain, latest first; conditions are added to it."""
+"""The end of the chain, latest first; `finding` adds conditions to it."""
 
 _since = audit.c.at >= bindparam("since", type_=sa.BigInteger)
 _kind = sa.or_(
@@ -37,6 +38,24 @@ _kind = sa.or_(
     ),
 )
 """The kind itself, or every kind of that noun: `/` follows the dot."""
+
+
+@lru_cache(maxsize=64)
+def finding(*, since: bool, kind: bool, actors: int) -> Statement:
+    """Finds the latest records of a time, of a kind, and of so many actors, where these are asked.
+
+    One statement for each form of the question, which is compiled once, as all are.
+    """
+    statement = _FIND
+    if since:
+        statement = statement.where(_since)
+    if kind:
+        statement = statement.where(_kind)
+    if actors:
+        names = [bindparam(f"actor{n}", type_=sa.Text) for n in range(actors)]
+        statement = statement.where(audit.c.actor.in_(names))
+    return statement
+
 
 _OF_TURN = (
     sa.select(*_COLUMNS)
@@ -68,16 +87,14 @@ class SqlAudit:
 
     async def find(self, wanted: AuditQuery) -> list[AuditRecord]:
         """The latest records that are wanted: see the port."""
-        statement = _FIND
+        since, kind, actors = wanted.since, wanted.kind, wanted.actors
         given: dict[str, Value] = {"limit": wanted.limit}
-        if wanted.since is not None:
-            statement = statement.where(_since)
-            given["since"] = micros(wanted.since)
-        if wanted.kind:
-            statement = statement.where(_kind)
-            given |= {"kind": wanted.kind, "above": f"{wanted.kind}.", "below": f"{wanted.kind}/"}
-        if wanted.actors:
-            statement = statement.where(audit.c.actor.in_(wanted.actors))
+        if since is not None:
+            given["since"] = micros(since)
+        if kind:
+            given |= {"kind": kind, "above": f"{kind}.", "below": f"{kind}/"}
+        given |= {f"actor{n}": actor for n, actor in enumerate(actors)}
+        statement = finding(since=since is not None, kind=bool(kind), actors=len(actors))
         return _records(await self._database.scan(lambda t: t.all(statement, given)))
 
     async def of_turn(self, turn: TurnId, *, limit: int = 200) -> list[AuditRecord]:

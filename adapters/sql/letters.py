@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -12,7 +13,7 @@ from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema import outbox
 from adapters.sql.threads import thread_columns, thread_of
-from adapters.sql.transaction import Row, Value
+from adapters.sql.transaction import Row, Statement, Value
 from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, Platform, TurnId
 from runtime.model.address import ChannelRef
 from runtime.model.outbox import OutboxItem, OutboxState
@@ -50,9 +51,24 @@ _LATELY = (
     .order_by(outbox.c.position.desc())
     .limit(bindparam("limit", type_=sa.BigInteger))
 )
-"""Reads the end of the table; further conditions are added to it. For people who ask, too."""
+"""Reads the end of the table; `lately` adds conditions to it. For people who ask, too."""
 
 _decode = decoder(sending.Letter)
+
+
+@lru_cache(maxsize=64)
+def lately(*, root: bool, messages: int) -> Statement:
+    """Finds what was sent to a channel, of a thread or of so many messages where these are asked.
+
+    One statement for each form of the question, which is compiled once, as all are.
+    """
+    statement = _LATELY
+    if root:
+        statement = statement.where(outbox.c.root == bindparam("root"))
+    if messages:
+        names = [bindparam(f"message{n}", type_=sa.Text) for n in range(messages)]
+        statement = statement.where(outbox.c.message_id.in_(names))
+    return statement
 
 
 class SqlSent:
@@ -75,17 +91,16 @@ class SqlSent:
         limit: int = 20,
     ) -> list[OutboxItem]:
         """Messages that were sent there, the latest first: see the port."""
-        statement = _LATELY
-        if root is not None:
-            statement = statement.where(outbox.c.root == root)
-        if messages:
-            statement = statement.where(outbox.c.message_id.in_(messages))
+        statement = lately(root=root is not None, messages=len(messages))
         place: dict[str, Value] = {
             "platform": channel.platform,
             "workspace": channel.workspace,
             "channel": channel.channel,
             "limit": limit,
+            **{f"message{n}": message for n, message in enumerate(messages)},
         }
+        if root is not None:
+            place["root"] = root
         rows = await self._database.scan(lambda t: t.all(statement, place))
         return [item_of(row) for row in rows]
 

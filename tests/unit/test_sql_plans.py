@@ -59,9 +59,11 @@ MAY_SCAN = {
     "budgets._PAUSES": "the turns that wait for money; all of them are asked for",
     "inbox._OLD": "reads the oldest rows and stops at a page; in the background, once in a while",
     "audit._FIND": "the end of the table, backwards from its key; for people who ask",
+    "audit.finding": "the same",
     "audit.LAST": "the last row, by its key",
     "letters._LAST_SENT": "for people who ask for a list of channels; at length, in a thread",
     "letters._LATELY": "reads the end of the table, for people who ask what was said",
+    "letters.lately": "the same",
     "outbox._COUNT": "counts what was sent, which nobody does on a hot path",
     "schedules._ALL": "reads all schedules, because all are asked for",
     "workers._INHERIT": "a handful of rows",
@@ -89,6 +91,8 @@ def _statements(module: ModuleType) -> Iterator[tuple[str, Statement]]:
 
 STATEMENTS = {
     **{name: statement for module in MODULES for name, statement in _statements(module)},
+    "audit.finding": audit.finding(since=True, kind=True, actors=2),
+    "letters.lately": letters.lately(root=True, messages=2),
     "outboxclaims.claiming": outboxclaims.claiming(3),
     "outboxclaims.taking_on": outboxclaims.taking_on(3),
 }

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 from sqlalchemy.sql.compiler import SQLCompiler
 
 import adapters.sql
+from adapters.sql import audit, letters
 from adapters.sql.prepared import prepare
 from adapters.sql.schema import metadata
 from adapters.sql.transaction import CoreTransaction, ReadTransaction, Statement
@@ -60,6 +61,19 @@ def test_a_statement_has_the_text_and_the_values_that_sqlalchemy_gives_it() -> N
 def test_a_long_read_of_sqlite_needs_sqlalchemy_for_lists_alone() -> None:
     left = {name for name, one in constants().items() if compiled_for_sqlite(one).unfinished}
     assert left == LISTS
+
+
+def test_a_question_with_conditions_is_one_statement_however_often_it_is_asked() -> None:
+    asked = {
+        audit.finding(since=since, kind=True, actors=actors)
+        for since in (True, False)
+        for actors in (0, 1, 2)
+        for _ in range(2)
+    } | {letters.lately(root=root, messages=1) for root in (True, False) for _ in range(2)}
+
+    assert len(asked) == 8
+    assert not any(compiled_for_sqlite(statement).unfinished for statement in asked)
+    assert all(prepare(statement) is not None for statement in asked)
 
 
 def test_a_long_read_of_sqlite_finds_what_sqlalchemy_finds() -> None:
