@@ -40,10 +40,11 @@ class QueuedNotice:
     async def _words(self, received: Received) -> str:
         """Why it waits: for what the turn before it waits, where that one does."""
         here = await self._store.conversations.bound(received.inbound.thread)
-        named = [one.what for one in await waits(self._store) if one.conversation == here]
-        if not named:
+        first = next((one for one in await waits(self._store) if one.conversation == here), None)
+        if first is None:
             return WORDS
+        ended_by = f": {first.ended_by}" if first.ended_by else ""
         return (
-            f"Queued: I answer this after the message before it, which waits for {named[0]}. "
-            "`/stop` ends that one."
+            "Queued: I answer this after the message before it, which waits for "
+            f"{first.what}{ended_by}. `/stop` ends that one."
         )

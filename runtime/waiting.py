@@ -18,18 +18,20 @@ class Wait:
         turn: which.
         conversation: its conversation.
         what: what for, in words that follow *for*.
+        ended_by: what people do that ends the waiting, a clause; empty where `what` says it.
     """
 
     turn: TurnId
     conversation: ConversationId
     what: str
+    ended_by: str = ""
 
 
 async def waits(store: Store) -> list[Wait]:
     """What is known of turns that wait; of a turn that asked several things, the oldest first."""
     asked = await store.approvals.open(limit=_LOOK_AT)
     asked += await store.approvals.unclear(limit=_LOOK_AT)
-    found = [Wait(turn=one.turn, conversation=one.conversation, what=_named(one)) for one in asked]
+    found = [_of(one) for one in asked]
     found += [
         Wait(turn=one.turn, conversation=one.conversation, what="budget (`/budget` tells more)")
         for one in await store.budgets.pauses()
@@ -37,9 +39,13 @@ async def waits(store: Store) -> list[Wait]:
     return found
 
 
-def _named(approval: Approval) -> str:
-    this = short_id(approval)
+def _of(approval: Approval) -> Wait:
+    this, tool = short_id(approval), approval.frozen.tool
+    what = f"approval `{this}` of `{tool}`"
+    ended_by = f"its buttons decide, or `/approve {this}` and `/approve deny {this}`"
     if approval.state is ApprovalState.UNKNOWN:
-        tool = approval.frozen.tool
-        return f"a person's answer whether `{tool}` happened (`/approve show {this}`)"
-    return f"approval `{this}` of `{approval.frozen.tool}`"
+        what = f"a person's answer whether `{tool}` happened (`/approve show {this}`)"
+        ended_by = ""
+    return Wait(
+        turn=approval.turn, conversation=approval.conversation, what=what, ended_by=ended_by
+    )

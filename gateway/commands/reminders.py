@@ -150,7 +150,12 @@ class ReminderCommands:
         if moved.state is not ReminderState.WAITING:
             raise Refused(f"Reminder {moved.number} is {moved.state} already.")
         again = self._next(moved)
-        return Answer(f"I remind you again {again}.", updates=_ended(reminder, f"again {again}"))
+        apart = moved.id != reminder.id
+        also = f", as reminder {moved.number}. Reminder {reminder.number} keeps its own times"
+        return Answer(
+            f"I remind you again {again}{also if apart else ''}.",
+            updates=_ended(reminder, f"again {again}"),
+        )
 
     async def _read(self, words: str, request: Request) -> When:
         return await asyncio.to_thread(

@@ -388,7 +388,7 @@ async def test_a_run_of_a_schedule_waits_for_money_and_goes_on(bank: Bank) -> No
         assert bank.chat.texts[-1] == "Fine." or "Fine." in bank.chat.texts
         assert len(bank.model.scripted.requests) == 1
         await desk.command("/cost schedule 1")
-        assert "schedule 1: 0.0003 USD" in bank.chat.texts[-1]
+        assert "Schedule 1: 0.0003 USD" in bank.chat.texts[-1]
 
 
 async def test_a_run_that_waits_for_money_can_be_stopped(bank: Bank) -> None:

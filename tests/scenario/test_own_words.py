@@ -78,8 +78,11 @@ async def test_of_an_approval(tmp_path: Path, command: str, thread: ThreadRef, b
         assert f"`{begins}approve show {this}` sends all of it" in card.text
 
         await speak(life, "and this?", thread)
-        assert life.desk.chat.texts[-1].startswith("Queued: ")
-        assert life.desk.chat.texts[-1].endswith(f"`{begins}stop` ends that one.")
+        assert life.desk.chat.texts[-1] == (
+            "Queued: I answer this after the message before it, which waits for approval "
+            f"`{this}` of `{approval.frozen.tool}`: its buttons decide, or `{begins}approve "
+            f"{this}` and `{begins}approve deny {this}`. `{begins}stop` ends that one."
+        )
 
         await life.desk.clock.advance(31 * 60)
         await life.desk.fire()

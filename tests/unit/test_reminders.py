@@ -172,7 +172,10 @@ async def test_a_snoozed_repeating_reminder_keeps_its_own_times(give: CommandBen
     item = await due(give, "/remind me every day at 9am to stretch")
     minutes = next(b for b in item.content.buttons if b.label == "In 10 min")
 
-    await press(give, SNOOZE, minutes.value)
+    assert await press(give, SNOOZE, minutes.value) == (
+        "(I remind you again Fri 20 Nov 09:10 EST (in 10 min), as reminder 2. Reminder 1 keeps its "
+        "own times.)"
+    )
 
     times = [one.next_at for one in await give.reminders.open_of(ANN)]
     assert times == [T0 + 2 * HOUR + timedelta(minutes=10), T0 + 26 * HOUR]
