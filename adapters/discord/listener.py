@@ -72,9 +72,7 @@ class _Gateway(msgspec.Struct, frozen=True, gc=False):
 class _Client(discord.Client):
     """discord.py's client as a connection and nothing else."""
 
-    def __init__(
-        self, hear: Callable[[str], None], *, contents: bool, clock: Clock, timeout: float
-    ) -> None:
+    def __init__(self, hear: Callable[[str], None], *, contents: bool, clock: Clock) -> None:
         intents = discord.Intents.none()
         intents.guilds = intents.guild_messages = intents.dm_messages = True
         intents.message_content = contents
@@ -84,7 +82,7 @@ class _Client(discord.Client):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
-            heartbeat_timeout=timeout,
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
         )
         self._hear = hear
         self._clock = clock
@@ -113,7 +111,6 @@ class DiscordListener:
         configured: frozenset[str],
         clock: Clock,
         suggest: Suggest | None = None,
-        heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
     ) -> None:
         """Hear.
 
@@ -125,7 +122,6 @@ class DiscordListener:
             configured: the channels of the team's configuration.
             clock: for pauses, and for the age of the last heartbeat.
             suggest: makes the answer to somebody who is typing a command.
-            heartbeat_timeout: seconds of silence after which the connection is taken for dead.
         """
         self._token = token
         self._chat = chat
@@ -134,7 +130,6 @@ class DiscordListener:
         self._guilds = guilds
         self._clock = clock
         self._suggest = suggest
-        self._timeout = heartbeat_timeout
         self._changes = Changes(chat.places, configured=configured)
         self._frames: asyncio.Queue[wire.Frame] = asyncio.Queue()
         # Apart: an interaction is lost after three seconds, a message can wait for its place.
@@ -184,7 +179,7 @@ class DiscordListener:
         self.without_contents = not contents
         if not contents:
             log.warning("discord.no_contents", extra={"why": NO_CONTENTS})
-        client = _Client(self._heard, contents=contents, clock=self._clock, timeout=self._timeout)
+        client = _Client(self._heard, contents=contents, clock=self._clock)
         before = self._acked
         try:
             await client.login(self._token)

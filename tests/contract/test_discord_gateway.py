@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,10 +10,11 @@ from typing import Any
 
 import discord
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from adapters.discord.commands import ApplicationCommands
 from adapters.discord.inbound import LATER, DiscordInbound
-from adapters.discord.listener import DiscordListener
+from adapters.discord.listener import HEARTBEAT_TIMEOUT, DiscordListener
 from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import DISCORD, Places
 from bot.selftest.discord.gateway import CONTENT_INTENT, INVALID
@@ -89,7 +91,6 @@ async def nothing_to_choose(_: Wanted) -> str:
 async def listening(
     *,
     heartbeat_ms: int = 41_250,
-    timeout: float = 60.0,
     flags: int | None = None,
     opened: bool = True,
     suggest: Callable[[Wanted], Awaitable[str]] = nothing_to_choose,
@@ -109,7 +110,6 @@ async def listening(
             configured=frozenset({CHANNEL, OTHER_CHANNEL}),
             clock=clock,
             suggest=suggest,
-            heartbeat_timeout=timeout,
         )
         ear = Ear(discord, listener, chat)
         with restored_sdk():
@@ -219,12 +219,24 @@ async def test_a_session_that_is_over_is_begun_anew() -> None:
 
 
 async def test_a_connection_that_is_silent_is_taken_for_dead() -> None:
-    async with listening(heartbeat_ms=100, timeout=0.3) as ear:
+    async with listening(heartbeat_ms=100) as ear:
         gateway = ear.discord.gateway
         gateway.silence()
         ear.discord.say("hello", mention=True)
+        [watch] = _watching()
+        assert watch.heartbeat_timeout == HEARTBEAT_TIMEOUT
+        # discord.py asks the time itself: the minute of silence is over now, and no other begins.
+        watch.heartbeat_timeout = -1.0
         await eventually(lambda: gateway.resumed >= 1, "a new line")
         await ear.hears(1)
+        assert gateway.resumed == 1
+
+
+def _watching() -> list[KeepAliveHandler]:
+    """discord.py's threads that look for silence on the connections of this test."""
+    loop = asyncio.get_running_loop()
+    threads = [each for each in threading.enumerate() if isinstance(each, KeepAliveHandler)]
+    return [each for each in threads if each.ws.loop is loop]
 
 
 async def test_odd_frames_are_no_end_of_the_connection(caplog: pytest.LogCaptureFixture) -> None:
