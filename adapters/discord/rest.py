@@ -151,8 +151,10 @@ class DiscordRest:
         """Make a request that changes nothing, and read its answer; never `Ambiguous`."""
         try:
             return wire.decoded(kind, await self.write(route))
-        except (Ambiguous, Malformed) as error:
-            raise Retryable(f"Discord did not answer: {error}") from error
+        except Ambiguous as error:
+            raise Retryable(str(error)) from error
+        except Malformed as error:
+            raise Retryable("Discord's answer cannot be read") from error
 
     async def told(
         self, kind: type[T], route: Route, body: Body, *, uploads: Sequence[Upload] = ()

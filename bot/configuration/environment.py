@@ -49,7 +49,7 @@ _LAST_PORT = 65_535
 def _whole(low: int, high: int) -> BeforeValidator:
     def check(value: str) -> int:
         if not re.fullmatch(r"\d{1,6}", value) or not low <= int(value) <= high:
-            raise ValueError(f"write a number from {low} to {high}")
+            raise ValueError(f"write a whole number from {low} to {high}")
         return int(value)
 
     return BeforeValidator(check)

@@ -169,7 +169,8 @@ class StopCommands:
     async def _what_ended(self, did: Stopped) -> str:
         unanswered = f"{_count(did.unbegun, 'message')} not answered."
         if not did.ended:
-            return f"Stopped before it began: {unanswered}"
+            they = "it" if did.unbegun == 1 else "they"
+            return f"Stopped before {they} began: {unanswered}"
         said = ["Stopped." if len(did.ended) == 1 else f"Stopped {len(did.ended)} turns."]
         if did.messages:
             said.append(f"{_count(did.messages, 'message')} not sent yet: taken back.")
@@ -228,6 +229,7 @@ class StopCommands:
         authorize(team, request.sender, Action.STOP_ALL)
         lifted = await self._stopping.lift(agent, by=request.sender, key=StopId(request.id))
         if lifted is None:
+            agent = self._agent(agent) if agent else agent
             what = f"The agent {agent[:40]}" if agent else "Everything as a whole"
             also = [in_words(stop, team, now=self._clock.now()) for stop in self._stopping.active]
             return Answer("\n".join([f"{what} is not stopped.", *also]))

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from adapters.discord import wire
 from adapters.discord.commands import ApplicationCommands
 from adapters.discord.outbound import DiscordChat, nonce
 from adapters.discord.places import DISCORD, Places, person
 from adapters.discord.probe import Expected
 from adapters.discord.render import GROWING
+from adapters.discord.rest import Route
 from adapters.discord.sync import synchronise
 from bot.selftest.discord.names import (
     ADA,
@@ -47,6 +49,7 @@ from tests.support.fake_discord import SPEC, FakeDiscord
 
 OPS = ThreadRef(ChannelRef(DISCORD, "", CHANNEL))
 PERSON = person(ADA)
+GATEWAY = "GET /gateway/bot"
 POST = "POST /channels/{channel_id}/messages"
 EDIT = "PATCH /channels/{channel_id}/messages/{message_id}"
 ORIGINAL = "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/@original"
@@ -151,6 +154,23 @@ async def test_a_discord_that_cannot_be_reached_is_asked_again_later(clock: Manu
     with pytest.raises(Retryable, match="reached"):
         await chat.open()
     await chat.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault("lost_answer", GATEWAY), "Discord did not answer: ServerDisconnectedError"),
+        (Fault("status", GATEWAY, status=502), "Discord answered 502"),
+        (Fault("garbage", GATEWAY), "Discord's answer cannot be read"),
+    ],
+)
+async def test_what_it_could_not_read_is_said_once(
+    discord: FakeDiscord, chat: DiscordChat, fault: Fault, said: str
+) -> None:
+    discord.faults = [fault, fault]  # aiohttp asks once more where a connection breaks
+    with pytest.raises(Retryable) as raised:
+        await chat.rest.read(wire.Channel, Route("GET", "/gateway/bot"))
+    assert str(raised.value) == said
 
 
 # ------------------------------------------------------------------------------ sending

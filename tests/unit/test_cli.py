@@ -165,7 +165,7 @@ def test_a_configuration_that_cannot_be_used_is_told_whole_with_code_2(
     assert result.exit_code == 2
     assert result.stderr == (
         "nightdesk cannot go on:\n"
-        '  NIGHTDESK_HTTP__PORT = "x": write a number from 0 to 65535\n'
+        '  NIGHTDESK_HTTP__PORT = "x": write a whole number from 0 to 65535\n'
         "  nightdesk.toml:2: team.nane: unknown key: did you mean name?\n"
         '  nightdesk.toml:3: team.timezone = "Mars": there is no such time zone: a time zone is '
         'written as "Europe/Berlin" or "America/New_York"; "UTC" works too\n'

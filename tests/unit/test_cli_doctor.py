@@ -170,7 +170,7 @@ async def test_a_configuration_that_cannot_be_used_ends_the_examination(machine:
     wrong = found["configuration"]
     assert wrong.state is State.WRONG
     assert wrong.found.splitlines() == [
-        'NIGHTDESK_HTTP__PORT = "x": write a number from 0 to 65535',
+        'NIGHTDESK_HTTP__PORT = "x": write a whole number from 0 to 65535',
         "nightdesk.toml:1: teem: unknown key: did you mean team?",
     ]
 
