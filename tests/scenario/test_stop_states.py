@@ -527,6 +527,7 @@ async def test_a_run_is_stopped_by_the_number_of_its_schedule(tmp_path: Path) ->
         ("stop the press", "I do not know what “the press” is.\nWrite /stop, /stop <id>, "),
         ("resume everything", "Everything as a whole is not stopped."),
         ("resume agent desk", "The agent desk is not stopped."),
+        ("resume agent nobody", "There is no agent nobody.\nThere is desk."),
         ("resume 01J9ZZZZ", "What was stopped by its id, or in its thread, has ended"),
         ("stop", "Nothing is running in this thread."),
     ],
