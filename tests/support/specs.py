@@ -6,8 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 _BESIDE = Path(__file__).parents[3] / "shared" / "specs"
 
 
@@ -27,5 +25,7 @@ def required(name: str) -> Any:
     """The same; skips the test, saying so, where it is absent."""
     found = load(name)
     if found is None:
+        import pytest  # noqa: PLC0415 - the fakes run without it, after `make run` alone
+
         pytest.skip(f"the schema {name} is not at {folder()}; set NIGHTDESK_SPECS to its folder")
     return found
