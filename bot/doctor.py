@@ -251,7 +251,7 @@ async def _owner(found: Glance | None, settings: Settings) -> Finding:
         else 'Give one of the [[members]] role = "owner".'
     )
     state = State.MISSING if everywhere else State.WRONG
-    return Finding(layer, state, f"nobody is owner{where}, and told what needs one", todo)
+    return Finding(layer, state, f"nobody is owner{where}, so nobody hears of what needs one", todo)
 
 
 async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Finding]:

@@ -361,7 +361,10 @@ class _Reader:
             )
             self._problems.value(place, name, text.replace("'", '"'))
         else:
-            self._unknown_name(place, name, known, "the file")
+            there_are = listed(f'"{one}"' for one in known)
+            lacks = f"there is no [models.{name}]: "
+            meant = did_you_mean(name, known, f"add it, or write {there_are}")
+            self._problems.value(place, name, lacks + meant)
 
     def _shape(self, key: str) -> None:
         kind = "once for each" if _TABLES[key].startswith("[[") else "and its keys below it"

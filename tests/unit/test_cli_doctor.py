@@ -245,7 +245,7 @@ async def test_an_owner_counts_where_people_can_write_to_the_bot(machine: Machin
     machine.variables |= {"TELEGRAM__BASE_URL": "http://127.0.0.1:1"}
     found = (await machine.look())["owner"]
     assert found.state is State.MISSING
-    assert found.found == "nobody is owner on telegram, and told what needs one"
+    assert found.found == "nobody is owner on telegram, so nobody hears of what needs one"
     assert "one-time code" in found.todo
 
     who = Principal(Platform("telegram"), "", "42")

@@ -109,12 +109,12 @@ def test_a_model_that_is_written_wrong_is_refused_with_its_line(text: str, said:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('models = ["lrage"]', "unknown: did you mean large?"),
+        ('models = ["lrage"]', "there is no [models.lrage]: did you mean large?"),
         ('models = ["large", "large"]', "one of them is there twice"),
         ("models = [5]", "write a list of texts"),
         ('prefer = "money"', "it is quality, cost or latency"),
         ('phases = { night = "large" }', "the phases are chat, briefing, schedule or heartbeat"),
-        ('phases = { chat = "gone" }', "unknown: the file has"),
+        ('phases = { chat = "gone" }', "there is no [models.gone]: add it, or write "),
         ("phases = { chat = 5 }", "a phase has the name of a model"),
         ('phases = "large"', 'write { heartbeat = "local"'),
         ("temperature = 3", "a number from 0"),

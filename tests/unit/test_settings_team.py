@@ -280,7 +280,7 @@ MEMBER = '[[members]]\nname = "Ana"\n'
         ),
         pytest.param(
             '[[agents]]\nname = "desk"\nmodel = "fast"\n',
-            'nightdesk.toml:3: agents[0].model = "fast": unknown: the file has offline',
+            'nightdesk.toml:3: agents[0].model = "fast": there is no [models.fast]: add it, or write "offline"',
             id="an unknown model",
         ),
         pytest.param(
