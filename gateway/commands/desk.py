@@ -12,7 +12,7 @@ from gateway.commands.channels import ChannelCommands, TellOwners
 from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.handoffs import HandoffCommands
-from gateway.commands.help import help_command
+from gateway.commands.help import HelpCommand
 from gateway.commands.members import MemberCommands, PeopleServices
 from gateway.commands.model import ModelCommands
 from gateway.commands.people import PeopleCommands
@@ -155,7 +155,7 @@ class CommandDesk:
             "model": models,
             "status": _status(services),
             "why": WhyCommand(Explainer(services.store, team=team, clock=clock), team=team),
-            "help": help_command,
+            "help": HelpCommand(services.chats),
         }
         self._presses: dict[str, Press] = {
             DONE: reminders.done,

@@ -1,26 +1,44 @@
 """`/help`: made from the table of commands."""
 
+from collections.abc import Mapping
+
 from gateway.commands.form import Form
 from gateway.commands.forms import FORMS, NOUNS, form_of, forms_of, noun_of
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime.errors import Refused
+from runtime.ids import Platform
+from runtime.ports import ChatPort
 
-_REACH = (
+_IN_THREADS = (
     "In a thread, where slash commands do not reach, write `!schedule list`, or mention me and go "
-    "on with `schedule list`. `/help schedule` tells more of one command. "
-    "Anything else you write to me goes to the agent."
+    "on with `schedule list`. "
+)
+_MORE = (
+    "`/help schedule` tells more of one command. Anything else you write to me goes to the agent."
 )
 
 
-async def help_command(command: ParsedCommand, _request: Request) -> Answer:
-    """All commands, or those of one noun.
+class HelpCommand:
+    """`/help`."""
 
-    Raises:
-        Refused: there is no such command.
-    """
-    if not command.args:
-        return Answer(_overview())
+    def __init__(self, chats: Mapping[Platform, ChatPort]) -> None:
+        """Say how commands are written on each of the platforms."""
+        self._chats = chats
+
+    async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
+        """All commands, or those of one noun.
+
+        Raises:
+            Refused: there is no such command.
+        """
+        if command.args:
+            return _of_noun(command)
+        chat = self._chats.get(request.thread.platform)
+        return Answer(_overview(_IN_THREADS if chat and chat.limits.command else ""))
+
+
+def _of_noun(command: ParsedCommand) -> Answer:
     noun = noun_of(command.args[0])
     if noun is None:
         raise Refused(
@@ -34,9 +52,9 @@ async def help_command(command: ParsedCommand, _request: Request) -> Answer:
     return Answer("\n\n".join([*lost, *details]))
 
 
-def _overview() -> str:
+def _overview(in_threads: str) -> str:
     lines = [f"- `{form.usage}` {form.about}" for form in FORMS]
-    return "**Commands**\n" + "\n".join(lines) + f"\n\n{_REACH}"
+    return "**Commands**\n" + "\n".join(lines) + f"\n\n{in_threads}{_MORE}"
 
 
 def _detail(form: Form) -> str:

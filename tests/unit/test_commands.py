@@ -536,6 +536,12 @@ async def test_help_is_made_from_the_table_of_commands(give: CommandBench) -> No
     assert "`/schedule delete <number>`" in lost
 
 
+async def test_help_says_where_slash_commands_do_not_reach(give: CommandBench) -> None:
+    assert "slash commands do not reach" not in await give("/help")
+    give.chat.limits = replace(give.chat.limits, command="nightdesk")
+    assert "In a thread, where slash commands do not reach, write `!" in await give("/help")
+
+
 @pytest.mark.parametrize("example", [form.example for form in FORMS if form.example])
 async def test_the_examples_in_help_work(example: str) -> None:
     fast = ModelInfo(
