@@ -152,8 +152,12 @@ class ApprovalCommands:
         except Refused as refused:
             return await self._refused(approval, refused)
         done_before = decided.state is approval.state and decided.state is not ApprovalState.PENDING
-        text = self._became(decided) if done_before else ""
-        return Answer(text, updates=self._service.face(decided))
+        if done_before:
+            return Answer(self._became(decided), updates=self._service.face(decided))
+        # What the cards become that were known is stored with the decision, in one transaction.
+        place = request.thread.channel, press.message_id
+        changed = any((card.thread.channel, card.message) == place for card in approval.cards)
+        return Answer("", updates=None if changed else self._service.face(decided))
 
     async def _refused(self, approval: Approval, refused: Refused) -> Answer:
         """Why a press decides nothing; its card shows the truth then."""

@@ -50,6 +50,28 @@ async def test_a_button_lets_exactly_what_was_shown_run_once(world: World) -> No
         assert await life.state(approval) is ApprovalState.DONE
 
 
+@pytest.mark.parametrize("action", [cards.APPROVE, cards.DENY])
+async def test_a_pressed_card_is_changed_once_for_each_thing_that_became_of_it(
+    world: World, action: str
+) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        pressed = life.card(approval).message
+        await life.press(approval, action)
+        faces = [
+            shown.text
+            for shown in life.desk.chat.shown
+            if shown.item.draft == pressed and shown.message == pressed
+        ]
+        assert len(faces) == len(set(faces))
+        assert faces
+        # Pressed again, it may be that somebody sees an old one: it is drawn once more.
+        before = len(life.desk.chat.shown)
+        await life.press(approval, action)
+        again = [s for s in life.desk.chat.shown[before:] if s.item.draft == pressed]
+        assert [shown.text for shown in again] == faces[-1:]
+
+
 async def test_it_waits_over_restarts_and_runs_in_the_next_life(world: World) -> None:
     async with world.life() as life:
         approval = await life.asked()
