@@ -21,14 +21,13 @@ HANGS_AFTER = 600
 """Seconds after which a test is ended that goes on for ever."""
 
 ORDER = (
-    # One of these keeps a processor and more busy for half a minute...
-    *("test_kill_random.py::test_postgres", "test_kill_random.py"),
+    # These keep a processor and more busy for a minute...
+    *("test_kill_random.py::test_postgres", "test_kill_random.py", "once[postgres-run now]"),
     # ... while another process works through these, which mostly wait ...
     *("test_durable.py", "test_kill_platforms.py", "test_stop.py", "test_slot.py"),
     *("test_kill_wire.py", "test_kill_handed.py"),
     # ... and both come to these, of which the longest come first.
-    *("once[postgres-run now]", "once[sqlite-run now]", "comes_once[postgres", "once[postgres"),
-    "once[sqlite",
+    *("once[sqlite-run now]", "comes_once[postgres", "once[postgres", "is_a_fault_point"),
 )
 """Parts of the names of tests, in the order in which they come; whatever has none comes last.
 
