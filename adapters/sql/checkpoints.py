@@ -20,12 +20,13 @@ log = logging.getLogger("nightdesk.sql")
 OWED = 500
 """Changed rows after which the journal is copied once the writer has nothing to do. One changed
 row is one to four pages of the journal."""
-PRESSING = 4_000
-"""Changed rows after which it is copied although the writer has something to do."""
+PRESSING = 8_000
+"""Changed rows after which it is copied although the writer has something to do: seldom, for a page
+that was changed by ten commits is copied once."""
 QUIET = 0.05
 """Seconds without a commit after which the writer has nothing to do."""
-_BACKSTOP = 16_000
-"""Pages of the journal (64 MB) after which SQLite copies it within a commit."""
+_BACKSTOP = 32_000
+"""Pages of the journal (128 MB) after which SQLite copies it within a commit."""
 
 
 class Checkpoints:
