@@ -6,6 +6,12 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
+from bot.selftest.discord import names as discord
+from bot.selftest.slack import names as slack
+from bot.selftest.telegram import names as telegram
+
 ROOT = Path(__file__).parents[2]
 _PINNED = re.compile(r"^([\w.-]+)==", re.MULTILINE)
 _STARTS = (
@@ -43,3 +49,18 @@ def test_the_fakes_need_no_package_of_developers() -> None:
     )
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("platform", "tokens"),
+    [
+        ("slack", {"APP": slack.APP_TOKEN, "BOT": slack.TOKEN}),
+        ("telegram", {"BOT": telegram.TOKEN}),
+        ("discord", {"BOT": discord.TOKEN}),
+    ],
+)
+def test_a_page_names_the_tokens_of_its_fake(platform: str, tokens: dict[str, str]) -> None:
+    page = (ROOT / f"docs/{platform}.md").read_text(encoding="utf-8")
+    assert f".venv/bin/python -m tests.support.fake_{platform} --port " in page
+    for kind, token in tokens.items():
+        assert f"NIGHTDESK_{platform.upper()}__{kind}_TOKEN={token}" in page

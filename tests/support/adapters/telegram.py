@@ -57,7 +57,7 @@ class TelegramHarness(Harness):
     }
     differences: ClassVar[Mapping[str, str]] = {
         "A08": "Telegram cannot say whether a message arrived: one whose sending was cut off can "
-        "be there twice, never more often.",
+        "be there twice, and once more for each crash in the middle of its sending.",
         "A10": "Telegram finds no message again: after a restart an answer that was growing is said "
         "anew, and in a group what had grown of it stays above.",
         "A13": "In a group it goes into the person's own chat; who never opened that is told so, "
