@@ -60,8 +60,9 @@ def run(
 ) -> None:
     """Do everything in one process, with the terminal chat. The first start needs no set-up.
 
-    Where standard input is no terminal, its lines are messages, and their end ends it, at once for
-    /dev/null. Where it is closed, or with --no-terminal, this runs as a service until SIGTERM.
+    Where standard input is no terminal, each of its lines is a message, and the
+    program ends when the last is answered. Where it is closed, or with
+    --no-terminal, it runs as a service until SIGTERM.
     """
     work(Role.ALL, terminal=not no_terminal)
 
@@ -232,9 +233,7 @@ def _show_version(asked: bool) -> None:
 def nightdesk(
     _: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="The same as version."
-        ),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Talk to your team's autonomous agents, and oversee them."""
@@ -296,7 +295,10 @@ def manifest(
 
     with supervised():
         from adapters.slack.manifest import manifest as manifest_of
+        from runtime.errors import ConfigurationError
 
+        if url and socket:
+            raise ConfigurationError("--url is for webhooks, --socket for Socket Mode: use one.")
         if not socket and (url or slack_by_webhook()):
             typer.echo(json.dumps(manifest_of(url or _EXAMPLE_URL), indent=2))
             if not url:
@@ -326,27 +328,29 @@ def retry(letter: Letter, sure: Sure = False) -> None:
 
     Where the reason says that nobody can tell whether it was sent, it may arrive twice.
     """
-    from bot.deadletters import Desk
-    from bot.program import complete, supervised
-
-    if not sure:
-        typer.confirm(f"Send {letter} again?", abort=True, err=True)
-    with supervised() as program:
-        complete(Desk(program.load()).retry(letter))
-        typer.echo(f"{letter} waits to be sent.")
+    _decide(letter, "" if sure else f"Send {letter} again?", again=True)
+    typer.echo(f"{letter} waits to be sent.")
 
 
 @outbox.command()
 def drop(letter: Letter, sure: Sure = False) -> None:
     """Delete one for good, unsent."""
+    _decide(letter, "" if sure else f"Delete {letter} for good?", again=False)
+    typer.echo(f"{letter} is gone.")
+
+
+def _decide(letter: str, question: str, *, again: bool) -> None:
+    """Send a dead letter again or drop it, once a person said yes to the question, if any."""
     from bot.deadletters import Desk
     from bot.program import complete, supervised
 
-    if not sure:
-        typer.confirm(f"Delete {letter} for good?", abort=True, err=True)
+    if question:
+        with supervised() as program:
+            complete(Desk(program.load()).check(letter))
+        typer.confirm(question, abort=True, err=True)
     with supervised() as program:
-        complete(Desk(program.load()).drop(letter))
-        typer.echo(f"{letter} is gone.")
+        desk = Desk(program.load())
+        complete(desk.retry(letter) if again else desk.drop(letter))
 
 
 @audit.command("show")

@@ -14,9 +14,10 @@ from runtime.clock import Clock, SystemClock
 from runtime.errors import Conflict, Refused
 from runtime.ids import OutboxId, TimeOrderedIds
 from runtime.model.address import ThreadRef
+from runtime.model.outbox import OutboxState
 from runtime.model.team import Team
 from runtime.model.value import value
-from runtime.ports import DeadLetters
+from runtime.ports import DeadLetters, Store
 
 LATEST = 10
 """How many are shown where nobody says how many."""
@@ -67,6 +68,21 @@ class Desk:
         async with self._open() as letters:
             return await described(letters, self._settings, now=self._clock.now(), limit=limit)
 
+    async def check(self, key: str) -> None:
+        """See whether one could be tried again or dropped now.
+
+        Raises:
+            Refused: it is not there, or not dead.
+            NightdeskError: the database cannot be read.
+        """
+        async with self._opened() as store:
+            item = await store.outbox.get(OutboxId(key))
+            with _explained():
+                if item is None:
+                    raise Conflict(f"there is no outbox row {key}")
+                if item.state is not OutboxState.DEAD:
+                    raise Conflict(f"outbox row {key} is {item.state}, not undeliverable")
+
     async def retry(self, key: str) -> None:
         """Put one in line again.
 
@@ -86,6 +102,11 @@ class Desk:
 
     @asynccontextmanager
     async def _open(self, *, writable: bool = False) -> AsyncIterator[DeadLetters]:
+        async with self._opened(writable=writable) as store:
+            yield store.dead_letters
+
+    @asynccontextmanager
+    async def _opened(self, *, writable: bool = False) -> AsyncIterator[Store]:
         async with glance(
             self._settings.database_url,
             data_dir=self._settings.data_dir,
@@ -95,7 +116,7 @@ class Desk:
         ) as found:
             if found is None or not found.readable:
                 raise Refused(f"The database is {describe_database(found)}.")
-            yield found.store.dead_letters
+            yield found.store
 
 
 async def described(

@@ -360,6 +360,14 @@ def test_a_manifest_is_for_the_transport_that_is_meant_where_the_settings_are_wr
     assert "Put your own address in the place of https://nightdesk.example.com" in made.stderr
 
 
+def test_a_manifest_for_both_transports_is_refused(home: Path) -> None:
+    refused = call("slack", "manifest", "--url", "https://desk.example.org/", "--socket")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "nightdesk: --url is for webhooks, --socket for Socket Mode: use one.\n"
+    )
+
+
 def test_a_manifest_for_an_address_that_slack_cannot_reach_is_refused(home: Path) -> None:
     refused = call("slack", "manifest", "--url", "http://localhost")
     assert (refused.exit_code, refused.stdout) == (2, "")

@@ -161,6 +161,20 @@ def test_the_command_lists_asks_and_does() -> None:
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("verb", ["retry", "drop"])
+def test_nobody_is_asked_about_what_is_not_there(verb: str) -> None:
+    refused = call(verb, "abc", answer="y\n")
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        "nightdesk: there is no outbox row abc. `nightdesk outbox list` shows what there is.\n"
+    )
+    assert call("retry", "first", "--yes").exit_code == 0
+    waits = call(verb, "first", answer="y\n")
+    assert waits.exit_code == 1
+    assert waits.stderr.startswith("nightdesk: outbox row first is pending, not undeliv")
+
+
+@pytest.mark.usefixtures("stored")
 def test_who_is_sure_is_not_asked() -> None:
     done = call("drop", "first", "--yes")
     assert (done.stdout, done.stderr) == ("first is gone.\n", "")
