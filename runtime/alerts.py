@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear, clear_question
 from runtime.errors import Conflict, Permanent, Retryable
+from runtime.faces import Faces
 from runtime.ids import ModelName, OutboxId, Platform, derived
 from runtime.limits import LimitBook
 from runtime.model.address import Principal, ThreadRef
@@ -16,7 +17,7 @@ from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.choice import Chosen
 from runtime.model.ledger import Balance, Bound, Call, Meter, OverBudget, Period, Scope
 from runtime.model.messages import Cleared, Content, Proactive, Reply
-from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn
 from runtime.money import show_limit
@@ -33,8 +34,6 @@ _ENDS_WAITING = frozenset(
     {AlertState.RAISED, AlertState.STOPPED, AlertState.SWITCHED, AlertState.CHANGED}
 )
 _DECIDED = frozenset({*_ENDS_WAITING, AlertState.KEPT})
-_LATE_FOR = timedelta(hours=1)
-"""How long a card that was decided may take to be sent, before it is left as it is."""
 _RUNS_LAST = timedelta(days=1)
 """How long after it a card about one run is of interest."""
 
@@ -73,7 +72,7 @@ class BudgetAlerts:
         self._wake_outbox = wake_outbox
         self._cards = MoneyCards(store, team=team, clock=clock)
         self._told: set[AlertId] = set()
-        self._late: dict[OutboxId, tuple[Content, str, datetime]] = {}
+        self._faces = Faces(store, split=split, clock=clock, wake_outbox=wake_outbox)
 
     # ---- a limit is reached
 
@@ -136,7 +135,7 @@ class BudgetAlerts:
         content = self._cards.waits(alert, over)
         if await self._store.outbox.get(card) is not None:
             # It waited for the same before, and its card may say that it went on.
-            await self._become(card, content, f"again {self._clock.now().isoformat()}")
+            await self._faces.become(card, content, f"again {self._clock.now().isoformat()}")
             return
         reply = Reply(id=card, thread=turn.thread, content=content)
         await self._store.outbox.enqueue(self._rows(reply))
@@ -193,12 +192,12 @@ class BudgetAlerts:
             return
         face = await self._cards.card(alert)
         for card in alert.cards:
-            await self._become(card, face, alert.state)
+            await self._faces.become(card, face, alert.state)
         for pause in await self._store.budgets.pauses():
             if pause.alert == alert.id and pause.card is not None:
                 ended = alert.state in _ENDS_WAITING
                 said = waited(alert.note) if ended else await self._cards.waits_on(alert)
-                await self._become(pause.card, said, alert.state)
+                await self._faces.become(pause.card, said, alert.state)
 
     async def is_over(self, alert: Alert, why: str) -> None:
         """Nobody can decide about it any more: every one of its cards says why, and has no buttons.
@@ -207,7 +206,7 @@ class BudgetAlerts:
         """
         face = await self._cards.card(replace(alert, state=AlertState.CHANGED, note=why))
         for card in alert.cards:
-            await self._become(card, face, "over")
+            await self._faces.become(card, face, "over")
 
     async def waits_no_more(self, pause: Pause, *, stopped: bool) -> None:
         """A turn goes on, or was stopped: its card in the thread says so, where it is one."""
@@ -215,37 +214,14 @@ class BudgetAlerts:
             return
         alert = await self._store.budgets.alert(pause.alert)
         if alert is not None and alert.state in _ENDS_WAITING and not stopped:
-            await self._become(pause.card, waited(alert.note), alert.state)
+            await self._faces.become(pause.card, waited(alert.note), alert.state)
             return
         outcome = WAS_STOPPED if stopped else GOES_ON
-        await self._become(pause.card, waited(outcome), f"over {pause.at.isoformat()}")
+        await self._faces.become(pause.card, waited(outcome), f"over {pause.at.isoformat()}")
 
     async def look(self) -> None:
         """Show what was decided on cards that were not there yet when it was."""
-        for card, (face, key, since) in list(self._late.items()):
-            if self._clock.now() - since > _LATE_FOR:
-                self._late.pop(card, None)
-            else:
-                await self._become(card, face, key, since=since)
-
-    async def _become(
-        self, card: OutboxId, face: Content, key: str, *, since: datetime | None = None
-    ) -> None:
-        """Let a card that was sent show something else, once for each `key`; later if it was not.
-
-        One that will never be sent shows nothing to anybody.
-        """
-        self._late.pop(card, None)
-        row = await self._store.outbox.get(card)
-        if row is None or row.state in (OutboxState.PENDING, OutboxState.SENDING):
-            self._late[card] = face, key, since or self._clock.now()
-            return
-        if row.state is not OutboxState.SENT or row.message_id is None:
-            return
-        this = OutboxId(derived("budget.face", card, key))
-        reply = Reply(id=this, thread=row.thread, content=face, draft=row.message_id)
-        await self._store.outbox.enqueue(self._rows(reply))
-        self._wake_outbox()
+        await self._faces.look()
 
     # ---- in words
 

@@ -7,15 +7,14 @@ was written, and the message would be there twice. The dispatcher asks first (`f
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack import pages, probe, render
+from adapters.slack.answers import AnswerUrls
 from adapters.slack.drafts import Drafts
-from adapters.slack.faults import Refusal, by_status, network, read, written
+from adapters.slack.faults import Refusal, read, written
 from adapters.slack.files import ReadFile, SlackFiles
 from adapters.slack.forms import view as modal
 from adapters.slack.history import messages, ts_of
@@ -42,9 +41,6 @@ NEEDED_SCOPES = frozenset({"chat:write"})
 """Permissions without which nothing works."""
 
 _METADATA = "nightdesk_message"
-_ANSWER_URL_AGE = timedelta(minutes=25)
-"""Slack takes answers at a command's own address for 30 minutes."""
-_ANSWER_HOSTS = (".slack.com", ".slack-gov.com")
 _ELSEWHERE = frozenset({"channel_not_found", "not_in_channel"})
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
 _SLACK_EARLIER = timedelta(seconds=60)
@@ -58,6 +54,7 @@ class _Parts:
     client: AsyncWebClient
     drafts: Drafts
     sessions: Sessions
+    answers: AnswerUrls
     files: SlackFiles
 
 
@@ -132,6 +129,7 @@ class SlackChat:
             client,
             Drafts(client, self._clock),
             Sessions(client),
+            AnswerUrls(self._session, base_url=self._base_url, clock=self._clock),
             SlackFiles(
                 client,
                 self._session,
@@ -182,7 +180,7 @@ class SlackChat:
             return await self._post(item)
         except Refusal as refusal:
             # A command can be typed where the bot is not; its own address is good there too.
-            if refusal.code in _ELSEWHERE and await self._answered(item, "in_channel"):
+            if refusal.code in _ELSEWHERE and await self._answers.answered(item, "in_channel"):
                 return _unnamed(item)
             raise
 
@@ -279,6 +277,10 @@ class SlackChat:
     def _drafts(self) -> Drafts:
         return self._open_parts().drafts
 
+    @property
+    def _answers(self) -> AnswerUrls:
+        return self._open_parts().answers
+
     def _open_parts(self) -> "_Parts":
         if self._opened is None:
             raise Retryable("the connection to Slack is not open")
@@ -319,7 +321,7 @@ class SlackChat:
         return MessageId(str(answer["ts"]))
 
     async def _send_privately(self, item: OutboxItem, who: Principal) -> MessageId:
-        if await self._answered(item, "ephemeral"):
+        if await self._answers.answered(item, "ephemeral"):
             return _unnamed(item)
         answer = await written(
             self._client.chat_postEphemeral(
@@ -333,40 +335,6 @@ class SlackChat:
             )
         )
         return MessageId(str(answer["message_ts"]))
-
-    async def _answered(self, item: OutboxItem, kind: str) -> bool:
-        """Answer at the command's own address; False where there is none that takes answers."""
-        young = self._clock.now() - item.created_at < _ANSWER_URL_AGE
-        if not (item.reply_url and young and self._is_slacks(item.reply_url)):
-            return False
-        body: dict[str, object] = {
-            "response_type": kind,
-            "replace_original": False,
-            "text": render.plain(item.content.text),
-            "blocks": render.blocks(item.content),
-            "unfurl_links": False,
-            "unfurl_media": False,
-        }
-        if item.thread.root:
-            body["thread_ts"] = item.thread.root
-        if self._session is None:
-            raise Retryable("the connection to Slack is not open")
-        with network():
-            async with self._session.post(
-                item.reply_url, json=body, allow_redirects=False
-            ) as response:
-                told = by_status(response.status, response.headers.get("Retry-After"))
-                if told is not None:
-                    raise told
-                return response.status == HTTPStatus.OK
-
-    def _is_slacks(self, url: str) -> bool:
-        """Whether the address is Slack's: what it is sent is for one person's eyes."""
-        parts, ours = urlsplit(url), urlsplit(self._base_url)
-        if (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc):
-            return True
-        host = parts.hostname or ""
-        return parts.scheme == "https" and f".{host}".endswith(_ANSWER_HOSTS)
 
 
 async def _no_file(file: OutFile) -> bytes:
