@@ -102,13 +102,19 @@ class Dialogue:
         return self._with_notice(said) if by_person else self._with_source(said, intent)
 
     def _of_message(self) -> Intent:
-        """What the person asks; a bare time is the answer to "When should I do that?"."""
+        """What the person asks; a bare time is the answer to "When should I do that?", if any."""
         text = self.asked.text.partition(f"\n\n{FILE}")[0] if self.asked is not None else ""
-        question, _, instruction = (self.earlier[0] if self.earlier else "").partition(_UNDERSTOOD)
-        split = times.at_start(text.strip()) if question.startswith(_WHEN) else None
-        if split is None or split.rest or not instruction:
+        asked = bool(self.earlier) and self.earlier[0].startswith(_WHEN)
+        _, _, instruction = (self.earlier[0] if self.earlier else "").partition(_UNDERSTOOD)
+        split = times.at_start(text.strip())
+        alone = split is not None and not split.rest
+        if split is None or not alone or (asked and not instruction):
             return of_message(text)
-        return MakeSchedule(when=split.when, instruction=instruction.partition("\n")[0])
+        if asked:
+            return MakeSchedule(when=split.when, instruction=instruction.partition("\n")[0])
+        meant = of_message(text)
+        only_a_time = MakeSchedule(when=split.when, instruction="")
+        return only_a_time if isinstance(meant, NeedsModel) else meant
 
     def _of_instruction(self) -> Intent:
         """What a schedule tells, or another agent hands on: a task that a person could ask, too."""
@@ -228,12 +234,13 @@ class Dialogue:
             return self._said_of(recall.about) or self._needs_model()
         if recall.place is None:
             return f"I said:\n\n{briefing.quoted(self.earlier[0].splitlines())}"
-        points = next((found for text in self.earlier if (found := briefing.points_of(text))), [])
+        points = next((found for text in self.earlier if (found := self._points(text))), [])
         if not points:
             return "There is no list in what I said above, so no such point either."
         place = recall.place - 1 if recall.place > 0 else recall.place
         if not -len(points) <= place < len(points):
-            return f"What I said above has {len(points)} points; there is no such one."
+            many = "1 point" if len(points) == 1 else f"{len(points)} points"
+            return f"What I said above has {many}; there is no such one."
         point = points[place]
         named = re.search(r"#(\d+)", point)
         number = named[1] if named is not None else "<number>"
@@ -245,11 +252,16 @@ class Dialogue:
     def _said_of(self, words: tuple[str, ...]) -> str:
         """The points made above that have one of the words, quoted; empty where none has."""
         for text in self.earlier:
-            points = briefing.points_of(text)
-            lines = [line for line in points if any(word in line.lower() for word in words)]
+            lines = [
+                line for line in self._points(text) if any(word in line.lower() for word in words)
+            ]
             if lines:
                 return f"I said above:\n{briefing.quoted(lines)}"
         return ""
+
+    def _points(self, text: str) -> list[str]:
+        """The points of what was said, but for those of its own abilities."""
+        return briefing.points_of(text.replace(self._can, ""))
 
     def _make(self, wish: MakeSchedule) -> str | ToolWanted:
         if REMINDER_TOOL in self.results:

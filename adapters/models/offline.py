@@ -35,8 +35,8 @@ HOW_TO_CONNECT = (
 
 ABILITIES = tuple(
     """\
-say what is scheduled, what ran, failed or was missed, what waits, what was spent and what may be: \
-"what failed last night?"
+say what is scheduled, what ran, failed or was missed, what waits, what was spent and what may be \
+spent: "what failed last night?"
 make schedules and reminders: "every weekday at 8:30 post the morning briefing", \
 "remind me in 2 hours to call Bob"
 ask people first: "ask us first, then post the morning briefing"

@@ -87,6 +87,10 @@ _PATTERNS: tuple[tuple[Topic, re.Pattern[str]], ...] = (
     ),
     (
         Topic.BUDGET,
+        re.compile(r"what (?:may|can) (?:(?:still )?be spent|(?:i|we|you) (?:still )?spend)"),
+    ),
+    (
+        Topic.BUDGET,
         re.compile(r"how much (?:have|did) (?:we|i|you) (?:used?|spent|spend) (?:so far|already)"),
     ),
 )

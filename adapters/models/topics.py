@@ -80,7 +80,7 @@ _STATUS_OF = re.compile(
 FILLERS = _words(
     """
     a about active actually afternoon again agent agents all am an and any anybody anyone anything
-    anything's are as asleep at been before bot busy can check could couldn't current currently
+    anything's are as asleep at been before bot busy can check come could couldn't current currently
     daily day days delivered desk detail details did didn't do does done during each else else's
     evening ever everything exactly far for found from full get give go going gone had happen has
     have here high hour hours how i if in into is it it's its just last latest left list many may me

@@ -368,7 +368,14 @@ async def test_it_answers(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["is schedule 9 running?", "show me schedule 9", "when does schedule 9 run?"]
+    "question",
+    [
+        "when does schedule 9 come?",
+        "did schedule 9 fail?",
+        "is schedule 9 running?",
+        "show me schedule 9",
+        "when does schedule 9 run?",
+    ],
 )
 async def test_a_schedule_that_is_not_there_is_said_not_to_be(question: str) -> None:
     told = "There is no schedule 9. `/schedule list` shows those there are."
@@ -385,6 +392,32 @@ async def test_a_schedule_that_is_not_there_is_said_not_to_be(question: str) -> 
 )
 async def test_what_a_command_does_is_left_to_it(question: str, said: str) -> None:
     assert (await _on(_chat(), question)).startswith(said)
+
+
+async def test_what_a_schedule_did_that_was_deleted_is_still_told() -> None:
+    left = replace(FULL, schedules=(BRIEFING, PAUSED), under_way=())
+    for question in ("what did schedule 2 do?", "when does schedule 2 come?"):
+        told = await _on(_chat(left), question)
+        assert told.startswith("Schedule 2 was deleted. Since yesterday 08:30: 1 done, 1 failed, ")
+        assert "- failed: 04:30 #2 Check the backups" in told
+
+
+async def test_the_list_of_what_it_can_is_nothing_that_it_said_of_the_desk() -> None:
+    for question in ("77", "tell me more about the first"):
+        assert (await _on(_chat(), question)).startswith("There is no list in what I said above")
+    assert "I said above" not in await _on(_chat(), "why does a briefing help every weekday?")
+    assert "I said above" not in await _on(_chat(), "which weekday was the first of May?")
+
+
+async def test_whatever_hello_offers_it_answers() -> None:
+    listed = (await _chat().say("hello")).partition("say what ")[2].partition(":")[0]
+    offers = [
+        f"what {each.removeprefix('what ')}" for each in re.split(r", (?:or )?| and | or ", listed)
+    ]
+    assert len(offers) == 7
+    for offer in [*offers, "what may we spend", "what can still be spent"]:
+        for said_so in (offer, f"{offer}?"):
+            assert "needs a language model" not in await _on(_chat(), said_so), said_so
 
 
 async def test_words_that_half_of_all_it_says_has_are_no_reason_to_repeat_it() -> None:
@@ -545,6 +578,13 @@ async def test_a_time_alone_after_another_models_question_needs_a_model() -> Non
     assert "needs a language model" in await chat.say("tomorrow at 9am")
 
 
+@pytest.mark.parametrize("time", ["every weekday at 8:30", "tomorrow at 9am", "in 2 hours"])
+async def test_a_time_alone_is_asked_what_is_to_be_done_then(time: str) -> None:
+    chat = _chat()
+    assert (await _on(chat, time)).startswith("What should I do then? For example: ")
+    assert chat.calls == []
+
+
 async def test_without_an_instruction_it_asks_what_to_do() -> None:
     chat = _chat()
     assert "What should I do then?" in await _on(chat, "remind me in 2 hours")
@@ -689,6 +729,8 @@ async def test_a_point_of_the_briefing_is_quoted_by_its_place() -> None:
     assert "`/schedule show 2`" in first
     assert "> 1.23 USD since yesterday" in await chat.say("the last one")
     assert "no such one" in await chat.say("#40")
+    chat.log.extend([said("hi"), answered("All there is:\n- One.")])
+    assert await chat.say("#40") == "What I said above has 1 point; there is no such one."
 
 
 async def test_where_no_list_was_said_there_is_no_point_to_quote() -> None:
