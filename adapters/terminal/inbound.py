@@ -158,7 +158,11 @@ def _pressed(text: str, here: Here) -> Shown | None:
     if press[1] is None:
         return here.buttons.get(number) if number in here.fresh else None
     if number not in here.buttons:
-        raise Refused(f"There is no button {number} on the screen.")
+        raise Refused(
+            f"There is no button {number} on the screen.",
+            hint="Numbers begin anew with each start; /approve list and /remind list show what "
+            "still waits.",
+        )
     return here.buttons[number]
 
 

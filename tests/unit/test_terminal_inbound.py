@@ -168,7 +168,10 @@ def test_the_terminal_itself_knows_its_rooms_and_threads(line: str, meaning: obj
         ("/thread 7", "There is no thread 7."),
         ("/thread ²", "There is no thread ²."),
         ("/thread first", "There is no thread first."),
-        ("press 4", "There is no button 4 on the screen."),
+        (
+            "press 4",
+            "There is no button 4 on the screen. Numbers begin anew with each start; /approve list",
+        ),
         ("/", "That is no command yet."),
     ],
 )
