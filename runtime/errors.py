@@ -145,6 +145,13 @@ class ModelMissing(ModelUnavailable):
         super().__init__(message, undone=True)
 
 
+class ModelNotRunning(ModelUnavailable):
+    """Nothing answers at the model's address, which is on this machine."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, undone=True)
+
+
 class ModelOutputUnusable(ModelError):
     """The model's answer could not be read: cut off, empty or malformed."""
 

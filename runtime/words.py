@@ -5,6 +5,7 @@ from runtime.errors import (
     ModelError,
     ModelKeyRefused,
     ModelMissing,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -22,6 +23,10 @@ _MODEL_WORDS: tuple[tuple[type[NightdeskError], str], ...] = (
     (
         ModelMissing,
         "The model is not at that server or address. An owner can check it: nightdesk doctor.",
+    ),
+    (
+        ModelNotRunning,
+        "No model's server answers on this machine. Is it running (Ollama, for example)?",
     ),
     (ModelRateLimited, "The model's provider asks us to slow down. Please try again in a minute."),
     (ModelTimeout, "The model did not answer in time. Please try again."),

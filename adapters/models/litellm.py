@@ -116,7 +116,11 @@ class LiteLLMModel:
                     life = self._clock.monotonic()
         except litellm.errors as error:
             raise translate(
-                error, now=self._clock.now(), started=answer.started, secret=self._api_key
+                error,
+                now=self._clock.now(),
+                started=answer.started,
+                secret=self._api_key,
+                local=self._info.local,
             ) from None
         finally:
             await incoming.close()

@@ -18,6 +18,7 @@ from adapters.models.sse import LONGEST_EVENT, Events
 from runtime.clock import Clock
 from runtime.errors import (
     ModelError,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelTimeout,
     ModelUnavailable,
@@ -153,10 +154,11 @@ class OpenAICompatibleModel:
             cause = cause.__cause__
         # The kind alone: some of them repeat the address, or what the server sent.
         # What breaks once the request is on its way may have been answered, and is then charged.
-        return ModelUnavailable(
-            f"the model's server cannot be reached ({type(error).__name__})",
-            undone=isinstance(error, aiohttp.ClientConnectorError),
-        )
+        words = f"the model's server cannot be reached ({type(error).__name__})"
+        not_reached = isinstance(error, aiohttp.ClientConnectorError)
+        if not_reached and self._info.local:
+            return ModelNotRunning(words)
+        return ModelUnavailable(words, undone=not_reached)
 
     def _open(self) -> aiohttp.ClientSession:
         """Our session: closed by us, and fused where spending is off."""

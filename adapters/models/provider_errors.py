@@ -10,6 +10,7 @@ from runtime.errors import (
     ModelError,
     ModelKeyRefused,
     ModelMissing,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -59,7 +60,9 @@ _FILTERED = re.compile(
 )
 
 
-def translate(error: Exception, *, now: datetime, started: bool, secret: str | None) -> ModelError:
+def translate(
+    error: Exception, *, now: datetime, started: bool, secret: str | None, local: bool
+) -> ModelError:
     """The error that the port promises for what LiteLLM raised.
 
     Args:
@@ -67,6 +70,7 @@ def translate(error: Exception, *, now: datetime, started: bool, secret: str | N
         now: for a `Retry-After` that is a date.
         started: whether a part of the answer had come.
         secret: the key, which is struck out where a server repeats it.
+        local: whether the model's address is on this machine.
     """
     cause = getattr(error, "original_exception", None)
     inner = cause if isinstance(cause, Exception) else error
@@ -84,7 +88,8 @@ def translate(error: Exception, *, now: datetime, started: bool, secret: str | N
     if status == _OK:
         return ModelOutputUnusable(f"the server sent no answer: {message}")
     if _not_reached(error):
-        return ModelUnavailable(f"the model's server cannot be reached: {message}", undone=True)
+        words = f"the model's server cannot be reached: {message}"
+        return ModelNotRunning(words) if local else ModelUnavailable(words, undone=True)
     return refused(status, message, headers=_headers(inner), now=now)
 
 

@@ -16,6 +16,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -273,7 +274,7 @@ async def test_nobody_there_is_a_server_that_cannot_be_reached(
         config = _config(server, client)
     async with opened(config, clock) as model:
         end = await _end_of(model, request("hello"))
-    assert type(end) is ModelUnavailable
+    assert type(end) is ModelNotRunning
     assert "cannot" in str(end).lower() or "connect" in str(end).lower()
 
 

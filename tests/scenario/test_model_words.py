@@ -11,6 +11,7 @@ from runtime.errors import (
     ModelError,
     ModelKeyRefused,
     ModelMissing,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -26,6 +27,8 @@ CANARY = "canary: the server's own words"
 WORDS: dict[type[NightdeskError], str] = {
     ModelKeyRefused: f"The model's provider refused the key. {CHECK_IT}",
     ModelMissing: f"The model is not at that server or address. {CHECK_IT}",
+    ModelNotRunning: "No model's server answers on this machine. Is it running (Ollama, for "
+    "example)?",
     ModelRateLimited: "The model's provider asks us to slow down. Please try again in a minute.",
     ModelTimeout: "The model did not answer in time. Please try again.",
     ModelUnavailable: "The model cannot be reached right now. Please try again in a few minutes.",
