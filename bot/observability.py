@@ -38,6 +38,7 @@ _QUIET = (
     "asyncio",
     "dbos",
     "sqlalchemy",
+    "adapters.sql.postgres",  # so SQLAlchemy calls the log of the pool whose class is ours
 )
 """Libraries whose lines below a warning say nothing to an operator, whatever level is asked for."""
 

@@ -96,6 +96,17 @@ def of_postgres(error: sa.exc.DBAPIError) -> NightdeskError:
     return ours
 
 
+def of_a_start(error: sa.exc.DBAPIError) -> NightdeskError:
+    """The same of a database that is being opened: where it is not reached, what to do about it."""
+    ours = of_postgres(error)
+    if type(ours) is not StorageUnavailable:
+        return ours
+    found = " ".join(str(error.orig).split())
+    return StorageUnavailable(
+        f"The database cannot be reached. Start it, or correct NIGHTDESK_DATABASE_URL. ({found})"
+    )
+
+
 def sqlstate(error: sa.exc.DBAPIError) -> str:
     """Postgres's five-letter code of the error, or an empty string for one of the connection."""
     return getattr(error.orig, "sqlstate", None) or ""

@@ -135,7 +135,7 @@ async def open_postgres(
                 await connection.exec_driver_sql(_PATIENT)
                 await connection.run_sync(bring_up_to_date, currency)
         except sa.exc.DBAPIError as error:
-            raise failures.of_postgres(error) from error
+            raise failures.of_a_start(error) from error
         yield PostgresDatabase(engine, Trail(clock))
     finally:
         await engine.dispose()

@@ -175,7 +175,10 @@ def test_no_line_carries_a_secret_however_it_comes(file: Path, look: Look) -> No
         assert all(json.loads(line) for line in said.splitlines())
 
 
-@pytest.mark.parametrize("name", ["httpx", "httpcore.http11", "LiteLLM", "aiohttp.access"])
+@pytest.mark.parametrize(
+    "name",
+    ["httpx", "httpcore.http11", "LiteLLM", "aiohttp.access", "adapters.sql.postgres._Thrifty"],
+)
 def test_libraries_that_write_down_requests_are_quiet_even_when_debugging(
     file: Path, name: str
 ) -> None:

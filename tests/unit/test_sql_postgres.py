@@ -55,6 +55,20 @@ async def as_is(store_url: str, clock: ManualClock) -> AsyncIterator[PostgresDat
         yield opened
 
 
+async def test_a_start_without_the_database_says_what_to_do(clock: ManualClock) -> None:
+    nobody = sa.make_url("postgresql+psycopg://desk:hush@127.0.0.1:1/desk")
+    with pytest.raises(StorageUnavailable, match="cannot be reached") as refused:
+        async with open_postgres(nobody, clock=clock):
+            raise AssertionError("it was opened")
+    told = str(refused.value)
+    assert told.startswith(
+        "The database cannot be reached. Start it, or correct NIGHTDESK_DATABASE_URL. ("
+    )
+    assert "127.0.0.1" in told
+    assert "\n" not in told
+    assert "hush" not in told
+
+
 async def test_what_an_address_asks_of_its_sessions_comes_after_ours(
     database: PostgresDatabase, as_is: PostgresDatabase
 ) -> None:
