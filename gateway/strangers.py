@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.access import spelled
 from gateway.notices import OwnerNotices
 from runtime.clock import Clock
-from runtime.errors import Refused
+from runtime.errors import NightdeskError, Refused
 from runtime.ids import OutboxId, derived
 from runtime.members import named
 from runtime.model.address import Principal
@@ -123,7 +123,13 @@ class Strangers:
             only_for=inbound.sender,
             reply_url=reply_url_of(inbound.body),
         )
-        await self._outbox.enqueue(compose(reply, split=self._split, now=self._clock.now()))
+        rows = compose(reply, split=self._split, now=self._clock.now())
+        try:
+            # A listener has its next event, a STOP perhaps, once it is done with this one.
+            await self._outbox.enqueue(rows, first=True)
+        except NightdeskError:
+            self._refused.pop(inbound.sender, None)  # the platform delivers it again
+            raise
         self._wake_outbox()
 
     def _today(self) -> date:

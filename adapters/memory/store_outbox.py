@@ -40,7 +40,11 @@ class MemoryOutbox:
         return len(old)
 
     async def enqueue(
-        self, items: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()
+        self,
+        items: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+        first: bool = False,  # noqa: ARG002 - nothing waits here
     ) -> None:
         """Store messages to be sent: see the port."""
         self._tables.check_outbox(items)

@@ -16,7 +16,7 @@ from adapters.sql.outboxclaims import CLAIMED, OPEN, SqlOutboxClaims
 from adapters.sql.retention import forget_sent
 from adapters.sql.schema import outbox, turns
 from adapters.sql.threads import thread_columns, thread_of
-from adapters.sql.transaction import Params, Statement, Transaction, Value
+from adapters.sql.transaction import First, Params, Statement, Transaction, Value
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, MessageId, OutboxId, TurnId
 from runtime.model import recorded
@@ -156,10 +156,18 @@ class SqlOutbox(SqlOutboxClaims, SqlSent):
         self._database = database
 
     async def enqueue(
-        self, items: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()
+        self,
+        items: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+        first: bool = False,
     ) -> None:
         """Store messages to be sent: see the port."""
-        await self._database.write(lambda t: sending.enqueue(t, items, audit))
+
+        def work(transaction: Transaction) -> None:
+            sending.enqueue(transaction, items, audit)
+
+        await self._database.write(First(work) if first else work)
 
     async def sent(
         self, item: OutboxId, attempt: int, message: MessageId, *, audit: Sequence[AuditEvent] = ()

@@ -15,11 +15,16 @@ class Outbox(Protocol):
     """Messages on their way out. In order within a thread, side by side between threads."""
 
     async def enqueue(
-        self, items: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()
+        self,
+        items: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+        first: bool = False,
     ) -> None:
         """Store messages to be sent; one whose id is there already is left as it is.
 
-        `audit` is recorded with them, unless all of them are there already.
+        `audit` is recorded with them, unless all of them are there already. With `first` they need
+        not wait for what is to be written besides.
         """
         ...
 

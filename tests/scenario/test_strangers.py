@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import StorageUnavailable
 from runtime.ids import MessageId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Command
@@ -13,6 +14,7 @@ from tests.support.build import DM, OPS, QUIET, STRANGER, TERMINAL
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
 from tests.support.desk import DeskUnderTest, running_desk
+from tests.support.faults import failing_once
 
 OWNERS = ThreadRef(ChannelRef(TERMINAL, "local", "dm-ann"))
 EVERYTHING = QUIET
@@ -54,6 +56,19 @@ async def test_who_speaks_to_us_is_refused_once_an_hour(tmp_path: Path, how: str
             await desk.clock.advance(1900.0)
         await desk.quiet()
         assert refusals(desk) == [thread, thread]
+
+
+async def test_a_refusal_that_was_not_stored_is_said_when_the_platform_delivers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_desk(tmp_path) as desk:
+        outbox = desk.desk.parts.store.outbox
+        monkeypatch.setattr(outbox, "enqueue", failing_once(outbox.enqueue))
+        with pytest.raises(StorageUnavailable):
+            await desk.say("let me in", sender=STRANGER, key="one")
+        await desk.say("let me in", sender=STRANGER, key="one")
+        await desk.quiet()
+        assert refusals(desk) == [DM]
 
 
 async def test_the_owners_are_told_of_strangers_once_a_day_in_all(tmp_path: Path) -> None:
