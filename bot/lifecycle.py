@@ -78,7 +78,7 @@ async def _live(
         async with working(desk, opened):
             await note_start(opened.parts.store.audit, settings, role)
             await tell_owners(desk)
-            async with _doors(desk, opened, settings, stop.told):
+            async with open_doors(desk, opened, settings, stop.told):
                 log.info("process.ready", extra={"role": role, "slot": opened.parts.slot})
                 stop.started()
                 await stop.told.wait()
@@ -184,7 +184,7 @@ async def _until_damaged(desk: Desk) -> None:
 
 
 @asynccontextmanager
-async def _doors(
+async def open_doors(
     desk: Desk, opened: Opened, settings: Settings, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Let people in while the block runs: HTTP where there is something to serve, the terminal."""
@@ -196,9 +196,10 @@ async def _doors(
             port = await stack.enter_async_context(serve(app, http.host, http.port))
             log.info("http.listening", extra={"host": http.host, "port": port})
         for hear in opened.hears:
-            await stack.enter_async_context(_alongside(_hear(hear, desk.ingress)))
+            await stack.enter_async_context(_alongside(_hear(hear, desk.ingress.in_stream)))
         if opened.listener is not None:
-            listener = opened.listener(desk.ingress, desk.engine.settled, desk.parts.store)
+            accept, settled = desk.ingress.in_stream, desk.engine.settled
+            listener = opened.listener(accept, settled, desk.parts.store)
             await stack.enter_async_context(_alongside(_until_left(listener, stop)))
         yield
 

@@ -4,7 +4,7 @@ Those are what was said in its thread, and what the same person said anywhere.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from runtime.errors import NightdeskError
@@ -37,7 +37,7 @@ class Appending:
         self._waiting: dict[InboxId, _Waits] = {}
 
     def waits(self, received: Received) -> bool:
-        """Whether something is being stored in its turn that this would take along."""
+        """Whether something is being stored that this would take along."""
         return any(waits.belongs_to(received) for waits in self._waiting.values())
 
     async def in_turn(self, received: Received) -> bool:
@@ -46,15 +46,7 @@ class Appending:
         Raises:
             StorageFull: it was not stored.
         """
-        waits = self._waiting[received.id] = _Waits(received)
-        try:
-            return await self._inbox.append(received) or await waits.went_ahead()
-        except NightdeskError:
-            if await waits.went_ahead():
-                return True
-            raise
-        finally:
-            del self._waiting[received.id]
+        return await self._known(_Waits(received), self._inbox.append(received))
 
     async def first(self, received: Received) -> bool:
         """Store the event before whatever is to be written, behind what it takes along.
@@ -62,12 +54,28 @@ class Appending:
         Raises:
             StorageFull: it was not stored.
         """
-        loop = asyncio.get_running_loop()
         before = [
             waits
             for waits in self._waiting.values()
             if waits.ahead is None and waits.belongs_to(received)
         ]
+        return await self._known(_Waits(received), self._ahead(before, received))
+
+    async def _known(self, waits: _Waits, storing: Awaitable[bool]) -> bool:
+        """Let a STOP know of the event while it is being stored; whether it is new."""
+        self._waiting[waits.received.id] = waits
+        try:
+            return await storing or await waits.went_ahead()
+        except NightdeskError:
+            if await waits.went_ahead():
+                return True
+            raise
+        finally:
+            del self._waiting[waits.received.id]
+
+    async def _ahead(self, before: Sequence[_Waits], received: Received) -> bool:
+        """Store the event behind those, and tell who waits for them; whether it is new."""
+        loop = asyncio.get_running_loop()
         told: list[asyncio.Future[bool]] = []
         for waits in before:
             waits.ahead = loop.create_future()

@@ -9,12 +9,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from gateway.appending import Appending
 from gateway.arriving import Arriving
+from gateway.backlog import Backlog
 from gateway.bindings import Bindings
 from gateway.early import EarlyReplies
 from gateway.judging import ASK, Drop, Judge
@@ -35,24 +35,6 @@ log = logging.getLogger("nightdesk.ingress")
 
 def _nobody(_who: Principal, _words: str) -> bool:
     return False
-
-
-@dataclass(slots=True)
-class _Backlog:
-    """What was accepted before and not processed, handed over page by page.
-
-    Attributes:
-        before: a time; what was received later is passed over. None at a start, when what comes
-            in meanwhile keeps behind the backlog.
-        after: the last row of the page before.
-        since: what came in meanwhile, which is handed over anyway.
-        behind: that of it which keeps behind.
-    """
-
-    before: datetime | None
-    after: InboxId | None = None
-    since: set[InboxId] = field(default_factory=set)
-    behind: list[Received] = field(default_factory=list)
 
 
 class Ingress:
@@ -100,7 +82,7 @@ class Ingress:
         self._urgent = urgent
         self._early = EarlyReplies(bindings, store.outbox, clock=clock)
         self._accepted: deque[Received] = deque()
-        self._backlog: _Backlog | None = None
+        self._backlog: Backlog | None = None
         self._something = asyncio.Event()
         self._arriving = Arriving()
         self._appending = Appending(store.inbox)
@@ -110,8 +92,12 @@ class Ingress:
         # The database stores without being waited for, until it shows that it does not.
         self._at_once = True
 
-    async def __call__(self, inbound: Inbound) -> None:
+    async def __call__(self, inbound: Inbound, *, first: bool = False) -> None:
         """Judge and store the event; durable, or dropped for a logged reason, when this returns.
+
+        Args:
+            inbound: the event.
+            first: store it before what else is to be written, as a STOP is anyway.
 
         Raises:
             StorageUnavailable: it was not stored.
@@ -130,14 +116,19 @@ class Ingress:
         self._begin(inbound.thread)
         new = False
         try:
-            if self._urgent.means(received) or inbound.cursor is not None:
-                # Before what else is to be written, as what has to be acknowledged. In a stream
-                # the next event comes when this one is stored, and that may be a STOP.
+            if first or self._urgent.means(received):
                 new = await self._appending.first(received)
             else:
                 new = await self._appending.in_turn(received)
         finally:
             self._settle(received, new=new)
+
+    async def in_stream(self, inbound: Inbound) -> None:
+        """The same for a listener's event, whose next comes once this is stored: a STOP, perhaps.
+
+        So it goes first, as what comes by webhooks does.
+        """
+        await self(inbound, first=True)
 
     def offer(self, events: Sequence[Inbound], stored: Stored) -> None:
         """Accept ordinary events without waiting, and so without a task: see `gateway.webhook`.
@@ -243,14 +234,14 @@ class Ingress:
         if not rows:
             return 0
         self._activity.begin()
-        self._backlog = _Backlog(before)
+        self._backlog = Backlog(before)
         return self._take_page(self._backlog, rows)
 
-    async def _next_page(self, backlog: _Backlog) -> None:
+    async def _next_page(self, backlog: Backlog) -> None:
         rows = await self._store.inbox.pending(after=backlog.after)
         self._take_page(backlog, rows)
 
-    def _take_page(self, backlog: _Backlog, rows: Sequence[Received]) -> int:
+    def _take_page(self, backlog: Backlog, rows: Sequence[Received]) -> int:
         """Hand a page of the backlog over; an empty one is its end."""
         if not rows:
             self._backlog = None
@@ -258,10 +249,7 @@ class Ingress:
                 self._hand_over(received)
             self._activity.end()
             return 0
-        backlog.after = rows[-1].id
-        before = backlog.before
-        old = [row for row in rows if before is None or row.received_at < before]
-        old = [row for row in old if row.id not in backlog.since]
+        old = backlog.of_page(rows)
         for received in old:
             self._activity.begin()
             self._begin(received.inbound.thread)
