@@ -72,12 +72,12 @@ class ApprovalBook:
         """Call the listener whenever an approval changed, to wake the ticker early."""
         self._listeners.append(listener)
 
-    async def announce(self, approval: Approval) -> None:
+    async def announce(self, approval: Approval, *, first: bool = False) -> None:
         """Show it to those whom it waits for; what is shown already stays as it is."""
         channel = self.team().approvals if approval.thread is None else None
         known = await self.store.trust.of(channel) if channel else None
         rows = await self.cards.first(approval, known)
-        await self.say(rows)
+        await self.say(rows, first=first)
         if not rows:
             log.error("approval.reaches_nobody", extra={"approval": approval.id})
         self._changed()
@@ -96,13 +96,16 @@ class ApprovalBook:
         """When this process last sent a card of it; None where another one did, or long ago."""
         return self._shown_at.get(approval)
 
-    async def say(self, rows: Sequence[OutboxItem], *, audit: Sequence[AuditEvent] = ()) -> None:
-        """Send messages; those that were enqueued before are left as they are.
-
-        `audit` is recorded with them, unless all of them were.
-        """
+    async def say(
+        self,
+        rows: Sequence[OutboxItem],
+        *,
+        audit: Sequence[AuditEvent] = (),
+        first: bool = False,
+    ) -> None:
+        """Send messages: see `runtime.ports.Outbox.enqueue`."""
         if rows:
-            await self.store.outbox.enqueue(rows, audit=audit)
+            await self.store.outbox.enqueue(rows, audit=audit, first=first)
             self._wake_outbox()
 
     async def change(

@@ -257,7 +257,7 @@ class Questions:
         lost = await self._book.quietly(approval, ApprovalEvent.LOSE)
         if lost.state is ApprovalState.UNKNOWN:
             log.warning("approval.unknown", extra={"approval": lost.id})
-            await self._book.announce(lost)
+            await self._book.announce(lost, first=True)  # the answer to a STOP waits for it
         return lost
 
     # ---- ending

@@ -13,7 +13,7 @@ from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema_approvals import approval_cards, approval_votes, approvals
 from adapters.sql.threads import thread_values
-from adapters.sql.transaction import Params, Row, Statement, Transaction, Value
+from adapters.sql.transaction import First, Params, Row, Statement, Transaction, Value
 from adapters.sql.upsert import insert
 from runtime.errors import Conflict
 from runtime.ids import (
@@ -170,6 +170,7 @@ _EXCHANGE = (
     .values(state=word(ApprovalState.CANCELLED), decided=bindparam("by"), note=bindparam("why"))
 )
 """Ends a question that another one replaces, if nobody decided it and it is in time."""
+_OF_STOP = (ApprovalEvent.CANCEL, ApprovalEvent.LOSE)
 _CHANGES = {event: _changing(event) for event in ApprovalEvent}
 
 
@@ -284,7 +285,8 @@ class SqlApprovals:
             transaction.audit(recorded.approval_changed(changed, by))
             return changed
 
-        return await self._database.write(work)
+        # What a STOP takes back, its answer waits for.
+        return await self._database.write(First(work) if event in _OF_STOP else work)
 
     async def exchange(
         self,

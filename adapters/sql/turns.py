@@ -13,7 +13,7 @@ from adapters.sql.handoffs import hand_over
 from adapters.sql.heard import Heard
 from adapters.sql.recent import RecentLogs
 from adapters.sql.schema import turns
-from adapters.sql.transaction import Params, Statement, Transaction, Value
+from adapters.sql.transaction import First, Params, Statement, Transaction, Value
 from adapters.sql.unsaid import Unsaid
 from runtime.clock import Clock
 from runtime.errors import Conflict
@@ -232,7 +232,8 @@ class SqlTurns:
 
     async def unpark(self, turn: TurnId) -> bool:
         """Let a waiting turn run again: see the port."""
-        return bool(await self._database.write(lambda t: t.run(_UNPARK, {"turn": turn})))
+        # The answer to a STOP waits for it, where the turn was asking people.
+        return bool(await self._database.write(First(lambda t: t.run(_UNPARK, {"turn": turn}))))
 
     async def parked(self, *, after: TurnId | None = None, limit: int = 500) -> list[Turn]:
         """Turns that wait: see the port."""

@@ -12,11 +12,14 @@ from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.transaction import First, Work
 from gateway.ingress import Ingress
 from runtime.model.address import ThreadRef
+from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest
-from runtime.model.events import Command, Cursor, Inbound
+from runtime.model.events import Command, Inbound
+from tests.scenario.test_stop_states import Stubborn, deploying
+from tests.support.approving import World
 from tests.support.build import DM, OPS, inbound
 from tests.support.clock import ManualClock
-from tests.support.desk import running_desk
+from tests.support.desk import DeskUnderTest, running_desk
 from tests.support.eventually import eventually
 
 NEVER = 3600.0
@@ -165,28 +168,45 @@ async def test_a_message_behind_one_that_is_stopped_is_answered(
         await desk.quiet()
 
 
-async def test_a_stop_behind_others_in_a_stream_waits_for_no_other_write(
+def texts_in(desk: DeskUnderTest, thread: ThreadRef) -> list[str]:
+    """What was shown there: in another thread than the cards, behind which an answer waits."""
+    return [shown.text for shown in desk.chat.shown if shown.thread == thread]
+
+
+async def test_a_stop_of_what_people_are_asked_waits_for_no_other_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, line = ManualClock(), LongLine()
-    model = ScriptedModel(growing, clock=clock)
-    page = (
-        inbound("more", key="1"),
-        inbound("to somebody else", key="2", thread=OPS, direct=False),
-        inbound(key="3", body=Command(text="stop")),
-    )
-    async with running_desk(tmp_path, clock=clock, model=model) as desk:
-        await desk.say("hello")
-        await eventually(lambda: model.requests)
+    world, line = World(tmp_path), LongLine()
+    async with world.life() as life:
+        approval = await life.asked()
         with monkeypatch.context() as patch:
             line.before(patch)
             async with asyncio.timeout(30):
-                for number, event in enumerate(page, 2):
-                    place = Cursor(name="telegram:1", value=number)
-                    await desk.desk.ingress(replace(event, cursor=place))
-                await eventually(lambda: model.abandoned)
+                await life.desk.say(body=Command(text="stop mine"), thread=OPS)
+                await eventually(lambda: "Stopped." in texts_in(life.desk, OPS))
         line.pass_on()
-        assert await desk.desk.parts.store.inbox.position("telegram:1") == 4
-        await eventually(lambda: len(model.requests) > 1)
-        await desk.say(body=Command(text="stop"))
-        await desk.quiet()
+        await life.desk.quiet()
+        assert await life.state(approval) is ApprovalState.CANCELLED
+
+
+async def test_a_stop_of_what_people_approved_and_runs_waits_for_no_other_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn, line = Stubborn(), LongLine()
+    world = World(tmp_path)
+    monkeypatch.setattr(world, "tool", stubborn.tool)
+    async with world.life(deploying) as life:
+        approval = await life.asked("deploy")
+        await life.press(approval, wait=False)
+        await stubborn.begun.wait()
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            async with asyncio.timeout(30):
+                await life.desk.say(body=Command(text="stop mine"), thread=OPS)
+                await eventually(
+                    lambda: any("Stopped." in text for text in texts_in(life.desk, OPS))
+                )
+        stubborn.let_go.set()
+        line.pass_on()
+        await life.desk.quiet()
+        assert await life.state(approval) is ApprovalState.UNKNOWN
