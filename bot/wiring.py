@@ -68,7 +68,6 @@ class Desk:
     asks: Authority
     money: Money
     engine: Engine
-    control: ConversationControl
     halt: Halt
     stopping: Stopping
 
@@ -201,7 +200,6 @@ def wire(parts: Parts) -> Desk:
         asks=core.asks,
         money=core.money,
         engine=_engine(parts, mailboxes, activity, dispatcher),
-        control=control,
         halt=core.halt,
         stopping=stopping,
     )

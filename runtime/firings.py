@@ -103,13 +103,6 @@ class Firings:
         while (done := await self._once(context, run, schedule)) == _WAITS:
             # Nobody is busy meanwhile: it may be hours until people decide.
             await context.wait(DECIDED)
-        if isinstance(done, dict) and "text" in done:
-            # The first of the two steps that a version before had: its outcome was not delivered.
-            outcome = RunOutcome.read(done)
-            with self._activity.busy():
-                return await context.step(
-                    "deliver", lambda: self._delivered(run, schedule, outcome)
-                )
         return done
 
     async def _once(self, context: RunContext, run: RunId, schedule: ScheduleId) -> Json:
@@ -118,13 +111,12 @@ class Firings:
             if over is not None:
                 return over
             outcome = await self._stored(run, lambda: self._turn(run, schedule))
-            return _WAITS if outcome is None else await self._delivered(run, schedule, outcome)
+            if outcome is None:
+                return _WAITS
+            return await self._stored(run, lambda: self._deliver(run, schedule, outcome))
 
         with self._activity.busy():
             return await context.step("turn", work)
-
-    async def _delivered(self, run: RunId, schedule: ScheduleId, outcome: RunOutcome) -> Json:
-        return await self._stored(run, lambda: self._deliver(run, schedule, outcome))
 
     async def _stored(self, run: RunId, part: Callable[[], Awaitable[T]]) -> T:
         """Do the part once the database lets it: a run that failed would not be started again."""

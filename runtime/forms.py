@@ -158,11 +158,6 @@ def form_for(body: Command | ButtonPress) -> FormSpec | None:
     return _BY_ACTION[action] if action else None
 
 
-def form_named(action: str) -> FormSpec | None:
-    """The form of that action, or None where there is none."""
-    return _BY_ACTION.get(action)
-
-
 def _words(text: str) -> str:
     """The words of a command without its prefix and our own name."""
     words = text.strip().removeprefix("/").removeprefix("!").casefold().split()

@@ -1,11 +1,9 @@
 """How the agents' part of a run ended."""
 
-from runtime.errors import NightdeskError
-from runtime.ids import AgentName, ConversationId, FileId
+from runtime.ids import AgentName, ConversationId
 from runtime.model.files import OutFile
 from runtime.model.messages import Content
 from runtime.model.schedule import OccurrenceState, Schedule
-from runtime.model.tools import Json
 from runtime.model.value import value
 from runtime.outcome import Outcome
 from runtime.text import verbatim
@@ -58,31 +56,3 @@ class RunOutcome:
         if outcome.failed:
             return cls("", outcome.text)
         return cls(outcome.text, "", outcome.files, ours=outcome.own_words)
-
-    @classmethod
-    def read(cls, value: Json) -> "RunOutcome":
-        """What the first step of a firing left, in versions in which it had two."""
-        if not isinstance(value, dict):
-            raise NightdeskError(f"a firing's first step left {type(value).__name__}")
-        files, way, at = value.get("files"), value.get("way"), value.get("conversation")
-        return cls(
-            text=str(value["text"]),
-            error=str(value["error"]),
-            files=tuple(map(_file, files)) if isinstance(files, list) else (),
-            missed=bool(value.get("missed")),
-            way=tuple([AgentName(str(one)) for one in way]) if isinstance(way, list) else (),
-            conversation=None if at is None else ConversationId(str(at)),
-            ours=str(value.get("ours", "")),
-        )
-
-
-def _file(value: Json) -> OutFile:
-    """A file of it."""
-    if not isinstance(value, dict):
-        raise NightdeskError(f"a firing's first step left {type(value).__name__} as a file")
-    return OutFile(
-        id=FileId(str(value["id"])),
-        name=str(value["name"]),
-        media_type=str(value["media_type"]),
-        size=int(str(value["size"])),
-    )

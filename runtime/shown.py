@@ -80,11 +80,6 @@ def _revealed(text: str, kept: frozenset[str]) -> str:
     )
 
 
-def is_plain(text: str) -> bool:
-    """Whether the text shows all there is to it."""
-    return reveal(text) == text
-
-
 @lru_cache(maxsize=4096)
 def _is_odd(character: str) -> bool:
     """Whether it is written out, but for where it is ordinary beside its neighbours."""

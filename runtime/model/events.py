@@ -138,9 +138,6 @@ class Unknown:
 
 Body = Message | Command | ButtonPress | FormSubmit | HomeOpened | ChannelChanged | Unknown
 
-Told = ChannelChanged | Unknown
-"""What the platform itself tells: nobody said it, so nobody is judged and nobody is answered."""
-
 
 def reply_url_of(body: Body) -> str:
     """Where the platform takes the answer to this very event, or empty. A secret."""

@@ -157,11 +157,6 @@ class Team:
         self._members.update({who: m for m in self.members for who in m.principals})
         self._rules.update({rule.ref: rule for rule in self.channels})
 
-    def role_of(self, who: Principal) -> MemberRole | None:
-        """The role of the person, or None for a stranger."""
-        member = self._members.get(who)
-        return member.role if member else None
-
     def member_of(self, who: Principal) -> Member | None:
         """The member that the person is, or None for a stranger."""
         return self._members.get(who)

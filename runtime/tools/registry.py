@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import Protocol
 
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
@@ -62,16 +61,6 @@ Exact = Callable[[Arguments, ThreadRef | None], Mapping[str, Json]]
 are read; given where the call was asked for. Raises `Refused` where that is not one thing."""
 
 
-class Run(Protocol):
-    """The function of a tool: its keyword-only parameters are the arguments."""
-
-    def __call__(
-        self, context: ToolContext, key: str, /, **arguments: object
-    ) -> Awaitable[str | Produced]:
-        """Run; `key` is the same for the same call, however often it is run."""
-        ...
-
-
 @value(kw_only=True)
 class Tool:
     """A tool.
@@ -79,7 +68,8 @@ class Tool:
     Attributes:
         name: dotted, as policy names it: `schedule.create`.
         about: what it does and when to use it, for the model.
-        run: the function.
+        run: the function. It is given the context and a key, which is the same for the same call
+            however often that is run; its keyword-only parameters are the arguments.
         needs: the right that the person must have for whom it runs, which the executor asks the
             judge for before each call; undeclared, only an owner has it run.
         risk: what it can do; undeclared is dangerous.

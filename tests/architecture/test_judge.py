@@ -28,17 +28,6 @@ def test_nobody_else_compares_roles() -> None:
     assert found == []
 
 
-def test_nobody_else_asks_for_the_role_of_a_person() -> None:
-    found = [
-        f"{module.path}:{line}"
-        for module in source.modules()
-        if module.path != JUDGE
-        for line, called, _ in source.calls(module.tree)
-        if called == "role_of"
-    ]
-    assert found == []
-
-
 def test_nobody_else_ranks_roles_or_keeps_them_in_tables() -> None:
     found = [
         f"{module.path}:{node.lineno}"
@@ -54,7 +43,7 @@ def test_nobody_else_ranks_roles_or_keeps_them_in_tables() -> None:
 def test_a_comparison_of_roles_is_found() -> None:
     for text in (
         "if member.role is MemberRole.OWNER: pass",
-        "if team.role_of(who) in (MemberRole.ADMIN, other): pass",
+        "if role in (MemberRole.ADMIN, other): pass",
         "if MemberRole.GUEST < member.role: pass",
         "if standing.member.role == other.member.role: pass",
         "match member.role:\n    case MemberRole.OWNER: pass",

@@ -15,7 +15,6 @@ from bot.selftest.slack.sender import SlackSender
 from bot.selftest.slack.sockets import Envelope
 from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError, StorageUnavailable
-from runtime.forms import form_named
 from runtime.model.events import Command, FormSubmit, Inbound, Message
 from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, FakeSlack, Fault
@@ -90,8 +89,6 @@ async def hearing(
 async def test_each_kind_of_envelope_is_stored_and_then_acknowledged(
     slack: FakeSlack, desk: Desk, sender: SlackSender
 ) -> None:
-    form = form_named("schedule.create")
-    assert form is not None
     async with hearing(slack, desk):
         event = sender.signed_event("hello").envelope
         assert await slack.sockets.tell(event) is None

@@ -18,7 +18,7 @@ from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Body, Command, Message
 from runtime.model.team import ChannelRule, Listen, MemberRole
 from runtime.storing import STORE_PAUSE
-from tests.support.build import team
+from tests.support.build import role_of, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock
 from tests.support.desk import passing, running_desk
@@ -65,7 +65,7 @@ async def test_a_stranger_with_the_code_is_owner_and_nothing_else_of_strangers_g
 
         [welcome] = await says(eve, private)
         assert welcome.startswith("You are the owner of Night shift now.")
-        assert desk.desk.people.roster.team().role_of(eve) is MemberRole.OWNER
+        assert role_of(desk.desk.people.roster.team(), eve) is MemberRole.OWNER
         await says(eve, hello)
         assert chat.texts[-1] == "Fine."
         [refused] = await says(mallory, private)

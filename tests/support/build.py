@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+from runtime.forms import FORMS
 from runtime.ids import AgentName, InboxId, MessageId, ModelName, OutboxId, Platform, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.events import Body, Inbound, Lane, Message, Received
+from runtime.model.forms import FormSpec
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Agent, ChannelRule, Listen, Member, MemberRole, Team
@@ -31,6 +33,17 @@ def team(*, model: str = "scripted", role: MemberRole = MemberRole.OWNER) -> Tea
         ),
         agents=(Agent(name=AgentName("desk"), model=ModelName(model), instructions="Be brief."),),
     )
+
+
+def role_of(team: Team, who: Principal) -> MemberRole | None:
+    """The role of the person, or None for a stranger."""
+    member = team.member_of(who)
+    return member.role if member else None
+
+
+def form_named(action: str) -> FormSpec:
+    """The form that comes back under that action."""
+    return next(form for form in FORMS if form.action == action)
 
 
 def inbound(

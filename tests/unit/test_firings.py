@@ -389,20 +389,6 @@ async def test_why_it_failed_before_a_crash_is_kept_where_its_schedule_was_delet
     assert await bench.sent() == []
 
 
-async def test_what_a_version_with_two_steps_left_is_delivered(bench: Bench) -> None:
-    steps: list[str] = []
-
-    class Earlier(Context):
-        async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
-            steps.append(name)
-            stored: Json = {"text": "All is well.", "error": ""}
-            return stored if name == "turn" else await work()
-
-    await bench.firings.workflow(Earlier(), {"schedule": "schedule"})
-    assert steps == ["turn", "deliver"]
-    assert await bench.sent() == ["All is well."]
-
-
 async def test_a_turn_that_gave_up_before_a_crash_is_no_answer(bench: Bench) -> None:
     await bench.end(await bench.begin(owner="here"), TurnState.FAILED, "The key is refused.")
     await bench.play()

@@ -12,7 +12,7 @@ from runtime.model.address import Principal
 from runtime.model.events import Command
 from runtime.model.team import Member, MemberRole
 from runtime.people import ALPHABET, CODE_LENGTH
-from tests.support.build import ANN, DM, OPS, STRANGER, TERMINAL, team
+from tests.support.build import ANN, DM, OPS, STRANGER, TERMINAL, role_of, team
 from tests.support.commands import CommandBench, command_bench
 
 CODE = "FRST-2345-WNER"
@@ -27,8 +27,8 @@ def give() -> CommandBench:
     return command_bench(configured=NOBODY)
 
 
-def role_of(give: CommandBench, who: Principal) -> MemberRole | None:
-    return give.roster.team().role_of(who)
+def role_now(give: CommandBench, who: Principal) -> MemberRole | None:
+    return role_of(give.roster.team(), who)
 
 
 async def test_whoever_says_the_code_in_private_is_owner(give: CommandBench) -> None:
@@ -36,7 +36,7 @@ async def test_whoever_says_the_code_in_private_is_owner(give: CommandBench) -> 
     answer = await give(f"link {CODE}", sender=EVE)
     assert "You are the owner of Night shift now" in answer
     assert "/member add" in answer
-    assert role_of(give, EVE) is MemberRole.OWNER
+    assert role_now(give, EVE) is MemberRole.OWNER
     assert "the one-time code of the first owner" in await give("/whoami", sender=EVE)
     assert "is operator from now on" in await give("/member add mel operator Mel", sender=EVE)
 
@@ -53,7 +53,7 @@ async def test_it_counts_in_a_direct_message_only(give: CommandBench) -> None:
     for thread in (OPS, DM):
         said = Command(text=f"link {CODE}", direct=False)
         assert "not good" in await give("", sender=EVE, thread=thread, body=said)
-    assert role_of(give, EVE) is None
+    assert role_now(give, EVE) is None
     assert "You are the owner" in await give(f"link {CODE}", sender=EVE)
 
 
@@ -61,7 +61,7 @@ async def test_it_works_once(give: CommandBench) -> None:
     await give.people.first.offer("all-0")
     await give(f"link {CODE}", sender=EVE)
     assert "not good" in await give(f"link {CODE}", sender=MEL)
-    assert role_of(give, MEL) is None
+    assert role_now(give, MEL) is None
 
 
 async def test_said_again_after_a_crash_it_is_answered_the_same(give: CommandBench) -> None:
@@ -113,7 +113,7 @@ async def test_wrong_codes_are_counted_of_members_too(give: CommandBench) -> Non
         for _ in range(5):
             assert "too many" not in await give("link WRON-GWRO-NG22", sender=who)
         assert "too many wrong codes" in await give(f"link {CODE}", sender=who)
-    assert role_of(give, EVE) is None
+    assert role_now(give, EVE) is None
 
 
 async def test_it_is_offered_only_where_nobody_is_owner_on_a_connected_platform(

@@ -3,10 +3,11 @@
 import pytest
 
 from gateway.commands.forms import VERB_ALIASES, form_of
-from runtime.forms import FORMS, REMINDER_SNOOZE, form_for, form_named
+from runtime.forms import FORMS, REMINDER_SNOOZE, form_for
 from runtime.ids import MessageId
 from runtime.model.events import ButtonPress, Command
 from runtime.model.forms import FormSpec
+from tests.support.build import form_named
 
 SLACKS_TITLE = 24
 DISCORDS_LABEL = 45
@@ -54,10 +55,9 @@ def test_a_press_gets_the_form_of_its_action() -> None:
     def pressed(action: str) -> FormSpec | None:
         return form_for(ButtonPress(action=action, value="7", message_id=MessageId("1")))
 
-    assert pressed(REMINDER_SNOOZE) is form_named(REMINDER_SNOOZE) is not None
+    assert pressed(REMINDER_SNOOZE) is form_named(REMINDER_SNOOZE)
     assert pressed("schedule.create") is None, "this form belongs to a command"
     assert pressed("strange") is None
-    assert form_named("strange") is None
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.action)

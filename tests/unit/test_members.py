@@ -12,7 +12,7 @@ from runtime.model.address import Principal
 from runtime.model.messages import Content
 from runtime.model.team import Added, Member, MemberRole, Team
 from runtime.people import Roster
-from tests.support.build import ANN, STRANGER, TERMINAL, team
+from tests.support.build import ANN, STRANGER, TERMINAL, role_of, team
 from tests.support.chat import MemoryChat
 from tests.support.commands import CommandBench, command_bench
 
@@ -35,8 +35,8 @@ def give() -> CommandBench:
     return command_bench()
 
 
-def role_of(give: CommandBench, who: Principal) -> MemberRole | None:
-    return give.roster.team().role_of(who)
+def role_now(give: CommandBench, who: Principal) -> MemberRole | None:
+    return role_of(give.roster.team(), who)
 
 
 async def told(give: CommandBench) -> Sequence[tuple[str, str]]:
@@ -59,7 +59,7 @@ async def test_who_is_added_is_a_member_at_once_and_is_told(give: CommandBench) 
         "Bob Builder (`terminal:local/bob`) is operator from now on. "
         "Undo: `/member remove terminal:local/bob`."
     )
-    assert role_of(give, BOB) is MemberRole.OPERATOR
+    assert role_now(give, BOB) is MemberRole.OPERATOR
     assert "There are no schedules yet" in await give("/schedule list", sender=BOB)
     [(where, words)] = await told(give)
     assert where == "dm-bob"
@@ -90,25 +90,25 @@ async def test_carried_out_again_after_a_crash_it_says_and_does_the_same(
         assert await give(line, key=line) == first
         assert "Undo" in first
     assert len(await told(give)) == 3
-    assert role_of(give, BOB) is None
+    assert role_now(give, BOB) is None
 
 
 async def test_another_process_learns_of_it(give: CommandBench) -> None:
     other = Roster(lambda: give.teams[-1], give.store.people, give.store.members, clock=give.clock)
     await give("/member add bob operator")
-    assert other.team().role_of(BOB) is None
+    assert role_of(other.team(), BOB) is None
     await other.refresh()
-    assert other.team().role_of(BOB) is MemberRole.OPERATOR
+    assert role_of(other.team(), BOB) is MemberRole.OPERATOR
     await give("/member remove bob")
     await other.refresh()
-    assert other.team().role_of(BOB) is None
+    assert role_of(other.team(), BOB) is None
 
 
 async def test_somebody_of_another_platform_is_added_by_their_id_there(give: CommandBench) -> None:
     for written in ("telegram:42", "telegram: 42"):
         answer = await give(f"/member add {written} guest Tel")
         assert "`telegram:42`" in answer
-        assert role_of(give, TEL) is MemberRole.GUEST
+        assert role_now(give, TEL) is MemberRole.GUEST
         await give("/member remove telegram:42")
     assert await told(give) == []  # that platform is not connected
 
@@ -126,7 +126,7 @@ async def test_ids_and_mentions_with_ids_are_taken(
     give: CommandBench, written: str, who: tuple[str, str, str]
 ) -> None:
     await give(f"/member add {written} member")
-    assert role_of(give, Principal(Platform(who[0]), who[1], who[2])) is MemberRole.MEMBER
+    assert role_now(give, Principal(Platform(who[0]), who[1], who[2])) is MemberRole.MEMBER
 
 
 async def test_a_mention_on_slack_means_the_workspace_of_who_writes() -> None:
@@ -135,7 +135,7 @@ async def test_a_mention_on_slack_means_the_workspace_of_who_writes() -> None:
     give = command_bench(configured=replace(team(), members=(owner,)))
     for written in ("<@U0456EFGH>", "<@U0456EFGH|ana>", "U0456EFGH"):
         await give(f"/member add {written} member", sender=here)
-        assert role_of(give, replace(here, user="U0456EFGH")) is MemberRole.MEMBER
+        assert role_now(give, replace(here, user="U0456EFGH")) is MemberRole.MEMBER
         await give(f"/member remove {written}", sender=here)
 
 
@@ -172,7 +172,7 @@ async def test_who_is_there_already_is_not_added_again(give: CommandBench) -> No
     answer = await give("/member add bob admin")
     assert "Bob is in the team already, as member." in answer
     assert "/member role terminal:local/bob admin" in answer
-    assert role_of(give, BOB) is MemberRole.MEMBER
+    assert role_now(give, BOB) is MemberRole.MEMBER
 
 
 # ---- who may
@@ -190,23 +190,23 @@ async def test_nobody_gives_or_takes_a_role_above_their_own(
     )
 
     await give(f"/member add cid {role}", sender=BOB)
-    assert (role_of(give, CID) is role) is allowed
+    assert (role_now(give, CID) is role) is allowed
     if not allowed:
         await give(f"/member add cid {role}")  # Ann, who may
     other = MemberRole.GUEST if role is not MemberRole.GUEST else MemberRole.MEMBER
     await give(f"/member role cid {other}", sender=BOB)
-    assert (role_of(give, CID) is other) is allowed
+    assert (role_now(give, CID) is other) is allowed
     if allowed:
         await give(f"/member role cid {role}")
     await give("/member remove cid", sender=BOB)
-    assert (role_of(give, CID) is None) is allowed
+    assert (role_now(give, CID) is None) is allowed
 
 
 async def test_an_admin_cannot_raise_themselves(give: CommandBench) -> None:
     await give("/member add bob admin Bob")
     answer = await give("/member role bob owner", sender=BOB)
     assert "You are admin, so you can neither give the role owner nor take it." in answer
-    assert role_of(give, BOB) is MemberRole.ADMIN
+    assert role_now(give, BOB) is MemberRole.ADMIN
 
 
 async def test_strangers_and_members_learn_and_change_nothing(give: CommandBench) -> None:
@@ -225,7 +225,7 @@ async def test_what_the_configuration_says_stays() -> None:
         answer = await give(line)
         assert "nightdesk.toml names Bob as operator" in answer
         assert "[[members]]" in answer
-    assert role_of(give, BOB) is MemberRole.OPERATOR
+    assert role_now(give, BOB) is MemberRole.OPERATOR
     assert "in the team already" in await give("/member add bob owner")
 
 
@@ -234,9 +234,9 @@ async def test_the_configuration_goes_before_the_chat_once_it_names_somebody(
 ) -> None:
     await give("/member add bob admin Bob")
     give.teams.append(people(bob=MemberRole.GUEST))
-    assert role_of(give, BOB) is MemberRole.GUEST
+    assert role_now(give, BOB) is MemberRole.GUEST
     give.teams.append(team())
-    assert role_of(give, BOB) is MemberRole.ADMIN
+    assert role_now(give, BOB) is MemberRole.ADMIN
 
 
 async def test_the_last_owner_stays() -> None:
@@ -282,20 +282,20 @@ async def test_who_is_let_go_is_a_stranger_and_can_come_back(give: CommandBench)
     for line in ("/member remove bob", "/member role bob guest"):
         assert "Nobody with the id terminal:local/bob" in await give(line)
     assert "Bob (" in await give("/member add bob guest")
-    assert role_of(give, BOB) is MemberRole.GUEST
+    assert role_now(give, BOB) is MemberRole.GUEST
 
 
 async def test_a_linked_account_stands_for_its_person(give: CommandBench) -> None:
     await give("/member add bob operator Bob")
     await give("/link", sender=BOB)
     await give("/link ABCD-2345-WXYZ", sender=CID)
-    assert role_of(give, CID) is MemberRole.OPERATOR
+    assert role_now(give, CID) is MemberRole.OPERATOR
     assert "Bob is in the team already" in await give("/member add cid guest")
     await give("/member role cid guest")
-    assert role_of(give, BOB) is MemberRole.GUEST
+    assert role_now(give, BOB) is MemberRole.GUEST
     await give("/member remove cid")
-    assert role_of(give, CID) is None
-    assert role_of(give, BOB) is None
+    assert role_now(give, CID) is None
+    assert role_now(give, BOB) is None
 
 
 async def test_somebody_whom_no_platform_reaches_is_changed_all_the_same(

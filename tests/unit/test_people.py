@@ -9,7 +9,7 @@ from runtime.ids import Platform
 from runtime.model.address import Principal
 from runtime.model.team import MemberRole
 from runtime.people import ALPHABET, CODE_LENGTH, Roster
-from tests.support.build import ANN, STRANGER, team
+from tests.support.build import ANN, STRANGER, role_of, team
 from tests.support.commands import CommandBench, command_bench
 
 ELSEWHERE = Principal(Platform("telegram"), "", "42")
@@ -29,7 +29,7 @@ async def test_a_code_makes_the_other_account_the_same_person(give: CommandBench
     answer = await give(f"link {CODE}", sender=ELSEWHERE)
 
     assert "you are Ann" in answer
-    assert give.roster.team().role_of(ELSEWHERE) is MemberRole.OWNER
+    assert role_of(give.roster.team(), ELSEWHERE) is MemberRole.OWNER
     assert "There are no schedules yet" in await give("/schedule list", sender=ELSEWHERE)
 
 
@@ -47,7 +47,7 @@ async def test_a_code_works_once_and_for_ten_minutes(give: CommandBench) -> None
     await give("/link")
     await give.clock.advance(timedelta(minutes=10))
     assert "That code is not good" in await give(f"/link {CODE}", sender=OTHER)
-    assert give.roster.team().role_of(OTHER) is None
+    assert role_of(give.roster.team(), OTHER) is None
 
 
 async def test_wrong_codes_are_counted(give: CommandBench) -> None:
@@ -78,8 +78,8 @@ async def test_a_linked_account_can_offer_a_code_and_be_unlinked(give: CommandBe
 
     assert "no longer linked" in await give("/unlink", sender=ELSEWHERE)
 
-    assert give.roster.team().role_of(ELSEWHERE) is None
-    assert give.roster.team().role_of(OTHER) is MemberRole.OWNER
+    assert role_of(give.roster.team(), ELSEWHERE) is None
+    assert role_of(give.roster.team(), OTHER) is MemberRole.OWNER
     assert "nothing to undo" in await give("/unlink")
 
 
@@ -88,9 +88,9 @@ async def test_the_link_ends_with_the_membership_and_follows_the_role(give: Comm
     await give(f"/link {CODE}", sender=ELSEWHERE)
 
     give.teams.append(team(role=MemberRole.GUEST))
-    assert give.roster.team().role_of(ELSEWHERE) is MemberRole.GUEST
+    assert role_of(give.roster.team(), ELSEWHERE) is MemberRole.GUEST
     give.teams.append(replace(team(), members=()))
-    assert give.roster.team().role_of(ELSEWHERE) is None
+    assert role_of(give.roster.team(), ELSEWHERE) is None
 
 
 async def test_reminders_are_the_persons_on_every_platform(give: CommandBench) -> None:
@@ -105,11 +105,11 @@ async def test_another_process_learns_of_a_link(give: CommandBench) -> None:
     other = Roster(lambda: give.teams[-1], give.store.people, give.store.members, clock=give.clock)
     await give("/link")
     await give(f"/link {CODE}", sender=ELSEWHERE)
-    assert other.team().role_of(ELSEWHERE) is None
+    assert role_of(other.team(), ELSEWHERE) is None
 
     await other.refresh()
 
-    assert other.team().role_of(ELSEWHERE) is MemberRole.OWNER
+    assert role_of(other.team(), ELSEWHERE) is MemberRole.OWNER
 
 
 async def test_codes_are_drawn_by_chance(give: CommandBench) -> None:

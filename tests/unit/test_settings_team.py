@@ -11,6 +11,7 @@ from bot.configuration.values import OFFLINE
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal
 from runtime.model.team import Listen, MemberRole, Sharing
+from tests.support.build import role_of
 
 SLACK = Platform("slack")
 
@@ -74,9 +75,9 @@ def test_a_whole_file_becomes_a_team() -> None:
         """)
     team = read_file.team
     assert (team.name, team.zone) == ("Ops", "Europe/Berlin")
-    assert team.role_of(Principal(SLACK, "T0FOREIGN", "W0456")) is MemberRole.OWNER
-    assert team.role_of(Principal(Platform("terminal"), "local", "you")) is MemberRole.OWNER
-    assert team.role_of(Principal(SLACK, "T012AB", "U0789")) is MemberRole.MEMBER
+    assert role_of(team, Principal(SLACK, "T0FOREIGN", "W0456")) is MemberRole.OWNER
+    assert role_of(team, Principal(Platform("terminal"), "local", "you")) is MemberRole.OWNER
+    assert role_of(team, Principal(SLACK, "T012AB", "U0789")) is MemberRole.MEMBER
     ops = team.rule_of(ChannelRef(SLACK, "T012AB", "C0123ABCD"))
     assert ops is not None
     assert (ops.name, ops.listen, ops.proactive, ops.agent) == ("ops", Listen.ALL, True, "night")

@@ -11,7 +11,6 @@ from adapters.slack.inbound import SLACK, SlackInbound
 from bot.selftest.slack import rules
 from bot.selftest.slack.names import ADA, BOT, CHANNEL, DIRECT, TEAM
 from bot.selftest.slack.sender import Signed, SlackSender
-from runtime.forms import form_named
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import (
     Body,
@@ -26,6 +25,7 @@ from runtime.model.events import (
     Unknown,
 )
 from runtime.model.files import FileRef
+from tests.support.build import form_named
 
 NOW = 1_796_083_200.0
 AT = datetime.fromtimestamp(NOW, UTC)
@@ -192,7 +192,6 @@ def test_an_event_without_any_time_was_sent_when_it_came() -> None:
 
 def test_a_form_comes_back_with_what_was_written_and_where_it_was_asked_for() -> None:
     form = form_named("schedule.create")
-    assert form is not None
     thread = ThreadRef(OPS, "1796083000.000100")
     modal = view(form, value="7", thread=thread, reply_url="https://hooks.slack.com/c/1")
     assert list(rules.breaches("views.open", {"trigger_id": "1", "view": modal}, form=False)) == []
