@@ -114,7 +114,7 @@ class Ingress:
             return
         [received] = self._received([judged])
         self._begin(inbound.thread)
-        new = False
+        new: bool | None = None
         try:
             if first or self._urgent.means(received):
                 new = await self._appending.first(received)
@@ -178,7 +178,7 @@ class Ingress:
         storing: asyncio.Future[Sequence[bool]],
     ) -> None:
         good = not storing.cancelled() and storing.exception() is None
-        news = storing.result() if good else [False] * len(rows)
+        news: Sequence[bool | None] = storing.result() if good else [None] * len(rows)
         if all(news) and self._backlog is None:
             self._activity.begin(len(rows))
             for received in rows:
@@ -208,8 +208,11 @@ class Ingress:
         if not self._bindings.recalls(thread):
             self._arriving.begin(thread)
 
-    def _settle(self, received: Received, *, new: bool) -> None:
-        """What was arriving is stored, and goes on its way; or it was not, and is forgotten."""
+    def _settle(self, received: Received, *, new: bool | None) -> None:
+        """What was arriving is stored and goes on its way, or is forgotten.
+
+        `new` is False where it was stored before, and None where it could not be stored.
+        """
         if new:
             self._activity.begin()
             backlog = self._backlog
@@ -219,7 +222,8 @@ class Ingress:
                 backlog.behind.append(received)
             return
         self._arriving.end(received.inbound.thread)
-        log.info("ingress.not_new", extra={"key": received.inbound.event_key})
+        if new is not None:
+            log.info("ingress.not_new", extra={"key": received.inbound.event_key})
 
     async def recover(self, *, before: datetime | None = None) -> int:
         """Hand over what was accepted (before that time) and not processed; returns how many.
