@@ -45,7 +45,7 @@ APPROVAL_FORMS = (
         tail=True,
         words=2,
         about="Ask for the same with other arguments in its place, a change a line.",
-        example="/approve edit 3f9k2m1a channel = #ops",
+        example="/approve edit 3f9k2m1a text = The release is out",
     ),
     Form(
         noun="approve",
