@@ -7,13 +7,24 @@ stay in its memory to the end.
 # ruff: noqa: PLC0415 - imports inside functions are the point of this module
 import importlib
 import os
+import signal
 import sys
 
 from bot.role import Role
 
+INTERRUPTED = 130
+"""What a command ends with that Ctrl-C breaks off, as shells say it: 128 and the signal."""
+
 
 def main() -> None:
     """Run the program; ends the process."""
+    try:
+        _main()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _main() -> None:
     hold_standard_streams()
     match sys.argv[1:]:
         case ["run"]:
@@ -46,7 +57,12 @@ def hold_standard_streams() -> None:
 
 
 def work(role: Role, *, terminal: bool = False) -> None:
-    """Run a process in that role until it is told to stop; ends the process."""
+    """Run a process in that role until it is told to stop; ends the process.
+
+    Before it listens to signals, and after, Ctrl-C ends it as SIGTERM does: at once, and silently.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from bot import collector
 
     collector.spare(collector.YOUNG_OF_A_START)

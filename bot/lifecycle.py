@@ -260,15 +260,16 @@ class _Stop:
     def by_signals(self) -> Iterator[None]:
         """Listen to the signals while the block runs."""
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        for number in numbers:
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
             loop.add_signal_handler(number, self._tell)
         try:
             yield
         finally:
             self.started()
-            for number in numbers:
+            for number, handler in before.items():
                 loop.remove_signal_handler(number)
+                signal.signal(number, handler)
 
     def started(self) -> None:
         """The start is over."""
