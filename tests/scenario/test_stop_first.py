@@ -14,7 +14,7 @@ from gateway.ingress import Ingress
 from runtime.model.address import ThreadRef
 from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest
-from runtime.model.events import Command, Inbound
+from runtime.model.events import Command, Inbound, Received
 from tests.scenario.test_stop_states import Stubborn, deploying
 from tests.support.approving import World
 from tests.support.build import DM, OPS, inbound
@@ -143,6 +143,35 @@ async def test_a_message_that_was_said_before_the_stop_begins_no_turn_after_it(
         await desk.say("and now?")
         await eventually(lambda: model.requests)
         await desk.say(body=Command(text="stop"))
+
+
+async def test_what_is_said_after_the_stop_is_answered_though_it_is_stored_before_it_is_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, line = ManualClock(), LongLine()
+    model = ScriptedModel(lambda request: request.entries[-1].text, clock=clock)
+    async with running_desk(tmp_path, clock=clock, model=model) as desk:
+        inbox = desk.desk.parts.store.inbox
+        unbegun, stored = inbox.unbegun, asyncio.Event()
+
+        async def late(thread: ThreadRef) -> list[Received]:
+            await stored.wait()
+            return await unbegun(thread)
+
+        monkeypatch.setattr(inbox, "unbegun", late)
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+                tasks.create_task(desk.say("before"))
+                await eventually(lambda: line.length)
+                await desk.say(body=Command(text="stop"))
+                await desk.desk.ingress.in_stream(inbound("after", key="after"))
+                stored.set()
+                await eventually(lambda: desk.chat.shown)
+                line.pass_on()
+        line.pass_on()
+        await desk.quiet()
+        assert desk.chat.texts == ["Stopped before it began: 1 message not answered.", "after"]
 
 
 async def test_a_message_behind_one_that_is_stopped_is_answered(
