@@ -29,12 +29,14 @@ async def wake_runs(schedules: Schedules, durable: Durable, schedule: ScheduleId
 
     Harmless where it is said twice, and where a run does not wait.
     """
-    for one in await schedules.unfinished():
-        if one.schedule == schedule:
+    last = None
+    while page := await schedules.unfinished(schedule=schedule, after=last):
+        for one in page:
             try:
                 await durable.signal(one.run, DECIDED, None, key="deleted")
             except Permanent as error:
                 log.info("firing.not_begun", extra={"run": one.run, "why": str(error)})
+        last = page[-1]
 
 
 async def end_run(

@@ -26,9 +26,12 @@ def planned(store: Store) -> Owed:
     """Whether a planned time has begun and not ended, but for those that wait for people."""
 
     async def owed() -> bool:
-        for one in await store.schedules.unfinished():
-            if await _state_of_run(store, one.run) is not TurnState.WAITING:
-                return True
+        last = None
+        while page := await store.schedules.unfinished(after=last):
+            for one in page:
+                if await _state_of_run(store, one.run) is not TurnState.WAITING:
+                    return True
+            last = page[-1]
         return False
 
     return owed

@@ -42,7 +42,6 @@ STARTED_AT_ONCE = 20
 START_PAUSE = 0.008
 """Seconds before each further one while people wait for answers: a run takes most of a core for so
 long, and can be some seconds late, which an answer cannot."""
-_MOST_UNFINISHED = 10_000
 _TRIES = 5
 
 
@@ -344,12 +343,14 @@ class ScheduleService:
         Most were started before; a run that was is left as it is, unless it broke.
         """
         self._runs_owed = False
+        count, last = 0, None
         with self._owing():
-            unfinished = await self._schedules.unfinished(limit=_MOST_UNFINISHED)
-            await self._start(unfinished)
-            for occurrence in unfinished:
-                await self._give_up_if_broken(occurrence)
-            return len(unfinished)
+            while page := await self._schedules.unfinished(after=last):
+                await self._start(page)
+                for occurrence in page:
+                    await self._give_up_if_broken(occurrence)
+                count, last = count + len(page), page[-1]
+        return count
 
     @contextmanager
     def _owing(self) -> Iterator[None]:

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from runtime.handoffs import next_conversation
 from runtime.ids import AgentName, ConversationId, TurnId
 from runtime.model.events import Message
+from runtime.model.schedule import Occurrence
 from runtime.model.turn import Turn, chain_of, run_of, turn_of_run
 from runtime.model.value import value
 from runtime.ports import HandoffLog, Store
 
 _PAGE = 500
-_MOST_PLANNED = 10_000
 
 
 @value()
@@ -49,7 +49,7 @@ async def unfinished(store: Store) -> set[str]:
     """
     # What is handed on first: it is begun as a turn, and no turn goes back to be a message.
     found = {await _first_of(link, store.handoffs) async for link in _handed_on(store)}
-    for planned in await store.schedules.unfinished(limit=_MOST_PLANNED):
+    async for planned in _planned(store):
         first = turn_of_run(planned.run, 0)
         found |= {first, begun_by(first)}
     async for turn in _open(store):
@@ -79,6 +79,14 @@ async def _handed_on(store: Store) -> AsyncIterator[_Link]:
                 if bound is not None:
                     yield _Link(bound, chain_of(body))
         last = page[-1].id
+
+
+async def _planned(store: Store) -> AsyncIterator[Occurrence]:
+    last = None
+    while page := await store.schedules.unfinished(after=last, limit=_PAGE):
+        for occurrence in page:
+            yield occurrence
+        last = page[-1]
 
 
 async def _open(store: Store) -> AsyncIterator[Turn]:

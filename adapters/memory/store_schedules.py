@@ -98,10 +98,22 @@ class MemorySchedules:
         times = (schedule.next_at for schedule in self._active())
         return min((time for time in times if time is not None), default=None)
 
-    async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
+    async def unfinished(
+        self,
+        *,
+        schedule: ScheduleId | None = None,
+        after: Occurrence | None = None,
+        limit: int = 500,
+    ) -> list[Occurrence]:
         """Planned times that are due: see the port."""
-        due = [o for o in self._tables.occurrences.values() if o.state is OccurrenceState.DUE]
-        return sorted(due, key=lambda o: (o.planned_at, o.run))[:limit]
+        due = [
+            occurrence
+            for occurrence in self._tables.occurrences.values()
+            if occurrence.state is OccurrenceState.DUE
+            and schedule in (None, occurrence.schedule)
+            and (after is None or _place(occurrence) > _place(after))
+        ]
+        return sorted(due, key=_place)[:limit]
 
     async def end_occurrence(
         self,
@@ -192,6 +204,11 @@ class MemorySchedules:
             and (known.schedule, known.planned_at) == (occurrence.schedule, occurrence.planned_at)
             for known in self._tables.occurrences.values()
         )
+
+
+def _place(occurrence: Occurrence) -> tuple[datetime, RunId]:
+    """Where it is among planned times, oldest first."""
+    return (occurrence.planned_at, occurrence.run)
 
 
 def _by_next_time(schedule: Schedule) -> tuple[datetime, int]:

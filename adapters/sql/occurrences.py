@@ -51,6 +51,21 @@ _UNFINISHED = (
 )
 """Finds planned times whose runs may have to be started again."""
 
+_UNFINISHED_AFTER = _UNFINISHED.where(
+    sa.tuple_(occurrences.c.planned_at, occurrences.c.run)
+    > sa.tuple_(bindparam("at", type_=sa.BigInteger), bindparam("after", type_=sa.Text))
+)
+"""Reads the next page of them."""
+
+_IS_OF = occurrences.c.schedule + sa.literal_column("''", sa.Text) == bindparam("of")
+"""Whose it is. Not by an index: that of what is due is short, and a schedule's history is long."""
+
+_UNFINISHED_OF = _UNFINISHED.where(_IS_OF)
+"""Finds those of a schedule, for one that is deleted."""
+
+_UNFINISHED_OF_AFTER = _UNFINISHED_AFTER.where(_IS_OF)
+"""Reads the next page of those."""
+
 _END = (
     sa.update(occurrences)
     .where(occurrences.c.run == bindparam("this"), occurrences.c.state == _DUE)
@@ -121,9 +136,23 @@ class SqlOccurrences:
 
         await self._database.write(work)
 
-    async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
+    async def unfinished(
+        self,
+        *,
+        schedule: ScheduleId | None = None,
+        after: Occurrence | None = None,
+        limit: int = 500,
+    ) -> list[Occurrence]:
         """Planned times that are due: see the port."""
-        rows = await self._database.read(lambda t: t.all(_UNFINISHED, {"limit": limit}))
+        page: dict[str, Value] = {"limit": limit}
+        statement = _UNFINISHED
+        if after is not None:
+            page |= {"at": micros(after.planned_at), "after": after.run}
+            statement = _UNFINISHED_AFTER
+        if schedule is not None:
+            page["of"] = schedule
+            statement = _UNFINISHED_OF if after is None else _UNFINISHED_OF_AFTER
+        rows = await self._database.read(lambda t: t.all(statement, page))
         return [_occurrence_of(row) for row in rows]
 
     async def end_occurrence(

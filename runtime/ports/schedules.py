@@ -96,8 +96,17 @@ class Schedules(Protocol):
         """The earliest next time of an active schedule, or None."""
         ...
 
-    async def unfinished(self, *, limit: int = 500) -> list[Occurrence]:
-        """Planned times that are `DUE`, oldest first: their runs may not have been started."""
+    async def unfinished(
+        self,
+        *,
+        schedule: ScheduleId | None = None,
+        after: Occurrence | None = None,
+        limit: int = 500,
+    ) -> list[Occurrence]:
+        """Planned times, of one schedule or of all, that are `DUE`: their runs may not have begun.
+
+        By planned time, then by run, those behind `after`: a page of them, empty at the end.
+        """
         ...
 
     async def end_occurrence(

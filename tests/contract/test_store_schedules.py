@@ -398,6 +398,31 @@ async def test_unfinished_planned_times_come_oldest_first(
     assert await store.schedules.unfinished(limit=2) == [one, two]
 
 
+async def test_unfinished_planned_times_are_read_page_by_page(
+    store: Store, rows: Rows, clock: ManualClock
+) -> None:
+    """Those of one moment too, and where one of the last page has ended meanwhile."""
+    mine, other = [await store.schedules.add(rows.schedule()) for _ in "ab"]
+    planned = [rows.occurrence(schedule, manual=True) for schedule in (mine, other, mine, other)]
+    planned += [replace(rows.occurrence(mine, manual=True), planned_at=clock.now() + HOUR)]
+    for occurrence in planned:
+        await store.schedules.add_occurrence(occurrence)
+    unfinished = store.schedules.unfinished
+
+    first = await unfinished(limit=2)
+    await store.schedules.end_occurrence(first[-1].run, state=OccurrenceState.DONE, now=clock.now())
+    assert first == planned[:2]
+    assert await unfinished(after=first[-1], limit=2) == planned[2:4]
+    assert await unfinished(after=planned[3]) == planned[4:]
+    assert await unfinished(after=planned[4]) == []
+
+    assert await unfinished(schedule=mine.id) == planned[::2]
+    assert await unfinished(schedule=mine.id, limit=1) == planned[:1]
+    assert await unfinished(schedule=mine.id, after=planned[0]) == planned[2::2]
+    assert await unfinished(schedule=other.id) == [planned[3]]
+    assert await unfinished(schedule=ScheduleId("none")) == []
+
+
 async def test_a_planned_time_ends_once(store: Store, rows: Rows, clock: ManualClock) -> None:
     schedule = await due_schedule(store, rows, clock)
     [due] = await store.schedules.claim([rows.claim(schedule)])
