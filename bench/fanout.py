@@ -19,7 +19,7 @@ from bench.desk import InstantChat
 from bench.report import Bound, Figure, Gate, Report
 from bench.simulated import SimulatedClock, SimulatedLoop, simulate
 from bench.spread import percentile
-from bot.selftest.discord.limits import Limits
+from bot.selftest.discord.limits import RateLimits
 from bot.selftest.telegram.limits import Flood
 from gateway.dispatcher import Dispatcher
 from gateway.ends import Settled
@@ -122,7 +122,7 @@ def _telegram_takes(now: Callable[[], float]) -> Judge:
 
 
 def _discord_takes(now: Callable[[], float]) -> Judge:
-    limits = Limits(now)
+    limits = RateLimits(now)
     route = "POST /channels/{channel_id}/messages"
     return lambda channel: limits.ask(route, channel).wait == 0
 

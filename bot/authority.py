@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bot.policy import LivePolicy
 from bot.process import Parts
-from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvalbook import ApprovalBook, QuestionLimits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.executor import Executor
@@ -57,7 +57,7 @@ def authority(
     wake_outbox: Callable[[], None],
 ) -> Authority:
     """Put it together."""
-    limits, parked = Limits(), Parked()
+    limits, parked = QuestionLimits(), Parked()
     policy = parts.policy or RulePolicy(rules.book, read=tools.arguments, clock=parts.clock)
     store, team, clock = parts.store, parts.team, parts.clock
     queue = None if parts.alone else QueueDispatch(parts.durable)

@@ -14,7 +14,7 @@ from runtime.ids import Platform
 from runtime.members import MemberService
 from runtime.model.address import Principal
 from runtime.people import Roster
-from runtime.standing import Standing
+from runtime.standing import ScheduleHolds
 
 log = logging.getLogger("nightdesk.people")
 
@@ -54,9 +54,9 @@ def people_services(
     )
 
 
-def standing(parts: Parts, wake_outbox: Callable[[], None]) -> Standing:
+def schedule_holds(parts: Parts, wake_outbox: Callable[[], None]) -> ScheduleHolds:
     """Whether those who made schedules may still have them."""
-    return Standing(
+    return ScheduleHolds(
         store=parts.store,
         chats=parts.chats,
         team=parts.team,

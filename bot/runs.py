@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from bot.doors import splitter
-from bot.people import standing
+from bot.people import schedule_holds
 from bot.process import Parts
 from bot.role import Role
 from gateway.dispatcher import Dispatcher
@@ -50,7 +50,7 @@ def register_workflows(
         turns,
         halt=halt,
         withdraw=withdraw,
-        standing=standing(parts, wake_outbox),
+        holds=schedule_holds(parts, wake_outbox),
         team=parts.team,
         split=splitter(parts),
         clock=parts.clock,

@@ -1,6 +1,6 @@
 """The one judge, `runtime.access`, as the doors and commands know it."""
 
-from runtime.access import authorize, may, permits, spelled
+from runtime.access import account_id, authorize, may, permits
 from runtime.model.access import Action, Resource
 
-__all__ = ["Action", "Resource", "authorize", "may", "permits", "spelled"]
+__all__ = ["Action", "Resource", "account_id", "authorize", "may", "permits"]

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.express import ExpressServer, Take
-from gateway.sources import DEFAULT_LIMITS, Limits, SourceLimit
+from gateway.sources import DEFAULT_LIMITS, RequestLimits, SourceLimit
 from gateway.webhook import Acknowledgement, Webhook, WebhookRoute
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
@@ -87,7 +87,7 @@ def build_app(
     health: Health,
     *,
     clock: Clock,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: RequestLimits = DEFAULT_LIMITS,
 ) -> Site:
     """The application: the routes, `/healthz` (alive) and `/readyz` (of use).
 

@@ -8,7 +8,7 @@ from runtime.model.value import value
 
 
 @value(kw_only=True)
-class Limits:
+class RequestLimits:
     """What one source may ask of us.
 
     A request that proves to be genuine does not count against the rate, so that a platform that
@@ -29,13 +29,13 @@ class Limits:
     sources: int = 10_000
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = RequestLimits()
 
 
 class SourceLimit:
     """A token bucket for each source, in bounded memory."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: RequestLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
         # Tokens, and when they were counted. Changed in place: this is on the way of every request.

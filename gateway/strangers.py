@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from gateway.access import spelled
+from gateway.access import account_id
 from gateway.notices import OwnerNotices
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused
@@ -101,7 +101,7 @@ class Strangers:
         did = "I refused" if spoken_to_us(inbound.body) else "I did not react"
         return (
             f"{NOTICE_BEGINS}{team.name} wrote in {place}, and {did}. Their id is "
-            f"`{who.platform}: {spelled(who)}`; to let them in, write `/member add {named(who)} "
+            f"`{who.platform}: {account_id(who)}`; to let them in, write `/member add {named(who)} "
             "member`, or list it under a member in nightdesk.toml.\nI tell you of strangers once a "
             "day at the most, however many there are. The log names each (`stranger.met`)."
         )

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 from aiohttp import HttpVersion11, web
 
 from gateway.express import Asker
-from gateway.sources import Limits, SourceLimit, source_of
+from gateway.sources import RequestLimits, SourceLimit, source_of
 from runtime.clock import Clock
 from runtime.errors import Malformed, Retryable
 from runtime.ids import derived
@@ -140,7 +140,7 @@ class Webhook:
     def __init__(
         self,
         route: WebhookRoute,
-        limits: Limits,
+        limits: RequestLimits,
         sources: SourceLimit,
         acknowledgement: Acknowledgement,
     ) -> None:

@@ -97,7 +97,7 @@ def authorize(team: Team, who: Principal, action: Action, resource: Resource = _
     if member is None:
         raise Refused(
             f"You are not a member of {team.name}, so I cannot do that for you.",
-            hint=f"An owner can add you by your id, {who.platform}: {spelled(who)}.",
+            hint=f"An owner can add you by your id, {who.platform}: {account_id(who)}.",
         )
     role = member.role
     if member.bot and action is not Action.CONVERSE:
@@ -169,7 +169,7 @@ def higher(one: MemberRole, other: MemberRole) -> MemberRole:
     return min(one, other, key=_RANK.__getitem__)
 
 
-def spelled(who: Principal) -> str:
+def account_id(who: Principal) -> str:
     """The person as the configuration names them."""
     return f"{who.workspace}/{who.user}" if who.workspace else who.user
 

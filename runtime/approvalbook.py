@@ -28,7 +28,7 @@ _REMEMBERED = 500
 
 
 @value(kw_only=True)
-class Limits:
+class QuestionLimits:
     """How long questions stay open, and how many there may be.
 
     Attributes:

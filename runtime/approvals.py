@@ -14,7 +14,7 @@ from runtime.approvers import name_of, objection, person
 from runtime.decided import Decided
 from runtime.edits import changed
 from runtime.errors import Conflict, Refused
-from runtime.granting import Standing
+from runtime.granting import Coverage
 from runtime.ids import AgentName, ApprovalId, ToolCallId, derived, unguessable
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import (
@@ -300,9 +300,9 @@ class ApprovalService:
         more = await grants.count(now=now, since=page[-1].number + 1) if page else 0
         return [(grant, await self._questions.granting.ended_by(grant)) for grant in page], more
 
-    async def standing(self, call: ToolCall, agent: AgentName, who: Principal) -> Standing | None:
-        """What a yes for a time is to that call: see `Granting.standing`."""
-        return await self._questions.granting.standing(call, agent, who)
+    async def coverage(self, call: ToolCall, agent: AgentName, who: Principal) -> Coverage | None:
+        """What a yes for a time is to that call: see `Granting.coverage`."""
+        return await self._questions.granting.coverage(call, agent, who)
 
     async def revoke(self, number: int, who: Principal) -> Grant:
         """End a grant, as that person wants.

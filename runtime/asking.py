@@ -21,7 +21,7 @@ _JOINS = re.compile(r"(?:(?:and\s+then|and|or|plus|then|as\s+well\s+as)\s+|[&+]\
 
 
 @value(kw_only=True)
-class Asked:
+class TimedInstruction:
     """A sentence, taken apart.
 
     Attributes:
@@ -33,7 +33,9 @@ class Asked:
     instruction: str
 
 
-def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: str) -> Asked:
+def split_sentence(
+    sentence: str, timetable: Timetable, *, now: datetime, zone: str
+) -> TimedInstruction:
     """Take the time off the beginning: `every weekday at 8:30 write the briefing`.
 
     The longest beginning that is a time is the time. The rest keeps its line breaks. A comma, or a
@@ -57,7 +59,7 @@ def split_sentence(sentence: str, timetable: Timetable, *, now: datetime, zone: 
         if (joined or between) and not ended:
             another = rest[joined.end() :] if joined else rest
             _refuse_another_time(said, another, timetable, now=now, zone=zone)
-        return Asked(when=when, instruction=rest)
+        return TimedInstruction(when=when, instruction=rest)
     raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
 
 

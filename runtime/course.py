@@ -33,7 +33,7 @@ from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnStart
 from runtime.notices import Notice
 from runtime.ports import ModelPort, Paid, ToolContext
-from runtime.routing import Asking, need_of, phase_of
+from runtime.routing import Inquiry, need_of, phase_of
 from runtime.text import unmarked
 from runtime.turndeps import TurnDeps
 
@@ -141,7 +141,7 @@ class Course:
             answer_tokens=ANSWER_TOKENS,
         )
         turn = self._turn
-        asking = Asking(agent=self._agent, thread=turn.thread, asker=turn.requester, need=need)
+        asking = Inquiry(agent=self._agent, thread=turn.thread, asker=turn.requester, need=need)
         return await self._deps.routing.answer(asking, self._call)
 
     async def _call(self, model: ModelPort) -> Finished:

@@ -30,7 +30,7 @@ from runtime.pauses import pause_of
 from runtime.ports import RunContext, Store
 from runtime.resuming import DECIDED
 from runtime.runoutcome import RunOutcome
-from runtime.standing import Standing, objection
+from runtime.standing import ScheduleHolds, objection
 from runtime.storing import until_stored
 from runtime.turns import TurnRunner
 
@@ -60,7 +60,7 @@ class Firings:
         *,
         halt: Halt,
         withdraw: Withdraw,
-        standing: Standing,
+        holds: ScheduleHolds,
         team: Callable[[], Team],
         split: Splitter,
         clock: Clock,
@@ -75,7 +75,7 @@ class Firings:
             turns: runs the agent's turn.
             halt: what is stopped: its planned times pass.
             withdraw: takes back what a run asked whose schedule was deleted.
-            standing: whether who made a schedule may still have it.
+            holds: pauses schedules that may not run on.
             team: the configuration as it is now.
             split: cuts a result into messages.
             clock: the clock.
@@ -86,7 +86,7 @@ class Firings:
         self._store = store
         self._halt = halt
         self._withdraw = withdraw
-        self._standing = standing
+        self._holds = holds
         self._team = team
         self._split = split
         self._clock = clock
@@ -140,7 +140,7 @@ class Firings:
         # One that has begun is judged where it goes on, as every turn is.
         gone = objection(self._team(), schedule)
         if gone and await self._store.turns.state(turn) is None:
-            await self._standing.hold(run, schedule)
+            await self._holds.hold(run, schedule)
             return RunOutcome("", f"Not run: {gone}.", missed=True)
         held = self._halt.of(schedule.agent) is not None
         if not held and await self._store.turns.state(turn) is None:
@@ -201,7 +201,7 @@ class Firings:
     async def _after_end(self, run: RunId, schedule: Schedule, ended: Occurrence) -> Json:
         """What follows once its end is written; done again, it changes nothing more."""
         if ended.state is OccurrenceState.FAILED and ended.error != STOPPED:
-            await self._standing.failed(run, schedule, stopped=STOPPED)
+            await self._holds.failed(run, schedule, stopped=STOPPED)
         self._wake_outbox()
         return {"delivery": ended.delivery}
 

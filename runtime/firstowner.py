@@ -89,7 +89,7 @@ class FirstOwner:
                 f"nightdesk.toml names you as {configured.role}, and the chat cannot change that.",
                 hint='Write role = "owner" there, and start Nightdesk again.',
             )
-        linked = self._roster.standing(who)
+        linked = self._roster.membership(who)
         if linked is not None and linked.anchor != who:
             return None
         enrolment = Enrolment(

@@ -20,7 +20,7 @@ from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 
 
 @value(kw_only=True)
-class Standing:
+class Coverage:
     """What a yes for a time is to one call.
 
     Attributes:
@@ -60,7 +60,7 @@ class Granting:
                     return grant
         return None
 
-    async def standing(self, call: ToolCall, agent: AgentName, who: Principal) -> Standing | None:
+    async def coverage(self, call: ToolCall, agent: AgentName, who: Principal) -> Coverage | None:
         """What a yes for a time is to a call that the agent makes by itself for that person.
 
         None where the policy does not ask for it, or nothing lifts that it is asked for.
@@ -81,7 +81,7 @@ class Granting:
         judged = await self._policy.judge(call, spec, context, counted=False)
         if judged.verdict is not Verdict.ASK or not _may_stand(spec, judged):
             return None
-        return Standing(
+        return Coverage(
             pattern=pattern_of(frozen, left_open(spec, judged)),
             grant=await self.find(frozen, judged, spec, context),
         )

@@ -7,7 +7,7 @@ own, and the last owner stays. Who is concerned is told by direct message.
 import logging
 from collections.abc import Callable, Collection, Mapping
 
-from runtime.access import authorize, higher, spelled
+from runtime.access import account_id, authorize, higher
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear_membership
 from runtime.errors import Permanent, Refused, Retryable
@@ -29,7 +29,7 @@ LONGEST_NAME = 60
 
 
 @value(kw_only=True)
-class Asking:
+class ChangeRequest:
     """Who asks for a change.
 
     Attributes:
@@ -77,7 +77,9 @@ class MemberService:
         self._clock = clock
         self._wake_outbox = wake_outbox
 
-    async def add(self, who: Principal, role: MemberRole, name: str, asking: Asking) -> Enrolment:
+    async def add(
+        self, who: Principal, role: MemberRole, name: str, asking: ChangeRequest
+    ) -> Enrolment:
         """Let somebody in.
 
         Raises:
@@ -88,16 +90,16 @@ class MemberService:
             return await self._told(known)
         await self._roster.refresh()
         self._may(asking, role)
-        there = self._roster.standing(who)
+        there = self._roster.membership(who)
         if there is not None:
             raise Refused(
                 f"{there.member.name} is in the team already, as {there.member.role}.",
                 hint=f"/member role {named(there.anchor)} {role}",
             )
-        name = " ".join(name.split())[:LONGEST_NAME] or (known.name if known else spelled(who))
+        name = " ".join(name.split())[:LONGEST_NAME] or (known.name if known else account_id(who))
         return await self._put(who, name, role, None, asking)
 
-    async def change(self, who: Principal, role: MemberRole, asking: Asking) -> Enrolment:
+    async def change(self, who: Principal, role: MemberRole, asking: ChangeRequest) -> Enrolment:
         """Give somebody another role.
 
         Raises:
@@ -113,7 +115,7 @@ class MemberService:
             raise Refused(f"{known.name} is {role} already.")
         return await self._put(known.who, known.name, role, known.role, asking)
 
-    async def remove(self, who: Principal, asking: Asking) -> Enrolment:
+    async def remove(self, who: Principal, asking: ChangeRequest) -> Enrolment:
         """Let somebody go: from now on they are a stranger.
 
         Raises:
@@ -127,18 +129,18 @@ class MemberService:
         self._may(asking, known.role)
         return await self._put(known.who, known.name, None, known.role, asking)
 
-    def _may(self, asking: Asking, role: MemberRole) -> None:
+    def _may(self, asking: ChangeRequest, role: MemberRole) -> None:
         resource = Resource(role=role)
         authorize(self._roster.team(), asking.by, Action.MEMBER_WRITE, resource)
 
-    async def _of_the_list(self, who: Principal, asking: Asking) -> Enrolment:
+    async def _of_the_list(self, who: Principal, asking: ChangeRequest) -> Enrolment:
         """What the list says of the person, whichever of their accounts is named.
 
         Raises:
             Refused: the configuration names them, or nobody does.
         """
         await self._roster.refresh()
-        there = self._roster.standing(who)
+        there = self._roster.membership(who)
         anchor = there.anchor if there else who
         known = await self._members.get(anchor)
         if known is not None and known.key == asking.key:
@@ -160,7 +162,7 @@ class MemberService:
         name: str,
         role: MemberRole | None,
         was: MemberRole | None,
-        asking: Asking,
+        asking: ChangeRequest,
     ) -> Enrolment:
         said = Enrolment(
             who=who,
@@ -214,7 +216,7 @@ class MemberService:
     def _words(self, said: Enrolment) -> str:
         team = self._roster.team()
         member = team.member_of(said.by)
-        by = member.name if member else spelled(said.by)
+        by = member.name if member else account_id(said.by)
         if said.role is None:
             return f"{by} let you go from {team.name}: I do not answer you any more."
         if said.was is None:
@@ -227,7 +229,7 @@ class MemberService:
 
 def named(who: Principal) -> str:
     """The person as a command names them: `slack:T0123ABCD/U0123ABCD`."""
-    return f"{who.platform}:{spelled(who)}"
+    return f"{who.platform}:{account_id(who)}"
 
 
 def _nobody(who: Principal) -> Refused:

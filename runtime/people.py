@@ -36,7 +36,7 @@ _TRIERS = 10_000
 
 
 @value(kw_only=True)
-class Standing:
+class Membership:
     """Where somebody's membership comes from.
 
     Attributes:
@@ -92,7 +92,7 @@ class Roster:
         """The team as the configuration alone has it."""
         return self._configured()
 
-    def standing(self, who: Principal) -> Standing | None:
+    def membership(self, who: Principal) -> Membership | None:
         """Where the person's membership comes from; None for a stranger."""
         member = self.team().member_of(who)
         anchor = self._anchor(who)
@@ -100,7 +100,7 @@ class Roster:
             return None
         named = self._configured().member_of(anchor) is not None
         enrolment = None if named else self._enrolled.get(anchor)
-        return Standing(member=member, anchor=anchor, enrolment=enrolment)
+        return Membership(member=member, anchor=anchor, enrolment=enrolment)
 
     async def refresh(self) -> None:
         """Read everything anew: another process may have changed some of it."""

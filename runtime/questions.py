@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from runtime import cards
-from runtime.approvalbook import WAITS, ApprovalBook, Limits
+from runtime.approvalbook import WAITS, ApprovalBook, QuestionLimits
 from runtime.approvers import deciders, name_of, voices
 from runtime.errors import Conflict, Refused
 from runtime.granting import Granting
@@ -36,7 +36,9 @@ _LOOK_AT = 200
 class Questions:
     """Asks people for calls, and lets run what they said yes to."""
 
-    def __init__(self, book: ApprovalBook, tools: Tools, policy: Policy, limits: Limits) -> None:
+    def __init__(
+        self, book: ApprovalBook, tools: Tools, policy: Policy, limits: QuestionLimits
+    ) -> None:
         """Ask through `book`, for calls of `tools`; `policy` is asked again before they run."""
         self._book = book
         self._tools = tools

@@ -52,7 +52,7 @@ Call = Callable[[ModelPort], Awaitable[Finished]]
 
 
 @value(kw_only=True)
-class Asking:
+class Inquiry:
     """Who wants an answer, and what it takes.
 
     Attributes:
@@ -111,7 +111,7 @@ class Routing:
     def _known(self, model: ModelPort, currency: str) -> Known:
         return _payable(self._providers.known(model.info), currency)
 
-    async def choose(self, asking: Asking) -> Choice:
+    async def choose(self, asking: Inquiry) -> Choice:
         """What would be asked now, and why."""
         if not self._choices.settled:
             await self._choices.look(model.info for model in self._models.values())
@@ -131,7 +131,7 @@ class Routing:
         again = switched_first([*switched, *chosen])
         return route(asking.agent, signals, again, catalogue, asking.need)
 
-    async def _plain(self, asking: Asking, currency: str) -> Choice | None:
+    async def _plain(self, asking: Inquiry, currency: str) -> Choice | None:
         """The choice where the agent's only model is asked: most are made so. None elsewhere."""
         agent, need = asking.agent, asking.need
         name = sole(agent, need)
@@ -145,7 +145,7 @@ class Routing:
             return None
         return Choice(order=(name,), why=lambda: route(agent, (), (), {name: known}, need).why())
 
-    async def answer(self, asking: Asking, call: Call) -> Finished:
+    async def answer(self, asking: Inquiry, call: Call) -> Finished:
         """One answer, of the first model that gives one.
 
         Each try is a call of its own to the budget; what an earlier one showed is replaced.
@@ -166,7 +166,7 @@ class Routing:
         await self._explain(asking, choice, attempt)
         return finished
 
-    async def _patient(self, asking: Asking, choice: Choice) -> Choice:
+    async def _patient(self, asking: Inquiry, choice: Choice) -> Choice:
         """The choice, once there is one; waits where a provider is left alone for a moment."""
         patience = PATIENCE.get(asking.need.phase, _LONG_PATIENCE)
         while not choice.order and choice.wait is not None and choice.wait <= patience:
@@ -181,7 +181,7 @@ class Routing:
             )
         return choice
 
-    async def _tried(self, asking: Asking, attempt: "_Attempt", call: Call) -> Finished:
+    async def _tried(self, asking: Inquiry, attempt: "_Attempt", call: Call) -> Finished:
         while True:
             name = attempt.next(self.catalogue)
             model = self._models[name]
@@ -207,7 +207,7 @@ class Routing:
                 attempt.answered = name
                 return finished
 
-    async def _pause(self, asking: Asking, attempt: "_Attempt", error: ModelError) -> None:
+    async def _pause(self, asking: Inquiry, attempt: "_Attempt", error: ModelError) -> None:
         """Wait where what comes next was asked before, or is left alone.
 
         Raises:
@@ -225,7 +225,7 @@ class Routing:
             raise error
         await self._clock.sleep(wait)
 
-    async def _explain(self, asking: Asking, choice: Choice, attempt: "_Attempt") -> None:
+    async def _explain(self, asking: Inquiry, choice: Choice, attempt: "_Attempt") -> None:
         """Keep why, where there was anything to choose."""
         alone = len(choice.order) == 1 and not choice.left_out
         if asking.thread is None or (alone and not attempt.errors):

@@ -53,7 +53,7 @@ def remedy(schedule: Schedule) -> str:
 
 
 @value(kw_only=True)
-class Standing:
+class ScheduleHolds:
     """Pauses schedules whose right is gone.
 
     Attributes:

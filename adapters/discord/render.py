@@ -23,7 +23,7 @@ from adapters.markup.blocks import (
     Table,
 )
 from adapters.markup.parse import parse
-from adapters.markup.plain import columns, spelled
+from adapters.markup.plain import columns, without_links
 from runtime.model.address import Principal
 from runtime.model.files import OutFile
 from runtime.model.messages import Button, Content
@@ -244,7 +244,7 @@ def _fenced(text: str, language: str) -> str:
 
 def _inline(runs: Inline) -> str:
     shown = ""
-    for run in map(_run, spelled(runs)):
+    for run in map(_run, without_links(runs)):
         # Two backticks that belong to two things would be one mark to Discord.
         apart = _HIDDEN if shown.endswith("`") and run.startswith("`") else ""
         shown += apart + run

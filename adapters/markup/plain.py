@@ -11,7 +11,7 @@ GAP = "  "
 """Between two columns."""
 
 
-def spelled(runs: Inline) -> Inline:
+def without_links(runs: Inline) -> Inline:
     """The line without links: the address stands beside a link's words, so that all see it.
 
     The words alone where there is no address, or where they are the address.
@@ -29,7 +29,7 @@ def spelled(runs: Inline) -> Inline:
 
 def words(runs: Inline) -> str:
     """A line without its looks, in one line."""
-    return "".join(run.text for run in spelled(runs)).replace("\n", " ")
+    return "".join(run.text for run in without_links(runs)).replace("\n", " ")
 
 
 def columns(table: Table) -> list[str]:

@@ -23,7 +23,7 @@ from adapters.markup.blocks import (
     Table,
 )
 from adapters.markup.parse import parse
-from adapters.markup.plain import columns, spelled
+from adapters.markup.plain import columns, without_links
 from runtime.model.messages import Content
 from runtime.model.value import value
 from runtime.text import split
@@ -107,7 +107,7 @@ class _Writer:
         self.text(quiet(text) if self.wary else text, kind, language=language)
 
     def runs(self, runs: Inline, *kinds: str) -> None:
-        for run in spelled(runs):
+        for run in without_links(runs):
             if run.code:
                 self.code(run.text, "code")
             else:

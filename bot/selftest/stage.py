@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import aiohttp
 
 from bot.selftest.plan import Person, PlatformPlan
-from bot.selftest.tally import Asked, Count, Shown, Wants, tally
+from bot.selftest.tally import Count, Shown, Utterance, Wants, tally
 from runtime.model.team import Listen
 from runtime.model.value import value
 
@@ -43,7 +43,7 @@ class Line:
 
     room: str
     root: str
-    asked: Asked
+    asked: Utterance
 
 
 @value(kw_only=True)
@@ -83,7 +83,7 @@ class Stage(ABC):
         self.plan = plan
         self.base = base
         self.chance = chance
-        self.asked: list[Asked] = []
+        self.asked: list[Utterance] = []
         self.acks: list[float] = []
         self._marks = 0
         self._annoyances = 0
@@ -201,15 +201,17 @@ class Stage(ABC):
         promised: bool = True,
         may_repeat: bool = False,
         or_place: str = "",
-    ) -> Asked:
-        """Note that something is asked whose answer belongs there: see `Asked`."""
-        asked = Asked(place, mark=mark, promised=promised, may_repeat=may_repeat, or_place=or_place)
+    ) -> Utterance:
+        """Note that something is asked whose answer belongs there: see `Utterance`."""
+        asked = Utterance(
+            place, mark=mark, promised=promised, may_repeat=may_repeat, or_place=or_place
+        )
         self.asked.append(asked)
         return asked
 
     def expect(self, place: str, wants: Wants) -> None:
         """Note that something is said which is not to be answered."""
-        self.asked.append(Asked(place, wants))
+        self.asked.append(Utterance(place, wants))
 
     async def annoyance(self) -> None:
         """The next thing that is none of the bot's business."""
@@ -217,7 +219,7 @@ class Stage(ABC):
         number, self._annoyances = self._annoyances, self._annoyances + 1
         await self.annoy(kind, number)
 
-    def has_answer(self, asked: Asked) -> bool:
+    def has_answer(self, asked: Utterance) -> bool:
         """Whether what was said there was answered by now."""
         if asked.mark:
             return any(asked.mark in one.text for one in self.shown())

@@ -25,7 +25,7 @@ class Wants(Enum):
 
 
 @dataclass(slots=True)
-class Asked:
+class Utterance:
     """One thing that was said.
 
     Attributes:
@@ -86,7 +86,7 @@ class Count:
 
 
 def tally(
-    asked: Sequence[Asked],
+    asked: Sequence[Utterance],
     shown: Sequence[Shown],
     *,
     allowed: int = 0,
@@ -106,7 +106,7 @@ def tally(
 class _Tally:
     def __init__(
         self,
-        asked: Sequence[Asked],
+        asked: Sequence[Utterance],
         shown: Sequence[Shown],
         allowed: int,
         private: Collection[str],
@@ -143,7 +143,7 @@ class _Tally:
             return True
         return one.text.startswith((NOTICE_BEGINS, SET_ASIDE_BEGINS, QUEUED[:7]))
 
-    def _judge(self, one: Asked, places: Sequence[str]) -> None:
+    def _judge(self, one: Utterance, places: Sequence[str]) -> None:
         right = {one.place, one.or_place}
         here = sum(place in right for place in places)
         for place in places:
@@ -154,7 +154,7 @@ class _Tally:
         self._more(here - 1, f"{one.mark} in {one.place}", may_repeat=one.may_repeat)
 
     def _judge_plain(self, answers: Sequence[Shown]) -> None:
-        asked: dict[str, list[Asked]] = {}
+        asked: dict[str, list[Utterance]] = {}
         for one in self._wanted:
             if not one.mark:
                 asked.setdefault(one.place, []).append(one)

@@ -9,7 +9,7 @@ from gateway.commands.ports import Answer, Request
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.firstowner import FirstOwner
-from runtime.members import Asking, MemberService, named
+from runtime.members import ChangeRequest, MemberService, named
 from runtime.model.address import Principal
 from runtime.model.member import Enrolment
 from runtime.model.team import Member, MemberRole
@@ -57,7 +57,7 @@ class MemberCommands:
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
         reads = command.verb == "list"
-        asking = Asking(by=request.sender, key=request.id)
+        asking = ChangeRequest(by=request.sender, key=request.id)
         if reads:
             authorize(self._roster.team(), request.sender, Action.MEMBER_READ)
             return self._list()
@@ -88,8 +88,8 @@ class MemberCommands:
 
     def _line(self, member: Member) -> str:
         accounts = ", ".join(f"`{account(who)}`" for who in member.principals) or "no account"
-        standing = self._roster.standing(member.principals[0]) if member.principals else None
-        source = origin(standing, self._roster.team(), self._clock) if standing else ""
+        membership = self._roster.membership(member.principals[0]) if member.principals else None
+        source = origin(membership, self._roster.team(), self._clock) if membership else ""
         return f"- {member.name}, **{member.role}**: {accounts} ({source or 'nightdesk.toml'})"
 
 

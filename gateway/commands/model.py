@@ -18,7 +18,7 @@ from runtime.pauses import Pauses
 from runtime.ports import ChoiceScope
 from runtime.pricing import is_in
 from runtime.router import ASSUMED_LATENCY, models_in_order, why_unpaid
-from runtime.routing import Asking, Routing
+from runtime.routing import Inquiry, Routing
 
 _MICROS = 1_000_000
 _THREAD, _ME, _AGENT, _BUDGET = "thread", "me", "agent", "budget"
@@ -114,7 +114,7 @@ class ModelCommands:
     async def _would(self, agent: Agent, request: Request) -> Choice:
         need = Need(phase=Phase.CHAT, tools=True)
         return await self._routing.choose(
-            Asking(agent=agent, thread=request.thread, asker=request.sender, need=need)
+            Inquiry(agent=agent, thread=request.thread, asker=request.sender, need=need)
         )
 
     # ---- choosing

@@ -3,7 +3,7 @@
 from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
-from runtime.access import permitted, spelled
+from runtime.access import account_id, permitted
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -12,7 +12,7 @@ from runtime.ids import Platform
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.people import CODE_AGE, Roster, Standing
+from runtime.people import CODE_AGE, Membership, Roster
 
 _UNQUOTED = Platform("telegram")
 """Its ids are numbers, which the configuration takes without quotes."""
@@ -84,16 +84,16 @@ class PeopleCommands:
         """`/whoami`."""
         team = self._roster.team()
         authorize(team, request.sender, Action.LINK)
-        standing = self._roster.standing(request.sender)
-        if standing is None:
+        membership = self._roster.membership(request.sender)
+        if membership is None:
             raise Refused("You were let go just now.")
-        member = standing.member
+        member = membership.member
         others = [account(who) for who in member.principals if who != request.sender]
         may = [_MAY[each] for each in permitted(member.role)]
         lines = [
             f"You are **{member.name}**, {member.role} of {team.name}.",
             f"- Your id here, as nightdesk.toml writes it: `{account(request.sender)}`",
-            f"- Your role comes from {self._origin(standing, request, team)}.",
+            f"- Your role comes from {self._origin(membership, request, team)}.",
             f"- Your other accounts: {', '.join(f'`{each}`' for each in others) or 'none'}",
             f"- You may {', '.join(word for word in may if word)}.",
         ]
@@ -116,16 +116,18 @@ class PeopleCommands:
             "`/unlink` here undoes it."
         )
 
-    def _origin(self, standing: Standing, request: Request, team: Team) -> str:
-        said = origin(standing, team, self._clock)
-        if standing.anchor == request.sender:
+    def _origin(self, membership: Membership, request: Request, team: Team) -> str:
+        said = origin(membership, team, self._clock)
+        if membership.anchor == request.sender:
             return said
-        return f"your account `{account(standing.anchor)}`, linked by a code, and there from {said}"
+        return (
+            f"your account `{account(membership.anchor)}`, linked by a code, and there from {said}"
+        )
 
 
-def origin(standing: Standing, team: Team, clock: Clock) -> str:
+def origin(membership: Membership, team: Team, clock: Clock) -> str:
     """Where a membership comes from, in words."""
-    said = standing.enrolment
+    said = membership.enrolment
     if said is None:
         return "nightdesk.toml"
     at = show_time(said.at, team.zone, now=clock.now())
@@ -137,4 +139,4 @@ def origin(standing: Standing, team: Team, clock: Clock) -> str:
 def account(who: Principal) -> str:
     """The person as the configuration names them: `slack = "T0123ABCD/U0123ABCD"`."""
     quote = "" if who.platform == _UNQUOTED else '"'
-    return f"{who.platform} = {quote}{spelled(who)}{quote}"
+    return f"{who.platform} = {quote}{account_id(who)}{quote}"

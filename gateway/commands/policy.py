@@ -8,7 +8,7 @@ from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.granting import Standing
+from runtime.granting import Coverage
 from runtime.ids import AgentName, ToolCallId
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
@@ -67,7 +67,7 @@ class ToolTable(Protocol):
 class Grants(Protocol):
     """What people allowed for a time."""
 
-    async def standing(self, call: ToolCall, agent: AgentName, who: Principal) -> Standing | None:
+    async def coverage(self, call: ToolCall, agent: AgentName, who: Principal) -> Coverage | None:
         """What a yes for a time is to a call; None where it answers none; raises `Refused`."""
         ...
 
@@ -116,7 +116,7 @@ class PolicyCommands:
     async def _standing(self, call: ToolCall, agent: AgentName, who: Principal) -> str:
         """What *Always* would cover with this call, and what of it holds; empty for neither."""
         try:
-            found = await self._grants.standing(call, agent, who)
+            found = await self._grants.coverage(call, agent, who)
         except Refused:
             return ""  # without all of its arguments it is no call
         if found is None:

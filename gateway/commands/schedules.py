@@ -10,7 +10,7 @@ from gateway.commands.forms import form_of
 from gateway.commands.grammar import ParsedCommand, UsageError, explain
 from gateway.commands.ports import Answer, Request
 from gateway.commands.words import cut, left_open, picked_channel, unquoted
-from runtime.asking import Asked, Target, default_target, named_target, split_sentence
+from runtime.asking import Target, TimedInstruction, default_target, named_target, split_sentence
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import BUDGET, CHANNEL, INSTRUCTION, WHEN, ZONE
@@ -123,7 +123,7 @@ class ScheduleCommands:
         when = await asyncio.to_thread(
             self._timetable.read, answers.get(WHEN, ""), now=request.at, zone=zone
         )
-        asked = Asked(when=when, instruction=unquoted(answers.get(INSTRUCTION, "")))
+        asked = TimedInstruction(when=when, instruction=unquoted(answers.get(INSTRUCTION, "")))
         allowed = answers.get(BUDGET, "")
         chosen = channel is not None
         return await self._make(asked, target, request, chosen=chosen, allowed=allowed)
@@ -140,7 +140,7 @@ class ScheduleCommands:
 
     async def _make(
         self,
-        asked: Asked,
+        asked: TimedInstruction,
         target: Target,
         request: Request,
         *,
@@ -187,7 +187,7 @@ class ScheduleCommands:
             return default_target(team, request.thread)
         return named_target(team, picked_channel(name), request.thread)
 
-    def _read(self, tail: str, request: Request, zone: str) -> Asked:
+    def _read(self, tail: str, request: Request, zone: str) -> TimedInstruction:
         """The time, in quotes or as the beginning of the sentence, and the instruction."""
         first = cut(tail)[0]
         if left_open(first):
@@ -198,9 +198,9 @@ class ScheduleCommands:
         if first.quoted:
             when = self._timetable.read(first.text, now=request.at, zone=zone)
             rest = tail[first.end :].lstrip(",;:").strip()
-            return Asked(when=when, instruction=unquoted(rest))
+            return TimedInstruction(when=when, instruction=unquoted(rest))
         asked = split_sentence(tail, self._timetable, now=request.at, zone=zone)
-        return Asked(when=asked.when, instruction=unquoted(asked.instruction))
+        return TimedInstruction(when=asked.when, instruction=unquoted(asked.instruction))
 
     async def _list(self) -> Answer:
         schedules = await self._schedules.all()

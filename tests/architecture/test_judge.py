@@ -45,7 +45,7 @@ def test_a_comparison_of_roles_is_found() -> None:
         "if member.role is MemberRole.OWNER: pass",
         "if role in (MemberRole.ADMIN, other): pass",
         "if MemberRole.GUEST < member.role: pass",
-        "if standing.member.role == other.member.role: pass",
+        "if membership.member.role == other.member.role: pass",
         "match member.role:\n    case MemberRole.OWNER: pass",
     ):
         assert list(_comparisons(ast.parse(text))), text

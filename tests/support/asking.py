@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from adapters.memory.store import MemoryStore
-from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvalbook import ApprovalBook, QuestionLimits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.ids import (
@@ -52,12 +52,12 @@ def context(
 
 def question(name: str = "a", *, at: datetime = T0, **changes: object) -> Approval:
     """A question that Ann's agent asks in her own conversation, open for an hour."""
-    made = questions.question(name, at=at, lasts=Limits().open_for, thread=DM)
+    made = questions.question(name, at=at, lasts=QuestionLimits().open_for, thread=DM)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
 @dataclass
-class Asked:
+class QuestionBench:
     """A store, and everything that notes what people say.
 
     Attributes:
@@ -69,7 +69,7 @@ class Asked:
     """
 
     world: World = field(default_factory=lambda: World(Path()))
-    limits: Limits = field(default_factory=Limits)
+    limits: QuestionLimits = field(default_factory=QuestionLimits)
     members: Team = field(default_factory=people)
     resumed: list[tuple[ApprovalId, ApprovalState]] = field(default_factory=list)
     woken: int = 0

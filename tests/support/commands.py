@@ -11,7 +11,7 @@ from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.members import PeopleServices
 from gateway.home import Home
 from gateway.http import Check
-from runtime.approvalbook import ApprovalBook, Limits
+from runtime.approvalbook import ApprovalBook, QuestionLimits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards
 from runtime.atwork import AtWork
@@ -260,7 +260,9 @@ def command_bench(
                 team=roster.team,
                 clock=clock,
             ),
-            approvals=ApprovalService(book, toolbox, Questions(book, toolbox, policy, Limits())),
+            approvals=ApprovalService(
+                book, toolbox, Questions(book, toolbox, policy, QuestionLimits())
+            ),
             handoffs=Handoffs(store, team=roster.team, clock=clock),
             rules=rules,
             tools=toolbox,

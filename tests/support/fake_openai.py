@@ -82,7 +82,7 @@ def call_delta(
 
 
 @dataclass(frozen=True)
-class Asked:
+class SeenRequest:
     """A request that came."""
 
     path: str
@@ -101,7 +101,7 @@ class FakeOpenAI:
     """
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[SeenRequest] = []
         self.problems: list[str] = []
         self.abandoned = 0
         self.hanging = 0
@@ -123,7 +123,7 @@ class FakeOpenAI:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        self.asked.append(Asked(request.path, body, request.headers.get("Authorization", "")))
+        self.asked.append(SeenRequest(request.path, body, request.headers.get("Authorization", "")))
         self.problems.extend(problems_of(body))
         if self._replies or self._otherwise is None:
             reply = self._replies.pop(0)

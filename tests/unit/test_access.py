@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.access import (
+    account_id,
     authorize,
     by_role,
     higher,
@@ -12,7 +13,6 @@ from runtime.access import (
     permits,
     permitted,
     same_person,
-    spelled,
     wanted_by,
 )
 from runtime.errors import Refused
@@ -172,8 +172,8 @@ def test_what_somebody_does_takes_a_right_and_what_a_platform_tells_takes_none()
 
 
 def test_people_are_spelled_as_the_configuration_names_them() -> None:
-    assert spelled(ELSEWHERE) == "42"
-    assert spelled(STRANGER) == "local/eve"
+    assert account_id(ELSEWHERE) == "42"
+    assert account_id(STRANGER) == "local/eve"
 
 
 def test_a_program_may_talk_and_do_nothing_else() -> None:

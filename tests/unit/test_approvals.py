@@ -22,7 +22,7 @@ from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall
 from runtime.ports import Judged, Store, Verdict
 from tests.support.approving import BOB, CID, MEL, World, people
-from tests.support.asking import Asked, question
+from tests.support.asking import QuestionBench, question
 from tests.support.build import ANN, DM, OPS, STRANGER, T0
 from tests.support.build import QUIET as ELSEWHERE
 from tests.support.questions import PUSHED
@@ -33,17 +33,17 @@ BOBS_PHONE = replace(BOB, user="bob-phone")
 
 
 @pytest.fixture
-def asked() -> Asked:
-    return Asked()
+def asked() -> QuestionBench:
+    return QuestionBench()
 
 
-async def put(asked: Asked, name: str = "a", **changes: Any) -> Approval:
+async def put(asked: QuestionBench, name: str = "a", **changes: Any) -> Approval:
     one = question(name, at=asked.clock.now(), **changes)
     await asked.put(one)
     return await asked.now(one)
 
 
-async def lost(asked: Asked, name: str = "a") -> Approval:
+async def lost(asked: QuestionBench, name: str = "a") -> Approval:
     """One that may have run."""
     return await put(asked, name, state=ApprovalState.UNKNOWN)
 
@@ -51,12 +51,14 @@ async def lost(asked: Asked, name: str = "a") -> Approval:
 # ---- finding
 
 
-async def test_an_approval_is_found_by_its_whole_id_whatever_became_of_it(asked: Asked) -> None:
+async def test_an_approval_is_found_by_its_whole_id_whatever_became_of_it(
+    asked: QuestionBench,
+) -> None:
     one = await put(asked, state=ApprovalState.DONE)
     assert await asked.service.find("approval-a") == one
 
 
-async def test_what_waits_is_found_by_the_beginning_of_its_id(asked: Asked) -> None:
+async def test_what_waits_is_found_by_the_beginning_of_its_id(asked: QuestionBench) -> None:
     one = await put(asked, id=ApprovalId("abcdef-1"), call=ToolCallId("1"))
     two = await put(asked, id=ApprovalId("abcdeg-1"), call=ToolCallId("2"))
     assert await asked.service.find("abcdef") == one
@@ -64,7 +66,9 @@ async def test_what_waits_is_found_by_the_beginning_of_its_id(asked: Asked) -> N
 
 
 @pytest.mark.parametrize("written", ["", "abcdex", "bcdef-", "abcdef", "Abcdef-1"])
-async def test_what_could_be_none_or_several_is_not_found(asked: Asked, written: str) -> None:
+async def test_what_could_be_none_or_several_is_not_found(
+    asked: QuestionBench, written: str
+) -> None:
     for place, name in enumerate(("abcdef-1", "abcdef-2")):
         await put(asked, id=ApprovalId(name), call=ToolCallId(str(place)))
     with pytest.raises(Refused) as refused:
@@ -74,7 +78,9 @@ async def test_what_could_be_none_or_several_is_not_found(asked: Asked, written:
 
 
 @pytest.mark.parametrize("written", ["a", "abcde"])
-async def test_what_is_too_short_for_an_id_is_said_to_be(asked: Asked, written: str) -> None:
+async def test_what_is_too_short_for_an_id_is_said_to_be(
+    asked: QuestionBench, written: str
+) -> None:
     await put(asked, id=ApprovalId("abcdef-1"))
     with pytest.raises(Refused) as refused:
         await asked.service.find(written)
@@ -84,7 +90,7 @@ async def test_what_is_too_short_for_an_id_is_said_to_be(asked: Asked, written: 
     assert refused.value.hint == "/approve list shows those that are open."
 
 
-async def test_what_is_over_is_found_by_the_beginning_of_its_id(asked: Asked) -> None:
+async def test_what_is_over_is_found_by_the_beginning_of_its_id(asked: QuestionBench) -> None:
     over = await put(asked, id=ApprovalId("abcdef-1"), state=ApprovalState.DENIED)
     assert await asked.service.find("abcdef") == over
     waits = await put(asked, id=ApprovalId("abcdef-2"), call=ToolCallId("2"))
@@ -94,25 +100,25 @@ async def test_what_is_over_is_found_by_the_beginning_of_its_id(asked: Asked) ->
         await asked.service.find("abcdef")
 
 
-async def test_a_short_id_must_be_long_enough_even_where_there_is_one(asked: Asked) -> None:
+async def test_a_short_id_must_be_long_enough_even_where_there_is_one(asked: QuestionBench) -> None:
     one = await put(asked)
     with pytest.raises(Refused):
         await asked.service.find("appro")
     assert await asked.service.find("approv") == one
 
 
-async def test_a_long_text_is_not_said_again_whole(asked: Asked) -> None:
+async def test_a_long_text_is_not_said_again_whole(asked: QuestionBench) -> None:
     with pytest.raises(Refused, match=f"“{'x' * 30}”"):
         await asked.service.find("x" * 31)
 
 
-async def test_what_nobody_knows_waits_before_what_is_asked(asked: Asked) -> None:
+async def test_what_nobody_knows_waits_before_what_is_asked(asked: QuestionBench) -> None:
     one = await put(asked)
     unclear = await lost(asked, "b")
     assert await asked.service.waiting() == [unclear, one]
 
 
-async def test_no_more_is_looked_at_than_people_can_read(asked: Asked) -> None:
+async def test_no_more_is_looked_at_than_people_can_read(asked: QuestionBench) -> None:
     for state in (ApprovalState.PENDING, ApprovalState.UNKNOWN):
         for number in range(201):
             name = f"{state}-{number:03}"
@@ -121,7 +127,7 @@ async def test_no_more_is_looked_at_than_people_can_read(asked: Asked) -> None:
     assert len(await asked.service.in_thread(DM)) == 200
 
 
-async def test_what_waits_in_a_thread_was_asked_or_is_shown_there(asked: Asked) -> None:
+async def test_what_waits_in_a_thread_was_asked_or_is_shown_there(asked: QuestionBench) -> None:
     here = await put(asked)
     shown = await put(asked, "b", thread=None)
     await put(asked, "c", thread=OPS)
@@ -139,7 +145,7 @@ async def test_what_waits_in_a_thread_was_asked_or_is_shown_there(asked: Asked) 
     assert await waiting(DM) == []
 
 
-async def test_since_when_a_card_is_seen_is_since_it_arrived(asked: Asked) -> None:
+async def test_since_when_a_card_is_seen_is_since_it_arrived(asked: QuestionBench) -> None:
     one = question()
     await asked.store.approvals.ask(one)
     assert asked.service.seen_since(one, DM) is None
@@ -156,7 +162,7 @@ async def test_since_when_a_card_is_seen_is_since_it_arrived(asked: Asked) -> No
 
 
 async def test_a_yes_is_noted_shown_and_lets_the_turn_go_on(
-    asked: Asked, caplog: pytest.LogCaptureFixture
+    asked: QuestionBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="nightdesk.approvals")
     one = await put(asked)
@@ -177,7 +183,7 @@ async def test_a_yes_is_noted_shown_and_lets_the_turn_go_on(
     assert vars(said)["state"] == ApprovalState.APPROVED
 
 
-async def test_of_two_the_first_yes_waits_for_another(asked: Asked) -> None:
+async def test_of_two_the_first_yes_waits_for_another(asked: QuestionBench) -> None:
     one = await put(asked, needed=2)
 
     voted = await asked.service.approve(one, BOB, shown=HASH)
@@ -195,7 +201,7 @@ async def test_of_two_the_first_yes_waits_for_another(asked: Asked) -> None:
     assert [vote.by for vote in ended.votes] == [BOB, CID]
 
 
-async def test_the_cards_show_both_who_said_yes_at_the_same_moment(asked: Asked) -> None:
+async def test_the_cards_show_both_who_said_yes_at_the_same_moment(asked: QuestionBench) -> None:
     one = await put(asked, needed=2)
     await asked.service.approve(one, BOB, shown=HASH)
     await asked.deliver()
@@ -205,7 +211,7 @@ async def test_the_cards_show_both_who_said_yes_at_the_same_moment(asked: Asked)
     assert "Approved by Bob, Cid." in last.content.text
 
 
-async def test_one_person_has_one_voice_on_every_account(asked: Asked) -> None:
+async def test_one_person_has_one_voice_on_every_account(asked: QuestionBench) -> None:
     bob = next(one for one in asked.members.members if one.name == "Bob")
     others = tuple(one for one in asked.members.members if one.name != "Bob")
     linked = replace(bob, principals=(BOB, BOBS_PHONE))
@@ -218,7 +224,7 @@ async def test_one_person_has_one_voice_on_every_account(asked: Asked) -> None:
     assert denied.decided_by == BOB
 
 
-async def test_who_may_not_is_told_who_may(asked: Asked) -> None:
+async def test_who_may_not_is_told_who_may(asked: QuestionBench) -> None:
     one = await put(asked)
     for who in (MEL, STRANGER):
         with pytest.raises(Refused, match=r"Who may: Ann, Bob, Cid\.$"):
@@ -227,7 +233,7 @@ async def test_who_may_not_is_told_who_may(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("shown", ["", "ffffffff", f"{HASH}x", HASH[1:]])
-async def test_a_yes_to_something_else_is_none(asked: Asked, shown: str) -> None:
+async def test_a_yes_to_something_else_is_none(asked: QuestionBench, shown: str) -> None:
     one = await put(asked)
     with pytest.raises(Refused) as refused:
         await asked.service.approve(one, BOB, shown=shown)
@@ -236,14 +242,14 @@ async def test_a_yes_to_something_else_is_none(asked: Asked, shown: str) -> None
     assert (await asked.now(one)).state is ApprovalState.PENDING
 
 
-async def test_a_yes_to_changed_bytes_is_none(asked: Asked) -> None:
+async def test_a_yes_to_changed_bytes_is_none(asked: QuestionBench) -> None:
     one = await put(asked)
     other = replace(one, frozen=replace(PUSHED, arguments='{"branch":"prod"}'))
     with pytest.raises(Refused, match="not what the approval is bound to"):
         await asked.service.approve(other, BOB, shown=HASH)
 
 
-async def test_at_its_end_a_yes_is_too_late_and_it_is_a_no(asked: Asked) -> None:
+async def test_at_its_end_a_yes_is_too_late_and_it_is_a_no(asked: QuestionBench) -> None:
     one = await put(asked)
     await asked.clock.advance(HOUR.total_seconds())
     with pytest.raises(Refused) as refused:
@@ -255,13 +261,13 @@ async def test_at_its_end_a_yes_is_too_late_and_it_is_a_no(asked: Asked) -> None
     assert "Nobody decided in time" in face.content.text
 
 
-async def test_a_moment_before_its_end_it_is_in_time(asked: Asked) -> None:
+async def test_a_moment_before_its_end_it_is_in_time(asked: QuestionBench) -> None:
     one = await put(asked)
     await asked.clock.advance(HOUR.total_seconds() - 1)
     assert (await asked.service.approve(one, BOB, shown=HASH)).state is ApprovalState.APPROVED
 
 
-async def test_who_comes_after_somebody_else_is_told_who_decided(asked: Asked) -> None:
+async def test_who_comes_after_somebody_else_is_told_who_decided(asked: QuestionBench) -> None:
     one = await put(asked)
     denied = await asked.service.deny(one, CID, "not now")
     for seen in (one, denied):  # what was shown when the other one pressed, and what is there now
@@ -274,7 +280,9 @@ async def test_who_comes_after_somebody_else_is_told_who_decided(asked: Asked) -
         await asked.service.deny(await asked.service.find("approval-b"), BOB, "")
 
 
-async def test_a_yes_that_was_said_before_stands_and_its_turn_is_woken_again(asked: Asked) -> None:
+async def test_a_yes_that_was_said_before_stands_and_its_turn_is_woken_again(
+    asked: QuestionBench,
+) -> None:
     yes = await asked.service.approve(await put(asked), BOB, shown=HASH)
     asked.resumed.clear()
     assert await asked.service.approve(yes, BOB, shown=HASH) == yes
@@ -285,7 +293,7 @@ async def test_a_yes_that_was_said_before_stands_and_its_turn_is_woken_again(ask
         await asked.service.approve(yes, CID, shown=HASH)
 
 
-async def test_a_yes_to_what_was_taken_back_since_is_no_grant(asked: Asked) -> None:
+async def test_a_yes_to_what_was_taken_back_since_is_no_grant(asked: QuestionBench) -> None:
     one = await asked.ask()
     await asked.service.approve(one, BOB, shown=one.digest)
     gone = await asked.store.approvals.change(one.id, ApprovalEvent.CANCEL, now=asked.clock.now())
@@ -294,14 +302,14 @@ async def test_a_yes_to_what_was_taken_back_since_is_no_grant(asked: Asked) -> N
     assert await asked.store.grants.active(now=asked.clock.now()) == []
 
 
-async def test_another_reason_of_a_no_is_not_taken_for_the_same(asked: Asked) -> None:
+async def test_another_reason_of_a_no_is_not_taken_for_the_same(asked: QuestionBench) -> None:
     no = await asked.service.deny(await put(asked), BOB, "not now")
     assert await asked.service.deny(no, BOB, "not now ") == no
     with pytest.raises(Refused, match="already denied: decided by Bob"):
         await asked.service.deny(no, BOB, "never")
 
 
-async def test_what_may_have_run_is_to_be_looked_at(asked: Asked) -> None:
+async def test_what_may_have_run_is_to_be_looked_at(asked: QuestionBench) -> None:
     one = await lost(asked)
     with pytest.raises(Refused) as refused:
         await asked.service.approve(one, BOB, shown=HASH)
@@ -311,7 +319,7 @@ async def test_what_may_have_run_is_to_be_looked_at(asked: Asked) -> None:
     assert refused.value.hint == "/approve mark approval done, or failed"
 
 
-async def test_what_is_no_longer_stored_is_told_as_it_was_seen(asked: Asked) -> None:
+async def test_what_is_no_longer_stored_is_told_as_it_was_seen(asked: QuestionBench) -> None:
     with pytest.raises(Refused, match=r"^It is already cancelled\.$"):
         await asked.service.deny(question(state=ApprovalState.CANCELLED), BOB, "")
 
@@ -319,7 +327,7 @@ async def test_what_is_no_longer_stored_is_told_as_it_was_seen(asked: Asked) -> 
 # ---- for a time
 
 
-async def test_for_a_time_exactly_that_is_allowed(asked: Asked) -> None:
+async def test_for_a_time_exactly_that_is_allowed(asked: QuestionBench) -> None:
     one = await asked.ask()
     await asked.clock.advance(60)
 
@@ -336,7 +344,9 @@ async def test_for_a_time_exactly_that_is_allowed(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"risk": Risk.DANGEROUS}, {"needed": 2}])
-async def test_some_things_are_asked_for_each_time(asked: Asked, changes: dict[str, Any]) -> None:
+async def test_some_things_are_asked_for_each_time(
+    asked: QuestionBench, changes: dict[str, Any]
+) -> None:
     one = await put(asked, **changes)
     with pytest.raises(Refused) as refused:
         await asked.service.always(one, BOB, shown=HASH)
@@ -346,7 +356,7 @@ async def test_some_things_are_asked_for_each_time(asked: Asked, changes: dict[s
     assert (await asked.now(one)).state is ApprovalState.PENDING
 
 
-async def test_what_is_asked_because_of_a_rate_is_allowed_for_no_time(asked: Asked) -> None:
+async def test_what_is_asked_because_of_a_rate_is_allowed_for_no_time(asked: QuestionBench) -> None:
     one = replace(await asked.ask(), too_often=True)
     with pytest.raises(Refused) as refused:
         await asked.service.always(one, BOB, shown=one.digest)
@@ -357,7 +367,7 @@ async def test_what_is_asked_because_of_a_rate_is_allowed_for_no_time(asked: Ask
     assert (await asked.now(one)).state is ApprovalState.PENDING
 
 
-async def test_what_runs_by_itself_now_is_allowed_for_no_time(asked: Asked) -> None:
+async def test_what_runs_by_itself_now_is_allowed_for_no_time(asked: QuestionBench) -> None:
     one = await asked.ask()
     asked.rules.verdict = Verdict.ALLOW
     with pytest.raises(Refused) as refused:
@@ -370,7 +380,7 @@ async def test_what_runs_by_itself_now_is_allowed_for_no_time(asked: Asked) -> N
 
 
 async def test_what_varies_is_left_open_as_the_card_says_it() -> None:
-    asked = Asked(world=World(Path(), varies=frozenset({"force"})))
+    asked = QuestionBench(world=World(Path(), varies=frozenset({"force"})))
     one = await asked.ask()
     assert one.varies == ("force",)
     for other in ((), ("branch", "force")):
@@ -386,13 +396,13 @@ async def test_what_varies_is_left_open_as_the_card_says_it() -> None:
 
 
 async def test_an_edit_says_anew_what_varies() -> None:
-    asked = Asked(world=World(Path(), varies=frozenset({"force"})))
+    asked = QuestionBench(world=World(Path(), varies=frozenset({"force"})))
     one = replace(await asked.ask(), varies=())
     assert (await asked.service.edit(one, BOB, "branch = dev")).varies == ("force",)
 
 
 async def test_what_is_allowed_for_a_time_is_listed_with_why_it_covers_nothing(
-    asked: Asked,
+    asked: QuestionBench,
 ) -> None:
     one = await asked.ask()
     _, grant = await asked.service.always(one, BOB, shown=one.digest)
@@ -407,21 +417,21 @@ async def test_what_is_allowed_for_a_time_is_listed_with_why_it_covers_nothing(
 
 
 async def test_what_a_yes_for_a_time_is_to_a_call_is_known_before_it_is_made(
-    asked: Asked,
+    asked: QuestionBench,
 ) -> None:
     one = await asked.ask()
     _, grant = await asked.service.always(one, BOB, shown=one.digest)
     call = ToolCall(id=ToolCallId("x"), name="git.push", arguments=one.frozen.arguments)
-    found = await asked.service.standing(call, one.agent, ANN)
+    found = await asked.service.coverage(call, one.agent, ANN)
     assert found is not None
     assert (found.grant, found.pattern) == (grant, grant.pattern)
     other = replace(call, arguments='{"branch":"dev"}')
-    found = await asked.service.standing(other, one.agent, ANN)
+    found = await asked.service.coverage(other, one.agent, ANN)
     assert found is not None
     assert found.grant is None
 
 
-async def test_who_may_not_allow_it_allows_it_for_no_time(asked: Asked) -> None:
+async def test_who_may_not_allow_it_allows_it_for_no_time(asked: QuestionBench) -> None:
     one = await asked.ask()
     with pytest.raises(Refused):
         await asked.service.always(one, MEL, shown=one.digest)
@@ -430,7 +440,7 @@ async def test_who_may_not_allow_it_allows_it_for_no_time(asked: Asked) -> None:
     assert await asked.store.grants.active(now=asked.clock.now()) == []
 
 
-async def test_what_was_allowed_for_a_time_is_ended_by_its_number(asked: Asked) -> None:
+async def test_what_was_allowed_for_a_time_is_ended_by_its_number(asked: QuestionBench) -> None:
     one = await asked.ask()
     _, grant = await asked.service.always(one, BOB, shown=one.digest)
     assert await asked.service.revoke(1, CID) == grant
@@ -446,7 +456,7 @@ async def test_what_was_allowed_for_a_time_is_ended_by_its_number(asked: Asked) 
 # ---- no
 
 
-async def test_a_no_with_its_reason_ends_it(asked: Asked) -> None:
+async def test_a_no_with_its_reason_ends_it(asked: QuestionBench) -> None:
     one = await put(asked)
     denied = await asked.service.deny(one, BOB, "  not on a Friday ")
     assert (denied.state, denied.decided_by) == (ApprovalState.DENIED, BOB)
@@ -456,7 +466,9 @@ async def test_a_no_with_its_reason_ends_it(asked: Asked) -> None:
     assert "Denied by Bob: not on a Friday" in face.content.text
 
 
-async def test_who_asked_may_take_it_back_and_nobody_else_without_the_role(asked: Asked) -> None:
+async def test_who_asked_may_take_it_back_and_nobody_else_without_the_role(
+    asked: QuestionBench,
+) -> None:
     one = await put(asked, requester=MEL)
     dan = replace(MEL, user="dan")
     more = Member(name="Dan", role=MemberRole.MEMBER, principals=(dan,))
@@ -466,7 +478,7 @@ async def test_who_asked_may_take_it_back_and_nobody_else_without_the_role(asked
     assert (await asked.service.deny(one, MEL, "")).state is ApprovalState.DENIED
 
 
-async def test_at_its_end_a_no_is_what_it_is_already(asked: Asked) -> None:
+async def test_at_its_end_a_no_is_what_it_is_already(asked: QuestionBench) -> None:
     one = await put(asked)
     await asked.clock.advance(HOUR.total_seconds())
     with pytest.raises(Refused, match="Its time is over"):
@@ -477,7 +489,7 @@ async def test_at_its_end_a_no_is_what_it_is_already(asked: Asked) -> None:
 # ---- something else
 
 
-async def test_an_edit_asks_anew_in_the_place_of_what_was_asked(asked: Asked) -> None:
+async def test_an_edit_asks_anew_in_the_place_of_what_was_asked(asked: QuestionBench) -> None:
     one = await asked.ask()
 
     other = await asked.service.edit(one, BOB, "branch = dev")
@@ -524,7 +536,7 @@ def in_the_middle(store: Store, at: int, act: Callable[[], Awaitable[object]]) -
 @pytest.mark.parametrize("at", range(1, 7))
 @pytest.mark.parametrize("decision", ["yes", "no", "another edit"])
 async def test_of_an_edit_and_what_somebody_else_decides_meanwhile_one_wins(
-    asked: Asked, at: int, decision: str
+    asked: QuestionBench, at: int, decision: str
 ) -> None:
     one = await asked.ask()
     refused: list[Principal] = []
@@ -559,7 +571,7 @@ async def test_of_an_edit_and_what_somebody_else_decides_meanwhile_one_wins(
     assert any(says[old.state] in text for text in sent)
 
 
-async def test_no_voice_goes_over_to_what_was_edited(asked: Asked) -> None:
+async def test_no_voice_goes_over_to_what_was_edited(asked: QuestionBench) -> None:
     asked.rules.needed = 2
     one = await asked.ask()
     one = await asked.service.approve(one, BOB, shown=one.digest)
@@ -567,13 +579,13 @@ async def test_no_voice_goes_over_to_what_was_edited(asked: Asked) -> None:
     assert (other.votes, other.needed) == ((), 2)
 
 
-async def test_an_edit_needs_as_many_people_as_the_policy_says_of_it(asked: Asked) -> None:
+async def test_an_edit_needs_as_many_people_as_the_policy_says_of_it(asked: QuestionBench) -> None:
     one = await asked.ask()
     asked.rules.needed = 2
     assert (await asked.service.edit(one, BOB, "branch = dev")).needed == 2
 
 
-async def test_an_edit_that_changes_nothing_is_refused(asked: Asked) -> None:
+async def test_an_edit_that_changes_nothing_is_refused(asked: QuestionBench) -> None:
     one = await asked.ask()
     with pytest.raises(Refused, match=r"^That changes nothing\.$"):
         # Left out, it is what it was: the declaration says so.
@@ -581,14 +593,14 @@ async def test_an_edit_that_changes_nothing_is_refused(asked: Asked) -> None:
     assert await asked.service.waiting() == [one]
 
 
-async def test_what_the_agent_has_no_more_is_not_asked_by_an_edit(asked: Asked) -> None:
+async def test_what_the_agent_has_no_more_is_not_asked_by_an_edit(asked: QuestionBench) -> None:
     one = await put(asked, agent=AgentName("night"))
     with pytest.raises(Refused, match=r"^There is no tool git\.push\.$"):
         await asked.service.edit(one, BOB, "branch = dev")
     assert await asked.service.waiting() == [one]
 
 
-async def test_who_may_not_decide_may_not_edit(asked: Asked) -> None:
+async def test_who_may_not_decide_may_not_edit(asked: QuestionBench) -> None:
     one = await asked.ask()
     with pytest.raises(Refused, match="Who may"):
         await asked.service.edit(one, MEL, "branch = dev")
@@ -598,7 +610,7 @@ async def test_who_may_not_decide_may_not_edit(asked: Asked) -> None:
     assert await asked.service.waiting() == []
 
 
-async def test_two_questions_of_a_turn_are_edited_each_by_itself(asked: Asked) -> None:
+async def test_two_questions_of_a_turn_are_edited_each_by_itself(asked: QuestionBench) -> None:
     one, two = await asked.ask(), await asked.ask("test", call="c2")
     first = await asked.service.edit(one, BOB, "branch = dev")
     second = await asked.service.edit(two, BOB, "branch = prod")
@@ -607,7 +619,7 @@ async def test_two_questions_of_a_turn_are_edited_each_by_itself(asked: Asked) -
     assert waiting == {first.id: one.id, second.id: two.id}
 
 
-async def test_of_two_edits_the_first_is_asked(asked: Asked) -> None:
+async def test_of_two_edits_the_first_is_asked(asked: QuestionBench) -> None:
     one = await asked.ask()
     first = await asked.service.edit(one, BOB, "branch = dev")
     with pytest.raises(Refused) as refused:
@@ -616,7 +628,7 @@ async def test_of_two_edits_the_first_is_asked(asked: Asked) -> None:
     assert [each.id for each in await asked.service.waiting()] == [first.id]
 
 
-async def test_the_same_edit_again_is_one_question(asked: Asked) -> None:
+async def test_the_same_edit_again_is_one_question(asked: QuestionBench) -> None:
     one = await asked.ask()
     first = await asked.service.edit(one, BOB, "branch = dev")
     for seen in (one, await asked.now(one)):  # at the same moment, and later
@@ -627,7 +639,7 @@ async def test_the_same_edit_again_is_one_question(asked: Asked) -> None:
     assert [each.id for each in await asked.service.waiting()] == [first.id]
 
 
-async def test_what_was_decided_while_it_was_edited_stays_so(asked: Asked) -> None:
+async def test_what_was_decided_while_it_was_edited_stays_so(asked: QuestionBench) -> None:
     one = await asked.ask()
     await asked.service.deny(one, CID, "no")
     asked.resumed.clear()
@@ -649,7 +661,7 @@ async def test_what_was_decided_while_it_was_edited_stays_so(asked: Asked) -> No
     ],
 )
 async def test_a_person_looks_and_says_what_became_of_it(
-    asked: Asked, happened: bool, state: ApprovalState, found: str
+    asked: QuestionBench, happened: bool, state: ApprovalState, found: str
 ) -> None:
     one = await lost(asked)
     known = await asked.service.looked(one, BOB, happened=happened)
@@ -662,14 +674,14 @@ async def test_a_person_looks_and_says_what_became_of_it(
             await asked.service.looked(known, who, happened=says)
 
 
-async def test_one_person_is_enough_to_look_and_it_may_be_who_asked(asked: Asked) -> None:
+async def test_one_person_is_enough_to_look_and_it_may_be_who_asked(asked: QuestionBench) -> None:
     one = await put(asked, state=ApprovalState.UNKNOWN, needed=2, requester=BOB)
     with pytest.raises(Refused):
         await asked.service.looked(one, MEL, happened=True)
     assert (await asked.service.looked(one, BOB, happened=True)).state is ApprovalState.DONE
 
 
-async def test_what_still_waits_is_not_looked_at(asked: Asked) -> None:
+async def test_what_still_waits_is_not_looked_at(asked: QuestionBench) -> None:
     one = await put(asked)
     approved = await put(asked, "b", call=ToolCallId("2"), state=ApprovalState.APPROVED)
     for each in (one, approved):
@@ -682,7 +694,7 @@ async def test_what_still_waits_is_not_looked_at(asked: Asked) -> None:
 # ---- the book
 
 
-async def test_a_question_is_shown_and_everybody_hears_of_it(asked: Asked) -> None:
+async def test_a_question_is_shown_and_everybody_hears_of_it(asked: QuestionBench) -> None:
     one = question()
     await asked.store.approvals.ask(one)
     await asked.book.announce(one)
@@ -695,7 +707,7 @@ async def test_a_question_is_shown_and_everybody_hears_of_it(asked: Asked) -> No
 
 
 async def test_a_question_that_reaches_nobody_is_in_the_log(
-    asked: Asked, caplog: pytest.LogCaptureFixture
+    asked: QuestionBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = question(thread=None)
     asked.members = replace(asked.members, members=())
@@ -708,7 +720,7 @@ async def test_a_question_that_reaches_nobody_is_in_the_log(
 
 
 async def test_what_a_run_asks_is_shown_in_the_teams_channel_while_it_is_trusted() -> None:
-    asked = Asked(members=replace(people(), approvals=OPS.channel))
+    asked = QuestionBench(members=replace(people(), approvals=OPS.channel))
     await put(asked, thread=None)
     assert {row.thread for row in asked.sent} == {OPS}
     asked.sent.clear()
@@ -721,7 +733,9 @@ async def test_what_a_run_asks_is_shown_in_the_teams_channel_while_it_is_trusted
     assert OPS not in {row.thread for row in asked.sent}
 
 
-async def test_a_card_that_arrives_late_shows_what_was_decided_meanwhile(asked: Asked) -> None:
+async def test_a_card_that_arrives_late_shows_what_was_decided_meanwhile(
+    asked: QuestionBench,
+) -> None:
     one = question()
     await asked.store.approvals.ask(one)
     await asked.book.announce(one)
@@ -741,7 +755,7 @@ async def test_a_card_that_arrives_late_shows_what_was_decided_meanwhile(asked: 
     ],
 )
 async def test_a_card_is_shown_again_only_where_it_changed(
-    asked: Asked, changes: dict[str, Any], again: int
+    asked: QuestionBench, changes: dict[str, Any], again: int
 ) -> None:
     card = Card(thread=DM, message=MessageId("m"))
     one = question(cards=(card,), **changes)
@@ -751,7 +765,7 @@ async def test_a_card_is_shown_again_only_where_it_changed(
     await asked.book.shown(ApprovalId("nobody knows it"))
 
 
-async def test_of_old_cards_nobody_knows_when_they_were_shown(asked: Asked) -> None:
+async def test_of_old_cards_nobody_knows_when_they_were_shown(asked: QuestionBench) -> None:
     for number in range(501):
         if number == 1:
             await asked.clock.advance(10)
@@ -768,7 +782,7 @@ async def test_of_old_cards_nobody_knows_when_they_were_shown(asked: Asked) -> N
 
 
 async def test_a_change_is_stored_with_the_faces_of_the_cards(
-    asked: Asked, caplog: pytest.LogCaptureFixture
+    asked: QuestionBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="nightdesk.approvals")
     one = await put(asked)
@@ -785,7 +799,7 @@ async def test_a_change_is_stored_with_the_faces_of_the_cards(
     assert (vars(said)["approval"], vars(said)["state"]) == (one.id, ApprovalState.DENIED)
 
 
-async def test_the_faces_keep_what_was_said_before(asked: Asked) -> None:
+async def test_the_faces_keep_what_was_said_before(asked: QuestionBench) -> None:
     one = await put(asked, state=ApprovalState.UNKNOWN, decided_by=BOB, note="broke off")
     await asked.book.change(one, ApprovalEvent.FAIL)
     (face,) = await asked.deliver()
@@ -796,7 +810,7 @@ async def test_the_faces_keep_what_was_said_before(asked: Asked) -> None:
     assert "Bob looked: it was done." in face.content.text
 
 
-async def test_a_change_need_not_let_the_turn_go_on(asked: Asked) -> None:
+async def test_a_change_need_not_let_the_turn_go_on(asked: QuestionBench) -> None:
     one = await put(asked)
     await asked.book.change(one, ApprovalEvent.CANCEL, resumes=False)
     two = await put(asked, "b", state=ApprovalState.EXECUTING)
@@ -804,7 +818,7 @@ async def test_a_change_need_not_let_the_turn_go_on(asked: Asked) -> None:
     assert asked.resumed == []
 
 
-async def test_where_nobody_pressed_whoever_was_first_is_right(asked: Asked) -> None:
+async def test_where_nobody_pressed_whoever_was_first_is_right(asked: QuestionBench) -> None:
     one = await put(asked)
     await asked.book.quietly(one, ApprovalEvent.CANCEL, "stopped")
     assert (await asked.now(one)).note == "stopped"
@@ -815,7 +829,7 @@ async def test_where_nobody_pressed_whoever_was_first_is_right(asked: Asked) -> 
     assert await asked.book.quietly(gone, ApprovalEvent.EXPIRE) == gone
 
 
-async def test_the_end_of_its_time_is_a_no_that_lets_the_turn_go_on(asked: Asked) -> None:
+async def test_the_end_of_its_time_is_a_no_that_lets_the_turn_go_on(asked: QuestionBench) -> None:
     one = await put(asked)
     assert (await asked.book.expire(one)).state is ApprovalState.EXPIRED
     assert asked.resumed == [(one.id, ApprovalState.EXPIRED)]

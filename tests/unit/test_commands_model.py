@@ -11,7 +11,7 @@ from runtime.model.choice import Need, Phase
 from runtime.model.completion import Finished
 from runtime.model.team import MemberRole
 from runtime.ports import ModelPort
-from runtime.routing import Asking
+from runtime.routing import Inquiry
 from tests.support.build import ANN, DM, OPS, team
 from tests.support.commands import CommandBench, command_bench
 from tests.support.models import finished_of, request
@@ -47,7 +47,7 @@ async def asked(give: CommandBench, where: ThreadRef = DM) -> str:
 
     agent = give.teams[-1].agents[0]
     await give.routing.answer(
-        Asking(agent=agent, thread=where, asker=ANN, need=Need(phase=Phase.CHAT)), call
+        Inquiry(agent=agent, thread=where, asker=ANN, need=Need(phase=Phase.CHAT)), call
     )
     return answered[-1]
 

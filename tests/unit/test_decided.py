@@ -10,15 +10,15 @@ from runtime.ids import ToolCallId
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.audit import AuditEvent, AuditKind, by_person
 from tests.support.approving import BOB, CID
-from tests.support.asking import Asked, question
+from tests.support.asking import QuestionBench, question
 from tests.support.build import DM, OPS
 
 BOBS_PHONE = replace(BOB, user="bob-phone")
 
 
 @pytest.fixture
-def asked() -> Asked:
-    asked = Asked()
+def asked() -> QuestionBench:
+    asked = QuestionBench()
     members = [
         replace(m, principals=(BOB, BOBS_PHONE)) if m.name == "Bob" else m
         for m in asked.members.members
@@ -28,17 +28,17 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def decided(asked: Asked) -> Decided:
+def decided(asked: QuestionBench) -> Decided:
     return Decided(asked.store, team=asked.team)
 
 
-async def waits(asked: Asked, name: str) -> Approval:
+async def waits(asked: QuestionBench, name: str) -> Approval:
     one = question(name, at=asked.clock.now(), call=ToolCallId(name))
     await asked.put(one)
     return await asked.now(one)
 
 
-async def moment(asked: Asked) -> datetime:
+async def moment(asked: QuestionBench) -> datetime:
     """A command comes; what is done of it is done after that."""
     now = asked.clock.now()
     await asked.clock.advance(0.1)
@@ -46,7 +46,7 @@ async def moment(asked: Asked) -> datetime:
 
 
 async def test_a_yes_and_a_no_are_found_of_who_said_them_since(
-    asked: Asked, decided: Decided
+    asked: QuestionBench, decided: Decided
 ) -> None:
     first, second, third, fourth = [await waits(asked, name) for name in "abcd"]
     await asked.service.approve(first, BOB, shown=first.digest)
@@ -63,7 +63,7 @@ async def test_a_yes_and_a_no_are_found_of_who_said_them_since(
     assert await decided.yes(BOB, since=asked.clock.now()) == []
 
 
-async def test_the_first_of_several_is_the_first(asked: Asked, decided: Decided) -> None:
+async def test_the_first_of_several_is_the_first(asked: QuestionBench, decided: Decided) -> None:
     both = [await waits(asked, name) for name in "ba"]
     since = await moment(asked)
     for one in both:
@@ -71,7 +71,7 @@ async def test_the_first_of_several_is_the_first(asked: Asked, decided: Decided)
     assert [one.id for one in await decided.yes(BOB, since=since)] == [one.id for one in both]
 
 
-async def test_what_was_edited_was_not_denied(asked: Asked, decided: Decided) -> None:
+async def test_what_was_edited_was_not_denied(asked: QuestionBench, decided: Decided) -> None:
     one = await asked.ask()
     since = await moment(asked)
     await asked.service.edit(one, BOB, "branch = dev")
@@ -79,7 +79,7 @@ async def test_what_was_edited_was_not_denied(asked: Asked, decided: Decided) ->
 
 
 async def test_a_grant_that_was_ended_is_found_by_its_number(
-    asked: Asked, decided: Decided
+    asked: QuestionBench, decided: Decided
 ) -> None:
     one, two = await asked.ask(), await asked.ask("dev", call="c2")
     for each in (one, two):
@@ -92,7 +92,9 @@ async def test_a_grant_that_was_ended_is_found_by_its_number(
     assert await decided.revoked(2, BOB, since=asked.clock.now()) == ""
 
 
-async def test_only_the_end_of_a_long_log_is_looked_at(asked: Asked, decided: Decided) -> None:
+async def test_only_the_end_of_a_long_log_is_looked_at(
+    asked: QuestionBench, decided: Decided
+) -> None:
     one = await waits(asked, "a")
     since = await moment(asked)
     await asked.service.approve(one, BOB, shown=one.digest)
@@ -103,7 +105,7 @@ async def test_only_the_end_of_a_long_log_is_looked_at(asked: Asked, decided: De
     assert await decided.yes(BOB, since=since) == []
 
 
-async def test_a_bare_command_means_what_is_in_its_thread(asked: Asked) -> None:
+async def test_a_bare_command_means_what_is_in_its_thread(asked: QuestionBench) -> None:
     one = await waits(asked, "a")
     since = await moment(asked)
     assert await asked.service.decided.accepted(DM, BOB, since=since) is None
@@ -114,7 +116,9 @@ async def test_a_bare_command_means_what_is_in_its_thread(asked: Asked) -> None:
     assert await asked.service.decided.accepted(OPS, BOB, since=since) is None
 
 
-async def test_a_bare_no_is_found_by_its_reason_where_nothing_else_waited(asked: Asked) -> None:
+async def test_a_bare_no_is_found_by_its_reason_where_nothing_else_waited(
+    asked: QuestionBench,
+) -> None:
     one = await waits(asked, "a")
     since = await moment(asked)
     decided = asked.service.decided
@@ -127,7 +131,7 @@ async def test_a_bare_no_is_found_by_its_reason_where_nothing_else_waited(asked:
     assert await decided.denied(DM, BOB, "not now", since=later.created_at) is None
 
 
-async def test_a_bare_no_was_not_carried_out_where_two_waited(asked: Asked) -> None:
+async def test_a_bare_no_was_not_carried_out_where_two_waited(asked: QuestionBench) -> None:
     one, other = await waits(asked, "a"), await waits(asked, "b")
     elsewhere = question("c", at=asked.clock.now(), call=ToolCallId("c"), thread=OPS)
     await asked.put(elsewhere)

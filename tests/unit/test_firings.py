@@ -29,7 +29,7 @@ from runtime.model.tools import Json
 from runtime.model.turn import Turn, TurnStart, TurnState
 from runtime.outbox import whole
 from runtime.outcome import Outcome
-from runtime.standing import MOST_FAILURES, Standing
+from runtime.standing import MOST_FAILURES, ScheduleHolds
 from runtime.turns import TurnRunner
 from tests.support.build import ANN, DM, OPS, T0, team
 from tests.support.clock import ManualClock, settle
@@ -103,7 +103,7 @@ class Bench:
             self.turns,
             halt=Halt(self.store.stops),
             withdraw=_withdraw,
-            standing=Standing(
+            holds=ScheduleHolds(
                 store=self.store,
                 chats={},
                 team=self._team,

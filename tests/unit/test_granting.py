@@ -15,7 +15,7 @@ from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolSpec
 from runtime.ports import Judged, ToolContext, Verdict
 from tests.support.approving import BOB, Noting, World
-from tests.support.asking import DESK, Asked, context
+from tests.support.asking import DESK, QuestionBench, context
 from tests.support.build import ANN
 
 ASKS = Judged(verdict=Verdict.ASK, reason="team rule 3")
@@ -23,21 +23,21 @@ WEEK = timedelta(days=7).total_seconds()
 
 
 @pytest.fixture
-def asked() -> Asked:
+def asked() -> QuestionBench:
     """Whether a push is forced may vary."""
-    return Asked(world=World(Path(), varies=frozenset({"force"})))
+    return QuestionBench(world=World(Path(), varies=frozenset({"force"})))
 
 
 def push(arguments: str = '{"branch":"main"}') -> ToolCall:
     return ToolCall(id=ToolCallId("c2"), name="git.push", arguments=arguments)
 
 
-def spec_of(asked: Asked) -> ToolSpec:
+def spec_of(asked: QuestionBench) -> ToolSpec:
     (spec,) = asked.tools.specs(DESK)
     return spec
 
 
-async def allowed(asked: Asked) -> Grant:
+async def allowed(asked: QuestionBench) -> Grant:
     """Bob lets main be pushed for a week."""
     one = await asked.ask()
     _, grant = await asked.service.always(one, BOB, shown=one.digest)
@@ -45,7 +45,7 @@ async def allowed(asked: Asked) -> Grant:
 
 
 async def find(
-    asked: Asked,
+    asked: QuestionBench,
     arguments: str = '{"branch":"main"}',
     *,
     judged: Judged = ASKS,
@@ -57,7 +57,7 @@ async def find(
     return await asked.questions.granting.find(frozen, judged, spec or spec_of(asked), place)
 
 
-async def test_it_covers_calls_that_differ_only_in_what_varies(asked: Asked) -> None:
+async def test_it_covers_calls_that_differ_only_in_what_varies(asked: QuestionBench) -> None:
     grant = await allowed(asked)
     assert await find(asked) == grant
     assert await find(asked, '{"branch":"main","force":true}') == grant
@@ -65,7 +65,7 @@ async def test_it_covers_calls_that_differ_only_in_what_varies(asked: Asked) -> 
     assert await find(asked, agent=AgentName("night")) is None
 
 
-async def test_it_ends_after_a_week_and_when_it_is_revoked(asked: Asked) -> None:
+async def test_it_ends_after_a_week_and_when_it_is_revoked(asked: QuestionBench) -> None:
     grant = await allowed(asked)
     await asked.clock.advance(WEEK - 1)
     assert await find(asked) == grant
@@ -83,7 +83,7 @@ async def test_it_ends_after_a_week_and_when_it_is_revoked(asked: Asked) -> None
     assert await find(asked) is None
 
 
-async def test_one_that_left_nothing_open_covers_exactly_its_call(asked: Asked) -> None:
+async def test_one_that_left_nothing_open_covers_exactly_its_call(asked: QuestionBench) -> None:
     grant = await allowed(asked)
     exact = pattern_of(asked.tools.frozen(push(), DESK), [])
     await asked.service.revoke(grant.number, BOB)
@@ -100,24 +100,28 @@ async def test_one_that_left_nothing_open_covers_exactly_its_call(asked: Asked) 
     assert await find(asked, '{"branch":"main","force":true}') is None
 
 
-async def test_what_a_rule_looks_at_is_not_open_any_more(asked: Asked) -> None:
+async def test_what_a_rule_looks_at_is_not_open_any_more(asked: QuestionBench) -> None:
     await allowed(asked)
     strict = replace(ASKS, looked_at=frozenset({"force"}))
     assert await find(asked, judged=strict) is None
 
 
 @pytest.mark.parametrize("judged", [replace(ASKS, needed=2), replace(ASKS, too_often=True)])
-async def test_nothing_lifts_a_rate_or_a_second_person(asked: Asked, judged: Judged) -> None:
+async def test_nothing_lifts_a_rate_or_a_second_person(
+    asked: QuestionBench, judged: Judged
+) -> None:
     await allowed(asked)
     assert await find(asked, judged=judged) is None
 
 
-async def test_nothing_lifts_a_danger(asked: Asked) -> None:
+async def test_nothing_lifts_a_danger(asked: QuestionBench) -> None:
     await allowed(asked)
     assert await find(asked, spec=replace(spec_of(asked), risk=Risk.DANGEROUS)) is None
 
 
-async def test_a_stored_grant_that_is_not_what_its_hash_says_covers_nothing(asked: Asked) -> None:
+async def test_a_stored_grant_that_is_not_what_its_hash_says_covers_nothing(
+    asked: QuestionBench,
+) -> None:
     grant = await allowed(asked)
     await asked.service.revoke(grant.number, BOB)
     other = pattern_of(asked.tools.frozen(push('{"branch":"dev"}'), DESK), ["force"])
@@ -126,7 +130,7 @@ async def test_a_stored_grant_that_is_not_what_its_hash_says_covers_nothing(aske
     assert await find(asked) is None
 
 
-async def test_it_covers_nothing_where_who_gave_it_may_not_any_more(asked: Asked) -> None:
+async def test_it_covers_nothing_where_who_gave_it_may_not_any_more(asked: QuestionBench) -> None:
     grant = await allowed(asked)
     await demote(asked)
     assert await find(asked) is None
@@ -135,7 +139,7 @@ async def test_it_covers_nothing_where_who_gave_it_may_not_any_more(asked: Asked
     )
 
 
-async def demote(asked: Asked) -> None:
+async def demote(asked: QuestionBench) -> None:
     bob = Member(name="Bob", role=MemberRole.MEMBER, principals=(BOB,))
     rest = tuple(one for one in asked.members.members if one.name != "Bob")
     asked.members = replace(asked.members, members=(*rest, bob))
@@ -144,21 +148,21 @@ async def demote(asked: Asked) -> None:
 # ---- before a call is made
 
 
-async def test_what_it_would_cover_is_known_without_one(asked: Asked) -> None:
-    found = await asked.service.standing(push(), DESK, ANN)
+async def test_what_it_would_cover_is_known_without_one(asked: QuestionBench) -> None:
+    found = await asked.service.coverage(push(), DESK, ANN)
     assert found is not None
     assert found.grant is None
     assert found.pattern == pattern_of(asked.tools.frozen(push(), DESK), ["force"])
     grant = await allowed(asked)
-    found = await asked.service.standing(push(), DESK, ANN)
+    found = await asked.service.coverage(push(), DESK, ANN)
     assert found is not None
     assert (found.grant, found.pattern) == (grant, grant.pattern)
 
 
 async def test_what_it_would_cover_is_asked_of_a_run_by_itself_and_counts_nothing() -> None:
     rules = Noting()
-    asked = Asked(world=World(Path(), rules=rules))
-    assert await asked.service.standing(push(), DESK, BOB) is not None
+    asked = QuestionBench(world=World(Path(), rules=rules))
+    assert await asked.service.coverage(push(), DESK, BOB) is not None
     ((where, counted),) = rules.seen
     assert where == ToolContext(
         turn=TurnId(""),
@@ -180,22 +184,24 @@ async def test_what_it_would_cover_is_asked_of_a_run_by_itself_and_counts_nothin
         replace(ASKS, too_often=True),
     ],
 )
-async def test_what_is_not_asked_for_or_not_lifted_has_none(asked: Asked, judged: Judged) -> None:
+async def test_what_is_not_asked_for_or_not_lifted_has_none(
+    asked: QuestionBench, judged: Judged
+) -> None:
     asked.rules.words[push().arguments] = judged
-    assert await asked.service.standing(push(), DESK, ANN) is None
+    assert await asked.service.coverage(push(), DESK, ANN) is None
 
 
-async def test_a_call_that_does_not_fit_is_refused(asked: Asked) -> None:
+async def test_a_call_that_does_not_fit_is_refused(asked: QuestionBench) -> None:
     with pytest.raises(Refused, match="branch is missing"):
-        await asked.service.standing(push("{}"), DESK, ANN)
+        await asked.service.coverage(push("{}"), DESK, ANN)
     with pytest.raises(Refused, match="There is no tool"):
-        await asked.service.standing(push(), AgentName("night"), ANN)
+        await asked.service.coverage(push(), AgentName("night"), ANN)
 
 
 # ---- why it covers nothing
 
 
-async def test_a_grant_in_force_says_why_it_covers_nothing(asked: Asked) -> None:
+async def test_a_grant_in_force_says_why_it_covers_nothing(asked: QuestionBench) -> None:
     ended_by = asked.questions.granting.ended_by
     grant = await allowed(asked)
     assert await ended_by(grant) == ""
@@ -213,7 +219,7 @@ async def test_a_grant_in_force_says_why_it_covers_nothing(asked: Asked) -> None
 
 async def test_why_it_covers_nothing_is_asked_of_the_call_it_was_given_for() -> None:
     rules = Noting()
-    asked = Asked(world=World(Path(), rules=rules))
+    asked = QuestionBench(world=World(Path(), rules=rules))
     grant = await allowed(asked)
     rules.seen.clear()
     assert await asked.questions.granting.ended_by(grant) == ""
@@ -221,9 +227,9 @@ async def test_why_it_covers_nothing_is_asked_of_the_call_it_was_given_for() -> 
 
 
 async def test_a_grant_of_a_tool_that_is_gone_says_so() -> None:
-    asked = Asked()
+    asked = QuestionBench()
     grant = await allowed(asked)
-    other = Asked(world=World(Path(), about="Pull a branch."))
+    other = QuestionBench(world=World(Path(), about="Pull a branch."))
     approval = await asked.store.approvals.get(grant.id)
     assert approval is not None
     forced = replace(approval.frozen, arguments='{"branch":"main","force":true}')
@@ -232,9 +238,9 @@ async def test_a_grant_of_a_tool_that_is_gone_says_so() -> None:
     assert await other.questions.granting.ended_by(grant) == "the tool is another one by now"
 
 
-async def test_of_a_grant_whose_question_is_gone_nothing_is_said(asked: Asked) -> None:
+async def test_of_a_grant_whose_question_is_gone_nothing_is_said(asked: QuestionBench) -> None:
     grant = await allowed(asked)
-    assert await Asked().questions.granting.ended_by(grant) == ""
+    assert await QuestionBench().questions.granting.ended_by(grant) == ""
 
 
 # ---- what the policy is asked again
@@ -242,7 +248,7 @@ async def test_of_a_grant_whose_question_is_gone_nothing_is_said(asked: Asked) -
 
 async def test_the_policy_is_asked_again_as_the_question_says() -> None:
     rules = Noting()
-    asked = Asked(world=World(Path(), rules=rules, varies=frozenset({"force"})))
+    asked = QuestionBench(world=World(Path(), rules=rules, varies=frozenset({"force"})))
     one = replace(await asked.ask(), chain=(AgentName("night"),), requester=BOB)
     judging = asked.questions.judging
     rules.seen.clear()
@@ -255,7 +261,7 @@ async def test_the_policy_is_asked_again_as_the_question_says() -> None:
     assert all(spec == spec_of(asked) for spec in rules.specs)
 
 
-async def test_a_tool_that_is_gone_is_blocked_and_leaves_nothing_open(asked: Asked) -> None:
+async def test_a_tool_that_is_gone_is_blocked_and_leaves_nothing_open(asked: QuestionBench) -> None:
     one = await asked.ask()
     gone = replace(one, frozen=replace(one.frozen, tool="git.pull"))
     judging = asked.questions.judging

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from gateway.http import Check, WebhookRoute, build_app, serve
-from gateway.sources import Limits, SourceLimit, source_of
+from gateway.sources import RequestLimits, SourceLimit, source_of
 from runtime.errors import ConfigurationError, Malformed, StorageFull
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -28,7 +28,7 @@ EVENT = Inbound(
     body=Command(text="help"),
     sent_at=datetime(2026, 1, 5, tzinfo=UTC),
 )
-LIMITS = Limits(body_bytes=1000, body_seconds=0.2, per_second=1, burst=50)
+LIMITS = RequestLimits(body_bytes=1000, body_seconds=0.2, per_second=1, burst=50)
 GENUINE = {"X-Key": "good"}
 
 
@@ -356,7 +356,7 @@ async def test_a_platform_is_never_slowed_down_by_its_own_events(server: Site) -
 
 
 async def test_the_memory_of_sources_is_bounded(clock: ManualClock) -> None:
-    sources = SourceLimit(Limits(sources=10, burst=1), clock)
+    sources = SourceLimit(RequestLimits(sources=10, burst=1), clock)
     assert all(sources.take(str(number)) for number in range(1000))
     assert len(sources) == 10
     assert not sources.take("999")

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.slack.inbound import SlackInbound
 from gateway.http import WebhookRoute, build_app, serve
-from gateway.sources import Limits
+from gateway.sources import RequestLimits
 from gateway.verify.slack import SlackVerifier
 from runtime.model.events import ButtonPress, Command, Inbound, Message
 from tests.property.test_verifier_slack import forge
@@ -19,7 +19,7 @@ from tests.support.clock import ManualClock
 from tests.support.fake_slack_events import SECRET, Signed, SlackSender
 from tests.unit.test_http import Fit
 
-OPEN = Limits(burst=10**6, per_second=10**6)
+OPEN = RequestLimits(burst=10**6, per_second=10**6)
 FORGERIES = 3_000
 
 

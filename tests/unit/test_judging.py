@@ -16,7 +16,7 @@ from runtime.policy.engine import RulePolicy
 from runtime.policy.rules import Comparison, Condition, Layer, Permission, Preset, Rule
 from runtime.questions import Questions
 from tests.support.approving import BOB, World
-from tests.support.asking import Asked, context
+from tests.support.asking import QuestionBench, context
 
 ASKS = Layer(
     name="team",
@@ -40,8 +40,8 @@ class Handed:
     """A desk whose agent has the task from another one, which has rules of its own."""
 
     layer: Layer
-    asked: Asked = field(
-        default_factory=lambda: Asked(world=World(Path(), varies=frozenset({"force"})))
+    asked: QuestionBench = field(
+        default_factory=lambda: QuestionBench(world=World(Path(), varies=frozenset({"force"})))
     )
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from adapters.markup.blocks import (
     Table,
 )
 from adapters.markup.parse import DEEPEST, parse
-from adapters.markup.plain import columns, spelled, width, words
+from adapters.markup.plain import columns, width, without_links, words
 
 
 def said(text: str) -> Paragraph:
@@ -125,8 +125,8 @@ def test_an_image_is_its_description_and_its_address() -> None:
 def test_a_link_shows_where_it_leads(text: str, shown: str) -> None:
     (block,) = parse(text)
     assert isinstance(block, Paragraph)
-    assert "".join(run.text for run in spelled(block.runs)) == shown
-    assert not any(run.link for run in spelled(block.runs))
+    assert "".join(run.text for run in without_links(block.runs)) == shown
+    assert not any(run.link for run in without_links(block.runs))
 
 
 def test_a_reference_link_is_text_and_cannot_make_a_message_grow() -> None:

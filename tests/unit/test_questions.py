@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.approvalbook import Limits
+from runtime.approvalbook import QuestionLimits
 from runtime.errors import Conflict, Refused
 from runtime.ids import AgentName, ConversationId, MessageId, ToolCallId, TurnId
 from runtime.model.approval import Approval, ApprovalState, Card, Frozen, Vote
@@ -16,7 +16,7 @@ from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, Noting, World
-from tests.support.asking import Asked, context, question
+from tests.support.asking import QuestionBench, context, question
 from tests.support.build import ANN, DM, T0
 
 HOUR = timedelta(hours=1)
@@ -26,8 +26,8 @@ ASKS = Judged(verdict=Verdict.ASK, reason="team rule 3")
 
 
 @pytest.fixture
-def asked() -> Asked:
-    return Asked()
+def asked() -> QuestionBench:
+    return QuestionBench()
 
 
 def frozen_of(branch: str) -> Frozen:
@@ -35,7 +35,7 @@ def frozen_of(branch: str) -> Frozen:
 
 
 async def ask(
-    asked: Asked,
+    asked: QuestionBench,
     branch: str = "main",
     *,
     call: str = "c1",
@@ -51,7 +51,9 @@ async def ask(
     return await asked.questions.ask(frozen, judged, spec, wanted, place)
 
 
-async def approved(asked: Asked, *, needed: int = 1, who: tuple[Any, ...] = (BOB,)) -> Approval:
+async def approved(
+    asked: QuestionBench, *, needed: int = 1, who: tuple[Any, ...] = (BOB,)
+) -> Approval:
     """A push that people said yes to, not begun yet."""
     asked.rules.needed = needed
     one = await asked.ask()
@@ -66,7 +68,7 @@ async def approved(asked: Asked, *, needed: int = 1, who: tuple[Any, ...] = (BOB
 
 
 async def test_a_question_is_bound_to_the_call_and_to_who_asks(
-    asked: Asked, caplog: pytest.LogCaptureFixture
+    asked: QuestionBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="nightdesk.approvals")
     wide = replace(SPEC, varies=frozenset({"force", "branch"}))
@@ -91,13 +93,15 @@ async def test_a_question_is_bound_to_the_call_and_to_who_asks(
     assert (vars(line)["approval"], vars(line)["tool"]) == (one.id, "git.push")
 
 
-async def test_what_is_dangerous_is_open_for_a_shorter_time(asked: Asked) -> None:
+async def test_what_is_dangerous_is_open_for_a_shorter_time(asked: QuestionBench) -> None:
     one = await ask(asked, spec=replace(SPEC, risk=Risk.DANGEROUS))
     assert one.risk is Risk.DANGEROUS
-    assert one.expires_at - one.created_at == Limits().dangerous_for == timedelta(minutes=15)
+    assert (
+        one.expires_at - one.created_at == QuestionLimits().dangerous_for == timedelta(minutes=15)
+    )
 
 
-async def test_the_same_call_of_a_turn_is_one_question(asked: Asked) -> None:
+async def test_the_same_call_of_a_turn_is_one_question(asked: QuestionBench) -> None:
     first = await ask(asked)
     await ask(asked, "dev", call="c2")
     await ask(asked, "test", call="c3")
@@ -106,7 +110,9 @@ async def test_the_same_call_of_a_turn_is_one_question(asked: Asked) -> None:
     assert len(await asked.service.waiting()) == 3
 
 
-async def test_what_is_asked_in_the_conversation_already_is_not_asked_twice(asked: Asked) -> None:
+async def test_what_is_asked_in_the_conversation_already_is_not_asked_twice(
+    asked: QuestionBench,
+) -> None:
     one = await ask(asked)
     with pytest.raises(Refused) as refused:
         await ask(asked, call="c2", turn="another")
@@ -116,7 +122,7 @@ async def test_what_is_asked_in_the_conversation_already_is_not_asked_twice(aske
     assert elsewhere.id != one.id
 
 
-async def test_a_turn_has_no_more_than_three_questions_open(asked: Asked) -> None:
+async def test_a_turn_has_no_more_than_three_questions_open(asked: QuestionBench) -> None:
     for number in range(3):
         await ask(asked, f"b{number}", call=f"c{number}")
     with pytest.raises(Refused) as refused:
@@ -133,19 +139,22 @@ async def test_a_turn_has_no_more_than_three_questions_open(asked: Asked) -> Non
 @pytest.mark.parametrize(
     ("limits", "says"),
     [
-        (Limits(per_turn=1), "1 calls of this turn wait for approval already."),
-        (Limits(per_hour=1), "desk has asked people 1 times within the hour, which is the most."),
+        (QuestionLimits(per_turn=1), "1 calls of this turn wait for approval already."),
+        (
+            QuestionLimits(per_hour=1),
+            "desk has asked people 1 times within the hour, which is the most.",
+        ),
     ],
 )
-async def test_at_a_checkpoint_no_limit_says_to_go_on(limits: Limits, says: str) -> None:
-    asked = Asked(limits=limits)
+async def test_at_a_checkpoint_no_limit_says_to_go_on(limits: QuestionLimits, says: str) -> None:
+    asked = QuestionBench(limits=limits)
     await ask(asked)
     with pytest.raises(Refused) as refused:
         await ask(asked, "dev", call="c2", tool=CHECKPOINT)
     assert (refused.value.message, refused.value.hint) == (says, "")
 
 
-async def test_an_agent_asks_no_more_than_ten_times_within_the_hour(asked: Asked) -> None:
+async def test_an_agent_asks_no_more_than_ten_times_within_the_hour(asked: QuestionBench) -> None:
     for number in range(9):
         await ask(asked, f"b{number}", turn=f"t{number}")
     one = await ask(asked, "b9", turn="t9")
@@ -165,14 +174,14 @@ async def test_an_agent_asks_no_more_than_ten_times_within_the_hour(asked: Asked
     assert (await ask(asked, "b11", turn="t11")).state is ApprovalState.PENDING
 
 
-def declared(asked: Asked, one: Approval) -> Approval:
+def declared(asked: QuestionBench, one: Approval) -> Approval:
     """The question, of the tool as it is declared."""
     call = ToolCall(id=one.call, name="git.push", arguments=one.frozen.arguments)
     frozen = asked.tools.frozen(call, one.agent)
     return replace(one, frozen=frozen, digest=frozen.digest())
 
 
-async def test_what_too_few_may_approve_is_not_asked(asked: Asked) -> None:
+async def test_what_too_few_may_approve_is_not_asked(asked: QuestionBench) -> None:
     owner, *_, mel = asked.members.members
     asked.members = replace(asked.members, members=(owner, mel))
     with pytest.raises(Refused) as refused:
@@ -183,7 +192,7 @@ async def test_what_too_few_may_approve_is_not_asked(asked: Asked) -> None:
     assert (await ask(asked)).needed == 1
 
 
-async def test_an_edit_is_refused_where_the_policy_blocks_it(asked: Asked) -> None:
+async def test_an_edit_is_refused_where_the_policy_blocks_it(asked: QuestionBench) -> None:
     one = await asked.ask()
     blocked = Judged(verdict=Verdict.DENY, reason="team rule 9")
     asked.rules.words['{"branch":"prod"}'] = blocked
@@ -194,14 +203,16 @@ async def test_an_edit_is_refused_where_the_policy_blocks_it(asked: Asked) -> No
     assert (await asked.service.edit(one, BOB, "branch = dev")).needed == 1
 
 
-async def test_an_edit_lifts_no_number_of_people(asked: Asked) -> None:
+async def test_an_edit_lifts_no_number_of_people(asked: QuestionBench) -> None:
     asked.rules.needed = 2
     one = await asked.ask()
     asked.rules.needed = 1
     assert (await asked.service.edit(one, BOB, "branch = dev")).needed == 2
 
 
-async def test_an_edit_takes_the_place_of_its_question_among_the_three(asked: Asked) -> None:
+async def test_an_edit_takes_the_place_of_its_question_among_the_three(
+    asked: QuestionBench,
+) -> None:
     one, *_ = [await asked.ask(f"b{number}", call=f"c{number}") for number in range(3)]
     other = await asked.service.edit(one, BOB, "branch = dev")
     assert other in await asked.service.waiting()
@@ -209,7 +220,7 @@ async def test_an_edit_takes_the_place_of_its_question_among_the_three(asked: As
 
 async def test_of_an_edit_the_policy_is_asked_as_the_question_says() -> None:
     noting = Noting()
-    asked = Asked(world=World(Path(), rules=noting))
+    asked = QuestionBench(world=World(Path(), rules=noting))
     one = await asked.ask()
     other = replace(one, replaces=one.id, chain=CHAIN)
     noting.seen.clear()
@@ -217,7 +228,7 @@ async def test_of_an_edit_the_policy_is_asked_as_the_question_says() -> None:
     assert noting.seen == [(replace(context(), chain=CHAIN), False)]
 
 
-async def test_an_edit_that_too_few_may_approve_is_not_asked(asked: Asked) -> None:
+async def test_an_edit_that_too_few_may_approve_is_not_asked(asked: QuestionBench) -> None:
     one = await asked.ask()
     owner, bob, *_ = asked.members.members
     asked.members = replace(asked.members, members=(owner, bob))
@@ -232,7 +243,7 @@ async def test_an_edit_that_too_few_may_approve_is_not_asked(asked: Asked) -> No
 
 async def test_whether_it_runs_by_itself_is_asked_of_a_run_by_itself() -> None:
     noting = Noting()
-    asked = Asked(world=World(Path(), rules=noting))
+    asked = QuestionBench(world=World(Path(), rules=noting))
     one = await asked.ask()
     assert not await asked.questions.runs_by_itself(one)
     asked.rules.verdict = Verdict.ALLOW
@@ -276,7 +287,7 @@ async def test_whether_it_runs_by_itself_is_asked_of_a_run_by_itself() -> None:
     ],
 )
 def test_the_model_is_told_why_it_did_not_run(
-    asked: Asked, changes: dict[str, Any], told: str
+    asked: QuestionBench, changes: dict[str, Any], told: str
 ) -> None:
     assert asked.questions.told(question(**changes)) == told
 
@@ -284,7 +295,7 @@ def test_the_model_is_told_why_it_did_not_run(
 # ---- running
 
 
-async def test_what_was_approved_begins_once(asked: Asked) -> None:
+async def test_what_was_approved_begins_once(asked: QuestionBench) -> None:
     one = await approved(asked)
     begun = await asked.questions.begin(one, context())
     assert begun.state is ApprovalState.EXECUTING
@@ -293,14 +304,14 @@ async def test_what_was_approved_begins_once(asked: Asked) -> None:
         await asked.questions.begin(one, context())
 
 
-async def test_what_the_caller_objects_to_does_not_begin(asked: Asked) -> None:
+async def test_what_the_caller_objects_to_does_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     ended = await asked.questions.begin(one, context(), objection="You may not.")
     assert (ended.state, ended.note) == (ApprovalState.CANCELLED, "You may not.")
     assert asked.resumed == []
 
 
-async def test_other_bytes_than_the_approved_ones_do_not_begin(asked: Asked) -> None:
+async def test_other_bytes_than_the_approved_ones_do_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     other = replace(one, frozen=replace(one.frozen, arguments='{"branch":"prod"}'))
     ended = await asked.questions.begin(other, context())
@@ -308,7 +319,7 @@ async def test_other_bytes_than_the_approved_ones_do_not_begin(asked: Asked) -> 
     assert ended.note == "What is stored is not what was approved."
 
 
-async def test_a_tool_that_changed_does_not_begin(asked: Asked) -> None:
+async def test_a_tool_that_changed_does_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     frozen = replace(one.frozen, schema="another")
     other = replace(one, frozen=frozen, digest=frozen.digest())
@@ -317,7 +328,7 @@ async def test_a_tool_that_changed_does_not_begin(asked: Asked) -> None:
     assert ended.note == "The tool changed since it was asked for."
 
 
-async def test_arguments_that_the_tool_takes_no_more_do_not_begin(asked: Asked) -> None:
+async def test_arguments_that_the_tool_takes_no_more_do_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     frozen = replace(one.frozen, arguments='{"brunch":"main"}')
     ended = await asked.questions.begin(
@@ -327,7 +338,7 @@ async def test_arguments_that_the_tool_takes_no_more_do_not_begin(asked: Asked) 
     assert "brunch" in ended.note
 
 
-async def test_without_the_role_of_who_said_yes_it_does_not_begin(asked: Asked) -> None:
+async def test_without_the_role_of_who_said_yes_it_does_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     rest = tuple(member for member in asked.members.members if member.name != "Bob")
     asked.members = replace(asked.members, members=rest)
@@ -336,7 +347,7 @@ async def test_without_the_role_of_who_said_yes_it_does_not_begin(asked: Asked) 
     assert ended.note == "Somebody who said yes may no longer say it."
 
 
-async def test_what_the_policy_blocks_by_now_does_not_begin(asked: Asked) -> None:
+async def test_what_the_policy_blocks_by_now_does_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     asked.rules.words[one.frozen.arguments] = Judged(verdict=Verdict.DENY, reason="rule 9")
     ended = await asked.questions.begin(one, context())
@@ -344,7 +355,7 @@ async def test_what_the_policy_blocks_by_now_does_not_begin(asked: Asked) -> Non
 
 
 async def test_where_the_policy_asks_for_more_people_by_now_it_does_not_begin(
-    asked: Asked,
+    asked: QuestionBench,
 ) -> None:
     one = await approved(asked)
     asked.rules.words[one.frozen.arguments] = Judged(verdict=Verdict.ASK, reason="rule 4", needed=2)
@@ -352,7 +363,9 @@ async def test_where_the_policy_asks_for_more_people_by_now_it_does_not_begin(
     assert ended.note == "The policy asks for 2 people now: rule 4."
 
 
-async def test_who_asked_is_none_of_the_people_the_policy_asks_for_by_now(asked: Asked) -> None:
+async def test_who_asked_is_none_of_the_people_the_policy_asks_for_by_now(
+    asked: QuestionBench,
+) -> None:
     one = await approved(asked)
     both = replace(one, votes=(*one.votes, Vote(by=ANN, at=T0)))
     asked.rules.needed = 2
@@ -362,7 +375,7 @@ async def test_who_asked_is_none_of_the_people_the_policy_asks_for_by_now(asked:
 
 async def test_before_it_begins_the_policy_is_asked_as_the_caller_says() -> None:
     noting = Noting()
-    asked = Asked(world=World(Path(), rules=noting))
+    asked = QuestionBench(world=World(Path(), rules=noting))
     one = await approved(asked)
     noting.seen.clear()
     begun = await asked.questions.begin(one, replace(context(), chain=CHAIN))
@@ -370,13 +383,13 @@ async def test_before_it_begins_the_policy_is_asked_as_the_caller_says() -> None
     assert noting.seen == [(replace(context(), chain=CHAIN), False)]
 
 
-async def test_where_the_policy_lets_it_run_by_now_it_begins(asked: Asked) -> None:
+async def test_where_the_policy_lets_it_run_by_now_it_begins(asked: QuestionBench) -> None:
     one = await approved(asked, needed=2, who=(BOB, CID))
     asked.rules.verdict = Verdict.ALLOW
     assert (await asked.questions.begin(one, context())).state is ApprovalState.EXECUTING
 
 
-async def test_a_yes_that_grew_too_old_does_not_begin(asked: Asked) -> None:
+async def test_a_yes_that_grew_too_old_does_not_begin(asked: QuestionBench) -> None:
     one = await approved(asked)
     await asked.clock.advance(HOUR.total_seconds())
     ended = await asked.questions.begin(one, context())
@@ -389,7 +402,9 @@ async def test_a_yes_that_grew_too_old_does_not_begin(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("failed", "state"), [(False, ApprovalState.DONE), (True, ApprovalState.FAILED)]
 )
-async def test_how_it_went_is_noted(asked: Asked, failed: bool, state: ApprovalState) -> None:
+async def test_how_it_went_is_noted(
+    asked: QuestionBench, failed: bool, state: ApprovalState
+) -> None:
     begun = await asked.questions.begin(await approved(asked), context())
     result = ToolResult(call=begun.call, text="pushed main", failed=failed)
     ended = await asked.questions.ended(begun, result)
@@ -399,7 +414,7 @@ async def test_how_it_went_is_noted(asked: Asked, failed: bool, state: ApprovalS
 
 
 async def test_what_had_begun_when_its_process_died_is_looked_at(
-    asked: Asked, caplog: pytest.LogCaptureFixture
+    asked: QuestionBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = await asked.questions.begin(await approved(asked), context())
     await asked.deliver()
@@ -419,7 +434,7 @@ async def test_what_had_begun_when_its_process_died_is_looked_at(
     assert not [each for each in caplog.records if each.getMessage() == "approval.unknown"]
 
 
-async def test_a_call_nobody_was_asked_about_is_looked_at_too(asked: Asked) -> None:
+async def test_a_call_nobody_was_asked_about_is_looked_at_too(asked: QuestionBench) -> None:
     call = ToolCall(id=ToolCallId("c9"), name="git.push", arguments='{"branch": "main"}')
     lost = await asked.questions.unsure(call, SPEC, context())
     assert lost == replace(
@@ -434,7 +449,9 @@ async def test_a_call_nobody_was_asked_about_is_looked_at_too(asked: Asked) -> N
     assert any("Mark done" in row.content.buttons[0].label for row in await asked.deliver())
 
 
-async def test_a_call_of_a_tool_that_is_gone_is_shown_as_the_model_wrote_it(asked: Asked) -> None:
+async def test_a_call_of_a_tool_that_is_gone_is_shown_as_the_model_wrote_it(
+    asked: QuestionBench,
+) -> None:
     call = ToolCall(id=ToolCallId("c9"), name="x" * 61, arguments='{"a": "ä"}')
     lost = await asked.questions.unsure(call, None, context())
     assert lost.risk is Risk.DANGEROUS
@@ -442,7 +459,7 @@ async def test_a_call_of_a_tool_that_is_gone_is_shown_as_the_model_wrote_it(aske
     assert lost.digest == lost.frozen.digest()
 
 
-async def test_of_what_is_shown_already_no_second_card_is_sent(asked: Asked) -> None:
+async def test_of_what_is_shown_already_no_second_card_is_sent(asked: QuestionBench) -> None:
     one = question()
     await asked.store.approvals.ask(one)
     await asked.questions.again(one)
@@ -454,7 +471,7 @@ async def test_of_what_is_shown_already_no_second_card_is_sent(asked: Asked) -> 
     assert await asked.deliver() == []
 
 
-async def test_a_turn_that_parked_after_somebody_decided_goes_on_once(asked: Asked) -> None:
+async def test_a_turn_that_parked_after_somebody_decided_goes_on_once(asked: QuestionBench) -> None:
     gone, waits, done, more = (question(name) for name in "abcd")
     for one in (waits, done, more):
         await asked.store.approvals.ask(one)
@@ -473,7 +490,9 @@ async def test_a_turn_that_parked_after_somebody_decided_goes_on_once(asked: Ask
 
 
 @pytest.mark.parametrize("state", [ApprovalState.PENDING, ApprovalState.APPROVED])
-async def test_what_a_stopped_turn_asked_is_taken_back(asked: Asked, state: ApprovalState) -> None:
+async def test_what_a_stopped_turn_asked_is_taken_back(
+    asked: QuestionBench, state: ApprovalState
+) -> None:
     mine, others = question(state=state), question("b", turn=TurnId("another"))
     for one in (mine, others):
         await asked.store.approvals.ask(one)
@@ -497,7 +516,7 @@ async def test_what_a_stopped_turn_asked_is_taken_back(asked: Asked, state: Appr
     ],
 )
 async def test_what_may_have_run_for_a_stopped_turn_is_not_taken_back(
-    asked: Asked, state: ApprovalState, then: ApprovalState, resumed: list[ApprovalState]
+    asked: QuestionBench, state: ApprovalState, then: ApprovalState, resumed: list[ApprovalState]
 ) -> None:
     one = question(state=state)
     await asked.store.approvals.ask(one)
@@ -506,7 +525,7 @@ async def test_what_may_have_run_for_a_stopped_turn_is_not_taken_back(
     assert asked.resumed == [(one.id, each) for each in resumed]
 
 
-async def test_the_questions_of_a_turn_are_listed(asked: Asked) -> None:
+async def test_the_questions_of_a_turn_are_listed(asked: QuestionBench) -> None:
     one = await ask(asked)
     await ask(asked, "dev", turn="another")
     assert await asked.questions.of_turn(TurnId("turn")) == [one]

@@ -31,7 +31,7 @@ from runtime.model.turn import Turn
 from runtime.ports import ModelPort
 from runtime.providers import Providers
 from runtime.replays import MOST, Replays
-from runtime.routing import TRIES, Asking, Routing, need_of, phase_of
+from runtime.routing import TRIES, Inquiry, Routing, need_of, phase_of
 from tests.support.build import ANN, OPS, T0, team
 from tests.support.clock import ManualClock
 from tests.support.models import answered, finished_of, request, said
@@ -85,10 +85,10 @@ class Bench:
         """Ask; returns the answer."""
         return (await (routing or self.routing).answer(self.asking(phase), self._call)).text
 
-    def asking(self, phase: Phase) -> Asking:
+    def asking(self, phase: Phase) -> Inquiry:
         """Ann asks, in a thread where somebody waits."""
         thread = THREAD if phase is Phase.CHAT else None
-        return Asking(agent=self.agent, thread=thread, asker=ANN, need=Need(phase=phase))
+        return Inquiry(agent=self.agent, thread=thread, asker=ANN, need=Need(phase=phase))
 
     async def _call(self, model: ModelPort) -> Finished:
         self.calls.append(model.info.name)

@@ -5,7 +5,7 @@ import pytest
 from bot.selftest.rehearsal import Result
 from bot.selftest.report import notes, passed, percentile, to_json
 from bot.selftest.stage import Outcome
-from bot.selftest.tally import Asked, Shown, Wants, tally
+from bot.selftest.tally import Shown, Utterance, Wants, tally
 
 REFUSAL = "You are not a member of Night shift, so I cannot do that for you."
 
@@ -18,7 +18,7 @@ def outcome(
     acks: tuple[float, ...] = (0.01,),
     deadline: float | None = 3.0,
 ) -> Outcome:
-    found = tally([Asked("C1:1")], [Shown("C1:1", "yes")])
+    found = tally([Utterance("C1:1")], [Shown("C1:1", "yes")])
     if fault:
         setattr(found, fault, count)
     return Outcome(
@@ -38,59 +38,59 @@ def result(*outcomes: Outcome, refused: tuple[str, ...] = ()) -> Result:
 
 def test_an_answer_in_the_place_of_its_question_is_right() -> None:
     found = tally(
-        [Asked("C1:1", mark="zq1"), Asked("D1")], [Shown("C1:1", "zq1"), Shown("D1", "hi")]
+        [Utterance("C1:1", mark="zq1"), Utterance("D1")], [Shown("C1:1", "zq1"), Shown("D1", "hi")]
     )
     assert (found.asked, found.lost, found.twice, found.wrong) == (2, 0, 0, 0)
 
 
 @pytest.mark.parametrize("mark", ["", "zq1"])
 def test_a_question_without_an_answer_is_lost(mark: str) -> None:
-    assert tally([Asked("C1:1", mark=mark)], []).lost == 1
+    assert tally([Utterance("C1:1", mark=mark)], []).lost == 1
 
 
 @pytest.mark.parametrize("mark", ["", "zq1"])
 def test_what_no_platform_promised_to_deliver_may_have_no_answer(mark: str) -> None:
-    assert tally([Asked("C1:1", mark=mark, promised=False)], []).lost == 0
+    assert tally([Utterance("C1:1", mark=mark, promised=False)], []).lost == 0
 
 
 @pytest.mark.parametrize("mark", ["", "zq1"])
 def test_a_second_answer_is_one_too_many(mark: str) -> None:
     answer = Shown("C1:1", f"the answer {mark}")
-    found = tally([Asked("C1:1", mark=mark)], [answer, answer])
+    found = tally([Utterance("C1:1", mark=mark)], [answer, answer])
     assert (found.twice, found.lost) == (1, 0)
 
 
 def test_as_many_answers_may_repeat_as_nobody_could_tell_about() -> None:
     answer = Shown("1", "zq1")
-    asked = [Asked("1", mark="zq1", may_repeat=True)]
+    asked = [Utterance("1", mark="zq1", may_repeat=True)]
     found = tally(asked, [answer, answer, answer], allowed=1)
     assert (found.repeated, found.twice) == (1, 1)
-    assert tally([Asked("1", mark="zq1")], [answer, answer], allowed=1).twice == 1
+    assert tally([Utterance("1", mark="zq1")], [answer, answer], allowed=1).twice == 1
 
 
 def test_a_marked_answer_elsewhere_is_in_the_wrong_place_wherever_that_is() -> None:
-    asked = [Asked("C1:1", mark="zq1"), Asked("C1:2", mark="zq2")]
+    asked = [Utterance("C1:1", mark="zq1"), Utterance("C1:2", mark="zq2")]
     found = tally(asked, [Shown("C1:2", "zq1"), Shown("C1:2", "zq2")])
     assert (found.wrong, found.lost, found.twice) == (1, 0, 0)
 
 
 def test_a_private_answer_may_stand_in_the_person_s_own_chat() -> None:
-    found = tally([Asked("-1:5", mark="zq1", or_place="77")], [Shown("77", "zq1")])
+    found = tally([Utterance("-1:5", mark="zq1", or_place="77")], [Shown("77", "zq1")])
     assert (found.wrong, found.lost) == (0, 0)
 
 
 def test_an_answer_where_nobody_asked_is_wrong() -> None:
-    assert tally([Asked("C1:1")], [Shown("C1:1", "yes"), Shown("C9:1", "yes")]).wrong == 1
+    assert tally([Utterance("C1:1")], [Shown("C1:1", "yes"), Shown("C9:1", "yes")]).wrong == 1
 
 
 def test_what_is_none_of_the_bot_s_business_is_not_to_be_answered() -> None:
-    asked = [Asked("C1:1", Wants.NOTHING)]
+    asked = [Utterance("C1:1", Wants.NOTHING)]
     assert tally(asked, []).wrong == 0
     assert tally(asked, [Shown("C1:1", "yes")]).wrong == 1
 
 
 def test_a_stranger_may_be_refused_and_not_answered() -> None:
-    asked = [Asked("C1:1", Wants.REFUSAL)]
+    asked = [Utterance("C1:1", Wants.REFUSAL)]
     refused = tally(asked, [Shown("C1:1", REFUSAL)])
     assert (refused.strangers, refused.let_in, refused.wrong) == (1, 0, 0)
     assert tally(asked, [Shown("D9", REFUSAL)], private=["D9"]).wrong == 0
@@ -98,7 +98,7 @@ def test_a_stranger_may_be_refused_and_not_answered() -> None:
 
 
 def test_a_member_who_is_refused_is_a_refusal_in_the_wrong_place_and_an_answer_lost() -> None:
-    found = tally([Asked("D1")], [Shown("D1", REFUSAL)])
+    found = tally([Utterance("D1")], [Shown("D1", REFUSAL)])
     assert (found.wrong, found.lost) == (1, 1)
 
 
@@ -108,7 +108,7 @@ def test_words_to_the_owners_are_no_answers() -> None:
         "A message to slack C1 could not be sent and was set aside.\nIt began: “zq1”",
         "Queued: I answer this after the message before it.",
     ]
-    found = tally([Asked("D1", mark="zq1")], [Shown("D1", text) for text in [*words, "zq1"]])
+    found = tally([Utterance("D1", mark="zq1")], [Shown("D1", text) for text in [*words, "zq1"]])
     assert (found.twice, found.wrong, found.lost) == (0, 0, 0)
 
 

@@ -282,7 +282,7 @@ async def test_an_envelope_is_delivered_again_and_again_and_then_given_up(
 
 async def test_messages_that_come_too_fast_are_refused_for_as_long_as_it_says() -> None:
     time = 1_796_083_200.0
-    slack = server.FakeSlack(now=lambda: time, limits=server.Limits())
+    slack = server.FakeSlack(now=lambda: time, limits=server.MessageRates())
     async with slack, aiohttp.ClientSession() as session:
         client = AsyncWebClient(TOKEN, base_url=slack.url, session=session, retry_handlers=[])
         for _ in range(4):

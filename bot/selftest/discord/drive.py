@@ -12,7 +12,7 @@ from bot.selftest.discord.server import FakeDiscord, Fault
 from bot.selftest.discord.world import DIRECT_MESSAGE, Posted, Room
 from bot.selftest.plan import Person, PlatformPlan
 from bot.selftest.stage import STRANGERS, Line, Stage
-from bot.selftest.tally import Asked, Shown, Wants
+from bot.selftest.tally import Shown, Utterance, Wants
 
 _IN_FLIGHT_SECONDS = 1.0
 _GROWING = "▌"
@@ -46,7 +46,7 @@ class DiscordStage(Stage):
         if not self.gateway:
             self.kinds = ("stranger",)
         self._sender = DiscordSender(self.fake.now)
-        self._said: list[tuple[float, Asked]] = []
+        self._said: list[tuple[float, Utterance]] = []
         self._restarts = 0
         self._sessions = 0
 
@@ -198,7 +198,7 @@ class DiscordStage(Stage):
         """The strangers' own places."""
         return [_direct(_stranger(number)) for number in range(STRANGERS)]
 
-    def _spoken(self, place: str, mark: str, who: Person) -> Asked:
+    def _spoken(self, place: str, mark: str, who: Person) -> Utterance:
         """Ask over the gateway. What is for one person's eyes comes into their own chat."""
         asked = self.ask(place, mark, or_place=_direct(who.user) if mark else "")
         self._said.append((time.monotonic(), asked))

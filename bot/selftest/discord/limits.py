@@ -35,7 +35,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class Limits:
+class RateLimits:
     """Counts requests.
 
     Attributes:

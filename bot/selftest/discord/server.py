@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bot.selftest.discord import rules
 from bot.selftest.discord.gateway import Gateway
-from bot.selftest.discord.limits import Limits
+from bot.selftest.discord.limits import RateLimits
 from bot.selftest.discord.methods import Methods
 from bot.selftest.discord.names import TOKEN
 from bot.selftest.discord.world import DiscordSays, Json, Posted, World, refusal
@@ -81,7 +81,7 @@ class FakeDiscord(World):
         super().__init__(now=now)
         self.token = token
         self.gateway = Gateway(self, token=token, heartbeat_ms=heartbeat_ms)
-        self.limits = Limits(now)
+        self.limits = RateLimits(now)
         self.calls: list[Call] = []
         self.violations: list[str] = []
         self.faults: list[Fault] = []

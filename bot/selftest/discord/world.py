@@ -125,7 +125,7 @@ class Posted:
 
 
 @dataclass(slots=True)
-class Asked:
+class OpenInteraction:
     """An interaction that we sent out and that waits for its answer."""
 
     id: str
@@ -167,7 +167,7 @@ class World:
         self.closed_to_bot: set[str] = {BO}
         """People who take no direct messages."""
         self.messages: list[Posted] = []
-        self.asked: dict[str, Asked] = {}
+        self.asked: dict[str, OpenInteraction] = {}
         self.commands: list[Json] = []
         self.permissions = NEEDED
         self.threads_allowed = True
@@ -233,7 +233,7 @@ class World:
         room = self.rooms[channel]
         number = self.snowflake()
         token = f"aW50ZXJhY3Rpb246{number}"
-        asked = Asked(number, token, channel, user, kind, self.now())
+        asked = OpenInteraction(number, token, channel, user, kind, self.now())
         self.asked[token] = asked
         payload: Json = {
             "id": number,
@@ -291,7 +291,7 @@ class World:
         elif asked.answered in {6, 7}:
             asked.original = asked.message
 
-    def reply(self, token: str) -> Asked:
+    def reply(self, token: str) -> OpenInteraction:
         """The interaction of a webhook token.
 
         Raises:
@@ -304,7 +304,7 @@ class World:
             raise DiscordSays(401, 50_027, "Invalid Webhook Token")
         return asked
 
-    def follow_up(self, asked: Asked, args: Json) -> Posted:
+    def follow_up(self, asked: OpenInteraction, args: Json) -> Posted:
         """One more message to an interaction.
 
         Directly after a deferral it fills in the reply that was put off, whoever may see that.
@@ -317,7 +317,7 @@ class World:
         self.change(made, args)
         return made
 
-    def _reply(self, asked: Asked, content: str, flags: int) -> Posted:
+    def _reply(self, asked: OpenInteraction, content: str, flags: int) -> Posted:
         made = Posted(self.snowflake(), asked.channel, BOT, content, bot=True, flags=flags)
         made.seen_by = asked.user if flags & EPHEMERAL else None
         self.messages.append(made)

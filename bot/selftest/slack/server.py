@@ -52,7 +52,7 @@ class Fault:
 
 
 @value()
-class Limits:
+class MessageRates:
     """How fast messages are taken; some more at once, where the channel was quiet before.
 
     https://docs.slack.dev/apis/web-api/rate-limits
@@ -86,7 +86,7 @@ class FakeSlack(Workspace):
         token: str = TOKEN,
         scopes: str = SCOPES,
         app_token: str = APP_TOKEN,
-        limits: Limits | None = None,
+        limits: MessageRates | None = None,
         checks: Iterable[Check] = (),
     ) -> None:
         """Be a workspace.

@@ -8,7 +8,7 @@ import aiohttp
 
 from bot.selftest.plan import Person, PlatformPlan
 from bot.selftest.stage import STRANGERS, Line, Stage
-from bot.selftest.tally import Asked, Shown, Wants
+from bot.selftest.tally import Shown, Utterance, Wants
 from bot.selftest.telegram.names import SECRET, TOKEN, USERNAME
 from bot.selftest.telegram.server import FakeTelegram, Fault
 from bot.selftest.telegram.world import Fields
@@ -191,7 +191,7 @@ class TelegramStage(Stage):
 
     # ---- delivery
 
-    def _ask(self, who: Person, place: str, mark: str) -> Asked:
+    def _ask(self, who: Person, place: str, mark: str) -> Utterance:
         """Ask in a group. What is for one person's eyes comes into their own chat."""
         return self.ask(place, mark, may_repeat=True, or_place=who.user if mark else "")
 
