@@ -30,6 +30,7 @@ from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.people import Roster
 from runtime.ports import AuditQuery, Members, Store
+from runtime.text import clipped
 
 _SPAN = re.compile(r"(?P<count>\d{1,6})(?P<unit>[mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -256,4 +257,4 @@ def _said(value: object) -> str:
 
 def _plain(value: object, most: int = _LONGEST) -> str:
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return clipped(text, most)

@@ -18,6 +18,7 @@ from runtime.model.outbox import OutboxState
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.ports import DeadLetters, Store
+from runtime.text import clipped
 
 LATEST = 10
 """How many are shown where nobody says how many."""
@@ -180,4 +181,4 @@ def _age(span: timedelta) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return clipped(line, _LONGEST)

@@ -15,6 +15,7 @@ from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.ports import Store
+from runtime.text import clipped
 
 ALIVE = timedelta(seconds=60)
 """A process whose last sign of life is older has probably ended."""
@@ -257,8 +258,7 @@ def _run_words(line: RunLine, status: Status) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return clipped(" ".join(text.split()), _LONGEST)
 
 
 def _local(moment: datetime, status: Status) -> str:

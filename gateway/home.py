@@ -27,7 +27,7 @@ from runtime.model.team import Member, Team
 from runtime.money import at_most, show_amount, show_limit
 from runtime.ports import ChatPort, ShowsHome, Store
 from runtime.spenders import stamp_of, when_of
-from runtime.text import verbatim
+from runtime.text import clipped, verbatim
 
 log = logging.getLogger("nightdesk.home")
 
@@ -178,5 +178,4 @@ def _listed(lines: list[str]) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+    return clipped(" ".join(text.split()), _SHORT)

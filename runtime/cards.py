@@ -19,7 +19,7 @@ from runtime.model.tools import Json, Risk
 from runtime.patterns import in_words
 from runtime.policy.rules import ALWAYS_ASKED
 from runtime.shown import legible, prose, reveal
-from runtime.text import verbatim
+from runtime.text import clipped, verbatim
 
 APPROVE = "approval.approve"
 DENY = "approval.deny"
@@ -157,20 +157,18 @@ def _difference(approval: Approval) -> str:
     lines = _fenced(approval.frozen, rest[:ROOM])[:ROOM]
     if approval.frozen.tool not in ALWAYS_ASKED:
         return lines
-    room = max(ROOM - len(_beginning(approval.frozen)[0]), 0)
-    return lines if len(lines) <= room else f"{lines[: room - 1]}…"[:room]
+    return clipped(lines, ROOM - len(_beginning(approval.frozen)[0]))
 
 
 def _cut(approval: Approval) -> str:
     """The difference of an edit whose card is not whole: the beginning of each of its lines."""
     _, _, rest = approval.reason.partition("\n")
     lines = fenced_text("\n".join(line[:_CHANGE] for line in rest.splitlines())[:_LOOKED_AT])
-    return lines if len(lines) <= _CHANGES else f"{lines[:_CHANGES]}…"
+    return clipped(lines, _CHANGES)
 
 
 def _one_line(reason: str) -> str:
-    first = reveal(" ".join(reason.partition("\n")[0].split())[:_LOOKED_AT])
-    return first if len(first) <= _REASON else f"{first[: _REASON - 1]}…"
+    return clipped(reveal(" ".join(reason.partition("\n")[0].split())[:_LOOKED_AT]), _REASON)
 
 
 def _headline(approval: Approval) -> str:
@@ -263,5 +261,4 @@ def _offers_always(approval: Approval) -> bool:
 
 
 def _bounded(note: str) -> str:
-    line = legible(" ".join(note.split())[:_LOOKED_AT])
-    return line if len(line) <= _NOTE else f"{line[: _NOTE - 1]}…"
+    return clipped(legible(" ".join(note.split())[:_LOOKED_AT]), _NOTE)

@@ -7,6 +7,7 @@ from runtime.model.address import ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.files import OutFile, size_of
 from runtime.model.value import value
+from runtime.text import clipped
 
 _CHARACTERS_PER_TOKEN = 4
 """A cautious estimate for English and code; providers count differently, so room is kept."""
@@ -126,8 +127,7 @@ def extract(entries: Sequence[Entry], *, limit: int = 4_000) -> str:
             lines.extend(entry.text.partition(f"\n\n{_FILES}")[0].split("\n"))
         elif entry.role in (Role.USER, Role.ASSISTANT) and entry.text.strip():
             who = "Person" if entry.role is Role.USER else "Agent"
-            said = " ".join(entry.text.split())
-            lines.append(f"{who}: {said[:_QUOTE]}{'…' if len(said) > _QUOTE else ''}")
+            lines.append(f"{who}: {clipped(' '.join(entry.text.split()), _QUOTE)}")
     kept: list[str] = []
     length = 0
     for line in reversed(lines):

@@ -16,6 +16,9 @@ Measure = Callable[[str], int]
 _MARK = "\ufdd0"
 """A noncharacter: nobody writes it, and no text of ours goes out with it."""
 
+_LONGEST_GRAPHEME = 32
+"""What no grapheme of any language is longer than: a text that joins more is cut anywhere."""
+
 _LEAST = 64
 """An estimate for less than that says nothing."""
 
@@ -86,6 +89,22 @@ def verbatim(words: str) -> str:
 def unmarked(text: str) -> str:
     """The text without the marks of `verbatim`."""
     return text.replace(_MARK, "")
+
+
+def clipped(text: str, most: int, *, measure: Measure = len) -> str:
+    """The text, or its beginning and an ellipsis: at most `most` as `measure` counts.
+
+    No grapheme is torn, for half of one is another: a letter loses its accent, a family its child.
+    `measure` counts one for an ellipsis, and no character as less.
+    """
+    if measure(text) <= most:
+        return text
+    end = max(most - 1, 0)
+    while end and measure(text[:end]) >= most:
+        end -= 1
+    near = range(end, max(end - _LONGEST_GRAPHEME, 0) - 1, -1)
+    end = next((at for at in near if is_boundary(text, at)), end)
+    return f"{text[:end].rstrip()}…" if most > 0 else ""
 
 
 def split(text: str, limit: int, *, measure: Measure = len) -> list[str]:

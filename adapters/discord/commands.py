@@ -15,6 +15,7 @@ from typing import Final, Protocol, cast
 
 from adapters.discord import wire
 from runtime.errors import Malformed
+from runtime.text import clipped
 
 MOST_COMMANDS = 100
 MOST_CHOICES = 25
@@ -301,7 +302,7 @@ def _discords(name: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_DESCRIPTION else text[: LONGEST_DESCRIPTION - 1] + "…"
+    return clipped(text, LONGEST_DESCRIPTION)
 
 
 _COMPARED: Final[Mapping[str, object]] = {

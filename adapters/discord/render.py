@@ -27,7 +27,7 @@ from adapters.markup.plain import columns, without_links
 from runtime.model.address import Principal
 from runtime.model.files import OutFile
 from runtime.model.messages import Button, Content
-from runtime.text import split_shown
+from runtime.text import clipped, split_shown
 
 LIMIT = 2_000
 """Characters in a message. Counted here as UTF-16 does, which never counts fewer."""
@@ -146,8 +146,7 @@ def custom_id(button: Button) -> str:
 def thread_name(text: str) -> str:
     """A name for the thread under a message: its first words, without markup."""
     words = " ".join(re.sub(r"<[@#:!&\w]+>|[*_~`|>#\[\]]", " ", text).split())
-    shown = words if len(words) <= _NAME_LIMIT else words[: _NAME_LIMIT - 1].rstrip() + "…"
-    return shown or "Nightdesk"
+    return clipped(words, _NAME_LIMIT, measure=length) or "Nightdesk"
 
 
 _NAME_LIMIT = 80
@@ -286,7 +285,7 @@ def _guarded(mark: str) -> str:
 
 
 def _label(text: str) -> str:
-    return text if len(text) <= LABEL_LIMIT else text[: LABEL_LIMIT - 1] + "…"
+    return clipped(text, LABEL_LIMIT, measure=length)
 
 
 def _clean(text: str) -> str:

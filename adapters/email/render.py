@@ -19,6 +19,7 @@ from adapters.markup.blocks import (
     Table,
 )
 from adapters.markup.parse import parse
+from runtime.text import clipped
 
 SUBJECT_LIMIT = 120
 """Characters of a subject: what mail programs show of one, and somewhat more."""
@@ -28,8 +29,7 @@ _SAFE = ("https://", "http://", "mailto:")
 
 def subject(text: str) -> str:
     """The first words of the message, on one line."""
-    words = " ".join(_words(_first(parse(text))).split())
-    return words if len(words) <= SUBJECT_LIMIT else words[: SUBJECT_LIMIT - 1] + "…"
+    return clipped(" ".join(_words(_first(parse(text))).split()), SUBJECT_LIMIT)
 
 
 def html(text: str) -> str:

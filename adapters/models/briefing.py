@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from runtime.model.facts import DeskFacts, RunFact, ScheduleFact
 from runtime.model.schedule import OccurrenceState, ScheduleState
-from runtime.text import verbatim
+from runtime.text import clipped, verbatim
 
 _MOST_LINES = 10
 _LONGEST_INSTRUCTION = 80
@@ -135,8 +135,7 @@ def short(text: str) -> str:
 
 def cut(text: str, longest: int) -> str:
     """The text in one line of at most so many characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+    return clipped(" ".join(text.split()), longest)
 
 
 def _s(count: int) -> str:

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from runtime.model.messages import Button, Content
-from runtime.text import fences, split_shown
+from runtime.text import clipped, fences, split_shown
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -80,9 +80,7 @@ def plain(text: str) -> str:
     """The text for a notification: no markup, escaped as Slack asks, not too long."""
     parts = [_words(token) for token in _parser().parse(markdown(text[: 2 * FALLBACK_LIMIT]))]
     words = quiet("\n".join(part.strip("\n") for part in parts if part.strip()))
-    if len(words) > FALLBACK_LIMIT:
-        words = words[: FALLBACK_LIMIT - 1] + "…"
-    return escape(words) or "…"
+    return escape(clipped(words, FALLBACK_LIMIT)) or "…"
 
 
 def escape(text: str) -> str:
@@ -142,9 +140,7 @@ def buttons(row: Sequence[Button]) -> list[Block]:
 
 
 def _label(text: str) -> str:
-    return quiet(text if len(text) <= LABEL_LIMIT - 1 else text[: LABEL_LIMIT - 2] + "…")[
-        :LABEL_LIMIT
-    ]
+    return clipped(quiet(text), LABEL_LIMIT)
 
 
 def _settled(text: str) -> int:

@@ -18,6 +18,7 @@ from adapters.telegram.render import Shown
 from runtime.errors import Permanent
 from runtime.model.address import ThreadRef
 from runtime.model.messages import Button
+from runtime.text import clipped
 
 DATA_LIMIT = 64
 """Bytes that a button can carry."""
@@ -124,7 +125,5 @@ def _key(button: Button) -> InlineKeyboardButton:
         raise Permanent(
             f"the button {button.action} carries {size} bytes, and Telegram takes {DATA_LIMIT}"
         )
-    label = button.label or "…"
-    if len(label) > _LABEL_LIMIT:
-        label = label[: _LABEL_LIMIT - 1] + "…"
+    label = clipped(button.label, _LABEL_LIMIT) or "…"
     return InlineKeyboardButton(label, callback_data=data)

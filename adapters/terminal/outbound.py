@@ -17,6 +17,7 @@ from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
 from runtime.ports import ChatLimits
+from runtime.text import clipped
 
 _TITLE = 60
 _REMEMBERED = 64
@@ -221,5 +222,4 @@ def _begins_thread(item: OutboxItem) -> bool:
 def _title(text: str) -> str:
     """The first line of a text, short, without the marks of a heading."""
     lines: Sequence[str] = text.strip().split("\n")
-    line = one_line(re.sub(r"[*`#>]+", "", lines[0]))
-    return line if len(line) <= _TITLE else line[: _TITLE - 1] + "…"
+    return clipped(one_line(re.sub(r"[*`#>]+", "", lines[0])), _TITLE)

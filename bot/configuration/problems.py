@@ -8,6 +8,7 @@ from bot.redaction import redact
 from runtime.errors import ConfigurationError
 from runtime.model.value import value
 from runtime.near import nearest
+from runtime.text import clipped
 
 Place = tuple[str | int, ...]
 """A path into a document: keys and list positions."""
@@ -101,8 +102,7 @@ def spell(place: Place) -> str:
 
 def shown(value: object) -> str:
     """A value roughly as it stands in the file, cut where it is long, without what looks secret."""
-    text = redact(json.dumps(value, ensure_ascii=False, default=str))
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return clipped(redact(json.dumps(value, ensure_ascii=False, default=str)), _LONGEST_VALUE)
 
 
 def did_you_mean(word: str, known: Sequence[str], otherwise: str) -> str:

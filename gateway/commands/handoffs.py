@@ -12,7 +12,7 @@ from runtime.handoffs import Handoffs
 from runtime.model.handoff import Handoff
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.text import verbatim
+from runtime.text import clipped, verbatim
 
 _TASK = 160
 
@@ -74,4 +74,4 @@ def _task(handoff: Handoff) -> str:
     if not handoff.task:
         return "" if handoff.by is not None else ": done"
     line = fenced_text(" ".join(handoff.task.split())).replace("`", "'")
-    return f": `{verbatim(line[:_TASK])}{'…' if len(line) > _TASK else ''}`"
+    return f": `{verbatim(clipped(line, _TASK))}`"

@@ -9,7 +9,7 @@ from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Team
 from runtime.places import place_name
-from runtime.text import verbatim
+from runtime.text import clipped, verbatim
 
 _SHORT = 80
 _BRIEF_RESULT = 200
@@ -137,7 +137,7 @@ def _run(occurrence: Occurrence, zone: str, now: datetime, *, whole: bool) -> st
     head = f"- {at}{by_hand}: {'; '.join(words)}"
     if not occurrence.result:
         return head
-    result = _cut(occurrence.result.strip(), _WHOLE_RESULT if whole else _BRIEF_RESULT)
+    result = clipped(occurrence.result.strip(), _WHOLE_RESULT if whole else _BRIEF_RESULT)
     quoted = "\n".join(f"  > {line}" for line in result.splitlines())
     return f"{head}\n{quoted}"
 
@@ -157,8 +157,4 @@ def _who(team: Team, principal: Principal) -> str:
 
 def _code(text: str, most: int = 300) -> str:
     """People's words as code, so that nothing in them is a link, a mention or a layout."""
-    return f"`{verbatim(_cut(' '.join(text.split()), most)).replace('`', chr(39))}`"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+    return f"`{verbatim(clipped(' '.join(text.split()), most)).replace('`', chr(39))}`"

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 import regex  # type: ignore[import-untyped]  # it has no types of its own
@@ -9,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runtime.graphemes import is_boundary
-from runtime.text import cut, fences, split
+from runtime.text import clipped, cut, fences, split
 
 ATOMS = [
     "word ", "sentence. ", "\n", "\n\n", "x" * 30, "# Title\n", "- item\n", "> quoted\n",
@@ -54,6 +55,26 @@ def test_no_grapheme_is_torn(text: str, limit: int) -> None:
         longest = max((utf16(g) for g in regex.findall(r"\X", part.body)), default=0)
         at += len(part.body)
         assert at in ends or longest >= limit / 2
+
+
+@pytest.mark.parametrize("measure", [len, utf16])
+@given(text=texts, most=st.integers(0, 100))
+@example(text="👨‍👩‍👧‍👦" * 20, most=60)
+@example(text="e\u0301" * 60, most=61)
+def test_a_clipped_text_fits_and_ends_with_a_whole_grapheme(
+    measure: Callable[[str], int], text: str, most: int
+) -> None:
+    shown = clipped(text, most, measure=measure)
+    assert measure(shown) <= most
+    if measure(text) <= most:
+        assert shown == text
+    elif most:
+        assert shown.endswith("…")
+        at = len(shown) - 1
+        assert text.startswith(shown[:at])
+        ends = {0, *(match.end() for match in regex.finditer(r"\X", text))}
+        longest = max(map(len, regex.findall(r"\X", text)))
+        assert at in ends or text[at].isspace() or longest > 32
 
 
 @given(text=st.text(known, max_size=60))
