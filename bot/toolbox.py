@@ -17,6 +17,7 @@ from runtime.tools.grants import withheld
 from runtime.tools.handing import HandingTools
 from runtime.tools.messages import MessageTools
 from runtime.tools.registry import Toolbox
+from runtime.tools.reminders import ReminderTools
 from runtime.tools.schedules import ScheduleTools
 from runtime.tools.state import StateTools
 
@@ -31,9 +32,6 @@ def all_tools(
     """Every tool of this desk."""
     desk = DeskTools(
         facts=FactsReader(parts.store, parts.timetable, parts.clock),
-        schedules=schedules,
-        reminders=reminders,
-        timetable=parts.timetable,
         team=parts.team,
         clock=parts.clock,
     )
@@ -43,6 +41,9 @@ def all_tools(
         timetable=parts.timetable,
         team=parts.team,
         clock=parts.clock,
+    )
+    reminding = ReminderTools(
+        service=reminders, timetable=parts.timetable, team=parts.team, clock=parts.clock
     )
     files = FileTools(parts.store.files)
     states = StateTools(states=parts.store.states, clock=parts.clock)
@@ -54,8 +55,11 @@ def all_tools(
         wake_outbox=wake_outbox,
     )
     gates = CheckpointTools(parts.store.approvals, parts.team)
-    groups = (desk, planned, files, states, messages, HandingTools(handoffs), gates)
-    tools = [tool for group in groups for tool in group.tools()]
+    # Models are offered the tools in this order: what makes something first.
+    create, *changes = planned.tools()
+    tools = [*desk.tools(), create, *reminding.tools(), *changes]
+    groups = (files, states, messages, HandingTools(handoffs), gates)
+    tools += [tool for group in groups for tool in group.tools()]
     return Toolbox(
         [*tools, *parts.more_tools],
         clock=parts.clock,

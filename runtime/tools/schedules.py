@@ -1,11 +1,14 @@
-"""The tools that look at schedules and change them, as a person could by a command."""
+"""The tools that make schedules, look at them and change them, as a person could by a command."""
 
 from collections.abc import Callable
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from runtime.access import authorize
+from runtime.asking import default_target
 from runtime.clock import Clock
 from runtime.errors import Refused
+from runtime.ids import derived
 from runtime.model.access import Action, Resource
 from runtime.model.localtime import show_time
 from runtime.model.schedule import Schedule, ScheduleState
@@ -14,9 +17,10 @@ from runtime.model.tools import Risk
 from runtime.model.value import value
 from runtime.places import place_name
 from runtime.ports import Schedules, Timetable, ToolContext
-from runtime.schedules import ScheduleService
+from runtime.schedules import NewSchedule, ScheduleService
 from runtime.standing import objection
 from runtime.tools.registry import Effect, Tool
+from runtime.tools.times import Time, asked_in, read_time
 
 _MOST = 100
 _SHOWN = 200
@@ -30,9 +34,9 @@ class ScheduleTools:
     """The functions of the tools, each in the name of the person that the agent acts for.
 
     Attributes:
-        service: changes schedules.
+        service: makes and changes schedules.
         schedules: the schedules.
-        timetable: says times in words.
+        timetable: reads times, and says them in words.
         team: the configuration as it is now.
         clock: the clock.
     """
@@ -46,6 +50,15 @@ class ScheduleTools:
     def tools(self) -> tuple[Tool, ...]:
         """The tools, for the registry."""
         return (
+            Tool(
+                name="schedule.create",
+                about="Make a schedule: you carry out the instruction at each time, and the result "
+                "goes to a channel.",
+                run=self.create,
+                needs=Action.SCHEDULE_WRITE,
+                risk=Risk.WRITE,
+                effect=Effect.OWN,
+            ),
             Tool(
                 name="schedule.list",
                 about="List the schedules of this desk, with their numbers and next times.",
@@ -78,6 +91,50 @@ class ScheduleTools:
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
             ),
+        )
+
+    async def create(
+        self,
+        context: ToolContext,
+        key: str,
+        /,
+        *,
+        when: Time,
+        instruction: Annotated[str, "What is to be done at that time, as an instruction to you."],
+    ) -> str:
+        """`schedule.create`."""
+        team = self.team()
+        thread = asked_in(context)
+        if not instruction.strip():
+            raise Refused("The instruction is empty: say what is to be done then.")
+        times = await read_time(self.timetable, when, now=self.clock.now(), zone=team.zone)
+        target = default_target(team, thread)
+        schedule = await self.service.create(
+            NewSchedule(
+                key=derived("tool", key),
+                when=times,
+                instruction=instruction.strip(),
+                agent=context.agent,
+                target=target.thread,
+                made_by=context.requester,
+                made_in=thread,
+            )
+        )
+        zone = ZoneInfo(times.zone)
+        upcoming = ", ".join(
+            f"{at.astimezone(zone):%a %d %b %Y %H:%M %Z}" for at in self.service.upcoming(times)
+        )
+        place = place_name(team, target.thread)
+        fate = (
+            f"The result goes to {place}."
+            if target.listed
+            else f"{place} is not on the proactive list, so the result will be kept: "
+            f"/schedule show {schedule.number}."
+        )
+        return (
+            f"Schedule {schedule.number}: “{schedule.instruction}”, "
+            f"{self.timetable.describe(times)}. Next: {upcoming}. {fate} "
+            f"Undo: /schedule delete {schedule.number}."
         )
 
     async def list(self, _context: ToolContext, _key: str, /) -> str:
