@@ -1,4 +1,4 @@
-"""The store in memory: a twin of the one in a database, for tests and for trying things out."""
+"""The store in memory: a twin of the one in a database; `adapters.memory` says what it is for."""
 
 from dataclasses import replace
 from datetime import datetime
