@@ -59,11 +59,15 @@ async def test_a_message_comes_back_as_it_was_stored(store: Store, clock: Manual
     assert await store.outbox.get(item.id) == item
 
 
-async def test_a_message_that_is_there_is_left_as_it_is(store: Store, rows: Rows) -> None:
+@pytest.mark.parametrize("ahead", [False, True], ids=["in turn", "first"])
+async def test_a_message_that_is_there_is_left_as_it_is(
+    store: Store, rows: Rows, *, ahead: bool
+) -> None:
     first = rows.item("first", key="answer")
-    await store.outbox.enqueue([first])
+    await store.outbox.enqueue([first], first=ahead)
 
-    await store.outbox.enqueue([rows.item("second", key="answer"), rows.item("new", key="new")])
+    more = [rows.item("second", key="answer"), rows.item("new", key="new")]
+    await store.outbox.enqueue(more, first=ahead)
 
     assert await store.outbox.get(first.id) == first
     assert await store.outbox.get(OutboxId("new")) is not None
