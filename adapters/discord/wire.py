@@ -162,7 +162,6 @@ class Guild(_Shape, frozen=True):
 
     id: str | None = None
     name: str | None = None
-    owner_id: str | None = None
     unavailable: bool | None = None
     channels: list[Channel] | None = None
     threads: list[Channel] | None = None
@@ -183,7 +182,6 @@ class Application(_Shape, frozen=True):
     id: str | None = None
     flags: int | None = None
     verify_key: str | None = None
-    interactions_endpoint_url: str | None = None
 
 
 class Given(_Shape, frozen=True):

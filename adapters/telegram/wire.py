@@ -42,7 +42,6 @@ class Chat(_Shape, frozen=True):
     id: int
     type: str = ""
     title: str | None = None
-    is_forum: bool | None = None
 
 
 class Entity(_Shape, frozen=True):
@@ -111,7 +110,6 @@ class Message(_Shape, frozen=True):
     audio: Media | None = None
     document: Media | None = None
     photo: list[Media] | None = None
-    sticker: Media | None = None
     video: Media | None = None
     video_note: Media | None = None
     voice: Media | None = None

@@ -37,7 +37,6 @@ class SlackStage(Stage):
         self.fake.channels |= {_direct(user) for user in users}
         self.transport = "webhook" if plan.by_webhook else "Socket Mode"
         self._sender = SlackSender(self.fake.now, team=self.fake.team)
-        self._told_twice = 0
         self._kills = 0
 
     async def open(self) -> None:
