@@ -1,10 +1,10 @@
 """Hand-offs, put together: who is told that a thread has come to another agent."""
 
 from bot.process import Parts
-from runtime.engine import ConversationControl
 from runtime.handoffs import Handoffs
 from runtime.model.handoff import HandOver
 from runtime.queue import QueueDispatch
+from runtime.rebinding import ConversationControl
 
 
 def handoffs(parts: Parts) -> Handoffs:

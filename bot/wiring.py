@@ -26,7 +26,7 @@ from gateway.urgent import Carry, Urgent
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
 from runtime.elsewhere import Elsewhere
-from runtime.engine import ConversationControl, Engine
+from runtime.engine import Engine
 from runtime.facts import FactsReader
 from runtime.halt import Halt
 from runtime.handoffs import Handoffs
@@ -38,6 +38,7 @@ from runtime.model.value import value
 from runtime.notices import Notices
 from runtime.people import Roster
 from runtime.ports import Budget
+from runtime.rebinding import ConversationControl
 from runtime.reminders import ReminderService
 from runtime.replays import Replays
 from runtime.routing import Routing

@@ -83,7 +83,7 @@ class Noun(Protocol):
 
 
 class Control(Protocol):
-    """What a person can do to a thread's conversation; `runtime.engine` implements it."""
+    """What a person can do to a thread's conversation; `runtime.rebinding` implements it."""
 
     async def new(self, thread: ThreadRef, agent: AgentName, *, key: str) -> ConversationId:
         """Bind the thread to a fresh conversation; the same `key` makes the same one."""
