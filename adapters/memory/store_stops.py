@@ -50,7 +50,7 @@ class MemoryStops:
         """A number that grows with each that is lifted: see the port."""
         return self._last_lifted()
 
-    async def under_way(self, *, limit: int = 500) -> list[Work]:
+    async def under_way(self) -> list[Work]:
         """What is under way: see the port."""
         found = [
             Work(
@@ -62,7 +62,7 @@ class MemoryStops:
             for row in self._tables.turns.values()
             if row.state in _OPEN or self._unsent(row.turn.id)
         ]
-        return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))[:limit]
+        return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))
 
     async def order(
         self,

@@ -132,11 +132,9 @@ _UNSENT = (
 _WORK = sa.select(*TURN, turns.c.state, conversations.c.agent).join(
     conversations, conversations.c.id == turns.c.conversation
 )
-_UNDER_WAY = (
-    _WORK.where(OPEN)
-    .order_by(turns.c.started_at, turns.c.id)
-    .limit(bindparam("limit", type_=sa.BigInteger))
-)
+_UNDER_WAY = _WORK.where(OPEN)
+_UNSENT_WORK = _WORK.where(~OPEN, turns.c.id.in_(sa.select(outbox.c.turn).where(_OPEN)))
+"""Finds what has ended and is not said yet."""
 _WORK_OF = _WORK.where(turns.c.id == bindparam("this"))
 
 
@@ -168,15 +166,12 @@ class SqlStops:
         """A number that grows with each that is lifted: see the port."""
         return await self._database.read(_last_lifted)
 
-    async def under_way(self, *, limit: int = 500) -> list[Work]:
+    async def under_way(self) -> list[Work]:
         """What is under way: see the port."""
 
         def work(transaction: Transaction) -> list[Work]:
             unsent = {row[0]: int(row[1]) for row in transaction.all(_UNSENT)}
-            rows = list(transaction.all(_UNDER_WAY, {"limit": limit}))
-            known = {row[0] for row in rows}
-            for turn in sorted(unsent.keys() - known)[: limit - len(rows)]:
-                rows += transaction.all(_WORK_OF, {"this": turn})
+            rows = [*transaction.all(_UNDER_WAY), *transaction.all(_UNSENT_WORK)]
             found = [_work(row, unsent.get(row[0], 0)) for row in rows]
             return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))
 

@@ -25,7 +25,7 @@ class Stops(Protocol):
         """A number that grows with each stop that is lifted and never falls; 0 at first."""
         ...
 
-    async def under_way(self, *, limit: int = 500) -> list[Work]:
+    async def under_way(self) -> list[Work]:
         """Turns that have not ended, and those with messages that were not sent, oldest first."""
         ...
 

@@ -222,10 +222,26 @@ async def test_what_is_under_way_is_listed_with_what_was_not_sent(
         (done.id, TurnState.DONE, 1),
     ]
     assert {work.agent for work in listed} == {DESK}
-    assert len(await store.stops.under_way(limit=1)) == 1
     [item] = await claimed(store, clock)
     await store.outbox.sent(item.id, item.attempts, MessageId("m"))
     assert [work.turn.id for work in await store.stops.under_way()] == [running.id]
+
+
+@pytest.mark.parametrize("store_kind", ["memory", "sqlite"])  # both databases ask the same
+async def test_everything_is_listed_however_much_is_under_way(store: Store, rows: Rows) -> None:
+    """A `/stop` in a thread looks there for what it ends."""
+    threads = [ThreadRef(CHANNEL, f"{number}") for number in range(501)]
+    await store.inbox.append_all([rows.received(thread=thread) for thread in threads])
+
+    async def work(thread: ThreadRef) -> TurnId:
+        conversation = await store.conversations.bind(thread, DESK)
+        start = await store.turns.begin(conversation, owner="here")
+        assert start is not None
+        return start.turn.id
+
+    begun = await asyncio.gather(*map(work, threads))
+
+    assert {each.turn.id for each in await store.stops.under_way()} == set(begun)
 
 
 async def test_a_stop_that_is_given_twice_says_what_it_did(
