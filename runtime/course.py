@@ -17,7 +17,7 @@ from runtime.context import (
     summary_request,
 )
 from runtime.errors import ModelError, ModelOutputUnusable, Refused
-from runtime.executor import Job, MustWait, not_begun, standing
+from runtime.executor import Job, MustWait, deciding, not_begun
 from runtime.live import LiveAnswer
 from runtime.model.address import ThreadRef
 from runtime.model.approval import Approval
@@ -261,7 +261,7 @@ class Course:
         take_up = self._deps.executor.take_up
 
         async def go_on(call: ToolCall) -> Approval | None:
-            approval = standing(call, asked)
+            approval = deciding(call, asked)
             if self.ending is not None and call.id not in begun and not_begun(approval):
                 await self._too_late(call, approval)
                 return None

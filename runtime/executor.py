@@ -114,7 +114,7 @@ class Executor:
         self, call: ToolCall, job: Job, *, begun: bool, asked: Iterable[Approval]
     ) -> Approval | None:
         """Go on with a call that has no result yet; `begun` where the log says that it ran."""
-        approval = standing(call, asked)
+        approval = deciding(call, asked)
         if approval is not None:
             return await self._go_on(call, approval, job)
         spec = self._spec(call, job)
@@ -292,7 +292,7 @@ def not_begun(approval: Approval | None) -> bool:
     )
 
 
-def standing(call: ToolCall, asked: Iterable[Approval]) -> Approval | None:
+def deciding(call: ToolCall, asked: Iterable[Approval]) -> Approval | None:
     """The approval that decides about the call: an edited one before the one it was made from.
 
     A cancelled one only where there is no other.
