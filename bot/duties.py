@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from datetime import timedelta
-from functools import partial
 
 from bot import heap, money, retention, stopfile, witness
 from bot.heap import Heap
@@ -144,8 +143,7 @@ class Duties:
             every(look_every, "approvals.look", self._watch)
             every(money.LOOK_EVERY, "budget.look", self._desk.money.tick)
             every(retention.EVERY, "retention.prune", self._retention.prune)
-            say_head = partial(witness.say_head, self._parts.store.audit)
-            every(witness.SAY_HEAD_EVERY, "audit.head", say_head)
+            every(witness.SAY_HEAD_EVERY, "audit.head", self._say_head)
             soon = self._parts.clock.now() + retention.FIRST_AFTER
             self._ticker.wake_at(soon, "retention.first", self._retention.prune)
         if self._parts.alone and self._desk.delivers:
@@ -178,6 +176,9 @@ class Duties:
 
     def _look_now(self) -> None:
         self._ticker.wake_at(self._parts.clock.now(), "schedules.next", self._look)
+
+    async def _say_head(self) -> None:
+        await witness.say_head(self._parts.store.audit)
 
     async def _look(self) -> None:
         """Fire what is due, and wake up for what comes next: before its time, and then at it."""

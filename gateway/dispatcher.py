@@ -16,7 +16,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from gateway.delivery import Delivery
 from gateway.ends import FOR_EVER, Bound, Ends, Settled
@@ -116,9 +115,9 @@ class Dispatcher:
     def hurry(self) -> None:
         """The same, and look before whatever else is to be written: for the answer to a STOP."""
         self.wake()
-        if self._tasks is not None:
-            look = partial(self._claim, self._tasks, self._clock.now(), first=True)
-            self._set_off(self._tasks, look)
+        if (tasks := self._tasks) is not None:
+            now = self._clock.now()
+            self._set_off(tasks, lambda: self._claim(tasks, now, first=True))
 
     async def reconcile(self, *, owner: str) -> int:
         """Take on what a process that is gone left in `SENDING`; returns how many.
@@ -166,7 +165,7 @@ class Dispatcher:
         if self._tasks is None:
             return  # the process ends: its next life asks for them, as for all that is `SENDING`
         for item in items:
-            self._set_off(self._tasks, partial(self._delivery.deliver, item), item)
+            self._send(self._tasks, item)
 
     def let_go(self, turn: Turn, items: Sequence[OutboxItem]) -> None:
         """Hand back what may have been claimed as it was written: see the port."""
@@ -198,25 +197,32 @@ class Dispatcher:
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
         for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
             self._unknown.remove(unknown)
-            self._set_off(tasks, partial(self._delivery.ask, unknown), unknown.item)
+            self._ask(tasks, unknown)
         return await self._claim(tasks, now)
 
     async def _claim(self, tasks: asyncio.TaskGroup, now: datetime, *, first: bool = False) -> int:
-        claim = partial(
-            self._outbox.claim,
-            now=now,
-            owner=self._owner,
-            limit=CLAIM_AT_ONCE,
-            platforms=list(self._chats),
-            first=first,
-        )
+        def claim() -> Awaitable[list[OutboxItem]]:
+            return self._outbox.claim(
+                now=now,
+                owner=self._owner,
+                limit=CLAIM_AT_ONCE,
+                platforms=list(self._chats),
+                first=first,
+            )
+
         # A try that was stored with nobody hearing of it is found at the next start, as what was
         # being sent at a crash: until then nobody can tell it from what the slot's next life sends.
         items = await until_stored(claim, clock=self._clock, what="outbox")
         self._looked_at = now
         for item in items:
-            self._set_off(tasks, partial(self._delivery.deliver, item), item)
+            self._send(tasks, item)
         return len(items)
+
+    def _send(self, tasks: asyncio.TaskGroup, item: OutboxItem) -> None:
+        self._set_off(tasks, lambda: self._delivery.deliver(item), item)
+
+    def _ask(self, tasks: asyncio.TaskGroup, unknown: Unknown) -> None:
+        self._set_off(tasks, lambda: self._delivery.ask(unknown), unknown.item)
 
     def _set_off(
         self, tasks: asyncio.TaskGroup, work: _Work, item: OutboxItem | None = None

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from gateway.access import Action, may
 from gateway.commands.scheduletext import next_time, place
@@ -37,7 +36,6 @@ PROMPTS = (
     Prompt(title="What needs me?", message="Does anything wait for an approval?"),
     Prompt(title="Help", message="What can you do?"),
 )
-_LOOK_AT = 200
 _MOST = 20
 """Lines of one list."""
 _SHORT = 100
@@ -117,9 +115,13 @@ class Home:
     async def _budget(self, facts: DeskFacts, team: Team) -> Section:
         """What the whole team may spend, and what is left of it."""
         limits, now = await self._limits.now(), self._clock.now()
-        everybody = partial(Meter, scope=Scope.ORGANISATION, subject="")
         meters = [
-            everybody(period=period, stamp=stamp_of(period, now, team.zone))
+            Meter(
+                scope=Scope.ORGANISATION,
+                subject="",
+                period=period,
+                stamp=stamp_of(period, now, team.zone),
+            )
             for period in (Period.DAY, Period.MONTH)
         ]
         lines = []
@@ -135,8 +137,8 @@ class Home:
 
     async def _approvals(self, member: Member, team: Team) -> Section:
         """What waits for a person, this one's first, and how to look at it."""
-        found = await self._store.approvals.unclear(limit=_LOOK_AT)
-        found += await self._store.approvals.open(limit=_LOOK_AT)
+        found = await self._store.approvals.unclear()
+        found += await self._store.approvals.open()
         theirs = [one for one in found if member in deciders(team, one)]
         now = self._clock.now()
 

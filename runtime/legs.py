@@ -6,7 +6,6 @@ has ended says in the store where it went on.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 from runtime.abandoned import stopped_by_people
@@ -158,8 +157,8 @@ class Legs:
             return None
         if state is TurnState.STOPPED:
             return RunOutcome("", STOPPED)
-        log_of = partial(self._store.conversations.entries, conversation)
-        mine = [entry for entry in await self._kept(what, log_of) if entry.turn == turn]
+        entries = await self._kept(what, lambda: self._store.conversations.entries(conversation))
+        mine = [entry for entry in entries if entry.turn == turn]
         said = [entry for entry in mine if entry.role is Role.ASSISTANT]
         if state is None or not said:
             raise NightdeskError(f"the run's turn {turn} has no end")

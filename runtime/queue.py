@@ -4,7 +4,7 @@ One partition for each lane of each conversation: its rows are worked one at a t
 whichever worker is free, and a dead worker's row is worked again by a live one.
 """
 
-from functools import partial
+from collections.abc import Awaitable
 
 from runtime.clock import Clock
 from runtime.errors import NightdeskError
@@ -65,7 +65,10 @@ class QueueWorker:
         row = InboxId(str(payload["row"]))
         lane = Lane(str(payload["lane"]))
         parked = TurnId(str(payload.get("unpark", "")))
-        work = partial(self._work, conversation, row, lane, parked)
+
+        def work() -> Awaitable[Json]:
+            return self._work(conversation, row, lane, parked)
+
         # A run that failed is never started again, and its row would wait for ever.
         return await context.step(
             "work",

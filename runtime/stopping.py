@@ -8,7 +8,6 @@ finds the stop stored.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from functools import partial
 
 from runtime.approvers import name_of
 from runtime.atwork import AtWork
@@ -178,7 +177,7 @@ class Stopping:
             turns=[*(work.turn.id for work in works), *givers],
             unbegun=[received.id for received in unbegun if handed_by(received) is None],
             behind=behind,
-            closing=partial(closing_word, now=now),
+            closing=lambda turn: closing_word(turn, now=now),
             why=f"stopped by {name_of(self._team(), by)}",
         )
         await self._obey(did.ended)

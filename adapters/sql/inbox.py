@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 
 import msgspec
 import sqlalchemy as sa
@@ -241,13 +240,13 @@ class SqlInbox:
         forgotten = 0
         page: dict[str, Value] = {"before": micros(before), "limit": _FORGET_AT_ONCE}
         while rows := await self._database.scan(lambda t: t.all(_OLD, page)):
-            await self._database.write(partial(_delete, rows))
+            await self._delete(rows)
             forgotten += len(rows)
         return forgotten
 
-
-def _delete(rows: Sequence[Row], transaction: Transaction) -> None:
-    transaction.each(_DELETE, [{"this": row[0]} for row in rows])
+    async def _delete(self, rows: Sequence[Row]) -> None:
+        these: list[Params] = [{"this": row[0]} for row in rows]
+        await self._database.write(lambda t: t.each(_DELETE, these))
 
 
 def _append(transaction: Transaction, row: Params, cursor: Cursor | None) -> bool:

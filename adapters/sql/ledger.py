@@ -8,7 +8,6 @@ last: it is everybody's, so its row is locked for the shortest time, and nobody 
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -164,10 +163,10 @@ class SqlLedger:
 
     async def reserve(self, call: Call, bounds: Sequence[Bound]) -> Short | None:
         """Hold the worst case in every meter: see the port."""
-        work = partial(_reserve, call, bounds, _raises(call, bounds))
+        raises = _raises(call, bounds)
         for _ in range(_TRIES):
             try:
-                return await self._database.write(work)
+                return await self._database.write(lambda t: _reserve(t, call, bounds, raises))
             except _Met:
                 continue
         raise StorageUnavailable("others reserve all the time")
@@ -180,8 +179,11 @@ class SqlLedger:
         """Count the worst case of calls whose time is over: see the port."""
         page: Params = {"now": micros(now), "limit": limit}
         late = await self._database.scan(lambda t: t.all(_LATE, page))
-        swept = [await self._database.write(partial(_sweep, HoldId(row[0]), now)) for row in late]
+        swept = [await self._sweep(HoldId(row[0]), now) for row in late]
         return [call for call in swept if call is not None]
+
+    async def _sweep(self, hold: HoldId, now: datetime) -> Call | None:
+        return await self._database.write(lambda t: _sweep(t, hold, now))
 
     async def call(self, hold: HoldId) -> Call | None:
         """The call: see the port."""
@@ -266,8 +268,17 @@ class SqlLedger:
             rows = await self._database.scan(lambda t: t.all(_OLD, page))
             if not rows:
                 return forgotten
-            await self._database.write(partial(_delete, rows))
+            await self._delete(rows)
             forgotten += len(rows)
+
+    async def _delete(self, rows: Sequence[Row]) -> None:
+        these: list[Params] = [{"this": row[0]} for row in rows]
+
+        def work(transaction: Transaction) -> None:
+            transaction.each(_DELETE_ENTRIES, these)
+            transaction.each(_DELETE, these)
+
+        await self._database.write(work)
 
     async def forget_meters(
         self, *, runs: datetime, periods: datetime, waiting: Collection[str] = ()
@@ -305,7 +316,7 @@ def _raises(call: Call, bounds: Sequence[Bound]) -> list[Params]:
 
 
 def _reserve(
-    call: Call, bounds: Sequence[Bound], raises: Sequence[Params], transaction: Transaction
+    transaction: Transaction, call: Call, bounds: Sequence[Bound], raises: Sequence[Params]
 ) -> Short | None:
     for bound in bounds:
         balance = _balance(transaction, bound.meter)
@@ -334,7 +345,7 @@ def _settle(transaction: Transaction, hold: HoldId, by: Settlement) -> Call:
     return call
 
 
-def _sweep(hold: HoldId, now: datetime, transaction: Transaction) -> Call | None:
+def _sweep(transaction: Transaction, hold: HoldId, now: datetime) -> Call | None:
     """Let the call expire; None where somebody settled it meanwhile."""
     row = transaction.one(_BY_ID, {"this": hold})
     try:
@@ -368,12 +379,6 @@ def _note(transaction: Transaction, entry: LedgerEntry, seq: int) -> None:
             "note": entry.note,
         },
     )
-
-
-def _delete(rows: Sequence[Row], transaction: Transaction) -> None:
-    these: list[Params] = [{"this": row[0]} for row in rows]
-    transaction.each(_DELETE_ENTRIES, these)
-    transaction.each(_DELETE, these)
 
 
 def _balance(transaction: Transaction, meter: Meter) -> Balance:

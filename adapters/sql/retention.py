@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -10,7 +9,7 @@ from sqlalchemy import bindparam
 from adapters.sql.codec import micros
 from adapters.sql.database import Database
 from adapters.sql.schema import outbox
-from adapters.sql.transaction import Row, Transaction, Value
+from adapters.sql.transaction import Params, Row
 from runtime.model.outbox import OutboxState
 
 _PAGE = 200
@@ -36,21 +35,22 @@ async def forget_sent(database: Database, *, before: datetime) -> int:
     """
     forgotten, beyond, horizon = 0, 0, micros(before)
     while True:
-        page: dict[str, Value] = {"beyond": beyond, "limit": _PAGE}
-        rows = await database.scan(partial(_read, page))
+        rows = await _read(database, beyond)
         old = [row for row in rows if row[2] < horizon]
         gone = [row[0] for row in old if row[1] == OutboxState.SENT]
         if gone:
-            await database.write(partial(_delete, gone))
+            await _delete(database, gone)
             forgotten += len(gone)
         if not old:
             return forgotten
         beyond = rows[-1][0]
 
 
-def _read(page: dict[str, Value], transaction: Transaction) -> Sequence[Row]:
-    return transaction.all(_FROM, page)
+async def _read(database: Database, beyond: int) -> Sequence[Row]:
+    page: Params = {"beyond": beyond, "limit": _PAGE}
+    return await database.scan(lambda t: t.all(_FROM, page))
 
 
-def _delete(positions: Sequence[int], transaction: Transaction) -> None:
-    transaction.each(_DELETE, [{"this": position} for position in positions])
+async def _delete(database: Database, positions: Sequence[int]) -> None:
+    these: list[Params] = [{"this": position} for position in positions]
+    await database.write(lambda t: t.each(_DELETE, these))
