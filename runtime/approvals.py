@@ -39,7 +39,6 @@ SHORTEST_ID = 6
 """Characters of an id that a person must write at the least."""
 GRANTS_SHOWN = 20
 """Of what is allowed for a time, so many are shown in one go."""
-_LOOK_AT = 200
 _NEVER_RUNS = frozenset({ApprovalState.DENIED, ApprovalState.EXPIRED, ApprovalState.CANCELLED})
 
 
@@ -81,12 +80,12 @@ class ApprovalService:
 
     async def waiting(self) -> list[Approval]:
         """Everything that waits for a person, oldest first."""
-        unclear = await self._book.approvals.unclear(limit=_LOOK_AT)
-        return [*unclear, *await self._book.approvals.open(limit=_LOOK_AT)]
+        approvals = self._book.approvals
+        return [*await approvals.unclear(), *await approvals.open()]
 
     async def in_thread(self, thread: ThreadRef) -> list[Approval]:
         """What waits for a yes in that thread: was asked in it, or is shown in it; oldest first."""
-        waiting = await self._book.approvals.open(limit=_LOOK_AT)
+        waiting = await self._book.approvals.open()
         now = self._book.clock.now()
         return [one for one in waiting if one.expires_at > now and one.is_in(thread)]
 

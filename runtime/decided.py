@@ -18,8 +18,6 @@ from runtime.ports import Store
 
 _LOOK_AT = 1_000
 """Records at the end of the audit log that are looked at: a crash was a moment ago."""
-_WAITING = 200
-"""Questions that are looked at."""
 
 
 class Decided:
@@ -45,7 +43,7 @@ class Decided:
         It names nothing, so it is a no only where one thing waits. What waits since before then
         shows that it was not carried out: whatever was denied meanwhile, a button denied.
         """
-        waiting = await self._store.approvals.open(limit=_WAITING)
+        waiting = await self._store.approvals.open()
         if any(one.is_in(thread) and one.created_at <= since for one in waiting):
             return None
         found = await self.no(who, since=since)

@@ -19,7 +19,6 @@ PERIOD = timedelta(hours=24)
 """How far back a briefing looks."""
 MOST_RUNS = 50
 MOST_UNDER_WAY = 10_000
-MOST_WAITING = 200
 _LASTING = (Period.DAY, Period.MONTH)
 
 
@@ -111,11 +110,9 @@ class FactsReader:
         )
 
     async def _waiting(self) -> int:
-        """How many approvals wait for a person, up to some hundreds."""
+        """How many approvals wait for a person."""
         approvals = self._store.approvals
-        return len(await approvals.open(limit=MOST_WAITING)) + len(
-            await approvals.unclear(limit=MOST_WAITING)
-        )
+        return len(await approvals.open()) + len(await approvals.unclear())
 
     async def _deleted(self, schedule: ScheduleId) -> Schedule:
         found = await self._store.schedules.by_id(schedule)

@@ -30,7 +30,6 @@ from runtime.ports import Judged, Policy, ToolContext, Tools, Verdict
 log = logging.getLogger("nightdesk.approvals")
 
 STOPPED = "What asked for it was stopped."
-_LOOK_AT = 200
 
 
 class Questions:
@@ -109,7 +108,7 @@ class Questions:
         return (await self.judging.judged(approval, alone)).verdict is Verdict.ALLOW
 
     async def _refuse_too_many(self, question: Approval) -> None:
-        waiting = await self._book.approvals.open(limit=_LOOK_AT)
+        waiting = await self._book.approvals.open()
         here = [
             one
             for one in waiting

@@ -22,7 +22,6 @@ from runtime.questions import Questions
 
 log = logging.getLogger("nightdesk.approvals")
 
-_AT_ONCE = 200
 _OVER = frozenset({TurnState.DONE, TurnState.FAILED, TurnState.STOPPED})
 
 
@@ -47,13 +46,14 @@ class Vigil:
         """Do what is due; returns when to look again, or None where nothing is open."""
         for late in await self._book.approvals.overdue(now=self._book.clock.now()):
             await self._book.expire(late)
-        waiting = await self._book.approvals.open(limit=_AT_ONCE)
+        waiting = await self._book.approvals.open()
         for approval in waiting:
             await self._look_at(approval)
         approvals = self._book.approvals
         await self._look_at_orphans([*await approvals.approved(), *await approvals.executing()])
         await self._look_at_parked()
-        self._done = {(this, what) for this, what in self._done if _among(this, waiting)}
+        still = {approval.id for approval in waiting}
+        self._done = {(this, what) for this, what in self._done if this in still}
         times = [at for approval in waiting for at in self._times(approval)]
         last = await self._book.approvals.next_time()
         return min([*times, *([last] if last else [])], default=None)
@@ -148,7 +148,3 @@ class Vigil:
 def _half(approval: Approval) -> datetime:
     """When half of its time is over."""
     return approval.created_at + (approval.expires_at - approval.created_at) / 2
-
-
-def _among(this: ApprovalId, waiting: Iterable[Approval]) -> bool:
-    return any(approval.id == this for approval in waiting)

@@ -6,9 +6,6 @@ from runtime.model.approval import Approval, ApprovalState
 from runtime.model.value import value
 from runtime.ports import Store
 
-_LOOK_AT = 200
-"""Approvals that are looked at; behind more than that it is only said that something waits."""
-
 
 @value(kw_only=True)
 class Wait:
@@ -29,8 +26,8 @@ class Wait:
 
 async def waits(store: Store) -> list[Wait]:
     """What is known of turns that wait; of a turn that asked several things, the oldest first."""
-    asked = await store.approvals.open(limit=_LOOK_AT)
-    asked += await store.approvals.unclear(limit=_LOOK_AT)
+    asked = await store.approvals.open()
+    asked += await store.approvals.unclear()
     found = [_of(one) for one in asked]
     found += [
         Wait(turn=one.turn, conversation=one.conversation, what="budget (`/budget` tells more)")

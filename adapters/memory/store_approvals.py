@@ -53,13 +53,13 @@ class MemoryApprovals:
         """The approvals of a turn: see the port."""
         return [row for row in self._by_age() if row.turn == turn]
 
-    async def open(self, *, limit: int = 50) -> list[Approval]:
+    async def open(self) -> list[Approval]:
         """Questions that wait for people: see the port."""
-        return [row for row in self._by_age() if row.state is ApprovalState.PENDING][:limit]
+        return [row for row in self._by_age() if row.state is ApprovalState.PENDING]
 
-    async def unclear(self, *, limit: int = 50) -> list[Approval]:
+    async def unclear(self) -> list[Approval]:
         """Approvals that wait for a person to look: see the port."""
-        return [row for row in self._by_age() if row.state is ApprovalState.UNKNOWN][:limit]
+        return [row for row in self._by_age() if row.state is ApprovalState.UNKNOWN]
 
     async def beginning(self, written: str, *, limit: int = 2) -> list[Approval]:
         """Approvals whose id begins so: see the port."""

@@ -55,13 +55,11 @@ _OPEN = (
     sa.select(*_COLUMNS)
     .where(approvals.c.state == _PENDING)
     .order_by(approvals.c.created_at, approvals.c.id)
-    .limit(bindparam("limit", type_=sa.BigInteger))
 )
 _UNCLEAR = (
     sa.select(*_COLUMNS)
     .where(approvals.c.state == word(ApprovalState.UNKNOWN))
     .order_by(approvals.c.created_at, approvals.c.id)
-    .limit(bindparam("limit", type_=sa.BigInteger))
 )
 _BEGINNING = (
     sa.select(*_COLUMNS)
@@ -200,13 +198,13 @@ class SqlApprovals:
         """The approvals of a turn: see the port."""
         return await self._all(_OF_TURN, {"turn": turn})
 
-    async def open(self, *, limit: int = 50) -> list[Approval]:
+    async def open(self) -> list[Approval]:
         """Questions that wait for people: see the port."""
-        return await self._all(_OPEN, {"limit": limit})
+        return await self._all(_OPEN, {})
 
-    async def unclear(self, *, limit: int = 50) -> list[Approval]:
+    async def unclear(self) -> list[Approval]:
         """Approvals that wait for a person to look: see the port."""
-        return await self._all(_UNCLEAR, {"limit": limit})
+        return await self._all(_UNCLEAR, {})
 
     async def beginning(self, written: str, *, limit: int = 2) -> list[Approval]:
         """Approvals whose id begins so: see the port."""

@@ -27,6 +27,7 @@ from runtime.ports import Files
 
 _LONGEST_NUMBER = 9
 _LONGEST_FILE = 4_000_000
+_LISTED = 200
 _SEEN_AFTER = timedelta(seconds=2)
 """A card must have been there so long before a bare `/approve` is a yes to what it shows."""
 
@@ -225,7 +226,10 @@ class ApprovalCommands:
         waiting = await self._service.waiting()
         if not waiting:
             return Answer("Nothing waits for an approval.")
-        return Answer("**Waiting for people**\n" + "\n".join(map(self._line, waiting)))
+        lines = ["**Waiting for people**", *map(self._line, waiting[:_LISTED])]
+        if len(waiting) > _LISTED:
+            lines.append(f"- and {len(waiting) - _LISTED} more")
+        return Answer("\n".join(lines))
 
     def _line(self, approval: Approval) -> str:
         team, this = self._team(), cards.short_id(approval)

@@ -33,12 +33,12 @@ class Approvals(Protocol):
         """
         ...
 
-    async def open(self, *, limit: int = 50) -> list[Approval]:
-        """Questions that wait for people, oldest first."""
+    async def open(self) -> list[Approval]:
+        """Every question that waits for people, oldest first."""
         ...
 
-    async def unclear(self, *, limit: int = 50) -> list[Approval]:
-        """Approvals that are `UNKNOWN`, and wait for a person to look, oldest first."""
+    async def unclear(self) -> list[Approval]:
+        """Every approval that is `UNKNOWN`, and waits for a person to look, oldest first."""
         ...
 
     async def beginning(self, written: str, *, limit: int = 2) -> list[Approval]:

@@ -122,6 +122,19 @@ async def test_what_is_asked_in_the_conversation_already_is_not_asked_twice(
     assert elsewhere.id != one.id
 
 
+async def test_it_is_known_and_shown_behind_any_number_of_others(asked: QuestionBench) -> None:
+    elsewhere, other = ConversationId("elsewhere"), AgentName("other")
+    for number in range(200):
+        await asked.store.approvals.ask(
+            question(f"{number:03}", at=T0 - HOUR / 2, conversation=elsewhere, agent=other)
+        )
+    one = await ask(asked)
+    with pytest.raises(Refused, match=f"approval {one.id[:8]} already"):
+        await ask(asked, call="c2", turn="another")
+    assert (await asked.service.waiting())[-1] == one
+    assert (await asked.service.in_thread(DM))[-1] == one
+
+
 async def test_a_turn_has_no_more_than_three_questions_open(asked: QuestionBench) -> None:
     for number in range(3):
         await ask(asked, f"b{number}", call=f"c{number}")
