@@ -19,6 +19,7 @@ from runtime.places import place_name
 from runtime.ports import Schedules, Timetable, ToolContext
 from runtime.schedules import NewSchedule, ScheduleService
 from runtime.standing import objection
+from runtime.text import clipped
 from runtime.tools.registry import Effect, Tool
 from runtime.tools.times import Time, asked_in, read_time
 
@@ -179,7 +180,6 @@ class ScheduleTools:
         if schedule.state is ScheduleState.ACTIVE and schedule.next_at is not None:
             upcoming = show_time(schedule.next_at, schedule.when.zone, now=self.clock.now())
             times = f"{times}, next {upcoming}"
-        words = " ".join(schedule.instruction.split())
-        cut = f"{words[:_SHOWN]}…" if len(words) > _SHOWN else words
+        words = clipped(" ".join(schedule.instruction.split()), _SHOWN)
         place = place_name(team, schedule.target)
-        return f"Schedule {schedule.number} ({schedule.state}): “{cut}”, {times}, to {place}."
+        return f"Schedule {schedule.number} ({schedule.state}): “{words}”, {times}, to {place}."
