@@ -314,11 +314,11 @@ def list_outbox(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 10,
 ) -> None:
     """Show the messages that could not be delivered, the latest first."""
-    from bot.deadletters import Desk, in_words, to_json
+    from bot.deadletters import OutboxDesk, in_words, to_json
     from bot.program import complete, supervised
 
     with supervised() as program:
-        letters = complete(Desk(program.load()).latest(limit))
+        letters = complete(OutboxDesk(program.load()).latest(limit))
         typer.echo(to_json(letters) if as_json else in_words(letters))
 
 
@@ -341,15 +341,15 @@ def drop(letter: Letter, sure: Sure = False) -> None:
 
 def _decide(letter: str, question: str, *, again: bool) -> None:
     """Send a dead letter again or drop it, once a person said yes to the question, if any."""
-    from bot.deadletters import Desk
+    from bot.deadletters import OutboxDesk
     from bot.program import complete, supervised
 
     if question:
         with supervised() as program:
-            complete(Desk(program.load()).check(letter))
+            complete(OutboxDesk(program.load()).check(letter))
         typer.confirm(question, abort=True, err=True)
     with supervised() as program:
-        desk = Desk(program.load())
+        desk = OutboxDesk(program.load())
         complete(desk.retry(letter) if again else desk.drop(letter))
 
 

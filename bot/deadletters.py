@@ -47,7 +47,7 @@ class DeadLetter:
     text: str
 
 
-class Desk:
+class OutboxDesk:
     """The dead letters of a desk, whether it runs or not."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:

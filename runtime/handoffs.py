@@ -40,7 +40,7 @@ Happened = Callable[[HandOver], Awaitable[None]]
 
 
 @value()
-class Ended:
+class EndedByTool:
     """How a turn ends that a tool ended.
 
     Attributes:
@@ -123,7 +123,7 @@ class Handoffs:
 
     async def end(
         self, turn: Turn, agent: AgentName, entries: Sequence[Entry], ending: Ending
-    ) -> Ended:
+    ) -> EndedByTool:
         """What the end of a turn says, and what happens with it.
 
         Raises:
@@ -154,7 +154,7 @@ class Handoffs:
             opening=(self._opening(handoff, turn.id, entries),),
             wakes=None if turn.thread is None else _wakes(turn.thread, handoff, turn, wish),
         )
-        return Ended(_card(handoff, wish), over)
+        return EndedByTool(_card(handoff, wish), over)
 
     async def _has_left(self, turn: Turn, thread: ThreadRef) -> bool:
         """Whether somebody gave the thread to another agent while the turn was under way."""
@@ -162,15 +162,15 @@ class Handoffs:
 
     async def _done(
         self, turn: Turn, agent: AgentName, entries: Sequence[Entry], outcome: str
-    ) -> Ended:
+    ) -> EndedByTool:
         """A task is done: a thread that was handed over for it goes back to who gave it."""
         handoff = await self._store.handoffs.of(turn.conversation)
         if handoff is None or not handoff.task or turn.thread is None:
-            return Ended(outcome)
+            return EndedByTool(outcome)
         giver = self._team().agent(handoff.giver)
         bound = await self._store.conversations.bound(turn.thread)
         if giver is None or bound != turn.conversation:
-            return Ended(outcome)
+            return EndedByTool(outcome)
         before = await self._store.conversations.entries(handoff.before)
         back = Handoff(
             conversation=next_conversation(turn.id),
@@ -184,7 +184,7 @@ class Handoffs:
         said = Entry(role=Role.ASSISTANT, text=outcome, at=back.at, turn=turn.id)
         opening = self._opening(back, turn.id, [*before, *entries, said])
         text = f"{outcome}\n\n_{agent} is done with this; {giver.name} has the thread again._"
-        return Ended(text, HandOver(handoff=back, opening=(opening,)))
+        return EndedByTool(text, HandOver(handoff=back, opening=(opening,)))
 
     def _opening(self, handoff: Handoff, turn: TurnId, entries: Sequence[Entry]) -> Entry:
         """What was said before, bounded: the first thing that the next agent sees."""

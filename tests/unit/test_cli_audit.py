@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from adapters.sql.store import DATABASE_FILE, open_store
 from bot.audit import AuditDesk, found_in_words, in_words
 from bot.commandline import app
-from bot.deadletters import Desk as OutboxDesk
+from bot.deadletters import OutboxDesk
 from bot.settings import Settings, load_settings
 from bot.witness import note_start
 from runtime.errors import Refused

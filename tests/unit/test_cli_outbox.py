@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from adapters.sql.store import SqlStore, open_store
 from bot.commandline import app
-from bot.deadletters import Desk, in_words
+from bot.deadletters import OutboxDesk, in_words
 from bot.settings import Settings, load_settings
 from runtime.errors import Refused
 from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds
@@ -68,7 +68,7 @@ async def test_dead_letters_are_listed_with_place_age_and_reason_and_without_sec
         await clock.advance(3 * 86_400)
         await letter(store, clock, "second", thread=ELSEWHERE)
         await clock.advance(3_700)
-        letters = await Desk(settings, clock).latest()
+        letters = await OutboxDesk(settings, clock).latest()
 
     assert in_words(letters) == (
         "second  D1 (terminal), 1 hour ago: not_in_channel [hidden]\n"
@@ -84,7 +84,7 @@ async def test_one_is_sent_again_beside_the_process_that_owns_the_file(
 ) -> None:
     async with opened(settings, clock) as store:
         await letter(store, clock, "first")
-        desk = Desk(settings, clock)
+        desk = OutboxDesk(settings, clock)
         await desk.retry("first")
         [item] = await store.outbox.claim(now=clock.now(), owner="here", platforms=[TERMINAL])
         assert item.id == "first"
@@ -99,7 +99,7 @@ async def test_one_is_dropped_beside_the_process_that_owns_the_file(
 ) -> None:
     async with opened(settings, clock) as store:
         await letter(store, clock, "first")
-        desk = Desk(settings, clock)
+        desk = OutboxDesk(settings, clock)
         await desk.drop("first")
         assert await store.outbox.get(OutboxId("first")) is None
         with pytest.raises(Refused, match="there is no outbox row first"):
@@ -114,7 +114,7 @@ async def test_postgres_too(
     async with opened(settings, clock) as store:
         await letter(store, clock, "first")
         await letter(store, clock, "second", thread=ELSEWHERE)
-        desk = Desk(settings, clock)
+        desk = OutboxDesk(settings, clock)
         await desk.retry("first")
         await desk.drop("second")
         assert await desk.latest() == []
@@ -125,7 +125,7 @@ async def test_a_database_that_is_not_there_has_none(
     settings: Settings, clock: ManualClock
 ) -> None:
     with pytest.raises(Refused, match="not made yet"):
-        await Desk(settings, clock).latest()
+        await OutboxDesk(settings, clock).latest()
 
 
 # ---------------------------------------------------------------------------- the command line
