@@ -20,6 +20,7 @@ from runtime.policy.engine import RulePolicy
 from runtime.policy.rules import Layer, Permission, Preset, Rate, Rule
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, MEL, Asking, World, people
+from tests.support.asking import question
 from tests.support.build import ANN, DM, TERMINAL
 
 HOUR = 3600.0
@@ -48,6 +49,15 @@ async def test_a_button_lets_exactly_what_was_shown_run_once(world: World) -> No
         assert all("**Done: " in face for face in life.faces(approval))
         assert life.buttons(approval) == []
         assert await life.state(approval) is ApprovalState.DONE
+
+
+async def test_a_list_that_nobody_could_read_says_how_much_more_waits(world: World) -> None:
+    async with world.life() as life:
+        store = life.desk.desk.parts.store
+        for number in range(203):
+            lost = question(f"{number:03}", state=ApprovalState.UNKNOWN)
+            await store.approvals.ask(lost)
+        assert (await life.command("approve list")).endswith("\n- and 3 more")
 
 
 @pytest.mark.parametrize("action", [cards.APPROVE, cards.DENY])
