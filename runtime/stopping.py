@@ -28,6 +28,8 @@ log = logging.getLogger("nightdesk.stopping")
 
 GRACE = 1.0
 """Seconds that what was stopped has to let go, before its process is ended hard."""
+_CONVERSATIONS = 10_000
+"""More than any thread has: somebody wrote `/new` for each."""
 _ROUNDS = 20
 LOOK_EVERY = 0.5
 """Seconds between looks for stops that other processes stored."""
@@ -116,7 +118,8 @@ class Stopping:
         What was begun before the thread was bound to another conversation counts too: whoever
         asks sees one thread.
         """
-        mine = {one.id for one in await self._store.conversations.earlier(thread)}
+        had = await self._store.conversations.earlier(thread, limit=_CONVERSATIONS)
+        mine = {one.id for one in had}
         return [work for work in await self.under_way() if work.turn.conversation in mine]
 
     async def to_stop_in(
