@@ -21,8 +21,8 @@ from bench.simulated import SimulatedClock, SimulatedLoop, simulate
 from bench.spread import percentile
 from bot.selftest.discord.limits import RateLimits
 from bot.selftest.telegram.limits import Flood
-from gateway.dispatcher import Dispatcher
-from gateway.ends import Settled
+from gateway.outbound.dispatcher import Dispatcher
+from gateway.outbound.ends import Settled
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Retryable

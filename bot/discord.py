@@ -17,14 +17,16 @@ from adapters.discord.sync import synchronise
 from bot.connecting import connecting
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import DiscordSettings, Settings
-from gateway.access import Action, permits
 from gateway.commands.forms import FORMS
-from gateway.http import Check, WebhookRoute
+from gateway.health import Check
+from gateway.http.server import WebhookRoute
 from gateway.verify.discord import DiscordVerifier, load
+from runtime.access import permits
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
 from runtime.forms import form_for
 from runtime.members import named
+from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.events import Command, Wanted
 from runtime.model.probe import Finding

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.process import Parts
-from gateway.aftermath import Aftermath
-from gateway.bindings import Bindings
 from gateway.commands.grammar import looks_like_command, says_link_code
 from gateway.commands.spelling import spelled
-from gateway.dispatcher import Dispatcher
-from gateway.ingress import Ingress
+from gateway.inbound.bindings import Bindings
+from gateway.inbound.ingress import Ingress
+from gateway.inbound.strangers import Strangers
+from gateway.inbound.urgent import Urgent
 from gateway.notices import OwnerNotices
-from gateway.strangers import Strangers
-from gateway.urgent import Urgent
+from gateway.outbound.aftermath import Aftermath
+from gateway.outbound.dispatcher import Dispatcher
 from runtime.activity import Activity
 from runtime.halt import Halt
 from runtime.mailboxes import Mailboxes

@@ -25,7 +25,7 @@ from bot.settings import Settings
 from bot.watchdog import Watchdog
 from bot.wiring import Desk, wire
 from bot.witness import note_start
-from gateway.http import build_app, serve
+from gateway.http.server import build_app, serve
 from runtime.errors import StorageUnavailable
 from runtime.ports import Accept
 from runtime.stopping import HardStop, stays

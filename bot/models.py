@@ -7,7 +7,7 @@ from adapters.models.factory import Client, ModelConfig
 from bot import doors
 from bot.process import Parts
 from bot.settings import OFFLINE, ModelSettings, Settings
-from gateway.http import Check
+from gateway.health import Check
 from runtime.choices import Choices
 from runtime.model.team import models_of
 from runtime.providers import Providers

@@ -9,7 +9,7 @@ from adapters.file.outbound import FileChat
 from adapters.webhook.outbound import WebhookChat
 from bot.platforms import OpenPlatform
 from bot.settings import EmailSettings, WebhookSettings
-from gateway.http import Check
+from gateway.health import Check
 from runtime.clock import Clock
 from runtime.model.files import OutFile
 from runtime.model.value import value

@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from gateway.http import Check, WebhookRoute
+from gateway.health import Check
+from gateway.http.server import WebhookRoute
 from runtime.model.value import value
 from runtime.ports import Accept, ChatPort
 

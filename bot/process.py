@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.policy import Read as ReadPolicy
 from bot.role import Role
-from gateway.http import Check
+from gateway.health import Check
 from runtime.clock import Clock
 from runtime.ids import AgentName, IdSource, ModelName, Platform, TurnId
 from runtime.model.team import Team

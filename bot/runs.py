@@ -6,7 +6,7 @@ from bot.doors import splitter
 from bot.people import schedule_holds
 from bot.process import Parts
 from bot.role import Role
-from gateway.dispatcher import Dispatcher
+from gateway.outbound.dispatcher import Dispatcher
 from runtime.abandoned import Withdraw
 from runtime.activity import Activity
 from runtime.engine import Owed, planned, unanswered

@@ -12,7 +12,8 @@ from adapters.slack.outbound import SlackChat
 from bot.connecting import connecting
 from bot.platforms import MakeRoute, OpenPlatform
 from bot.settings import Secret, SlackSettings
-from gateway.http import Check, WebhookRoute
+from gateway.health import Check
+from gateway.http.server import WebhookRoute
 from gateway.verify.slack import SlackVerifier
 from runtime.clock import Clock
 from runtime.errors import Retryable

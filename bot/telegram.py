@@ -24,12 +24,14 @@ from bot.certificates import checking
 from bot.connecting import connecting, keep_trying
 from bot.platforms import Hear, MakeRoute, OpenPlatform
 from bot.settings import TelegramSettings
-from gateway.access import Action, may
 from gateway.commands.forms import FORMS, NOUN_ALIASES, NOUNS
-from gateway.http import Check, WebhookRoute
+from gateway.health import Check
+from gateway.http.server import WebhookRoute
 from gateway.verify.telegram import TelegramVerifier
+from runtime.access import may
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Retryable
+from runtime.model.access import Action
 from runtime.model.probe import Finding
 from runtime.model.team import Listen, MemberRole, Team
 from runtime.model.value import value

@@ -13,16 +13,16 @@ from bot.policy import LivePolicy
 from bot.process import Parts, Passes
 from bot.role import Role
 from bot.stops import said_of, stopping_of
-from gateway.aftermath import Aftermath
-from gateway.bindings import Bindings
 from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.grammar import cannot_wait
+from gateway.commands.home import Home
 from gateway.commands.members import PeopleServices
-from gateway.dispatcher import Dispatcher
 from gateway.health import Readiness
-from gateway.home import Home
-from gateway.ingress import Ingress
-from gateway.urgent import Carry, Urgent
+from gateway.inbound.bindings import Bindings
+from gateway.inbound.ingress import Ingress
+from gateway.inbound.urgent import Carry, Urgent
+from gateway.outbound.aftermath import Aftermath
+from gateway.outbound.dispatcher import Dispatcher
 from runtime.activity import Activity
 from runtime.commandlane import CommandLane
 from runtime.elsewhere import Elsewhere

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from gateway.http import Check
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, StorageUnavailable
+from runtime.model.value import value
 from runtime.ports import Store
 
 log = logging.getLogger("nightdesk.health")
@@ -17,8 +18,33 @@ CLOCK_OLD = timedelta(seconds=90)
 """A scheduler whose last pass is older than this has stopped; it passes every 30 s."""
 
 
+@value(kw_only=True)
+class Check:
+    """One thing that must hold for the program to be of use.
+
+    Attributes:
+        name: what was looked at: `database`, `outbox`, `clock`.
+        ok: it is as it should be.
+        age_seconds: how long ago it last went well, or None where that says nothing.
+        detail: what was found, in words.
+    """
+
+    name: str
+    ok: bool
+    age_seconds: float | None = None
+    detail: str = ""
+
+
+class Health(Protocol):
+    """Knows whether the program is of use, which is more than being alive."""
+
+    async def readiness(self) -> Sequence[Check]:
+        """Look at everything that readiness means. Never raises: a failure is a check."""
+        ...
+
+
 class Readiness:
-    """Looks at everything that readiness means. Implements `gateway.http.Health`."""
+    """Looks at everything that readiness means. Implements `Health`."""
 
     def __init__(
         self,

@@ -19,13 +19,14 @@ from bench.slack import HOST
 from bot.lifecycle import working
 from bot.parts import Opened
 from bot.wiring import Parts, wire
-from gateway.bindings import Bindings
 from gateway.commands.grammar import cannot_wait, looks_like_command
-from gateway.http import Check, build_app, serve
-from gateway.ingress import Ingress
+from gateway.health import Check
+from gateway.http.server import build_app, serve
+from gateway.inbound.bindings import Bindings
+from gateway.inbound.ingress import Ingress
+from gateway.inbound.strangers import Strangers
+from gateway.inbound.urgent import Urgent
 from gateway.notices import OwnerNotices
-from gateway.strangers import Strangers
-from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.ids import ConversationId
 from runtime.model.events import Received

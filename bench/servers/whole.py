@@ -21,7 +21,7 @@ from bench.spoken import SENTENCE
 from bench.talk import People, store_conversations, thread_of
 from bot.lifecycle import working
 from bot.wiring import Desk, wire
-from gateway.http import build_app, serve
+from gateway.http.server import build_app, serve
 from runtime.ids import ScheduleId
 
 TALKING = 50

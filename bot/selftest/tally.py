@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from gateway.aftermath import SET_ASIDE_BEGINS
-from gateway.strangers import NOTICE_BEGINS
+from gateway.inbound.strangers import NOTICE_BEGINS
+from gateway.outbound.aftermath import SET_ASIDE_BEGINS
 from runtime.model.value import value
 from runtime.queued import WORDS as QUEUED
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime import cards, words
+from runtime.access import authorize
 from runtime.approvals import ApprovalService
 from runtime.approvers import name_of
 from runtime.clock import Clock
@@ -15,6 +15,7 @@ from runtime.errors import Refused
 from runtime.forms import CHANGES, REASON
 from runtime.halt import how_to_resume
 from runtime.ids import AgentName, FileId, derived
+from runtime.model.access import Action
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.events import ButtonPress, FormSubmit

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gateway.access import Action, authorize
 from gateway.commands import budgettext
 from gateway.commands.budgetamounts import SIGNS, new_limit
 from gateway.commands.budgetchart import SpendingPictures, series
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.commands.subjects import COST_EXAMPLE, EXAMPLES, Subjects
+from runtime.access import authorize
 from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import ScheduleId, TurnId
 from runtime.limits import LimitBook, Limits
+from runtime.model.access import Action
 from runtime.model.budget import LimitChange, LimitRule
 from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.team import Team

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.access import Action, authorize
 from gateway.commands import budgettext
 from gateway.commands.budget import BudgetServices
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
+from runtime.access import authorize
 from runtime.approvers import name_of
 from runtime.behalf import spending_at
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import InboxId, TurnId, derived
+from runtime.model.access import Action
 from runtime.model.address import ThreadRef
 from runtime.model.budget import Alert, AlertState, Pause
 from runtime.model.choice import Purse

@@ -2,14 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.commands.words import picked_channel
+from runtime.access import authorize
 from runtime.asking import named_target
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import Platform
+from runtime.model.access import Action
 from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.events import ChannelChanged
 from runtime.model.localtime import show_time

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Control, Request
+from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
+from runtime.model.access import Action
 from runtime.model.conversation import Conversation
 from runtime.model.localtime import show_time
 from runtime.model.team import Team

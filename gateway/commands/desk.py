@@ -13,6 +13,7 @@ from gateway.commands.conversations import ConversationCommands
 from gateway.commands.grammar import UsageError, explain, parse
 from gateway.commands.handoffs import HandoffCommands
 from gateway.commands.help import HelpCommand
+from gateway.commands.home import Home
 from gateway.commands.members import MemberCommands, PeopleServices
 from gateway.commands.model import ModelCommands
 from gateway.commands.people import PeopleCommands
@@ -24,8 +25,7 @@ from gateway.commands.spelling import spelled
 from gateway.commands.status import StatusCommand
 from gateway.commands.stopping import StopCommands
 from gateway.commands.why import WhyCommand
-from gateway.home import Home
-from gateway.http import Health
+from gateway.health import Health
 from runtime import cards, words
 from runtime.approvals import ApprovalService
 from runtime.clock import Clock

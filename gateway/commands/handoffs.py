@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.access import authorize
 from runtime.approvers import name_of
 from runtime.cards import fenced_text
 from runtime.clock import Clock
 from runtime.handoffs import Handoffs
+from runtime.model.access import Action
 from runtime.model.handoff import Handoff
 from runtime.model.localtime import show_time
 from runtime.model.team import Team

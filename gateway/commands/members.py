@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.people import account, origin
 from gateway.commands.ports import Answer, Request
+from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.firstowner import FirstOwner
 from runtime.members import ChangeRequest, MemberService, named
+from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.member import Enrolment
 from runtime.model.team import Member, MemberRole

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.access import authorize
 from runtime.choices import Choices
 from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import AgentName, ModelName
+from runtime.model.access import Action
 from runtime.model.address import ThreadRef
 from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Preference, Reason
 from runtime.model.completion import ModelInfo

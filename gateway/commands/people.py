@@ -1,14 +1,14 @@
 """`/link`, `/unlink` and `/whoami`: who somebody is, on one platform and on several."""
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
-from runtime.access import account_id, permitted
+from runtime.access import account_id, authorize, permitted
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.firstowner import FirstOwner
 from runtime.ids import Platform
+from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
 from runtime.model.team import Team

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.granting import Coverage
 from runtime.ids import AgentName, ToolCallId
+from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
 from runtime.model.team import Team

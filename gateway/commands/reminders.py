@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.commands.words import unquoted
+from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import UNTIL, WHAT, WHEN
+from runtime.model.access import Action
 from runtime.model.events import ButtonPress, FormSubmit
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.messages import Content

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.access import Action, Resource, authorize
 from gateway.commands import scheduletext
 from gateway.commands.forms import form_of
 from gateway.commands.grammar import ParsedCommand, UsageError, explain
 from gateway.commands.ports import Answer, Request
 from gateway.commands.words import cut, left_open, picked_channel, unquoted
+from runtime.access import authorize
 from runtime.asking import Target, TimedInstruction, default_target, named_target, split_sentence
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import BUDGET, CHANNEL, INSTRUCTION, WHEN, ZONE
 from runtime.ids import ScheduleId
+from runtime.model.access import Action, Resource
 from runtime.model.address import Principal
 from runtime.model.events import FormSubmit
 from runtime.model.team import Team

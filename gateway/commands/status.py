@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.commands.stopping import what_is_under_way
-from gateway.http import Check, Health
+from gateway.health import Check, Health
+from runtime.access import authorize
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.halt import in_words, what_is_stopped
 from runtime.handoffs import Handoffs
+from runtime.model.access import Action
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Schedule, ScheduleState
 from runtime.model.stop import Stop

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import compress
 
-from gateway.access import Action, Resource, authorize, permits
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.access import authorize, permits
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.halt import how_to_resume, in_words, what_is_stopped
 from runtime.ids import AgentName, StopId
+from runtime.model.access import Action, Resource
 from runtime.model.conversation import Role
 from runtime.model.events import Received
 from runtime.model.localtime import show_time

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from gateway.access import Action, authorize
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
+from runtime.access import authorize
 from runtime.errors import Refused
 from runtime.explaining import Explainer
 from runtime.ids import MessageId
+from runtime.model.access import Action
 from runtime.model.address import ThreadRef
 from runtime.model.team import Team
 

@@ -1,4 +1,4 @@
-"""What `gateway.express` knows of aiohttp's inside, held against the aiohttp that is installed."""
+"""What `gateway.http.express` knows of aiohttp's inside, held against the aiohttp that is installed."""
 
 import ast
 import asyncio
@@ -9,13 +9,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.express import INSIDE, ExpressServer
+from gateway.http.express import INSIDE, ExpressServer
 from tests.architecture import source
 from tests.support.clock import settle
 
 ADVICE = (
-    f"aiohttp {aiohttp.__version__} is not as gateway/express.py knows it: {{}}. Read how "
-    "web_protocol.RequestHandler does it now, put gateway/express.py and its INSIDE right, and only "
+    f"aiohttp {aiohttp.__version__} is not as gateway/http/express.py knows it: {{}}. Read how "
+    "web_protocol.RequestHandler does it now, put gateway/http/express.py and its INSIDE right, and only "
     "then take that version; without the short way (serve by web.Server) everything goes on, slower."
 )
 OVERRIDDEN = ("connection_made", "data_received", "shutdown")
@@ -26,7 +26,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: desk.example.com\r\n\r\n"
 
 
 def _express() -> ast.ClassDef:
-    [module] = [module for module in source.modules() if module.path == "gateway/express.py"]
+    [module] = [module for module in source.modules() if module.path == "gateway/http/express.py"]
     return next(
         node
         for node in module.tree.body

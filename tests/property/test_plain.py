@@ -9,7 +9,7 @@ from aiohttp.http import HttpRequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.plain import Heads, Plain, read_plain
+from gateway.http.plain import Heads, Plain, read_plain
 
 _FIELDS = (
     "Accept: */*",

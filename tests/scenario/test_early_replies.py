@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.early import HELD_FOR
+from gateway.inbound.early import HELD_FOR
 from runtime.errors import Ambiguous, Retryable
 from runtime.ids import AgentName, ConversationId, MessageId, OutboxId, TurnId
 from runtime.model.completion import ModelRequest

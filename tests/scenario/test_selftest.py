@@ -12,8 +12,8 @@ from bot.selftest.report import passed
 from bot.selftest.slack.drive import SlackStage
 from bot.selftest.stage import Stage
 from bot.selftest.tally import REFUSAL_BEGINS
-from gateway.aftermath import SET_ASIDE_BEGINS
-from gateway.strangers import NOTICE_BEGINS
+from gateway.inbound.strangers import NOTICE_BEGINS
+from gateway.outbound.aftermath import SET_ASIDE_BEGINS
 from runtime.queued import WORDS as QUEUED
 
 CONFIG = """

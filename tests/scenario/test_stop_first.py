@@ -10,7 +10,7 @@ import pytest
 from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.transaction import First, Work
-from gateway.ingress import Ingress
+from gateway.inbound.ingress import Ingress
 from runtime.model.address import ThreadRef
 from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest

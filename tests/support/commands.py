@@ -8,9 +8,9 @@ from adapters.models.scripted import ScriptedModel
 from adapters.timing.timetable import CronsimTimetable
 from bot.people import read_person
 from gateway.commands.desk import CommandDesk, Services
+from gateway.commands.home import Home
 from gateway.commands.members import PeopleServices
-from gateway.home import Home
-from gateway.http import Check
+from gateway.health import Check
 from runtime.approvalbook import ApprovalBook, QuestionLimits
 from runtime.approvals import ApprovalService
 from runtime.asked import Cards

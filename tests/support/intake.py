@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from adapters.memory.store import MemoryStore
-from gateway.bindings import Bindings
 from gateway.commands.grammar import cannot_wait
-from gateway.ingress import Ingress
+from gateway.inbound.bindings import Bindings
+from gateway.inbound.ingress import Ingress
+from gateway.inbound.strangers import Strangers
+from gateway.inbound.urgent import Urgent
 from gateway.notices import OwnerNotices
-from gateway.strangers import Strangers
-from gateway.urgent import Urgent
 from runtime.activity import Activity
 from runtime.ids import ConversationId, InboxId, TimeOrderedIds
 from runtime.model.events import Received

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.memory.store import MemoryStore
-from gateway.bindings import Bindings
+from gateway.inbound.bindings import Bindings
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds
 from runtime.model.address import ThreadRef
 from tests.support.build import DM

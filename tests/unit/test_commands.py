@@ -8,7 +8,7 @@ import pytest
 
 from gateway.commands.forms import FORMS
 from gateway.commands.grammar import ParsedCommand, parse
-from gateway.http import Check
+from gateway.health import Check
 from runtime.ids import AgentName, ConversationId, MessageId, ModelName, Platform, RunId, ScheduleId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import FREE, Chunk, ModelInfo, ModelRequest, Price

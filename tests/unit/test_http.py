@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.http import Check, WebhookRoute, build_app, serve
-from gateway.sources import RequestLimits, SourceLimit, source_of
+from gateway.health import Check
+from gateway.http.server import WebhookRoute, build_app, serve
+from gateway.http.sources import RequestLimits, SourceLimit, source_of
 from runtime.errors import ConfigurationError, Malformed, StorageFull
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from gateway.express import Asker, ExpressServer, Take
-from gateway.http import WebhookRoute, build_app, serve
+from gateway.http.express import Asker, ExpressServer, Take
+from gateway.http.server import WebhookRoute, build_app, serve
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Command, Inbound

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from adapters.slack.inbound import SlackInbound
-from gateway.http import WebhookRoute, build_app, serve
-from gateway.sources import RequestLimits
+from gateway.http.server import WebhookRoute, build_app, serve
+from gateway.http.sources import RequestLimits
 from gateway.verify.slack import SlackVerifier
 from runtime.model.events import ButtonPress, Command, Inbound, Message
 from tests.property.test_verifier_slack import forge

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.early import HELD_FOR, LOOK_EVERY
+from gateway.inbound.early import HELD_FOR, LOOK_EVERY
 from runtime.ids import AgentName, ConversationId, InboxId, MessageId
 from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.events import Inbound

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.pace import Pace
+from gateway.outbound.pace import Pace
 from runtime.model.address import ChannelRef, ThreadRef
 from runtime.model.outbox import OutboxItem
 from runtime.ports import ChatLimits

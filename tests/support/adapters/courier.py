@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from adapters.memory.store import MemoryStore
-from gateway.dispatcher import Dispatcher
+from gateway.outbound.dispatcher import Dispatcher
 from runtime.activity import Activity
 from runtime.ids import AgentName, MessageId, ModelName, OutboxId, TimeOrderedIds
 from runtime.model.outbox import OutboxItem, OutboxState, is_final

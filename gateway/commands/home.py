@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from gateway.access import Action, may
 from gateway.commands.scheduletext import next_time, place
 from gateway.commands.spelling import spelled
+from runtime.access import may
 from runtime.approvers import deciders, name_of
 from runtime.cards import short_id
 from runtime.clock import Clock
@@ -14,6 +14,7 @@ from runtime.errors import Permanent, Retryable
 from runtime.facts import FactsReader
 from runtime.ids import Platform
 from runtime.limits import LimitBook
+from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.facts import DeskFacts

@@ -26,7 +26,7 @@ _QUOTE = 200
 
 
 class Aftermath:
-    """Is told how each message ended. Implements `gateway.ends.Settled`."""
+    """Is told how each message ended. Implements `gateway.outbound.ends.Settled`."""
 
     def __init__(self, store: Store, notices: OwnerNotices, *, team: Callable[[], Team]) -> None:
         """Write to `store`, and tell the owners of `team` through `notices`."""

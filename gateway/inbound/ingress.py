@@ -12,14 +12,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 
-from gateway.appending import Appending
-from gateway.arriving import Arriving
-from gateway.backlog import Backlog
-from gateway.bindings import Bindings
-from gateway.early import EarlyReplies
-from gateway.judging import ASK, Drop, Judge
-from gateway.strangers import Strangers
-from gateway.urgent import Urgent
+from gateway.inbound.appending import Appending
+from gateway.inbound.arriving import Arriving
+from gateway.inbound.backlog import Backlog
+from gateway.inbound.bindings import Bindings
+from gateway.inbound.early import EarlyReplies
+from gateway.inbound.judging import ASK, Drop, Judge
+from gateway.inbound.strangers import Strangers
+from gateway.inbound.urgent import Urgent
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Retryable
@@ -131,7 +131,7 @@ class Ingress:
         await self(inbound, first=True)
 
     def offer(self, events: Sequence[Inbound], stored: Stored) -> None:
-        """Accept ordinary events without waiting, and so without a task: see `gateway.webhook`.
+        """Accept ordinary events without waiting, so without a task: see `gateway.http.webhook`.
 
         Nothing is done with what is to be dropped, with what the database must be asked about, and
         with anything where the database stores nothing without being waited for.

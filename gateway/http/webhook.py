@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import HttpVersion11, web
 
-from gateway.express import Asker
-from gateway.sources import RequestLimits, SourceLimit, source_of
+from gateway.http.express import Asker
+from gateway.http.sources import RequestLimits, SourceLimit, source_of
 from runtime.clock import Clock
 from runtime.errors import Malformed, Retryable
 from runtime.ids import derived
@@ -180,7 +180,7 @@ class Webhook:
         return self._acknowledge(request) if refused is None else refused
 
     def take(self, askers: Sequence[Asker]) -> None:
-        """Process requests that came whole without waiting: see `gateway.express.Take`.
+        """Process requests that came whole without waiting: see `gateway.http.express.Take`.
 
         The same steps as `receive`, which also gets whatever fails here, and says why. Each step is
         done with all of them before the next one.

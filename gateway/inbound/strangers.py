@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from gateway.access import account_id
 from gateway.notices import OwnerNotices
+from runtime.access import account_id
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused
 from runtime.ids import OutboxId, derived

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from gateway.answered import Answer, Answers
-from gateway.ends import Ends
-from gateway.pace import Pace
-from gateway.unknown import FIRST_PAUSE, GIVE_UP_AFTER, SENT_AGAIN, Unknown
+from gateway.outbound.answers import Answer, Answers
+from gateway.outbound.ends import Ends
+from gateway.outbound.pace import Pace
+from gateway.outbound.unknown import FIRST_PAUSE, GIVE_UP_AFTER, SENT_AGAIN, Unknown
 from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Permanent, Retryable

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from gateway.plain import Heads, Plain, read_plain
+from gateway.http.plain import Heads, Plain, read_plain
 
 INSIDE: Final = {
     "_waiter": "set while the connection waits for a request, and None while it answers one",

@@ -3,48 +3,22 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.express import ExpressServer, Take
-from gateway.sources import DEFAULT_LIMITS, RequestLimits, SourceLimit
-from gateway.webhook import Acknowledgement, Webhook, WebhookRoute
+from gateway.health import Health
+from gateway.http.express import ExpressServer, Take
+from gateway.http.sources import DEFAULT_LIMITS, RequestLimits, SourceLimit
+from gateway.http.webhook import Acknowledgement, Webhook, WebhookRoute
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
-from runtime.model.value import value
 
-__all__ = ["Check", "Health", "Site", "WebhookRoute", "build_app", "serve"]
+__all__ = ["Site", "WebhookRoute", "build_app", "serve"]
 
 Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Answers a request."""
-
-
-@value(kw_only=True)
-class Check:
-    """One thing that must hold for the program to be of use.
-
-    Attributes:
-        name: what was looked at: `database`, `outbox`, `clock`.
-        ok: it is as it should be.
-        age_seconds: how long ago it last went well, or None where that says nothing.
-        detail: what was found, in words.
-    """
-
-    name: str
-    ok: bool
-    age_seconds: float | None = None
-    detail: str = ""
-
-
-class Health(Protocol):
-    """Knows whether the program is of use, which is more than being alive."""
-
-    async def readiness(self) -> Sequence[Check]:
-        """Look at everything that readiness means. Never raises: a failure is a check."""
-        ...
 
 
 class Site:

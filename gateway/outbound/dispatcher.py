@@ -17,10 +17,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from gateway.delivery import Delivery
-from gateway.ends import FOR_EVER, Bound, Ends, Settled
-from gateway.pace import Pace
-from gateway.unknown import Unknown
+from gateway.outbound.delivery import Delivery
+from gateway.outbound.ends import FOR_EVER, Bound, Ends, Settled
+from gateway.outbound.pace import Pace
+from gateway.outbound.unknown import Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Conflict

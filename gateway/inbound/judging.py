@@ -7,7 +7,7 @@ configuration and by what the process knows. What only the database knows is lef
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gateway.strangers import spoken_to_us
+from gateway.inbound.strangers import spoken_to_us
 from runtime.access import authorize, wanted_by
 from runtime.errors import Refused
 from runtime.model.address import Principal, ThreadRef

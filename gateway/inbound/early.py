@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import takewhile
 
-from gateway.bindings import Bindings
+from gateway.inbound.bindings import Bindings
 from runtime.clock import Clock
 from runtime.model.address import ThreadRef
 from runtime.model.events import Body, Message, Received

@@ -1,0 +1,1 @@
+"""HTTP, for every platform and program that calls us: server, routes, what answers fast."""
