@@ -17,8 +17,8 @@ from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.ledger import Bound as Limited
 from runtime.model.ledger import Call, CallState, Scope, Settlement, Spender
 from runtime.model.team import Team
+from runtime.money.spenders import meters_of
 from runtime.ports import Ledger
-from runtime.spenders import meters_of
 
 AT_ONCE = 64
 CALLS = 2_560

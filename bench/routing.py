@@ -7,7 +7,7 @@ from adapters.models.factory import ModelConfig
 from runtime.ids import AgentName, ModelName
 from runtime.model.choice import Known, Need, Phase, Preference, Signal
 from runtime.model.team import Agent
-from runtime.router import route
+from runtime.routing.router import route
 
 MODELS = 10
 _TIMES = 2_000

@@ -1,7 +1,7 @@
 """Whether the channel of `[approvals]` takes the questions that are asked in it."""
 
 from bot.diagnosis import Finding, State
-from runtime.cards import ACTIONS
+from runtime.approvals.cards import ACTIONS
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.ports import DeadLetters

@@ -28,7 +28,7 @@ from runtime.model.audit import (
 )
 from runtime.model.team import Team
 from runtime.model.value import value
-from runtime.people import Roster
+from runtime.people.roster import Roster
 from runtime.ports import AuditQuery, Members, Store
 from runtime.text import clipped
 

@@ -4,20 +4,20 @@ from collections.abc import Callable
 
 from bot.policy import LivePolicy
 from bot.process import Parts
-from runtime.approvalbook import ApprovalBook, QuestionLimits
-from runtime.approvals import ApprovalService
-from runtime.asked import Cards
-from runtime.executor import Executor
+from runtime.approvals.book import ApprovalBook, QuestionLimits
+from runtime.approvals.posting import Cards
+from runtime.approvals.questions import Questions
+from runtime.approvals.service import ApprovalService
+from runtime.approvals.vigil import Vigil
 from runtime.halt import Halt
+from runtime.mailboxes.queue import QueueDispatch
 from runtime.model.value import value
 from runtime.outbox import Splitter
 from runtime.parked import Parked
 from runtime.policy.engine import RulePolicy
-from runtime.questions import Questions
-from runtime.queue import QueueDispatch
 from runtime.resuming import Resumption
 from runtime.tools.registry import Toolbox
-from runtime.vigil import Vigil
+from runtime.turns.executor import Executor
 
 
 @value(kw_only=True)

@@ -11,11 +11,11 @@ from bot import doors
 from bot.diagnosis import Finding, State
 from bot.process import Parts
 from runtime.ids import derived
-from runtime.limits import LimitBook
 from runtime.model.budget import LimitChange
 from runtime.model.team import Team
-from runtime.money import show_limit
-from runtime.spenders import when_of, whose
+from runtime.money.amounts import show_limit
+from runtime.money.limits import LimitBook
+from runtime.money.spenders import when_of, whose
 
 log = logging.getLogger("nightdesk.money")
 

@@ -25,13 +25,13 @@ from runtime.access import permits
 from runtime.clock import Clock
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
 from runtime.forms import form_for
-from runtime.members import named
 from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.events import Command, Wanted
 from runtime.model.probe import Finding
 from runtime.model.team import MemberRole, Team
 from runtime.model.value import value
+from runtime.people.members import named
 from runtime.ports import Accept, Store
 
 if TYPE_CHECKING:  # what loads discord.py is loaded where it is used

@@ -50,10 +50,10 @@ from runtime.errors import (
     StorageUnavailable,
 )
 from runtime.ids import Platform, TimeOrderedIds
-from runtime.limits import LimitBook
 from runtime.model.access import Action
 from runtime.model.chart import DaySeries
 from runtime.model.team import Team, models_of
+from runtime.money.limits import LimitBook
 from runtime.ports import Charts
 
 _LEAST_FREE = 200_000_000

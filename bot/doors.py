@@ -15,12 +15,12 @@ from gateway.outbound.aftermath import Aftermath
 from gateway.outbound.dispatcher import Dispatcher
 from runtime.activity import Activity
 from runtime.halt import Halt
-from runtime.mailboxes import Mailboxes
+from runtime.mailboxes.mailboxes import Mailboxes
+from runtime.mailboxes.queue import QueueDispatch
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.messages import Content
 from runtime.outbox import Splitter
-from runtime.people import Roster
-from runtime.queue import QueueDispatch
+from runtime.people.roster import Roster
 from runtime.text import unmarked
 
 

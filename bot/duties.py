@@ -10,9 +10,9 @@ from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from bot.retention import Retention
 from bot.slot import SILENT_AFTER, Slot
 from bot.wiring import Desk
-from runtime.claims import AHEAD
 from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker, Worker
+from runtime.schedules.claims import AHEAD
 from runtime.stopping import LOOK_EVERY as LOOK_AT_STOPS_EVERY
 
 log = logging.getLogger("nightdesk.duties")

@@ -2,8 +2,8 @@
 
 from bot.process import Parts
 from runtime.handoffs import Handoffs
+from runtime.mailboxes.queue import QueueDispatch
 from runtime.model.handoff import HandOver
-from runtime.queue import QueueDispatch
 from runtime.rebinding import ConversationControl
 
 

@@ -12,8 +12,8 @@ from bot.reach import get
 from bot.settings import ModelSettings, Settings
 from runtime.model.choice import Outage
 from runtime.model.localtime import show_time
-from runtime.pricing import is_in
-from runtime.router import why_unpaid
+from runtime.money.pricing import is_in
+from runtime.routing.router import why_unpaid
 
 _LAYER = "model"
 _MOST_NAMES = 10

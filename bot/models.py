@@ -8,10 +8,10 @@ from bot import doors
 from bot.process import Parts
 from bot.settings import OFFLINE, ModelSettings, Settings
 from gateway.health import Check
-from runtime.choices import Choices
 from runtime.model.team import models_of
-from runtime.providers import Providers
-from runtime.routing import Routing
+from runtime.routing.asking import Routing
+from runtime.routing.choices import Choices
+from runtime.routing.providers import Providers
 
 
 def configured(settings: Settings) -> Iterator[ModelConfig]:

@@ -7,14 +7,14 @@ from bot.authority import Authority
 from bot.process import Parts
 from gateway.commands.budget import BudgetServices
 from gateway.commands.budgetchart import SpendingPictures
-from runtime.alerts import BudgetAlerts
 from runtime.ids import ModelName
-from runtime.limits import LimitBook
 from runtime.model.choice import Known
 from runtime.model.value import value
+from runtime.money.alerts import BudgetAlerts
+from runtime.money.limits import LimitBook
+from runtime.money.pauses import Pauses
+from runtime.money.spending import Spending
 from runtime.outbox import Splitter
-from runtime.pauses import Pauses
-from runtime.spending import Spending
 
 LOOK_EVERY = 10.0
 """Seconds between looks at what waits for money, and at calls that nobody settled."""

@@ -30,7 +30,7 @@ from runtime.model.files import OutFile
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
 from runtime.model.value import value
-from runtime.people import Roster
+from runtime.people.roster import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import Accept, Durable, ModelPort, Store, Ticker
 

@@ -9,12 +9,12 @@ from bot.process import Parts
 from bot.role import Role
 from gateway.commands.members import PeopleServices
 from runtime.errors import Refused
-from runtime.firstowner import CODE_AGE, FirstOwner
 from runtime.ids import Platform
-from runtime.members import MemberService
 from runtime.model.address import Principal
-from runtime.people import Roster
-from runtime.standing import ScheduleHolds
+from runtime.people.firstowner import CODE_AGE, FirstOwner
+from runtime.people.members import MemberService
+from runtime.people.roster import Roster
+from runtime.schedules.holds import ScheduleHolds
 
 log = logging.getLogger("nightdesk.people")
 

@@ -12,7 +12,7 @@ from runtime.ids import AgentName, IdSource, ModelName, Platform, TurnId
 from runtime.model.team import Team
 from runtime.model.tools import ToolSpec
 from runtime.model.value import value
-from runtime.people import Roster
+from runtime.people.roster import Roster
 from runtime.policy.book import PolicyBook
 from runtime.ports import ChatPort, Durable, ModelPort, Policy, Store, Timetable
 from runtime.stopping import HardStop, stays

@@ -37,8 +37,8 @@ _SHARED = (
     "importlib.metadata",
     "platform",
     "runtime.model.messages",
-    "runtime.money",
-    "runtime.spenders",
+    "runtime.money.amounts",
+    "runtime.money.spenders",
     "typing_extensions",
     "uuid",
 )

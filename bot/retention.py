@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from runtime.clock import Clock
 from runtime.errors import NightdeskError
 from runtime.model.turn import run_of
+from runtime.money.workflows import unfinished
 from runtime.ports import Durable, Store
-from runtime.workflows import unfinished
 
 log = logging.getLogger("nightdesk.retention")
 

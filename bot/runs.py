@@ -7,18 +7,18 @@ from bot.people import schedule_holds
 from bot.process import Parts
 from bot.role import Role
 from gateway.outbound.dispatcher import Dispatcher
-from runtime.abandoned import Withdraw
 from runtime.activity import Activity
 from runtime.engine import Owed, planned, unanswered
-from runtime.firings import WORKFLOW as FIRING
-from runtime.firings import Firings
 from runtime.halt import Halt
-from runtime.mailboxes import Mailboxes
+from runtime.mailboxes.mailboxes import Mailboxes
+from runtime.mailboxes.queue import WORKFLOW as MAILBOX
+from runtime.mailboxes.queue import QueueDispatch, QueueWorker
+from runtime.mailboxes.queued import QueuedNotice
 from runtime.parked import Parked
-from runtime.queue import WORKFLOW as MAILBOX
-from runtime.queue import QueueDispatch, QueueWorker
-from runtime.queued import QueuedNotice
-from runtime.turns import TurnRunner
+from runtime.schedules.abandoned import Withdraw
+from runtime.schedules.firings import WORKFLOW as FIRING
+from runtime.schedules.firings import Firings
+from runtime.turns.runner import TurnRunner
 
 
 def mailboxes(

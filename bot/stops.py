@@ -7,9 +7,9 @@ from bot.doors import splitter
 from bot.process import Parts
 from runtime.halt import Halt, in_words
 from runtime.ids import AgentName, ConversationId
-from runtime.mailboxes import Mailboxes
+from runtime.mailboxes.mailboxes import Mailboxes
 from runtime.stopping import Stopping
-from runtime.turns import TurnRunner
+from runtime.turns.runner import TurnRunner
 
 
 def stopping_of(

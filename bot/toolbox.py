@@ -9,7 +9,7 @@ from bot.witness import note_policy
 from runtime.facts import FactsReader
 from runtime.handoffs import Handoffs
 from runtime.reminders import ReminderService
-from runtime.schedules import ScheduleService
+from runtime.schedules.service import ScheduleService
 from runtime.tools.checkpoint import CheckpointTools
 from runtime.tools.desk import DeskTools
 from runtime.tools.files import FileTools

@@ -24,30 +24,30 @@ from gateway.inbound.urgent import Carry, Urgent
 from gateway.outbound.aftermath import Aftermath
 from gateway.outbound.dispatcher import Dispatcher
 from runtime.activity import Activity
-from runtime.commandlane import CommandLane
-from runtime.elsewhere import Elsewhere
+from runtime.approvals.elsewhere import Elsewhere
 from runtime.engine import Engine
 from runtime.facts import FactsReader
 from runtime.halt import Halt
 from runtime.handoffs import Handoffs
 from runtime.ids import ConversationId
-from runtime.mailboxes import Mailboxes
+from runtime.mailboxes.commands import CommandLane
+from runtime.mailboxes.mailboxes import Mailboxes
 from runtime.model.address import ThreadRef
 from runtime.model.events import Received
 from runtime.model.value import value
 from runtime.notices import Notices
-from runtime.people import Roster
+from runtime.people.roster import Roster
 from runtime.ports import Budget
 from runtime.rebinding import ConversationControl
 from runtime.reminders import ReminderService
-from runtime.replays import Replays
-from runtime.routing import Routing
-from runtime.schedules import ScheduleService
+from runtime.routing.asking import Routing
+from runtime.schedules.service import ScheduleService
 from runtime.stopping import Stopping
 from runtime.tools.registry import Toolbox
 from runtime.trust import TrustService
-from runtime.turndeps import TurnDeps
-from runtime.turns import TurnRunner
+from runtime.turns.deps import TurnDeps
+from runtime.turns.replays import Replays
+from runtime.turns.runner import TurnRunner
 
 __all__ = ["Desk", "Parts", "Passes", "wire"]
 

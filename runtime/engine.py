@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.ids import RunId
-from runtime.mailboxes import Mailboxes
+from runtime.mailboxes.mailboxes import Mailboxes
 from runtime.model.handoff import DEEPEST
 from runtime.model.turn import TurnState, turn_of_run
 from runtime.ports import Store

@@ -7,7 +7,6 @@ nothing of another channel, or of somebody else's direct conversation, can come 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 
-from runtime.abandoned import DELETED
 from runtime.access import same_person
 from runtime.approvers import name_of
 from runtime.clock import Clock
@@ -22,9 +21,10 @@ from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.model.turn import TurnState, run_of, turn_of_run
 from runtime.model.value import value
-from runtime.money import show_amount
+from runtime.money.amounts import show_amount
+from runtime.money.spenders import run_meter
 from runtime.ports import AuditQuery, Store
-from runtime.spenders import run_meter
+from runtime.schedules.abandoned import DELETED
 
 _LOOK_AT = 50
 """Messages of the place that are looked at for the last answer."""

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 from runtime.clock import Clock
 from runtime.ids import AgentName, ScheduleId
-from runtime.limits import LimitBook, Limits
 from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
 from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.team import Team
+from runtime.money.limits import LimitBook, Limits
+from runtime.money.spenders import stamp_of, when_of, whose
 from runtime.places import place_name
 from runtime.ports import Store, Timetable
-from runtime.spenders import stamp_of, when_of, whose
 
 PERIOD = timedelta(hours=24)
 """How far back a briefing looks."""

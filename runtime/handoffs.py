@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from runtime.access import permits
-from runtime.cards import fenced_text
+from runtime.approvals.cards import fenced_text
 from runtime.clock import Clock
 from runtime.context import extract, files_of, listed
 from runtime.errors import Refused
@@ -20,7 +20,14 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Ending, Handed, HandTo
 from runtime.model.events import Inbound, Lane, Message, Received
-from runtime.model.handoff import DEEPEST, LONGEST_CONTEXT, LONGEST_TASK, Handoff, HandOver
+from runtime.model.handoff import (
+    DEEPEST,
+    LONGEST_CONTEXT,
+    LONGEST_TASK,
+    Handoff,
+    HandOver,
+    next_conversation,
+)
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn, TurnState, handed_line, handed_row_of, handing_key
 from runtime.model.value import value
@@ -311,11 +318,6 @@ class Handoffs:
         team = self._team()
         rule = team.rule_of(thread.channel)
         return rule.agent if rule is not None else team.agents[0].name
-
-
-def next_conversation(turn: TurnId) -> ConversationId:
-    """The conversation in which another agent goes on, where the turn ends with a hand-off."""
-    return ConversationId(derived("handoff", turn))
 
 
 def instruction_of(handoff: Handoff) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from runtime.errors import Permanent
 from runtime.halt import Halt
 from runtime.ids import ConversationId, TurnId
+from runtime.mailboxes.queue import QueueDispatch
 from runtime.model.approval import Approval
 from runtime.model.turn import run_of
 from runtime.ports import Durable, Store
-from runtime.queue import QueueDispatch
 
 log = logging.getLogger("nightdesk.approvals")
 
@@ -20,7 +20,7 @@ Drain = Callable[[ConversationId], None]
 
 
 class Resumption:
-    """Takes turns up again. Implements `runtime.approvalbook.Resume`."""
+    """Takes turns up again. Implements `runtime.approvals.book.Resume`."""
 
     def __init__(
         self, store: Store, durable: Durable, *, halt: Halt, queue: QueueDispatch | None

@@ -10,11 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from runtime.approvers import name_of
-from runtime.atwork import AtWork
 from runtime.clock import Clock
 from runtime.halt import Halt, refusal
 from runtime.ids import AgentName, ConversationId, InboxId, StopId, TurnId
-from runtime.live import closing_word
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.events import Received
 from runtime.model.outbox import OutboxItem
@@ -23,6 +21,8 @@ from runtime.model.team import Team
 from runtime.model.turn import Turn, briefing_id_of, handed_by, run_of
 from runtime.outbox import Splitter, is_row_of
 from runtime.ports import Store
+from runtime.turns.atwork import AtWork
+from runtime.turns.live import closing_word
 
 log = logging.getLogger("nightdesk.stopping")
 

@@ -26,7 +26,7 @@ from runtime.ids import AgentName, RunId, ScheduleId
 from runtime.model.address import ThreadRef
 from runtime.model.schedule import ScheduleState, When, WhenKind
 from runtime.model.tools import Json
-from runtime.schedules import NewSchedule
+from runtime.schedules.service import NewSchedule
 
 _IDLE_TICKS = 2_000
 

@@ -20,8 +20,8 @@ from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Agent, ChannelRule, Member
 from runtime.model.value import value
-from runtime.money import read_amount
-from runtime.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
+from runtime.money.amounts import read_amount
+from runtime.money.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SCOPES = tuple(str(scope) for scope in Scope if scope is not Scope.ORGANISATION)

@@ -7,8 +7,8 @@ from enum import Enum, auto
 
 from gateway.inbound.strangers import NOTICE_BEGINS
 from gateway.outbound.aftermath import SET_ASIDE_BEGINS
+from runtime.mailboxes.queued import WORDS as QUEUED
 from runtime.model.value import value
-from runtime.queued import WORDS as QUEUED
 
 REFUSAL_BEGINS = "You are not a member of"
 """How `gateway.access` begins what a stranger is told."""

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
-from runtime import cards, words
+from runtime import words
 from runtime.access import authorize
-from runtime.approvals import ApprovalService
+from runtime.approvals import cards
+from runtime.approvals.patterns import in_words
+from runtime.approvals.service import ApprovalService
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -23,7 +25,6 @@ from runtime.model.files import OutFile
 from runtime.model.localtime import show_time
 from runtime.model.stop import Stop
 from runtime.model.team import Team
-from runtime.patterns import in_words
 from runtime.ports import Files
 
 _LONGEST_NUMBER = 9

@@ -10,20 +10,19 @@ from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.commands.subjects import COST_EXAMPLE, EXAMPLES, Subjects
 from runtime.access import authorize
-from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import ScheduleId, TurnId
-from runtime.limits import LimitBook, Limits
 from runtime.model.access import Action
 from runtime.model.budget import LimitChange, LimitRule
 from runtime.model.ledger import Balance, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.model.value import value
-from runtime.money import bare_limit, show_amount, show_limit
-from runtime.pauses import Pauses
-from runtime.ports import Store
-from runtime.spenders import (
+from runtime.money.alerts import BudgetAlerts
+from runtime.money.amounts import bare_limit, show_amount, show_limit
+from runtime.money.limits import LimitBook, Limits
+from runtime.money.pauses import Pauses
+from runtime.money.spenders import (
     purse_of,
     run_meter,
     stamp_of,
@@ -33,7 +32,8 @@ from runtime.spenders import (
     whose,
     workflow_meter,
 )
-from runtime.workflows import begun_by
+from runtime.money.workflows import begun_by
+from runtime.ports import Store
 
 _PERIODS = {
     "day": Period.DAY,

@@ -7,7 +7,7 @@ import re
 
 from gateway.commands.subjects import EXAMPLES
 from runtime.errors import Refused
-from runtime.money import read_amount, show_limit
+from runtime.money.amounts import read_amount, show_limit
 
 SIGNS = {"raise": "+", "lower": "-"}
 """The sign that a part may have with each verb that takes one."""

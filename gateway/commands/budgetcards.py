@@ -9,7 +9,6 @@ from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Noun, Press, Request
 from runtime.access import authorize
 from runtime.approvers import name_of
-from runtime.behalf import spending_at
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.ids import InboxId, TurnId, derived
@@ -20,12 +19,13 @@ from runtime.model.choice import Purse
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Team
-from runtime.money import show_limit
-from runtime.moneycards import ALL, KEEP, RAISE, STOP, USE, lasts, wish_of
+from runtime.money.amounts import show_limit
+from runtime.money.behalf import spending_at
+from runtime.money.cards import ALL, KEEP, RAISE, STOP, USE, lasts, wish_of
+from runtime.money.spenders import end_of, subject_of_thread, whose
+from runtime.money.workflows import unfinished
 from runtime.ports import Store
-from runtime.routing import Routing
-from runtime.spenders import end_of, subject_of_thread, whose
-from runtime.workflows import unfinished
+from runtime.routing.asking import Routing
 
 _TOO_OLD = "This card is too old for me to know it. `/budget` shows the limits."
 _GOES_ON = "Nothing waits for this any more."

@@ -15,7 +15,7 @@ from runtime.model.files import OutFile
 from runtime.model.ledger import Balance
 from runtime.model.team import Team
 from runtime.model.value import value
-from runtime.money import show_amount, show_limit
+from runtime.money.amounts import show_amount, show_limit
 from runtime.ports import Charts, ChatPort, Files
 
 log = logging.getLogger("nightdesk.commands")

@@ -12,8 +12,8 @@ from runtime.model.ledger import Balance, Period
 from runtime.model.localtime import MONTHS, show_time
 from runtime.model.messages import Content
 from runtime.model.team import Team
-from runtime.money import bare_amount, bare_limit, show_amount, show_limit
-from runtime.spenders import end_of, when_of
+from runtime.money.amounts import bare_amount, bare_limit, show_amount, show_limit
+from runtime.money.spenders import end_of, when_of
 
 _BAR = 10
 _STEPS = " ▁▂▃▄▅▆▇█"

@@ -26,8 +26,9 @@ from gateway.commands.status import StatusCommand
 from gateway.commands.stopping import StopCommands
 from gateway.commands.why import WhyCommand
 from gateway.health import Health
-from runtime import cards, words
-from runtime.approvals import ApprovalService
+from runtime import words
+from runtime.approvals import cards
+from runtime.approvals.service import ApprovalService
 from runtime.clock import Clock
 from runtime.errors import Permanent, Refused, Retryable
 from runtime.explaining import Explainer
@@ -56,8 +57,8 @@ from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.ports import Answered, ChatPort, OpensForms, Store, Timetable
 from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, ReminderService
-from runtime.routing import Routing
-from runtime.schedules import ScheduleService
+from runtime.routing.asking import Routing
+from runtime.schedules.service import ScheduleService
 from runtime.stopping import Stopping
 from runtime.text import unmarked
 from runtime.trust import TrustService

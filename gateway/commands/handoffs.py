@@ -5,8 +5,8 @@ from collections.abc import Callable
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime.access import authorize
+from runtime.approvals.cards import fenced_text
 from runtime.approvers import name_of
-from runtime.cards import fenced_text
 from runtime.clock import Clock
 from runtime.handoffs import Handoffs
 from runtime.model.access import Action

@@ -7,13 +7,12 @@ from dataclasses import replace
 from gateway.commands.scheduletext import next_time, place
 from gateway.commands.spelling import spelled
 from runtime.access import may
+from runtime.approvals.cards import short_id
 from runtime.approvers import deciders, name_of
-from runtime.cards import short_id
 from runtime.clock import Clock
 from runtime.errors import Permanent, Retryable
 from runtime.facts import FactsReader
 from runtime.ids import Platform
-from runtime.limits import LimitBook
 from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
@@ -24,9 +23,10 @@ from runtime.model.localtime import show_distance, show_time
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Schedule
 from runtime.model.team import Member, Team
-from runtime.money import at_most, show_amount, show_limit
+from runtime.money.amounts import at_most, show_amount, show_limit
+from runtime.money.limits import LimitBook
+from runtime.money.spenders import stamp_of, when_of
 from runtime.ports import ChatPort, ShowsHome, Store
-from runtime.spenders import stamp_of, when_of
 from runtime.text import clipped, verbatim
 
 log = logging.getLogger("nightdesk.home")

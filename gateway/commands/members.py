@@ -8,14 +8,14 @@ from gateway.commands.ports import Answer, Request
 from runtime.access import authorize
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.firstowner import FirstOwner
-from runtime.members import ChangeRequest, MemberService, named
 from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.member import Enrolment
 from runtime.model.team import Member, MemberRole
 from runtime.model.value import value
-from runtime.people import Roster
+from runtime.people.firstowner import FirstOwner
+from runtime.people.members import ChangeRequest, MemberService, named
+from runtime.people.roster import Roster
 
 ReadPerson = Callable[[str, Principal], Principal]
 """The person that a word names, as somebody writes it; raises `Refused` where it is no id."""

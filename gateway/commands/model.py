@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime.access import authorize
-from runtime.choices import Choices
 from runtime.errors import Refused
 from runtime.handoffs import Handoffs
 from runtime.ids import AgentName, ModelName
@@ -15,11 +14,12 @@ from runtime.model.choice import Choice, Explanation, Known, Need, Phase, Prefer
 from runtime.model.completion import ModelInfo
 from runtime.model.localtime import show_time
 from runtime.model.team import Agent, Team
-from runtime.pauses import Pauses
+from runtime.money.pauses import Pauses
+from runtime.money.pricing import is_in
 from runtime.ports import ChoiceScope
-from runtime.pricing import is_in
-from runtime.router import ASSUMED_LATENCY, models_in_order, why_unpaid
-from runtime.routing import Inquiry, Routing
+from runtime.routing.asking import Inquiry, Routing
+from runtime.routing.choices import Choices
+from runtime.routing.router import ASSUMED_LATENCY, models_in_order, why_unpaid
 
 _MICROS = 1_000_000
 _THREAD, _ME, _AGENT, _BUDGET = "thread", "me", "agent", "budget"

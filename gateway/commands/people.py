@@ -6,13 +6,13 @@ from runtime.access import account_id, authorize, permitted
 from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.firstowner import FirstOwner
 from runtime.ids import Platform
 from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
-from runtime.people import CODE_AGE, Membership, Roster
+from runtime.people.firstowner import FirstOwner
+from runtime.people.roster import CODE_AGE, Membership, Roster
 
 _UNQUOTED = Platform("telegram")
 """Its ids are numbers, which the configuration takes without quotes."""

@@ -6,16 +6,16 @@ from typing import Protocol
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from runtime.access import authorize
+from runtime.approvals.granting import Coverage
+from runtime.approvals.patterns import in_words
 from runtime.clock import Clock
 from runtime.errors import Refused
-from runtime.granting import Coverage
 from runtime.ids import AgentName, ToolCallId
 from runtime.model.access import Action
 from runtime.model.address import Principal
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
 from runtime.model.tools import Json, Risk, ToolCall, ToolSpec
-from runtime.patterns import in_words
 from runtime.policy.book import PolicyBook
 from runtime.policy.judge import Decision, decide
 from runtime.policy.rules import (

@@ -20,8 +20,8 @@ from runtime.model.address import Principal
 from runtime.model.events import FormSubmit
 from runtime.model.team import Team
 from runtime.ports import Schedules, Timetable
-from runtime.schedules import NewSchedule, ScheduleService
-from runtime.standing import objection, remedy
+from runtime.schedules.holds import objection, remedy
+from runtime.schedules.service import NewSchedule, ScheduleService
 
 
 class Allowances(Protocol):

@@ -11,6 +11,7 @@ from runtime.approvers import name_of
 from runtime.clock import Clock
 from runtime.halt import in_words, what_is_stopped
 from runtime.handoffs import Handoffs
+from runtime.mailboxes.waiting import waits
 from runtime.model.access import Action
 from runtime.model.localtime import show_distance, show_time
 from runtime.model.schedule import Schedule, ScheduleState
@@ -19,7 +20,6 @@ from runtime.model.team import Team
 from runtime.model.turn import TurnState
 from runtime.ports import Store
 from runtime.stopping import Stopping
-from runtime.waiting import waits
 
 _MINUTE, _HOUR = 60, 3_600
 _SHOWN = 10

@@ -10,8 +10,8 @@ from runtime.ids import AgentName
 from runtime.model.ledger import Period, Scope
 from runtime.model.schedule import ScheduleState
 from runtime.model.team import Member, Team
+from runtime.money.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 from runtime.ports import Store
-from runtime.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal
 
 EXAMPLES = "For example: /budget set team 5 day, or /budget raise schedule 3 25 %"
 COST_EXAMPLE = "For example: /cost agent desk"

@@ -16,12 +16,12 @@ from runtime.access import account_id
 from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused
 from runtime.ids import OutboxId, derived
-from runtime.members import named
 from runtime.model.address import Principal
 from runtime.model.events import Body, Inbound, Message, reply_url_of
 from runtime.model.messages import Content, Reply
 from runtime.model.team import Team
 from runtime.outbox import Splitter, compose
+from runtime.people.members import named
 from runtime.places import place_name
 from runtime.ports import Outbox
 from runtime.storing import until_stored

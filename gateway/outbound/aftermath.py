@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from gateway.notices import OwnerNotices
-from runtime.cards import ACTIONS
+from runtime.approvals.cards import ACTIONS
 from runtime.ids import ApprovalId, MessageId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.approval import Card

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from runtime.ids import AgentName, ConversationId
+from runtime.ids import AgentName, ConversationId, TurnId, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.conversation import Entry
 from runtime.model.events import Received
@@ -77,3 +77,8 @@ class HandOver:
     handoff: Handoff
     opening: tuple[Entry, ...]
     wakes: Received | None = None
+
+
+def next_conversation(turn: TurnId) -> ConversationId:
+    """The conversation in which another agent goes on, where the turn ends with a hand-off."""
+    return ConversationId(derived("handoff", turn))

@@ -184,7 +184,7 @@ class Spender:
         person: who asked; for a schedule, who made it.
         thread: where the answer goes, or None.
         schedule: the schedule, or None.
-        workflow: what caused it, as `runtime.workflows` names it; empty where that is not known.
+        workflow: what caused it, as `runtime.money.workflows` names it; empty where not known.
     """
 
     provider: str

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from runtime import checkpoints
+from runtime.approvals import checkpoints
 from runtime.model.access import Action
 from runtime.model.address import ThreadRef
 from runtime.model.checkpoint import CHECKPOINT, LONGEST_DONE, LONGEST_THEN, LONGEST_TITLE
@@ -11,8 +11,8 @@ from runtime.model.team import Team
 from runtime.model.tools import Json, Risk
 from runtime.model.value import value
 from runtime.ports import Approvals, ToolContext
+from runtime.signature import Arguments
 from runtime.tools.registry import Effect, Tool
-from runtime.tools.signature import Arguments
 
 
 @value()

@@ -16,8 +16,8 @@ from runtime.model.tools import Json, Risk
 from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.ports import Store, ToolContext
+from runtime.signature import Arguments
 from runtime.tools.registry import Effect, Tool
-from runtime.tools.signature import Arguments
 
 LONGEST = 8_000
 """Characters of a message."""

@@ -19,7 +19,7 @@ from runtime.model.files import OutFile
 from runtime.model.tools import Json, Risk, ToolCall, ToolResult, ToolSpec
 from runtime.model.value import value
 from runtime.ports import ToolContext
-from runtime.tools.signature import Arguments, Signature, canonical, signature_of
+from runtime.signature import Arguments, Signature, canonical, signature_of
 from runtime.words import explain
 
 log = logging.getLogger("nightdesk.tools")

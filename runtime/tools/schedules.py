@@ -17,8 +17,8 @@ from runtime.model.tools import Risk
 from runtime.model.value import value
 from runtime.places import place_name
 from runtime.ports import Schedules, Timetable, ToolContext
-from runtime.schedules import NewSchedule, ScheduleService
-from runtime.standing import objection
+from runtime.schedules.holds import objection
+from runtime.schedules.service import NewSchedule, ScheduleService
 from runtime.text import clipped
 from runtime.tools.registry import Effect, Tool
 from runtime.tools.times import Time, asked_in, read_time

@@ -10,7 +10,7 @@ MAY_KNOW_ROLES = (
     JUDGE,
     # Who holds which role, and the last owner of the list, whom a statement counts.
     "runtime/model/team.py",
-    "runtime/firstowner.py",
+    "runtime/people/firstowner.py",
     "adapters/memory/store_members.py",
     "adapters/sql/members.py",
 )

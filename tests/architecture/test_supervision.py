@@ -19,10 +19,10 @@ SUPERVISION: dict[str, str] = {
     "gateway/http/webhook.py _offer": "the same for all that came together",
     "gateway/http/express.py _read": "one line of many: told to the loop, and the line is ended",
     "gateway/http/express.py done": "the same at its answer: others were stored with it",
-    "runtime/intake.py _all": "one file: logged with a reference that the person gets, the rest go on",
-    "runtime/commandlane.py _answer": "one command: logged with a reference that the person gets",
+    "runtime/turns/intake.py _all": "one file: logged with a reference that the person gets, the rest go on",
+    "runtime/mailboxes/commands.py _answer": "one command: logged with a reference that the person gets",
     "runtime/tools/registry.py run": "one tool call: its failure is a result, with a reference",
-    "runtime/turns.py _attempt": "one turn: logged with a reference that the person gets",
+    "runtime/turns/runner.py _attempt": "one turn: logged with a reference that the person gets",
 }
 """Every place that catches `Exception`. Adding a line here is an architectural decision."""
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cards import card
+from runtime.approvals.cards import card
 from runtime.ids import ApprovalId, OutboxId
 from runtime.model.approval import Approval, Frozen
 from runtime.model.checkpoint import CHECKPOINT
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.tools import Risk
-from runtime.tools.signature import canonical
+from runtime.signature import canonical
 from tests.support.adapters.courier import Courier
 from tests.support.adapters.discord import DiscordHarness
 from tests.support.adapters.harness import Harness, Kind, Seen

@@ -25,8 +25,8 @@ from runtime.model.ledger import (
     Spender,
 )
 from runtime.model.outbox import OutboxState
+from runtime.money.spenders import run_meter, workflow_meter
 from runtime.ports import Store
-from runtime.spenders import run_meter, workflow_meter
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, DESK, THREAD, Opener, Rows
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import cards
-from runtime.cards import ALWAYS, APPROVE, ROOM, card, is_whole, shown
+from runtime.approvals import cards
+from runtime.approvals.cards import ALWAYS, APPROVE, ROOM, card, is_whole, shown
+from runtime.approvals.shown import reveal
 from runtime.model.approval import Approval, ApprovalState, Frozen
-from runtime.shown import reveal
-from runtime.tools.signature import canonical
+from runtime.signature import canonical
 from tests.support.approving import people
 from tests.support.build import T0
 from tests.support.questions import question

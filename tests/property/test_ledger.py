@@ -28,9 +28,9 @@ from runtime.model.ledger import (
     Settlement,
     Spender,
 )
+from runtime.money.pricing import cost_of, worst_case
+from runtime.money.spenders import meters_of
 from runtime.ports import Ledger, Store
-from runtime.pricing import cost_of, worst_case
-from runtime.spenders import meters_of
 from tests.support.build import ANN, OPS, team
 from tests.support.clock import START
 from tests.support.models import said

@@ -6,9 +6,9 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from runtime.approvals.patterns import in_words
 from runtime.model.approval import Frozen, pattern_of
-from runtime.patterns import in_words
-from runtime.tools.signature import canonical
+from runtime.signature import canonical
 
 NAMES = ("channel", "text", "value", "version", "")
 VALUES = (

@@ -12,8 +12,8 @@ import tempfile
 from itertools import cycle, islice
 from pathlib import Path
 
-from runtime.loops import MOST_IN_A_ROW
 from runtime.model.handoff import DEEPEST
+from runtime.turns.loops import MOST_IN_A_ROW
 from tests.prove.report import Check, Outcome
 from tests.support.graphs import walked
 from tests.support.wired import Pair, Wire, bots_heard, in_folder

@@ -25,7 +25,7 @@ from runtime.model.run import RunState
 from runtime.model.schedule import OccurrenceState, Schedule, When, WhenKind
 from runtime.model.tools import Json
 from runtime.ports import Store, Workflow
-from runtime.schedules import ScheduleService
+from runtime.schedules.service import ScheduleService
 from tests.prove.report import Check, Outcome
 from tests.support.clock import ManualClock
 from tests.support.postgres import running_postgres

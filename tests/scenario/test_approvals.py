@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import cards
+from runtime.approvals import cards
 from runtime.forms import CHANGES, REASON
 from runtime.ids import MessageId, TurnId
 from runtime.model.address import Principal

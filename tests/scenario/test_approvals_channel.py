@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime import cards
-from runtime.elsewhere import Elsewhere
+from runtime.approvals import cards
+from runtime.approvals.elsewhere import Elsewhere
 from runtime.errors import Permanent, Retryable
 from runtime.ids import MessageId
 from runtime.model.address import ChannelRef, Principal, ThreadRef

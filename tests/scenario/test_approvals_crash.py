@@ -9,7 +9,7 @@ import pytest
 from gateway.commands.approvals import ApprovalCommands
 from gateway.commands.grammar import ParsedCommand, parse
 from gateway.commands.ports import Request
-from runtime import cards
+from runtime.approvals import cards
 from runtime.forms import CHANGES
 from runtime.ids import InboxId
 from runtime.model.address import Principal

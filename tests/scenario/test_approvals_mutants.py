@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from adapters.sql.approvals import SqlApprovals
-from runtime import approvals as deciding
-from runtime import cards, granting
-from runtime import questions as asking
-from runtime.approvals import ApprovalService
+from runtime.approvals import cards, granting
+from runtime.approvals import questions as asking
+from runtime.approvals import service as deciding
+from runtime.approvals.judging import Judging, context_of
+from runtime.approvals.questions import Questions
+from runtime.approvals.service import ApprovalService
 from runtime.errors import Conflict
-from runtime.executor import Executor
 from runtime.forms import CHANGES
-from runtime.judging import Judging, context_of
 from runtime.model.approval import (
     Approval,
     ApprovalEvent,
@@ -34,7 +34,7 @@ from runtime.model.events import ButtonPress
 from runtime.model.team import MemberRole
 from runtime.model.tools import ToolCall, ToolSpec
 from runtime.ports import Judged, ToolContext, Verdict
-from runtime.questions import Questions
+from runtime.turns.executor import Executor
 from tests.support.approving import BOB, CID, MEL, World
 
 Patch = pytest.MonkeyPatch

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime import cards
-from runtime.abandoned import DELETED
+from runtime.approvals import cards
 from runtime.ids import TurnId, derived
 from runtime.model.approval import ApprovalState
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.turn import briefing_id_of
+from runtime.schedules.abandoned import DELETED
 from tests.support.approving import BOB, Asking, World
 from tests.support.build import ANN, OPS, T0, outbox_item
 from tests.support.eventually import eventually

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.models.scripted import Step, ToolCalls
-from runtime import cards
+from runtime.approvals import cards
 from runtime.chain import walk
 from runtime.model.audit import AuditRecord
 from runtime.model.completion import ModelRequest

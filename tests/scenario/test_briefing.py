@@ -12,7 +12,7 @@ from runtime.ids import AgentName, RunId
 from runtime.model.address import ThreadRef
 from runtime.model.completion import ModelRequest
 from runtime.model.schedule import OccurrenceState, Schedule
-from runtime.schedules import NewSchedule
+from runtime.schedules.service import NewSchedule
 from tests.support.build import ANN, DM, OPS, QUIET, team
 from tests.support.desk import DeskUnderTest, passing, running_desk
 from tests.support.faults import failing_once

@@ -12,7 +12,6 @@ from adapters.models.catalogue import ModelConfig, describe
 from adapters.models.scripted import BreakOff, Script, Step
 from adapters.models.scripted import Pause as Waits
 from runtime.errors import ModelTimeout, ModelUnavailable
-from runtime.firings import NO_MONEY, TOO_LITTLE
 from runtime.ids import AgentName
 from runtime.model.address import Principal
 from runtime.model.budget import LimitRule
@@ -21,8 +20,9 @@ from runtime.model.events import ButtonPress, Command
 from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.schedule import OccurrenceState
 from runtime.model.team import Team
+from runtime.money.spenders import stamp_of
 from runtime.ports import ModelPort
-from runtime.spenders import stamp_of
+from runtime.schedules.firings import NO_MONEY, TOO_LITTLE
 from tests.support.approving import BOB, MEL, people
 from tests.support.build import ANN, DM, OPS
 from tests.support.chat import MemoryChat

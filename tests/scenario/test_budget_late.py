@@ -12,8 +12,8 @@ from runtime.model.choice import Chosen, Purse
 from runtime.model.completion import ModelRequest
 from runtime.model.events import ButtonPress
 from runtime.model.ledger import Period, Scope
+from runtime.money.spenders import subject_of_channel
 from runtime.ports import ModelPort
-from runtime.spenders import subject_of_channel
 from tests.scenario.test_budget import PLENTY, WORST, Bank, press
 from tests.scenario.test_budget_cards import OWNERS, Cheap, limit
 from tests.scenario.test_budget_nearly import DAY, LINE, MUCH, again, cards, labels, with_rule

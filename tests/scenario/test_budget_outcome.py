@@ -9,7 +9,6 @@ import pytest
 
 from adapters.models.scripted import Pause as Waits
 from adapters.models.scripted import Step
-from runtime.alerts import GOES_ON, WAS_STOPPED
 from runtime.ids import MessageId, OutboxId, ToolCallId
 from runtime.model.address import ThreadRef
 from runtime.model.budget import AlertState, Pause
@@ -19,8 +18,9 @@ from runtime.model.events import ButtonPress, Message
 from runtime.model.outbox import OutboxState
 from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnState
-from runtime.moneycards import RAISE
-from runtime.spenders import run_meter
+from runtime.money.alerts import GOES_ON, WAS_STOPPED
+from runtime.money.cards import RAISE
+from runtime.money.spenders import run_meter
 from tests.scenario.test_budget import PLENTY, WORST, Bank, HouseModel, meter, press, says
 from tests.scenario.test_budget_cards import OWNERS, Cheap
 from tests.scenario.test_budget_nearly import DAY, again, cards, labels

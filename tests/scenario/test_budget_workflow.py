@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 
 from runtime.ids import AgentName, TurnId
-from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import ModelInfo, Usage
 from runtime.model.ledger import Bound, Meter, Period, Scope, Spender
-from runtime.money import show_amount
+from runtime.money.amounts import show_amount
+from runtime.money.limits import Limits
+from runtime.money.spenders import meters_of, run_meter, whose, workflow_meter
+from runtime.money.workflows import begun_by
 from runtime.ports import Verdict
-from runtime.spenders import meters_of, run_meter, whose, workflow_meter
-from runtime.workflows import begun_by
 from tests.scenario.test_budget import PLENTY, press
 from tests.support.approving import Rules, people
 from tests.support.build import ANN, DM, T0, team

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.models.scripted import Step, ToolCalls
-from runtime import cards
+from runtime.approvals import cards
 from runtime.forms import CHANGES
 from runtime.model.approval import GRANTED_FOR, Approval, ApprovalState, Grant, pattern_of
 from runtime.model.audit import AuditKind

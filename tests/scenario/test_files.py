@@ -16,7 +16,7 @@ from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.events import Message
 from runtime.model.files import FileRef
-from runtime.schedules import NewSchedule
+from runtime.schedules.service import NewSchedule
 from tests.support.build import ANN, DM, OPS, QUIET, STRANGER
 from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, passing, running_desk

@@ -11,12 +11,12 @@ import pytest
 
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Step
-from runtime.abandoned import DELETED
-from runtime.firings import WORKFLOW
 from runtime.model.completion import ModelRequest
 from runtime.model.schedule import Occurrence, OccurrenceState, ScheduleState
 from runtime.model.team import Team
 from runtime.model.turn import TurnState, briefing_id_of, turn_of_run
+from runtime.schedules.abandoned import DELETED
+from runtime.schedules.firings import WORKFLOW
 from tests.scenario.test_approvals_crash import Fuse, PowerCut
 from tests.support.approving import Asking
 from tests.support.build import ANN, OPS

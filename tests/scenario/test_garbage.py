@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from adapters.models.scripted import Script, ScriptedModel, Step, ToolCalls
-from runtime.course import Course
 from runtime.ids import AgentName, ConversationId, TurnId
 from runtime.model.completion import Finished, ModelRequest
 from runtime.model.conversation import Entry, Role
 from runtime.model.outbox import OutboxItem
+from runtime.turns.course import Course
 from tests.support.build import DM, team
 from tests.support.desk import running_desk
 

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from runtime.ids import MessageId
-from runtime.loops import MOST_IN_A_ROW, WINDOW
 from runtime.model.events import ButtonPress, Command, Message
 from runtime.model.handoff import DEEPEST
+from runtime.turns.loops import MOST_IN_A_ROW, WINDOW
 from tests.support.build import ANN, OPS
 from tests.support.clock import ManualClock
 from tests.support.graphs import walked

@@ -13,9 +13,8 @@ import pytest
 
 from adapters.models.offline import OfflineModel
 from adapters.models.scripted import Step
-from runtime import cards
+from runtime.approvals import cards
 from runtime.errors import Refused
-from runtime.firings import WORKFLOW
 from runtime.forms import REASON
 from runtime.ids import AgentName, MessageId
 from runtime.model.address import Principal, ThreadRef
@@ -24,7 +23,8 @@ from runtime.model.completion import ModelRequest
 from runtime.model.events import FormSubmit
 from runtime.model.team import Member, MemberRole
 from runtime.ports import ChatLimits, Verdict
-from runtime.schedules import NewSchedule
+from runtime.schedules.firings import WORKFLOW
+from runtime.schedules.service import NewSchedule
 from runtime.text import unmarked
 from tests.support.approving import BOB, Asking, World
 from tests.support.build import DM, OPS, TERMINAL

@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from adapters.models.scripted import Step, ToolCalls
-from runtime import cards
+from runtime.approvals import cards
 from runtime.ids import AgentName
 from runtime.model.access import Action
 from runtime.model.address import Principal
@@ -20,7 +20,7 @@ from runtime.model.team import Member, MemberRole
 from runtime.model.tools import ToolResult
 from runtime.model.turn import TurnState
 from runtime.ports import Verdict
-from runtime.schedules import NewSchedule
+from runtime.schedules.service import NewSchedule
 from runtime.tools.registry import Effect, Tool
 from tests.support.approving import BOB, MEL, Asking, World, people
 from tests.support.build import DM, OPS, TERMINAL

@@ -14,7 +14,7 @@ from bot.selftest.stage import Stage
 from bot.selftest.tally import REFUSAL_BEGINS
 from gateway.inbound.strangers import NOTICE_BEGINS
 from gateway.outbound.aftermath import SET_ASIDE_BEGINS
-from runtime.queued import WORDS as QUEUED
+from runtime.mailboxes.queued import WORDS as QUEUED
 
 CONFIG = """
 [team]

@@ -17,8 +17,8 @@ from runtime.model.completion import ModelRequest
 from runtime.model.member import Enrolled, Enrolment
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState
 from runtime.model.team import Member, MemberRole, Team
-from runtime.schedules import NewSchedule
-from runtime.standing import MOST_FAILURES
+from runtime.schedules.holds import MOST_FAILURES
+from runtime.schedules.service import NewSchedule
 from tests.support.build import DM, OPS, QUIET, TERMINAL, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

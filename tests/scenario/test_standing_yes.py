@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import cards
+from runtime.approvals import cards
 from runtime.forms import CHANGES
 from runtime.ids import AgentName, ApprovalId
 from runtime.model.approval import GRANTED_FOR, ApprovalState, Grant

@@ -20,7 +20,7 @@ from runtime.ids import AgentName, MessageId, OutboxId, RunId, TimeOrderedIds
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import Worker
-from runtime.schedules import NewSchedule
+from runtime.schedules.service import NewSchedule
 from tests.support.build import ANN, DM, OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

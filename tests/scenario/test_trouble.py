@@ -9,11 +9,11 @@ import pytest
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Script, Step, ToolCalls
 from runtime.errors import StorageFull
-from runtime.hitches import STATUS
 from runtime.ids import TimeOrderedIds
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role
 from runtime.model.messages import Content
+from runtime.turns.hitches import STATUS
 from tests.support.build import DM
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

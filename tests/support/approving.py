@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.models.scripted import Script, Step, ToolCalls
-from runtime import cards
+from runtime.approvals import cards
 from runtime.model.access import Action
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState

@@ -5,9 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from adapters.memory.store import MemoryStore
-from runtime.approvalbook import ApprovalBook, QuestionLimits
-from runtime.approvals import ApprovalService
-from runtime.asked import Cards
+from runtime.approvals.book import ApprovalBook, QuestionLimits
+from runtime.approvals.posting import Cards
+from runtime.approvals.questions import Questions
+from runtime.approvals.service import ApprovalService
 from runtime.ids import (
     AgentName,
     ApprovalId,
@@ -24,7 +25,6 @@ from runtime.model.team import Team
 from runtime.model.tools import ToolCall
 from runtime.outbox import whole
 from runtime.ports import Judged, ToolContext
-from runtime.questions import Questions
 from runtime.tools.registry import Toolbox
 from tests.support import questions
 from tests.support.approving import Rules, World, people

@@ -11,17 +11,15 @@ from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.home import Home
 from gateway.commands.members import PeopleServices
 from gateway.health import Check
-from runtime.approvalbook import ApprovalBook, QuestionLimits
-from runtime.approvals import ApprovalService
-from runtime.asked import Cards
-from runtime.atwork import AtWork
+from runtime.approvals.book import ApprovalBook, QuestionLimits
+from runtime.approvals.posting import Cards
+from runtime.approvals.questions import Questions
+from runtime.approvals.service import ApprovalService
 from runtime.clock import Clock
 from runtime.facts import FactsReader
-from runtime.firstowner import FirstOwner
 from runtime.halt import Halt
 from runtime.handoffs import Handoffs
 from runtime.ids import AgentName, ConversationId, InboxId, TimeOrderedIds, TurnId
-from runtime.members import MemberService
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval
 from runtime.model.conversation import Conversation
@@ -29,17 +27,19 @@ from runtime.model.events import Body, Command, Lane, Received
 from runtime.model.team import Team
 from runtime.model.tools import Risk
 from runtime.outbox import whole
-from runtime.people import Roster
+from runtime.people.firstowner import FirstOwner
+from runtime.people.members import MemberService
+from runtime.people.roster import Roster
 from runtime.policy.book import PolicyBook
 from runtime.policy.engine import RulePolicy
 from runtime.ports import ModelPort, Store, ToolContext
-from runtime.questions import Questions
 from runtime.reminders import ReminderService
-from runtime.routing import Routing
-from runtime.schedules import ScheduleService
+from runtime.routing.asking import Routing
+from runtime.schedules.service import ScheduleService
 from runtime.stopping import Stopping
 from runtime.tools.registry import Tool, Toolbox
 from runtime.trust import TrustService
+from runtime.turns.atwork import AtWork
 from tests.support.build import ANN, DM, T0, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

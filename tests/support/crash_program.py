@@ -35,11 +35,11 @@ from bot.parts import Opened, open_parts
 from bot.program import complete
 from bot.role import Role
 from bot.settings import OFFLINE, Settings, load_settings
-from runtime import thinking
 from runtime.ids import ModelName
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role as Speaker
 from runtime.ports import ChatPort
+from runtime.turns import thinking
 from tests.support.crash_points import (
     Fuse,
     Point,

@@ -7,17 +7,17 @@ from adapters.charts.pillow import PillowCharts
 from adapters.models.scripted import Script, ScriptedModel
 from gateway.commands.budget import BudgetServices
 from gateway.commands.budgetchart import SpendingPictures
-from runtime.alerts import BudgetAlerts
 from runtime.clock import Clock
 from runtime.ids import ConversationId, TurnId
-from runtime.limits import LimitBook
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest, Price, Usage
 from runtime.model.ledger import Period, Scope
 from runtime.model.team import Team
+from runtime.money.alerts import BudgetAlerts
+from runtime.money.limits import LimitBook
+from runtime.money.pauses import Pauses
 from runtime.outbox import whole
 from runtime.parked import Parked
-from runtime.pauses import Pauses
 from runtime.ports import Store
 from tests.support.chat import MemoryChat
 

@@ -2,7 +2,7 @@
 
 from runtime.ids import AgentName
 from runtime.model.address import Principal, ThreadRef
-from runtime.schedules import NewSchedule
+from runtime.schedules.service import NewSchedule
 from tests.support.approving import Asking
 from tests.support.build import ANN, DM, OPS
 

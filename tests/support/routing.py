@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from adapters.models.scripted import ScriptedModel, Step
-from runtime.choices import Choices
 from runtime.clock import Clock
 from runtime.ids import ModelName
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest, Price
 from runtime.model.team import Team
 from runtime.ports import ModelPort, Store
-from runtime.providers import Providers
-from runtime.routing import Routing
+from runtime.routing.asking import Routing
+from runtime.routing.choices import Choices
+from runtime.routing.providers import Providers
 
 
 async def _nobody(_key: str, _text: str) -> bool:

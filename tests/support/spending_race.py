@@ -38,7 +38,7 @@ from runtime.model.ledger import (
     Settlement,
     Spender,
 )
-from runtime.spenders import meters_of
+from runtime.money.spenders import meters_of
 from tests.support.build import ANN, OPS, team
 from tests.support.forks import FORKS
 

@@ -20,7 +20,8 @@ from adapters.models.scripted import Step
 from bot.discord import Suggestions
 from gateway.commands.form import Form
 from gateway.commands.forms import FORMS
-from runtime import cards, forms
+from runtime import forms
+from runtime.approvals import cards
 from runtime.ids import (
     AgentName,
     ApprovalId,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.commands.form import Form
 from gateway.commands.forms import FORMS
-from runtime import cards
+from runtime.approvals import cards
 from runtime.ids import (
     AgentName,
     ApprovalId,
@@ -31,7 +31,7 @@ from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.reminder import Reminder
 from runtime.model.schedule import When, WhenKind
 from runtime.model.tools import Risk
-from runtime.moneycards import KEEP, RAISE, STOP, USE
+from runtime.money.cards import KEEP, RAISE, STOP, USE
 from runtime.reminders import DONE, SNOOZE
 from tests.support.build import T0
 from tests.support.desk import DeskUnderTest

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from runtime.atwork import AtWork
 from runtime.errors import Conflict
 from runtime.ids import AgentName, TurnId
+from runtime.turns.atwork import AtWork
 from tests.support.clock import settle
 
 TURN, DESK = TurnId("t1"), AgentName("desk")

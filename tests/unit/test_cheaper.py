@@ -2,11 +2,11 @@
 
 import pytest
 
-from runtime.cheaper import cheaper, costs_less
 from runtime.ids import ModelName
 from runtime.model.choice import Known
 from runtime.model.completion import FREE, ModelInfo, ModelRequest, Price
 from runtime.model.tools import ToolSpec
+from runtime.money.cheaper import cheaper, costs_less
 
 ASKED = ModelRequest(
     instructions="x" * 4_000,

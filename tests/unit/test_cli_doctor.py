@@ -24,7 +24,7 @@ from bot.reach import get
 from bot.settings import Settings, load_settings
 from bot.status import read_outbox
 from bot.witness import note_start
-from runtime.cards import APPROVE
+from runtime.approvals.cards import APPROVE
 from runtime.errors import Permanent, StorageUnavailable
 from runtime.ids import ModelName, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import Principal

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runtime.ids import AgentName, HoldId, MessageId, ModelName, ScheduleId, TurnId, derived
-from runtime.limits import MOST
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitChange, LimitRule
 from runtime.model.completion import Usage
@@ -22,8 +21,9 @@ from runtime.model.ledger import (
     Spender,
 )
 from runtime.model.team import Member, MemberRole, Team
-from runtime.moneycards import KEEP, RAISE, wish_of
-from runtime.spenders import meters_of
+from runtime.money.cards import KEEP, RAISE, wish_of
+from runtime.money.limits import MOST
+from runtime.money.spenders import meters_of
 from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
 from tests.support.commands import CommandBench, command_bench
 from tests.support.routing import Played

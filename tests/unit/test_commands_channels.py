@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.cards import short_id
+from runtime.approvals.cards import short_id
 from runtime.errors import Permanent, Retryable
 from runtime.forms import REMINDER_SNOOZE, SCHEDULE_CREATE
 from runtime.ids import (

@@ -11,7 +11,7 @@ from runtime.model.choice import Need, Phase
 from runtime.model.completion import Finished
 from runtime.model.team import MemberRole
 from runtime.ports import ModelPort
-from runtime.routing import Inquiry
+from runtime.routing.asking import Inquiry
 from tests.support.build import ANN, DM, OPS, team
 from tests.support.commands import CommandBench, command_bench
 from tests.support.models import finished_of, request

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from gateway.commands.grammar import looks_like_command
-from runtime.abandoned import end_run
 from runtime.ids import (
     AgentName,
     ApprovalId,
@@ -41,6 +40,7 @@ from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Json, ToolCall
 from runtime.model.turn import TurnStart, TurnState
 from runtime.ports import Claim
+from runtime.schedules.abandoned import end_run
 from tests.support.build import ANN, DM, OPS, STRANGER, T0, TERMINAL, inbound, outbox_item, team
 from tests.support.commands import CommandBench, command_bench
 from tests.support.questions import question

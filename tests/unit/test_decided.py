@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from runtime.decided import Decided
+from runtime.approvals.decided import Decided
 from runtime.ids import ToolCallId
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.audit import AuditEvent, AuditKind, by_person

@@ -2,9 +2,9 @@
 
 import pytest
 
-from runtime.edits import changed
+from runtime.approvals.edits import changed
 from runtime.errors import Refused
-from runtime.tools.signature import DEEPEST
+from runtime.signature import DEEPEST
 
 CALL = '{"branch": "main", "count": 1, "force": true, "names": ["a"]}'
 ABOUT = "Write a change a line: name = value. A value that is no text is JSON; null leaves it out."

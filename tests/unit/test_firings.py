@@ -8,12 +8,9 @@ from datetime import timedelta
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime.abandoned import DELETED
 from runtime.activity import Activity
-from runtime.firings import GONE, Firings, conversation_of
 from runtime.halt import Halt
 from runtime.ids import AgentName, RunId, ScheduleId, StopId, TimeOrderedIds, TurnId
-from runtime.legs import LOOK_EVERY, STOPPED
 from runtime.model.conversation import Entry, Role
 from runtime.model.schedule import (
     Occurrence,
@@ -28,9 +25,12 @@ from runtime.model.team import Team
 from runtime.model.tools import Json
 from runtime.model.turn import Turn, TurnStart, TurnState
 from runtime.outbox import whole
-from runtime.outcome import Outcome
-from runtime.standing import MOST_FAILURES, ScheduleHolds
-from runtime.turns import TurnRunner
+from runtime.schedules.abandoned import DELETED
+from runtime.schedules.firings import GONE, Firings, conversation_of
+from runtime.schedules.holds import MOST_FAILURES, ScheduleHolds
+from runtime.schedules.legs import LOOK_EVERY, STOPPED
+from runtime.turns.outcome import Outcome
+from runtime.turns.runner import TurnRunner
 from tests.support.build import ANN, DM, OPS, T0, team
 from tests.support.clock import ManualClock, settle
 from tests.support.faults import failing_times

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.firstowner import FirstOwner
 from runtime.ids import Platform
 from runtime.model.address import Principal
 from runtime.model.events import Command
 from runtime.model.team import Member, MemberRole
-from runtime.people import ALPHABET, CODE_LENGTH
+from runtime.people.firstowner import FirstOwner
+from runtime.people.roster import ALPHABET, CODE_LENGTH
 from tests.support.build import ANN, DM, OPS, STRANGER, TERMINAL, role_of, team
 from tests.support.commands import CommandBench, command_bench
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from runtime.approvals.judging import call_of
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
-from runtime.judging import call_of
 from runtime.model.approval import Grant, pattern_of
 from runtime.model.team import Member, MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolSpec

@@ -9,13 +9,13 @@ import pytest
 from adapters.memory.store import MemoryStore
 from runtime.errors import Permanent, Refused, Retryable, StorageFull
 from runtime.ids import InboxId, MessageId, TimeOrderedIds
-from runtime.intake import LONGEST_FETCH, TRIES, FileIntake
 from runtime.model.conversation import Role
 from runtime.model.events import Lane, Message, Received
 from runtime.model.files import FileKind, FileRef, FileRules, OutFile
 from runtime.model.outbox import OutboxItem
 from runtime.model.turn import TurnStart, file_id_of
 from runtime.ports import Files
+from runtime.turns.intake import LONGEST_FETCH, TRIES, FileIntake
 from tests.support.build import DM, T0, TERMINAL, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

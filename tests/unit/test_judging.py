@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from runtime.approvals import ApprovalService
+from runtime.approvals.judging import context_of
+from runtime.approvals.questions import Questions
+from runtime.approvals.service import ApprovalService
 from runtime.errors import Refused
 from runtime.ids import AgentName, ToolCallId
-from runtime.judging import context_of
 from runtime.model.approval import Approval
 from runtime.model.tools import ToolCall
 from runtime.policy.book import PolicyBook
 from runtime.policy.engine import RulePolicy
 from runtime.policy.rules import Comparison, Condition, Layer, Permission, Preset, Rule
-from runtime.questions import Questions
 from tests.support.approving import BOB, World
 from tests.support.asking import QuestionBench, context
 

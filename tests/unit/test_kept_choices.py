@@ -7,13 +7,13 @@ from adapters.memory.store_audit import MemoryAudit
 from adapters.memory.store_budgets import MemoryBudgets
 from adapters.memory.store_modelbook import MemoryModelBook
 from adapters.memory.store_tables import Tables
-from runtime.choices import Choices
 from runtime.ids import AgentName, ModelName
-from runtime.limits import LimitBook
 from runtime.model.budget import LimitChange
 from runtime.model.choice import Chosen
 from runtime.model.ledger import Meter, Period, Scope
-from runtime.providers import Providers
+from runtime.money.limits import LimitBook
+from runtime.routing.choices import Choices
+from runtime.routing.providers import Providers
 from tests.support.build import ANN, DM, team
 from tests.support.clock import ManualClock
 

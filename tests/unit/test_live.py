@@ -8,10 +8,10 @@ import pytest
 
 from runtime.errors import Conflict, StorageUnavailable
 from runtime.ids import MessageId
-from runtime.live import LiveAnswer
 from runtime.model.address import ThreadRef
 from runtime.model.step import Step, StepState
 from runtime.ports import ChatLimits
+from runtime.turns.live import LiveAnswer
 from tests.support.build import ANN, DM
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

@@ -7,12 +7,12 @@ import pytest
 
 from adapters.memory.store import MemoryStore
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, TurnId
-from runtime.loops import MOST_ANSWERS, MOST_IN_A_ROW, WINDOW, Loops, is_spent
 from runtime.model.address import ChannelRef, Principal, ThreadRef, key_of
 from runtime.model.conversation import Entry, Role
 from runtime.model.team import Member, MemberRole, Team
 from runtime.model.tools import ToolCall
 from runtime.model.turn import Turn, TurnStart
+from runtime.turns.loops import MOST_ANSWERS, MOST_IN_A_ROW, WINDOW, Loops, is_spent
 from tests.support.build import ANN, T0, TERMINAL, team
 from tests.support.clock import ManualClock
 
@@ -121,7 +121,7 @@ async def test_a_turn_that_is_taken_up_again_counts_once(loops: Loops, clock: Ma
 async def test_what_is_over_makes_room(
     loops: Loops, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.loops._MOST_PAIRS", 3)
+    monkeypatch.setattr("runtime.turns.loops._MOST_PAIRS", 3)
     for channel in range(3):
         assert not await loops.is_spent(start(channel, f"t{channel}", clock))
     assert await loops.is_spent(start(9, "full", clock))

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from runtime.activity import Activity
 from runtime.ids import ConversationId
-from runtime.mailboxes import TURNS_AT_ONCE, Mailboxes
+from runtime.mailboxes.mailboxes import TURNS_AT_ONCE, Mailboxes
 from runtime.model.events import Received
 from runtime.parked import Parked
 from tests.support.clock import ManualClock, settle

@@ -11,7 +11,7 @@ from runtime.ids import MessageId, Platform
 from runtime.model.address import Principal
 from runtime.model.messages import Content
 from runtime.model.team import Added, Member, MemberRole, Team
-from runtime.people import Roster
+from runtime.people.roster import Roster
 from tests.support.build import ANN, STRANGER, TERMINAL, role_of, team
 from tests.support.chat import MemoryChat
 from tests.support.commands import CommandBench, command_bench

@@ -11,7 +11,7 @@ from adapters.models.deadline import LONGEST_CALL
 from adapters.models.factory import Client, ModelConfig, OpenModel
 from runtime.errors import ModelError, ModelTimeout
 from runtime.model.completion import Finished
-from runtime.spending import HELD_FOR
+from runtime.money.spending import HELD_FOR
 from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.fake_openai import chunk, event

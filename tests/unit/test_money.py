@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runtime.limits import Limits
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
 from runtime.model.ledger import Bound, Meter, Period, Scope
-from runtime.money import (
+from runtime.money.amounts import (
     at_most,
     bare_amount,
     decimals_for,
@@ -18,7 +17,8 @@ from runtime.money import (
     show_amount,
     show_limit,
 )
-from runtime.spenders import end_of, stamp_of
+from runtime.money.limits import Limits
+from runtime.money.spenders import end_of, stamp_of
 from tests.support.build import ANN, T0
 
 BERLIN = "Europe/Berlin"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from runtime.approvals.patterns import in_words
 from runtime.model.approval import Frozen, pattern_of
-from runtime.patterns import in_words
 
 
 def words(arguments: dict[str, object], *varies: str) -> str:

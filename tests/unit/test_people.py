@@ -8,7 +8,7 @@ import pytest
 from runtime.ids import Platform
 from runtime.model.address import Principal
 from runtime.model.team import MemberRole
-from runtime.people import ALPHABET, CODE_LENGTH, Roster
+from runtime.people.roster import ALPHABET, CODE_LENGTH, Roster
 from tests.support.build import ANN, STRANGER, role_of, team
 from tests.support.commands import CommandBench, command_bench
 

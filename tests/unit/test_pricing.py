@@ -8,7 +8,7 @@ from adapters.models.catalogue import ModelConfig, describe
 from runtime.errors import Refused
 from runtime.ids import ModelName
 from runtime.model.completion import FREE, ModelInfo, ModelRequest, Price, Usage
-from runtime.pricing import Worst, cost_of, costs_nothing, worst_case
+from runtime.money.pricing import Worst, cost_of, costs_nothing, worst_case
 from tests.support.models import said
 
 CHEAP = Price(input=1_000_000, output=4_000_000, cached_input=100_000, cache_write=1_250_000)

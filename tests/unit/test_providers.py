@@ -14,7 +14,7 @@ from runtime.errors import (
 )
 from runtime.ids import ModelName
 from runtime.model.completion import ModelInfo, ModelRequest
-from runtime.providers import (
+from runtime.routing.providers import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     OPENS_AFTER,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.approvalbook import QuestionLimits
+from runtime.approvals.book import QuestionLimits
 from runtime.errors import Conflict, Refused
 from runtime.ids import AgentName, ConversationId, MessageId, ToolCallId, TurnId
 from runtime.model.approval import Approval, ApprovalState, Card, Frozen, Vote

@@ -9,7 +9,6 @@ import pytest
 from adapters.memory.durable import MemoryDurable
 from bot.retention import Retention
 from runtime.errors import StorageUnavailable
-from runtime.handoffs import next_conversation
 from runtime.ids import (
     ConversationId,
     HoldId,
@@ -23,7 +22,7 @@ from runtime.ids import (
 from runtime.model.budget import Pause
 from runtime.model.ending import Handed
 from runtime.model.events import Message
-from runtime.model.handoff import Handoff, HandOver
+from runtime.model.handoff import Handoff, HandOver, next_conversation
 from runtime.model.ledger import (
     Bound,
     Call,
@@ -38,9 +37,9 @@ from runtime.model.run import RunState
 from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Json
 from runtime.model.turn import Turn, TurnState, turn_of_run
+from runtime.money.spenders import run_meter, workflow_meter
+from runtime.money.workflows import begun_by
 from runtime.ports import RunContext, Store
-from runtime.spenders import run_meter, workflow_meter
-from runtime.workflows import begun_by
 from tests.support.clock import ManualClock
 from tests.support.runs import RecordingDurable
 from tests.support.stores import ADA, DESK, SLACK, THREAD, Rows, begun

@@ -11,7 +11,7 @@ from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.choice import Choice, Chosen, Known, Layer, Need, Phase, Preference, Signal
 from runtime.model.completion import FREE, ModelInfo, Price
 from runtime.model.team import Agent
-from runtime.router import is_priced, route, sole, will_do
+from runtime.routing.router import is_priced, route, sole, will_do
 from tests.support.clock import START
 
 ANN = Principal(Platform("slack"), "T1", "U1")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime.choices import TELLING, Choices
 from runtime.context import length_of
 from runtime.errors import (
     ContextTooLong,
@@ -29,9 +28,10 @@ from runtime.model.completion import Finished
 from runtime.model.team import Agent, Team
 from runtime.model.turn import Turn
 from runtime.ports import ModelPort
-from runtime.providers import Providers
-from runtime.replays import MOST, Replays
-from runtime.routing import TRIES, Inquiry, Routing, need_of, phase_of
+from runtime.routing.asking import TRIES, Inquiry, Routing, need_of, phase_of
+from runtime.routing.choices import TELLING, Choices
+from runtime.routing.providers import Providers
+from runtime.turns.replays import MOST, Replays
 from tests.support.build import ANN, OPS, T0, team
 from tests.support.clock import ManualClock
 from tests.support.models import answered, finished_of, request, said

@@ -12,8 +12,8 @@ from runtime.errors import Conflict, Refused, Retryable
 from runtime.ids import AgentName, InboxId, RunId, ScheduleId, TimeOrderedIds
 from runtime.model.address import Principal
 from runtime.model.schedule import OccurrenceState, Schedule, ScheduleState, When, run_id_of
-from runtime.planner import MISSED_KEPT, Planner
-from runtime.schedules import START_PAUSE, STARTED_AT_ONCE, NewSchedule, ScheduleService
+from runtime.schedules.planner import MISSED_KEPT, Planner
+from runtime.schedules.service import START_PAUSE, STARTED_AT_ONCE, NewSchedule, ScheduleService
 from tests.support.build import ANN, DM, OPS, T0
 from tests.support.clock import ManualClock, settle
 from tests.support.runs import RecordingDurable

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime import claims
-from runtime.claims import AHEAD, MOST_AHEAD
 from runtime.errors import Retryable
 from runtime.ids import RunId, TimeOrderedIds
 from runtime.model.schedule import Due, ScheduleState, run_id_of
 from runtime.model.tools import Json
+from runtime.schedules import claims
+from runtime.schedules.claims import AHEAD, MOST_AHEAD
 from tests.support.build import T0
 from tests.support.clock import ManualClock, settle
 from tests.support.runs import RecordingDurable

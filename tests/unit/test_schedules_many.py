@@ -11,8 +11,8 @@ from runtime.ids import AgentName, ConversationId, RunId, ScheduleId, TimeOrdere
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule
 from runtime.model.tools import Json
 from runtime.model.turn import turn_of_run
-from runtime.schedules import NewSchedule, ScheduleService
-from runtime.workflows import unfinished
+from runtime.money.workflows import unfinished
+from runtime.schedules.service import NewSchedule, ScheduleService
 from tests.support.build import ANN, DM, OPS, T0
 from tests.support.clock import ManualClock
 from tests.support.runs import RecordingDurable

@@ -8,7 +8,7 @@ from bot.settings import load_settings
 from runtime.errors import ConfigurationError
 from runtime.model.budget import DEFAULT_LIMITS, LimitRule
 from runtime.model.ledger import Period, Scope
-from runtime.spenders import subject_of_channel, subject_of_principal
+from runtime.money.spenders import subject_of_channel, subject_of_principal
 from tests.unit.test_settings_team import read, said_of
 
 PEOPLE = """\

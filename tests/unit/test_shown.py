@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.shown import legible, prose, reveal
+from runtime.approvals.shown import legible, prose, reveal
 
 
 @pytest.mark.parametrize(

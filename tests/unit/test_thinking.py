@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from runtime.thinking import STATUS_AFTER, Thinking
+from runtime.turns.thinking import STATUS_AFTER, Thinking
 from tests.support.build import DM, OPS
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock

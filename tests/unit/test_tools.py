@@ -17,8 +17,8 @@ from runtime.model.access import Action
 from runtime.model.team import MemberRole
 from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.ports import ToolContext
+from runtime.signature import canonical, signature_of
 from runtime.tools.registry import LONGEST_RESULT, Effect, Tool, Toolbox
-from runtime.tools.signature import canonical, signature_of
 from tests.support.build import ANN, DM
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually

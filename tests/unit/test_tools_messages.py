@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.memory.store import MemoryStore
+from runtime.approvals.patterns import in_words
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds, ToolCallId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -13,7 +14,6 @@ from runtime.model.approval import Frozen, pattern_of
 from runtime.model.team import ChannelRule, Team
 from runtime.model.tools import Risk, ToolCall, ToolResult
 from runtime.outbox import whole
-from runtime.patterns import in_words
 from runtime.ports import ToolContext
 from runtime.tools.messages import LONGEST, MessageTools
 from runtime.tools.registry import Toolbox

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from runtime.access import permits
-from runtime.executor import Job
 from runtime.ids import AgentName, ConversationId, ToolCallId, TurnId
 from runtime.model.access import Action
 from runtime.model.address import Principal
@@ -18,6 +17,7 @@ from runtime.model.team import Member, MemberRole, Sharing, Team
 from runtime.model.tools import ToolCall
 from runtime.notices import Notice
 from runtime.ports import ToolContext, Verdict
+from runtime.turns.executor import Job
 from tests.architecture import source
 from tests.support.approving import Rules
 from tests.support.build import DM, TERMINAL, team

@@ -1,0 +1,1 @@
+"""One queue for each conversation: answered in order, conversations side by side."""
