@@ -18,9 +18,10 @@ from adapters.slack.inbound import SLACK
 from adapters.slack.render import pieces
 from bench import slack
 from bench.servers.common import listening
+from bot.environ import load_settings
 from bot.parts import Opened, open_parts
 from bot.role import Role
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 from runtime.ids import MessageId, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.completion import Chunk, Finished, ModelInfo, ModelRequest, TextDelta, Usage

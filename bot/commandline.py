@@ -116,8 +116,9 @@ def init(
     ] = False,
 ) -> None:
     """Write a commented nightdesk.toml to begin with."""
+    from bot.environ import find_config, write_first_config
     from bot.program import supervised
-    from bot.settings import FILE_NAME, find_config, write_first_config
+    from bot.settings import FILE_NAME
 
     with supervised():
         path = Path.cwd() / FILE_NAME if here else find_config()
@@ -290,8 +291,8 @@ def manifest(
     """
     import json
 
+    from bot.environ import slack_by_webhook
     from bot.program import say, supervised
-    from bot.settings import slack_by_webhook
 
     with supervised():
         from adapters.slack.manifest import manifest as manifest_of

@@ -25,17 +25,12 @@ from bot.askcheck import look_at_questions
 from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
+from bot.environ import load_settings
 from bot.modelcheck import look_at, taken_out
 from bot.policycheck import look_at_policy
 from bot.reach import get
 from bot.redaction import redactor
-from bot.settings import (
-    OFFLINE,
-    HttpSettings,
-    ModelSettings,
-    Settings,
-    load_settings,
-)
+from bot.settings import OFFLINE, HttpSettings, ModelSettings, Settings
 from bot.status import describe_database, processes, read_outbox
 from bot.witness import changed_since
 from runtime.access import may

@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from bot.apart import apart
+from bot.environ import load_settings, write_first_config
 from bot.observability import Destination, Look, logging_to
 from bot.redaction import redactor
 from bot.role import Role
-from bot.settings import LOG_NAME, LogFormat, Settings, load_settings, write_first_config
+from bot.settings import LOG_NAME, LogFormat, Settings
 from runtime.errors import ConfigurationError, NightdeskError, Refused, StorageFull
 
 T = TypeVar("T")

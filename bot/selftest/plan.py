@@ -15,7 +15,7 @@ from typing import cast
 from bot.configuration.document import read_document
 from bot.configuration.problems import Problems, listed
 from bot.configuration.team import FileConfiguration, read_team
-from bot.settings import find_config, slack_by_webhook
+from bot.environ import find_config, slack_by_webhook
 from runtime.access import may
 from runtime.errors import ConfigurationError
 from runtime.model.access import Action

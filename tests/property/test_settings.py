@@ -10,7 +10,7 @@ from bot.configuration.document import parse_document
 from bot.configuration.environment import VARIABLES, read_environment
 from bot.configuration.problems import Problems
 from bot.configuration.team import read_team
-from bot.settings import load_settings
+from bot.environ import load_settings
 from runtime.errors import ConfigurationError
 
 _words = st.sampled_from(

@@ -11,11 +11,11 @@ from typing import Any
 
 import aiohttp
 
+from bot.environ import load_settings
 from bot.lifecycle import run
 from bot.role import Role
 from bot.selftest.slack.names import APP_TOKEN, BOT, DIRECT
 from bot.selftest.slack.sender import Signed, SlackSender
-from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TOKEN, FakeSlack, Posted
 from tests.support.fake_slack_events import ADA

@@ -28,13 +28,14 @@ from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql import outboxclaims, prepared, transaction
 from adapters.sql.transaction import Statement
 from bot import duties, lifecycle
+from bot.environ import load_settings
 from bot.hardstop import ENDED_HARD, kill_children
 from bot.lifecycle import Opening, run
 from bot.observability import Destination, Look, logging_to
 from bot.parts import Opened, open_parts
 from bot.program import complete
 from bot.role import Role
-from bot.settings import OFFLINE, Settings, load_settings
+from bot.settings import OFFLINE, Settings
 from runtime.ids import ModelName
 from runtime.model.completion import ModelRequest
 from runtime.model.conversation import Role as Speaker

@@ -13,12 +13,12 @@ import aiohttp
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.environ import load_settings
 from bot.lifecycle import run
 from bot.role import Role
 from bot.selftest.discord.names import ADA, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender
 from bot.selftest.discord.world import Json, Posted
-from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_discord import FakeDiscord
 from tests.support.ports import free_port

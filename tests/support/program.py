@@ -11,10 +11,11 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.environ import load_settings
 from bot.lifecycle import Opening, run
 from bot.parts import Opened, open_parts
 from bot.role import Role
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 from runtime.ports import ModelPort
 from tests.support.eventually import eventually
 from tests.support.fake_slack import CHANNEL, TEAM, TOKEN, FakeSlack, Posted

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.environ import load_settings
 from bot.lifecycle import run
 from bot.role import Role
-from bot.settings import load_settings
 from tests.support.eventually import eventually
 from tests.support.fake_telegram import ADA, FORUM, GROUP, SECRET, TOKEN, FakeTelegram, Posted
 from tests.support.ports import free_port

@@ -16,9 +16,10 @@ from typer.testing import CliRunner, Result
 
 from bot import program
 from bot.commandline import app
+from bot.environ import load_settings
 from bot.observability import Destination
 from bot.role import Role
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 from runtime.errors import (
     ConfigurationError,
     DataFolderInUse,

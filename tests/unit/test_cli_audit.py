@@ -16,7 +16,8 @@ from adapters.sql.store import DATABASE_FILE, open_store
 from bot.audit import AuditDesk, found_in_words, in_words
 from bot.commandline import app
 from bot.deadletters import OutboxDesk
-from bot.settings import Settings, load_settings
+from bot.environ import load_settings
+from bot.settings import Settings
 from bot.witness import note_start
 from runtime.errors import Refused
 from runtime.ids import AgentName, OutboxId, Platform, TimeOrderedIds, TurnId

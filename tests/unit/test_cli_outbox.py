@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from adapters.sql.store import SqlStore, open_store
 from bot.commandline import app
 from bot.deadletters import OutboxDesk, in_words
-from bot.settings import Settings, load_settings
+from bot.environ import load_settings
+from bot.settings import Settings
 from runtime.errors import Refused
 from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, ThreadRef

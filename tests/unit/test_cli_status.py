@@ -12,7 +12,8 @@ import pytest
 from adapters.sql.glance import glance, holder_of
 from adapters.sql.migrate import revisions
 from adapters.sql.store import SqlStore, open_store
-from bot.settings import Settings, load_settings
+from bot.environ import load_settings
+from bot.settings import Settings
 from bot.status import in_words, read_status, to_json
 from runtime.errors import NightdeskError
 from runtime.ids import AgentName, MessageId, OutboxId, Platform, ScheduleId, TimeOrderedIds

@@ -10,8 +10,9 @@ import pytest
 from bot.diagnosis import Finding, State
 from bot.discord import address_to_invite, synchronise_commands
 from bot.doctor import examine
+from bot.environ import load_settings
 from bot.selftest.discord.names import APP, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 from runtime.errors import ConfigurationError
 from tests.support.clock import ManualClock
 from tests.support.fake_discord import FakeDiscord

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.environ import load_settings
 from bot.lifecycle import run
 from bot.parts import Opened
 from bot.role import Role
-from bot.settings import Settings, load_settings
+from bot.settings import Settings
 
 BREAKS_OFF = (
     "import os, signal, sys\n"

@@ -7,16 +7,9 @@ import pytest
 
 from bot.configuration import entries, models
 from bot.configuration.environment import VARIABLES
+from bot.environ import find_config, load_settings, write_first_config
 from bot.role import Role
-from bot.settings import (
-    OFFLINE,
-    LogFormat,
-    LogLevel,
-    Settings,
-    find_config,
-    load_settings,
-    write_first_config,
-)
+from bot.settings import OFFLINE, LogFormat, LogLevel, Settings
 from runtime.errors import ConfigurationError
 from runtime.ids import ModelName
 from runtime.model.team import Listen, MemberRole

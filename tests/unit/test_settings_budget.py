@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import load_settings
+from bot.environ import load_settings
 from runtime.errors import ConfigurationError
 from runtime.model.budget import DEFAULT_LIMITS, LimitRule
 from runtime.model.ledger import Period, Scope

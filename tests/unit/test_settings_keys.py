@@ -6,8 +6,9 @@ import pytest
 
 from adapters.models.catalogue import describe
 from bot.configuration.providerkeys import PROVIDER_KEYS
+from bot.environ import load_settings
 from bot.models import config_of
-from bot.settings import ModelSettings, load_settings
+from bot.settings import ModelSettings
 from runtime.errors import ConfigurationError
 from runtime.ids import ModelName
 

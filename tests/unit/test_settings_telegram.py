@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import Settings, load_settings
+from bot.environ import load_settings
+from bot.settings import Settings
 from runtime.errors import ConfigurationError
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal

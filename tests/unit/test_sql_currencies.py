@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from adapters.sql.store import DATABASE_FILE, migrate, open_store
 from bot.commandline import app
+from bot.environ import load_settings
 from bot.parts import open_parts
 from bot.role import Role
-from bot.settings import load_settings
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, HoldId, ModelName, TimeOrderedIds, TurnId
 from runtime.model.budget import Alert, AlertId, LimitChange, Pause
