@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bench.desk import ANN, OPS, InstantChat
 from bench.spoken import AT_ONCE, HISTORY, SENTENCE, Turns
 from bench.spread import percentile
-from bot.wiring import Desk
+from bot.wiring.desk import Desk
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId
 from runtime.model.address import ThreadRef, key_of
 from runtime.model.conversation import Entry, Role

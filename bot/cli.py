@@ -71,8 +71,8 @@ def work(role: Role, *, terminal: bool = False) -> None:
     with supervised() as program:
         settings = program.load_to_run(role, terminal=terminal, meanwhile=_import_the_rest)
         with program.logging(role):
-            from bot.hardstop import begin_anew
-            from bot.lifecycle import run as live
+            from bot.running.hardstop import begin_anew
+            from bot.running.lifecycle import run as live
 
             raise SystemExit(complete(live(settings, role, hard=begin_anew)))
 
@@ -81,5 +81,5 @@ def _import_the_rest() -> None:
     from bot import certificates, collector
 
     certificates.load_aiohttp()
-    importlib.import_module("bot.lifecycle")
+    importlib.import_module("bot.running.lifecycle")
     collector.keep()

@@ -132,7 +132,7 @@ def init(
 def doctor(as_json: AsJson = False) -> None:
     """Check everything from the ground up, and say the one thing to do about each."""
     from bot.diagnosis import healthy
-    from bot.doctor import examine, in_words, to_json
+    from bot.doctor.examination import examine, in_words, to_json
     from bot.program import complete, supervised
 
     with supervised():
@@ -250,7 +250,7 @@ def sync(
     from bot.program import complete, say, supervised
 
     with supervised() as program:
-        from bot.discord import synchronise_commands
+        from bot.platforms.discord import synchronise_commands
         from runtime.clock import SystemClock
 
         settings = program.load()
@@ -270,7 +270,7 @@ def invite() -> None:
     from bot.program import complete, supervised
 
     with supervised() as program:
-        from bot.discord import address_to_invite
+        from bot.platforms.discord import address_to_invite
         from runtime.clock import SystemClock
 
         typer.echo(complete(address_to_invite(program.load(), SystemClock())))

@@ -7,9 +7,9 @@ one, and so do the limits of the chat; those of `nightdesk.toml` hold, which say
 import logging
 from collections.abc import Callable, Sequence
 
-from bot import doors
 from bot.diagnosis import Finding, State
-from bot.process import Parts
+from bot.wiring import doors
+from bot.wiring.process import Parts
 from runtime.ids import derived
 from runtime.model.budget import LimitChange
 from runtime.model.team import Team

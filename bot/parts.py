@@ -14,14 +14,14 @@ from adapters.sql.store import open_store
 from adapters.timing.ticker import ApschedulerTicker
 from adapters.timing.timetable import CronsimTimetable
 from bot import collector, stopfile
-from bot.connecting import side_by_side
-from bot.models import configured
 from bot.ondemand import OnDemandDurable
-from bot.platforms import Hear, MakeRoute, OpenPlatform
-from bot.policy import Read as ReadPolicy
+from bot.platforms.connecting import side_by_side
+from bot.platforms.opened import Hear, MakeRoute, OpenPlatform
 from bot.role import Role
 from bot.settings import OFFLINE, Settings
-from bot.wiring import Parts
+from bot.wiring.desk import Parts
+from bot.wiring.models import configured
+from bot.wiring.policy import Read as ReadPolicy
 from gateway.commands.forms import FORMS
 from runtime.clock import Clock, SystemClock
 from runtime.errors import ConfigurationError
@@ -150,18 +150,18 @@ async def _open_platforms(
     read = _reader(store)
     opening: list[AbstractAsyncContextManager[OpenPlatform]] = []
     if settings.slack is not None:
-        from bot.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
+        from bot.platforms.slack import open_slack  # noqa: PLC0415 - what is not used is not loaded
 
         opening.append(open_slack(settings.slack, clock, read_file=read))
     if settings.telegram is not None:
-        from bot.telegram import open_telegram  # noqa: PLC0415 - the same
+        from bot.platforms.telegram import open_telegram  # noqa: PLC0415 - the same
 
         telegram = open_telegram(
             settings.telegram, clock, team=team, positions=store.inbox, read_file=read
         )
         opening.append(telegram)
     if settings.discord is not None:
-        from bot.discord import open_discord  # noqa: PLC0415 - the same
+        from bot.platforms.discord import open_discord  # noqa: PLC0415 - the same
 
         discord = open_discord(
             settings.discord,
@@ -174,7 +174,7 @@ async def _open_platforms(
     platforms = await stack.enter_async_context(side_by_side(opening))
     used = {rule.ref.platform for rule in settings.team.channels}
     if used & set(ONE_WAY):
-        from bot import oneway  # noqa: PLC0415 - what is not used is not loaded
+        from bot.platforms import oneway  # noqa: PLC0415 - what is not used is not loaded
 
         if settings.email is not None:
             platforms.append(oneway.open_email(settings.email, clock, read))

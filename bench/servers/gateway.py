@@ -16,9 +16,9 @@ from bench.desk import TEAM_FILE, opened
 from bench.machine import SERVER_CORE
 from bench.servers.common import take_orders
 from bench.slack import HOST
-from bot.lifecycle import working
 from bot.parts import Opened
-from bot.wiring import Parts, wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import Parts, wire
 from gateway.commands.grammar import cannot_wait, looks_like_command
 from gateway.health import Check
 from gateway.http.server import build_app, serve

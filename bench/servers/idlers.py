@@ -11,8 +11,8 @@ from bench.child import live, obey, say
 from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
 from bench.talk import People, store_conversations, thread_of
-from bot.lifecycle import working
-from bot.wiring import wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import wire
 from runtime.clock import SystemClock
 
 WARM_UP = 1_000

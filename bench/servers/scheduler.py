@@ -19,8 +19,8 @@ from bench.desk import ANN, OPS, opened
 from bench.machine import SERVER_CORE, own_usage
 from bench.rows import fill_schedules
 from bench.stall import StallProbe
-from bot.lifecycle import working
-from bot.wiring import Desk, wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import Desk, wire
 from runtime.clock import Clock, SystemClock
 from runtime.ids import AgentName, RunId, ScheduleId
 from runtime.model.address import ThreadRef

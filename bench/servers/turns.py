@@ -11,8 +11,8 @@ from bench.desk import InstantChat, opened
 from bench.machine import SERVER_CORE, own_usage
 from bench.spoken import Stretch, Turns, together
 from bench.talk import People, store_conversations, thread_of
-from bot.lifecycle import working
-from bot.wiring import wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import wire
 from runtime.clock import SystemClock
 
 LATELY = 48

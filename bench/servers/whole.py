@@ -19,8 +19,8 @@ from bench.servers.scheduler import make_due, wake
 from bench.slack import HOST
 from bench.spoken import SENTENCE
 from bench.talk import People, store_conversations, thread_of
-from bot.lifecycle import working
-from bot.wiring import Desk, wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import Desk, wire
 from gateway.http.server import build_app, serve
 from runtime.ids import ScheduleId
 

@@ -11,7 +11,7 @@ from runtime.mailboxes.queued import WORDS as QUEUED
 from runtime.model.value import value
 
 REFUSAL_BEGINS = "You are not a member of"
-"""How `gateway.access` begins what a stranger is told."""
+"""How `runtime.access` begins what a stranger is told."""
 
 
 class Wants(Enum):

@@ -13,7 +13,7 @@ FAKE = {"names", "rules", "sender", "server"}
 def test_the_folder_of_a_chat_has_the_same_core_as_the_others(platform: str) -> None:
     assert _names(f"adapters/{platform}") >= CORE, "see docs/adding-a-platform.md"
     assert _names(f"bot/selftest/{platform}") >= FAKE
-    assert {platform} <= _names("bot") & _names("gateway/verify")
+    assert {platform} <= _names("bot/platforms") & _names("gateway/verify")
 
 
 def test_every_adapter_that_people_talk_through_is_known_here_and_to_the_contract() -> None:

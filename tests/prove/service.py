@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from bot import heap
+from bot.running import heap
 from tests.prove.report import Check, Outcome
 from tests.support.crash_world import Said, World, world
 from tests.support.eventually import eventually

@@ -17,10 +17,10 @@ from adapters.memory.durable import MemoryDurable
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Pause, Step
 from adapters.timing.timetable import CronsimTimetable
-from bot.lifecycle import working
 from bot.parts import Opened
 from bot.role import Role
-from bot.wiring import Desk, Parts, wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import Desk, Parts, wire
 from gateway.outbound.unknown import SENT_AGAIN
 from runtime.errors import Ambiguous, Permanent, Retryable
 from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds

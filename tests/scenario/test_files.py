@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.models.scripted import Pause, ScriptedModel, Step, ToolCalls
-from bot.retention import Retention
+from bot.running.retention import Retention
 from runtime.errors import Retryable
 from runtime.ids import AgentName, MessageId
 from runtime.model.completion import ModelRequest

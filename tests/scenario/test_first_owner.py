@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from adapters.memory.store import MemoryStore
-from bot.lifecycle import tell_owners
-from bot.people import offer_ownership
+from bot.running.lifecycle import tell_owners
+from bot.wiring.people import offer_ownership
 from runtime.ids import MessageId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.events import Body, Command, Message

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 
 from bot.environ import load_settings
-from bot.lifecycle import run
 from bot.role import Role
+from bot.running.lifecycle import run
 from bot.selftest.slack.names import APP_TOKEN, BOT, DIRECT
 from bot.selftest.slack.sender import Signed, SlackSender
 from tests.support.eventually import eventually

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.models.scripted import ScriptedModel
 from bot.environ import load_settings
-from bot.lifecycle import open_doors
 from bot.parts import Opened
+from bot.running.lifecycle import open_doors
 from runtime.model.events import Command, Cursor
 from runtime.ports import Accept
 from tests.scenario.test_stop_first import LongLine, growing

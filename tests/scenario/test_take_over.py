@@ -11,10 +11,10 @@ import pytest
 from adapters.memory.durable import MemoryDurable
 from adapters.memory.store import MemoryStore
 from adapters.timing.timetable import CronsimTimetable
-from bot.lifecycle import working
 from bot.parts import Opened
 from bot.role import Role
-from bot.wiring import Desk, Parts, wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import Desk, Parts, wire
 from runtime.errors import ConfigurationError, Retryable
 from runtime.ids import AgentName, MessageId, OutboxId, RunId, TimeOrderedIds
 from runtime.model.outbox import OutboxState

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import ScriptedModel
 from adapters.timing.timetable import CronsimTimetable
-from bot.people import read_person
+from bot.wiring.people import read_person
 from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.home import Home
 from gateway.commands.members import PeopleServices

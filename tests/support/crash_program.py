@@ -27,14 +27,14 @@ import sqlalchemy as sa
 from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql import outboxclaims, prepared, transaction
 from adapters.sql.transaction import Statement
-from bot import duties, lifecycle
 from bot.environ import load_settings
-from bot.hardstop import ENDED_HARD, kill_children
-from bot.lifecycle import Opening, run
 from bot.observability import Destination, Look, logging_to
 from bot.parts import Opened, open_parts
 from bot.program import complete
 from bot.role import Role
+from bot.running import duties, lifecycle
+from bot.running.hardstop import ENDED_HARD, kill_children
+from bot.running.lifecycle import Opening, run
 from bot.settings import OFFLINE, Settings
 from runtime.ids import ModelName
 from runtime.model.completion import ModelRequest
@@ -66,7 +66,7 @@ _LAZY = (
     "alembic.config",
     "apscheduler.executors.asyncio",
     "apscheduler.schedulers.asyncio",
-    "bot.slack",
+    "bot.platforms.slack",
     "dbos._sys_db_postgres",
     "dbos._sys_db_sqlite",
     "encodings.ascii",

@@ -12,7 +12,7 @@ from adapters.models.scripted import Script, ScriptedModel
 from adapters.sql.store import open_store
 from adapters.timing.timetable import CronsimTimetable
 from bot.role import Role
-from bot.wiring import Desk, Parts, wire
+from bot.wiring.desk import Desk, Parts, wire
 from runtime.clock import Clock
 from runtime.ids import IdSource, StopId, TimeOrderedIds
 from runtime.model.address import Principal, ThreadRef

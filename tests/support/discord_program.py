@@ -14,8 +14,8 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.environ import load_settings
-from bot.lifecycle import run
 from bot.role import Role
+from bot.running.lifecycle import run
 from bot.selftest.discord.names import ADA, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender
 from bot.selftest.discord.world import Json, Posted

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.duties import Duties
+from bot.running.duties import Duties
 from runtime.model.ledger import Period, Scope
 from runtime.ports import Ledger
 from tests.support.approving import people

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 
 from bot.environ import load_settings
-from bot.lifecycle import Opening, run
 from bot.parts import Opened, open_parts
 from bot.role import Role
+from bot.running.lifecycle import Opening, run
 from bot.settings import Settings
 from runtime.ports import ModelPort
 from tests.support.eventually import eventually

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.hardstop import ENDED_HARD
 from bot.role import Role
+from bot.running.hardstop import ENDED_HARD
 from bot.selftest.slack.server import Fault
 from tests.support import stop_program
 from tests.support.crash_process import Process, start

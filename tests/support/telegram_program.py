@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 
 from bot.environ import load_settings
-from bot.lifecycle import run
 from bot.role import Role
+from bot.running.lifecycle import run
 from tests.support.eventually import eventually
 from tests.support.fake_telegram import ADA, FORUM, GROUP, SECRET, TOKEN, FakeTelegram, Posted
 from tests.support.ports import free_port

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from adapters.durable.dbos import DbosDurable
 from adapters.sql.store import open_store
 from adapters.timing.timetable import CronsimTimetable
-from bot.lifecycle import working
 from bot.parts import Opened
-from bot.process import Parts
 from bot.role import Role
-from bot.wiring import wire
+from bot.running.lifecycle import working
+from bot.wiring.desk import wire
+from bot.wiring.process import Parts
 from runtime.ids import TimeOrderedIds
 from runtime.ports import Store, Worker
 from tests.support.build import team

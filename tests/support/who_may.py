@@ -17,7 +17,7 @@ from typing import get_args
 
 from adapters.memory.store import MemoryStore
 from adapters.models.scripted import Step
-from bot.discord import Suggestions
+from bot.platforms.discord import Suggestions
 from gateway.commands.form import Form
 from gateway.commands.forms import FORMS
 from runtime import forms

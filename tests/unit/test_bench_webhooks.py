@@ -5,7 +5,7 @@ from adapters.discord.places import Places
 from adapters.telegram.inbound import TelegramInbound
 from adapters.telegram.places import Chains
 from bench import discord, telegram
-from bot.discord import grammar
+from bot.platforms.discord import grammar
 from bot.selftest.discord.names import GUILD, PUBLIC_KEY
 from bot.selftest.telegram.names import BOT, SECRET, USERNAME
 from gateway.verify.discord import DiscordVerifier

@@ -48,7 +48,7 @@ def lives(monkeypatch: pytest.MonkeyPatch) -> Callable[[Live], None]:
     """Puts a process of the test's own in the place of the real one."""
 
     def put(live: Live) -> None:
-        monkeypatch.setitem(sys.modules, "bot.lifecycle", SimpleNamespace(run=live))
+        monkeypatch.setitem(sys.modules, "bot.running.lifecycle", SimpleNamespace(run=live))
 
     return put
 

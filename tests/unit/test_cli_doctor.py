@@ -18,12 +18,12 @@ from adapters.sql.glance import glance, sqlite_file
 from adapters.sql.migrate import revisions
 from adapters.sql.store import open_store
 from bot.diagnosis import Finding, State, healthy
-from bot.doctor import examine, in_words, remedy, to_json
+from bot.doctor.examination import examine, in_words, remedy, to_json
+from bot.doctor.reach import get
 from bot.environ import load_settings
-from bot.models import config_of
-from bot.reach import get
 from bot.settings import Settings
 from bot.status import read_outbox
+from bot.wiring.models import config_of
 from bot.witness import note_start
 from runtime.approvals.cards import APPROVE
 from runtime.errors import Permanent, StorageUnavailable

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.policy import LivePolicy
+from bot.wiring.policy import LivePolicy
 from runtime.errors import ConfigurationError
 from runtime.ids import AgentName, ApprovalId
 from runtime.model.approval import GRANTED_FOR, Frozen, Grant

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.connecting import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, connecting, side_by_side
-from bot.platforms import OpenPlatform
+from bot.platforms.connecting import FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, connecting, side_by_side
+from bot.platforms.opened import OpenPlatform
+from bot.platforms.slack import open_slack
 from bot.settings import Secret, SlackSettings
-from bot.slack import open_slack
 from runtime.errors import ConfigurationError
 from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually

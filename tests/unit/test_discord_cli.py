@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.diagnosis import Finding, State
-from bot.discord import address_to_invite, synchronise_commands
-from bot.doctor import examine
+from bot.doctor.examination import examine
 from bot.environ import load_settings
+from bot.platforms.discord import address_to_invite, synchronise_commands
 from bot.selftest.discord.names import APP, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
 from bot.settings import Settings
 from runtime.errors import ConfigurationError

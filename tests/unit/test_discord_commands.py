@@ -7,7 +7,7 @@ import pytest
 
 from adapters.discord.commands import ApplicationCommands, choices, same
 from adapters.discord.wire import Given, InteractionData
-from bot.discord import grammar
+from bot.platforms.discord import grammar
 from bot.selftest.discord import rules
 from gateway.commands.forms import FORMS
 from gateway.commands.grammar import ParsedCommand, parse

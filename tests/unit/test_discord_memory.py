@@ -9,11 +9,11 @@ from tests.architecture.source import ROOT
 def test_nothing_but_the_listener_loads_the_library() -> None:
     program = (
         "import sys\n"
-        "import bot.lifecycle, bot.parts\n"
-        "assert 'bot.discord' not in sys.modules, 'Discord is loaded where it is off'\n"
-        "import bot.discord\n"
+        "import bot.running.lifecycle, bot.parts\n"
+        "assert 'bot.platforms.discord' not in sys.modules, 'Discord is loaded where it is off'\n"
+        "import bot.platforms.discord\n"
         "assert 'discord' not in sys.modules, 'discord.py is loaded before anybody listens'\n"
-        "bot.discord._listener()\n"
+        "bot.platforms.discord._listener()\n"
         "assert 'discord' in sys.modules\n"
     )
     done = subprocess.run(

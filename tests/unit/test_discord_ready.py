@@ -3,8 +3,8 @@
 import asyncio
 
 from adapters.memory.store import MemoryStore
-from bot.discord import open_discord
-from bot.platforms import Hear
+from bot.platforms.discord import open_discord
+from bot.platforms.opened import Hear
 from bot.selftest.discord.names import GUILD, TOKEN
 from bot.settings import DiscordSettings, Secret
 from runtime.ids import TimeOrderedIds

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.discord import Suggestions
+from bot.platforms.discord import Suggestions
 from runtime.model.address import Principal
 from runtime.model.events import Wanted
 from tests.support.build import ANN, STRANGER

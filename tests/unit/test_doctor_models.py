@@ -16,10 +16,10 @@ from adapters.models.providers import known_providers
 from bot.configuration.providerkeys import PROVIDER_KEYS
 from bot.configuration.values import Secret
 from bot.diagnosis import Finding, State
-from bot.freecalls import FREE_CALLS, NO_FREE_CALL, FreeCall, KeyIn
-from bot.keycheck import Verdict, read
-from bot.modelcheck import look_at
-from bot.reach import Answer
+from bot.doctor.freecalls import FREE_CALLS, NO_FREE_CALL, FreeCall, KeyIn
+from bot.doctor.keycheck import Verdict, read
+from bot.doctor.modelcheck import look_at
+from bot.doctor.reach import Answer
 from bot.settings import ModelSettings
 from runtime.ids import ModelName
 

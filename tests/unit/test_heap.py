@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.heap import MOST_PUT_OFF, Heap
+from bot.running.heap import MOST_PUT_OFF, Heap
 from runtime.activity import Activity
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ async def test_it_is_put_off_while_something_is_under_way_but_not_for_ever() -> 
 def test_holes_between_what_is_in_use_go_back_to_the_system() -> None:
     program = """
         from pathlib import Path
-        from bot.heap import give_back
+        from bot.running.heap import give_back
 
         def resident():
             [line] = [s for s in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in s]

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from bot.environ import load_settings
-from bot.lifecycle import run
 from bot.parts import Opened
 from bot.role import Role
+from bot.running.lifecycle import run
 from bot.settings import Settings
 
 BREAKS_OFF = (

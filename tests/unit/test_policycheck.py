@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.diagnosis import State
+from bot.doctor.policycheck import look_at_policy
 from bot.environ import load_settings
-from bot.policycheck import look_at_policy
 from tests.support.clock import ManualClock
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from adapters.memory.durable import MemoryDurable
-from bot.retention import Retention
+from bot.running.retention import Retention
 from runtime.errors import StorageUnavailable
 from runtime.ids import (
     ConversationId,

@@ -7,8 +7,8 @@ import pytest
 from adapters.models.catalogue import describe
 from bot.configuration.providerkeys import PROVIDER_KEYS
 from bot.environ import load_settings
-from bot.models import config_of
 from bot.settings import ModelSettings
+from bot.wiring.models import config_of
 from runtime.errors import ConfigurationError
 from runtime.ids import ModelName
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from adapters.memory.store import MemoryStore
-from bot.slot import SILENT_AFTER, Life, Slot, place
+from bot.running.slot import SILENT_AFTER, Life, Slot, place
 from runtime.errors import ConfigurationError
 from runtime.ids import TimeOrderedIds
 from runtime.ports import Worker

@@ -28,7 +28,7 @@ def program(text: str) -> str:
 def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> None:
     loaded = program("""
         import importlib, sys
-        for name in ("bot.cli", "bot.program", "bot.lifecycle", "bot.slack"):
+        for name in ("bot.cli", "bot.program", "bot.running.lifecycle", "bot.platforms.slack"):
             importlib.import_module(name)
         print(" ".join(sorted({
             "PIL",              # when a picture is drawn
@@ -66,7 +66,7 @@ def test_a_process_that_works_loads_nothing_that_its_start_does_not_need() -> No
 def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used() -> None:
     loaded = program("""
         import sys
-        import bot.telegram, bot.discord
+        import bot.platforms.telegram, bot.platforms.discord
         print(" ".join(sorted({
             "click",
             "cryptography",     # with the first request in the form of Discord's
@@ -84,7 +84,7 @@ def test_telegram_and_discord_load_no_part_of_their_libraries_that_is_not_used()
 def test_discord_alone_loads_what_checks_signatures_with_the_first_one() -> None:
     loaded = program("""
         import sys
-        import bot.discord
+        import bot.platforms.discord
         print(" ".join(sorted({"cryptography", "discord"} & set(sys.modules))))
     """)
     assert loaded == ""
@@ -94,7 +94,7 @@ def test_signatures_can_be_checked_after_telegram_was_loaded_without_what_checks
     # RFC 8032, section 7.1, test 1: the empty message.
     assert (
         program("""
-            import bot.telegram
+            import bot.platforms.telegram
             from gateway.verify.ed25519 import signed_by
 
             key = bytes.fromhex(

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from bot import stopfile
 from bot.commandline import app
-from bot.hardstop import ENDED_HARD, kill_children
-from bot.watchdog import Watchdog
+from bot.running.hardstop import ENDED_HARD, kill_children
+from bot.running.watchdog import Watchdog
 from runtime.clock import SystemClock
 from runtime.model.stop import StopKind
 from tests.support.desk import running_desk
@@ -54,7 +54,7 @@ async def test_a_loop_that_is_held_without_a_stop_is_left_alone() -> None:
 _ANEW = """
 import os, subprocess, sys
 from pathlib import Path
-from bot.hardstop import begin_anew
+from bot.running.hardstop import begin_anew
 lives = Path(sys.argv[1])
 count = len(lives.read_text().split()) if lives.exists() else 0
 child = subprocess.Popen(["sleep", "600"]) if count == 0 else None

@@ -12,7 +12,7 @@ from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import DISCORD, Places, person
 from adapters.discord.probe import Expected
 from adapters.discord.render import is_growing
-from bot.discord import grammar
+from bot.platforms.discord import grammar
 from bot.selftest.discord.names import ADA, BO, CHANNEL, DIRECT, GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender, command, press, submission
 from bot.selftest.discord.server import Fault

@@ -21,14 +21,14 @@ from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
 from bot import currency
-from bot.askcheck import look_at_questions
-from bot.connections import connections
 from bot.deadletters import described, one_line
 from bot.diagnosis import Finding, State, healthy
+from bot.doctor.askcheck import look_at_questions
+from bot.doctor.connections import connections
+from bot.doctor.modelcheck import look_at, taken_out
+from bot.doctor.policycheck import look_at_policy
+from bot.doctor.reach import get
 from bot.environ import load_settings
-from bot.modelcheck import look_at, taken_out
-from bot.policycheck import look_at_policy
-from bot.reach import get
 from bot.redaction import redactor
 from bot.settings import OFFLINE, HttpSettings, ModelSettings, Settings
 from bot.status import describe_database, processes, read_outbox

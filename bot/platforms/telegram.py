@@ -21,8 +21,8 @@ from adapters.telegram.outbound import ReadFile, TelegramChat
 from adapters.telegram.places import TELEGRAM, Chains
 from adapters.telegram.probe import REACH, TOKEN
 from bot.certificates import checking
-from bot.connecting import connecting, keep_trying
-from bot.platforms import Hear, MakeRoute, OpenPlatform
+from bot.platforms.connecting import connecting, keep_trying
+from bot.platforms.opened import Hear, MakeRoute, OpenPlatform
 from bot.settings import TelegramSettings
 from gateway.commands.forms import FORMS, NOUN_ALIASES, NOUNS
 from gateway.health import Check

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from bot.doors import splitter
-from bot.policy import LivePolicy
-from bot.process import Parts
+from bot.wiring.doors import splitter
+from bot.wiring.policy import LivePolicy
+from bot.wiring.process import Parts
 from bot.witness import note_policy
 from runtime.facts import FactsReader
 from runtime.handoffs import Handoffs

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from bot.doors import splitter
-from bot.people import schedule_holds
-from bot.process import Parts
 from bot.role import Role
+from bot.wiring.doors import splitter
+from bot.wiring.people import schedule_holds
+from bot.wiring.process import Parts
 from gateway.outbound.dispatcher import Dispatcher
 from runtime.activity import Activity
 from runtime.engine import Owed, planned, unanswered

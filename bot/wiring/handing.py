@@ -1,6 +1,6 @@
 """Hand-offs, put together: who is told that a thread has come to another agent."""
 
-from bot.process import Parts
+from bot.wiring.process import Parts
 from runtime.handoffs import Handoffs
 from runtime.mailboxes.queue import QueueDispatch
 from runtime.model.handoff import HandOver

@@ -4,9 +4,9 @@ import logging
 import sys
 from collections.abc import Callable
 
-from bot.doors import notices, splitter
-from bot.process import Parts
 from bot.role import Role
+from bot.wiring.doors import notices, splitter
+from bot.wiring.process import Parts
 from gateway.commands.members import PeopleServices
 from runtime.errors import Refused
 from runtime.ids import Platform

@@ -14,8 +14,8 @@ from adapters.discord.outbound import DiscordChat, ReadFile
 from adapters.discord.places import DISCORD, Places
 from adapters.discord.probe import NO_CONTENTS, Expected, invitation
 from adapters.discord.sync import synchronise
-from bot.connecting import connecting
-from bot.platforms import Hear, MakeRoute, OpenPlatform
+from bot.platforms.connecting import connecting
+from bot.platforms.opened import Hear, MakeRoute, OpenPlatform
 from bot.settings import DiscordSettings, Settings
 from gateway.commands.forms import FORMS
 from gateway.health import Check

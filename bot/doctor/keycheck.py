@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from adapters.models.provider_errors import fit_to_log, is_about_the_key
-from bot.freecalls import FreeCall
-from bot.reach import Answer
+from bot.doctor.freecalls import FreeCall
+from bot.doctor.reach import Answer
 from runtime.model.value import value
 
 _REFUSED = frozenset({401, 498})

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.policy import Read as ReadPolicy
 from bot.role import Role
+from bot.wiring.policy import Read as ReadPolicy
 from gateway.health import Check
 from runtime.clock import Clock
 from runtime.ids import AgentName, IdSource, ModelName, Platform, TurnId

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from adapters.slack.files import ReadFile
 from adapters.slack.inbound import SlackInbound
 from adapters.slack.outbound import SlackChat
-from bot.connecting import connecting
-from bot.platforms import MakeRoute, OpenPlatform
+from bot.platforms.connecting import connecting
+from bot.platforms.opened import MakeRoute, OpenPlatform
 from bot.settings import Secret, SlackSettings
 from gateway.health import Check
 from gateway.http.server import WebhookRoute

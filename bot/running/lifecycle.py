@@ -16,14 +16,14 @@ from dataclasses import replace
 from adapters.markup import parse
 from bot.collector import collector_spared, keep
 from bot.currency import tell_of_others
-from bot.duties import Duties
 from bot.parts import Listener, Opened, open_parts
-from bot.people import offer_ownership
-from bot.platforms import Hear
+from bot.platforms.opened import Hear
 from bot.role import Role
+from bot.running.duties import Duties
+from bot.running.watchdog import Watchdog
 from bot.settings import Settings
-from bot.watchdog import Watchdog
-from bot.wiring import Desk, wire
+from bot.wiring.desk import Desk, wire
+from bot.wiring.people import offer_ownership
 from bot.witness import note_start
 from gateway.http.server import build_app, serve
 from runtime.errors import StorageUnavailable

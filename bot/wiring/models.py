@@ -4,9 +4,9 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 
 from adapters.models.factory import Client, ModelConfig
-from bot import doors
-from bot.process import Parts
 from bot.settings import OFFLINE, ModelSettings, Settings
+from bot.wiring import doors
+from bot.wiring.process import Parts
 from gateway.health import Check
 from runtime.model.team import models_of
 from runtime.routing.asking import Routing

@@ -7,7 +7,7 @@ from bot.configuration.policyfile import read_policy
 from bot.diagnosis import Finding, State
 from bot.role import Role
 from bot.settings import Settings
-from bot.wiring import Parts, wire
+from bot.wiring.desk import Parts, wire
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
 from runtime.ids import TimeOrderedIds

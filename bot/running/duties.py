@@ -4,12 +4,14 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from bot import heap, money, retention, stopfile, witness
-from bot.heap import Heap
-from bot.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
-from bot.retention import Retention
-from bot.slot import SILENT_AFTER, Slot
-from bot.wiring import Desk
+from bot import stopfile, witness
+from bot.running import heap, retention
+from bot.running.heap import Heap
+from bot.running.retention import Retention
+from bot.running.slot import SILENT_AFTER, Slot
+from bot.wiring import money
+from bot.wiring.desk import Desk
+from bot.wiring.policy import LOOK_EVERY as LOOK_AT_POLICY_EVERY
 from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker, Worker
 from runtime.schedules.claims import AHEAD

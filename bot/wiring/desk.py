@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot import doors, handing, runs, toolbox
-from bot.authority import Authority, authority
-from bot.models import look_of, routing_of
-from bot.money import Money
-from bot.money import money as money_of
-from bot.people import people_services, roster_of
-from bot.policy import LivePolicy
-from bot.process import Parts, Passes
 from bot.role import Role
-from bot.stops import said_of, stopping_of
+from bot.wiring import doors, handing, runs, toolbox
+from bot.wiring.authority import Authority, authority
+from bot.wiring.models import look_of, routing_of
+from bot.wiring.money import Money
+from bot.wiring.money import money as money_of
+from bot.wiring.people import people_services, roster_of
+from bot.wiring.policy import LivePolicy
+from bot.wiring.process import Parts, Passes
+from bot.wiring.stops import said_of, stopping_of
 from gateway.commands.desk import CommandDesk, Services
 from gateway.commands.grammar import cannot_wait
 from gateway.commands.home import Home

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import AsyncIterator, Sequence
 
 from bot.diagnosis import Finding, State
-from bot.probing import connection_of
+from bot.doctor.probing import connection_of
 from bot.settings import (
     DiscordSettings,
     EmailSettings,
@@ -86,8 +86,10 @@ async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock)
         todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
         found = "not connected, though nightdesk.toml names channels or members of it"
         return Finding(layer, State.MISSING, found, todo)
-    await asyncio.to_thread(importlib.import_module, "bot.telegram")  # its library is large
-    from bot.telegram import examine as ask_telegram  # noqa: PLC0415 - loaded there
+    await asyncio.to_thread(
+        importlib.import_module, "bot.platforms.telegram"
+    )  # its library is large
+    from bot.platforms.telegram import examine as ask_telegram  # noqa: PLC0415 - loaded there
 
     return _of_platform(layer, await ask_telegram(telegram, team, clock))
 
@@ -98,19 +100,19 @@ async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) ->
         todo = "To connect it: set NIGHTDESK_DISCORD__BOT_TOKEN (docs/discord.md)."
         found = "not connected, though nightdesk.toml names channels or members of it"
         return Finding(layer, State.MISSING, found, todo)
-    from bot.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
+    from bot.platforms.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
 
     return _of_platform(layer, await ask_discord(discord, team, clock))
 
 
 async def _email(email: EmailSettings, team: Team, clock: Clock) -> Finding:
-    from bot.oneway import open_email  # noqa: PLC0415 - its library, where it is needed
+    from bot.platforms.oneway import open_email  # noqa: PLC0415 - its library, where it is needed
 
     return await _channels_of(open_email(email, clock, _nothing).chat, "email", team)
 
 
 async def _webhook(webhook: WebhookSettings, team: Team, clock: Clock) -> Finding:
-    from bot.oneway import open_webhook  # noqa: PLC0415 - its library, where it is needed
+    from bot.platforms.oneway import open_webhook  # noqa: PLC0415 - its library, where it is needed
 
     async with open_webhook(webhook, clock, _nothing) as opened:
         return await _channels_of(opened.chat, "webhook", team)

@@ -7,7 +7,7 @@ from pathlib import Path
 from adapters.email.outbound import EmailChat, SmtpServer
 from adapters.file.outbound import FileChat
 from adapters.webhook.outbound import WebhookChat
-from bot.platforms import OpenPlatform
+from bot.platforms.opened import OpenPlatform
 from bot.settings import EmailSettings, WebhookSettings
 from gateway.health import Check
 from runtime.clock import Clock

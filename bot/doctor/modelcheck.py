@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from adapters.models.catalogue import describe
 from bot.configuration.entries import model_key
 from bot.diagnosis import Finding, State
-from bot.freecalls import FREE_CALLS, FreeCall, at_own_address, why_none
-from bot.keycheck import Reading, Verdict, read
-from bot.models import config_of
-from bot.reach import get
+from bot.doctor.freecalls import FREE_CALLS, FreeCall, at_own_address, why_none
+from bot.doctor.keycheck import Reading, Verdict, read
+from bot.doctor.reach import get
 from bot.settings import ModelSettings, Settings
+from bot.wiring.models import config_of
 from runtime.model.choice import Outage
 from runtime.model.localtime import show_time
 from runtime.money.pricing import is_in

@@ -24,7 +24,7 @@ SILENT_AFTER = timedelta(seconds=9)
 _ENDED = frozenset("ZXx")
 """A process that was killed stays in the table until its parent has asked after it."""
 _IMAGE = unguessable()
-"""Another one after the process has begun anew in its own place: see `bot.hardstop`."""
+"""Another one after the process has begun anew in its own place: see `bot.running.hardstop`."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether the process that has the slot lives."""
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from bot.authority import Authority
-from bot.doors import splitter
-from bot.process import Parts
+from bot.wiring.authority import Authority
+from bot.wiring.doors import splitter
+from bot.wiring.process import Parts
 from runtime.halt import Halt, in_words
 from runtime.ids import AgentName, ConversationId
 from runtime.mailboxes.mailboxes import Mailboxes

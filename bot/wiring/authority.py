@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from bot.policy import LivePolicy
-from bot.process import Parts
+from bot.wiring.policy import LivePolicy
+from bot.wiring.process import Parts
 from runtime.approvals.book import ApprovalBook, QuestionLimits
 from runtime.approvals.posting import Cards
 from runtime.approvals.questions import Questions

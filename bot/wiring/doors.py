@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.process import Parts
+from bot.wiring.process import Parts
 from gateway.commands.grammar import looks_like_command, says_link_code
 from gateway.commands.spelling import spelled
 from gateway.inbound.bindings import Bindings

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from adapters.charts.pillow import PillowCharts
-from bot.authority import Authority
-from bot.process import Parts
+from bot.wiring.authority import Authority
+from bot.wiring.process import Parts
 from gateway.commands.budget import BudgetServices
 from gateway.commands.budgetchart import SpendingPictures
 from runtime.ids import ModelName

@@ -1,0 +1,1 @@
+"""A process while it runs: its tasks and duties, its slot, signals, and its orderly end."""

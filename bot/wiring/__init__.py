@@ -1,0 +1,1 @@
+"""Where each port meets its implementation, one module for each part of the desk."""
