@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import work
 from bot.role import Role
+from bot.running.start import work
 
 app = typer.Typer(
     name="nightdesk",
