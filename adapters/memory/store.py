@@ -3,26 +3,26 @@
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_approvals import MemoryApprovals
-from adapters.memory.store_audit import MemoryAudit
-from adapters.memory.store_budgets import MemoryBudgets
-from adapters.memory.store_deadletters import MemoryDeadLetters
-from adapters.memory.store_files import MemoryFiles
-from adapters.memory.store_grants import MemoryGrants
-from adapters.memory.store_handoffs import MemoryHandoffs
-from adapters.memory.store_inbox import MemoryConversations, MemoryInbox
-from adapters.memory.store_ledger import MemoryLedger
-from adapters.memory.store_members import MemoryMembers
-from adapters.memory.store_modelbook import MemoryModelBook
-from adapters.memory.store_outbox import MemoryOutbox
-from adapters.memory.store_people import MemoryPeople
-from adapters.memory.store_reminders import MemoryReminders
-from adapters.memory.store_schedules import MemorySchedules
-from adapters.memory.store_state import MemoryStates
-from adapters.memory.store_stops import MemoryStops
-from adapters.memory.store_tables import Tables, WorkerRow
-from adapters.memory.store_trust import MemoryChannelTrust
-from adapters.memory.store_turns import MemoryTurns
+from adapters.memory.approvals import MemoryApprovals
+from adapters.memory.audit import MemoryAudit
+from adapters.memory.budgets import MemoryBudgets
+from adapters.memory.deadletters import MemoryDeadLetters
+from adapters.memory.files import MemoryFiles
+from adapters.memory.grants import MemoryGrants
+from adapters.memory.handoffs import MemoryHandoffs
+from adapters.memory.inbox import MemoryConversations, MemoryInbox
+from adapters.memory.ledger import MemoryLedger
+from adapters.memory.members import MemoryMembers
+from adapters.memory.modelbook import MemoryModelBook
+from adapters.memory.outbox import MemoryOutbox
+from adapters.memory.people import MemoryPeople
+from adapters.memory.reminders import MemoryReminders
+from adapters.memory.schedules import MemorySchedules
+from adapters.memory.state import MemoryStates
+from adapters.memory.stops import MemoryStops
+from adapters.memory.tables import Tables, WorkerRow
+from adapters.memory.trust import MemoryChannelTrust
+from adapters.memory.turns import MemoryTurns
 from runtime.clock import Clock
 from runtime.ids import IdSource
 from runtime.ports import Worker

@@ -11,7 +11,7 @@ MAY_KNOW_ROLES = (
     # Who holds which role, and the last owner of the list, whom a statement counts.
     "runtime/model/team.py",
     "runtime/people/firstowner.py",
-    "adapters/memory/store_members.py",
+    "adapters/memory/members.py",
     "adapters/sql/members.py",
 )
 READS = ("bot/configuration/",)

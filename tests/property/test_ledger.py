@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.memory.store_ledger import MemoryLedger
+from adapters.memory.ledger import MemoryLedger
 from runtime.errors import Conflict
 from runtime.ids import AgentName, HoldId, ModelName, Platform, ScheduleId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import datetime
 
-from adapters.memory.store_audit import MemoryAudit
-from adapters.memory.store_budgets import MemoryBudgets
-from adapters.memory.store_modelbook import MemoryModelBook
-from adapters.memory.store_tables import Tables
+from adapters.memory.audit import MemoryAudit
+from adapters.memory.budgets import MemoryBudgets
+from adapters.memory.modelbook import MemoryModelBook
+from adapters.memory.tables import Tables
 from runtime.ids import AgentName, ModelName
 from runtime.model.budget import LimitChange
 from runtime.model.choice import Chosen

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.memory.store_files import MemoryFiles
+from adapters.memory.files import MemoryFiles
 from runtime.errors import Refused
 from runtime.ids import AgentName, ConversationId, FileId, ToolCallId, TurnId, derived
 from runtime.model.files import OutFile

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_tables import InboxRow, Progress, Tables
+from adapters.memory.tables import InboxRow, Progress, Tables
 from runtime.clock import Clock
 from runtime.ids import AgentName, ConversationId, IdSource, InboxId, Platform
 from runtime.model.address import Principal, ThreadRef

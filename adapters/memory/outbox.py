@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_tables import OutboxRow, Tables
+from adapters.memory.tables import OutboxRow, Tables
 from runtime.errors import Conflict
 from runtime.ids import MessageId, OutboxId, Platform, TurnId
 from runtime.model import recorded

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.memory.store_tables import Tables
+from adapters.memory.tables import Tables
 from runtime.ids import ConversationId
 from runtime.model.handoff import Handoff, HandOver, led_to
 from runtime.model.outbox import NOT_TO_BE_SENT

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.memory.store_audit import MemoryAudit
+from adapters.memory.audit import MemoryAudit
 from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.ports import Link

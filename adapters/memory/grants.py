@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_audit import MemoryAudit
+from adapters.memory.audit import MemoryAudit
 from runtime.ids import AgentName, ApprovalId
 from runtime.model import recorded
 from runtime.model.address import Principal

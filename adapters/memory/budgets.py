@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_modelbook import MemoryModelBook
-from adapters.memory.store_tables import Tables
+from adapters.memory.modelbook import MemoryModelBook
+from adapters.memory.tables import Tables
 from runtime.errors import Conflict
 from runtime.ids import TurnId
 from runtime.model import recorded

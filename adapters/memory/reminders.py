@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_outbox import MemoryOutbox
+from adapters.memory.outbox import MemoryOutbox
 from runtime.errors import Conflict
 from runtime.ids import ReminderId
 from runtime.model.address import Principal

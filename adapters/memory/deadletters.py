@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_tables import OutboxRow, Tables
+from adapters.memory.tables import OutboxRow, Tables
 from runtime.errors import Conflict
 from runtime.ids import OutboxId
 from runtime.model import recorded

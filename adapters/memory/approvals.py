@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.memory.store_audit import MemoryAudit
-from adapters.memory.store_outbox import MemoryOutbox
+from adapters.memory.audit import MemoryAudit
+from adapters.memory.outbox import MemoryOutbox
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ApprovalId, TurnId
 from runtime.model import recorded

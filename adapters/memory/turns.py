@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from adapters.memory.store_tables import Progress, Tables, TurnRow
+from adapters.memory.tables import Progress, Tables, TurnRow
 from runtime.clock import Clock
 from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, MessageId, TurnId

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.memory.store_tables import Progress, Tables, TurnRow
+from adapters.memory.tables import Progress, Tables, TurnRow
 from runtime.ids import AgentName, InboxId, OutboxId, StopId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal

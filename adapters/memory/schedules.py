@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from adapters.memory.store_tables import Tables
+from adapters.memory.tables import Tables
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import RunId, ScheduleId
 from runtime.model import recorded

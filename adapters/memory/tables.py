@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from adapters.memory.store_audit import MemoryAudit
+from adapters.memory.audit import MemoryAudit
 from runtime.errors import NightdeskError
 from runtime.ids import ConversationId, InboxId, OutboxId, RunId, ScheduleId, TurnId
 from runtime.model import recorded
