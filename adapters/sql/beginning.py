@@ -42,30 +42,27 @@ Not a full `FOR UPDATE`: that would wait for, and be waited for by, whoever just
 """
 
 _open_turn = sa.and_(turns.c.conversation == conversations.c.id, OPEN, turns.c.run == NO_RUN)
-_place = (
-    conversations.c.agent,
-    conversations.c.covered,
-    conversations.c.title,
-    sa.exists().where(_open_turn),
-)
+_is_running = sa.exists().where(_open_turn)
+_place = (conversations.c.agent, conversations.c.covered, conversations.c.title, _is_running)
 _PLACE = sa.select(*_place).where(conversations.c.id == bindparam("this"))
 """Finds where a conversation stands."""
 
 _first = inbox.alias("first")
-_oldest = (
-    sa.select(sa.func.min(_first.c.id))
-    .select_from(bindings.join(_first, same_thread(bindings, _first)))
-    .where(
-        bindings.c.conversation == conversations.c.id,
-        _first.c.state == PENDING,
-        _first.c.lane == word(Lane.TURN),
-    )
-    .correlate(conversations)
-    .scalar_subquery()
+_pending = bindings.join(_first, same_thread(bindings, _first))
+_of_it = (
+    bindings.c.conversation == conversations.c.id,
+    _first.c.state == PENDING,
+    _first.c.lane == word(Lane.TURN),
 )
-_NEXT = sa.select(*_place, _oldest, log.WITH_PLACE).where(conversations.c.id == bindparam("this"))
+_oldest = sa.select(sa.func.min(_first.c.id)).select_from(_pending).where(*_of_it)
+_waits = sa.exists().select_from(_pending).where(*_of_it).correlate(conversations)
+_NEXT = sa.select(
+    *_place,
+    _oldest.correlate(conversations).scalar_subquery(),
+    sa.case((sa.and_(_waits, sa.not_(_is_running)), log.WITH_PLACE)),
+).where(conversations.c.id == bindparam("this"))
 """Finds, in one, where a conversation stands, the message that its next turn is for, and what its
-log says.
+log says where that turn can begin: to read a long log for nothing takes milliseconds.
 """
 
 TURN = (
@@ -194,6 +191,7 @@ def begin(
                 return _take_up(transaction, taken_up, place, known)
             if transaction.one(_PARKED, this) is not None:
                 return None
+            continue  # it ended just now
         if waiting is None:
             return None
         received = heard.take(waiting) or _said(transaction, waiting)
