@@ -260,6 +260,23 @@ async def test_a_turn_begins_with_its_summary_first(store: Store, rows: Rows) ->
     assert texts(again.entries) == ["one", "2"]
 
 
+async def test_who_knows_nothing_of_a_log_begins_with_its_summary_too(
+    open_again: Opener, rows: Rows
+) -> None:
+    async with open_again() as store:
+        turn = (await begun(store, rows.received("1"))).turn
+        summary = rows.entry("one", turn.id, Role.SUMMARY)._replace(covers=1)
+        await store.turns.append(turn.id, turn.fence, [rows.entry("2", turn.id), summary])
+        answer = rows.entry("3", turn.id)
+        await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, entries=[answer])
+
+    async with open_again() as store:
+        start = await begun(store, rows.received("4"))
+
+    assert texts(start.entries) == ["one", "2", "3", "4"]
+    assert start.entries[-1].seq == 5
+
+
 async def test_every_turn_begins_with_all_that_the_log_still_says(store: Store, rows: Rows) -> None:
     conversation = await store.conversations.bind(THREAD, DESK)
     for number in range(1, 8):
