@@ -220,6 +220,10 @@ class Stopping:
             self._wake_outbox()
         return lifted
 
+    async def lifted_with(self, key: StopId) -> Stop | None:
+        """The stop that a resume with that key ended; None where it has ended none."""
+        return await self._store.stops.lifted_with(key)
+
     async def look(self) -> None:
         """Learn what was stopped and resumed, and obey it."""
         await self._halt.refresh()

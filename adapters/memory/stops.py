@@ -109,9 +109,9 @@ class MemoryStops:
         self, agent: AgentName, *, by: Principal, at: datetime, key: StopId
     ) -> Lifted | None:
         """End a stop: see the port."""
-        for row in self._rows.values():
-            if row.lifted_with == key:
-                return Lifted(stop=row.stopped.stop, messages=0)
+        known = await self.lifted_with(key)
+        if known is not None:
+            return Lifted(stop=known, messages=0)
         for row in self._rows.values():
             if not row.lifted and row.stopped.stop.agent == agent:
                 row.lifted, row.lifted_with = True, key
@@ -119,6 +119,11 @@ class MemoryStops:
                 self._tables.audit.record(recorded.stop_lifted(row.stopped.stop, by))
                 return Lifted(stop=row.stopped.stop, messages=self._release())
         return None
+
+    async def lifted_with(self, key: StopId) -> Stop | None:
+        """The stop that was ended with that key: see the port."""
+        with_it = (row.stopped.stop for row in self._rows.values() if row.lifted_with == key)
+        return next(with_it, None)
 
     async def forget(self, *, before: datetime) -> int:
         """Delete stops that hold no more: see the port."""

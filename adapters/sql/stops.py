@@ -242,6 +242,11 @@ class SqlStops:
 
         return await self._database.write(work)
 
+    async def lifted_with(self, key: StopId) -> Stop | None:
+        """The stop that was ended with that key: see the port."""
+        row = await self._database.read(lambda t: t.one(_LIFTED_WITH, {"key": key}))
+        return None if row is None else _stop(row)
+
     async def forget(self, *, before: datetime) -> int:
         """Delete stops that hold no more: see the port."""
 

@@ -35,8 +35,9 @@ class ConversationCommands:
     async def resume(self, command: ParsedCommand, request: Request) -> Answer:
         """`/resume [number]`.
 
-        Conversations are numbered by age, so that the number, and a command that is carried out
-        again after a crash, means the same one whatever the thread is bound to by then.
+        Conversations are numbered by age, so that a command that is carried out again after a crash
+        means the same one whatever the thread is bound to by then. Without a number it goes back
+        to the oldest at most: in that one it only says where the thread is.
         """
         authorize(self._team(), request.sender, Action.CONVERSE)
         bound = await self._control.earlier(request.thread)
@@ -63,7 +64,8 @@ class ConversationCommands:
             + (" (the present one)" if place == present else "")
             for place, conversation in enumerate(by_age)
         )
-        return "Which one? Write `/resume <number>`.\n" + "\n".join(lines)
+        here = f"This thread is in conversation 1: {_title(by_age[0])}. " if present == 0 else ""
+        return f"{here}Which one? Write `/resume <number>`.\n" + "\n".join(lines)
 
 
 def _title(conversation: Conversation) -> str:

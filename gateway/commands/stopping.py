@@ -195,7 +195,8 @@ class StopCommands:
         """`/resume [number | agent NAME | everything]`."""
         match [word.casefold() for word in command.args]:
             case []:
-                stop = await self._holding(request)
+                lifted = await self._stopping.lifted_with(StopId(request.id))
+                stop = lifted or await self._holding(request)
                 if stop is not None:
                     return await self._lift(stop.agent, request)
                 return await self._go_back(command, request)

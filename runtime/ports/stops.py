@@ -74,6 +74,10 @@ class Stops(Protocol):
         """
         ...
 
+    async def lifted_with(self, key: StopId) -> Stop | None:
+        """The stop that `lift` ended with that key; None where it has ended none."""
+        ...
+
     async def forget(self, *, before: datetime) -> int:
         """Delete stops that held no more before that time, but for the last; returns how many."""
         ...

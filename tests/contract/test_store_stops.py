@@ -392,6 +392,7 @@ async def test_a_resume_lifts_one_stop_once(store: Store, clock: ManualClock) ->
         return found and found.stop.kind
 
     assert await lift(DESK, "r0") is None
+    assert await store.stops.lifted_with(StopId("r0")) is None
     for agent in (DESK, EVERYTHING):
         await store.stops.order(stop_of(clock, agent, key=f"s-{agent}"), closing=nothing)
     assert await store.stops.lifted() == 0
@@ -399,6 +400,10 @@ async def test_a_resume_lifts_one_stop_once(store: Store, clock: ManualClock) ->
     assert [stop.agent for stop in await store.stops.active()] == [DESK]
     assert await lift(EVERYTHING, "r1") is StopKind.EVERYTHING
     assert await lift(EVERYTHING, "r2") is None
+    ended = await store.stops.lifted_with(StopId("r1"))
+    assert ended is not None
+    assert ended.kind is StopKind.EVERYTHING
+    assert await store.stops.lifted_with(StopId("r2")) is None
     first = await store.stops.lifted()
     assert first > 0
     # A stop of turns is over when it is made, and counts as none.

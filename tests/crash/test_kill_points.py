@@ -48,6 +48,7 @@ ELSEWHERE = {
     "conversations.entries": "a look at a log; it writes nothing",
     "stops.active": "a look at who is stopped; it writes nothing",
     "stops.lifted": "the same",
+    "stops.lifted_with": "the same",
     "stops.under_way": "the same",
     "turns.state": "a look whether a run waits for money; it writes nothing",
     "schedules.all": "what is asked for; it writes nothing",
