@@ -157,30 +157,50 @@ def test_a_start_reads_the_certificates_of_the_system_once() -> None:
         import asyncio, gc, ssl
 
         before = ssl.create_default_context, ssl.SSLContext.set_default_verify_paths
-        from bot.certificates import checking, load_aiohttp
+        import bot.cli, bot.program
+        from bot.running import start
 
-        load_aiohttp()
         gc.disable()
+        start._import_the_rest()
+        gc.unfreeze()
         import aiohttp
-        from adapters.telegram.api import BotApi
+        from bot.certificates import checking
+        from bot.platforms.telegram import open_telegram
+        from bot.settings import Secret, TelegramSettings
+        from runtime.clock import SystemClock
+
+        ME = b'{"ok": true, "result": {"id": 1, "is_bot": true, "first_name": "Desk"}}'
+
+        async def answer(reader, writer):
+            await reader.readuntil(b"\\r\\n\\r\\n")
+            writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(ME) + ME)
+            await writer.drain()
+            writer.close()
 
         async def work():
-            api = BotApi("1:x", tls=checking)
-            await api.open()
-            async with aiohttp.ClientSession():
-                made = [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext)]
-            await api.close()
-            return made
+            server = await asyncio.start_server(answer, "127.0.0.1", 0)
+            host, port = server.sockets[0].getsockname()
+            settings = TelegramSettings(
+                bot_token=Secret("1:x"), webhook_secret=None, previous_webhook_secret=None,
+                webhook_url=None, base_url=f"http://{host}:{port}",
+            )
+            async with server, open_telegram(
+                settings, SystemClock(), team=None, positions=None, read_file=None
+            ) as opened:
+                assert (await opened.look()).detail == "connected as @"
+                return [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext)]
 
-        for one in asyncio.run(work()):
+        made = asyncio.run(work())
+        print(aiohttp.connector._SSL_CONTEXT_VERIFIED is checking())
+        print(before == (ssl.create_default_context, ssl.SSLContext.set_default_verify_paths))
+        for one in made:
             print(one is checking(), one.check_hostname, one.verify_mode.name, end=" ")
             trusted = len(ssl.create_default_context().get_ca_certs()) if one is checking() else 0
             print(len(one.get_ca_certs()) == trusted)
-        print(before == (ssl.create_default_context, ssl.SSLContext.set_default_verify_paths))
     """)
-    *contexts, restored = told.splitlines()
+    is_aiohttps, restored, *contexts = told.splitlines()
+    assert (is_aiohttps, restored) == ("True", "True")
     assert sorted(contexts) == ["False False CERT_NONE True", "True True CERT_REQUIRED True"]
-    assert restored == "True"
 
 
 def test_aiohttp_that_is_there_already_is_left_as_it_is() -> None:
