@@ -178,7 +178,7 @@ class Stopping:
         did = await self._store.stops.order(
             stop,
             turns=[*(work.turn.id for work in works), *givers],
-            unbegun=[received.id for received in unbegun if handed_by(received) is None],
+            unbegun=[received.id for received in unbegun],
             behind=behind,
             closing=lambda turn: closing_word(turn, now=now),
             why=f"stopped by {name_of(self._team(), by)}",

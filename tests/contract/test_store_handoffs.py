@@ -94,7 +94,10 @@ async def test_what_a_turn_handed_on_goes_with_the_stop_of_that_turn(
     start = await store.turns.begin(NEW, owner="here") if is_begun else None
 
     stop = Stop(id=StopId("s"), kind=StopKind.TURNS, by=ADA, at=clock.now())
-    did = await store.stops.order(stop, turns=[turn.id], closing=lambda _: [])
+    seen = [handed_row_of(turn.id)]  # by who asks, who may know of its giver too or not
+    did = await store.stops.order(
+        stop, turns=[turn.id], unbegun=seen, behind=True, closing=lambda _: []
+    )
 
     ended = turn if start is None else start.turn
     assert [(one.turn, one.conversation) for one in did.ended] == [(ended.id, ended.conversation)]
