@@ -21,7 +21,7 @@ from runtime.policy.rules import Layer, Permission, Preset, Rate, Rule
 from runtime.ports import Judged, Verdict
 from tests.support.approving import BOB, CID, MEL, Asking, World, people
 from tests.support.asking import question
-from tests.support.build import ANN, DM, TERMINAL
+from tests.support.build import ANN, DM, QUIET, TERMINAL
 
 HOUR = 3600.0
 
@@ -80,6 +80,26 @@ async def test_a_pressed_card_is_changed_once_for_each_thing_that_became_of_it(
         await life.press(approval, action)
         again = [s for s in life.desk.chat.shown[before:] if s.item.draft == pressed]
         assert [shown.text for shown in again] == faces[-1:]
+
+
+@pytest.mark.parametrize("action", [cards.APPROVE, cards.DENY])
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_a_pressed_message_that_is_no_card_we_know_of_shows_what_was_decided(
+    world: World, action: str, *, elsewhere: bool
+) -> None:
+    async with world.life() as life:
+        approval = await life.asked()
+        card = life.card(approval)
+        # Sent, and the process died before that was noted; ids are those of a channel.
+        thread, message = (QUIET, card.message) if elsewhere else (DM, MessageId("forgotten"))
+        press = ButtonPress(action=action, value=cards.handle(approval), message_id=message)
+
+        await life.desk.say(body=press, sender=BOB, thread=thread)
+        await life.desk.quiet()
+
+        seen = [s for s in life.desk.chat.shown if (s.thread, s.message) == (thread, message)]
+        decided = "**Approved" if action == cards.APPROVE else "**Denied"
+        assert [decided in shown.text for shown in seen] == [True]
 
 
 async def test_it_waits_over_restarts_and_runs_in_the_next_life(world: World) -> None:
