@@ -103,6 +103,20 @@ def test_what_a_log_grew_by_counts_and_what_it_forgot_does_not() -> None:
     assert not recent.get(A)
 
 
+@pytest.mark.parametrize("changed", [(0,), (1,), (0, 1)])
+def test_a_log_that_begins_otherwise_than_before_is_counted_whole(changed: tuple[int, ...]) -> None:
+    recent = RecentLogs(most=2_500)
+    before = (entry("x"), entry("y"))
+    for _ in range(2):
+        recent.keep(A, before)
+    assert recent.get(A) == before
+
+    now = [entry("x" * 2_000) if place in changed else old for place, old in enumerate(before)]
+    recent.keep(A, (*now, entry("z")))
+
+    assert not recent.get(A)
+
+
 def test_what_is_not_in_the_log_yet_is_not_kept() -> None:
     recent = RecentLogs()
     for _ in range(2):
