@@ -25,8 +25,8 @@ SECTIONS = {
 
 _LONGEST_NUMBER = 9
 _SPENDING = frozenset({Topic.SPENT, Topic.SPENT_TODAY, Topic.SPENT_MONTH, Topic.SPENT_THEN})
-_STANDING = frozenset({Topic.SCHEDULES, Topic.NEXT})
-"""What only a schedule that is not deleted can be asked."""
+_TOLD_OF_DELETED = frozenset({Topic.SCHEDULES, Topic.NEXT, Topic.RUNS})
+"""What a deleted schedule that is asked about is told by: that it was deleted, and what it did."""
 _NAMES = {Period.DAY: "today", Period.MONTH: "this month"}
 
 
@@ -43,7 +43,7 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
         return _cost_of(found)
     if ask.topic is Topic.UNDER_WAY and not found.under_way:
         return f"Nothing of {_called(found)} runs at the moment. `/status` tells more."
-    if ask.topic in _STANDING and not found.schedules:
+    if ask.topic in _TOLD_OF_DELETED and not found.schedules:
         was = "was" if len(_numbers(found)) == 1 else "were"
         return f"{_called(found).capitalize()} {was} deleted. {_runs(found)}"
     return _ANSWERS[ask.topic](found)

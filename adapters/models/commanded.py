@@ -213,7 +213,9 @@ What was decided, and by whom, is in the audit: `nightdesk audit` on the machine
         (rf"(?:who|what|which requests?)(?: (?:was|were|has been))? {_DECIDED}{_REQUEST}{_NOW}",),
     ),
     (
-        "What is typed decides nothing: `/approve list` shows what waits for a yes or a no.",
+        """\
+A plain yes or no decides nothing: `/approve list` shows what waits for one, and `/help approve` \
+tells how it is decided.""",
         (r"y|n|yes|yep|yeah|no|nope|sure|(?:yes )?(?:go ahead|do it|please do)|don't do it",),
     ),
     (

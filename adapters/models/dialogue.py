@@ -53,6 +53,7 @@ HANDOFF_TOOL = "handoff.to"
 _FOR_ALL = re.compile(r"\b(?:us|everyone|everybody|all|team)\b", re.IGNORECASE)
 _REMINDER = "Reminder: "
 _LONGEST_REASON = 300
+_DOES = "A command does that, and this one tells how"
 _WHEN = "When should I do that?"
 _UNDERSTOOD = "\nWhat I understood is: "
 
@@ -128,7 +129,8 @@ class Dialogue:
             case Ask():
                 return self._ask(intent)
             case HowTo():
-                return f"A command does that, and this one tells how: `/help {intent.command}`"
+                tells = "This command tells" if intent.explains else _DOES
+                return f"{tells}: `/help {intent.command}`"
             case MakeSchedule():
                 return self._make(intent)
             case SeveralTimes():
@@ -269,7 +271,7 @@ class Dialogue:
         if SCHEDULE_TOOL in self.results:
             return self.results[SCHEDULE_TOOL] + self._warning(wish)
         if not wish.instruction:
-            return 'What should I do then? For example: "remind me in 2 hours to call Bob".'
+            return _what_then(wish.when)
         if not wish.when:
             return (
                 f'{_WHEN} For example: "in 2 hours", "tomorrow at 9am" or "every weekday at 8:30".'
@@ -323,6 +325,15 @@ class Dialogue:
                 f"{self._connect}"
             )
         return f"{said}\n\n_Composed from facts; no language model is connected. {self._connect}_"
+
+
+def _what_then(when: str) -> str:
+    """A question for what is to be done at that time; what is said next stands for itself."""
+    time = verbatim(when) or "in 2 hours"
+    return (
+        "What should I do then? Say it with the time, as in "
+        f"“{time} post the morning briefing” or “remind me {time} to call Bob”."
+    )
 
 
 def _several(wish: SeveralTimes) -> str:

@@ -15,9 +15,11 @@ class HowTo:
 
     Attributes:
         command: the command: `schedule`.
+        explains: it is asked what the command, or what it is about, is; nothing is to be done.
     """
 
     command: str
+    explains: bool = False
 
 
 ASKS_HOW = r"how (?:do|can|would|could|should) (?:i|we|you|one)|how to"
@@ -119,7 +121,7 @@ def how_to(words: str) -> HowTo | None:
         return HowTo(verb["verb"])
     what = _EXPLAINS.fullmatch(words)
     if what is not None:
-        return HowTo(_OURS[what["what"]])
+        return HowTo(_OURS[what["what"]], explains=True)
     known = (*_HOW_TO, *_WISHES)
     return next((HowTo(command) for command, how in known if how.fullmatch(words)), None)
 

@@ -94,6 +94,8 @@ FILLERS = _words(
     worked working would wrong year years yesterday yet you your
     """
 )
+_DID = re.compile(r"\b(?:did .*\bdo|ha(?:s|ve) .*\bdone)\b")
+"""Asks for what something has done: of a schedule, for its runs and not for its times."""
 _REPORTED = frozenset({Topic.RUNS, Topic.FAILED, Topic.MISSED})
 _WEAK = _words("run runs overnight job jobs schedule schedules scheduled briefing brief report")
 """Words that say what kind of thing is meant, and not by themselves what is asked of it."""
@@ -104,7 +106,10 @@ def topics_in(said: list[str]) -> list[Topic]:
     money = _MONEY.intersection(said)
     if money and money <= {"limit", "limits"} and "time" in said:
         return []
-    return [topic for topic, triggers in TRIGGERS if triggers.intersection(said)]
+    found = [topic for topic, triggers in TRIGGERS if triggers.intersection(said)]
+    if found == [Topic.SCHEDULES] and _DID.search(" ".join(said)):
+        return [Topic.RUNS]
+    return found
 
 
 def topic_of(topics: list[Topic], said: list[str]) -> Topic:

@@ -394,6 +394,20 @@ async def test_what_a_command_does_is_left_to_it(question: str, said: str) -> No
     assert (await _on(_chat(), question)).startswith(said)
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what did schedule 2 do?",
+        "what did schedule 2 do last night?",
+        "what has schedule 2 done today?",
+        "did schedule 2 do anything?",
+    ],
+)
+async def test_what_a_schedule_did_is_told_by_its_runs(question: str) -> None:
+    told = await _on(_chat(), question)
+    assert told.startswith("Since yesterday 08:30: 1 done, 1 failed, 1 missed")
+
+
 async def test_what_a_schedule_did_that_was_deleted_is_still_told() -> None:
     left = replace(FULL, schedules=(BRIEFING, PAUSED), under_way=())
     for question in ("what did schedule 2 do?", "when does schedule 2 come?"):
@@ -581,8 +595,15 @@ async def test_a_time_alone_after_another_models_question_needs_a_model() -> Non
 @pytest.mark.parametrize("time", ["every weekday at 8:30", "tomorrow at 9am", "in 2 hours"])
 async def test_a_time_alone_is_asked_what_is_to_be_done_then(time: str) -> None:
     chat = _chat()
-    assert (await _on(chat, time)).startswith("What should I do then? For example: ")
+    asked = await _on(chat, time)
+    assert asked.startswith("What should I do then? Say it with the time, as in ")
     assert chat.calls == []
+    examples = re.findall("“(.+?)”", asked)
+    assert len(examples) == 2
+    for example in examples:
+        again = _chat()
+        assert await _on(again, example) == "Schedule #4 is made."
+        assert [given["when"] for _, given in again.calls] == [time]
 
 
 async def test_without_an_instruction_it_asks_what_to_do() -> None:

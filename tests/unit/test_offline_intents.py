@@ -175,9 +175,9 @@ MESSAGES: dict[str, Intent] = {
     "lower our daily limit by 20%": HowTo("budget"),
     "we need more budget": HowTo("budget"),
     "add Bob to the team": HowTo("member"),
-    "how do approvals work?": HowTo("approve"),
-    "what is a schedule?": HowTo("schedule"),
-    "what does /remind do?": HowTo("remind"),
+    "how do approvals work?": HowTo("approve", explains=True),
+    "what is a schedule?": HowTo("schedule", explains=True),
+    "what does /remind do?": HowTo("remind", explains=True),
     "did schedule 1 run today?": Command("/schedule show 1"),
     "how long did the last run take?": Command("/schedule show <number>"),
     "turn off the briefing": Command("/schedule pause <number>"),
@@ -196,7 +196,8 @@ MESSAGES: dict[str, Intent] = {
     "change schedule 1 to 9am": Told(CHANGED.format(1)),
     "how do I edit a schedule?": Told(CHANGED.format("<number>")),
     "yes": Told(
-        "What is typed decides nothing: `/approve list` shows what waits for a yes or a no."
+        "A plain yes or no decides nothing: `/approve list` shows what waits for one, and "
+        "`/help approve` tells how it is decided."
     ),
     # Free text decides nothing: it is told what waits
     "approve the last one": Ask(Topic.APPROVALS),
