@@ -93,8 +93,8 @@ class Replying:
             sender=self._owner,
         )
         self._sender.take(claimed)
-        # Most turns bring about one answer, which is on its way, and nothing to look for.
-        if over is not None or not claimed or len(claimed) < len(replies):
+        # Most turns bring about one answer, which is on its way. A hand-over sends nothing.
+        if len(claimed) < len(replies):
             self._wake_outbox()
 
     def ending(self, turn: Turn, replies: Sequence[OutboxItem]) -> "_Ending":
