@@ -45,9 +45,9 @@ _NO_UPDATES = b'{"ok":true,"result":[]}'
 class Request(HTTPXRequest):
     """The library's requests over httpx, with failures and answers judged here.
 
-    No proxy and no certificate is taken from the environment, which the settings alone read; no
-    cookie is kept. An idle connection is given up after five seconds, as httpx has it: one that
-    Telegram closes while we write leaves unknown what became of the call.
+    No proxy is taken from the environment, which the settings alone read; no cookie is kept. An
+    idle connection is given up after five seconds, as httpx has it: one that Telegram closes while
+    we write leaves unknown what became of the call.
     """
 
     def __init__(
