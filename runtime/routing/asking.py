@@ -174,10 +174,12 @@ class Routing:
             await self._clock.sleep(choice.wait)
             choice = await self.choose(asking)
         if not choice.order:
+            shows = "`/model list` shows the models; `/model set` chooses one; "
+            written = "they are set up under [models] in nightdesk.toml."
+            by_itself = "this one is tried again then, so please say it again."
             raise Refused(
                 f"No model can answer now: {choice.why()[-1].said}.",
-                hint="`/model list` shows the models; `/model set` chooses one; "
-                "they are set up under [models] in nightdesk.toml.",
+                hint=shows + (written if choice.wait is None else by_itself),
             )
         return choice
 

@@ -15,6 +15,7 @@ from runtime.errors import (
     ModelError,
     ModelKeyRefused,
     ModelMissing,
+    ModelNotRunning,
     ModelRateLimited,
     ModelTimeout,
     ModelUnavailable,
@@ -48,6 +49,7 @@ class _Health:
         pauses: how often in a row it was left alone.
         until: when it may be called again; 0 for now.
         limited: it asked for that itself.
+        silent: nothing answered at its address, which is on this machine.
         trying: a call is under way that will say whether it works again.
     """
 
@@ -55,6 +57,7 @@ class _Health:
     pauses: int = 0
     until: float = 0.0
     limited: bool = False
+    silent: bool = False
     trying: bool = False
 
 
@@ -141,6 +144,7 @@ class Providers:
         elif isinstance(error, ModelUnavailable | ModelTimeout):
             health.failures += 1
             if health.failures >= OPENS_AFTER:
+                health.silent = isinstance(error, ModelNotRunning)
                 self._pause(info, health)
 
     def refuse(self, provider: str, credential: str, why: str) -> None:
@@ -170,11 +174,15 @@ class Providers:
         if health is None or not health.until:
             return "", None
         left = health.until - self._clock.monotonic()
+        why = "failed again and again"
+        if health.limited:
+            why = "asked us to slow down"
+        elif health.silent:
+            why = "on this machine does not answer (is it running?)"
         if left > 0:
-            why = "asked us to slow down" if health.limited else "failed again and again"
             return f"{provider} {why}, so it is left alone for {left:.0f} s", left
         if health.trying and not health.limited:
-            return f"{provider} failed again and again, and is being tried", FIRST_PAUSE
+            return f"{provider} {why}, and is being tried", FIRST_PAUSE
         return "", None
 
     def _pause(self, info: ModelInfo, health: _Health) -> None:

@@ -1,11 +1,12 @@
 """What a person is told where a model fails, for each way in which it can."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adapters.models.scripted import BreakOff, Step
+from adapters.models.scripted import BreakOff, ScriptedModel, Step
 from runtime.errors import (
     ContextTooLong,
     ModelError,
@@ -19,6 +20,8 @@ from runtime.errors import (
     NightdeskError,
     SpendingForbidden,
 )
+from runtime.model.completion import ModelInfo
+from tests.support.clock import ManualClock
 from tests.support.desk import passing, running_desk
 
 BROKE_OFF = "The model's answer broke off or could not be read. Please try again."
@@ -76,3 +79,28 @@ async def test_a_model_that_fails_is_told_of_in_words_and_the_next_message_is_an
         await desk.quiet()
         assert desk.chat.texts == [words, "Fine."]
     assert not any("canary" in text or "Traceback" in text for text in desk.chat.texts)
+
+
+class OnThisMachine(ScriptedModel):
+    """A model whose server is to run on this machine."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return replace(super().info, provider="ollama_chat")
+
+
+async def test_while_a_server_of_this_machine_does_not_run_each_message_is_told_that(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock()
+    model = OnThisMachine(lambda _: [ModelNotRunning()], clock=clock)
+    async with running_desk(tmp_path, clock=clock, model=model) as desk:
+        for number, said in enumerate(("hello", "are you there?", "and now?")):
+            await desk.say(said)
+            await passing(desk, 1.0, lambda: len(desk.chat.shown) > number)  # noqa: B023 - awaited
+            await desk.quiet()
+        told, *later = desk.chat.texts
+    assert told == WORDS[ModelNotRunning]
+    for said in later:
+        assert "ollama_chat on this machine does not answer (is it running?)" in said
+        assert said.endswith("this one is tried again then, so please say it again.")

@@ -7,6 +7,7 @@ from runtime.errors import (
     ContextTooLong,
     ModelError,
     ModelKeyRefused,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -62,6 +63,20 @@ async def test_a_provider_that_fails_again_and_again_is_left_alone_and_tried_onc
     assert not is_out(providers, B)
     fail(providers, OPENS_AFTER - 1)
     assert not is_out(providers, A), "an answer begins the count anew"
+
+
+async def test_a_pause_says_its_cause_where_the_server_does_not_run(
+    providers: Providers, clock: ManualClock
+) -> None:
+    fail(providers, OPENS_AFTER, ModelNotRunning())
+    silent = "openai on this machine does not answer (is it running?)"
+    assert providers.known(A).out == f"{silent}, so it is left alone for 30 s"
+    await clock.advance(FIRST_PAUSE)
+    providers.began(A)
+    assert providers.known(B).out == f"{silent}, and is being tried"
+    providers.failed(A, ModelTimeout())
+    again = "openai failed again and again, so it is left alone for 60 s"
+    assert providers.known(A).out == again, "it runs by now"
 
 
 async def test_each_pause_is_longer_than_the_last_up_to_an_end(
