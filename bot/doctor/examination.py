@@ -32,7 +32,7 @@ from bot.environ import load_settings
 from bot.redaction import redactor
 from bot.settings import OFFLINE, HttpSettings, ModelSettings, Settings
 from bot.status import describe_database, processes, read_outbox
-from bot.witness import changed_since
+from bot.witness import behind
 from runtime.access import may
 from runtime.clock import Clock, SystemClock
 from runtime.errors import (
@@ -252,10 +252,15 @@ async def _owner(found: Glance | None, settings: Settings) -> Finding:
 async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Finding]:
     """That what runs read the team's file before it was changed."""
     running = await processes(found.store, settings, now)
-    if not running or not await changed_since(found.store.audit, settings):
+    late = await behind(found.store.audit, settings, running)
+    if not late:
         return []
-    names = ", ".join(process.name for process in running)
-    words = f"{settings.config_path} changed after {names} had read it"
+    names, path = ", ".join(process.name for process in late), settings.config_path
+    if not settings.config_found:
+        words = f"there is no {path.name} here any more, and {names} had read one"
+        todo = "Look from the folder where that was started, or put the file back before it starts."
+        return [Finding("running", State.MISSING, words, todo)]
+    words = f"{path} changed after {names} had read it"
     todo = "Restart Nightdesk: what is said here of people, channels, agents and models holds then."
     return [Finding("running", State.MISSING, words, todo)]
 

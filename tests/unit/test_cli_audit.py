@@ -395,5 +395,5 @@ async def test_it_works_beside_the_process_that_owns_the_file(
     assert "is whole: 2 records" in found_in_words(checked)
     configuration, policy = shown.records
     assert len(str(configuration.facts()["sha256"])) == 64
-    assert policy.facts() == {"file": "policy.yaml", "sha256": None, "role": "all"}
+    assert policy.facts() == {"file": "policy.yaml", "sha256": None, "role": "all", "slot": "all-0"}
     assert [getattr(line, "head", "") for line in caplog.records] == [str(shown.head)]

@@ -231,6 +231,45 @@ async def test_on_postgres_too_a_file_that_changed_after_the_start_is_said(
     assert found == f"{settings.config_path} changed after worker-0 had read it"
 
 
+async def test_of_several_processes_those_are_named_that_have_not_read_the_file_as_it_is(
+    machine: Machine, postgres_url: str
+) -> None:
+    machine.variables["DATABASE_URL"] = postgres_url
+    machine.configure(OWNER)
+    clock, url = machine.clock, machine.load().database_url
+    async with open_store(
+        url, data_dir=machine.data, clock=clock, ids=TimeOrderedIds(clock)
+    ) as store:
+        for role in ("web", "worker", "clock"):
+            await note_start(store.audit, machine.load(), role)
+            await store.workers.beat(Worker(slot=f"{role}-0", role=role, seen_at=clock.now()))
+        assert "running" not in await machine.look()
+        machine.configure(OWNER + OPS)
+        await note_start(store.audit, machine.load(), "web")
+        found = (await machine.look())["running"].found
+        for role in ("worker", "clock"):
+            await note_start(store.audit, machine.load(), role)
+        assert "running" not in await machine.look()
+    before, _, names = found.removesuffix(" had read it").partition(" changed after ")
+    assert before == str(machine.load().config_path)
+    assert sorted(names.split(", ")) == ["clock-0", "worker-0"]
+
+
+async def test_a_file_that_is_gone_while_what_had_read_it_runs_is_to_be_put_back(
+    machine: Machine,
+) -> None:
+    machine.configure(OWNER)
+    settings, clock = machine.load(), machine.clock
+    ids = TimeOrderedIds(clock)
+    async with open_store(None, data_dir=machine.data, clock=clock, ids=ids) as store:
+        await note_start(store.audit, settings, "all")
+        settings.config_path.unlink()
+        gone = (await machine.look())["running"]
+    one = f"there is no nightdesk.toml here any more, and process {getpid()} had read one"
+    assert gone.found == one
+    assert "put the file back" in gone.todo
+
+
 async def test_a_team_without_an_owner_is_wrong(machine: Machine) -> None:
     machine.configure('[[members]]\nname = "Bo"\nterminal = "bo"\n')
     found = (await machine.look())["owner"]
