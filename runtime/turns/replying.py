@@ -102,18 +102,25 @@ class Replying:
 
         A try may have been stored though nobody heard of it: then they are claimed by us, and the
         next try is a conflict. Only when no try follows are they handed back: one that succeeds
-        has them sent.
+        has them sent. What was stored unclaimed is looked for then.
         """
-        return _Ending(self._sender, turn, replies)
+        return _Ending(self._sender, turn, replies, self._wake_outbox)
 
 
 class _Ending:
     """A block that hands back what is claimed where it does not come to its end."""
 
-    def __init__(self, sender: Sender, turn: Turn, replies: Sequence[OutboxItem]) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        turn: Turn,
+        replies: Sequence[OutboxItem],
+        wake_outbox: Callable[[], None],
+    ) -> None:
         self._sender = sender
         self._turn = turn
         self._replies = replies
+        self._wake_outbox = wake_outbox
 
     def __enter__(self) -> None: ...
 
@@ -123,3 +130,5 @@ class _Ending:
         mine = [reply for reply in self._replies if reply.state is OutboxState.SENDING]
         if mine:
             self._sender.let_go(self._turn, mine)
+        else:
+            self._wake_outbox()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.memory.store import MemoryStore
+from runtime.errors import Conflict
 from runtime.ids import AgentName, ConversationId, TimeOrderedIds
 from runtime.model.address import ThreadRef
 from runtime.model.handoff import Handoff, HandOver
@@ -21,6 +22,7 @@ class Taking:
 
     def __init__(self) -> None:
         self.taken: list[OutboxItem] = []
+        self.handed_back: list[OutboxItem] = []
 
     def claims(self, thread: ThreadRef) -> bool:
         return thread == THREAD
@@ -29,7 +31,7 @@ class Taking:
         self.taken += items
 
     def let_go(self, turn: Turn, items: Sequence[OutboxItem]) -> None:
-        raise AssertionError(f"{turn.id} handed back {items}")
+        self.handed_back += items
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,30 @@ async def test_somebody_looks_where_a_reply_is_not_on_its_way(
     )
 
     assert (len(sender.taken), len(wakes)) == (taken, woken)
+    assert sender.handed_back == []
+
+
+@pytest.mark.parametrize(
+    ("states", "handed_back", "woken"),
+    [
+        ([OutboxState.SENDING], 1, 0),
+        ([OutboxState.PENDING], 0, 1),
+        ([OutboxState.SENDING, OutboxState.PENDING], 1, 0),
+    ],
+)
+async def test_what_may_have_been_stored_unheard_is_handed_back_or_looked_for(
+    states: list[OutboxState], handed_back: int, woken: int, clock: ManualClock
+) -> None:
+    """Who is handed something back looks for what is to be sent, once that is stored."""
+    store, rows = MemoryStore(clock=clock, ids=TimeOrderedIds(clock)), Rows(clock)
+    sender, wakes = Taking(), list[None]()
+    replying = Replying(
+        store.turns, sender, owner="here", clock=clock, wake_outbox=lambda: wakes.append(None)
+    )
+    turn = (await begun(store, rows.received())).turn
+    replies = [replace(rows.item(), state=state) for state in states]
+
+    with pytest.raises(Conflict), replying.ending(turn, replies):
+        raise Conflict("the turn has ended")
+
+    assert (len(sender.handed_back), len(wakes)) == (handed_back, woken)
