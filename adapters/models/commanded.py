@@ -70,7 +70,7 @@ _COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "/schedule run {number}",
-        (rf"(?:run|trigger|start) (?:{_SCHEDULE}|#?(?P<bare>\d{{1,9}})){_NOW}",),
+        (rf"(?:run|trigger|start) (?:{_SCHEDULE}|#?(?P<bare>\d{{1,9}})){_NOW}", r"run|trigger"),
     ),
     (
         "/schedule show {number}",

@@ -96,18 +96,25 @@ FILLERS = _words(
 )
 _DID = re.compile(r"\b(?:did .*\bdo|ha(?:s|ve) .*\bdone)\b")
 """Asks for what something has done: of a schedule, for its runs and not for its times."""
+_OF_NO_CLOCK = re.compile(
+    r"\b(?:more|enough|no|less) time\b|\bwho spent the (?:night|day|evening|week)"
+)
+"""Time that somebody has or spends, which no clock, schedule or budget tells."""
 _REPORTED = frozenset({Topic.RUNS, Topic.FAILED, Topic.MISSED})
 _WEAK = _words("run runs overnight job jobs schedule schedules scheduled briefing brief report")
 """Words that say what kind of thing is meant, and not by themselves what is asked of it."""
 
 
 def topics_in(said: list[str]) -> list[Topic]:
-    """The topics that the words name; none where they ask for the limit of a time."""
+    """The topics that the words name; none where they mean a time that nobody here keeps."""
     money = _MONEY.intersection(said)
     if money and money <= {"limit", "limits"} and "time" in said:
         return []
+    text = " ".join(said)
+    if _OF_NO_CLOCK.search(text):
+        return []
     found = [topic for topic, triggers in TRIGGERS if triggers.intersection(said)]
-    if found == [Topic.SCHEDULES] and _DID.search(" ".join(said)):
+    if found in ([Topic.SCHEDULES], [Topic.SCHEDULES, Topic.RUNS]) and _DID.search(text):
         return [Topic.RUNS]
     return found
 

@@ -191,6 +191,11 @@ MESSAGES: dict[str, Intent] = {
     "which agent am I talking to?": Command("/handoff show"),
     "resume schedule 2": Command("/schedule resume 2"),
     "who spent the most?": Command("/budget"),
+    "run": Command("/schedule run <number>"),
+    "what did we spend last night?": Ask(Topic.SPENT),
+    "did my job do anything overnight?": Ask(Topic.RUNS),
+    "who spent the night?": NeedsModel(),
+    "we need more time": NeedsModel(),
     "what rules are there?": Command("/policy show"),
     # What is the same whatever the desk does
     "change schedule 1 to 9am": Told(CHANGED.format(1)),
