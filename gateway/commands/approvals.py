@@ -154,8 +154,7 @@ class ApprovalCommands:
             decided = await decide(approval, request, press.value.partition(":")[2])
         except Refused as refused:
             return await self._refused(approval, refused)
-        done_before = decided.state is approval.state and decided.state is not ApprovalState.PENDING
-        if done_before:
+        if decided.state is approval.state and decided.state is not ApprovalState.PENDING:
             return Answer(self._became(decided), updates=self._service.face(decided))
         # What the cards become that were known is stored with the decision, in one transaction.
         place = request.thread.channel, press.message_id
