@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -14,6 +15,10 @@ from tests.support.clock import ManualClock
 
 # Before anything of the program is imported: some libraries read the environment at import.
 environment.close(os.environ)
+
+# A shell that begins the tests in the background has Ctrl-C ignored, here and in every child.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ("tests.support.postgres", "tests.support.stores")
 
