@@ -368,12 +368,12 @@ class ApprovalCommands:
 
     async def _revoke(self, written: str, request: Request) -> Answer:
         number = _number(written)
-        who, at = request.sender, request.at
+        who = request.sender
         try:
             tool = (await self._service.revoke(number, who)).frozen.tool
         except Refused:
             # A crash has a command carried out again: what it ended is ended.
-            tool = await self._service.decided.revoked(number, who, since=at)
+            tool = await self._service.decided.revoked(number, who, since=request.at)
             if not tool:
                 raise
         return Answer(f"Revoked: `{tool}` is asked for again, each time.", private=False)
