@@ -168,7 +168,13 @@ _EXCHANGE = (
     .values(state=word(ApprovalState.CANCELLED), decided=bindparam("by"), note=bindparam("why"))
 )
 """Ends a question that another one replaces, if nobody decided it and it is in time."""
-_OF_STOP = (ApprovalEvent.CANCEL, ApprovalEvent.LOSE)
+_FIRST = (
+    ApprovalEvent.CANCEL,
+    ApprovalEvent.LOSE,
+    ApprovalEvent.SUCCEED,
+    ApprovalEvent.FAIL,
+)
+"""What a STOP takes back, its answer waits for; what had ended before, it is not to overtake."""
 _CHANGES = {event: _changing(event) for event in ApprovalEvent}
 
 
@@ -283,8 +289,7 @@ class SqlApprovals:
             transaction.audit(recorded.approval_changed(changed, by))
             return changed
 
-        # What a STOP takes back, its answer waits for.
-        return await self._database.write(First(work) if event in _OF_STOP else work)
+        return await self._database.write(First(work) if event in _FIRST else work)
 
     async def exchange(
         self,

@@ -11,10 +11,13 @@ from adapters.models.scripted import Pause, ScriptedModel, Step
 from adapters.sql.sqlite import SqliteDatabase
 from adapters.sql.transaction import First, Work
 from gateway.inbound.ingress import Ingress
+from runtime.errors import Permanent
 from runtime.model.address import ThreadRef
 from runtime.model.approval import ApprovalState
 from runtime.model.completion import ModelRequest
 from runtime.model.events import Command, Inbound, Received
+from runtime.ports import ToolContext
+from runtime.tools.registry import Tool
 from tests.scenario.test_stop_states import Stubborn, deploying
 from tests.support.approving import World
 from tests.support.build import DM, OPS, inbound
@@ -239,3 +242,38 @@ async def test_a_stop_of_what_people_approved_and_runs_waits_for_no_other_write(
         line.pass_on()
         await life.desk.quiet()
         assert await life.state(approval) is ApprovalState.UNKNOWN
+
+
+@pytest.mark.parametrize("end", [ApprovalState.DONE, ApprovalState.FAILED])
+async def test_a_stop_asks_nobody_to_look_at_a_tool_that_had_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: ApprovalState
+) -> None:
+    stubborn, line = Stubborn(), LongLine()
+    world = World(tmp_path)
+
+    async def fails(context: ToolContext, key: str, /) -> str:
+        await stubborn.tool().run(context, key)
+        raise Permanent("no such server")
+
+    def tool() -> Tool:
+        made = stubborn.tool()
+        return made if end is ApprovalState.DONE else replace(made, run=fails)
+
+    monkeypatch.setattr(world, "tool", tool)
+    async with world.life(deploying) as life:
+        approval = await life.asked("deploy")
+        await life.press(approval, wait=False)
+        await stubborn.begun.wait()
+        with monkeypatch.context() as patch:
+            line.before(patch)
+            stubborn.let_go.set()
+            await eventually(lambda: line.length)
+            async with asyncio.timeout(30):
+                await life.desk.say(body=Command(text="stop mine"), thread=OPS)
+                await eventually(
+                    lambda: any("Stopped." in text for text in texts_in(life.desk, OPS))
+                )
+        line.pass_on()
+        await life.desk.quiet()
+        assert await life.state(approval) is end
+        assert not any("may have run" in shown.text for shown in life.desk.chat.shown)
