@@ -132,9 +132,14 @@ _UNSENT = (
 _WORK = sa.select(*TURN, turns.c.state, conversations.c.agent).join(
     conversations, conversations.c.id == turns.c.conversation
 )
-_UNDER_WAY = _WORK.where(OPEN)
-_UNSENT_WORK = _WORK.where(~OPEN, turns.c.id.in_(sa.select(outbox.c.turn).where(_OPEN)))
-"""Finds what has ended and is not said yet."""
+UNDER_WAY = sa.union_all(
+    _WORK.where(OPEN),
+    _WORK.where(~OPEN, turns.c.id.in_(sa.select(outbox.c.turn).where(_OPEN))),
+)
+"""Finds what has not ended, and what has and is not said yet.
+
+One statement sees one state of the tables: of two, both would find what ends between them.
+"""
 _WORK_OF = _WORK.where(turns.c.id == bindparam("this"))
 
 
@@ -171,8 +176,7 @@ class SqlStops:
 
         def work(transaction: Transaction) -> list[Work]:
             unsent = {row[0]: int(row[1]) for row in transaction.all(_UNSENT)}
-            rows = [*transaction.all(_UNDER_WAY), *transaction.all(_UNSENT_WORK)]
-            found = [_work(row, unsent.get(row[0], 0)) for row in rows]
+            found = [_work(row, unsent.get(row[0], 0)) for row in transaction.all(UNDER_WAY)]
             return sorted(found, key=lambda one: (one.turn.started_at, one.turn.id))
 
         return await self._database.scan(work)

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import psycopg
 import pytest
 
+from adapters.sql.prepared import PreparedTransaction
+from adapters.sql.transaction import Params, Row, Statement
 from runtime.errors import Conflict, NightdeskError
 from runtime.ids import AgentName, ConversationId, MessageId, StopId, TurnId
 from runtime.model.address import ThreadRef
@@ -20,6 +23,7 @@ from tests.support.stores import ADA, CHANNEL, DESK, SLACK, THREAD, Opener, Rows
 
 OTHER = AgentName("other")
 ELSEWHERE = ThreadRef(CHANNEL, "1700000000.000200")
+NO_PARAMS: Params = {}
 RUN = TurnId("run-1")
 RUNS = ConversationId("conversation-of-run-1")
 
@@ -225,6 +229,38 @@ async def test_what_is_under_way_is_listed_with_what_was_not_sent(
     [item] = await claimed(store, clock)
     await store.outbox.sent(item.id, item.attempts, MessageId("m"))
     assert [work.turn.id for work in await store.stops.under_way()] == [running.id]
+
+
+@pytest.mark.parametrize("store_kind", ["postgres"])  # where others write while one reads
+@pytest.mark.parametrize("statements", [1, 2])
+async def test_a_turn_that_ends_while_somebody_looks_is_listed_once(
+    store: Store,
+    store_url: str,
+    rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    statements: int,
+) -> None:
+    turn = (await begun(store, rows.received())).turn
+    await store.outbox.enqueue([replace(rows.item(), turn=turn.id, agent=DESK)])
+    read, seen = PreparedTransaction.all, list[Statement]()
+
+    def ends_then(
+        transaction: PreparedTransaction, statement: Statement, params: Params = NO_PARAMS
+    ) -> Sequence[Row]:
+        found = read(transaction, statement, params)
+        seen.append(statement)
+        if len(seen) == statements:
+            with psycopg.connect(store_url) as other:
+                other.execute("UPDATE turns SET state = 'done' WHERE id = %s", [turn.id])
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedTransaction, "all", ends_then)
+        listed = await store.stops.under_way()
+
+    assert [(work.turn.id, work.unsent) for work in listed] == [(turn.id, 1)]
+    assert await store.turns.state(turn.id) is TurnState.DONE
 
 
 @pytest.mark.parametrize("store_kind", ["memory", "sqlite"])  # both databases ask the same

@@ -21,6 +21,7 @@ from adapters.sql import (
     outboxclaims,
     schedules,
     sending,
+    stops,
     turns,
     workers,
 )
@@ -95,6 +96,7 @@ STATEMENTS = {
     "letters.lately": letters.lately(root=True, messages=2),
     "outboxclaims.claiming": outboxclaims.claiming(3),
     "outboxclaims.taking_on": outboxclaims.taking_on(3),
+    "stops.UNDER_WAY": stops.UNDER_WAY,
 }
 
 
