@@ -49,7 +49,17 @@ class Appending:
         return await self._known(_Waits(received), self._inbox.append(received))
 
     async def first(self, received: Received) -> bool:
-        """Store the event before whatever is to be written, behind what it takes along.
+        """Store the event before whatever is to be written; whether it is new.
+
+        Raises:
+            StorageFull: it was not stored.
+        """
+        return await self._known(_Waits(received), self._ahead((), received))
+
+    async def stop(self, received: Received) -> bool:
+        """Store a STOP before whatever is to be written, behind what it takes along.
+
+        Returns whether it is new.
 
         Raises:
             StorageFull: it was not stored.

@@ -116,7 +116,9 @@ class Ingress:
         self._begin(inbound.thread)
         new: bool | None = None
         try:
-            if first or self._urgent.means(received):
+            if self._urgent.means(received):
+                new = await self._appending.stop(received)
+            elif first:
                 new = await self._appending.first(received)
             else:
                 new = await self._appending.in_turn(received)
