@@ -104,19 +104,17 @@ _HOLD = (
 dispatcher holds when it comes to it."""
 _RELEASE = sa.update(outbox).where(outbox.c.state == _HELD, ~_is_stopped).values(state=_PENDING)
 """Lets go of what no stop holds any more."""
-_WITHHOLD = (
+WITHHOLD = tuple(
     sa.update(outbox)
-    .where(
-        outbox.c.turn == bindparam("this"),
-        sa.or_(
-            sa.and_(outbox.c.state == _PENDING, _OPEN),
-            outbox.c.state == _HELD,
-        ),
-    )
+    .where(outbox.c.turn == bindparam("this"), outbox.c.state == state, among)
     .values(state=_WITHHELD, error=bindparam("why"))
     .returning(*ITEM)
+    for state, among in ((_PENDING, _OPEN), (_HELD, sa.true()))
 )
-"""Takes back what a turn has written and was not begun to be sent."""
+"""Take back what a turn has written and was not begun to be sent.
+
+Two, for each state has an index of its own, and SQLite takes neither for both in one statement.
+"""
 _TAKE_BACK = (
     sa.update(outbox)
     .where(outbox.c.turn == bindparam("this"), outbox.c.state == _SENDING, _OPEN)
@@ -291,7 +289,7 @@ class SqlStops:
             over = [_logged(transaction, row) for row in transaction.all(_END_ONE, now)]
             _close(transaction, over, closing, by=stop.by)
             because: Params = {"this": this, "why": why}
-            unsent = [item_of(row) for row in transaction.all(_WITHHOLD, because)]
+            unsent = [item_of(row) for each in WITHHOLD for row in transaction.all(each, because)]
             taken_back = transaction.run(_TAKE_BACK, because)
             transaction.audit(
                 *(recorded.message_settled(item.id, OutboxState.WITHHELD) for item in unsent)

@@ -97,6 +97,7 @@ STATEMENTS = {
     "outboxclaims.claiming": outboxclaims.claiming(3),
     "outboxclaims.taking_on": outboxclaims.taking_on(3),
     "stops.UNDER_WAY": stops.UNDER_WAY,
+    **{f"stops.WITHHOLD[{number}]": each for number, each in enumerate(stops.WITHHOLD)},
 }
 
 
