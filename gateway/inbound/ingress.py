@@ -153,7 +153,7 @@ class Ingress:
                 good.append(inbound)
         rows = self._received(good)
         # A STOP takes along what waits in its thread, which is not done in one go.
-        if any(self._appending.waits(row) and self._urgent.means(row) for row in rows) or (
+        if any(self._urgent.means(row) and self._appending.waits(row) for row in rows) or (
             rows and not self._append(rows, lambda on_disk: stored(taken, on_disk))
         ):
             refused += taken
