@@ -26,13 +26,13 @@ from bot.diagnosis import Finding, State, healthy
 from bot.doctor.askcheck import look_at_questions
 from bot.doctor.connections import connections
 from bot.doctor.modelcheck import look_at, taken_out
+from bot.doctor.outdated import behind
 from bot.doctor.policycheck import look_at_policy
 from bot.doctor.reach import get
 from bot.environ import load_settings
 from bot.redaction import redactor
 from bot.settings import OFFLINE, HttpSettings, ModelSettings, Settings
 from bot.status import describe_database, processes, read_outbox
-from bot.witness import behind
 from runtime.access import may
 from runtime.clock import Clock, SystemClock
 from runtime.errors import (
