@@ -14,8 +14,9 @@ from bench.report import Bound, Figure, Gate, Report
 from runtime.clock import SystemClock
 from runtime.ids import AgentName, HoldId, ModelName, Platform, ScheduleId, TimeOrderedIds, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.ledger import Bound as Limited
-from runtime.model.ledger import Call, CallState, Scope, Settlement, Spender
+from runtime.model.ledger import Call, CallState, Settlement, Spender
+from runtime.model.meter import Bound as Limited
+from runtime.model.meter import Scope
 from runtime.model.team import Team
 from runtime.money.spenders import meters_of
 from runtime.ports import Ledger

@@ -14,8 +14,8 @@ from runtime.errors import Refused
 from runtime.ids import MessageId, ScheduleId, TurnId
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.audit import SYSTEM, AuditKind, AuditRecord, by_person
-from runtime.model.ledger import Balance
 from runtime.model.localtime import show_time
+from runtime.model.meter import Balance
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.tools import Json

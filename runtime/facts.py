@@ -6,7 +6,7 @@ from datetime import timedelta
 from runtime.clock import Clock
 from runtime.ids import AgentName, ScheduleId
 from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
-from runtime.model.ledger import Balance, Meter, Period, Scope
+from runtime.model.meter import Balance, Meter, Period, Scope
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.team import Team

@@ -6,24 +6,18 @@ from datetime import datetime
 from runtime.errors import Conflict
 from runtime.ids import HoldId
 from runtime.model.ledger import (
-    DOLLARS,
-    Balance,
-    Bound,
     Call,
     CallState,
     Change,
     LedgerEntry,
-    Meter,
-    Period,
-    Scope,
     Settlement,
-    Short,
     overdue,
     reserved,
     settled,
     share_of,
     within,
 )
+from runtime.model.meter import DOLLARS, Balance, Bound, Meter, Period, Scope, Short
 
 
 class MemoryLedger:

@@ -8,7 +8,7 @@ from adapters.models import briefing
 from adapters.models.intents import Ask
 from adapters.models.topics import Topic
 from runtime.model.facts import DeskFacts, LimitFact, RunFact
-from runtime.model.ledger import Period
+from runtime.model.meter import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 
 SECTIONS = {

@@ -29,7 +29,7 @@ from runtime.model.budget import (
     Pause,
 )
 from runtime.model.choice import Chosen
-from runtime.model.ledger import DOLLARS, Bound, Meter, Period, Scope
+from runtime.model.meter import DOLLARS, Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 
 _SET = insert(limits).values({name: bindparam(name) for name in ("key", "stamp", "at", "body")})

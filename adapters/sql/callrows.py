@@ -6,15 +6,8 @@ from adapters.sql.codec import decoder, encode, micros, moment
 from adapters.sql.transaction import Row, Value
 from runtime.ids import HoldId, ModelName
 from runtime.model.completion import Usage
-from runtime.model.ledger import (
-    DOLLARS,
-    Call,
-    CallState,
-    Meter,
-    Period,
-    Scope,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, Spender
+from runtime.model.meter import DOLLARS, Meter, Period, Scope
 
 
 class _Reserved(msgspec.Struct, kw_only=True, omit_defaults=True):

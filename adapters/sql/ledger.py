@@ -23,25 +23,19 @@ from adapters.sql.upsert import insert
 from runtime.errors import Conflict, StorageUnavailable
 from runtime.ids import HoldId
 from runtime.model.ledger import (
-    DOLLARS,
-    Balance,
-    Bound,
     Call,
     CallState,
     Change,
     EntryKind,
     LedgerEntry,
-    Meter,
-    Period,
-    Scope,
     Settlement,
-    Short,
     overdue,
     reserved,
     settled,
     share_of,
     within,
 )
+from runtime.model.meter import DOLLARS, Balance, Bound, Meter, Period, Scope, Short
 
 _UNBOUND = 1 << 62
 """More than anybody spends: the limit of a meter that has none."""

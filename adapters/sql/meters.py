@@ -11,7 +11,7 @@ from adapters.sql.constants import word
 from adapters.sql.database import Database
 from adapters.sql.schema_ledger import meters
 from adapters.sql.transaction import Params, Row
-from runtime.model.ledger import Period
+from runtime.model.meter import Period
 
 _PAGE = 500
 

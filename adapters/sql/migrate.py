@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from runtime.errors import DatabaseTooNew
-from runtime.model.ledger import DOLLARS
+from runtime.model.meter import DOLLARS
 
 _FOLDER = Path(__file__).with_name("migrations")
 _VERSION = "SELECT version_num FROM alembic_version"

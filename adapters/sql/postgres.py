@@ -17,7 +17,7 @@ from adapters.sql.trail import Trail
 from adapters.sql.transaction import Work
 from runtime.clock import Clock
 from runtime.errors import StorageUnavailable
-from runtime.model.ledger import DOLLARS
+from runtime.model.meter import DOLLARS
 
 T = TypeVar("T")
 

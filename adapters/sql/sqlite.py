@@ -26,7 +26,7 @@ from adapters.sql.trail import Trail
 from adapters.sql.transaction import ReadTransaction, Work
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError, NightdeskError, StorageDamaged
-from runtime.model.ledger import DOLLARS
+from runtime.model.meter import DOLLARS
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ from adapters.sql.workers import SqlWorkers
 from runtime.clock import Clock
 from runtime.errors import ConfigurationError
 from runtime.ids import IdSource
-from runtime.model.ledger import DOLLARS
+from runtime.model.meter import DOLLARS
 
 DATABASE_FILE = "nightdesk.db"
 

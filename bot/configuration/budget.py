@@ -17,7 +17,7 @@ from runtime.access import may
 from runtime.ids import ModelName
 from runtime.model.access import Action
 from runtime.model.budget import DEFAULT_LIMITS, BudgetRules, LimitRule
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.model.team import Agent, ChannelRule, Member
 from runtime.model.value import value
 from runtime.money.amounts import read_amount

@@ -15,7 +15,7 @@ from runtime.errors import Refused
 from runtime.ids import ScheduleId, TurnId
 from runtime.model.access import Action
 from runtime.model.budget import LimitChange, LimitRule
-from runtime.model.ledger import Balance, Meter, Period, Scope
+from runtime.model.meter import Balance, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.money.alerts import BudgetAlerts

@@ -17,7 +17,7 @@ from runtime.model.address import ThreadRef
 from runtime.model.budget import Alert, AlertState, Pause
 from runtime.model.choice import Purse
 from runtime.model.events import ButtonPress
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.model.team import Team
 from runtime.money.amounts import show_limit
 from runtime.money.behalf import spending_at

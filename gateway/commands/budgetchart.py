@@ -12,7 +12,7 @@ from runtime.errors import Permanent
 from runtime.ids import FileId, Platform, derived
 from runtime.model.chart import DaySeries
 from runtime.model.files import OutFile
-from runtime.model.ledger import Balance
+from runtime.model.meter import Balance
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.money.amounts import show_amount, show_limit

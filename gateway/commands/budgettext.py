@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from gateway.commands.ports import Answer
 from runtime.approvers import name_of
 from runtime.model.budget import LimitChange
-from runtime.model.ledger import Balance, Period
 from runtime.model.localtime import MONTHS, show_time
 from runtime.model.messages import Content
+from runtime.model.meter import Balance, Period
 from runtime.model.team import Team
 from runtime.money.amounts import bare_amount, bare_limit, show_amount, show_limit
 from runtime.money.spenders import end_of, when_of

@@ -18,8 +18,8 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState
 from runtime.model.facts import DeskFacts
 from runtime.model.home import HomePage, Prompt, Section
-from runtime.model.ledger import Meter, Period, Scope
 from runtime.model.localtime import show_distance, show_time
+from runtime.model.meter import Meter, Period, Scope
 from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import Schedule
 from runtime.model.team import Member, Team

@@ -7,7 +7,7 @@ from gateway.commands.words import picked_channel
 from runtime.asking import named_target
 from runtime.errors import Refused
 from runtime.ids import AgentName
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.model.schedule import ScheduleState
 from runtime.model.team import Member, Team
 from runtime.money.spenders import is_paid, known_purses, subject_of_channel, subject_of_principal

@@ -6,7 +6,7 @@ from typing import NewType
 
 from runtime.ids import AgentName, ConversationId, ModelName, OutboxId, TurnId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.ledger import DOLLARS, Bound, Period, Scope
+from runtime.model.meter import DOLLARS, Bound, Period, Scope
 from runtime.model.value import value
 
 AlertId = NewType("AlertId", str)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.completion import ModelInfo
-from runtime.model.ledger import Scope
+from runtime.model.meter import Scope
 from runtime.model.value import value
 
 

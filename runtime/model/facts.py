@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from runtime.ids import AgentName, ModelName
-from runtime.model.ledger import Period
+from runtime.model.meter import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.value import value
 

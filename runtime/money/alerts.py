@@ -13,8 +13,9 @@ from runtime.ids import ModelName, OutboxId, Platform, derived
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.choice import Chosen
-from runtime.model.ledger import Balance, Bound, Call, Meter, OverBudget, Period, Scope
+from runtime.model.ledger import Call, OverBudget
 from runtime.model.messages import Cleared, Content, Proactive, Reply
+from runtime.model.meter import Balance, Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem
 from runtime.model.team import Team
 from runtime.model.turn import Turn

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from runtime.ids import AgentName, TurnId
-from runtime.model.ledger import Meter, Scope, Spender
+from runtime.model.ledger import Spender
+from runtime.model.meter import Meter, Scope
 from runtime.model.stop import Work
 from runtime.model.team import Team
 from runtime.model.turn import Turn, TurnState, run_of, turn_of_run

@@ -7,9 +7,10 @@ from datetime import timedelta
 from runtime.clock import Clock
 from runtime.ids import ScheduleId
 from runtime.model.budget import Alert, AlertId, AlertState
-from runtime.model.ledger import Balance, Bound, Meter, OverBudget, Period, Scope, Short
+from runtime.model.ledger import OverBudget
 from runtime.model.localtime import show_time
 from runtime.model.messages import Button, Content
+from runtime.model.meter import Balance, Bound, Meter, Period, Scope, Short
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.money.amounts import (

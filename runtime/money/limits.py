@@ -7,7 +7,7 @@ from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.model.address import Principal
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
-from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.money.amounts import show_limit

@@ -13,7 +13,7 @@ from runtime.clock import Clock
 from runtime.ids import ConversationId, TurnId
 from runtime.model.address import ThreadRef
 from runtime.model.budget import Pause
-from runtime.model.ledger import Meter
+from runtime.model.meter import Meter
 from runtime.model.schedule import Schedule
 from runtime.model.turn import TurnState, run_of
 from runtime.money.limits import LimitBook, Limits

@@ -1,6 +1,6 @@
 """What is said where a call does not fit into a limit. Pure."""
 
-from runtime.model.ledger import Short
+from runtime.model.meter import Short
 from runtime.money.amounts import decimals_for, in_decimals
 from runtime.money.spenders import when_of
 

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from runtime.approvers import name_of
 from runtime.ids import Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.ledger import DOLLARS, Meter, Period, Scope, Spender
+from runtime.model.ledger import Spender
+from runtime.model.meter import DOLLARS, Meter, Period, Scope
 from runtime.model.team import Team
 from runtime.places import place_name
 

@@ -24,17 +24,9 @@ from runtime.ids import AgentName, HoldId, IdSource, ModelName, TurnId
 from runtime.model.budget import NO_MODEL, Pause
 from runtime.model.choice import Known
 from runtime.model.completion import Finished, ModelInfo, ModelRequest, Usage
-from runtime.model.ledger import (
-    Bound,
-    Call,
-    CallState,
-    Cheaper,
-    OverBudget,
-    Scope,
-    Settlement,
-    Short,
-)
+from runtime.model.ledger import Call, CallState, Cheaper, OverBudget, Settlement
 from runtime.model.localtime import show_time
+from runtime.model.meter import Bound, Scope, Short
 from runtime.model.team import Team
 from runtime.model.turn import Turn
 from runtime.money.alerts import BudgetAlerts

@@ -8,18 +8,8 @@ from runtime.ids import HoldId, TurnId
 from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.choice import Chosen
-from runtime.model.ledger import (
-    DOLLARS,
-    Balance,
-    Bound,
-    Call,
-    LedgerEntry,
-    Meter,
-    Period,
-    Scope,
-    Settlement,
-    Short,
-)
+from runtime.model.ledger import Call, LedgerEntry, Settlement
+from runtime.model.meter import DOLLARS, Balance, Bound, Meter, Period, Scope, Short
 from runtime.model.outbox import OutboxItem
 
 

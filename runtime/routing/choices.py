@@ -11,7 +11,7 @@ from runtime.ids import AgentName, ModelName
 from runtime.model.address import Principal, ThreadRef
 from runtime.model.choice import Chosen, Explanation, Outage, Purse
 from runtime.model.completion import ModelInfo
-from runtime.model.ledger import Scope
+from runtime.model.meter import Scope
 from runtime.model.team import Team
 from runtime.money.spenders import (
     purse_of,

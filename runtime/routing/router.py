@@ -23,7 +23,7 @@ from runtime.model.choice import (
     Signal,
 )
 from runtime.model.completion import ModelInfo, worst_price
-from runtime.model.ledger import Scope
+from runtime.model.meter import Scope
 from runtime.model.team import Agent
 from runtime.money.pricing import is_in
 

@@ -39,8 +39,8 @@ from runtime.model.budget import Alert, AlertId, AlertState, LimitChange
 from runtime.model.conversation import Role
 from runtime.model.events import ChannelChange
 from runtime.model.handoff import Handoff, HandOver
-from runtime.model.ledger import Bound, Meter, Period, Scope
 from runtime.model.member import Enrolled, Enrolment
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.recorded import MOST_TOGETHER
 from runtime.model.schedule import OccurrenceState, ScheduleState

@@ -11,19 +11,8 @@ from runtime.ids import ConversationId, HoldId, ModelName, OutboxId, TurnId
 from runtime.model.budget import Alert, AlertId, AlertState, LimitChange, Pause
 from runtime.model.choice import Chosen
 from runtime.model.completion import Usage
-from runtime.model.ledger import (
-    Balance,
-    Bound,
-    Call,
-    CallState,
-    EntryKind,
-    Meter,
-    Period,
-    Scope,
-    Settlement,
-    Short,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, EntryKind, Settlement, Spender
+from runtime.model.meter import Balance, Bound, Meter, Period, Scope, Short
 from runtime.model.outbox import OutboxState
 from runtime.money.spenders import run_meter, workflow_meter
 from runtime.ports import Store

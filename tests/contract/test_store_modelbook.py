@@ -7,7 +7,7 @@ from datetime import timedelta
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.choice import Chosen, Explanation, Layer, Outage, Phase, Purse, Reason
-from runtime.model.ledger import Scope
+from runtime.model.meter import Scope
 from runtime.ports import ChoiceScope, Store
 from tests.support.clock import ManualClock
 from tests.support.stores import ADA, Opener

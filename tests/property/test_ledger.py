@@ -20,14 +20,8 @@ from runtime.model.completion import (
     Price,
     Usage,
 )
-from runtime.model.ledger import (
-    Bound,
-    Call,
-    CallState,
-    Meter,
-    Settlement,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, Settlement, Spender
+from runtime.model.meter import Bound, Meter
 from runtime.money.pricing import cost_of, worst_case
 from runtime.money.spenders import meters_of
 from runtime.ports import Ledger, Store

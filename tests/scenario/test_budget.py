@@ -17,7 +17,7 @@ from runtime.model.address import Principal
 from runtime.model.budget import LimitRule
 from runtime.model.completion import Finished, ModelInfo, ModelRequest, Usage
 from runtime.model.events import ButtonPress, Command
-from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.meter import Meter, Period, Scope
 from runtime.model.schedule import OccurrenceState
 from runtime.model.team import Team
 from runtime.money.spenders import stamp_of

@@ -12,7 +12,7 @@ from runtime.ids import MessageId, ModelName
 from runtime.model.budget import LimitRule
 from runtime.model.completion import Finished, ModelInfo, Price, Usage
 from runtime.model.events import ButtonPress, Message
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.model.schedule import OccurrenceState
 from tests.scenario.test_budget import PLENTY, WORST, Bank, HouseModel, meter, press, says
 from tests.support.approving import BOB, MEL, people

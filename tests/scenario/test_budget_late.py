@@ -11,7 +11,7 @@ from runtime.model.budget import AlertState
 from runtime.model.choice import Chosen, Purse
 from runtime.model.completion import ModelRequest
 from runtime.model.events import ButtonPress
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.money.spenders import subject_of_channel
 from runtime.ports import ModelPort
 from tests.scenario.test_budget import PLENTY, WORST, Bank, press

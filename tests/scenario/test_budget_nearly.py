@@ -15,7 +15,8 @@ from runtime.model.budget import LimitRule
 from runtime.model.completion import Finished, ModelRequest, Usage
 from runtime.model.conversation import Role
 from runtime.model.events import ButtonPress
-from runtime.model.ledger import Call, Period, Scope, Spender
+from runtime.model.ledger import Call, Spender
+from runtime.model.meter import Period, Scope
 from runtime.model.tools import ToolCall
 from runtime.model.turn import TurnState
 from tests.scenario.test_budget import PLENTY, Bank, meter, press

@@ -10,7 +10,8 @@ import pytest
 from runtime.ids import AgentName, TurnId
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import ModelInfo, Usage
-from runtime.model.ledger import Bound, Meter, Period, Scope, Spender
+from runtime.model.ledger import Spender
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.money.amounts import show_amount
 from runtime.money.limits import Limits
 from runtime.money.spenders import meters_of, run_meter, whose, workflow_meter

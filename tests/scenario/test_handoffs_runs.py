@@ -13,7 +13,7 @@ from runtime.model.approval import ApprovalState
 from runtime.model.audit import AuditKind
 from runtime.model.completion import ModelRequest, Usage
 from runtime.model.handoff import DEEPEST
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import AuditQuery, Verdict
 from tests.scenario.test_approvals_crash import Fuse, PowerCut

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.running.duties import Duties
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.ports import Ledger
 from tests.support.approving import people
 from tests.support.build import DM

@@ -11,7 +11,7 @@ from runtime.clock import Clock
 from runtime.ids import ConversationId, TurnId
 from runtime.model.budget import BudgetRules, LimitRule
 from runtime.model.completion import Chunk, ModelInfo, ModelRequest, Price, Usage
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.model.team import Team
 from runtime.money.alerts import BudgetAlerts
 from runtime.money.limits import LimitBook

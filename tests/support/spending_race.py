@@ -28,16 +28,8 @@ from adapters.sql.transaction import DriverTransaction, Work
 from runtime.clock import SystemClock
 from runtime.ids import AgentName, HoldId, ModelName, TurnId
 from runtime.model.completion import Usage
-from runtime.model.ledger import (
-    Bound,
-    Call,
-    CallState,
-    Meter,
-    Period,
-    Scope,
-    Settlement,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, Settlement, Spender
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.money.spenders import meters_of
 from tests.support.build import ANN, OPS, team
 from tests.support.forks import FORKS

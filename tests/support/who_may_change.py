@@ -27,7 +27,7 @@ from runtime.model.address import Principal, ThreadRef
 from runtime.model.approval import Approval, ApprovalState, Frozen, Grant
 from runtime.model.budget import Alert, AlertId, Pause
 from runtime.model.events import Body, ButtonPress, ChannelChange, Command, FormSubmit, Message
-from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.model.reminder import Reminder
 from runtime.model.schedule import When, WhenKind
 from runtime.model.tools import Risk

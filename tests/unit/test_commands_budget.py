@@ -11,15 +11,8 @@ from runtime.model.address import Principal
 from runtime.model.budget import Alert, AlertId, AlertState, BudgetRules, LimitChange, LimitRule
 from runtime.model.completion import Usage
 from runtime.model.events import ButtonPress
-from runtime.model.ledger import (
-    Bound,
-    Call,
-    CallState,
-    Period,
-    Scope,
-    Settlement,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, Settlement, Spender
+from runtime.model.meter import Bound, Period, Scope
 from runtime.model.team import Member, MemberRole, Team
 from runtime.money.cards import KEEP, RAISE, wish_of
 from runtime.money.limits import MOST

@@ -17,7 +17,7 @@ from runtime.ids import InboxId, TimeOrderedIds
 from runtime.model.chart import DaySeries
 from runtime.model.events import Command, Lane, Received
 from runtime.model.files import OutFile
-from runtime.model.ledger import Balance, Meter, Period, Scope
+from runtime.model.meter import Balance, Meter, Period, Scope
 from runtime.ports import Charts, ChatLimits
 from tests.support.build import ANN, DM, T0, inbound, team
 from tests.support.chat import MemoryChat

@@ -9,7 +9,7 @@ from runtime.facts import FactsReader
 from runtime.ids import AgentName
 from runtime.model.access import Action
 from runtime.model.facts import LimitFact
-from runtime.model.ledger import Period
+from runtime.model.meter import Period
 from runtime.model.team import MemberRole
 from tests.support.build import OPS, team
 from tests.support.desk import DeskUnderTest, running_desk

@@ -10,7 +10,7 @@ from adapters.memory.tables import Tables
 from runtime.ids import AgentName, ModelName
 from runtime.model.budget import LimitChange
 from runtime.model.choice import Chosen
-from runtime.model.ledger import Meter, Period, Scope
+from runtime.model.meter import Meter, Period, Scope
 from runtime.money.limits import LimitBook
 from runtime.routing.choices import Choices
 from runtime.routing.providers import Providers

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runtime.model.budget import BudgetRules, LimitChange, LimitRule
-from runtime.model.ledger import Bound, Meter, Period, Scope
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.money.amounts import (
     at_most,
     bare_amount,

@@ -19,7 +19,7 @@ from runtime.model.ending import Handed
 from runtime.model.events import Message
 from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
 from runtime.model.files import FileRef
-from runtime.model.ledger import Period
+from runtime.model.meter import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 from runtime.model.tools import ToolSpec
 from runtime.model.turn import words_of

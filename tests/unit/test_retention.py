@@ -23,16 +23,8 @@ from runtime.model.budget import Pause
 from runtime.model.ending import Handed
 from runtime.model.events import Message
 from runtime.model.handoff import Handoff, HandOver, next_conversation
-from runtime.model.ledger import (
-    Bound,
-    Call,
-    CallState,
-    Meter,
-    Period,
-    Scope,
-    Settlement,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, Settlement, Spender
+from runtime.model.meter import Bound, Meter, Period, Scope
 from runtime.model.run import RunState
 from runtime.model.stop import Stop, StopKind
 from runtime.model.tools import Json

@@ -7,7 +7,7 @@ import pytest
 from bot.environ import load_settings
 from runtime.errors import ConfigurationError
 from runtime.model.budget import DEFAULT_LIMITS, LimitRule
-from runtime.model.ledger import Period, Scope
+from runtime.model.meter import Period, Scope
 from runtime.money.spenders import subject_of_channel, subject_of_principal
 from tests.unit.test_settings_team import read, said_of
 

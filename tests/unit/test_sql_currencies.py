@@ -17,18 +17,8 @@ from bot.role import Role
 from runtime.errors import Conflict
 from runtime.ids import ConversationId, HoldId, ModelName, TimeOrderedIds, TurnId
 from runtime.model.budget import Alert, AlertId, LimitChange, Pause
-from runtime.model.ledger import (
-    DOLLARS,
-    Balance,
-    Bound,
-    Call,
-    CallState,
-    Meter,
-    Period,
-    Scope,
-    Settlement,
-    Spender,
-)
+from runtime.model.ledger import Call, CallState, Settlement, Spender
+from runtime.model.meter import DOLLARS, Balance, Bound, Meter, Period, Scope
 from runtime.ports import Store
 from tests.support.clock import ManualClock
 from tests.support.ready import place
