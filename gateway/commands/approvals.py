@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 from gateway.commands.grammar import ParsedCommand
+from gateway.commands.grants import GrantCommands
 from gateway.commands.ports import Answer, Request
 from runtime import words
 from runtime.access import authorize
 from runtime.approvals import cards
-from runtime.approvals.patterns import in_words
 from runtime.approvals.service import ApprovalService
 from runtime.approvers import name_of
 from runtime.clock import Clock
@@ -27,7 +27,6 @@ from runtime.model.stop import Stop
 from runtime.model.team import Team
 from runtime.ports import Files
 
-_LONGEST_NUMBER = 9
 _LONGEST_FILE = 4_000_000
 _LISTED = 200
 _SEEN_AFTER = timedelta(seconds=2)
@@ -58,6 +57,7 @@ class ApprovalCommands:
         self._team = team
         self._holds = holds
         self._clock = clock
+        self._grants = GrantCommands(service, team=team, clock=clock)
 
     async def __call__(self, command: ParsedCommand, request: Request) -> Answer:
         """Carry out one of them."""
@@ -68,7 +68,8 @@ class ApprovalCommands:
             case "this":
                 return await self._accept_here(request)
             case "list" | "grants":
-                return await (self._list() if command.verb == "list" else self._grants(command))
+                listed = self._list() if command.verb == "list" else self._grants.list(command)
+                return await listed
             case "show":
                 return await self._show(command.args[0])
             case "accept":
@@ -84,7 +85,7 @@ class ApprovalCommands:
                 return await self._mark(command.args, request)
             case _:
                 authorize(self._team(), request.sender, Action.APPROVE)
-                return await self._revoke(command.args[0], request)
+                return await self._grants.revoke(command.args[0], request)
 
     async def deny_here(self, command: ParsedCommand, request: Request) -> Answer:
         """`/deny [reason]`: no to the one thing that waits in the thread."""
@@ -346,38 +347,6 @@ class ApprovalCommands:
         marked = await self._service.looked(approval, request.sender, happened=ends[said])
         return Answer(f"Noted: `{marked.frozen.tool}` is {marked.state}.", private=False)
 
-    async def _grants(self, command: ParsedCommand) -> Answer:
-        since = _number(command.args[0]) if command.args else 0
-        grants, more = await self._service.grants(since)
-        if not grants:
-            after = f" from number {since} on" if since else ""
-            return Answer(f"Nothing is allowed for a time{after}.")
-        team, now = self._team(), self._clock.now()
-        lines = [
-            f"- **{one.number}** {one.agent} may run `{one.frozen.tool}` until "
-            f"{show_time(one.expires_at, team.zone, now=now)}, allowed by "
-            f"{name_of(team, one.given_by)}: {in_words(one.pattern)}.\n"
-            f"```\n{cards.shown(one.frozen)}\n```"
-            + (f"\n**It covers nothing now**: {ended}." if ended else "")
-            for one, ended in grants
-        ]
-        if more:
-            following = grants[-1][0].number + 1
-            lines.append(f"And {more} more: `/approve grants {following}` shows them.")
-        return Answer("**Allowed for a time**\n" + "\n".join(lines))
-
-    async def _revoke(self, written: str, request: Request) -> Answer:
-        number = _number(written)
-        who = request.sender
-        try:
-            tool = (await self._service.revoke(number, who)).frozen.tool
-        except Refused:
-            # A crash has a command carried out again: what it ended is ended.
-            tool = await self._service.decided.revoked(number, who, since=request.at)
-            if not tool:
-                raise
-        return Answer(f"Revoked: `{tool}` is asked for again, each time.", private=False)
-
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())
 
@@ -386,15 +355,3 @@ def _no(approval: Approval) -> str:
     """What a no means for what it was about."""
     tool = approval.frozen.tool
     return "the agent does not go on" if tool == CHECKPOINT else f"`{tool}` does not run"
-
-
-def _number(written: str) -> int:
-    """The number of a grant that a person wrote.
-
-    Raises:
-        Refused: it is none.
-    """
-    number = written.removeprefix("#")
-    if not (number.isdecimal() and number.isascii() and len(number) <= _LONGEST_NUMBER):
-        raise Refused(f"“{written[:20]}” is no grant's number.", hint="See /approve grants.")
-    return int(number)
