@@ -20,7 +20,7 @@ from runtime.model.value import value
 from runtime.ports import Workflow
 
 if TYPE_CHECKING:  # not hiding an arrow: the same folder, and half a second to import
-    from adapters.durable.engine import Engine
+    from adapters.durable.engine import DurableEngine
 
 _MILLISECOND = 0.001
 
@@ -29,7 +29,7 @@ _MILLISECOND = 0.001
 class _Session:
     """What exists between `open` and `close`."""
 
-    engine: "Engine"
+    engine: "DurableEngine"
     plays: Plays
     thread: ThreadPoolExecutor
     watchers: asyncio.TaskGroup
@@ -213,10 +213,10 @@ class DbosDurable:
             raise ConfigurationError("durable execution is not open")
         return self._opened
 
-    def _launch(self, plays: Plays, loop: asyncio.AbstractEventLoop) -> "Engine":
-        from adapters.durable import engine  # noqa: PLC0415 - 0.6 s and 50 MB, in this thread
+    def _launch(self, plays: Plays, loop: asyncio.AbstractEventLoop) -> "DurableEngine":
+        from adapters.durable.launch import launch  # noqa: PLC0415 - 0.6 s and 50 MB, in this thread
 
-        return engine.launch(self._settings, plays.play, loop)
+        return launch(self._settings, plays.play, loop)
 
     async def _let_the_stamp_pass(self) -> None:
         """Keep what the caller does next out of this millisecond.
@@ -228,7 +228,7 @@ class DbosDurable:
         if self._settings.url is not None:
             await _pause(_MILLISECOND)
 
-    async def _watch(self, plays: Plays, engine: "Engine") -> None:
+    async def _watch(self, plays: Plays, engine: "DurableEngine") -> None:
         """Let go of waiting runs that another process cancelled."""
         while True:
             await self._settings.clock.sleep(self._settings.pace.watch)

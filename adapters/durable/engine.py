@@ -1,23 +1,18 @@
 """DBOS Transact, spoken to in the words of the port. Importing this module imports DBOS.
 
-That takes 0.6 s and 50 MB, so only `adapters.durable.dbos` imports it, in a thread.
+That takes 0.6 s and 50 MB, so it is imported by `adapters.durable.launch` alone, in a thread.
 """
 
 import asyncio
 import contextvars
-import logging
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
 from dbos import (
     DBOS,
-    DBOSConfig,
-    Serializer,
     SetEnqueueOptions,
     SetWorkflowID,
     WorkflowHandleAsync,
@@ -25,30 +20,23 @@ from dbos import (
     error,
 )
 
-from adapters.durable import database, wire
+from adapters.durable import wire
 from adapters.durable.settings import Settings
-from runtime.errors import ConfigurationError, Permanent, Retryable, RunCancelled, RunFailed
+from runtime.errors import Permanent, Retryable, RunCancelled, RunFailed
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
 
-Play = Callable[["Engine", str, RunId, Json, str | None], Awaitable[Json]]
+Play = Callable[["DurableEngine", str, RunId, Json, str | None], Awaitable[Json]]
 """Plays a run: by which engine, the workflow's name, the run, its payload and its partition."""
 
 _T = TypeVar("_T")
 
-_VERSION = "1"
+VERSION = "1"
 """DBOS goes on only with runs of its own application version. By default that is a hash of the
 code, so a deployment would strand every run; it is raised by hand when old runs must not go on."""
 _QUEUE = "mailboxes"
-_NEVER_SECONDS = 86_400.0
 _FOREVER_SECONDS = 100 * 365 * 86_400.0
-_THREADS = 16
-_RECOVERS_EVERY = 0.1
-_RECOVERS_FOR = 1.0
-"""DBOS puts the unfinished runs of a start into a queue of its own and looks at that once a second:
-whose run was broken off would wait for it. We have it look so often while it is launched, and for
-so many seconds more."""
 _RECOVERIES = 5
 
 _STATES = {
@@ -65,27 +53,8 @@ _ENDED = frozenset(status for status, state in _STATES.items() if state.ended)
 _PAGE = 50
 """Runs to delete at once, which keeps everybody else waiting for a few milliseconds."""
 
-_one = threading.Lock()
-"""DBOS is one to a process: a second one would silently be the first."""
 
-
-class JsonSerializer(Serializer):
-    """Has DBOS store JSON where it would store pickles."""
-
-    def serialize(self, data: Any) -> str:
-        """Spell a value or an error."""
-        return wire.write(data)
-
-    def deserialize(self, serialized_data: str) -> Any:
-        """Read a value or an error back."""
-        return wire.read(serialized_data)
-
-    def name(self) -> str:
-        """The name under which DBOS notes how a row is spelled."""
-        return "nightdesk-json"
-
-
-class Engine:
+class DurableEngine:
     """The launched DBOS of this process.
 
     Methods whose names say `blocking` belong in a thread; the others on the loop it was launched
@@ -311,70 +280,11 @@ class Engine:
             DBOS.list_workflows(
                 executor_id=slot,
                 status=WorkflowStatusString.PENDING.value,
-                app_version=_VERSION,
+                app_version=VERSION,
                 load_input=False,
                 load_output=False,
             )
         )
-
-
-def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> Engine:
-    """Launch DBOS for this process, to play runs on that loop. Blocks: call it in a thread.
-
-    Raises:
-        ConfigurationError: it is launched already.
-    """
-    if not _one.acquire(blocking=False):
-        raise ConfigurationError("durable execution is open already: DBOS is one to a process")
-    with ExitStack() as stack:
-        stack.callback(_one.release)
-        _quieten()
-        store = database.engine(settings)
-        stack.callback(store.dispose)
-        dbos = DBOS(config=_config(settings, store))
-        stack.callback(DBOS.destroy, destroy_registry=True)
-        look_as_usual = _look_often(dbos)
-        engine = Engine(settings, play)
-        engine.launch_blocking(loop)
-        # From here on: a launch takes seconds where the database is slow.
-        loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look_as_usual)
-        engine.until_destroyed(stack)
-        return engine
-
-
-def _look_often(dbos: DBOS) -> Callable[[], None]:
-    """Have DBOS look often at the runs that a start goes on with; returns what ends that."""
-    queue = dbos._registry.get_internal_queue()  # noqa: SLF001 - nothing public reaches it
-    usual = queue._polling_interval_sec  # noqa: SLF001 - its setter is for queues in the database
-
-    def look_as_usual() -> None:
-        queue._polling_interval_sec = usual  # noqa: SLF001
-
-    queue._polling_interval_sec = _RECOVERS_EVERY  # noqa: SLF001
-    return look_as_usual
-
-
-def _config(settings: Settings, store: sa.Engine) -> DBOSConfig:
-    return {
-        "name": "nightdesk",
-        "system_database_engine": store,
-        "dbos_system_schema": database.SCHEMA,
-        "application_version": _VERSION,
-        "executor_id": settings.slot,
-        "max_executor_threads": _THREADS,
-        "serializer": JsonSerializer(),
-        "notification_listener_polling_interval_sec": settings.pace.signal,
-        # Our schedules are not DBOS's.
-        "scheduler_polling_interval_sec": _NEVER_SECONDS,
-        "log_level": "WARNING",
-    }
-
-
-def _quieten() -> None:
-    """Let DBOS's log go where ours goes: it adds a console of its own only where it finds none."""
-    log = logging.getLogger("dbos")
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())
 
 
 def _own_id() -> RunId:

@@ -24,7 +24,7 @@ may be slow, which takes none of the core."""
 
 
 class Powers(Protocol):
-    """What a run's body can do, by DBOS (`adapters.durable.engine.Engine`)."""
+    """What a run's body can do, by DBOS (`adapters.durable.engine.DurableEngine`)."""
 
     async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
         """Do the work, or return what is stored of it."""

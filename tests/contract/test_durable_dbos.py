@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from dbos import DBOS, _dbos, _queue
 
 from adapters.durable import database
-from adapters.durable.engine import _RECOVERS_EVERY, _RECOVERS_FOR, Engine
+from adapters.durable.engine import DurableEngine
+from adapters.durable.launch import _RECOVERS_EVERY, _RECOVERS_FOR
 from runtime.errors import ConfigurationError
 from runtime.ids import RunId
 from runtime.model.run import RunState
@@ -235,7 +236,7 @@ async def test_the_runs_of_a_start_are_looked_at_often_until_a_second_after_the_
 ) -> None:
     """However long that takes."""
     loop = asyncio.get_running_loop()
-    launch, call_later = Engine.launch_blocking, loop.call_later
+    launch, call_later = DurableEngine.launch_blocking, loop.call_later
     timers: list[Callable[[], None]] = []
     at_launch: list[tuple[float, int]] = []
     armed = asyncio.Event()
@@ -251,13 +252,13 @@ async def test_the_runs_of_a_start_are_looked_at_often_until_a_second_after_the_
             return call_later(0, lambda: None)
         return call_later(delay, call, *args)
 
-    def launched(engine: Engine, on: asyncio.AbstractEventLoop) -> None:
+    def launched(engine: DurableEngine, on: asyncio.AbstractEventLoop) -> None:
         launch(engine, on)
         asyncio.run_coroutine_threadsafe(settle(1), on).result()
         at_launch.append((every(), len(timers)))
 
     monkeypatch.setattr(loop, "call_later", noted)
-    monkeypatch.setattr(Engine, "launch_blocking", launched)
+    monkeypatch.setattr(DurableEngine, "launch_blocking", launched)
     async with house.opened({"waits": waits}):
         await armed.wait()
         assert at_launch == [(_RECOVERS_EVERY, 0)]

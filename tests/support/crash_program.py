@@ -54,7 +54,7 @@ from tests.support.crash_timer import Span, kill_after
 _LAZY = (
     "adapters.discord.listener",
     "adapters.slack.listener",
-    "adapters.durable.engine",
+    "adapters.durable.launch",
     "adapters.models.dialogue",
     "adapters.sql.aside",
     "adapters.sql.postgres",

@@ -1,0 +1,105 @@
+"""The launch of DBOS for a process, with settings of ours. Importing this module imports DBOS.
+
+That takes 0.6 s and 50 MB, so only `adapters.durable.dbos` imports it, in a thread.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSConfig, Serializer
+
+from adapters.durable import database, wire
+from adapters.durable.engine import VERSION, DurableEngine, Play
+from adapters.durable.settings import Settings
+from runtime.errors import ConfigurationError
+
+_NEVER_SECONDS = 86_400.0
+_THREADS = 16
+_RECOVERS_EVERY = 0.1
+_RECOVERS_FOR = 1.0
+"""DBOS puts the unfinished runs of a start into a queue of its own and looks at that once a second:
+whose run was broken off would wait for it. We have it look so often while it is launched, and for
+so many seconds more."""
+
+_one = threading.Lock()
+"""DBOS is one to a process: a second one would silently be the first."""
+
+
+class JsonSerializer(Serializer):
+    """Has DBOS store JSON where it would store pickles."""
+
+    def serialize(self, data: Any) -> str:
+        """Spell a value or an error."""
+        return wire.write(data)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        """Read a value or an error back."""
+        return wire.read(serialized_data)
+
+    def name(self) -> str:
+        """The name under which DBOS notes how a row is spelled."""
+        return "nightdesk-json"
+
+
+def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> DurableEngine:
+    """Launch DBOS for this process, to play runs on that loop. Blocks: call it in a thread.
+
+    Raises:
+        ConfigurationError: it is launched already.
+    """
+    if not _one.acquire(blocking=False):
+        raise ConfigurationError("durable execution is open already: DBOS is one to a process")
+    with ExitStack() as stack:
+        stack.callback(_one.release)
+        _quieten()
+        store = database.engine(settings)
+        stack.callback(store.dispose)
+        dbos = DBOS(config=_config(settings, store))
+        stack.callback(DBOS.destroy, destroy_registry=True)
+        look_as_usual = _look_often(dbos)
+        engine = DurableEngine(settings, play)
+        engine.launch_blocking(loop)
+        # From here on: a launch takes seconds where the database is slow.
+        loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look_as_usual)
+        engine.until_destroyed(stack)
+        return engine
+
+
+def _look_often(dbos: DBOS) -> Callable[[], None]:
+    """Have DBOS look often at the runs that a start goes on with; returns what ends that."""
+    queue = dbos._registry.get_internal_queue()  # noqa: SLF001 - nothing public reaches it
+    usual = queue._polling_interval_sec  # noqa: SLF001 - its setter is for queues in the database
+
+    def look_as_usual() -> None:
+        queue._polling_interval_sec = usual  # noqa: SLF001
+
+    queue._polling_interval_sec = _RECOVERS_EVERY  # noqa: SLF001
+    return look_as_usual
+
+
+def _config(settings: Settings, store: sa.Engine) -> DBOSConfig:
+    return {
+        "name": "nightdesk",
+        "system_database_engine": store,
+        "dbos_system_schema": database.SCHEMA,
+        "application_version": VERSION,
+        "executor_id": settings.slot,
+        "max_executor_threads": _THREADS,
+        "serializer": JsonSerializer(),
+        "notification_listener_polling_interval_sec": settings.pace.signal,
+        # Our schedules are not DBOS's.
+        "scheduler_polling_interval_sec": _NEVER_SECONDS,
+        "log_level": "WARNING",
+    }
+
+
+def _quieten() -> None:
+    """Let DBOS's log go where ours goes: it adds a console of its own only where it finds none."""
+    log = logging.getLogger("dbos")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
