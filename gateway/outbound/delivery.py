@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from gateway.outbound.answers import Answer, Answers
 from gateway.outbound.ends import Ends
+from gateway.outbound.indoubt import FIRST_PAUSE, GIVE_UP_AFTER, SENT_AGAIN, InDoubt
 from gateway.outbound.pace import Pace
-from gateway.outbound.unknown import FIRST_PAUSE, GIVE_UP_AFTER, SENT_AGAIN, Unknown
 from runtime.clock import Clock
 from runtime.egress import objection_now
 from runtime.errors import Ambiguous, Permanent, Retryable
@@ -37,7 +37,7 @@ class Delivery:
         clock: Clock,
         ids: IdSource,
         held: Callable[[OutboxItem], object],
-        ask_again: Callable[[Unknown], None],
+        ask_again: Callable[[InDoubt], None],
     ) -> None:
         """Deliver.
 
@@ -108,48 +108,48 @@ class Delivery:
                 await self._ends.end(item, OutboxState.DEAD, str(error))
             case Ambiguous() | None:
                 now = self._clock.now()
-                await self.ask(Unknown(item, now, again_after=FIRST_PAUSE))
+                await self.ask(InDoubt(item, now, again_after=FIRST_PAUSE))
             case message:
                 await self._ends.arrived(item, message)
 
-    async def ask(self, unknown: Unknown) -> None:
+    async def ask(self, in_doubt: InDoubt) -> None:
         """Ask the platform whether it has the message; only if it has not, send it again.
 
         A send that broke just now may still be on its way, so the next try waits a moment.
         """
-        answer = await self._answers.to_find(unknown.item)
-        await self._ends.noted(unknown.item, lambda: self._found(unknown, answer))
+        answer = await self._answers.to_find(in_doubt.item)
+        await self._ends.noted(in_doubt.item, lambda: self._found(in_doubt, answer))
 
-    async def _found(self, unknown: Unknown, answer: Answer) -> None:
-        item = unknown.item
+    async def _found(self, in_doubt: InDoubt, answer: Answer) -> None:
+        item = in_doubt.item
         match answer:
             case Retryable() as error:
-                await self._ask_later(unknown, error)
+                await self._ask_later(in_doubt, error)
             case Ambiguous() as error:
-                await self._ask_later(unknown, Retryable(str(error)))
-            case Permanent() as error if unknown.may_repeat(self._limits(item), self._clock.now()):
+                await self._ask_later(in_doubt, Retryable(str(error)))
+            case Permanent() as error if in_doubt.may_repeat(self._limits(item), self._clock.now()):
                 log.warning("outbox.sent_again", extra={"item": item.id, "why": str(error)})
-                again = self._clock.now() + timedelta(seconds=unknown.again_after)
+                again = self._clock.now() + timedelta(seconds=in_doubt.again_after)
                 await self._ends.put_off(item, again, SENT_AGAIN)
             case Permanent() as error:
                 await self._ends.end(
                     item, OutboxState.DEAD, f"sent or not, nobody can tell: {error}"
                 )
             case None:
-                await self._ends.postpone(item, Retryable("not there", after=unknown.again_after))
+                await self._ends.postpone(item, Retryable("not there", after=in_doubt.again_after))
             case message:
                 await self._ends.arrived(item, message)
 
     def _limits(self, item: OutboxItem) -> ChatLimits:
         return self._chats[item.thread.platform].limits
 
-    async def _ask_later(self, unknown: Unknown, error: Retryable) -> None:
+    async def _ask_later(self, in_doubt: InDoubt, error: Retryable) -> None:
         """The platform cannot be asked. Sending instead could make the message twice."""
-        now, item = self._clock.now(), unknown.item
+        now, item = self._clock.now(), in_doubt.item
         if now - item.created_at > GIVE_UP_AFTER:
             reason = f"sent or not, nobody could tell for a day: {error}"
             await self._ends.end(item, OutboxState.DEAD, reason)
             return
-        wait = unknown.pause if error.after is None else error.after
+        wait = in_doubt.pause if error.after is None else error.after
         log.warning("outbox.unknown", extra={"item": item.id, "wait": wait, "why": str(error)})
-        self._ask_again(unknown.asked_after(now, wait))
+        self._ask_again(in_doubt.asked_after(now, wait))

@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.outbound.delivery import Delivery
 from gateway.outbound.ends import FOR_EVER, Bound, Ends, Settled
+from gateway.outbound.indoubt import InDoubt
 from gateway.outbound.pace import Pace
-from gateway.outbound.unknown import Unknown
 from runtime.activity import Activity
 from runtime.clock import Clock
 from runtime.errors import Conflict
@@ -95,7 +95,7 @@ class Dispatcher:
             held=held,
             ask_again=self._ask_again,
         )
-        self._unknown: list[Unknown] = []
+        self._in_doubt: list[InDoubt] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._woken = asyncio.Event()
         self._flying = 0
@@ -127,12 +127,12 @@ class Dispatcher:
         """
         mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=list(self._chats))
         now = self._clock.now()
-        self._unknown += [Unknown(item, now, orphaned=True) for item in mine]
+        self._in_doubt += [InDoubt(item, now, orphaned=True) for item in mine]
         self.wake()
         return len(mine)
 
-    def _ask_again(self, unknown: Unknown) -> None:
-        self._unknown.append(unknown)
+    def _ask_again(self, in_doubt: InDoubt) -> None:
+        self._in_doubt.append(in_doubt)
         self.wake()
 
     async def run(self) -> None:
@@ -195,9 +195,9 @@ class Dispatcher:
         return came_due or looking or bool(self._flying)
 
     async def _round(self, tasks: asyncio.TaskGroup, now: datetime) -> int:
-        for unknown in [unknown for unknown in self._unknown if unknown.ask_at <= now]:
-            self._unknown.remove(unknown)
-            self._ask(tasks, unknown)
+        for in_doubt in [in_doubt for in_doubt in self._in_doubt if in_doubt.ask_at <= now]:
+            self._in_doubt.remove(in_doubt)
+            self._ask(tasks, in_doubt)
         return await self._claim(tasks, now)
 
     async def _claim(self, tasks: asyncio.TaskGroup, now: datetime, *, first: bool = False) -> int:
@@ -221,8 +221,8 @@ class Dispatcher:
     def _send(self, tasks: asyncio.TaskGroup, item: OutboxItem) -> None:
         self._set_off(tasks, lambda: self._delivery.deliver(item), item)
 
-    def _ask(self, tasks: asyncio.TaskGroup, unknown: Unknown) -> None:
-        self._set_off(tasks, lambda: self._delivery.ask(unknown), unknown.item)
+    def _ask(self, tasks: asyncio.TaskGroup, in_doubt: InDoubt) -> None:
+        self._set_off(tasks, lambda: self._delivery.ask(in_doubt), in_doubt.item)
 
     def _set_off(
         self, tasks: asyncio.TaskGroup, work: _Work, item: OutboxItem | None = None
@@ -244,7 +244,7 @@ class Dispatcher:
             return
         if self._behind:
             next_time = min(looked_at + timedelta(seconds=BEHIND_PAUSE), coming)
-        times = [*(one.ask_at for one in self._unknown), *([next_time] if next_time else [])]
+        times = [*(one.ask_at for one in self._in_doubt), *([next_time] if next_time else [])]
         self._rests_until = min(times, default=FOR_EVER)
         self._activity.note()
         try:

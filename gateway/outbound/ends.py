@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 
+from gateway.outbound.indoubt import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, SENT_AGAIN
 from gateway.outbound.pace import Pace
-from gateway.outbound.unknown import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, SENT_AGAIN
 from runtime.clock import Clock
 from runtime.errors import Conflict, Retryable
 from runtime.ids import ConversationId, MessageId

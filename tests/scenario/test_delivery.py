@@ -21,7 +21,7 @@ from bot.parts import Opened
 from bot.role import Role
 from bot.running.lifecycle import working
 from bot.wiring.desk import Desk, Parts, wire
-from gateway.outbound.unknown import SENT_AGAIN
+from gateway.outbound.indoubt import SENT_AGAIN
 from runtime.errors import Ambiguous, Permanent, Retryable
 from runtime.ids import MessageId, OutboxId, Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef, Principal, ThreadRef

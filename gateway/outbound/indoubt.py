@@ -19,7 +19,7 @@ SENT_AGAIN = "sent once more: whether it was shown, the platform cannot tell"
 
 
 @value()
-class Unknown:
+class InDoubt:
     """A message of which only the platform knows whether it was sent.
 
     Attributes:
@@ -46,7 +46,7 @@ class Unknown:
         allowed = self.item.only_for is not None or limits.may_repeat
         return allowed and self.item.error != SENT_AGAIN
 
-    def asked_after(self, now: datetime, wait: float) -> "Unknown":
+    def asked_after(self, now: datetime, wait: float) -> "InDoubt":
         """The same, to be asked for in that many seconds, and then after a longer pause."""
         pause = min(self.pause * 2, LONGEST_PAUSE)
         return replace(self, ask_at=now + timedelta(seconds=wait), pause=pause)
