@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from adapters.sql import failures
 from adapters.sql.checkpoints import Beside, Checkpoints
+from adapters.sql.connectionthread import ConnectionThread
 from adapters.sql.constants import SIGN
-from adapters.sql.lane import Lane
 from adapters.sql.migrate import bring_up_to_date
 from adapters.sql.owner import own
 from adapters.sql.trail import Trail
@@ -83,8 +83,8 @@ class SqliteDatabase:
         self._engine = engine
         self._scans = ThreadPoolExecutor(max_workers=_SCANS, thread_name_prefix="sqlite-scan")
         self._damage: str | None = None
-        self._writer = self._lane("writer", "BEGIN IMMEDIATE", *_PRAGMAS, trail=trail)
-        self._reader = self._lane("reader", "BEGIN", *_PRAGMAS, _READ_ONLY, _FEW_PAGES)
+        self._writer = self._thread_on("writer", "BEGIN IMMEDIATE", *_PRAGMAS, trail=trail)
+        self._reader = self._thread_on("reader", "BEGIN", *_PRAGMAS, _READ_ONLY, _FEW_PAGES)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
         """Run the unit in the writer's next commit: see `Database`."""
@@ -126,9 +126,11 @@ class SqliteDatabase:
             self._damage = f"{ours} File: {self._path}"
         return ours
 
-    def _lane(self, name: str, begin: str, *pragmas: str, trail: Trail | None = None) -> Lane:
+    def _thread_on(
+        self, name: str, begin: str, *pragmas: str, trail: Trail | None = None
+    ) -> ConnectionThread:
         connection = self._connect(*pragmas)
-        return Lane(
+        return ConnectionThread(
             f"sqlite-{name}",
             connection,
             begin=begin,

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from adapters.sql import checkpoints, failures, lane
+from adapters.sql import checkpoints, connectionthread, failures
 from adapters.sql.checkpoints import OWED, PRESSING, Beside, Checkpoints
-from adapters.sql.lane import Lane
+from adapters.sql.connectionthread import ConnectionThread
 from adapters.sql.transaction import First, Transaction, Work
 from tests.support.eventually import eventually
 
@@ -60,8 +60,8 @@ def held(connection: sqlite3.Connection) -> Held:
 
 
 @pytest.fixture
-async def writer(connection: sqlite3.Connection, held: Held) -> AsyncIterator[Lane]:
-    writer = Lane(
+async def writer(connection: sqlite3.Connection, held: Held) -> AsyncIterator[ConnectionThread]:
+    writer = ConnectionThread(
         "writer",
         connection,
         begin="BEGIN IMMEDIATE",
@@ -81,7 +81,7 @@ def add(first: int, count: int) -> Work[int]:
 
 
 async def test_whoever_waits_for_a_commit_does_not_wait_for_the_copy(
-    writer: Lane, held: Held
+    writer: ConnectionThread, held: Held
 ) -> None:
     assert await writer.submit(add(0, PRESSING)) == PRESSING
     await eventually(held.copying.is_set, "the copy")
@@ -89,9 +89,9 @@ async def test_whoever_waits_for_a_commit_does_not_wait_for_the_copy(
 
 
 async def test_a_quiet_moment_is_used_once_enough_is_owed(
-    writer: Lane, held: Held, written: list[str], monkeypatch: pytest.MonkeyPatch
+    writer: ConnectionThread, held: Held, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.sql.lane.QUIET", 0.001)
+    monkeypatch.setattr("adapters.sql.connectionthread.QUIET", 0.001)
     held.let.set()
     await writer.submit(add(0, OWED - 1))
     await writer.submit(lambda transaction: transaction.one(COUNT))
@@ -101,9 +101,9 @@ async def test_a_quiet_moment_is_used_once_enough_is_owed(
 
 
 async def test_a_busy_writer_copies_only_what_presses(
-    writer: Lane, held: Held, written: list[str], monkeypatch: pytest.MonkeyPatch
+    writer: ConnectionThread, held: Held, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.sql.lane.QUIET", 10)
+    monkeypatch.setattr("adapters.sql.connectionthread.QUIET", 10)
     held.let.set()
     step = PRESSING // 4
     for number in range(3):
@@ -115,7 +115,7 @@ async def test_a_busy_writer_copies_only_what_presses(
 
 
 async def test_the_copy_brings_the_rows_into_the_database_itself(
-    writer: Lane, held: Held, tmp_path: Path
+    writer: ConnectionThread, held: Held, tmp_path: Path
 ) -> None:
     await writer.submit(add(0, PRESSING))
     before = (tmp_path / "numbers.db").stat().st_size
@@ -125,7 +125,7 @@ async def test_the_copy_brings_the_rows_into_the_database_itself(
 
 
 async def test_a_copy_that_fails_is_logged_and_loses_nothing(
-    writer: Lane,
+    writer: ConnectionThread,
     held: Held,
     connection: sqlite3.Connection,
     caplog: pytest.LogCaptureFixture,
@@ -157,7 +157,7 @@ async def test_most_of_what_presses_is_copied_beside_the_writer(
         another.set_trace_callback(copied.append)
         return another
 
-    writer = Lane(
+    writer = ConnectionThread(
         "writer",
         connection,
         begin="BEGIN IMMEDIATE",
@@ -214,8 +214,8 @@ def test_each_burst_is_copied_beside_the_writer_also_after_a_quiet_moment(
 async def test_what_presses_is_copied_while_the_writer_has_a_backlog(
     connection: sqlite3.Connection, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
-    writer = Lane(
+    monkeypatch.setattr(connectionthread, "FIRST_AGAIN", 3600.0)
+    writer = ConnectionThread(
         "writer",
         connection,
         begin="BEGIN IMMEDIATE",
@@ -241,7 +241,7 @@ async def test_without_a_thread_to_be_had_the_writer_copies_and_writes_on(
     def connect() -> sqlite3.Connection:
         raise AssertionError("there is no thread that could connect")
 
-    writer = Lane(
+    writer = ConnectionThread(
         "writer",
         connection,
         begin="BEGIN IMMEDIATE",

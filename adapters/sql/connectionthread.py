@@ -55,7 +55,7 @@ class _Unit(Generic[T]):
 _Units = Sequence[_Unit[object]]
 
 
-class Lane:
+class ConnectionThread:
     """Runs units of work in a thread of its own, in order, many to a transaction."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Lane:
         """Run the unit, in its turn or `First`; the future ends once its transaction has.
 
         Raises:
-            NightdeskError: the lane is closed.
+            NightdeskError: the thread is closed.
         """
         if self._closing:
             raise NightdeskError("the store is closed")

@@ -11,8 +11,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from adapters.sql import failures, lane
-from adapters.sql.lane import MOST_BESIDE_FIRST, MOST_TURNS, SHARE_BESIDE_FIRST, Lane
+from adapters.sql import connectionthread, failures
+from adapters.sql.connectionthread import (
+    MOST_BESIDE_FIRST,
+    MOST_TURNS,
+    SHARE_BESIDE_FIRST,
+    ConnectionThread,
+)
 from adapters.sql.trail import Trail
 from adapters.sql.transaction import First, Transaction, Work
 from runtime.errors import Conflict, NightdeskError, StorageFull
@@ -56,8 +61,12 @@ def written(connection: sqlite3.Connection) -> Written:
 
 
 @pytest.fixture
-async def writer(connection: sqlite3.Connection, written: Written) -> AsyncIterator[Lane]:
-    writer = Lane("writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite)
+async def writer(
+    connection: sqlite3.Connection, written: Written
+) -> AsyncIterator[ConnectionThread]:
+    writer = ConnectionThread(
+        "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite
+    )
     yield writer
     await writer.close()
 
@@ -99,7 +108,7 @@ async def test_what_units_record_is_added_once_and_last_and_not_of_a_unit_that_r
     connection: sqlite3.Connection,
 ) -> None:
     trace = Trace()
-    writer = Lane(
+    writer = ConnectionThread(
         "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite, trail=trace
     )
     await asyncio.gather(
@@ -125,7 +134,7 @@ async def test_a_record_that_cannot_be_made_fails_only_its_unit(
                 raise ValueError("no record")
 
     trace = Broken()
-    writer = Lane(
+    writer = ConnectionThread(
         "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite, trail=trace
     )
     results = await asyncio.gather(
@@ -150,7 +159,7 @@ async def test_of_a_mixture_of_units_is_stored_exactly_what_was_said_to_be(
         [[pages]] = connection.execute("PRAGMA page_count").fetchall()
         connection.execute(f"PRAGMA max_page_count = {pages}")
     trace = Trace()
-    writer = Lane(
+    writer = ConnectionThread(
         "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite, trail=trace
     )
     chance, units = random.Random(7), []
@@ -183,7 +192,9 @@ def _one_of_a_mixture(number: int, chance: float, *, breaks: bool) -> Work[None]
     return orphan if breaks and chance < 0.025 else saying(number, add(number))
 
 
-async def test_what_one_tick_submits_is_one_commit(writer: Lane, written: Written) -> None:
+async def test_what_one_tick_submits_is_one_commit(
+    writer: ConnectionThread, written: Written
+) -> None:
     await asyncio.gather(*(writer.submit(add(number)) for number in range(50)))
 
     assert written.commits == 1
@@ -191,7 +202,7 @@ async def test_what_one_tick_submits_is_one_commit(writer: Lane, written: Writte
 
 
 async def test_what_comes_while_a_commit_is_under_way_is_the_next_commit(
-    writer: Lane, written: Written
+    writer: ConnectionThread, written: Written
 ) -> None:
     under_way, go_on = threading.Event(), threading.Event()
 
@@ -213,9 +224,9 @@ async def test_what_comes_while_a_commit_is_under_way_is_the_next_commit(
 
 
 async def test_what_goes_first_waits_for_no_more_than_the_unit_under_way(
-    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+    writer: ConnectionThread, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
+    monkeypatch.setattr(connectionthread, "FIRST_AGAIN", 3600.0)
     under_way, go_on = threading.Event(), threading.Event()
 
     def slow(transaction: Transaction) -> int:
@@ -237,7 +248,9 @@ async def test_what_goes_first_waits_for_no_more_than_the_unit_under_way(
     assert await writer.submit(numbers) == [*range(20), 1000]
 
 
-async def test_what_goes_first_together_is_one_commit(writer: Lane, written: Written) -> None:
+async def test_what_goes_first_together_is_one_commit(
+    writer: ConnectionThread, written: Written
+) -> None:
     under_way, go_on = threading.Event(), threading.Event()
 
     def slow(_: Transaction) -> int:
@@ -254,24 +267,24 @@ async def test_what_goes_first_together_is_one_commit(writer: Lane, written: Wri
 
 
 async def test_after_what_went_first_commits_are_small_for_a_while(
-    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+    writer: ConnectionThread, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
+    monkeypatch.setattr(connectionthread, "FIRST_AGAIN", 3600.0)
     many = [add(number) for number in range(3 * MOST_BESIDE_FIRST)]
     await writer.submit(First(numbers))
     await asyncio.gather(*map(writer.submit, many))
     assert written.commits == 4
-    monkeypatch.setattr(lane, "FIRST_AGAIN", 0.0)
+    monkeypatch.setattr(connectionthread, "FIRST_AGAIN", 0.0)
     await writer.submit(First(lambda t: t.run(CLEAR)))
     await asyncio.gather(*map(writer.submit, many))
     assert written.commits == 6
 
 
 async def test_a_long_line_beside_what_goes_first_passes_in_few_commits(
-    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+    writer: ConnectionThread, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """STOP's own units stand at the end of it while platforms send event after event."""
-    monkeypatch.setattr(lane, "FIRST_AGAIN", 3600.0)
+    monkeypatch.setattr(connectionthread, "FIRST_AGAIN", 3600.0)
     count, busy = 1000, True
 
     def line_up(number: int) -> asyncio.Future[int]:
@@ -289,20 +302,24 @@ async def test_a_long_line_beside_what_goes_first_passes_in_few_commits(
     assert all(one.done() for one in line)
 
 
-async def test_what_goes_first_is_before_what_came_before_it_in_its_tick(writer: Lane) -> None:
+async def test_what_goes_first_is_before_what_came_before_it_in_its_tick(
+    writer: ConnectionThread,
+) -> None:
     added, first = writer.submit(add(1)), writer.submit(First(numbers))
     assert await first == []
     assert await added == 1
 
 
 async def test_closing_finishes_what_goes_first(connection: sqlite3.Connection) -> None:
-    writer = Lane("writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite)
+    writer = ConnectionThread(
+        "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite
+    )
     first = writer.submit(First(add(1)))
     await writer.close()
     assert await first == 1
 
 
-async def test_a_unit_that_raises_is_undone_alone(writer: Lane) -> None:
+async def test_a_unit_that_raises_is_undone_alone(writer: ConnectionThread) -> None:
     results = await asyncio.gather(
         writer.submit(add(1)),
         writer.submit(refuse),
@@ -317,14 +334,14 @@ async def test_a_unit_that_raises_is_undone_alone(writer: Lane) -> None:
     assert await writer.submit(numbers) == [1, 2]
 
 
-async def test_a_unit_that_raises_alone_is_undone(writer: Lane) -> None:
+async def test_a_unit_that_raises_alone_is_undone(writer: ConnectionThread) -> None:
     with pytest.raises(Conflict):
         await writer.submit(refuse)
 
     assert await writer.submit(numbers) == []
 
 
-async def test_a_commit_that_fails_fails_all_its_units(writer: Lane) -> None:
+async def test_a_commit_that_fails_fails_all_its_units(writer: ConnectionThread) -> None:
     results = await asyncio.gather(
         writer.submit(add(1)),
         writer.submit(lambda t: t.run(ORPHAN, {"number": 7})),
@@ -337,7 +354,7 @@ async def test_a_commit_that_fails_fails_all_its_units(writer: Lane) -> None:
 
 
 async def test_a_full_disk_stores_nothing_and_room_lets_it_go_on(
-    writer: Lane, connection: sqlite3.Connection
+    writer: ConnectionThread, connection: sqlite3.Connection
 ) -> None:
     [[pages]] = connection.execute("PRAGMA page_count").fetchall()
     connection.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -356,7 +373,7 @@ async def test_a_full_disk_stores_nothing_and_room_lets_it_go_on(
     assert len(await writer.submit(numbers)) == 10_000
 
 
-async def test_a_waiter_that_went_away_harms_nobody(writer: Lane) -> None:
+async def test_a_waiter_that_went_away_harms_nobody(writer: ConnectionThread) -> None:
     gone, stays = writer.submit(add(1)), writer.submit(add(2))
     gone.cancel()
 
@@ -364,9 +381,9 @@ async def test_a_waiter_that_went_away_harms_nobody(writer: Lane) -> None:
 
 
 async def test_many_units_are_cut_into_several_commits(
-    writer: Lane, written: Written, monkeypatch: pytest.MonkeyPatch
+    writer: ConnectionThread, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "MOST_IN_ONE_COMMIT", 10)
+    monkeypatch.setattr(connectionthread, "MOST_IN_ONE_COMMIT", 10)
 
     await asyncio.gather(*(writer.submit(add(number)) for number in range(25)))
 
@@ -376,7 +393,9 @@ async def test_many_units_are_cut_into_several_commits(
 async def test_closing_finishes_what_was_submitted_and_takes_nothing_more(
     connection: sqlite3.Connection, tmp_path: Path
 ) -> None:
-    writer = Lane("writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite)
+    writer = ConnectionThread(
+        "writer", connection, begin="BEGIN IMMEDIATE", translate=failures.of_sqlite
+    )
     waiting = writer.submit(add(1))
     before = writer.alive
 
@@ -392,6 +411,6 @@ async def test_closing_finishes_what_was_submitted_and_takes_nothing_more(
     again.close()
 
 
-async def test_a_missing_parameter_is_a_mistake_and_not_a_null(writer: Lane) -> None:
+async def test_a_missing_parameter_is_a_mistake_and_not_a_null(writer: ConnectionThread) -> None:
     with pytest.raises(KeyError):
         await writer.submit(lambda transaction: transaction.run(ADD, {}))
