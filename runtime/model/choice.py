@@ -77,7 +77,7 @@ class Chosen:
     at: datetime
 
 
-class Layer(StrEnum):
+class RoutingLayer(StrEnum):
     """The layers of a choice, in their order."""
 
     EXPLICIT = "explicit"
@@ -91,7 +91,7 @@ class Layer(StrEnum):
 class Reason:
     """What one layer did, in words."""
 
-    layer: Layer
+    layer: RoutingLayer
     said: str
 
 

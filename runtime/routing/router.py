@@ -14,12 +14,12 @@ from runtime.model.choice import (
     Choice,
     Chosen,
     Known,
-    Layer,
     Need,
     Phase,
     Preference,
     Purse,
     Reason,
+    RoutingLayer,
     Signal,
 )
 from runtime.model.completion import ModelInfo, worst_price
@@ -62,11 +62,11 @@ def route(
 
     def why() -> tuple[Reason, ...]:
         return (
-            Reason(Layer.EXPLICIT, _explicit_words(chosen)),
-            Reason(Layer.PROFILE, _profile_words(agent, profile, need)),
-            Reason(Layer.SIGNALS, _signal_words(signalled, need.text)),
-            Reason(Layer.PREFERENCE, _preference_words(agent, usual)),
-            Reason(Layer.USABLE, "; ".join(f"`{name}`: {cause}" for name, cause in without)),
+            Reason(RoutingLayer.EXPLICIT, _explicit_words(chosen)),
+            Reason(RoutingLayer.PROFILE, _profile_words(agent, profile, need)),
+            Reason(RoutingLayer.SIGNALS, _signal_words(signalled, need.text)),
+            Reason(RoutingLayer.PREFERENCE, _preference_words(agent, usual)),
+            Reason(RoutingLayer.USABLE, "; ".join(f"`{name}`: {cause}" for name, cause in without)),
         )
 
     return Choice(order=tuple(left), why=why, wait=wait, left_out=bool(without))

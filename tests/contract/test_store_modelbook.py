@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.choice import Chosen, Explanation, Layer, Outage, Phase, Purse, Reason
+from runtime.model.choice import Chosen, Explanation, Outage, Phase, Purse, Reason, RoutingLayer
 from runtime.model.meter import Scope
 from runtime.ports import ChoiceScope, Store
 from tests.support.clock import ManualClock
@@ -67,7 +67,10 @@ async def test_why_a_model_was_asked_is_kept_for_each_thread_and_not_for_ever(
         agent=DESK,
         phase=Phase.CHAT,
         order=(ModelName("a"), ModelName("b")),
-        reasons=(Reason(Layer.SIGNALS, "“outage” calls for `a`"), Reason(Layer.USABLE, "")),
+        reasons=(
+            Reason(RoutingLayer.SIGNALS, "“outage” calls for `a`"),
+            Reason(RoutingLayer.USABLE, ""),
+        ),
         tried=((ModelName("a"), "it did not answer in time"),),
         answered=ModelName("b"),
         at=clock.now(),

@@ -8,7 +8,16 @@ import pytest
 
 from runtime.ids import AgentName, ModelName, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.choice import Choice, Chosen, Known, Layer, Need, Phase, Preference, Signal
+from runtime.model.choice import (
+    Choice,
+    Chosen,
+    Known,
+    Need,
+    Phase,
+    Preference,
+    RoutingLayer,
+    Signal,
+)
 from runtime.model.completion import FREE, ModelInfo, Price
 from runtime.model.team import Agent
 from runtime.routing.router import is_priced, route, sole, will_do
@@ -136,7 +145,7 @@ def test_the_order_is_that_of_the_layers(
 ) -> None:
     choice = route(who, signals, said, ALL, need)
     assert order(choice) == expected
-    assert [reason.layer for reason in choice.why()] == list(Layer)
+    assert [reason.layer for reason in choice.why()] == list(RoutingLayer)
     assert all(reason.said for reason in choice.why()[:4])
     assert choice == route(who, signals, said, dict(reversed(list(ALL.items()))), need)
 
