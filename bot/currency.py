@@ -7,7 +7,7 @@ one, and so do the limits of the chat; those of `nightdesk.toml` hold, which say
 import logging
 from collections.abc import Callable, Sequence
 
-from bot.diagnosis import Finding, State
+from bot.diagnosis import Diagnosis, State
 from bot.wiring import doors
 from bot.wiring.process import Parts
 from runtime.ids import derived
@@ -35,9 +35,9 @@ async def tell_of_others(parts: Parts, limits: LimitBook, wake_outbox: Callable[
     await doors.notices(parts, wake_outbox).tell(key, f"{in_words(found, team)} {_TODO}")
 
 
-def finding(found: Sequence[LimitChange], team: Team) -> Finding | None:
+def finding(found: Sequence[LimitChange], team: Team) -> Diagnosis | None:
     """What `nightdesk doctor` says of it; None where there are none such."""
-    return Finding("budget", State.WRONG, in_words(found, team), _TODO) if found else None
+    return Diagnosis("budget", State.WRONG, in_words(found, team), _TODO) if found else None
 
 
 def in_words(found: Sequence[LimitChange], team: Team) -> str:

@@ -16,7 +16,7 @@ class State(StrEnum):
 
 
 @value()
-class Finding:
+class Diagnosis:
     """What was found in one layer.
 
     Attributes:
@@ -32,6 +32,6 @@ class Finding:
     todo: str = ""
 
 
-def healthy(findings: Sequence[Finding]) -> bool:
+def healthy(findings: Sequence[Diagnosis]) -> bool:
     """Whether nothing is wrong; what is missing was perhaps not wanted."""
     return all(finding.state is not State.WRONG for finding in findings)

@@ -4,7 +4,7 @@ import asyncio
 import importlib
 from collections.abc import AsyncIterator, Sequence
 
-from bot.diagnosis import Finding, State
+from bot.diagnosis import Diagnosis, State
 from bot.doctor.probing import connection_of
 from bot.settings import (
     DiscordSettings,
@@ -22,7 +22,7 @@ from runtime.model.team import Team
 from runtime.ports import ChatPort
 
 
-async def connections(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+async def connections(settings: Settings, clock: Clock) -> AsyncIterator[Diagnosis]:
     """Ask each platform that is connected, or that the team's file names."""
     team = settings.team
     yield await _slack(settings.slack, team, clock)
@@ -37,7 +37,7 @@ async def connections(settings: Settings, clock: Clock) -> AsyncIterator[Finding
         yield await _webhook(settings.webhook, team, clock)
 
 
-async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Finding:
+async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Diagnosis:
     layer = "slack"
     if slack is None:
         named = any(rule.ref.platform == layer for rule in team.channels)
@@ -50,7 +50,7 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
             "To connect it: `nightdesk slack manifest`, then set NIGHTDESK_SLACK__BOT_TOKEN and "
             "NIGHTDESK_SLACK__APP_TOKEN (or, for webhooks, NIGHTDESK_SLACK__SIGNING_SECRET)."
         )
-        return Finding(layer, State.MISSING, found, todo)
+        return Diagnosis(layer, State.MISSING, found, todo)
     from adapters.slack.outbound import SlackChat  # noqa: PLC0415 - the SDK, where it is needed
 
     chat = SlackChat(
@@ -64,10 +64,10 @@ async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Findi
         await chat.open()
     except ConfigurationError as error:
         todo = "Copy the token again from OAuth & Permissions into NIGHTDESK_SLACK__BOT_TOKEN."
-        return Finding(layer, State.WRONG, str(error), todo)
+        return Diagnosis(layer, State.WRONG, str(error), todo)
     except NightdeskError as error:
         todo = f"Check that this machine reaches {slack.base_url}."
-        return Finding(layer, State.WRONG, f"it cannot be reached: {error}", todo)
+        return Diagnosis(layer, State.WRONG, f"it cannot be reached: {error}", todo)
     try:
         return await _channels_of(chat, layer, team)
     finally:
@@ -80,12 +80,12 @@ def _lists(team: Team, platform: str) -> bool:
     return platform in {*people, *(rule.ref.platform for rule in team.channels)}
 
 
-async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock) -> Finding:
+async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock) -> Diagnosis:
     layer = "telegram"
     if telegram is None:
         todo = "To connect it: set NIGHTDESK_TELEGRAM__BOT_TOKEN (docs/telegram.md)."
         found = "not connected, though nightdesk.toml names channels or members of it"
-        return Finding(layer, State.MISSING, found, todo)
+        return Diagnosis(layer, State.MISSING, found, todo)
     await asyncio.to_thread(
         importlib.import_module, "bot.platforms.telegram"
     )  # its library is large
@@ -94,33 +94,33 @@ async def _telegram(telegram: TelegramSettings | None, team: Team, clock: Clock)
     return _of_platform(layer, await ask_telegram(telegram, team, clock))
 
 
-async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) -> Finding:
+async def _discord(discord: DiscordSettings | None, team: Team, clock: Clock) -> Diagnosis:
     layer = "discord"
     if discord is None:
         todo = "To connect it: set NIGHTDESK_DISCORD__BOT_TOKEN (docs/discord.md)."
         found = "not connected, though nightdesk.toml names channels or members of it"
-        return Finding(layer, State.MISSING, found, todo)
+        return Diagnosis(layer, State.MISSING, found, todo)
     from bot.platforms.discord import examine as ask_discord  # noqa: PLC0415 - where it is needed
 
     return _of_platform(layer, await ask_discord(discord, team, clock))
 
 
-async def _email(email: EmailSettings, team: Team, clock: Clock) -> Finding:
+async def _email(email: EmailSettings, team: Team, clock: Clock) -> Diagnosis:
     from bot.platforms.oneway import open_email  # noqa: PLC0415 - its library, where it is needed
 
     return await _channels_of(open_email(email, clock, _nothing).chat, "email", team)
 
 
-async def _webhook(webhook: WebhookSettings, team: Team, clock: Clock) -> Finding:
+async def _webhook(webhook: WebhookSettings, team: Team, clock: Clock) -> Diagnosis:
     from bot.platforms.oneway import open_webhook  # noqa: PLC0415 - its library, where it is needed
 
     async with open_webhook(webhook, clock, _nothing) as opened:
         return await _channels_of(opened.chat, "webhook", team)
 
 
-async def _channels_of(chat: ChatPort, layer: str, team: Team) -> Finding:
+async def _channels_of(chat: ChatPort, layer: str, team: Team) -> Diagnosis:
     looked = await connection_of(chat, team)
-    return Finding(layer, State.OK if looked.ok else State.WRONG, looked.found, looked.todo)
+    return Diagnosis(layer, State.OK if looked.ok else State.WRONG, looked.found, looked.todo)
 
 
 async def _nothing(file: OutFile) -> bytes:
@@ -128,9 +128,9 @@ async def _nothing(file: OutFile) -> bytes:
     raise Permanent(f"{file.name} is not sent by a test")
 
 
-def _of_platform(layer: str, findings: Sequence[probe.Finding]) -> Finding:
+def _of_platform(layer: str, findings: Sequence[probe.Finding]) -> Diagnosis:
     """What a platform's own test found, in one."""
     found = "\n".join(one.what + f" ({one.missing})" * bool(one.missing) for one in findings)
     wrong = [one.todo for one in findings if not one.ok]
     # Sentences of one finding each, in the order in which they are to be done.
-    return Finding(layer, State.WRONG if wrong else State.OK, found, " ".join(wrong))
+    return Diagnosis(layer, State.WRONG if wrong else State.OK, found, " ".join(wrong))

@@ -22,7 +22,7 @@ from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
 from bot import currency
 from bot.deadletters import described, one_line
-from bot.diagnosis import Finding, State, healthy
+from bot.diagnosis import Diagnosis, State, healthy
 from bot.doctor.askcheck import look_at_questions
 from bot.doctor.connections import connections
 from bot.doctor.modelcheck import look_at, taken_out
@@ -60,20 +60,20 @@ async def examine(
     load: Callable[[], Settings] = load_settings,
     clock: Clock | None = None,
     charts: Charts | None = None,
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """Look at every layer that can be looked at; None is the real clock, and Pillow."""
     findings = [_python(), await _pictures(charts or PillowCharts())]
     try:
         settings = load()
     except ConfigurationError as error:
         todo = "Correct it, then run `nightdesk doctor` again: what builds on it was not checked."
-        return [*findings, Finding("configuration", State.WRONG, str(error), todo)]
+        return [*findings, Diagnosis("configuration", State.WRONG, str(error), todo)]
     hide = redactor(settings.secrets())
     findings += [finding async for finding in _layers(settings, clock or SystemClock())]
-    return [Finding(f.layer, f.state, hide(f.found), hide(f.todo)) for f in findings]
+    return [Diagnosis(f.layer, f.state, hide(f.found), hide(f.todo)) for f in findings]
 
 
-async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Diagnosis]:
     file = sqlite_file(settings.database_url, settings.data_dir)
     owner = holder_of(file.parent) if file else None
     yield _folder(settings.data_dir, owner)
@@ -93,73 +93,73 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
 # ------------------------------------------------------------------------------- the machine
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     found = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     try:
         check_version(sqlite3.sqlite_version_info, sys.version_info[:3])
     except ConfigurationError as error:
-        return Finding("python", State.WRONG, found, str(error))
-    return Finding("python", State.OK, found)
+        return Diagnosis("python", State.WRONG, found, str(error))
+    return Diagnosis("python", State.OK, found)
 
 
-async def _pictures(charts: Charts) -> Finding:
+async def _pictures(charts: Charts) -> Diagnosis:
     """Whether the chart of `/budget` can be drawn: one of a day is."""
     try:
         await charts.spending(DaySeries(days=((date(2026, 1, 1), 1),), limit=None, currency="USD"))
     except Permanent as error:
         todo = "Install Nightdesk again: Pillow comes with it. Until then /budget is text alone."
-        return Finding("pictures", State.MISSING, str(error), todo)
-    return Finding("pictures", State.OK, f"Pillow {version('pillow')} draws the chart of /budget")
+        return Diagnosis("pictures", State.MISSING, str(error), todo)
+    return Diagnosis("pictures", State.OK, f"Pillow {version('pillow')} draws the chart of /budget")
 
 
-def _folder(folder: Path, owner: Holder | None) -> Finding:
+def _folder(folder: Path, owner: Holder | None) -> Diagnosis:
     layer = "data folder"
     if not os.path.exists(folder):  # noqa: PTH110 - False too where it cannot be looked at
         parent = next(each for each in folder.parents if os.path.exists(each))  # noqa: PTH110
         if not os.access(parent, os.W_OK | os.X_OK):
             todo = f"Make {parent} writable, or set NIGHTDESK_DATA_DIR to another folder."
-            return Finding(layer, State.WRONG, f"{folder} cannot be made", todo)
+            return Diagnosis(layer, State.WRONG, f"{folder} cannot be made", todo)
         todo = "Nothing: the first `nightdesk run` makes it."
-        return Finding(layer, State.MISSING, f"{folder} is not there yet", todo)
+        return Diagnosis(layer, State.MISSING, f"{folder} is not there yet", todo)
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         todo = f"Make {folder} a folder that this user can write, or set NIGHTDESK_DATA_DIR."
-        return Finding(layer, State.WRONG, f"{folder} cannot be written", todo)
+        return Diagnosis(layer, State.WRONG, f"{folder} cannot be written", todo)
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE:
         todo = "Free some space: without it nothing can be accepted."
-        return Finding(layer, State.WRONG, f"{folder}: only {free // 1_000_000} MB left", todo)
+        return Diagnosis(layer, State.WRONG, f"{folder}: only {free // 1_000_000} MB left", todo)
     used = f"in use by process {owner.pid} ({owner.role}) since {owner.since}" if owner else "free"
-    return Finding(layer, State.OK, f"{folder}, {used}")
+    return Diagnosis(layer, State.OK, f"{folder}, {used}")
 
 
-def _configuration(settings: Settings) -> Finding:
+def _configuration(settings: Settings) -> Diagnosis:
     layer, team = "configuration", settings.team
     if not settings.config_found:
         todo = "Nothing: the first `nightdesk run` writes one. `nightdesk init` does so now."
-        return Finding(layer, State.MISSING, f"there is no {settings.config_path} yet", todo)
+        return Diagnosis(layer, State.MISSING, f"there is no {settings.config_path} yet", todo)
     owners = len({team.member_of(who) for who in team.owners()})
     counts = (
         f"{_count(team.members, 'member')} ({owners} of them owner), "
         f"{_count(team.channels, 'channel')}, {_count(team.agents, 'agent')}, times in {team.zone}"
     )
-    return Finding(layer, State.OK, f"{settings.config_path}: {counts}")
+    return Diagnosis(layer, State.OK, f"{settings.config_path}: {counts}")
 
 
 def _count(things: Sequence[object], name: str) -> str:
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
-async def _http(http: HttpSettings) -> Finding:
+async def _http(http: HttpSettings) -> Diagnosis:
     place = f"{http.host}:{http.port}"
     why = _why_not_free(http)
     if why is None:
-        return Finding("http", State.OK, f"{place} is free")
+        return Diagnosis("http", State.OK, f"{place} is free")
     host = "127.0.0.1" if http.host in {"0.0.0.0", "::"} else http.host  # noqa: S104 - compared
     ready = await get(f"http://{f'[{host}]' if ':' in host else host}:{http.port}/healthz")
     if ready.status == 200:  # noqa: PLR2004 - the HTTP status
-        return Finding("http", State.OK, f"Nightdesk answers at {place}")
+        return Diagnosis("http", State.OK, f"Nightdesk answers at {place}")
     todo = "Stop what uses it, or set NIGHTDESK_HTTP__HOST and NIGHTDESK_HTTP__PORT."
-    return Finding("http", State.WRONG, f"{place} cannot be listened on: {why}", todo)
+    return Diagnosis("http", State.WRONG, f"{place} cannot be listened on: {why}", todo)
 
 
 def _why_not_free(http: HttpSettings) -> str | None:
@@ -176,7 +176,7 @@ def _why_not_free(http: HttpSettings) -> str | None:
 # ------------------------------------------------------------------------------ the database
 
 
-async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Diagnosis]:
     opened = glance(
         settings.database_url,
         data_dir=settings.data_dir,
@@ -201,7 +201,7 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
                     yield odd
     except NightdeskError as error:
         todo = remedy(error, on_sqlite=settings.on_sqlite)
-        yield Finding("database", State.WRONG, f"it cannot be read: {error}", todo)
+        yield Diagnosis("database", State.WRONG, f"it cannot be read: {error}", todo)
 
 
 def remedy(error: NightdeskError, *, on_sqlite: bool) -> str:
@@ -221,7 +221,7 @@ def remedy(error: NightdeskError, *, on_sqlite: bool) -> str:
             return "Look up what the database says in its own manual."
 
 
-async def _owner(found: Glance | None, settings: Settings) -> Finding:
+async def _owner(found: Glance | None, settings: Settings) -> Diagnosis:
     """Whether somebody is owner where people can write to the bot, by the file or by the chat."""
     layer = "owner"
     platforms = {
@@ -237,7 +237,7 @@ async def _owner(found: Glance | None, settings: Settings) -> Finding:
     owners = [who for who in everywhere if not live or who.platform in live]
     if owners:
         by_chat = f", {len(added)} of them by the chat" if added else ""
-        return Finding(layer, State.OK, f"{_count(owners, 'account')} of an owner{by_chat}")
+        return Diagnosis(layer, State.OK, f"{_count(owners, 'account')} of an owner{by_chat}")
     where = f" on {', '.join(sorted(live))}" if live else ""
     todo = (
         "Start Nightdesk: it shows a one-time code; send it to the bot in a direct message "
@@ -246,10 +246,12 @@ async def _owner(found: Glance | None, settings: Settings) -> Finding:
         else 'Give one of the [[members]] role = "owner".'
     )
     state = State.MISSING if everywhere else State.WRONG
-    return Finding(layer, state, f"nobody is owner{where}, so nobody hears of what needs one", todo)
+    return Diagnosis(
+        layer, state, f"nobody is owner{where}, so nobody hears of what needs one", todo
+    )
 
 
-async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Finding]:
+async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Diagnosis]:
     """That what runs read the team's file before it was changed."""
     running = await processes(found.store, settings, now)
     late = await behind(found.store.audit, settings, running)
@@ -259,25 +261,25 @@ async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Fin
     if not settings.config_found:
         words = f"there is no {path.name} here any more, and {names} had read one"
         todo = "Look from the folder where that was started, or put the file back before it starts."
-        return [Finding("running", State.MISSING, words, todo)]
+        return [Diagnosis("running", State.MISSING, words, todo)]
     words = f"{path} changed after {names} had read it"
     todo = "Restart Nightdesk: what is said here of people, channels, agents and models holds then."
-    return [Finding("running", State.MISSING, words, todo)]
+    return [Diagnosis("running", State.MISSING, words, todo)]
 
 
-def _revision(found: Glance | None) -> Finding:
+def _revision(found: Glance | None) -> Diagnosis:
     layer, words = "database", describe_database(found)
     if found is None or found.revision is None:
-        return Finding(layer, State.MISSING, words, "Nothing: the first start makes it.")
+        return Diagnosis(layer, State.MISSING, words, "Nothing: the first start makes it.")
     if found.readable:
-        return Finding(layer, State.OK, words)
+        return Diagnosis(layer, State.OK, words)
     if found.revision in found.known:
         todo = "Run `nightdesk migrate`, or start: that does it too."
-        return Finding(layer, State.MISSING, words, todo)
-    return Finding(layer, State.WRONG, words, _NEWER)
+        return Diagnosis(layer, State.MISSING, words, todo)
+    return Diagnosis(layer, State.WRONG, words, _NEWER)
 
 
-async def _outbox(found: Glance, settings: Settings, now: datetime) -> Finding:
+async def _outbox(found: Glance, settings: Settings, now: datetime) -> Diagnosis:
     outbox = await read_outbox(found.store)
     counts = f"{outbox.waiting} waiting, {outbox.dead} undeliverable, {outbox.withheld} withheld"
     if outbox.dead:
@@ -286,8 +288,8 @@ async def _outbox(found: Glance, settings: Settings, now: datetime) -> Finding:
             "Correct the cause (most often the bot is not in the channel), then send one again "
             "with `nightdesk outbox retry ID`, or delete it with `nightdesk outbox drop ID`."
         )
-        return Finding("outbox", State.WRONG, "\n".join([counts, *map(one_line, letters)]), todo)
-    return Finding("outbox", State.OK, counts)
+        return Diagnosis("outbox", State.WRONG, "\n".join([counts, *map(one_line, letters)]), todo)
+    return Diagnosis("outbox", State.OK, counts)
 
 
 # ------------------------------------------------------------------------------ the outside
@@ -304,29 +306,29 @@ def _models_in_use(settings: Settings) -> Iterator[ModelSettings | None]:
         yield None
 
 
-def _proactive(team: Team) -> Finding:
+def _proactive(team: Team) -> Diagnosis:
     names = [f"#{rule.name} ({rule.ref.platform})" for rule in team.channels if rule.proactive]
     if not names:
         todo = "To let agents post a briefing: proactive = true at one of the [[channels]]."
-        return Finding("proactive", State.MISSING, "agents may post nowhere unasked", todo)
-    return Finding("proactive", State.OK, f"agents may post unasked in {', '.join(names)}")
+        return Diagnosis("proactive", State.MISSING, "agents may post nowhere unasked", todo)
+    return Diagnosis("proactive", State.OK, f"agents may post unasked in {', '.join(names)}")
 
 
 # ------------------------------------------------------------------------------------- words
 
 
-def to_json(findings: Sequence[Finding]) -> str:
+def to_json(findings: Sequence[Diagnosis]) -> str:
     """The findings for machines."""
     report = {"ok": healthy(findings), "findings": [asdict(finding) for finding in findings]}
     return json.dumps(report, ensure_ascii=False, indent=2)
 
 
-def in_words(findings: Sequence[Finding]) -> str:
+def in_words(findings: Sequence[Diagnosis]) -> str:
     """The findings for people."""
     return "\n".join(line for finding in findings for line in _lines(finding))
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _lines(finding: Diagnosis) -> Iterator[str]:
     first, *more = finding.found.splitlines()
     yield f"{finding.state:<8} {finding.layer:<14} {first}"
     yield from (f"{'':<24}{line}" for line in more)

@@ -27,7 +27,7 @@ _MAY_NOT = re.compile(
 _LONGEST = 160
 
 
-class Verdict(StrEnum):
+class KeyVerdict(StrEnum):
     """What an answer says."""
 
     GOOD = "good"
@@ -47,7 +47,7 @@ class Reading:
         models: the names of the models in it; empty where it is no list of them.
     """
 
-    verdict: Verdict
+    verdict: KeyVerdict
     said: str = ""
     models: tuple[str, ...] = ()
 
@@ -56,27 +56,29 @@ def read(call: FreeCall, answer: Answer, key: str) -> Reading:
     """What the answer to that question says; the key is struck out of what it quotes."""
     status = answer.status
     if status is None:
-        return Reading(Verdict.UNREACHED, answer.why)
+        return Reading(KeyVerdict.UNREACHED, answer.why)
     if status >= _SERVER_ERROR:
-        return Reading(Verdict.UNREACHED, f"status {status}")
+        return Reading(KeyVerdict.UNREACHED, f"status {status}")
     body = _parsed(answer.said)
     words = _words(body, answer.said)
     came = f"status {status}: {fit_to_log(words, key)[:_LONGEST]}" if words else f"status {status}"
-    refused = Reading(Verdict.REFUSED, f"status {status}")  # servers repeat parts of the key there
+    refused = Reading(
+        KeyVerdict.REFUSED, f"status {status}"
+    )  # servers repeat parts of the key there
     if status in _REFUSED:
         return refused
     if status == _PAY_FIRST:
-        return Reading(Verdict.NO_CREDIT, came)
+        return Reading(KeyVerdict.NO_CREDIT, came)
     if status == _FORBIDDEN:
-        return Reading(Verdict.UNCLEAR, came) if _MAY_NOT.search(words) else refused
+        return Reading(KeyVerdict.UNCLEAR, came) if _MAY_NOT.search(words) else refused
     names = _names(body)
     expected = names is not None if not call.shows else _has(body, call.shows)
     if 200 <= status < 300 and expected:  # noqa: PLR2004 - what HTTP calls success
-        return Reading(Verdict.GOOD, models=names or ())
+        return Reading(KeyVerdict.GOOD, models=names or ())
     is_error = status >= _CLIENT_ERROR or _is_error(body)
     if is_error and is_about_the_key(words):
         return refused
-    return Reading(Verdict.UNCLEAR, came)
+    return Reading(KeyVerdict.UNCLEAR, came)
 
 
 def _parsed(said: bytes) -> object:

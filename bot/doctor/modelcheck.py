@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.models.catalogue import describe
 from bot.configuration.entries import model_key
-from bot.diagnosis import Finding, State
+from bot.diagnosis import Diagnosis, State
 from bot.doctor.freecalls import FREE_CALLS, FreeCall, at_own_address, why_none
-from bot.doctor.keycheck import Reading, Verdict, read
+from bot.doctor.keycheck import KeyVerdict, Reading, read
 from bot.doctor.reach import get
 from bot.settings import ModelSettings, Settings
 from bot.wiring.models import config_of
@@ -25,7 +25,7 @@ async def look_at(
     no_spend: bool,
     currency: str,
     calls: Mapping[str, FreeCall] = FREE_CALLS,
-) -> Finding:
+) -> Diagnosis:
     """Whether it can be called: its price, its key, its server, and whether that has it.
 
     Args:
@@ -36,7 +36,7 @@ async def look_at(
     """
     if model is None:
         todo = "To connect one: set NIGHTDESK_MODEL, for example ollama_chat/llama3.2."
-        return Finding(_LAYER, State.MISSING, "only the built-in assistant", todo)
+        return Diagnosis(_LAYER, State.MISSING, "only the built-in assistant", todo)
     name = f"{model.name}: {model.model}"
     info = describe(config_of(model))
     if why := why_unpaid(info, currency):
@@ -45,18 +45,18 @@ async def look_at(
             todo += "million tokens, or unknown_price = true."
         else:
             todo += f'million tokens in {currency}, and currency = "{currency}".'
-        return Finding(_LAYER, State.WRONG, f"{name}, {why}: not called", todo)
+        return Diagnosis(_LAYER, State.WRONG, f"{name}, {why}: not called", todo)
     if model.lacks:
         todo = f"Set {' or '.join(model.lacks)}, then start again."
-        return Finding(_LAYER, State.MISSING, f"{name}, it has no key: not called", todo)
+        return Diagnosis(_LAYER, State.MISSING, f"{name}, it has no key: not called", todo)
     if no_spend and model.base_url is None:
-        return Finding(_LAYER, State.OK, f"{name}, not asked (NIGHTDESK_NO_SPEND is set)")
+        return Diagnosis(_LAYER, State.OK, f"{name}, not asked (NIGHTDESK_NO_SPEND is set)")
     call = _question(model, calls)
     if call is None:
-        return Finding(_LAYER, State.OK, f"{name}, not asked ({why_none(model.model)})")
+        return Diagnosis(_LAYER, State.OK, f"{name}, not asked ({why_none(model.model)})")
     if model.api_key is None and config_of(model).address is None:
         todo = f"To have it tested: set {model_key(model.name)}."
-        return Finding(_LAYER, State.OK, f"{name}, not asked (LiteLLM alone knows its key)", todo)
+        return Diagnosis(_LAYER, State.OK, f"{name}, not asked (LiteLLM alone knows its key)", todo)
     return await _asked(model, call)
 
 
@@ -66,43 +66,43 @@ def _question(model: ModelSettings, calls: Mapping[str, FreeCall]) -> FreeCall |
     return at_own_address(model.model, model.base_url)
 
 
-async def _asked(model: ModelSettings, call: FreeCall) -> Finding:
+async def _asked(model: ModelSettings, call: FreeCall) -> Diagnosis:
     key = model.api_key.get_secret_value() if model.api_key else ""
     reading = read(call, await get(call.url, call.with_key(key)), key)
     match reading.verdict:
-        case Verdict.GOOD:
+        case KeyVerdict.GOOD:
             return await _answers(model, call, reading, key)
-        case Verdict.REFUSED:
+        case KeyVerdict.REFUSED:
             found = f"{model.name}: the key is not accepted ({reading.said})"
-            return Finding(_LAYER, State.WRONG, found, f"Correct the key of {model.name}.")
-        case Verdict.NO_CREDIT:
+            return Diagnosis(_LAYER, State.WRONG, found, f"Correct the key of {model.name}.")
+        case KeyVerdict.NO_CREDIT:
             found = f"{model.name}: the account of the key has no credit ({reading.said})"
-            return Finding(_LAYER, State.WRONG, found, "Pay the provider, or use another model.")
-        case Verdict.UNREACHED:
+            return Diagnosis(_LAYER, State.WRONG, found, "Pay the provider, or use another model.")
+        case KeyVerdict.UNREACHED:
             found = f"{model.name}: it cannot be reached ({reading.said})"
             todo = f"Check that the server runs and that this machine reaches {call.url}."
-            return Finding(_LAYER, State.WRONG, found, todo)
-        case Verdict.UNCLEAR:
+            return Diagnosis(_LAYER, State.WRONG, found, todo)
+        case KeyVerdict.UNCLEAR:
             return _unclear(model, call, reading)
 
 
-async def _answers(model: ModelSettings, call: FreeCall, reading: Reading, key: str) -> Finding:
+async def _answers(model: ModelSettings, call: FreeCall, reading: Reading, key: str) -> Diagnosis:
     """The answer is there; whether the model is in it, and whether it took the key to get it."""
     ours = config_of(model).address is not None
     if ours and reading.models and not _lists(model, reading.models):
         has = ", ".join(reading.models[:_MOST_NAMES])
         todo = f"Unless it takes any name, as llama.cpp does, write one that it has: {has}."
         found = f"{model.name}: the server answers, and does not list {_wanted(model)}"
-        return Finding(_LAYER, State.MISSING, found, todo)
+        return Diagnosis(_LAYER, State.MISSING, found, todo)
     found = f"{model.name}: {model.model} answers"
     if key:
         bare = read(call, await get(call.url, call.with_key(None)), key)
-        if bare.verdict is Verdict.GOOD:
+        if bare.verdict is KeyVerdict.GOOD:
             found += "; it does so without a key, too, so the key was not tested"
-    return Finding(_LAYER, State.OK, found)
+    return Diagnosis(_LAYER, State.OK, found)
 
 
-def _unclear(model: ModelSettings, call: FreeCall, reading: Reading) -> Finding:
+def _unclear(model: ModelSettings, call: FreeCall, reading: Reading) -> Diagnosis:
     """Something answered, and not with what was asked for."""
     if model.base_url is not None:
         todo = f"Check base_url: {model.base_url}; of most servers it ends in /v1, of Ollama not."
@@ -110,10 +110,10 @@ def _unclear(model: ModelSettings, call: FreeCall, reading: Reading) -> Finding:
             f"{model.name}: the server answers, but there is no list of models at {call.url} "
             f"({reading.said})"
         )
-        return Finding(_LAYER, State.WRONG, found, todo)
+        return Diagnosis(_LAYER, State.WRONG, found, todo)
     todo = "Ask it something in a chat: `/model list` says then whether the key was refused."
     found = f"{model.name}: it is not clear whether the key is good ({reading.said})"
-    return Finding(_LAYER, State.MISSING, found, todo)
+    return Diagnosis(_LAYER, State.MISSING, found, todo)
 
 
 def _wanted(model: ModelSettings) -> str:
@@ -126,7 +126,7 @@ def _lists(model: ModelSettings, names: Sequence[str]) -> bool:
     return wanted in names or f"{wanted}:latest" in names
 
 
-def taken_out(settings: Settings, outages: Sequence[Outage]) -> Iterator[Finding]:
+def taken_out(settings: Settings, outages: Sequence[Outage]) -> Iterator[Diagnosis]:
     """The models that are asked no more since their provider refused the key that they have."""
     known = [describe(config_of(model)) for model in settings.models.values()]
     for outage in outages:
@@ -142,4 +142,4 @@ def taken_out(settings: Settings, outages: Sequence[Outage]) -> Iterator[Finding
                 "Set another key and start again; or, where this one is well by now, write "
                 f"/model retry {outage.provider} in a chat."
             )
-            yield Finding(_LAYER, State.WRONG, found, todo)
+            yield Diagnosis(_LAYER, State.WRONG, found, todo)

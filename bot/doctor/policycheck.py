@@ -4,7 +4,7 @@ from adapters.memory.durable import MemoryDurable
 from adapters.memory.store import MemoryStore
 from adapters.timing.timetable import CronsimTimetable
 from bot.configuration.policyfile import read_policy
-from bot.diagnosis import Finding, State
+from bot.diagnosis import Diagnosis, State
 from bot.role import Role
 from bot.settings import Settings
 from bot.wiring.desk import Parts, wire
@@ -17,7 +17,7 @@ from runtime.policy.rules import Layer
 _LAYER = "policy"
 
 
-def look_at_policy(settings: Settings, clock: Clock) -> Finding:
+def look_at_policy(settings: Settings, clock: Clock) -> Diagnosis:
     """Whether the rules for tools can be used, and how many there are."""
     path, names = settings.policy_path, [agent.name for agent in settings.team.agents]
     try:
@@ -26,11 +26,11 @@ def look_at_policy(settings: Settings, clock: Clock) -> Finding:
         todo = (
             "Correct it: a start ends here, and what runs already goes on with the rules before it."
         )
-        return Finding(_LAYER, State.WRONG, str(error), todo)
+        return Diagnosis(_LAYER, State.WRONG, str(error), todo)
     if not path.exists():
-        return Finding(_LAYER, State.OK, f"there is no {path}: the preset read_only holds")
+        return Diagnosis(_LAYER, State.OK, f"there is no {path}: the preset read_only holds")
     layers = "; ".join(map(_said, [book.team, *book.agents.values()]))
-    return Finding(_LAYER, State.OK, f"{path}: {layers}")
+    return Diagnosis(_LAYER, State.OK, f"{path}: {layers}")
 
 
 def _specs(settings: Settings, clock: Clock) -> list[ToolSpec]:

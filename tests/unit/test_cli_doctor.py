@@ -17,7 +17,7 @@ from adapters.sql.failures import of_sqlite
 from adapters.sql.glance import glance, sqlite_file
 from adapters.sql.migrate import revisions
 from adapters.sql.store import open_store
-from bot.diagnosis import Finding, State, healthy
+from bot.diagnosis import Diagnosis, State, healthy
 from bot.doctor.examination import examine, in_words, remedy, to_json
 from bot.doctor.reach import get
 from bot.environ import load_settings
@@ -68,7 +68,7 @@ class Machine:
     def configure(self, text: str) -> None:
         (self.home / "nightdesk.toml").write_text(text)
 
-    async def look(self) -> dict[str, Finding]:
+    async def look(self) -> dict[str, Diagnosis]:
         return {finding.layer: finding for finding in await examine(self.load, self.clock)}
 
 
@@ -707,8 +707,8 @@ async def test_with_spending_off_no_provider_is_asked(machine: Machine) -> None:
 
 
 FINDINGS = [
-    Finding("python", State.OK, "Python 3.11"),
-    Finding("configuration", State.WRONG, "one\ntwo", "Correct it."),
+    Diagnosis("python", State.OK, "Python 3.11"),
+    Diagnosis("configuration", State.WRONG, "one\ntwo", "Correct it."),
 ]
 
 

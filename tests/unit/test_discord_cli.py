@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.diagnosis import Finding, State
+from bot.diagnosis import Diagnosis, State
 from bot.doctor.examination import examine
 from bot.environ import load_settings
 from bot.platforms.discord import address_to_invite, synchronise_commands
@@ -34,7 +34,7 @@ def settings(folder: Path, url: str, **variables: str) -> Settings:
     return load_settings({"HOME": str(folder), **environ}, cwd=folder)
 
 
-async def look(found: Settings, clock: ManualClock) -> Finding:
+async def look(found: Settings, clock: ManualClock) -> Diagnosis:
     layers = {finding.layer: finding for finding in await examine(lambda: found, clock)}
     return layers["discord"]
 

@@ -15,9 +15,9 @@ from aiohttp import web
 from adapters.models.providers import known_providers
 from bot.configuration.providerkeys import PROVIDER_KEYS
 from bot.configuration.values import Secret
-from bot.diagnosis import Finding, State
+from bot.diagnosis import Diagnosis, State
 from bot.doctor.freecalls import FREE_CALLS, NO_FREE_CALL, FreeCall, KeyIn
-from bot.doctor.keycheck import Verdict, read
+from bot.doctor.keycheck import KeyVerdict, read
 from bot.doctor.modelcheck import look_at
 from bot.doctor.reach import Answer
 from bot.settings import ModelSettings
@@ -105,7 +105,7 @@ def model(name: str, key: str) -> ModelSettings:
     )
 
 
-async def look(world: Providers, name: str, key: str) -> Finding:
+async def look(world: Providers, name: str, key: str) -> Diagnosis:
     calls = world.calls()
     return await look_at(model(f"{name}/m", key), no_spend=False, currency="USD", calls=calls)
 
@@ -201,47 +201,47 @@ ACCOUNT = FreeCall(url="https://x.example/me", key_in=KeyIn.API_KEY, shows="name
 @pytest.mark.parametrize(
     ("call", "status", "body", "verdict"),
     [
-        (LISTS, 200, LIST, Verdict.GOOD),
-        (LISTS, 200, {"data": []}, Verdict.GOOD),
-        (LISTS, 206, {"models": [{"name": "m"}]}, Verdict.GOOD),
-        (LISTS, 200, [{"id": "m"}], Verdict.GOOD),
-        (LISTS, 200, {}, Verdict.UNCLEAR),
-        (LISTS, 200, ["m"], Verdict.UNCLEAR),
-        (LISTS, 200, {"data": {"id": "m"}}, Verdict.UNCLEAR),
-        (LISTS, 200, {"data": [{"size": 5}]}, Verdict.UNCLEAR),
-        (LISTS, 200, b"<html>Sign in", Verdict.UNCLEAR),
-        (LISTS, 200, b"", Verdict.UNCLEAR),
-        (LISTS, 200, b"[" * 100_000, Verdict.UNCLEAR),
-        (LISTS, 200, {"error": {"message": "Invalid API key"}, "data": []}, Verdict.REFUSED),
-        (LISTS, 200, {"error": {"message": "try later"}, "data": []}, Verdict.UNCLEAR),
-        (LISTS, 204, b"", Verdict.UNCLEAR),
-        (LISTS, 302, b"", Verdict.UNCLEAR),
-        (LISTS, 400, GOOGLE, Verdict.REFUSED),
-        (LISTS, 400, XAI, Verdict.REFUSED),
-        (LISTS, 400, {"error": {"message": "bad page size"}}, Verdict.UNCLEAR),
-        (LISTS, 401, b"", Verdict.REFUSED),
-        (LISTS, 402, {"error": "pay"}, Verdict.NO_CREDIT),
-        (LISTS, 403, {"error": {"message": "Forbidden"}}, Verdict.REFUSED),
-        (LISTS, 403, {"error": {"message": "Missing scopes: api.model.read"}}, Verdict.UNCLEAR),
-        (LISTS, 404, {"detail": "Not Found"}, Verdict.UNCLEAR),
-        (LISTS, 422, {"detail": "API key is invalid"}, Verdict.REFUSED),
-        (LISTS, 429, {"error": {"message": "slow down"}}, Verdict.UNCLEAR),
-        (LISTS, 498, {"message": "gone"}, Verdict.REFUSED),
-        (LISTS, 500, LIST, Verdict.UNREACHED),
-        (LISTS, None, b"", Verdict.UNREACHED),
-        (ACCOUNT, 200, {"name": "ann"}, Verdict.GOOD),
-        (ACCOUNT, 200, LIST, Verdict.UNCLEAR),
-        (ACCOUNT, 200, {"name": "ann", "error": "expired"}, Verdict.UNCLEAR),
-        (ACCOUNT, 200, {"name": None}, Verdict.UNCLEAR),
+        (LISTS, 200, LIST, KeyVerdict.GOOD),
+        (LISTS, 200, {"data": []}, KeyVerdict.GOOD),
+        (LISTS, 206, {"models": [{"name": "m"}]}, KeyVerdict.GOOD),
+        (LISTS, 200, [{"id": "m"}], KeyVerdict.GOOD),
+        (LISTS, 200, {}, KeyVerdict.UNCLEAR),
+        (LISTS, 200, ["m"], KeyVerdict.UNCLEAR),
+        (LISTS, 200, {"data": {"id": "m"}}, KeyVerdict.UNCLEAR),
+        (LISTS, 200, {"data": [{"size": 5}]}, KeyVerdict.UNCLEAR),
+        (LISTS, 200, b"<html>Sign in", KeyVerdict.UNCLEAR),
+        (LISTS, 200, b"", KeyVerdict.UNCLEAR),
+        (LISTS, 200, b"[" * 100_000, KeyVerdict.UNCLEAR),
+        (LISTS, 200, {"error": {"message": "Invalid API key"}, "data": []}, KeyVerdict.REFUSED),
+        (LISTS, 200, {"error": {"message": "try later"}, "data": []}, KeyVerdict.UNCLEAR),
+        (LISTS, 204, b"", KeyVerdict.UNCLEAR),
+        (LISTS, 302, b"", KeyVerdict.UNCLEAR),
+        (LISTS, 400, GOOGLE, KeyVerdict.REFUSED),
+        (LISTS, 400, XAI, KeyVerdict.REFUSED),
+        (LISTS, 400, {"error": {"message": "bad page size"}}, KeyVerdict.UNCLEAR),
+        (LISTS, 401, b"", KeyVerdict.REFUSED),
+        (LISTS, 402, {"error": "pay"}, KeyVerdict.NO_CREDIT),
+        (LISTS, 403, {"error": {"message": "Forbidden"}}, KeyVerdict.REFUSED),
+        (LISTS, 403, {"error": {"message": "Missing scopes: api.model.read"}}, KeyVerdict.UNCLEAR),
+        (LISTS, 404, {"detail": "Not Found"}, KeyVerdict.UNCLEAR),
+        (LISTS, 422, {"detail": "API key is invalid"}, KeyVerdict.REFUSED),
+        (LISTS, 429, {"error": {"message": "slow down"}}, KeyVerdict.UNCLEAR),
+        (LISTS, 498, {"message": "gone"}, KeyVerdict.REFUSED),
+        (LISTS, 500, LIST, KeyVerdict.UNREACHED),
+        (LISTS, None, b"", KeyVerdict.UNREACHED),
+        (ACCOUNT, 200, {"name": "ann"}, KeyVerdict.GOOD),
+        (ACCOUNT, 200, LIST, KeyVerdict.UNCLEAR),
+        (ACCOUNT, 200, {"name": "ann", "error": "expired"}, KeyVerdict.UNCLEAR),
+        (ACCOUNT, 200, {"name": None}, KeyVerdict.UNCLEAR),
     ],
 )
 def test_an_answer_is_good_only_where_it_has_what_was_asked_for(
-    call: FreeCall, status: int | None, body: object, verdict: Verdict
+    call: FreeCall, status: int | None, body: object, verdict: KeyVerdict
 ) -> None:
     said = body if isinstance(body, bytes) else json.dumps(body).encode()
     reading = read(call, Answer(status, "refused by the wall", said), GOOD)
     assert reading.verdict is verdict
-    if verdict is not Verdict.GOOD:
+    if verdict is not KeyVerdict.GOOD:
         assert str(status or "the wall") in reading.said, "what came is said"
 
 
