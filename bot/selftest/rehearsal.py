@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.selftest.plan import Plan, PlatformPlan
 from bot.selftest.port import held_port
 from bot.selftest.process import Program
-from bot.selftest.stage import Line, Outcome, Stage
+from bot.selftest.stage import Line, PlatformResult, Stage
 from runtime.errors import ConfigurationError
 from runtime.model.value import value
 
@@ -59,7 +59,7 @@ class Result:
         seconds: how long it took.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PlatformResult, ...]
     kills: int
     refused: tuple[str, ...]
     seconds: float

@@ -10,7 +10,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from bot.selftest.rehearsal import Progress, Result
-from bot.selftest.stage import Outcome
+from bot.selftest.stage import PlatformResult
 
 _EXAMPLES = 5
 _ROWS = (
@@ -101,7 +101,7 @@ def _title(result: Result) -> str:
     return f"Self-test: {result.seconds:.0f} seconds{killed}"
 
 
-def _faults(outcome: Outcome) -> list[str]:
+def _faults(outcome: PlatformResult) -> list[str]:
     """What falls short, in a word each."""
     count, slowest = outcome.count, percentile(outcome.acknowledged, 0.99)
     late = slowest is not None and outcome.deadline is not None and slowest > outcome.deadline
@@ -118,7 +118,7 @@ def _faults(outcome: Outcome) -> list[str]:
     return [words for words, wrong in found.items() if wrong]
 
 
-def _column(outcome: Outcome) -> tuple[str, ...]:
+def _column(outcome: PlatformResult) -> tuple[str, ...]:
     count, faults = outcome.count, _faults(outcome)
     refused = f"{count.strangers - count.let_in} of {count.strangers}"
     return (
@@ -135,12 +135,12 @@ def _column(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def _milliseconds(outcome: Outcome, share: float) -> str:
+def _milliseconds(outcome: PlatformResult, share: float) -> str:
     found = percentile(outcome.acknowledged, share)
     return "-" if found is None else f"{found * 1000:.0f} ms"
 
 
-def _plain(outcome: Outcome) -> dict[str, object]:
+def _plain(outcome: PlatformResult) -> dict[str, object]:
     count = outcome.count
     times = (percentile(outcome.acknowledged, share) for share in (0.5, 0.99))
     p50, p99 = (None if found is None else round(found * 1000, 1) for found in times)

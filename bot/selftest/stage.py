@@ -47,7 +47,7 @@ class Line:
 
 
 @value(kw_only=True)
-class Outcome:
+class PlatformResult:
     """How one platform fared.
 
     Attributes:
@@ -230,11 +230,11 @@ class Stage(ABC):
         """What became of everything so far."""
         return tally(self.asked, self.shown(), allowed=self.allowed(), private=self.private())
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> PlatformResult:
         """How it fared."""
         found = self.violations()
         leaks = [words for words in found if any(leak in words for leak in _LEAKS)]
-        return Outcome(
+        return PlatformResult(
             platform=self.plan.platform,
             transport=self.transport,
             count=self.counted(),

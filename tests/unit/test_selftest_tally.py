@@ -4,7 +4,7 @@ import pytest
 
 from bot.selftest.rehearsal import Result
 from bot.selftest.report import notes, passed, percentile, to_json
-from bot.selftest.stage import Outcome
+from bot.selftest.stage import PlatformResult
 from bot.selftest.tally import Shown, Utterance, Wants, tally
 
 REFUSAL = "You are not a member of Night shift, so I cannot do that for you."
@@ -17,11 +17,11 @@ def outcome(
     leaks: tuple[str, ...] = (),
     acks: tuple[float, ...] = (0.01,),
     deadline: float | None = 3.0,
-) -> Outcome:
+) -> PlatformResult:
     found = tally([Utterance("C1:1")], [Shown("C1:1", "yes")])
     if fault:
         setattr(found, fault, count)
-    return Outcome(
+    return PlatformResult(
         platform="slack",
         transport="webhook",
         count=found,
@@ -32,7 +32,7 @@ def outcome(
     )
 
 
-def result(*outcomes: Outcome, refused: tuple[str, ...] = ()) -> Result:
+def result(*outcomes: PlatformResult, refused: tuple[str, ...] = ()) -> Result:
     return Result(outcomes=outcomes, kills=1, refused=refused, seconds=20.0)
 
 

@@ -20,7 +20,7 @@ class _Bucket:
 
 
 @dataclass(slots=True)
-class Verdict:
+class RateLimitAnswer:
     """What a request hears of its bucket.
 
     Attributes:
@@ -48,7 +48,7 @@ class RateLimits:
     _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
     _lately: deque[float] = field(default_factory=deque)
 
-    def ask(self, route: str, about: str) -> Verdict:
+    def ask(self, route: str, about: str) -> RateLimitAnswer:
         """Count a request, or refuse it."""
         now = self.now()
         if "/webhooks/" not in route and "/interactions/" not in route:
@@ -57,13 +57,13 @@ class RateLimits:
             if len(self._lately) >= OVERALL:
                 self.refused += 1
                 wait = self._lately[0] + 1.0 - now
-                return Verdict({"X-RateLimit-Scope": "global"}, wait, everything=True)
+                return RateLimitAnswer({"X-RateLimit-Scope": "global"}, wait, everything=True)
             self._lately.append(now)
         if route not in PER_BUCKET:
-            return Verdict({})
+            return RateLimitAnswer({})
         return self._in_bucket(route, about, now)
 
-    def _in_bucket(self, route: str, about: str, now: float) -> Verdict:
+    def _in_bucket(self, route: str, about: str, now: float) -> RateLimitAnswer:
         most, seconds = PER_BUCKET[route]
         bucket = self._buckets.setdefault((route, about), _Bucket())
         if bucket.until <= now:
@@ -78,6 +78,6 @@ class RateLimits:
         }
         if bucket.used >= most:
             self.refused += 1
-            return Verdict(headers | {"X-RateLimit-Scope": "user"}, bucket.until - now)
+            return RateLimitAnswer(headers | {"X-RateLimit-Scope": "user"}, bucket.until - now)
         bucket.used += 1
-        return Verdict(headers)
+        return RateLimitAnswer(headers)
