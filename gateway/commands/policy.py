@@ -65,7 +65,7 @@ class ToolTable(Protocol):
         ...
 
 
-class Grants(Protocol):
+class GrantCoverage(Protocol):
     """What people allowed for a time."""
 
     async def coverage(self, call: ToolCall, agent: AgentName, who: Principal) -> Coverage | None:
@@ -80,7 +80,7 @@ class PolicyCommands:
         self,
         rules: Rules,
         tools: ToolTable,
-        grants: Grants,
+        grants: GrantCoverage,
         *,
         team: Callable[[], Team],
         clock: Clock,
