@@ -57,7 +57,7 @@ class Delta(Protocol):
     tool_calls: Sequence[ToolPiece] | None
 
 
-class Choice(Protocol):
+class StreamChoice(Protocol):
     """One of the answers in a chunk; there is at most one."""
 
     delta: Delta
@@ -66,7 +66,7 @@ class Choice(Protocol):
 class StreamChunk(Protocol):
     """A chunk, as LiteLLM streams it."""
 
-    choices: Sequence[Choice]
+    choices: Sequence[StreamChoice]
     model: str | None
 
 
