@@ -20,7 +20,7 @@ _LONGEST_DETAIL = 100
 
 
 @value()
-class Word:
+class OwnerNotice:
     """Something that the owners are to hear.
 
     Attributes:
@@ -42,7 +42,7 @@ class TrustService:
 
     async def note(
         self, channel: ChannelRef, changed: ChannelChanged, *, at: datetime
-    ) -> Word | None:
+    ) -> OwnerNotice | None:
         """Keep a change that was told at that time; what the owners are to hear of it, or None.
 
         Again, with the same time, changes nothing and says the same.
@@ -73,7 +73,7 @@ class TrustService:
         """Everything that is known."""
         return {state.channel: state for state in await self._trust.all()}
 
-    async def _better(self, channel: ChannelRef, change: ChannelChange) -> Word | None:
+    async def _better(self, channel: ChannelRef, change: ChannelChange) -> OwnerNotice | None:
         """The reason for distrust is gone, and only an owner takes the distrust away."""
         reason = {
             ChannelChange.UNSHARED: ChannelChange.SHARED,
@@ -91,13 +91,13 @@ class TrustService:
         }[change]
         name = self._name(state)
         text = f"{name} {now}. I post there unasked again once you say `/channel trust {name}`."
-        return Word(_key(state, change), text)
+        return OwnerNotice(_key(state, change), text)
 
-    def _worse(self, state: ChannelState) -> Word | None:
+    def _worse(self, state: ChannelState) -> OwnerNotice | None:
         if not state.channel.channel:
             where = f"{state.channel.platform} workspace {state.channel.workspace}"
             text = f"The app was removed from the {where}: I hear and say nothing there any more."
-            return Word(_key(state, ChannelChange.BOT_REMOVED), text)
+            return OwnerNotice(_key(state, ChannelChange.BOT_REMOVED), text)
         name = self._name(state)
         if name is None or state.change is None:
             return None
@@ -111,7 +111,7 @@ class TrustService:
             )
         else:
             text += f" until you say `/channel trust {name}`."
-        return Word(_key(state, state.change), text)
+        return OwnerNotice(_key(state, state.change), text)
 
     def _name(self, state: ChannelState) -> str | None:
         """The channel as the team calls it; None where the team does not use it."""

@@ -8,7 +8,7 @@ from adapters.memory.store import MemoryStore
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.model.address import ChannelRef
 from runtime.model.events import ChannelChange, ChannelChanged
-from runtime.trust import TrustService, Word
+from runtime.trust import OwnerNotice, TrustService
 from tests.support.build import ANN, OPS, T0, team
 from tests.support.clock import ManualClock
 
@@ -30,7 +30,7 @@ async def note(
     channel: ChannelRef = HERE,
     *,
     later: int = 0,
-) -> Word | None:
+) -> OwnerNotice | None:
     at = T0 + timedelta(minutes=later)
     return await trust.note(channel, ChannelChanged(change=change, detail=detail), at=at)
 
