@@ -7,14 +7,11 @@ the channel is read back. The reply to an interaction is an edit, which can be m
 
 import hashlib
 import logging
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from urllib.parse import urlsplit
 
-from adapters.discord import probe, render, replies, wire
+from adapters.discord import history, probe, render, replies, wire
 from adapters.discord.drafts import Drafts, edit_of, post_to, reference
 from adapters.discord.faults import (
     MISSING_ACCESS,
@@ -23,16 +20,16 @@ from adapters.discord.faults import (
     UNKNOWN_CHANNEL,
     UNKNOWN_MESSAGE,
     Refusal,
-    told,
 )
+from adapters.discord.files import DiscordFiles, ReadFile
 from adapters.discord.places import DISCORD, Places
 from adapters.discord.rest import DISCORD_API, DiscordRest, Route, Upload
 from adapters.discord.threads import Spot, Threads
 from runtime.clock import Clock
-from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
+from runtime.errors import Ambiguous, ConfigurationError, Permanent, Retryable
 from runtime.ids import MessageId, Platform
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.files import FileRef, OutFile
+from runtime.model.files import FileRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem
 from runtime.model.probe import Finding
@@ -52,16 +49,8 @@ _ALLOW_DIRECT = (
     "server, and ask again."
 )
 _ELSEWHERE = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
-_FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
-_PIECE = 64 * 1024
-_PAGE = 100
-_PAGES = 20
-_UNSAFE_NAME = re.compile(r"[^\w .()+-]")
 
 _NOTHING_EXPECTED = probe.Expected()
-
-ReadFile = Callable[[OutFile], Awaitable[bytes]]
-"""The bytes of a file that goes out."""
 
 
 class DiscordChat:
@@ -94,8 +83,8 @@ class DiscordChat:
         self._clock = clock
         self.places = places
         self._expected = application_id
-        self._read = read
         self._configured = expected
+        self._files = DiscordFiles(self.rest, read)
         self._threads = Threads(self.rest, places)
         self._drafts = Drafts(self.rest, clock)
         self._replies = replies.Replies(self.rest)
@@ -177,12 +166,12 @@ class DiscordChat:
             return await self._replies.find(reply, item.id, str(body["content"]))
         spot = await self._spot(await self.direct(item.only_for) if item.only_for else item.thread)
         if item.draft is not None:
-            there = await self._at(spot.channel, item.draft)
+            there = await history.message(self.rest, spot.channel, item.draft)
             if there is not None:
                 return item.draft if there.content == body["content"] else None
         tried = max(item.created_at, item.not_before)
         old = self._clock.now() - tried > _NONCE_HOLDS
-        async for message in self._messages(spot.channel, since=tried - _DISCORD_EARLIER):
+        async for message in self._said(spot, since=tried):
             # While the nonce holds, sending again is the surest way to find the message.
             alike = old and message.nonce is None and message.content == body["content"]
             if str(message.nonce) == nonce(item) or alike:
@@ -240,32 +229,16 @@ class DiscordChat:
         """Look for a message of ours that still has the mark of a draft."""
         try:
             spot = await self._spot(thread)
-            async for message in self._messages(spot.channel, since=since - _DISCORD_EARLIER):
+            async for message in self._said(spot, since=since):
                 if render.is_growing(message.content or ""):
                     return MessageId(message.id or "")
         except (Retryable, Permanent) as error:
             log.warning("discord.draft_not_looked_for", extra={"why": str(error)})
         return None
 
-    async def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
+    def fetch(self, file: FileRef, *, most: int) -> AsyncIterator[bytes]:
         """The bytes of a file that came with a message; see `FetchesFiles.fetch`."""
-        parts = urlsplit(file.handle)
-        own = parts.scheme == "https" and parts.hostname in _FILE_HOSTS and parts.port is None
-        if not own and not self.rest.is_own_host(file.handle):
-            raise Refused("The address of that file is not Discord's own.")
-        taken = 0
-        try:
-            async with self.rest.download(file.handle) as response:
-                error = told(response.status, response.headers, b"")
-                if error is not None:
-                    raise error
-                async for piece in response.content.iter_chunked(_PIECE):
-                    taken += len(piece)
-                    if taken > most:
-                        raise Refused(f"{file.name or 'The file'} has more than {most} bytes.")
-                    yield piece
-        except Ambiguous as error:
-            raise Retryable(str(error)) from error
+        return self._files.fetch(file, most=most)
 
     async def probe(self, channel: ChannelRef | None = None) -> Sequence[Finding]:
         """Test the connection: the token, the intent, the servers, the channel, the commands."""
@@ -343,7 +316,7 @@ class DiscordChat:
         self, item: OutboxItem, *, private: bool = False, files: bool = True
     ) -> tuple[dict[str, object], list[Upload]]:
         body = render.message(item.content, mention=item.only_for, private=private)
-        uploads = [await self._upload(file) for file in item.content.files] if files else []
+        uploads = [await self._files.upload(file) for file in item.content.files] if files else []
         if uploads:
             body["attachments"] = [
                 {"id": str(number), "filename": upload.name}
@@ -352,45 +325,16 @@ class DiscordChat:
             ]
         return body, uploads
 
-    async def _upload(self, file: OutFile) -> Upload:
-        if self._read is None:
-            raise Permanent("no files can be sent: there is nowhere to read them from")
-        name = _UNSAFE_NAME.sub("_", file.name)[:200] or "file"
-        return Upload(name, file.media_type, await self._read(file), file.alt)
+    def _said(self, spot: Spot, *, since: datetime) -> AsyncIterator[wire.Message]:
+        """Our messages there since then, oldest first."""
+        since -= _DISCORD_EARLIER
+        return history.messages(self.rest, spot.channel, since=since, by=self.places.user_id)
 
     async def _spot(self, thread: ThreadRef) -> Spot:
         try:
             return await self._threads.spot(thread)
         except Ambiguous as error:
             raise Retryable(str(error)) from error  # opening a thread twice opens one
-
-    async def _at(self, channel: str, message: str) -> wire.Message | None:
-        route = Route("GET", "/channels/{}/messages/{}", (channel, message))
-        try:
-            return await self.rest.read(wire.Message, route)
-        except Refusal as refusal:
-            if refusal.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-
-    async def _messages(self, channel: str, *, since: datetime) -> AsyncIterator[wire.Message]:
-        """Our messages in the channel since then, oldest first.
-
-        Raises:
-            Permanent: there are too many to look through.
-        """
-        after = wire.snowflake_at(since)
-        path = f"/channels/{{}}/messages?after={{}}&limit={_PAGE}"
-        for _ in range(_PAGES):
-            page = await self.rest.read(list[wire.Message], Route("GET", path, (channel, after)))
-            page.sort(key=lambda message: int(message.id or 0))
-            for message in page:
-                if (message.author or wire.User()).id == self.places.user_id:
-                    yield message
-            if len(page) < _PAGE:
-                return
-            after = page[-1].id or after
-        raise Permanent(f"there are more than {_PAGES * _PAGE} messages to look through")
 
 
 def nonce(item: OutboxItem) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from zoneinfo import available_timezones
 
 from adapters.discord.commands import ApplicationCommands, choices
+from adapters.discord.files import ReadFile
 from adapters.discord.inbound import DiscordInbound
-from adapters.discord.outbound import DiscordChat, ReadFile
+from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import DISCORD, Places
 from adapters.discord.probe import NO_CONTENTS, Expected, invitation
 from adapters.discord.sync import synchronise
