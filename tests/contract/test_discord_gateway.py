@@ -17,6 +17,7 @@ from adapters.discord.inbound import LATER, DiscordInbound
 from adapters.discord.listener import HEARTBEAT_TIMEOUT, DiscordListener
 from adapters.discord.outbound import DiscordChat
 from adapters.discord.places import DISCORD, Places
+from bot.selftest.discord.content import Room
 from bot.selftest.discord.gateway import CONTENT_INTENT, INVALID
 from bot.selftest.discord.names import (
     ADA,
@@ -31,7 +32,6 @@ from bot.selftest.discord.names import (
 )
 from bot.selftest.discord.sender import command
 from bot.selftest.discord.server import Fault
-from bot.selftest.discord.world import Room
 from gateway.commands.forms import FORMS
 from runtime.clock import SystemClock
 from runtime.errors import ConfigurationError, StorageUnavailable

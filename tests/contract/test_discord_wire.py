@@ -20,6 +20,7 @@ from adapters.discord.probe import Expected
 from adapters.discord.render import GROWING
 from adapters.discord.rest import Route
 from adapters.discord.sync import synchronise
+from bot.selftest.discord.content import FORUM, Posted, Room
 from bot.selftest.discord.names import (
     ADA,
     APP,
@@ -34,7 +35,7 @@ from bot.selftest.discord.names import (
 )
 from bot.selftest.discord.sender import command
 from bot.selftest.discord.server import Fault
-from bot.selftest.discord.world import EPHEMERAL, FORUM, Posted, Room
+from bot.selftest.discord.world import EPHEMERAL
 from gateway.commands.forms import FORMS
 from runtime.errors import Ambiguous, ConfigurationError, Permanent, Refused, Retryable
 from runtime.ids import FileId, MessageId, OutboxId

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.selftest.discord.content import Posted
 from bot.selftest.discord.sender import command, press
-from bot.selftest.discord.world import Posted
 from tests.support.crash_discord import (
     CALLBACK,
     FILL,

@@ -18,10 +18,11 @@ from typing import Any
 import aiohttp
 
 from bot.selftest.discord import server
+from bot.selftest.discord.content import Json, Posted, Room
 from bot.selftest.discord.names import GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender, command, press
 from bot.selftest.discord.server import Fault
-from bot.selftest.discord.world import LOADING, Json, Posted, Room
+from bot.selftest.discord.world import LOADING
 from runtime.ids import Platform
 from runtime.model.address import Principal
 from runtime.model.reminder import Reminder

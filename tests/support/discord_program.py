@@ -16,9 +16,9 @@ from discord.http import Route
 from bot.environ import load_settings
 from bot.role import Role
 from bot.running.lifecycle import run
+from bot.selftest.discord.content import Json, Posted
 from bot.selftest.discord.names import ADA, CHANNEL, GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender
-from bot.selftest.discord.world import Json, Posted
 from tests.support.eventually import eventually
 from tests.support.fake_discord import FakeDiscord
 from tests.support.ports import free_port

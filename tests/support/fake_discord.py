@@ -13,8 +13,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from bot.selftest.discord import server
+from bot.selftest.discord.content import Json
 from bot.selftest.discord.names import TOKEN
-from bot.selftest.discord.world import Json
 from tests.support import specs
 
 SPEC = "discord/openapi.json"

@@ -24,6 +24,7 @@ from adapters.discord.places import DISCORD, Place, Places, person
 from adapters.discord.wire import Message as WireMessage
 from adapters.discord.wire import decoded
 from bot.selftest.discord import rules
+from bot.selftest.discord.content import Json, Posted
 from bot.selftest.discord.names import (
     ADA,
     APP,
@@ -36,7 +37,7 @@ from bot.selftest.discord.names import (
     OTHER_GUILD as FOREIGN,
 )
 from bot.selftest.discord.sender import command, submission
-from bot.selftest.discord.world import EPHEMERAL, Json, Posted, World
+from bot.selftest.discord.world import EPHEMERAL, World
 from gateway.commands.forms import FORMS
 from runtime.errors import Malformed
 from runtime.forms import form_for

@@ -6,10 +6,10 @@ import time
 
 import aiohttp
 
+from bot.selftest.discord.content import DIRECT_MESSAGE, Posted, Room
 from bot.selftest.discord.names import BOT, FOREIGN_CHANNEL, GUILD, OTHER_GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender, command
 from bot.selftest.discord.server import FakeDiscord, Fault
-from bot.selftest.discord.world import DIRECT_MESSAGE, Posted, Room
 from bot.selftest.plan import Person, PlatformPlan
 from bot.selftest.stage import STRANGERS, Line, Stage
 from bot.selftest.tally import Shown, Utterance, Wants

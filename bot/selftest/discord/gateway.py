@@ -11,8 +11,9 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from bot.selftest.discord.content import Json, person
 from bot.selftest.discord.names import APP, BOT, CONTENT_INTENT_FLAG
-from bot.selftest.discord.world import Json, World, person
+from bot.selftest.discord.world import World
 
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
 CONTENT_INTENT = 1 << 15

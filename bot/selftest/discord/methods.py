@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bot.selftest.discord.content import Json, Room, person
 from bot.selftest.discord.gateway import Gateway
 from bot.selftest.discord.names import ADA, APP, BOT
-from bot.selftest.discord.world import DiscordSays, Json, Room, World, person
+from bot.selftest.discord.world import DiscordSays, World
 
 Handle = Callable[..., Any]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bot.selftest.discord.content import Json, Posted
 from bot.selftest.discord.names import PRIVATE_KEY
 from bot.selftest.discord.server import FakeDiscord
-from bot.selftest.discord.world import DiscordSays, Json, Posted
+from bot.selftest.discord.world import DiscordSays
 from runtime.model.value import value
 
 PATH = "/discord/interactions"

@@ -15,11 +15,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.selftest.discord import rules
+from bot.selftest.discord.content import Json, Posted
 from bot.selftest.discord.gateway import Gateway
 from bot.selftest.discord.limits import RateLimits
 from bot.selftest.discord.methods import Methods
 from bot.selftest.discord.names import TOKEN
-from bot.selftest.discord.world import DiscordSays, Json, Posted, World, refusal
+from bot.selftest.discord.world import DiscordSays, World, refusal
 from runtime.model.value import value
 
 _NOTHING_DONE = frozenset({"rate", "status", "error", "garbage", "lost_request"})

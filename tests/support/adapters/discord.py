@@ -13,10 +13,10 @@ from adapters.discord.places import DISCORD, Places, person
 from adapters.discord.probe import Expected
 from adapters.discord.render import is_growing
 from bot.platforms.discord import grammar
+from bot.selftest.discord.content import Json
 from bot.selftest.discord.names import ADA, BO, CHANNEL, DIRECT, GUILD, PUBLIC_KEY, TOKEN
 from bot.selftest.discord.sender import DiscordSender, command, press, submission
 from bot.selftest.discord.server import Fault
-from bot.selftest.discord.world import Json
 from gateway.verify.discord import DiscordVerifier
 from runtime.clock import SystemClock
 from runtime.forms import FORMS, form_for
