@@ -43,6 +43,8 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
         return _cost_of(found)
     if ask.topic is Topic.UNDER_WAY and not found.under_way:
         return f"Nothing of {_called(found)} runs at the moment. `/status` tells more."
+    if ask.topic is Topic.RUNS and not found.runs:
+        return f"Nothing of {_called(found)} ran since {briefing.since(found)}."
     if ask.topic in _TOLD_OF_DELETED and not found.schedules:
         was = "was" if len(_numbers(found)) == 1 else "were"
         return f"{_called(found).capitalize()} {was} deleted. {_runs(found)}"

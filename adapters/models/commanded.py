@@ -190,6 +190,8 @@ _CONNECT = r"(?:connect|add|set up|use|install|configure|link)(?: (?:you|this|ni
 _IT = r"(?: (?:it|this|that|things?|something|requests?|runs?|approvals?))?"
 _DECIDED = r"(?:approved|denied|decided|rejected|accepted)"
 _REQUEST = rf"(?: {_ANY}{_WHICH}(?:requests?|runs?|one|it|that))?"
+_DOCS = r"(?:documentation|docs|manual|handbook|readme|guide)"
+_HERE = r"(?:#[\w-]+|here|(?:this|the) channel)"
 _TOLD: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         """\
@@ -267,6 +269,34 @@ what is missing.""",
 Agents are written in `nightdesk.toml`, under `[[agents]]`; `/handoff show` says which has this \
 thread.""",
         (r"(?:what|which) agents (?:are there|do (?:you|we) have)|(?:list|show) (?:the )?agents",),
+    ),
+    (
+        "`nightdesk version` on the machine says it.",
+        (r"(?:what|which) version(?: (?:are you|is (?:this|it|nightdesk)|do you (?:run|have)))?",),
+    ),
+    (
+        "The README lists the documentation, which is in docs/; here, `/help` tells every command.",
+        (rf"(?:where (?:is|are|can i find) |{_SHOW}){_ANY}{_DOCS}",),
+    ),
+    (
+        """\
+Nightdesk is free, and so is the offline assistant. A language model costs what its provider \
+charges; `/budget` shows what was spent, and what may be.""",
+        (
+            r"(?:is|are) (?:it|this|nightdesk|you) (?:for )?free(?: of charge)?",
+            r"(?:what|how much) (?:do|does|will) (?:you|this|it|nightdesk) costs?(?: me| us)?",
+        ),
+    ),
+    (
+        """\
+I post into a channel unasked only what a schedule has for it: `/schedule list` shows those, and \
+`/schedule pause <number>` keeps one quiet. With `proactive = false` in `nightdesk.toml` I post \
+nothing there unasked.""",
+        (
+            rf"(?:mute|silence|unsubscribe(?: from)?) (?:yourself|{_HERE})",
+            rf"(?:stop|don't|do not) (?:post|writ|send)(?:e|ing)?(?: (?:in|into|to))? {_HERE}",
+            r"(?:be|keep|stay) (?:quiet|silent)",
+        ),
     ),
     (
         """\

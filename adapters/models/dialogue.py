@@ -158,6 +158,8 @@ class Dialogue:
                 return self._can
             case Small.THANKS:
                 return "You are welcome."
+            case Small.FAREWELL:
+                return "Until later. What is scheduled comes at its time."
             case Small.MODEL:
                 return (
                     "No language model is connected. I am the offline assistant: a fixed grammar "

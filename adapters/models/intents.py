@@ -21,6 +21,7 @@ class Small(StrEnum):
 
     GREETING = "greeting"
     THANKS = "thanks"
+    FAREWELL = "farewell"
     HELP = "help"
     MODEL = "model"
 
@@ -124,6 +125,10 @@ _THANKS = re.compile(
     r"(?:ok |okay |great |perfect |nice |cool |many )?(?:thanks|thank you|thx|ty|cheers|danke)"
     r"(?: (?:a lot|so much|very much|you|desk|nightdesk|again|all))*"
     r"|(?:ok|okay|great|perfect|nice|cool|good|got it|well done|never mind|nevermind)"
+)
+_FAREWELL = re.compile(
+    r"(?:good ?night|night|(?:good ?)?bye(?: bye)?|see you|see ya|ciao|so long|until later)"
+    r"(?: (?:desk|nightdesk|bot|all|team|everyone|for now|later|tomorrow|soon|then))*"
 )
 _HELP = re.compile(
     r"(?:(?:i need )?help(?: me)?|menu|(?:(?:show|list)(?: me)? )?(?:the |all )?commands?|usage|h"
@@ -263,6 +268,7 @@ def _small(words: str) -> Small | None:
     for pattern, meaning in (
         (_GREETING, Small.GREETING),
         (_THANKS, Small.THANKS),
+        (_FAREWELL, Small.FAREWELL),
         (_HELP, Small.HELP),
         (_MODEL, Small.MODEL),
     ):

@@ -54,6 +54,19 @@ _VERB = re.compile(
     r"|compare|ask|wake|start|publish|drop|update|notify|watch|verify|test|get|find|message)\b",
     re.IGNORECASE,
 )
+_WAKE = re.compile(r"wake\s+(?:me|us)(?:\s+up)?\b", re.IGNORECASE)
+_ALARM = re.compile(
+    r"(?:set\s+(?:(?:me|up)\s+)?)?(?:an?\s+|the\s+)?alarm\b",
+    re.IGNORECASE,
+)
+_WAKE_UP = "wake up"
+_BRIEFING = re.compile(
+    r"(?:i|we)(?:'d|\s+would)?\s+(?:want|need|like)(?:\s+to\s+(?:have|get|see))?"
+    r"\s+(?:an?|the|our|my)(?:\s+(?:daily|weekly|morning|regular|new))*\s+briefing"
+    r"(?:\s+(?:in|for)\s+(?:the\s+team|us|me|#[\w-]+))?",
+    re.IGNORECASE,
+)
+_POST_IT = "Post the briefing"
 _CONNECTIVE = re.compile(r"^(?:(?:to|that|about|for|of)\b|[:,—-])\s*", re.IGNORECASE)
 
 
@@ -70,6 +83,11 @@ def wish_in(text: str) -> MakeSchedule | SeveralTimes | None:
         rest = sentence[found.end() :].lstrip(" ,:") if found is not None else ""
         if found is not None and (reminder or not _asks(sentence, rest)):
             return _wish(rest, reminder=reminder)
+    return _briefing(sentence) or _alarm(sentence) or _timed(sentence)
+
+
+def _timed(sentence: str) -> MakeSchedule | SeveralTimes | None:
+    """A wish that begins with its time, or with what is to be done, and ends with its time."""
     split = times.at_start(sentence)
     if split is not None and split.rest:
         several, behind = _several(split)
@@ -79,6 +97,8 @@ def wish_in(text: str) -> MakeSchedule | SeveralTimes | None:
         remind = _REMIND.match(rest)
         if remind is not None:
             return _made(split.when, rest[remind.end() :], reminder=True)
+        if _WAKE.fullmatch(rest.rstrip(" .!")):
+            return _made(split.when, _WAKE_UP, reminder=True)
         if _VERB.match(rest) and not sentence.endswith("?"):
             return _made(split.when, rest, reminder=False)
     split = times.at_end(sentence) if _VERB.match(sentence) else None
@@ -93,6 +113,30 @@ def _asks(sentence: str, rest: str) -> bool:
     """Whether a sentence that begins with "schedule" asks about schedules and wishes for none."""
     timed = times.at_start(rest) is not None or times.at_end(rest) is not None
     return sentence.endswith("?") or not (timed or len(rest.split()) > 1)
+
+
+def _briefing(sentence: str) -> MakeSchedule | None:
+    """A wish for a briefing, with its time or without."""
+    found = _BRIEFING.match(sentence)
+    if found is None:
+        return None
+    rest = sentence[found.end() :].strip(" .!,")
+    split = times.at_start(rest)
+    if rest and (split is None or split.rest):
+        return None
+    return MakeSchedule(when=split.when if split is not None else "", instruction=_POST_IT)
+
+
+def _alarm(sentence: str) -> MakeSchedule | None:
+    """A wish to be woken at a time, and perhaps what for."""
+    found = _WAKE.match(sentence) or _ALARM.match(sentence)
+    if found is None:
+        return None
+    split = times.at_start(_CONNECTIVE.sub("", sentence[found.end() :].strip(" ,:")))
+    if split is None:
+        return None
+    otherwise = _WAKE_UP if found.re is _WAKE else "alarm"
+    return _made(split.when, split.rest.strip(" .!") or otherwise, reminder=True)
 
 
 def _several(first: times.Split) -> tuple[SeveralTimes, str]:

@@ -388,6 +388,12 @@ async def test_a_schedule_that_is_not_there_is_said_not_to_be(question: str) -> 
         ("cancel reminder 1", "A command does that: `/remind cancel 1`"),
         ("raise the budget to 10", "A command does that, and this one tells how: `/help budget`"),
         ("undo that", "What can be taken back says so in its answer, with the command:"),
+        ("where is the documentation?", "The README lists the documentation"),
+        ("is it free?", "Nightdesk is free, and so is the offline assistant."),
+        ("mute #ops", "I post into a channel unasked only what a schedule has for it"),
+        ("stop posting in this channel", "I post into a channel unasked only what"),
+        ("be quiet", "I post into a channel unasked only what"),
+        ("good night", "Until later."),
     ],
 )
 async def test_what_a_command_does_is_left_to_it(question: str, said: str) -> None:
@@ -406,6 +412,11 @@ async def test_what_a_command_does_is_left_to_it(question: str, said: str) -> No
 async def test_what_a_schedule_did_is_told_by_its_runs(question: str) -> None:
     told = await _on(_chat(), question)
     assert told.startswith("Since yesterday 08:30: 1 done, 1 failed, 1 missed")
+
+
+async def test_what_a_schedule_did_that_did_nothing_names_it() -> None:
+    told = await _on(_chat(), "what did schedule 1 do?")
+    assert told.startswith("Nothing of schedule 1 ran since yesterday 08:30.")
 
 
 async def test_what_a_schedule_did_that_was_deleted_is_still_told() -> None:

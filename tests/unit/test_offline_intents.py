@@ -30,6 +30,9 @@ MESSAGES: dict[str, Intent] = {
     "hello": Small.GREETING,
     "Good morning, desk!": Small.GREETING,
     "Thanks a lot": Small.THANKS,
+    "good night": Small.FAREWELL,
+    "Bye, desk!": Small.FAREWELL,
+    "see you tomorrow": Small.FAREWELL,
     "help": Small.HELP,
     "What can you do?": Small.HELP,
     "Hi, what can you do?": Small.HELP,
@@ -42,6 +45,8 @@ MESSAGES: dict[str, Intent] = {
     "schedule list": Ask(Topic.SCHEDULES),
     "schedules?": Ask(Topic.SCHEDULES),
     "what's next?": Ask(Topic.NEXT),
+    "what happens at 8:30?": Ask(Topic.NEXT),
+    "what happens tomorrow?": Ask(Topic.NEXT),
     "When is the next one?": Ask(Topic.NEXT),
     "when does the next schedule run": Ask(Topic.NEXT),
     "what ran overnight?": Ask(Topic.RUNS),
@@ -109,6 +114,17 @@ MESSAGES: dict[str, Intent] = {
     ),
     "2026-12-01 14:00 post the briefing": MakeSchedule("2026-12-01 14:00", "post the briefing"),
     "remind me to drink water": MakeSchedule("", "Reminder: drink water"),
+    "wake me at 7": MakeSchedule("at 7", "Reminder: wake up"),
+    "Please wake me up tomorrow at 6:30": MakeSchedule("tomorrow at 6:30", "Reminder: wake up"),
+    "tomorrow at 7 wake me up": MakeSchedule("tomorrow at 7", "Reminder: wake up"),
+    "set an alarm for 7am": MakeSchedule("7am", "Reminder: alarm"),
+    "set an alarm for 7am to feed the cat": MakeSchedule("7am", "Reminder: feed the cat"),
+    "wake me when the deploy is done": NeedsModel(),
+    "I want a daily briefing": MakeSchedule("", "Post the briefing"),
+    "we need a morning briefing in #ops": MakeSchedule("", "Post the briefing"),
+    "I want a briefing every weekday at 8:30": MakeSchedule(
+        "every weekday at 8:30", "Post the briefing"
+    ),
     "remind me in 2 hours": MakeSchedule("in 2 hours", ""),
     "every day at 9:30, 12:30 and 17:30 post the briefing": MakeSchedule(
         "every day at 9:30, 12:30 and 17:30", "post the briefing"
@@ -220,6 +236,9 @@ MESSAGES: dict[str, Intent] = {
     "how much have we used so far?": Ask(Topic.BUDGET),
     "show the last 3 runs": Ask(Topic.RUNS),
     "what timezone are you in?": Ask(Topic.CLOCK),
+    "tomorrow at 7 alarm the press": NeedsModel(),
+    "I need a briefing on the French economy": Ask(Topic.BRIEFING, ("french", "economy")),
+    "what version are you?": Told("`nightdesk version` on the machine says it."),
     # Everything else needs a model, however near its words come
     "tell me a joke": NeedsModel(),
     "set the limit of the function to zero": NeedsModel(),
