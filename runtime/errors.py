@@ -75,7 +75,7 @@ class ConfigurationError(NightdeskError):
 
 
 class StorageUnavailable(Retryable):
-    """The database cannot be reached just now; nothing was stored."""
+    """The database cannot be used just now; nothing was stored."""
 
 
 class StorageBusy(StorageUnavailable):

@@ -33,6 +33,13 @@ _POSTGRES: dict[str, type[NightdeskError]] = {
     "53100": StorageFull,
     "XX001": StorageDamaged,
     "XX002": StorageDamaged,
+    # Reached, and takes nothing just now. Whoever runs it can put that right while we run.
+    "25006": StorageUnavailable,  # read-only: made so, or a standby since a failover
+    "53200": StorageUnavailable,  # out of memory
+    "53300": StorageUnavailable,  # too many connections
+    "55P03": StorageUnavailable,  # a lock was not to be had within `lock_timeout`
+    "57014": StorageUnavailable,  # cancelled, by somebody or by `statement_timeout`
+    "57P03": StorageUnavailable,  # starting up, or shutting down
 }
 """By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
@@ -99,7 +106,7 @@ def of_postgres(error: sa.exc.DBAPIError) -> NightdeskError:
 def of_a_start(error: sa.exc.DBAPIError) -> NightdeskError:
     """The same of a database that is being opened: where it is not reached, what to do about it."""
     ours = of_postgres(error)
-    if type(ours) is not StorageUnavailable:
+    if type(ours) is not StorageUnavailable or sqlstate(error) in _POSTGRES:
         return ours
     found = " ".join(str(error.orig).split())
     return StorageUnavailable(

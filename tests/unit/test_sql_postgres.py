@@ -200,6 +200,34 @@ async def test_a_full_disk_is_said(database: PostgresDatabase) -> None:
     assert await values(database) == [("one", 0), ("other", 0)]
 
 
+@pytest.mark.parametrize("state", ["25006", "53200", "53300", "55P03", "57014", "57P03"])
+async def test_a_server_that_takes_nothing_just_now_is_waited_out(
+    database: PostgresDatabase, state: str
+) -> None:
+    refuse = f"DO $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{state}'; END $$"
+
+    def work(transaction: Transaction) -> None:
+        assert isinstance(transaction, CoreTransaction)
+        bump(transaction, "one")
+        transaction._connection.exec_driver_sql(refuse)
+
+    with pytest.raises(StorageUnavailable, match=state):
+        await database.write(work)
+
+    assert await values(database) == [("one", 0), ("other", 0)]
+
+
+async def test_a_first_start_on_a_server_that_is_read_only_says_so(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    standby = sa.make_url(postgres_url).set(drivername="postgresql+psycopg")
+    standby = standby.update_query_dict({"options": "-c default_transaction_read_only=on"})
+    with pytest.raises(StorageUnavailable, match="read-only") as refused:
+        async with open_postgres(standby, clock=clock):
+            raise AssertionError("it was opened")
+    assert "Start it" not in str(refused.value)
+
+
 async def test_what_is_asked_at_once_shares_few_connections(
     database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
