@@ -23,7 +23,7 @@ from runtime.clock import Clock
 from runtime.ids import AgentName, InboxId, OutboxId, StopId, TurnId
 from runtime.model import recorded
 from runtime.model.address import Principal
-from runtime.model.outbox import OutboxState
+from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.stop import Ended, Lifted, Stop, StopKind, Stopped, Work
 from runtime.model.turn import Turn, TurnState, handed_row_of, turn_id_of
 from runtime.ports import Closing
@@ -289,8 +289,7 @@ class SqlStops:
             over = [_logged(transaction, row) for row in transaction.all(_END_ONE, now)]
             _close(transaction, over, closing, by=stop.by)
             because: Params = {"this": this, "why": why}
-            unsent = [item_of(row) for each in WITHHOLD for row in transaction.all(each, because)]
-            taken_back = transaction.run(_TAKE_BACK, because)
+            unsent, taken_back = _take_back(transaction, because)
             transaction.audit(
                 *(recorded.message_settled(item.id, OutboxState.WITHHELD) for item in unsent)
             )
@@ -314,6 +313,17 @@ def _close(
 ) -> None:
     sending.enqueue(transaction, [row for turn in ended for row in closing(turn)])
     transaction.audit(*(recorded.turn_stopped(turn, by) for turn in ended))
+
+
+def _take_back(transaction: Transaction, because: Params) -> tuple[list[OutboxItem], bool]:
+    """What was not begun to be sent and is not any more, and whether something is being sent."""
+    pending, held = WITHHOLD
+    rows = list(transaction.all(pending, because))
+    being_sent = transaction.run(_TAKE_BACK, because) > 0
+    # On Postgres another process may free meanwhile what it held (a resume) or was sending (it is
+    # told to wait): that was not pending yet when it was asked for, so it is asked for once more.
+    rows += [*transaction.all(held, because), *transaction.all(pending, because)]
+    return [item_of(row) for row in rows], being_sent
 
 
 def _logged(transaction: Transaction, row: Row) -> Turn:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from adapters.sql import stops
 from adapters.sql.prepared import PreparedTransaction
 from adapters.sql.transaction import Params, Row, Statement
 from runtime.errors import Conflict, NightdeskError
@@ -208,6 +209,48 @@ async def test_what_a_turn_wrote_and_was_not_sent_is_taken_back(
     assert found is not None
     assert (found.state, found.error) == (OutboxState.WITHHELD, "stopped by Ada")
     assert [item.id for item in await claimed(store, clock)] == [ours.id]
+
+
+@pytest.mark.parametrize("store_kind", ["postgres"])  # where others write between two statements
+@pytest.mark.parametrize("was", ["held", "sending"])
+@pytest.mark.parametrize("statements", [1, 2])
+async def test_what_is_freed_to_be_sent_while_a_turn_is_stopped_is_taken_back(
+    store: Store,
+    store_url: str,
+    rows: Rows,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    was: str,
+    statements: int,
+) -> None:
+    """Another process resumes the agent, or is told to wait with a message, just then."""
+    turn = (await begun(store, rows.received())).turn
+    item = replace(rows.item(), turn=turn.id, agent=DESK)
+    await store.turns.finish(turn.id, turn.fence, state=TurnState.DONE, replies=[item])
+    with psycopg.connect(store_url) as other:
+        other.execute("UPDATE outbox SET state = %s WHERE id = %s", [was, item.id])
+    read, seen = PreparedTransaction.all, list[Statement]()
+
+    def freed_then(
+        transaction: PreparedTransaction, statement: Statement, params: Params = NO_PARAMS
+    ) -> Sequence[Row]:
+        found = read(transaction, statement, params)
+        if statement in stops.WITHHOLD:
+            seen.append(statement)
+            if len(seen) == statements:
+                with psycopg.connect(store_url) as other:
+                    other.execute("UPDATE outbox SET state = 'pending' WHERE state = %s", [was])
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PreparedTransaction, "all", freed_then)
+        did = await turn_stopped(store, clock, turn.id)
+
+    assert did.messages == 1
+    found = await store.outbox.get(item.id)
+    assert found is not None
+    assert (found.state, found.error) == (OutboxState.WITHHELD, "stopped by Ada")
 
 
 async def test_what_is_under_way_is_listed_with_what_was_not_sent(
