@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from importlib.resources import files
+from itertools import chain, count
 from pathlib import Path
 
 from bot.configuration.document import is_there
@@ -32,12 +33,12 @@ def write_config(path: Path, text: str, *, replace: bool = False) -> Path | None
             f"{path} is there already and was left as it is. "
             "`nightdesk init --force` writes a new one and keeps a copy of this one."
         )
-    fresh, copy = path.with_name(f".{path.name}.new"), path.with_name(f"{path.name}.bak")
+    fresh = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh.touch(mode=0o600)
         fresh.write_text(text, "utf-8")
-        replaced = _keep_copy(path, copy)
+        replaced = _keep_copy(path)
         os.replace(fresh, path)  # noqa: PTH105 - Path.replace reads as if it were text
     except (FileExistsError, NotADirectoryError):
         raise ConfigurationError(f"{path} cannot be written: {path.parent} is no folder.") from None
@@ -46,8 +47,12 @@ def write_config(path: Path, text: str, *, replace: bool = False) -> Path | None
     return replaced
 
 
-def _keep_copy(path: Path, copy: Path) -> Path | None:
+def _keep_copy(path: Path) -> Path | None:
+    """Copy the file to the first free name beside it: an earlier copy stays as it is."""
     if not path.exists():
         return None
+    names = chain([f"{path.name}.bak"], (f"{path.name}.bak.{number}" for number in count(1)))
+    copy = next(each for each in map(path.with_name, names) if not is_there(each))
+    copy.touch(mode=0o600, exist_ok=False)
     copy.write_bytes(path.read_bytes())
     return copy

@@ -429,6 +429,19 @@ def test_the_first_file_is_written_once_and_for_its_owner(home: Path) -> None:
     ]
 
 
+def test_a_second_new_file_leaves_the_first_copy_as_it_is(home: Path) -> None:
+    path = home / "nightdesk.toml"
+    for words in ("# ours\n", "# theirs\n", "# yours\n"):
+        path.write_text(words)
+        write_first_config(path, environ={}, replace=True)
+    kept = {each.name: each.read_text() for each in path.parent.glob("nightdesk.toml.*")}
+    assert kept == {
+        "nightdesk.toml.bak": "# ours\n",
+        "nightdesk.toml.bak.1": "# theirs\n",
+        "nightdesk.toml.bak.2": "# yours\n",
+    }
+
+
 def test_a_folder_that_cannot_be_written_is_told(home: Path) -> None:
     (home / "file").write_text("")
     with pytest.raises(
