@@ -45,7 +45,8 @@ LOCAL_FORMS: dict[str, str] = {
 """What the terminal does by itself, and what it does, for help and completion."""
 
 _SIGNS = ("/", "!")
-_COMMAND = re.compile(r"[/!](?=[a-z])(.*)", re.IGNORECASE | re.DOTALL)
+_COMMAND = re.compile(r"[/!](?=[a-z]|\s+stop\b)(.*)", re.IGNORECASE | re.DOTALL)
+"""`/ stop` is STOP: of all commands this one must not be missed for a space."""
 _OURSELVES = re.compile(r"nightdesk\s+(?=\S)", re.IGNORECASE)
 """Who is used to Slack writes `/nightdesk schedule list`, and means the same here."""
 _PRESS = re.compile(r"(press\s+)?\[?([0-9]{1,6})\]?", re.IGNORECASE)

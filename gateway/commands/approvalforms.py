@@ -76,7 +76,8 @@ APPROVAL_FORMS = (
     Form(
         noun="deny",
         arguments="[reason]",
-        most=2_000,
+        tail=True,
+        words=0,
         about="Refuse the one thing that waits in this thread.",
         example="/deny not before the release",
     ),

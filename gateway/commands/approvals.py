@@ -75,11 +75,11 @@ class ApprovalCommands:
             case "accept":
                 return await self._accept(command.args, request)
             case "deny":
-                this, _, reason = command.tail.partition(" ")
+                this, reason = _cut(command.tail)
                 denied = await self._service.deny(await self._find(this), request.sender, reason)
                 return Answer(f"Denied: {_no(denied)}.", private=False)
             case "edit":
-                this, _, changes = command.tail.partition(" ")
+                this, changes = _cut(command.tail)
                 return await self._edited(await self._find(this), changes, request)
             case "mark":
                 return await self._mark(command.args, request)
@@ -90,7 +90,7 @@ class ApprovalCommands:
     async def deny_here(self, command: ParsedCommand, request: Request) -> Answer:
         """`/deny [reason]`: no to the one thing that waits in the thread."""
         authorize(self._team(), request.sender, Action.CONVERSE)
-        reason = " ".join(command.args)
+        reason = command.tail
         decided, who = self._service.decided, request.sender
         denied = await decided.denied(request.thread, who, reason, since=request.at)
         if denied is None:
@@ -349,6 +349,12 @@ class ApprovalCommands:
 
     async def _find(self, written: str) -> Approval:
         return await self._service.find(written.strip("`#").casefold())
+
+
+def _cut(tail: str) -> tuple[str, str]:
+    """The id, which a space or a line ends, and what follows it as it was written."""
+    this, *rest = tail.split(maxsplit=1)
+    return this, "".join(rest)
 
 
 def _no(approval: Approval) -> str:

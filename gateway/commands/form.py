@@ -30,7 +30,7 @@ class Form:
         arguments: what follows, for the usage line; `<required>` and `[optional]`.
         least: how many arguments there must be.
         most: how many there may be.
-        tail: everything after the verb is one text, kept as it was written, never empty.
+        tail: everything after the verb is one text, kept as it was written.
         words: how many words a tail has at the least.
         options: its named arguments.
         about: what it does, a sentence.

@@ -149,8 +149,10 @@ def explain(error: UsageError) -> str:
 def _signed(text: str) -> tuple[str, str]:
     """The prefix, and the rest without our own name: `/nightdesk schedule list` is the same."""
     stripped = text.strip()
-    sign, body = stripped[:1], stripped[1:]
-    if sign not in _SIGNS or body[:1].isspace():  # "/ schedule" is no command
+    sign, body = stripped[:1], stripped[1:].lstrip()
+    spaced = len(body) < len(stripped) - 1
+    # "/ schedule" is no command; but whoever writes "/ stop" must not be missed.
+    if sign not in _SIGNS or (spaced and _plain_word(body.split(None, 1)[0]) != "stop"):
         return "", stripped
     name, _, rest = body.partition(" ")
     return sign, rest.lstrip() if name.casefold() == _OURSELVES else body

@@ -29,6 +29,7 @@ CHATTER = st.lists(PIECES | WORDS, max_size=12).map("".join)
 @example("//")
 @example("! !")
 @example("/schedule create --tz")
+@example("/deny")
 @example("/schedule create --tz --channel x")
 @example('"')
 @example("\u0000")
@@ -43,7 +44,7 @@ def test_any_text_is_a_command_or_a_usage_error_with_words(text: str) -> None:
         assert form is not None
         assert form.least <= len(read.args) <= form.most
         assert set(read.options) <= {option.name for option in form.options}
-        assert bool(read.tail) is form.tail
+        assert bool(read.tail) is form.tail or not form.words
 
 
 @given(CHATTER | st.text())
@@ -130,6 +131,13 @@ def test_what_is_written_is_what_is_read(command: ParsedCommand, data: st.DataOb
         ("!important: read this first", False),
         ("/etc/hosts is broken", False),
         ("/ schedule list", False),
+        ("/ stop", True),
+        ("! stop everything", True),
+        ("/\u00a0Stop!", True),
+        ("! stop 3", True),
+        ("/ stopwatch", False),
+        ("/ stops", False),
+        ("/ resume everything", False),
         ("/status@nightdesk_bot", True),
         ("/start", True),
         ("stop", True),

@@ -58,6 +58,15 @@ async def test_whoever_edits_again_is_told_what_became_of_the_first(
         assert said == f"That was asked already, as approval `{new.id[:8]}`. {became}"
 
 
+async def test_what_follows_an_id_may_begin_on_a_line_of_its_own(world: World) -> None:
+    async with world.life() as life:
+        old = await life.asked(sender=MEL)
+        await life.command(f"approve edit {old.id[:8]}\nbranch = dev")
+        (new,) = await life.waiting()
+        assert new.id != old.id
+        assert "git.push: not “yet”." in await life.command(f"approve deny {new.id[:8]}\nnot “yet”")
+
+
 async def test_who_may_not_approve_is_told_who_may_and_not_to_look(world: World) -> None:
     async with world.life() as life:
         await life.asked()  # only just now

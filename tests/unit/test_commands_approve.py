@@ -79,5 +79,14 @@ def test_an_edit_keeps_its_lines_and_a_no_its_whole_reason() -> None:
     for written in (f"/deny {reason}", f"/approve deny 3f9k2m1a {reason}"):
         said = parse(written)
         assert isinstance(said, ParsedCommand)
-        assert reason in (" ".join(said.args), said.tail.partition(" ")[2])
+        assert reason in (said.tail, said.tail.partition(" ")[2])
     assert isinstance(parse("/deny"), ParsedCommand)
+
+
+@pytest.mark.parametrize(
+    "reason", ['because "no"  means\nno', "use --force ok", "--force", "--note=x y", '"no"']
+)
+def test_the_reason_of_a_no_is_kept_as_it_was_written(reason: str) -> None:
+    said = parse(f"/deny {reason}")
+    assert isinstance(said, ParsedCommand)
+    assert said.tail == reason

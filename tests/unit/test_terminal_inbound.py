@@ -83,6 +83,16 @@ def test_a_prefix_makes_a_command(line: str) -> None:
     assert read(line).body == Command(text="schedule list", direct=True)
 
 
+@pytest.mark.parametrize("line", ["/ stop everything", "!  stop everything"])
+def test_stop_is_stop_with_a_space_after_the_sign(line: str) -> None:
+    assert read(line, in_ops()).body == Command(text="stop everything")
+
+
+@pytest.mark.parametrize("line", ["/ schedule list", "! stopwatch on"])
+def test_any_other_word_after_a_space_is_text(line: str) -> None:
+    assert message(line).text == line
+
+
 @pytest.mark.parametrize(("line", "thread"), [("", OPS), ("r1", place_of("c-ops", "r1"))])
 def test_a_command_is_said_where_one_is_and_begins_no_thread(line: str, thread: object) -> None:
     assert read("/status", in_ops(line)).thread == thread
