@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
+from bot import stops
 from bot.settings import Settings
 from runtime.clock import Clock, SystemClock
 from runtime.ids import TimeOrderedIds
+from runtime.model.localtime import show_time
 from runtime.model.outbox import OutboxState
 from runtime.model.schedule import Occurrence, Schedule
 from runtime.model.team import Team
@@ -79,6 +80,7 @@ class Status:
     Attributes:
         now: when this was read.
         zone: the zone to show times in.
+        stops: what is stopped.
         processes: those that work now.
         database: in what state the database is, in words.
         schedules: those not deleted, by next time.
@@ -88,6 +90,7 @@ class Status:
 
     now: datetime
     zone: str
+    stops: tuple[stops.StopLine, ...]
     processes: tuple[ProcessLine, ...]
     database: str
     schedules: tuple[ScheduleLine, ...] = ()
@@ -103,7 +106,7 @@ async def read_status(settings: Settings, clock: Clock | None = None) -> Status:
     """
     clock = clock or SystemClock()
     ids = TimeOrderedIds(clock)
-    owner = _owner(settings)
+    owner, asked = _owner(settings), stops.asked_for(settings, clock)
     async with glance(
         settings.database_url, data_dir=settings.data_dir, clock=clock, ids=ids
     ) as found:
@@ -111,6 +114,7 @@ async def read_status(settings: Settings, clock: Clock | None = None) -> Status:
             return Status(
                 now=clock.now(),
                 zone=settings.team.zone,
+                stops=asked,
                 processes=owner,
                 database=describe_database(found),
             )
@@ -118,6 +122,7 @@ async def read_status(settings: Settings, clock: Clock | None = None) -> Status:
         return Status(
             now=clock.now(),
             zone=settings.team.zone,
+            stops=(*asked, *await stops.in_force(store, settings.team)),
             processes=await processes(store, settings, clock.now()),
             database=describe_database(found),
             schedules=tuple(_schedule(s, settings.team) for s in await store.schedules.all()),
@@ -218,6 +223,8 @@ def in_words(status: Status) -> str:
     return "\n".join(_lines(status))
 
 
+    if status.stops:
+        yield from _section("Stopped", [stops.in_words(s, status.zone) for s in status.stops], "")
 def _lines(status: Status) -> Iterator[str]:
     yield from _section("Running", [_process(p, status) for p in status.processes], "nothing")
     yield f"Database   {status.database}"
@@ -262,7 +269,7 @@ def _short(text: str) -> str:
 
 
 def _local(moment: datetime, status: Status) -> str:
-    return f"{moment.astimezone(ZoneInfo(status.zone)):%a %d %b %Y %H:%M}"
+    return show_time(moment, status.zone)
 
 
 def _iso(value: object) -> str:

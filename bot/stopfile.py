@@ -6,6 +6,7 @@ that looks after its event loop; where no process runs, it holds from the next s
 
 import os
 import pwd
+from datetime import UTC, datetime
 from pathlib import Path
 
 from runtime.clock import Clock
@@ -13,6 +14,7 @@ from runtime.errors import ConfigurationError
 from runtime.ids import Platform, StopId, derived
 from runtime.model.address import Principal
 from runtime.model.stop import EVERYTHING
+from runtime.model.value import value
 from runtime.stopping import Stopping
 
 NAME = "stop"
@@ -21,6 +23,21 @@ WAIT = 3.0
 """Seconds that `nightdesk stop` waits for a process to take it up."""
 _LOOK_EVERY = 0.05
 SHELL = Platform("shell")
+
+
+@value(kw_only=True)
+class Asked:
+    """What the file says.
+
+    Attributes:
+        by: who asks.
+        at: when they did.
+        key: of the stop; another asking has another.
+    """
+
+    by: Principal
+    at: datetime
+    key: StopId
 
 
 def write(path: Path) -> None:
@@ -58,12 +75,10 @@ async def taken_up(path: Path, clock: Clock) -> bool:
 
 async def obey(path: Path, stopping: Stopping) -> None:
     """Stop everything where the file is there; it goes once the stop is stored."""
-    asked = _read(path)
+    asked = read(path)
     if asked is None:
         return
-    name, stamp = asked
-    by = Principal(SHELL, "", name.strip()[:60] or "somebody")
-    await stopping.stop_agent(EVERYTHING, by=by, key=StopId(derived(NAME, name, stamp)))
+    await stopping.stop_agent(EVERYTHING, by=asked.by, key=asked.key, at=asked.at)
     _remove(path)
 
 
@@ -72,12 +87,17 @@ def is_there(path: Path) -> bool:
     return path.exists()
 
 
-def _read(path: Path) -> tuple[str, str] | None:
-    """Who asks, and a mark that another asking does not have; None where nobody does."""
+def read(path: Path) -> Asked | None:
+    """What it says; None where nobody asks."""
     try:
-        return path.read_text("utf-8", "replace"), str(path.stat().st_mtime_ns)
+        name, found = path.read_text("utf-8", "replace"), path.stat()
     except FileNotFoundError:
         return None
+    return Asked(
+        by=Principal(SHELL, "", name.strip()[:60] or "somebody"),
+        at=datetime.fromtimestamp(found.st_mtime, UTC),
+        key=StopId(derived(NAME, name, str(found.st_mtime_ns))),
+    )
 
 
 def _remove(path: Path) -> None:

@@ -8,6 +8,7 @@ finds the stop stored.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from datetime import datetime
 
 from runtime.approvers import name_of
 from runtime.clock import Clock
@@ -191,14 +192,17 @@ class Stopping:
                 await self._store.schedules.note_delivery(run, note)
         return did
 
-    async def stop_agent(self, agent: AgentName, *, by: Principal, key: StopId) -> Stopped:
+    async def stop_agent(
+        self, agent: AgentName, *, by: Principal, key: StopId, at: datetime | None = None
+    ) -> Stopped:
         """Stop an agent, or `EVERYTHING`, until somebody resumes it.
 
-        Where it is stopped already, that stop stays, and is obeyed again.
+        Where it is stopped already, that stop stays, and is obeyed again. `at` is when they said
+        so, where that was before now.
         """
         kind = StopKind.EVERYTHING if agent == EVERYTHING else StopKind.AGENT
         now = self._clock.now()
-        stop = Stop(id=key, kind=kind, agent=agent, by=by, at=now)
+        stop = Stop(id=key, kind=kind, agent=agent, by=by, at=min(at or now, now))
         team, split = self._team(), self._split
 
         def closing(turn: Turn) -> Sequence[OutboxItem]:

@@ -20,7 +20,7 @@ from adapters.charts.pillow import PillowCharts
 from adapters.sql.glance import Glance, glance, holder_of, sqlite_file
 from adapters.sql.owner import Holder
 from adapters.sql.sqlite import check_version
-from bot import currency
+from bot import currency, stops
 from bot.deadletters import described, one_line
 from bot.diagnosis import Diagnosis, State, healthy
 from bot.doctor.askcheck import look_at_questions
@@ -47,6 +47,7 @@ from runtime.errors import (
 from runtime.ids import Platform, TimeOrderedIds
 from runtime.model.access import Action
 from runtime.model.chart import DaySeries
+from runtime.model.localtime import show_time
 from runtime.model.team import Team, models_of
 from runtime.money.limits import LimitBook
 from runtime.ports import Charts
@@ -77,6 +78,8 @@ async def _layers(settings: Settings, clock: Clock) -> AsyncIterator[Diagnosis]:
     file = sqlite_file(settings.database_url, settings.data_dir)
     owner = holder_of(file.parent) if file else None
     yield _folder(settings.data_dir, owner)
+    for stop in stops.asked_for(settings, clock):
+        yield _stopped(stop, settings)
     yield _configuration(settings)
     yield look_at_policy(settings, clock)
     async for finding in _database(settings, clock):
@@ -188,6 +191,8 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Diagnosis
             yield _revision(found)
             yield await _owner(found, settings)
             if found is not None and found.readable:
+                for stop in await stops.in_force(found.store, settings.team):
+                    yield _stopped(stop, settings)
                 for finding in await _changed(found, settings, clock.now()):
                     yield finding
                 yield await _outbox(found, settings, clock.now())
@@ -265,6 +270,13 @@ async def _changed(found: Glance, settings: Settings, now: datetime) -> list[Dia
     words = f"{path} changed after {names} had read it"
     todo = "Restart Nightdesk: what is said here of people, channels, agents and models holds then."
     return [Diagnosis("running", State.MISSING, words, todo)]
+
+
+def _stopped(stop: stops.StopLine, settings: Settings) -> Diagnosis:
+    """That agents do nothing because somebody said so."""
+    since = show_time(stop.since, settings.team.zone)
+    found = f"{stop.what} was stopped by {stop.by}, {since}: none of it answers or runs"
+    return Diagnosis("stop", State.MISSING, found, f"{stop.ends[0].upper()}{stop.ends[1:]}.")
 
 
 def _revision(found: Glance | None) -> Diagnosis:

@@ -341,6 +341,7 @@ def _schedules(services: Services, budgets: BudgetCommands) -> ScheduleCommands:
         services.store.schedules,
         services.timetable,
         budgets,
+        holds=services.stopping.holds,
         team=services.team,
         clock=services.clock,
     )

@@ -1,7 +1,7 @@
 """`/schedule`: create, list, show, pause, resume, delete, run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway.commands import scheduletext
@@ -14,10 +14,13 @@ from runtime.asking import Target, TimedInstruction, default_target, named_targe
 from runtime.clock import Clock
 from runtime.errors import Refused
 from runtime.forms import BUDGET, CHANNEL, INSTRUCTION, WHEN, ZONE
-from runtime.ids import ScheduleId
+from runtime.halt import in_words
+from runtime.ids import AgentName, ScheduleId
 from runtime.model.access import Action, Resource
 from runtime.model.address import Principal
 from runtime.model.events import FormSubmit
+from runtime.model.schedule import Schedule, ScheduleState
+from runtime.model.stop import Stop
 from runtime.model.team import Team
 from runtime.ports import Schedules, Timetable
 from runtime.schedules.holds import objection, remedy
@@ -53,6 +56,7 @@ class ScheduleCommands:
         timetable: Timetable,
         allowances: Allowances,
         *,
+        holds: Callable[[AgentName], Stop | None],
         team: Callable[[], Team],
         clock: Clock,
     ) -> None:
@@ -63,10 +67,12 @@ class ScheduleCommands:
             schedules: the schedules.
             timetable: reads times.
             allowances: limits what each run of a schedule may cost.
+            holds: tells the stop that holds an agent.
             team: the configuration as it is now.
             clock: the clock.
         """
         self._allowances = allowances
+        self._holds = holds
         self._service = service
         self._schedules = schedules
         self._timetable = timetable
@@ -181,7 +187,7 @@ class ScheduleCommands:
         if allowed:
             limit = await self._allowances.limit_schedule(schedule.id, allowed, request)
             text += f"\n{limit}"
-        return Answer(text, private=False)
+        return Answer("\n".join([text, *self._stopped([schedule])]), private=False)
 
     def _target(self, name: str | None, request: Request, team: Team) -> Target:
         if name is None:
@@ -205,7 +211,8 @@ class ScheduleCommands:
 
     async def _list(self) -> Answer:
         schedules = await self._schedules.all()
-        return Answer(scheduletext.listing(schedules, self._team(), now=self._clock.now()))
+        listed = scheduletext.listing(schedules, self._team(), now=self._clock.now())
+        return Answer("\n".join([*self._stopped(schedules), listed]))
 
     async def _show(self, number: int) -> Answer:
         schedule = await self._service.find(number)
@@ -218,7 +225,17 @@ class ScheduleCommands:
             self._team(),
             now=self._clock.now(),
         )
-        return Answer(text)
+        return Answer("\n".join([*self._stopped([schedule]), text]))
+
+    def _stopped(self, schedules: Sequence[Schedule]) -> list[str]:
+        """Which stops keep the times of these from being carried out, a line each."""
+        agents = [one.agent for one in schedules if one.state is ScheduleState.ACTIVE]
+        stops = [stop for agent in dict.fromkeys(agents) if (stop := self._holds(agent))]
+        team, now = self._team(), self._clock.now()
+        return [
+            f"{in_words(stop, team, now=now)} Times that come before that are missed."
+            for stop in dict.fromkeys(stops)
+        ]
 
     async def _run(self, number: int, request: Request) -> Answer:
         schedule = await self._service.run(number, asked_by=request.id, asked_at=request.at)
@@ -235,7 +252,8 @@ class ScheduleCommands:
             return Answer(f"Schedule {number} is paused. {hint}", private=False)
         schedule = await self._service.resume(number, by=who)
         next_time = scheduletext.next_time(schedule, now=self._clock.now())
-        return Answer(f"Schedule {number} is active; next {next_time}.", private=False)
+        lines = [f"Schedule {number} is active; next {next_time}.", *self._stopped([schedule])]
+        return Answer("\n".join(lines), private=False)
 
 
 def _number(command: ParsedCommand) -> int:

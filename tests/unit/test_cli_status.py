@@ -16,11 +16,20 @@ from bot.environ import load_settings
 from bot.settings import Settings
 from bot.status import in_words, read_status, to_json
 from runtime.errors import NightdeskError
-from runtime.ids import AgentName, MessageId, OutboxId, Platform, ScheduleId, TimeOrderedIds
+from runtime.ids import (
+    AgentName,
+    MessageId,
+    OutboxId,
+    Platform,
+    ScheduleId,
+    StopId,
+    TimeOrderedIds,
+)
 from runtime.model.address import ChannelRef, Principal, ThreadRef
 from runtime.model.messages import Content
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState, Schedule, When, WhenKind, run_id_of
+from runtime.model.stop import Stop, StopKind
 from tests.support.clock import ManualClock
 from tests.support.ready import put_store
 
@@ -102,13 +111,48 @@ async def test_beside_a_running_process(settings: Settings, clock: ManualClock) 
         await fill(store, clock)
         status = await read_status(settings, clock)
     assert in_words(status).splitlines() == [
-        f"Running    process {os.getpid()} (all) since Mon 05 Jan 2026 09:00",
+        f"Running    process {os.getpid()} (all) since Mon 5 Jan 2026 09:00 CET",
         f"Database   up to date (version {revisions()[-1]})",
-        "Outbox     1 waiting, the oldest since Mon 05 Jan 2026 09:00, 1 undeliverable",
-        f"Schedules  #1 every day at 8:30 -> #ops, next Mon 05 Jan 2026 09:30: {SHORTENED}",
-        "Last runs  #1 Sun 04 Jan 2026 09:00: failed, the model did not answer",
+        "Outbox     1 waiting, the oldest since Mon 5 Jan 2026 09:00 CET, 1 undeliverable",
+        f"Schedules  #1 every day at 8:30 -> #ops, next Mon 5 Jan 2026 09:30 CET: {SHORTENED}",
+        "Last runs  #1 Sun 4 Jan 2026 09:00 CET: failed, the model did not answer",
     ]
     assert json.loads(to_json(status))["schedules"][0]["next_at"] == "2026-01-05T08:30:00+00:00"
+
+
+async def test_it_begins_with_what_is_stopped(settings: Settings, clock: ManualClock) -> None:
+    async with running(settings, clock) as store:
+        for kind, agent in ((StopKind.EVERYTHING, ""), (StopKind.AGENT, "desk")):
+            stop = Stop(id=StopId(kind), kind=kind, agent=AgentName(agent), by=YOU, at=clock.now())
+            await store.stops.order(stop, closing=lambda _: ())
+            await clock.advance(60)
+        status = await read_status(settings, clock)
+    first, second, *_ = in_words(status).splitlines()
+    assert first == (
+        "Stopped    everything, by you, since Mon 5 Jan 2026 09:00 CET; "
+        "`/resume everything`, in a chat, ends that"
+    )
+    assert second == (
+        "           the agent desk, by you, since Mon 5 Jan 2026 09:01 CET; "
+        "`/resume agent desk`, in a chat, ends that"
+    )
+    assert [one["what"] for one in json.loads(to_json(status))["stops"]] == [
+        "everything",
+        "the agent desk",
+    ]
+
+
+async def test_a_stop_that_waits_for_the_next_start_is_shown(
+    settings: Settings, clock: ManualClock
+) -> None:
+    settings.data_dir.mkdir()
+    path = settings.data_dir / "stop"
+    path.write_text("root")
+    asked = clock.now().timestamp() - 3600
+    os.utime(path, (asked, asked))
+    words = in_words(await read_status(settings, clock)).splitlines()[0]
+    assert words.startswith("Stopped    everything, by root, since Mon 5 Jan 2026 08:00 CET; ")
+    assert words.endswith(f"from the next start on; to take it back before that, remove {path}")
 
 
 async def test_after_it_ended_nothing_is_written_beside_the_database(

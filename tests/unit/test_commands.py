@@ -522,6 +522,26 @@ async def test_status_begins_with_all_that_is_wrong(give: CommandBench) -> None:
     assert "Everything works" not in answer
 
 
+@pytest.mark.parametrize("what", ["agent desk", "everything"])
+async def test_schedules_say_that_they_are_stopped(give: CommandBench, what: str) -> None:
+    await give(BRIEFING)
+    await give(f"/stop {what}")
+    stopped = f"An operator can end that: `/resume {what}`. Times that come before that are missed."
+    assert stopped in (await give("/schedule list")).splitlines()[0]
+    assert stopped in (await give("/schedule show 1")).splitlines()[0]
+    assert stopped in (await give(BRIEFING)).splitlines()[-1]
+    assert stopped in await give("/schedule resume 1")
+    await give(f"/resume {what}")
+    assert "missed" not in await give("/schedule list")
+
+
+async def test_a_stop_is_not_said_where_no_schedule_meets_it(give: CommandBench) -> None:
+    await give(BRIEFING)
+    await give("/schedule pause 1")
+    await give("/stop everything")
+    assert "resume everything" not in await give("/schedule list")
+
+
 async def test_help_is_made_from_the_table_of_commands(give: CommandBench) -> None:
     everything = await give("/help")
     for form in FORMS:

@@ -1,9 +1,11 @@
 """The thread that looks after the event loop, and the process that is ended hard."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,29 @@ async def test_the_file_of_nightdesk_stop_stops_everything_once(tmp_path: Path) 
         assert stop.by.platform == "shell"
         assert not stopfile.is_there(path)
         assert "I do not answer this" in await desk.ask("hello")
+
+
+async def test_what_was_asked_for_before_the_start_was_stopped_then(tmp_path: Path) -> None:
+    path = tmp_path / stopfile.NAME
+    async with running_desk(tmp_path) as desk:
+        now = desk.clock.now()
+        stopfile.write(path)
+        asked = (now - timedelta(hours=3)).timestamp()
+        os.utime(path, (asked, asked))
+        await stopfile.obey(path, desk.desk.stopping)
+        (stop,) = desk.desk.stopping.active
+        assert stop.at == now - timedelta(hours=3)
+
+
+async def test_a_file_of_the_future_stops_now(tmp_path: Path) -> None:
+    path = tmp_path / stopfile.NAME
+    async with running_desk(tmp_path) as desk:
+        stopfile.write(path)
+        later = (desk.clock.now() + timedelta(days=3)).timestamp()
+        os.utime(path, (later, later))
+        await stopfile.obey(path, desk.desk.stopping)
+        (stop,) = desk.desk.stopping.active
+        assert stop.at == desk.clock.now()
 
 
 @pytest.fixture
