@@ -5,8 +5,10 @@ conversation, and then writes the next state and the message in one transaction:
 sends it, so any number of processes may tick.
 """
 
+import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -55,7 +57,7 @@ class NewReminder:
     """A reminder as a person asks for it.
 
     Attributes:
-        key: names the asking: the inbox row. The same key makes one reminder.
+        key: names the asking: the inbox row or the tool call. The same key makes one reminder.
         person: who is to be reminded.
         text: of what.
         when: the times, as the timetable read them.
@@ -104,6 +106,10 @@ def _time_at_end(
     return None
 
 
+def _id_of(key: str) -> ReminderId:
+    return ReminderId(derived("reminder", key))
+
+
 class ReminderService:
     """Makes, changes and sends reminders."""
 
@@ -132,7 +138,9 @@ class ReminderService:
         self._clock = clock
         self._wake_outbox = wake_outbox
         self._listeners: list[Callable[[], None]] = []
-        self._not_before: dict[ReminderId, datetime] = {}
+        self._under_way: set[Platform] = set()
+        self._put_off: dict[Platform, datetime] = {}
+        self._failures = Counter[ReminderId]()
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call the listener whenever a reminder was given a time, to wake the ticker early."""
@@ -146,8 +154,7 @@ class ReminderService:
         Raises:
             Refused: its time never comes, it says nothing, or the person has too many.
         """
-        made = ReminderId(derived("reminder", new.key))
-        if known := await self._reminders.by_id(made):
+        if known := await self.made(new.key):
             return known
         if not new.text:
             raise Refused(
@@ -164,7 +171,7 @@ class ReminderService:
         now = self._clock.now()
         reminder = await self._reminders.add(
             Reminder(
-                id=made,
+                id=_id_of(new.key),
                 person=new.person,
                 text=new.text,
                 when=new.when,
@@ -176,6 +183,10 @@ class ReminderService:
         log.info("reminder.made", extra={"reminder": reminder.id, "next": str(reminder.next_at)})
         self._announce()
         return reminder
+
+    async def made(self, key: str) -> Reminder | None:
+        """What was made for that key, or None."""
+        return await self._reminders.by_id(_id_of(key))
 
     async def open_of(self, person: Principal) -> list[Reminder]:
         """The person's reminders that are not done, those that come first at the top."""
@@ -255,26 +266,48 @@ class ReminderService:
         if self._held():
             return None
         now = self._clock.now()
-        due = await self._reminders.due(now=now, limit=_AT_ONCE)
-        ready = [one for one in due if self._not_before.get(one.id, now) <= now]
-        for reminder in ready:
-            await self._remind(reminder, now)
-        if len(due) == _AT_ONCE and ready:
-            return now
-        put_off = [self._not_before[one.id] for one in due if one.id in self._not_before]
-        if put_off:
-            return min(put_off)
-        return await self._reminders.next_time()
+        # Side by side, and whatever becomes of one: a platform that does not answer is alone late.
+        ends = await asyncio.gather(
+            *(self._send_due(platform, now) for platform in self._chats), return_exceptions=True
+        )
+        times = [await self._reminders.next_time(after=now)]
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+            times.append(end)
+        return min((at for at in times if at is not None), default=None)
 
-    async def _remind(self, reminder: Reminder, now: datetime) -> None:
+    async def _send_due(self, platform: Platform, now: datetime) -> datetime | None:
+        """Send what is due on that platform; returns when to look again, where that is known.
+
+        One that cannot be sent puts the rest off, and comes last the next time: it is most likely
+        the platform, but may be this person.
+        """
+        if (put_off := self._put_off.get(platform, now)) > now:
+            return put_off
+        if platform in self._under_way:  # an earlier tick's, which says when to look again
+            return None
+        self._under_way.add(platform)
+        try:
+            due = await self._reminders.due(now=now, platform=platform, limit=_AT_ONCE)
+            for reminder in sorted(due, key=lambda one: self._failures[one.id]):
+                if not await self._remind(reminder, now):
+                    self._put_off[platform] = self._clock.now() + TRY_AGAIN
+                    return self._put_off[platform]
+        finally:
+            self._under_way.discard(platform)
+        return now if len(due) == _AT_ONCE else None
+
+    async def _remind(self, reminder: Reminder, now: datetime) -> bool:
+        """Send it; False where the platform could not be asked."""
         rows = []
         try:
             message = await self._message(reminder, now)
         except Retryable as error:
-            self._not_before[reminder.id] = now + TRY_AGAIN
+            self._failures[reminder.id] += 1
             log.warning("reminder.put_off", extra={"reminder": reminder.id, "why": str(error)})
-            return
-        self._not_before.pop(reminder.id, None)
+            return False
+        self._failures.pop(reminder.id, None)
         becomes, next_at = after(reminder.state, ReminderEvent.REMINDED), None
         if isinstance(message, Withheld):
             becomes = ReminderState.CANCELLED
@@ -286,6 +319,7 @@ class ReminderService:
         if await self._reminders.remind(reminder, becomes=becomes, next_at=next_at, rows=rows):
             log.info("reminder.due", extra={"reminder": reminder.id, "planned": reminder.next_at})
             self._wake_outbox()
+        return True
 
     async def _message(self, reminder: Reminder, now: datetime) -> Reply | Cleared | Withheld:
         """The message: to the person's direct conversation, or else where they asked.
@@ -296,11 +330,8 @@ class ReminderService:
         planned = reminder.next_at or now
         content = self.card(reminder, planned, now=now)
         this = OutboxId(derived("reminder", reminder.id, planned.isoformat()))
-        chat = self._chats.get(reminder.person.platform)
-        if chat is None:
-            raise Retryable(f"{reminder.person.platform} is not connected")
         try:
-            thread = await chat.direct(reminder.person)
+            thread = await self._chats[reminder.person.platform].direct(reminder.person)
         except Permanent as error:
             log.warning("reminder.no_direct", extra={"reminder": reminder.id, "why": str(error)})
             if not permits(self._team(), reminder.person, Action.REMIND):

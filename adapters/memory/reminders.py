@@ -6,7 +6,7 @@ from datetime import datetime
 
 from adapters.memory.outbox import MemoryOutbox
 from runtime.errors import Conflict
-from runtime.ids import ReminderId
+from runtime.ids import Platform, ReminderId
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxItem
 from runtime.model.reminder import Reminder, ReminderState
@@ -41,9 +41,10 @@ class MemoryReminders:
         found.sort(key=lambda r: (r.next_at is None, r.next_at or r.created_at, r.number))
         return found[:limit]
 
-    async def due(self, *, now: datetime, limit: int = 200) -> list[Reminder]:
+    async def due(self, *, now: datetime, platform: Platform, limit: int = 200) -> list[Reminder]:
         """Reminders whose time has come: see the port."""
-        waiting = [(row.next_at, row) for row in self._waiting() if row.next_at is not None]
+        here = (row for row in self._waiting() if row.person.platform == platform)
+        waiting = [(row.next_at, row) for row in here if row.next_at is not None]
         come = sorted((pair for pair in waiting if pair[0] <= now), key=lambda pair: pair[0])
         return [row for _, row in come[:limit]]
 
@@ -77,9 +78,10 @@ class MemoryReminders:
             raise Conflict(f"reminder {reminder} is no longer {was}")
         self._rows[reminder] = replace(row, state=becomes, next_at=next_at)
 
-    async def next_time(self) -> datetime | None:
+    async def next_time(self, *, after: datetime | None = None) -> datetime | None:
         """The earliest time of a waiting reminder: see the port."""
-        return min((row.next_at for row in self._waiting() if row.next_at), default=None)
+        times = [row.next_at for row in self._waiting() if row.next_at is not None]
+        return min((at for at in times if after is None or at > after), default=None)
 
     def _waiting(self) -> list[Reminder]:
         return [row for row in self._rows.values() if row.state is ReminderState.WAITING]

@@ -50,6 +50,7 @@ _DUE = (
     .where(
         reminders.c.state == _WAITING,
         reminders.c.next_at <= bindparam("now", type_=sa.BigInteger),
+        reminders.c.platform == bindparam("platform"),
     )
     .order_by(reminders.c.next_at)
     .limit(bindparam("limit", type_=sa.BigInteger))
@@ -69,7 +70,12 @@ _CHANGE = (
     .where(reminders.c.id == bindparam("this"), reminders.c.state == bindparam("was"))
     .values(state=bindparam("becomes"), next_at=bindparam("at"))
 )
-_NEXT_TIME = sa.select(sa.func.min(reminders.c.next_at)).where(reminders.c.state == _WAITING)
+_NEXT_TIME = sa.select(sa.func.min(reminders.c.next_at)).where(
+    reminders.c.state == _WAITING,
+    reminders.c.next_at > bindparam("after", type_=sa.BigInteger),
+)
+_EVER = -1
+"""Before every time that is stored."""
 
 
 class _Terms(msgspec.Struct, kw_only=True):
@@ -122,9 +128,9 @@ class SqlReminders:
         found.sort(key=lambda r: (r.next_at is None, r.next_at or r.created_at, r.number))
         return found[:limit]
 
-    async def due(self, *, now: datetime, limit: int = 200) -> list[Reminder]:
+    async def due(self, *, now: datetime, platform: Platform, limit: int = 200) -> list[Reminder]:
         """Reminders whose time has come: see the port."""
-        page: dict[str, Value] = {"now": micros(now), "limit": limit}
+        page: dict[str, Value] = {"now": micros(now), "platform": platform, "limit": limit}
         rows = await self._database.scan(lambda t: t.all(_DUE, page))
         return [_reminder_of(row) for row in rows]
 
@@ -170,9 +176,10 @@ class SqlReminders:
         if not await self._database.write(lambda t: t.run(_CHANGE, change)):
             raise Conflict(f"reminder {reminder} is no longer {was}")
 
-    async def next_time(self) -> datetime | None:
+    async def next_time(self, *, after: datetime | None = None) -> datetime | None:
         """The earliest time of a waiting reminder: see the port."""
-        row = await self._database.read(lambda t: t.one(_NEXT_TIME))
+        since: dict[str, Value] = {"after": _EVER if after is None else micros(after)}
+        row = await self._database.read(lambda t: t.one(_NEXT_TIME, since))
         return None if row is None else maybe_moment(row[0])
 
 

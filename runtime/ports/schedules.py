@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from runtime.ids import ReminderId, RunId, ScheduleId
+from runtime.ids import Platform, ReminderId, RunId, ScheduleId
 from runtime.model.address import Principal
 from runtime.model.outbox import OutboxItem
 from runtime.model.reminder import Reminder, ReminderState
@@ -159,8 +159,8 @@ class Reminders(Protocol):
         """The people's reminders that are not done: those that wait first, by their time."""
         ...
 
-    async def due(self, *, now: datetime, limit: int = 200) -> list[Reminder]:
-        """Waiting reminders whose time has come, earliest first."""
+    async def due(self, *, now: datetime, platform: Platform, limit: int = 200) -> list[Reminder]:
+        """Waiting reminders of people of the platform whose time has come, earliest first."""
         ...
 
     async def remind(
@@ -192,8 +192,8 @@ class Reminders(Protocol):
         """
         ...
 
-    async def next_time(self) -> datetime | None:
-        """The earliest time of a waiting reminder, or None."""
+    async def next_time(self, *, after: datetime | None = None) -> datetime | None:
+        """The earliest time of a waiting reminder, of those after that instant, or None."""
         ...
 
 

@@ -76,9 +76,25 @@ async def test_reminders_come_due_at_their_time(store: Store, clock: ManualClock
     made = await store.reminders.add(reminder(clock))
     assert made.next_at is not None
 
+    earlier, here = made.next_at - timedelta(microseconds=1), ADA.platform
     assert await store.reminders.next_time() == made.next_at
-    assert await store.reminders.due(now=made.next_at - timedelta(microseconds=1)) == []
-    assert await store.reminders.due(now=made.next_at) == [made]
+    assert await store.reminders.next_time(after=earlier) == made.next_at
+    assert await store.reminders.next_time(after=made.next_at) is None
+    assert await store.reminders.due(now=earlier, platform=here) == []
+    assert await store.reminders.due(now=made.next_at, platform=here) == [made]
+
+
+async def test_those_of_one_platform_are_due_by_themselves(
+    store: Store, clock: ManualClock
+) -> None:
+    for number in range(3):
+        bobs = replace(reminder(clock, f"bob-{number}"), person=BOB)
+        await store.reminders.add(bobs)
+    adas = await store.reminders.add(reminder(clock, "ada"))
+    then = clock.now() + HOUR
+
+    assert await store.reminders.due(now=then, platform=ADA.platform, limit=2) == [adas]
+    assert len(await store.reminders.due(now=then, platform=BOB.platform, limit=2)) == 2
 
 
 async def test_exactly_one_reminds_and_the_message_is_there(
