@@ -68,8 +68,6 @@ class Granting:
         Raises:
             Refused: the arguments do not fit, or the agent has no such tool.
         """
-        frozen = self._tools.frozen(call, agent)
-        spec = next(one for one in self._tools.specs(agent) if one.name == call.name)
         context = ToolContext(
             turn=TurnId(""),
             conversation=ConversationId(""),
@@ -78,6 +76,8 @@ class Granting:
             thread=None,
             attended=False,
         )
+        frozen = await self._tools.frozen(call, context)
+        spec = next(one for one in self._tools.specs(agent) if one.name == call.name)
         judged = await self._policy.judge(call, spec, context, counted=False)
         if judged.verdict is not Verdict.ASK or not _may_stand(spec, judged):
             return None
@@ -96,7 +96,7 @@ class Granting:
             return ""
         another = "the tool is another one by now"
         try:
-            now = self._tools.frozen(call_of(approval), approval.agent)
+            now = await self._tools.frozen(call_of(approval), context_of(approval))
         except Refused:
             return another
         spec, context = self._judging.spec(approval), context_of(approval)

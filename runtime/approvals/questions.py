@@ -172,7 +172,7 @@ class Questions:
     async def unsure(self, call: ToolCall, spec: ToolSpec | None, context: ToolContext) -> Approval:
         """A call that nobody was asked about had begun when its process died: ask what became."""
         try:
-            frozen = self._tools.frozen(call, context.agent, context.thread)
+            frozen = await self._tools.frozen(call, context)
         except Refused:
             # The tool is not the one that ran: what the model wrote is all there is to show.
             frozen = Frozen(tool=call.name[:60], schema="", arguments=json.dumps(call.arguments))
@@ -234,7 +234,7 @@ class Questions:
         if approval.frozen.digest() != approval.digest:
             return "What is stored is not what was approved."
         try:
-            now = self._tools.frozen(call_of(approval), approval.agent)
+            now = await self._tools.frozen(call_of(approval), context_of(approval))
         except Refused as refused:
             return f"The tool changed since it was asked for: {refused.message}"
         if now.digest() != approval.digest:

@@ -13,6 +13,7 @@ from runtime.approvals.book import ApprovalBook
 from runtime.approvals.decided import Decided
 from runtime.approvals.edits import changed
 from runtime.approvals.granting import Coverage
+from runtime.approvals.judging import context_of
 from runtime.approvals.questions import Questions
 from runtime.approvers import name_of, objection, person
 from runtime.errors import Conflict, Refused
@@ -204,10 +205,10 @@ class ApprovalService:
             await self._require_open(approval)
         arguments, difference = changed(approval.frozen.arguments, changes)
         call = ToolCall(id=approval.call, name=approval.frozen.tool, arguments=arguments)
-        frozen = self._tools.frozen(call, approval.agent)
+        frozen = await self._tools.frozen(call, context_of(approval))
         checkpoints.require_only_next(approval.frozen, frozen)
         # A crash has an edit done again: what it asked is there then, and is not asked anew.
-        asked = await self._asked_instead(approval, frozen, who)
+        asked = await self._asked_instead(approval, frozen, who, difference)
         if asked is None:
             await self._require_open(approval)
             asked = await self._ask_instead(approval, frozen, who, difference)
@@ -225,13 +226,16 @@ class ApprovalService:
         await self._require_open(approval)
 
     async def _asked_instead(
-        self, approval: Approval, frozen: Frozen, who: Principal
+        self, approval: Approval, frozen: Frozen, who: Principal, difference: str
     ) -> Approval | None:
-        """What the same edit by the same person asked before."""
+        """What the same edit by the same person asked before.
+
+        It may have been frozen as something else: “tomorrow” was another day then.
+        """
         by = _edited_by(name_of(self._book.team(), who))
         for one in await self._book.approvals.of_turn(approval.turn):
-            same = (one.replaces, one.digest) == (approval.id, frozen.digest())
-            if same and f"{by}\n" in one.reason:
+            same = one.digest == frozen.digest() or one.reason.endswith(difference)
+            if one.replaces == approval.id and same and f"{by}\n" in one.reason:
                 return one
         return None
 
@@ -261,7 +265,7 @@ class ApprovalService:
             await self._book.exchange(approval, another, by=anchor, note=note)
         except Conflict:
             # Somebody decided it, or edited it, at the same moment.
-            same = await self._asked_instead(approval, frozen, who)
+            same = await self._asked_instead(approval, frozen, who, difference)
             if same is None:
                 raise await self._too_late(approval) from None
             return same

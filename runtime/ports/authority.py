@@ -240,11 +240,11 @@ class Tools(Protocol):
         """
         ...
 
-    def frozen(self, call: ToolCall, agent: AgentName, thread: ThreadRef | None = None) -> Frozen:
+    async def frozen(self, call: ToolCall, context: ToolContext) -> Frozen:
         """Exactly what would run, from the tools as they are now.
 
-        What the arguments mean by where the call was asked for (`thread`) is said in them, as far
-        as the tool knows: what is frozen again, from there or from nowhere, is the same.
+        What the arguments mean by where, when and by whom the call was asked for is said in them,
+        as far as the tool knows: what is frozen again, from there or from nowhere, is the same.
 
         Raises:
             Refused: there is no such tool, or the arguments do not fit, or they mean another thing

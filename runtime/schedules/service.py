@@ -68,6 +68,10 @@ class NewSchedule:
     made_in: ThreadRef
 
 
+def _id_of(key: str) -> ScheduleId:
+    return ScheduleId(derived("schedule", key))
+
+
 def _nobody_is(_: AgentName) -> str:
     return ""
 
@@ -125,13 +129,12 @@ class ScheduleService:
         Raises:
             Refused: its times never come.
         """
-        made = ScheduleId(derived("schedule", new.key))
-        if known := await self._schedules.by_id(made):
+        if known := await self.made(new.key):
             return known
         now = self._clock.now()
         schedule = await self._schedules.add(
             Schedule(
-                id=made,
+                id=_id_of(new.key),
                 when=new.when,
                 instruction=new.instruction,
                 agent=new.agent,
@@ -145,6 +148,10 @@ class ScheduleService:
         log.info("schedule.made", extra={"schedule": schedule.id, "next": str(schedule.next_at)})
         self._announce()
         return schedule
+
+    async def made(self, key: str) -> Schedule | None:
+        """What was made for that key, or None."""
+        return await self._schedules.by_id(_id_of(key))
 
     async def find(self, number: int) -> Schedule:
         """The schedule of that number.

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from runtime.approvals import checkpoints
 from runtime.model.access import Action
-from runtime.model.address import ThreadRef
 from runtime.model.checkpoint import CHECKPOINT, LONGEST_DONE, LONGEST_THEN, LONGEST_TITLE
 from runtime.model.team import Team
 from runtime.model.tools import Json, Risk
@@ -43,7 +42,7 @@ class CheckpointTools:
             ),
         )
 
-    def exact(self, arguments: Arguments, _thread: ThreadRef | None) -> Mapping[str, Json]:
+    async def exact(self, arguments: Arguments, _context: ToolContext) -> Mapping[str, Json]:
         """What people are shown of it: without blanks around.
 
         Raises:

@@ -58,13 +58,13 @@ class MessageTools:
             ),
         )
 
-    def exact(self, arguments: Arguments, thread: ThreadRef | None) -> Mapping[str, Json]:
+    async def exact(self, arguments: Arguments, context: ToolContext) -> Mapping[str, Json]:
         """The channel itself: its name may be another's on another platform, or tomorrow.
 
         Raises:
             Refused: there is no such channel, it could be more than one, or it is not the place.
         """
-        rule = _rule(self.team(), arguments["channel"], thread, arguments["place"])
+        rule = _rule(self.team(), arguments["channel"], context.thread, arguments["place"])
         return {"place": _place(rule)}
 
     async def send(

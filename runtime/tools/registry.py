@@ -12,7 +12,6 @@ from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused, Retryable
 from runtime.ids import AgentName, IdSource
 from runtime.model.access import Action
-from runtime.model.address import ThreadRef
 from runtime.model.approval import Frozen
 from runtime.model.ending import Ending
 from runtime.model.files import OutFile
@@ -56,9 +55,10 @@ class Produced:
     ending: Ending | None = None
 
 
-Exact = Callable[[Arguments, ThreadRef | None], Mapping[str, Json]]
-"""What has to be said besides the arguments, so that they mean the same wherever and whenever they
-are read; given where the call was asked for. Raises `Refused` where that is not one thing."""
+Exact = Callable[[Arguments, ToolContext], Awaitable[Mapping[str, Json]]]
+"""What has to be said besides or instead of the arguments, so that they mean the same wherever and
+whenever they are read; given where the call was asked for. What it said once, it says again. Raises
+`Refused` where that is not one thing."""
 
 
 @value(kw_only=True)
@@ -77,7 +77,7 @@ class Tool:
         timeout: seconds after which it is cancelled.
         varies: the arguments that a person's yes for a time leaves open; undeclared is none of
             them, so that such a yes covers exactly the call that was shown.
-        exact: what is added to the arguments before people are shown them, or None.
+        exact: what is said more exactly in the arguments before people see them, or None.
     """
 
     name: str
@@ -158,14 +158,14 @@ class Toolbox:
         tool = self._tools.get(name)
         return Action.ANY_TOOL if tool is None else tool.needs
 
-    def frozen(self, call: ToolCall, agent: AgentName, thread: ThreadRef | None = None) -> Frozen:
+    async def frozen(self, call: ToolCall, context: ToolContext) -> Frozen:
         """Exactly what would run: see the port."""
         tool = self._tools.get(call.name)
-        if tool is None or call.name in self._withheld(agent):
+        if tool is None or call.name in self._withheld(context.agent):
             raise Refused(f"There is no tool {call.name[:60]}.")
         given = tool.signature.canonical(call.arguments)
         if tool.exact is not None:
-            added = tool.exact(tool.signature.read(given), thread)
+            added = await tool.exact(tool.signature.read(given), context)
             given = tool.signature.canonical(canonical({**json.loads(given), **added}))
         return Frozen(tool=tool.name, schema=tool.digest(), arguments=given)
 

@@ -1,19 +1,21 @@
 """The tool that makes reminders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from runtime.clock import Clock
 from runtime.ids import derived
 from runtime.model.access import Action
 from runtime.model.localtime import show_time
+from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.team import Team
-from runtime.model.tools import Risk
+from runtime.model.tools import Json, Risk
 from runtime.model.value import value
 from runtime.ports import Timetable, ToolContext
 from runtime.reminders import NewReminder, ReminderService
+from runtime.signature import Arguments
 from runtime.tools.registry import Effect, Tool
-from runtime.tools.times import Time, asked_in, read_time
+from runtime.tools.times import Time, asked_in, fixed_time, read_time
 
 
 @value(kw_only=True)
@@ -42,8 +44,19 @@ class ReminderTools:
                 needs=Action.REMIND,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
+                exact=self.exact,
             ),
         )
+
+    async def exact(self, arguments: Arguments, context: ToolContext) -> Mapping[str, Json]:
+        """The time itself: “tomorrow” is another day when somebody says yes.
+
+        Raises:
+            Refused: it is none, or it has passed.
+        """
+        zone = self.team().zone_of(context.requester)
+        now, said = self.clock.now(), arguments["when"]
+        return {"when": await fixed_time(self.timetable, said, now=now, zone=zone)}
 
     async def create(
         self,
@@ -55,25 +68,30 @@ class ReminderTools:
         text: Annotated[str, "What the person is to be reminded of, in their words."],
     ) -> str:
         """`reminder.create`."""
-        team = self.team()
-        thread = asked_in(context)
-        times = await read_time(
-            self.timetable,
-            when,
-            now=self.clock.now(),
-            zone=team.zone_of(context.requester),
-        )
-        reminder = await self.service.create(
+        # Done twice, after a crash, it may be past its time, and was made in time.
+        this = derived("tool", key)
+        known = await self.service.made(this)
+        return self._told(known or await self._make(this, context, when, text))
+
+    async def _make(self, key: str, context: ToolContext, when: str, text: str) -> Reminder:
+        thread, now = asked_in(context), self.clock.now()
+        zone = self.team().zone_of(context.requester)
+        times = await read_time(self.timetable, when, now=now, zone=zone)
+        return await self.service.create(
             NewReminder(
-                key=derived("tool", key),
+                key=key,
                 person=context.requester,
                 text=text.strip(),
                 when=times,
                 made_in=thread,
             )
         )
-        at = reminder.next_at or self.clock.now()
+
+    def _told(self, made: Reminder) -> str:
+        this = f"Reminder {made.number}"
+        if made.state is not ReminderState.WAITING or made.next_at is None:
+            return f"{this} was made, and is {made.state} by now: “{made.text}”."
+        at = show_time(made.next_at, made.when.zone, now=self.clock.now())
         return (
-            f"Reminder {reminder.number}: {show_time(at, times.zone, now=self.clock.now())}, by "
-            f"direct message: “{reminder.text}”. Undo: /remind cancel {reminder.number}."
+            f"{this}: {at}, by direct message: “{made.text}”. Undo: /remind cancel {made.number}."
         )

@@ -1,6 +1,6 @@
 """The tools that make schedules, look at them and change them, as a person could by a command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -13,15 +13,16 @@ from runtime.model.access import Action, Resource
 from runtime.model.localtime import show_time
 from runtime.model.schedule import Schedule, ScheduleState
 from runtime.model.team import Team
-from runtime.model.tools import Risk
+from runtime.model.tools import Json, Risk
 from runtime.model.value import value
 from runtime.places import place_name
 from runtime.ports import Schedules, Timetable, ToolContext
 from runtime.schedules.holds import objection
 from runtime.schedules.service import NewSchedule, ScheduleService
+from runtime.signature import Arguments
 from runtime.text import clipped
 from runtime.tools.registry import Effect, Tool
-from runtime.tools.times import Time, asked_in, read_time
+from runtime.tools.times import Time, asked_in, fixed_time, read_time
 
 _MOST = 100
 _SHOWN = 200
@@ -59,6 +60,7 @@ class ScheduleTools:
                 needs=Action.SCHEDULE_WRITE,
                 risk=Risk.WRITE,
                 effect=Effect.OWN,
+                exact=self.exact,
             ),
             Tool(
                 name="schedule.list",
@@ -94,6 +96,15 @@ class ScheduleTools:
             ),
         )
 
+    async def exact(self, arguments: Arguments, _context: ToolContext) -> Mapping[str, Json]:
+        """The time itself: “tomorrow” is another day when somebody says yes.
+
+        Raises:
+            Refused: it is none, or it has passed.
+        """
+        now, said = self.clock.now(), arguments["when"]
+        return {"when": await fixed_time(self.timetable, said, now=now, zone=self.team().zone)}
+
     async def create(
         self,
         context: ToolContext,
@@ -104,38 +115,48 @@ class ScheduleTools:
         instruction: Annotated[str, "What is to be done at that time, as an instruction to you."],
     ) -> str:
         """`schedule.create`."""
-        team = self.team()
-        thread = asked_in(context)
+        # Done twice, after a crash, it may be past its time, and was made in time.
+        this = derived("tool", key)
+        known = await self.service.made(this)
+        return self._told(known or await self._make(this, context, when, instruction))
+
+    async def _make(self, key: str, context: ToolContext, when: str, instruction: str) -> Schedule:
+        team, thread = self.team(), asked_in(context)
         if not instruction.strip():
             raise Refused("The instruction is empty: say what is to be done then.")
         times = await read_time(self.timetable, when, now=self.clock.now(), zone=team.zone)
-        target = default_target(team, thread)
-        schedule = await self.service.create(
+        return await self.service.create(
             NewSchedule(
-                key=derived("tool", key),
+                key=key,
                 when=times,
                 instruction=instruction.strip(),
                 agent=context.agent,
-                target=target.thread,
+                target=default_target(team, thread).thread,
                 made_by=context.requester,
                 made_in=thread,
             )
         )
+
+    def _told(self, made: Schedule) -> str:
+        team, times = self.team(), made.when
+        this = f"Schedule {made.number}"
+        if made.state is not ScheduleState.ACTIVE:
+            return f"{this} was made, and is {made.state} by now: “{made.instruction}”."
         zone = ZoneInfo(times.zone)
         upcoming = ", ".join(
             f"{at.astimezone(zone):%a %d %b %Y %H:%M %Z}" for at in self.service.upcoming(times)
         )
-        place = place_name(team, target.thread)
+        place, rule = place_name(team, made.target), team.rule_of(made.target.channel)
         fate = (
             f"The result goes to {place}."
-            if target.listed
+            if rule is not None and rule.proactive
             else f"{place} is not on the proactive list, so the result will be kept: "
-            f"/schedule show {schedule.number}."
+            f"/schedule show {made.number}."
         )
         return (
-            f"Schedule {schedule.number}: “{schedule.instruction}”, "
-            f"{self.timetable.describe(times)}. Next: {upcoming}. {fate} "
-            f"Undo: /schedule delete {schedule.number}."
+            f"{this}: “{made.instruction}”, {self.timetable.describe(times)}. "
+            f"Next: {upcoming or 'its time has come'}. {fate} "
+            f"Undo: /schedule delete {made.number}."
         )
 
     async def list(self, _context: ToolContext, _key: str, /) -> str:

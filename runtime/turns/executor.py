@@ -11,6 +11,7 @@ from typing import assert_never
 
 from runtime.access import authorize
 from runtime.approvals import checkpoints
+from runtime.approvals.judging import context_of
 from runtime.approvals.questions import Questions
 from runtime.clock import Clock
 from runtime.errors import Refused
@@ -127,7 +128,7 @@ class Executor:
     ) -> Approval | None:
         context = job.context()
         try:
-            frozen = self._tools.frozen(call, context.agent, context.thread)
+            frozen = await self._tools.frozen(call, context)
             grant = await self._questions.granting.find(frozen, judged, spec, context)
             if grant is not None:
                 granted = replace(call, arguments=frozen.arguments)
@@ -147,7 +148,7 @@ class Executor:
                 return approval
             case ApprovalState.APPROVED:
                 return await self._run_approved(call, approval, job)
-            case ApprovalState.EXECUTING if self._repeats(approval, job):
+            case ApprovalState.EXECUTING if await self._repeats(approval, job):
                 await self._run_begun(call, approval, job)
             case ApprovalState.EXECUTING:
                 # Whoever ran it is gone: the turn is taken up by its owner's successor only.
@@ -155,7 +156,7 @@ class Executor:
                 if lost.state is ApprovalState.UNKNOWN:
                     return lost
                 return await self._go_on(call, lost, job)
-            case ApprovalState.DONE if self._repeats(approval, job):
+            case ApprovalState.DONE if await self._repeats(approval, job):
                 # For what it made besides words, which is in no approval: twice is once.
                 same = replace(_as_approved(approval), id=call.id)
                 await self._answer(call, await self._tools.run(same, job.context()), job)
@@ -249,16 +250,17 @@ class Executor:
             ending=result.ending,
         )
 
-    def _repeats(self, approval: Approval, job: Job) -> bool:
+    async def _repeats(self, approval: Approval, job: Job) -> bool:
         """Whether it may run again: that has the effect of once, and it is what was approved."""
         call = _as_approved(approval)
         spec = self._spec(call, job)
         if spec is None or not spec.repeatable or self._no_right(spec, job):
             return False
         try:
-            return self._tools.frozen(call, approval.agent).digest() == approval.digest
+            now = await self._tools.frozen(call, context_of(approval))
         except Refused:
             return False
+        return now.digest() == approval.digest
 
     def _no_right(self, spec: ToolSpec, job: Job) -> str:
         """Why whoever asked may not have the tool run, as the team is now; empty where they may."""

@@ -113,9 +113,9 @@ class QuestionBench:
         wanted = ToolCall(
             id=ToolCallId(call), name="git.push", arguments=f'{{"branch":"{branch}"}}'
         )
-        frozen = self.tools.frozen(wanted, DESK)
-        (spec,) = self.tools.specs(DESK)
         where = context(turn=turn)
+        frozen = await self.tools.frozen(wanted, where)
+        (spec,) = self.tools.specs(DESK)
         judged: Judged = await self.rules.judge(wanted, spec, where)
         asked = await self.questions.ask(frozen, judged, spec, wanted, where)
         await self.deliver()

@@ -52,7 +52,7 @@ async def find(
     spec: ToolSpec | None = None,
     **where: Any,
 ) -> Grant | None:
-    frozen = asked.tools.frozen(push(arguments), DESK)
+    frozen = await asked.tools.frozen(push(arguments), context())
     place = replace(context(), **where)
     return await asked.questions.granting.find(frozen, judged, spec or spec_of(asked), place)
 
@@ -85,7 +85,7 @@ async def test_it_ends_after_a_week_and_when_it_is_revoked(asked: QuestionBench)
 
 async def test_one_that_left_nothing_open_covers_exactly_its_call(asked: QuestionBench) -> None:
     grant = await allowed(asked)
-    exact = pattern_of(asked.tools.frozen(push(), DESK), [])
+    exact = pattern_of(await asked.tools.frozen(push(), context()), [])
     await asked.service.revoke(grant.number, BOB)
     kept = await asked.store.grants.add(
         replace(
@@ -124,7 +124,7 @@ async def test_a_stored_grant_that_is_not_what_its_hash_says_covers_nothing(
 ) -> None:
     grant = await allowed(asked)
     await asked.service.revoke(grant.number, BOB)
-    other = pattern_of(asked.tools.frozen(push('{"branch":"dev"}'), DESK), ["force"])
+    other = pattern_of(await asked.tools.frozen(push('{"branch":"dev"}'), context()), ["force"])
     forged = replace(grant, id=(await asked.ask("dev", call="c9")).id, frozen=other.frozen)
     await asked.store.grants.add(forged)
     assert await find(asked) is None
@@ -152,7 +152,7 @@ async def test_what_it_would_cover_is_known_without_one(asked: QuestionBench) ->
     found = await asked.service.coverage(push(), DESK, ANN)
     assert found is not None
     assert found.grant is None
-    assert found.pattern == pattern_of(asked.tools.frozen(push(), DESK), ["force"])
+    assert found.pattern == pattern_of(await asked.tools.frozen(push(), context()), ["force"])
     grant = await allowed(asked)
     found = await asked.service.coverage(push(), DESK, ANN)
     assert found is not None

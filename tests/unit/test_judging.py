@@ -59,7 +59,7 @@ class Handed:
         where = replace(context(), chain=chain)
         [spec] = self.asked.tools.specs(where.agent)
         judged = await self.policy.judge(call, spec, where)
-        frozen = self.asked.tools.frozen(call, where.agent)
+        frozen = await self.asked.tools.frozen(call, where)
         return await self.questions.ask(frozen, judged, spec, call, where)
 
 

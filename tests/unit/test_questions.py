@@ -179,7 +179,7 @@ async def test_an_agent_asks_no_more_than_ten_times_within_the_hour(asked: Quest
     assert refused.value.hint == "Do without it, and say so."
     await ask(asked, "b10", turn="t10", agent=AgentName("night"))
     # What a person edits, no agent asks.
-    await asked.service.edit(declared(asked, one), BOB, "branch = dev")
+    await asked.service.edit(await declared(asked, one), BOB, "branch = dev")
     await asked.clock.advance(HOUR.total_seconds())
     with pytest.raises(Refused):  # those of an hour ago count still
         await ask(asked, "b11", turn="t11")
@@ -187,10 +187,10 @@ async def test_an_agent_asks_no_more_than_ten_times_within_the_hour(asked: Quest
     assert (await ask(asked, "b11", turn="t11")).state is ApprovalState.PENDING
 
 
-def declared(asked: QuestionBench, one: Approval) -> Approval:
+async def declared(asked: QuestionBench, one: Approval) -> Approval:
     """The question, of the tool as it is declared."""
     call = ToolCall(id=one.call, name="git.push", arguments=one.frozen.arguments)
-    frozen = asked.tools.frozen(call, one.agent)
+    frozen = await asked.tools.frozen(call, context())
     return replace(one, frozen=frozen, digest=frozen.digest())
 
 
@@ -453,7 +453,7 @@ async def test_a_call_nobody_was_asked_about_is_looked_at_too(asked: QuestionBen
     assert lost == replace(
         question(),
         id=lost.id,
-        frozen=asked.tools.frozen(call, AgentName("desk")),
+        frozen=await asked.tools.frozen(call, context()),
         digest=lost.frozen.digest(),
         reason="it was allowed, and had begun when Nightdesk ended",
         call=call.id,

@@ -49,22 +49,28 @@ class Bench:
         return await self.run(json.dumps({"channel": channel, "text": text}), who=who)
 
     async def run(self, arguments: str, *, who: Principal = BOB) -> ToolResult:
-        context = ToolContext(
-            turn=TurnId("turn"),
-            conversation=ConversationId("talk"),
-            agent=AgentName("desk"),
-            requester=who,
-            thread=DM,
-            attended=True,
-        )
-        call = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
-        return await self.box.run(call, context)
+        return await self.box.run(call(arguments), context(DM, who))
 
     async def waiting(self) -> list[str]:
         claimed = await self.store.outbox.claim(
             now=self.clock.now(), owner="me", platforms=[TERMINAL]
         )
         return [row.content.text for row in claimed]
+
+
+def call(arguments: str) -> ToolCall:
+    return ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
+
+
+def context(thread: ThreadRef | None, who: Principal = BOB) -> ToolContext:
+    return ToolContext(
+        turn=TurnId("turn"),
+        conversation=ConversationId("talk"),
+        agent=AgentName("desk"),
+        requester=who,
+        thread=thread,
+        attended=True,
+    )
 
 
 @pytest.fixture
@@ -126,12 +132,11 @@ async def test_of_two_with_one_name_that_of_the_platform_is_meant(bench: Bench) 
     assert "ops2 (terminal)" in result.text
 
 
-def frozen(
+async def frozen(
     bench: Bench, thread: ThreadRef | None, channel: str = "#ops", *, text: str = "hi", **more: str
 ) -> Frozen:
     arguments = json.dumps({"channel": channel, "text": text, **more})
-    call = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
-    return bench.box.frozen(call, AgentName("desk"), thread)
+    return await bench.box.frozen(call(arguments), context(thread))
 
 
 def covers(frozen: Frozen) -> str:
@@ -143,17 +148,16 @@ async def test_a_yes_for_a_channel_is_for_no_other_of_that_name(bench: Bench) ->
     slack = ChannelRef(type(TERMINAL)("slack"), "T1", "C1")
     rule = ChannelRule(ref=slack, name="ops", proactive=True)
     bench.team = replace(bench.team, channels=(*bench.team.channels, rule))
-    here, there = frozen(bench, DM), frozen(bench, ThreadRef(slack, "17.1"))
+    here, there = await frozen(bench, DM), await frozen(bench, ThreadRef(slack, "17.1"))
     assert json.loads(here.arguments)["place"] == "terminal:local/ops"
     assert json.loads(there.arguments)["place"] == "slack:T1/C1"
     assert covers(here) != covers(there)
-    assert covers(here) == covers(frozen(bench, DM, text="another"))
+    assert covers(here) == covers(await frozen(bench, DM, text="another"))
     words = in_words(pattern_of(there, {"text"}))
     assert '`channel` = `"#ops"` and `place` = `"slack:T1/C1"`' in words
 
     # What was frozen is frozen again from nowhere, and posts where the card said.
-    again = ToolCall(id=ToolCallId("c1"), name="message.send", arguments=there.arguments)
-    assert bench.box.frozen(again, AgentName("desk")) == there
+    assert await bench.box.frozen(call(there.arguments), context(None)) == there
     assert not (await bench.run(there.arguments)).failed
     platforms = [slack.platform, TERMINAL]
     [row] = await bench.store.outbox.claim(now=bench.clock.now(), owner="me", platforms=platforms)
@@ -161,28 +165,25 @@ async def test_a_yes_for_a_channel_is_for_no_other_of_that_name(bench: Bench) ->
 
 
 async def test_a_yes_for_a_channel_is_not_for_what_has_its_name_later(bench: Bench) -> None:
-    before = frozen(bench, DM)
+    before = await frozen(bench, DM)
     moved = ChannelRef(TERMINAL, "local", "ops2")
     bench.team = replace(bench.team, channels=(ChannelRule(ref=moved, name="ops", proactive=True),))
-    assert covers(frozen(bench, DM)) != covers(before)
+    assert covers(await frozen(bench, DM)) != covers(before)
     with pytest.raises(Refused, match="is terminal:local/ops2, not 'terminal:local/ops'"):
-        bench.box.frozen(
-            ToolCall(id=ToolCallId("c1"), name="message.send", arguments=before.arguments),
-            AgentName("desk"),
-        )
+        await bench.box.frozen(call(before.arguments), context(None))
     result = await bench.run(before.arguments)
     assert result.failed
     assert "Leave the place out" in result.text
     assert await bench.waiting() == []
 
 
-def test_what_could_be_more_than_one_channel_is_not_asked_for(bench: Bench) -> None:
+async def test_what_could_be_more_than_one_channel_is_not_asked_for(bench: Bench) -> None:
     again = ChannelRule(ref=ChannelRef(TERMINAL, "local", "ops2"), name="ops", proactive=True)
     bench.team = replace(bench.team, channels=(*bench.team.channels, again))
     for thread in (DM, None):
         with pytest.raises(Refused, match="several channels"):
-            frozen(bench, thread)
-    one = frozen(bench, None, place="terminal:local/ops2")
+            await frozen(bench, thread)
+    one = await frozen(bench, None, place="terminal:local/ops2")
     assert json.loads(one.arguments)["place"] == "terminal:local/ops2"
 
 

@@ -3,6 +3,8 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -73,6 +75,35 @@ async def test_what_the_person_may_not_do_the_agent_may_not_do_for_them(
     nothing = await bench.run(name, number=99)
     assert "There is no schedule 99." in nothing.text
     assert (await bench.run(name, number="1")).failed
+
+
+MAKES: list[tuple[str, dict[str, Any], str]] = [
+    ("schedule.create", {"when": "in 2 minutes", "instruction": "Report"}, "Schedule 3"),
+    ("reminder.create", {"when": "in 2 minutes", "text": "call"}, "Reminder 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "this"), MAKES)
+async def test_what_was_made_in_time_is_told_however_late_it_is_done_again(
+    bench: Bench, clock: ManualClock, name: str, arguments: dict[str, Any], this: str
+) -> None:
+    first = await bench.run(name, **arguments)
+    assert not first.failed
+    assert first.text.startswith(f"{this}: ")
+    assert " 5 Jan " in first.text
+    assert await bench.run(name, **arguments) == first
+    await clock.advance(timedelta(minutes=3))
+    again = await bench.run(name, **arguments)
+    assert not again.failed
+    assert again.text.startswith(this)
+
+
+async def test_what_was_made_and_deleted_since_is_told_so(bench: Bench) -> None:
+    name, arguments, _ = MAKES[0]
+    await bench.run(name, **arguments)
+    await bench.desk.command("/schedule delete 3", sender=BOB)
+    again = await bench.run(name, **arguments)
+    assert again.text == "Schedule 3 was made, and is deleted by now: “Report”."
 
 
 async def test_each_is_declared(bench: Bench) -> None:
