@@ -216,6 +216,8 @@ class Toolbox:
     async def _in_time(self, work: Awaitable[str | Produced], tool: Tool) -> str | Produced:
         """The tool's answer; it is cancelled, and has ended, where its time is over first.
 
+        One that gives its answer all the same has given it.
+
         Raises:
             Refused: the time was over.
         """
@@ -224,16 +226,16 @@ class Toolbox:
                 task = group.create_task(_awaited(work))
                 timer = group.create_task(self._clock.sleep(tool.timeout))
                 await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
-                in_time = task.done()
                 task.cancel()
                 timer.cancel()
         except BaseExceptionGroup as errors:
             # Only the work can fail, so there is exactly one.
             raise errors.exceptions[0] from None
-        if in_time:
+        if not task.cancelled():
             return task.result()
         after = f"{tool.name} was stopped after {tool.timeout:g} seconds."
-        unsure = tool.effect is Effect.OUTSIDE
+        # What the database has begun to write it writes, whoever waits for it no more.
+        unsure = tool.effect is not Effect.NONE
         raise Refused(
             after,
             hint="It may have taken effect: look before you try again." if unsure else "",

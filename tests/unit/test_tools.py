@@ -198,6 +198,43 @@ async def test_a_tool_that_hangs_is_stopped_and_has_ended(clock: ManualClock) ->
 
 
 @pytest.mark.parametrize(
+    ("effect", "unsure"), [(Effect.NONE, False), (Effect.OWN, True), (Effect.OUTSIDE, True)]
+)
+async def test_what_was_stopped_may_have_taken_effect_unless_it_has_none(
+    clock: ManualClock, effect: Effect, *, unsure: bool
+) -> None:
+    async def write(_context: ToolContext, _key: str, /) -> str:
+        await clock.sleep(10_000)
+        return ""
+
+    tool = Tool(name="look", about="Write.", run=write, effect=effect, timeout=5.0)
+    result = await stopped(tool, clock)
+    assert result.failed
+    assert ("may have taken effect" in result.text) is unsure
+
+
+async def test_what_ends_well_although_its_time_is_over_has_ended_well(clock: ManualClock) -> None:
+    async def write(_context: ToolContext, _key: str, /) -> str:
+        try:
+            await clock.sleep(10_000)
+        except asyncio.CancelledError:
+            return "written"
+        return ""
+
+    result = await stopped(Tool(name="look", about="Write.", run=write, timeout=5.0), clock)
+    assert (result.text, result.failed) == ("written", False)
+
+
+async def stopped(tool: Tool, clock: ManualClock) -> ToolResult:
+    """What the tool answers whose time is over."""
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(box(tool, clock=clock).run(call({}), CONTEXT))
+        await eventually(lambda: clock.sleeping == 2)
+        await clock.advance(tool.timeout)
+    return running.result()
+
+
+@pytest.mark.parametrize(
     ("error", "said"),
     [
         (Refused("No.", hint="Yes."), "No.\nYes."),
