@@ -26,6 +26,7 @@ from runtime.model.audit import (
     by_person,
     person_of,
 )
+from runtime.model.localtime import show_zone
 from runtime.model.team import Team
 from runtime.model.value import value
 from runtime.people.roster import Roster
@@ -159,10 +160,12 @@ def found_in_words(checked: Checked) -> str:
     """What a walk found, for people."""
     if checked.broken is None:
         return f"The audit log is whole: {checked.count} records. It ends with {checked.head}"
-    return (
-        f"The audit log is broken at record {checked.broken.seq}: {checked.broken.why}.\n"
-        f"Whole up to there: {checked.count} records, to {checked.head}"
-    )
+    found = f"The audit log is broken at record {checked.broken.seq}: {checked.broken.why}."
+    if checked.count == checked.broken.seq - 1:
+        return f"{found}\nWhole up to there: {checked.count} records, to {checked.head}"
+    if not checked.count:
+        return f"{found}\nNo head that you gave vouches for what lies before it."
+    return f"{found}\nAs you noted it: {checked.count} records, to {checked.head}"
 
 
 def found_in_json(checked: Checked) -> str:
@@ -238,7 +241,8 @@ def _lines(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> list[s
 
 def _line(record: AuditRecord, names: dict[str, str], zone: ZoneInfo) -> str:
     moment = record.moment
-    when = f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment else str(record.at)
+    local = moment.astimezone(zone) if moment else None
+    when = f"{local:%Y-%m-%d %H:%M:%S} {show_zone(local)}" if local else str(record.at)
     who = names.get(record.actor, str(record.actor))
     facts = [f"{name}={_said(value)}" for name, value in record.facts().items() if value != ""]
     turn = [f"turn={record.turn}"] if record.turn else []

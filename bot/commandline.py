@@ -370,9 +370,9 @@ def show_audit(
 ) -> None:
     """Show who did what, oldest first, and where the log ends: note that elsewhere."""
     from bot.audit import AuditDesk, in_words, to_json
-    from bot.program import complete, supervised
+    from bot.program import ExitCode, complete, supervised
 
-    with supervised() as program:
+    with supervised(failed=ExitCode.CONFIGURATION) as program:
         desk = AuditDesk(program.load())
         shown = complete(desk.show(since=since, kind=kind, actor=actor, limit=limit))
         typer.echo(to_json(shown) if as_json else in_words(shown))
@@ -380,14 +380,16 @@ def show_audit(
 
 @audit.command("verify")
 def verify_audit(head: Heads = None, as_json: AsJson = False) -> None:
-    """Walk the whole log, and say where it was tampered with first. Ends with 1 where it was.
+    """Walk the whole log, and say where it was tampered with first.
+
+    Ends with 1 where it was, and with 2 where it could not look.
 
     That nothing was cut from its end, or all of it written anew, only shows with --head.
     """
     from bot.audit import AuditDesk, found_in_json, found_in_words
-    from bot.program import complete, supervised
+    from bot.program import ExitCode, complete, supervised
 
-    with supervised() as program:
+    with supervised(failed=ExitCode.CONFIGURATION) as program:
         checked = complete(AuditDesk(program.load()).verify(head or ()))
         typer.echo(found_in_json(checked) if as_json else found_in_words(checked))
         raise SystemExit(0 if checked.broken is None else 1)

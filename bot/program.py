@@ -61,8 +61,11 @@ class ExitCode(IntEnum):
 
 
 @contextmanager
-def supervised() -> Iterator["Program"]:
-    """Do the work of one command; whatever it raises is told, and ends the process."""
+def supervised(*, failed: ExitCode = ExitCode.FAILED) -> Iterator["Program"]:
+    """Do the work of one command; whatever it raises is told, and ends the process.
+
+    What could not be done ends with `failed`: another code where the first says something else.
+    """
     program = Program()
     # A command that keeps no log answers by its own words; without this, a library's warning
     # would be printed as it comes.
@@ -71,12 +74,12 @@ def supervised() -> Iterator["Program"]:
     try:
         yield program
     except NightdeskError as error:
-        raise SystemExit(program.told([error])) from None
+        raise SystemExit(max(program.told([error]), failed)) from None
     except BrokenPipeError:
         raise SystemExit(_nobody_reads()) from None
     except Exception as error:  # noqa: BLE001 - the outermost place: a person gets a reference
         expected = _expected(error)
-        code = program.told(expected) if expected else program.crashed(error)
+        code = max(program.told(expected), failed) if expected else program.crashed(error)
         raise SystemExit(code) from None
     finally:
         logging.root.removeHandler(silence)

@@ -38,7 +38,7 @@ class Checked:
 
     Attributes:
         count: records that are as they were recorded, from the first.
-        head: where the chain ends, as far as it is whole.
+        head: the last of them: where the chain ends, as far as it is whole.
         broken: where it is broken first, or None.
     """
 
@@ -73,19 +73,20 @@ async def walk(
     Args:
         page: the next records after that number, in order; none at the end.
         heads: where it ended at some time, as it was noted elsewhere: the chain must go through
-            each of them.
+            each of them. Where it does not, only what lies up to one that it goes through counts.
     """
-    noted = {head.seq: head for head in heads}
-    head = Head()
+    noted = set(heads)
+    head = vouched = Head()
     async for record in _all(page):
         why = _wrong(record, head)
         if why:
             return Checked(head.seq, head, Break(_first(record, head), why))
         head = Head(record.seq, record.hash)
-        known = noted.pop(record.seq, head)
-        if known.hash != head.hash:
-            return Checked(head.seq, head, Break(head.seq, _REWRITTEN))
-    return Checked(head.seq, head, _cut(head, noted.values()))
+        here = {known for known in noted if known.seq == head.seq}
+        if here - {head}:
+            return Checked(vouched.seq, vouched, Break(head.seq, _REWRITTEN))
+        vouched = head if here else vouched
+    return Checked(head.seq, head, _cut(head, noted))
 
 
 async def _all(

@@ -250,6 +250,23 @@ def test_a_log_that_was_written_anew_shows_with_a_head_that_was_noted(recorded: 
     assert f"broken at record {COUNT}: it is another record" in found.stdout
 
 
+def test_a_record_that_is_not_as_noted_is_handed_out_as_no_head(recorded: Settings) -> None:
+    third, fifth = (Head(seq, records(recorded)[seq - 1].hash) for seq in (3, 5))
+    wrong = f"5:{'a' * 64}"
+    found = call("verify", "--head", wrong)
+    assert found.exit_code == 1
+    assert "broken at record 5: it is another record" in found.stdout
+    assert found.stdout.endswith("No head that you gave vouches for what lies before it.\n")
+    found = call("verify", "--head", str(third), "--head", wrong)
+    assert found.stdout.endswith(f"As you noted it: 3 records, to {third}\n")
+    found = call("verify", "--head", wrong, "--head", str(fifth), "--json")
+    assert (found.exit_code, json.loads(found.stdout)["records"]) == (1, 0)
+
+
+def test_times_are_shown_with_their_zone(recorded: Settings) -> None:
+    assert call("show", "--limit", "1").stdout.split("  ")[1].endswith(":00 CET")
+
+
 def test_records_are_shown_with_names_and_without_secrets(
     recorded: Settings,
 ) -> None:
@@ -352,7 +369,7 @@ def test_what_cannot_be_understood_is_said(
     recorded: Settings, arguments: list[str], said: str
 ) -> None:
     found = call(*arguments)
-    assert found.exit_code == 1
+    assert found.exit_code == 2
     assert " ".join(found.stderr.split()).startswith(f"nightdesk: {said}")
 
 
@@ -360,7 +377,7 @@ def test_what_cannot_be_understood_is_said(
 def test_without_a_database_it_says_so(settings: Settings, arguments: list[str]) -> None:
     (settings.data_dir / DATABASE_FILE).unlink()
     found = call(*arguments)
-    assert found.exit_code == 1
+    assert found.exit_code == 2
     assert "The database is not made yet" in found.stderr
 
 
