@@ -171,11 +171,10 @@ def _owner(settings: Settings) -> tuple[ProcessLine, ...]:
 
 async def _alive(store: Store, now: datetime) -> tuple[ProcessLine, ...]:
     """Every process that gave a sign of life just now."""
-    known = await store.workers.silent(since=now + ALIVE)
     return tuple(
         ProcessLine(name=worker.slot, role=worker.role, since=worker.seen_at)
-        for worker in known
-        if now - worker.seen_at < ALIVE
+        for worker in await store.workers.known()
+        if worker.life and now - worker.seen_at < ALIVE
     )
 
 

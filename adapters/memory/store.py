@@ -55,11 +55,10 @@ class MemoryWorkers:
         row.worker = replace(worker, life="")
         return True
 
-    async def silent(self, *, since: datetime) -> list[Worker]:
-        """Workers not heard of since: see the port."""
-        rows = self._tables.workers.values()
-        silent = [row.worker for row in rows if row.worker.seen_at < since and not _is_taken(row)]
-        return sorted(silent, key=lambda worker: (worker.seen_at, worker.slot))
+    async def known(self) -> list[Worker]:
+        """Workers whose work nobody took over: see the port."""
+        known = [row.worker for row in self._tables.workers.values() if not _is_taken(row)]
+        return sorted(known, key=lambda worker: (worker.seen_at, worker.slot))
 
     async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:
         """Claim a silent worker's work: see the port."""

@@ -47,12 +47,8 @@ _LET_GO = (
 
 _NOT_TAKEN = sa.or_(workers.c.taken_at.is_(None), workers.c.taken_at != workers.c.seen_at)
 
-_SILENT = (
-    sa.select(*_WORKER)
-    .where(workers.c.seen_at < bindparam("since", type_=sa.BigInteger), _NOT_TAKEN)
-    .order_by(workers.c.seen_at, workers.c.slot)
-)
-"""Finds processes that seem dead and whose work nobody took over since."""
+_KNOWN = sa.select(*_WORKER).where(_NOT_TAKEN).order_by(workers.c.seen_at, workers.c.slot)
+"""Finds the processes whose work nobody took over since their last sign of life."""
 
 _TAKE_OVER = (
     sa.update(workers)
@@ -104,9 +100,9 @@ class SqlWorkers:
         hold: dict[str, Value] = {"this": worker.slot, "was": worker.life, "at": seen_at}
         return await self._database.write(lambda t: t.run(_LET_GO, hold)) == 1
 
-    async def silent(self, *, since: datetime) -> list[Worker]:
-        """Workers not heard of since: see the port."""
-        rows = await self._database.read(lambda t: t.all(_SILENT, {"since": micros(since)}))
+    async def known(self) -> list[Worker]:
+        """Workers whose work nobody took over: see the port."""
+        rows = await self._database.read(lambda t: t.all(_KNOWN))
         return [_worker(row) for row in rows]
 
     async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 
 from bot import stopfile, witness
@@ -26,6 +27,8 @@ LOOK_EVERY_AMONG_MANY = 1.0
 BEAT_EVERY = 3.0
 """Seconds between signs of life of a process among many. One of the role of a process that gives
 none for `SILENT_AFTER` takes its work up: with the time that takes, within 15 s."""
+LOOK_FOR_DEAD_EVERY = 1.0
+"""Seconds between looks who gave a sign of life."""
 REFRESH_PEOPLE_EVERY = 1.0
 """Seconds between looks whom another process let in, let go, linked or gave another role."""
 POLL_OUTBOX = 0.25
@@ -53,6 +56,26 @@ class _Signs:
         return self._last is not None and max(self._gap, now - self._last) < longest
 
 
+class _Silences:
+    """Since when each of the others gives no sign of life, in monotonic seconds of this process.
+
+    A sign is new where it differs from the last one: its time is that of another machine's clock,
+    which may be ahead or behind, or set at any moment.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[Worker, float] = {}
+
+    def note(self, known: Iterable[Worker], now: float) -> None:
+        """Those are the signs that are there now."""
+        self._since = {worker: self._since.get(worker, now) for worker in known}
+
+    def too_long(self, now: float) -> list[Worker]:
+        """Who is dead by now."""
+        longest = SILENT_AFTER.total_seconds()
+        return [worker for worker, since in self._since.items() if now - since >= longest]
+
+
 class Duties:
     """Recovers at start, and then keeps time."""
 
@@ -61,6 +84,7 @@ class Duties:
         self._parts = desk.parts
         self._ticker = ticker
         self._signs = _Signs()
+        self._silences = _Silences()
         self._taken: set[str] = set()
         self._slot = Slot(
             self._parts.slot,
@@ -153,7 +177,7 @@ class Duties:
             every(LOOK_EVERY, "outbox.look", self._poll)
         if not self._parts.alone:
             every(REFRESH_PEOPLE_EVERY, "people.refresh", self._desk.people.roster.refresh)
-            every(BEAT_EVERY, "process.take_over", self._take_over)
+            every(LOOK_FOR_DEAD_EVERY, "process.take_over", self._take_over)
             if self._desk.delivers:
                 every(POLL_OUTBOX, "outbox.poll", self._poll)
                 every(SWEEP_EVERY, "inbox.sweep", self._sweep)
@@ -225,15 +249,14 @@ class Duties:
         """
         if not self._signs.steady(self._parts.clock.monotonic()):
             return
-        workers = self._parts.store.workers
-        now = self._parts.clock.now()
         # Everybody but those whose work was taken over and who did not come back since.
-        everybody = await workers.silent(since=now + SILENT_AFTER)
+        everybody = await self._parts.store.workers.known()
         self._taken -= {worker.slot for worker in everybody}
-        for worker in everybody:
+        now = self._parts.clock.monotonic()
+        self._silences.note(everybody, now)
+        for worker in self._silences.too_long(now):
             peer = worker.role == self._parts.role and worker.slot != self._parts.slot
-            dead = worker.seen_at < now - SILENT_AFTER
-            if peer and dead and await self._claimed(worker):
+            if peer and await self._claimed(worker):
                 self._taken.add(worker.slot)
         while self._taken:
             slot = min(self._taken)

@@ -20,7 +20,10 @@ from runtime.ports import Worker, Workers
 log = logging.getLogger("nightdesk.slot")
 
 SILENT_AFTER = timedelta(seconds=9)
-"""Without a sign of life for this long a process is dead."""
+"""Without a sign of life for this long, by the clock of whoever looks, a process is dead."""
+SILENT_LONG_SINCE = timedelta(minutes=5)
+"""A sign of life that is older than this is nobody's who lives: clocks that are further apart serve
+no platform either, which date what they sign."""
 _ENDED = frozenset("ZXx")
 """A process that was killed stays in the table until its parent has asked after it."""
 _IMAGE = unguessable()
@@ -102,13 +105,16 @@ class Slot:
             ConfigurationError: a living process has the slot.
         """
         first: Worker | None = None
+        since = self._clock.monotonic()
         while not await self.beat():
             holder = await self._workers.get(self._slot)
             if holder is None or not holder.life:
                 continue
             if first is not None and holder != first:
                 raise ConfigurationError(self._in_use(holder))
-            if self._is_dead(holder):
+            if first is None:
+                since = self._clock.monotonic()
+            if self._is_dead(holder, since=since):
                 await self._workers.let_go(holder)
                 continue
             if first is None:
@@ -140,11 +146,14 @@ class Slot:
         if self._held is not None:
             await self._workers.let_go(self._held)
 
-    def _is_dead(self, holder: Worker) -> bool:
+    def _is_dead(self, holder: Worker, *, since: float) -> bool:
+        """Whether it is, having given no other sign of life since then, in monotonic seconds."""
         life = _life(holder)
         if life is not None and life.is_over(here=self._here):
             return True
-        return holder.seen_at < self._clock.now() - SILENT_AFTER
+        if holder.seen_at < self._clock.now() - SILENT_LONG_SINCE:
+            return True
+        return self._clock.monotonic() - since >= SILENT_AFTER.total_seconds()
 
     def _in_use(self, holder: Worker) -> str:
         return (

@@ -17,7 +17,7 @@ class Worker:
     Attributes:
         slot: its stable name: the same after a restart of the same process.
         role: what it does: `all`, `web`, `worker`, `clock`.
-        seen_at: its last sign of life.
+        seen_at: its last sign of life, by its own clock.
         life: which life of the process that is: another after a restart; empty for none, where
             the process has let go of the slot.
     """
@@ -50,8 +50,11 @@ class Workers(Protocol):
         """
         ...
 
-    async def silent(self, *, since: datetime) -> list[Worker]:
-        """Workers whose last sign of life is older, not yet taken over."""
+    async def known(self) -> list[Worker]:
+        """All whose work nobody took over since their last sign of life, the oldest sign first.
+
+        Whether one lives, its signs tell by changing: their times are of its own machine's clock.
+        """
         ...
 
     async def take_over(self, slot: str, *, seen_at: datetime, by: str) -> bool:

@@ -65,7 +65,7 @@ ELSEWHERE = {
     "turns.parked": "a look at the turns that wait for people; it writes nothing",
     "durable.close": "the end",
     "workers.beat": "a sign of life every three seconds, on every course",
-    "workers.silent": "the same",
+    "workers.known": "a look every second whether another died; it writes nothing",
     "workers.let_go": "the end",
 }
 """What is called on a course and is no point of it."""

@@ -88,9 +88,10 @@ class Peer:
         async with working(desk, opened):
             yield desk
 
-    async def sign(self, slot: str) -> None:
-        """Let another process of the same role give a sign of life now."""
-        await self.store.workers.beat(Worker(slot=slot, role=self.role, seen_at=self.clock.now()))
+    async def sign(self, slot: str, *, ahead: float = 0) -> None:
+        """Let another process of the same role, its clock so far ahead, give a sign of life now."""
+        seen_at = self.clock.now() + timedelta(seconds=ahead)
+        await self.store.workers.beat(Worker(slot=slot, role=self.role, seen_at=seen_at))
 
 
 async def test_the_work_of_a_process_that_gives_no_sign_of_life_is_taken_up_once() -> None:
@@ -103,6 +104,32 @@ async def test_the_work_of_a_process_that_gives_no_sign_of_life_is_taken_up_once
         assert peer.durable.asked == ["web-1"]
         await peer.clock.advance(60.0)
         assert peer.durable.asked == ["web-1"]
+
+
+@pytest.mark.parametrize("ahead", [-60.0, -10.0, 10.0, 60.0])
+async def test_a_process_is_dead_when_its_signs_of_life_end_whatever_its_clock_says(
+    ahead: float,
+) -> None:
+    peer = Peer()
+    async with peer.running():
+        for _ in range(20):
+            await peer.sign("web-1", ahead=ahead)
+            await peer.clock.advance(3.0)
+        assert peer.durable.asked == []
+        await peer.clock.advance(9.0)
+        assert peer.durable.asked == ["web-1"]
+
+
+@pytest.mark.parametrize("step", [-60.0, 60.0])
+async def test_nobody_dies_of_a_clock_that_is_set(step: float) -> None:
+    peer = Peer()
+    async with peer.running():
+        for seconds in (0.0, 0.0, step, 0.0, 0.0):
+            await peer.sign("web-1")
+            await peer.clock.advance(2.0)
+            await peer.clock.jump(seconds)
+            await peer.clock.advance(1.0)
+        assert peer.durable.asked == []
 
 
 async def test_after_an_outage_nobody_is_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +173,8 @@ async def test_a_process_gives_a_sign_of_life_before_it_takes_up_its_own_work() 
     await peer.sign("web-0")
     await peer.clock.advance(60.0)
     async with peer.running():
-        silent = await peer.store.workers.silent(since=peer.clock.now() - timedelta(seconds=9))
-        assert silent == []
+        [known] = await peer.store.workers.known()
+        assert known.seen_at == peer.clock.now()
 
 
 @pytest.mark.parametrize("reconciled", [False, True])
@@ -161,7 +188,7 @@ async def test_a_message_whose_sender_and_whose_taker_are_dead_is_sent_by_a_thir
     await outbox.claim(now=peer.clock.now(), owner="web-2", platforms=[TERMINAL])
     await peer.clock.advance(20.0)
     await peer.sign("web-1")
-    dead = (await workers.silent(since=peer.clock.now()))[0]
+    dead = (await workers.known())[0]
     assert await workers.take_over("web-2", seen_at=dead.seen_at, by="web-1")
     if reconciled:
         await outbox.take_on(owner="web-2", by="web-1", platforms=[TERMINAL])
@@ -178,7 +205,7 @@ async def test_a_message_whose_sender_and_whose_taker_are_dead_is_sent_by_a_thir
 async def test_a_take_over_that_an_earlier_life_began_is_seen_through() -> None:
     peer = Peer()
     await peer.sign("web-1")
-    [dead] = await peer.store.workers.silent(since=peer.clock.now() + timedelta(seconds=1))
+    [dead] = await peer.store.workers.known()
     assert await peer.store.workers.take_over("web-1", seen_at=dead.seen_at, by="web-0")
     async with peer.running():
         await peer.clock.advance(10.0)

@@ -214,6 +214,10 @@ async def test_a_file_that_changed_after_the_start_is_said_to_need_another(
     assert "running" not in await machine.look()
 
 
+def _living(role: str, clock: ManualClock) -> Worker:
+    return Worker(slot=f"{role}-0", role=role, seen_at=clock.now(), life="one")
+
+
 async def test_on_postgres_too_a_file_that_changed_after_the_start_is_said(
     machine: Machine, postgres_url: str
 ) -> None:
@@ -226,7 +230,7 @@ async def test_on_postgres_too_a_file_that_changed_after_the_start_is_said(
         await note_start(store.audit, settings, "worker")
         machine.configure(OWNER + OPS)
         assert "running" not in await machine.look()
-        await store.workers.beat(Worker(slot="worker-0", role="worker", seen_at=clock.now()))
+        await store.workers.beat(_living("worker", clock))
         found = (await machine.look())["running"].found
     assert found == f"{settings.config_path} changed after worker-0 had read it"
 
@@ -242,7 +246,7 @@ async def test_of_several_processes_those_are_named_that_have_not_read_the_file_
     ) as store:
         for role in ("web", "worker", "clock"):
             await note_start(store.audit, machine.load(), role)
-            await store.workers.beat(Worker(slot=f"{role}-0", role=role, seen_at=clock.now()))
+            await store.workers.beat(_living(role, clock))
         assert "running" not in await machine.look()
         machine.configure(OWNER + OPS)
         await note_start(store.audit, machine.load(), "web")
@@ -250,6 +254,11 @@ async def test_of_several_processes_those_are_named_that_have_not_read_the_file_
         for role in ("worker", "clock"):
             await note_start(store.audit, machine.load(), role)
         assert "running" not in await machine.look()
+        machine.configure(OWNER)
+        assert "running" in await machine.look()
+        for role in ("web", "worker", "clock"):
+            assert await store.workers.let_go(_living(role, clock))
+        assert "running" not in await machine.look(), "what has ended has nothing to read again"
     before, _, names = found.removesuffix(" had read it").partition(" changed after ")
     assert before == str(machine.load().config_path)
     assert sorted(names.split(", ")) == ["clock-0", "worker-0"]

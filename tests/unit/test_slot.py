@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from adapters.memory.store import MemoryStore
-from bot.running.slot import SILENT_AFTER, Life, Slot, place
+from bot.running.slot import SILENT_AFTER, SILENT_LONG_SINCE, Life, Slot, place
 from runtime.errors import ConfigurationError
 from runtime.ids import TimeOrderedIds
 from runtime.ports import Worker
@@ -114,8 +114,29 @@ async def test_a_process_that_was_silent_for_long_already_is_not_waited_for(
     machine: Machine,
 ) -> None:
     await machine.another()
-    await machine.clock.advance(SILENT_AFTER + timedelta(seconds=1))
+    await machine.clock.advance(SILENT_LONG_SINCE + timedelta(seconds=1))
     await machine.slot().take()
+
+
+@pytest.mark.parametrize("ahead", [-60.0, 60.0])
+async def test_a_process_whose_clock_differs_is_alive_while_it_gives_signs_and_dead_afterwards(
+    machine: Machine, ahead: float
+) -> None:
+    await machine.another()
+    await machine.clock.jump(-ahead)
+    async with asyncio.TaskGroup() as tasks:
+        taking = tasks.create_task(outcome(machine.slot()))
+        await machine.clock.advance(2.0)
+        await machine.clock.jump(ahead)
+        await machine.another()
+        await machine.clock.jump(-ahead)
+        await machine.clock.advance(1.0)
+        assert "is in use" in taking.result()
+        taking = tasks.create_task(outcome(machine.slot()))
+        await machine.clock.advance(SILENT_AFTER.total_seconds() - 1)
+        assert not taking.done()
+        await machine.clock.advance(2.0)
+    assert taking.result() == ""
 
 
 @pytest.mark.skipif(not place(), reason="only Linux tells where the numbers of processes count")

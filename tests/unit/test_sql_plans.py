@@ -68,7 +68,7 @@ MAY_SCAN = {
     "outbox._COUNT": "counts what was sent, which nobody does on a hot path",
     "schedules._ALL": "reads all schedules, because all are asked for",
     "workers._INHERIT": "a handful of rows",
-    "workers._SILENT": "a handful of rows",
+    "workers._KNOWN": "a handful of rows",
 }
 
 
