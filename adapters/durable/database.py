@@ -24,6 +24,10 @@ _PATIENCE = 0.03
 """Seconds to wait for a connection to come back before one more is opened, which takes longer than
 most of what DBOS asks: its threads, which all begin at once, would have one each."""
 _IDLE_IN_TRANSACTION_MS = 60_000
+_PASSES = frozenset({"25006", "57014"})
+"""Read-only, as a standby is, and cancelled. DBOS waits for a connection that was lost, and ends a
+run for whatever else it meets. What passes is to be the former: these two, and a connection that
+cannot be made. That it knows by psycopg's words, which are others of a socket or a name."""
 
 
 def engine(settings: Settings) -> sa.Engine:
@@ -92,7 +96,7 @@ def postgres(url: str, slot: str) -> sa.Engine:
     The role needs the right to make that schema, which an owner of the database has; it needs no
     right to make databases, which DBOS would use if it were given a URL instead of an engine.
     """
-    return sa.create_engine(
+    store = sa.create_engine(
         sa.make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=_CONNECTIONS,
         max_overflow=0,
@@ -108,6 +112,14 @@ def postgres(url: str, slot: str) -> sa.Engine:
             "options": f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}",
         },
     )
+
+    @sa.event.listens_for(store, "handle_error")
+    def passes(context: sa.engine.ExceptionContext) -> None:
+        state = getattr(context.original_exception, "sqlstate", None)
+        if context.connection is None or state in _PASSES:
+            context.is_disconnect = True
+
+    return store
 
 
 class _Thrifty(QueuePool):

@@ -4,7 +4,9 @@ Importing this module does not import DBOS; `open` does, in a thread.
 """
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from adapters.durable.plays import Lines, Plays
 from adapters.durable.settings import Pace, Settings
 from runtime.clock import Clock
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, StorageUnavailable
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
@@ -21,6 +23,8 @@ from runtime.ports import Workflow
 
 if TYPE_CHECKING:  # not hiding an arrow: the same folder, and half a second to import
     from adapters.durable.engine import DurableEngine
+
+log = logging.getLogger("nightdesk.durable")
 
 _MILLISECOND = 0.001
 
@@ -120,13 +124,15 @@ class DbosDurable:
             thread.shutdown(wait=False)
             raise
         watchers = await asyncio.TaskGroup().__aenter__()
-        elsewhere = self._settings.url is not None  # where another process could cancel our runs
+        # Another process could cancel our runs, and a connection break, only there.
+        shared = self._settings.url is not None
+        watches = (self._watch(plays, engine), self._watch_claims(plays, engine)) if shared else ()
         self._opened = _Session(
             engine=engine,
             plays=plays,
             thread=thread,
             watchers=watchers,
-            watches=(watchers.create_task(self._watch(plays, engine)),) if elsewhere else (),
+            watches=tuple(watchers.create_task(watch) for watch in watches),
         )
 
     async def close(self) -> None:
@@ -232,7 +238,26 @@ class DbosDurable:
         """Let go of waiting runs that another process cancelled."""
         while True:
             await self._settings.clock.sleep(self._settings.pace.watch)
-            await plays.release(engine)
+            with suppress(StorageUnavailable):  # it is seen at the next look
+                await plays.release(engine)
+
+    async def _watch_claims(self, plays: Plays, engine: "DurableEngine") -> None:
+        """Put back runs that were taken up here with nobody hearing of it.
+
+        That is so where the connection breaks in the commit that takes them up, or before they are
+        begun: nobody would play them until the next start, and their partition would stand still.
+        Seen at two looks, because a run that was just taken up is not in play yet.
+        """
+        loop, before = asyncio.get_running_loop(), set[RunId]()
+        while True:
+            await self._settings.clock.sleep(self._settings.pace.claims)
+            with suppress(StorageUnavailable):
+                pending = await loop.run_in_executor(None, engine.pending_blocking)
+                unheard = pending - plays.runs
+                if lost := unheard & before:
+                    log.warning("durable.put_back", extra={"runs": sorted(lost)})
+                    await loop.run_in_executor(None, engine.put_back_blocking, lost)
+                before = unheard - lost
 
 
 async def _pause(seconds: float) -> None:

@@ -5,24 +5,27 @@ That takes 0.6 s and 50 MB, so it is imported by `adapters.durable.launch` alone
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from dbos import (
     DBOS,
     SetEnqueueOptions,
     SetWorkflowID,
     WorkflowHandleAsync,
+    WorkflowStatus,
     WorkflowStatusString,
     error,
 )
+from dbos._utils import INTERNAL_QUEUE_NAME
 
 from adapters.durable import wire
 from adapters.durable.settings import Settings
-from runtime.errors import Permanent, Retryable, RunCancelled, RunFailed
+from runtime.errors import Permanent, Retryable, RunCancelled, RunFailed, StorageUnavailable
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
@@ -50,6 +53,8 @@ _STATES = {
 }
 
 _ENDED = frozenset(status for status, state in _STATES.items() if state.ended)
+_AWAY = (sa.exc.OperationalError, sa.exc.InternalError, sa.exc.InterfaceError)
+"""What a database says that takes nothing just now, and not of what it was asked."""
 _PAGE = 50
 """Runs to delete at once, which keeps everybody else waiting for a few milliseconds."""
 
@@ -59,10 +64,12 @@ class DurableEngine:
 
     Methods whose names say `blocking` belong in a thread; the others on the loop it was launched
     for. `step`, `receive` and `child` are for a run's own body; every other method may be called
-    from anywhere, a run's body and its steps included.
+    from anywhere, a run's body and its steps included. It raises `StorageUnavailable` where the
+    database takes nothing just now and DBOS does not wait for it.
     """
 
-    def __init__(self, settings: Settings, play: Play) -> None:
+    def __init__(self, dbos: DBOS, settings: Settings, play: Play) -> None:
+        self._dbos = dbos
         self._settings = settings
         self._held = ExitStack()
 
@@ -210,16 +217,31 @@ class DurableEngine:
         Raises:
             Retryable: some could not be; call again.
         """
-        total = left = self._pending(slot)
-        for _ in range(_RECOVERIES):
-            if not left:
-                return total
-            # A private call. Taking over from a dead process is what DBOS sells as
-            # Conductor; since 3.0 nothing public does it. It logs an error on one run and goes on
-            # with the next, so what it left behind is counted, never assumed.
-            DBOS._recover_pending_workflows([slot])  # noqa: SLF001
-            left = self._pending(slot)
+        with _as_ours():
+            total = left = len(self._pending(slot))
+            for _ in range(_RECOVERIES):
+                if not left:
+                    return total
+                # A private call. Taking over from a dead process is what DBOS sells as
+                # Conductor; since 3.0 nothing public does it. It logs an error on one run and goes
+                # on with the next, so what it left behind is counted, never assumed.
+                DBOS._recover_pending_workflows([slot])  # noqa: SLF001
+                left = len(self._pending(slot))
         raise Retryable(f"{left} runs of {slot} could not be taken over")
+
+    def pending_blocking(self) -> set[RunId]:
+        """The runs that this slot has taken up, as the database knows them."""
+        with _as_ours():
+            return {RunId(status.workflow_id) for status in self._pending(self._settings.slot)}
+
+    def put_back_blocking(self, runs: Iterable[RunId]) -> None:
+        """Put runs that this slot has taken up, and does not play, back where they were in line."""
+        with _as_ours():
+            for run in runs:
+                # As `_recover_pending_workflows` does, which knows only all runs of a slot.
+                self._dbos._sys_db.reenqueue_for_recovery(  # noqa: SLF001
+                    run, [self._settings.slot], INTERNAL_QUEUE_NAME
+                )
 
     def destroy_blocking(self) -> None:
         """Stop, and forget everything that DBOS keeps for the whole process."""
@@ -275,15 +297,13 @@ class DurableEngine:
         except error.DBOSException as caught:
             raise RunFailed(f"run {run}: {caught}") from caught
 
-    def _pending(self, slot: str) -> int:
-        return len(
-            DBOS.list_workflows(
-                executor_id=slot,
-                status=WorkflowStatusString.PENDING.value,
-                app_version=VERSION,
-                load_input=False,
-                load_output=False,
-            )
+    def _pending(self, slot: str) -> list[WorkflowStatus]:
+        return DBOS.list_workflows(
+            executor_id=slot,
+            status=WorkflowStatusString.PENDING.value,
+            app_version=VERSION,
+            load_input=False,
+            load_output=False,
         )
 
 
@@ -299,9 +319,19 @@ async def _apart(call: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
     DBOS knows its caller by a context variable, so the call is made in an empty context.
     """
+    with _as_ours():
+        try:
+            async with asyncio.TaskGroup() as group:
+                made = group.create_task(call(), context=contextvars.Context())
+        except BaseExceptionGroup as caught:
+            raise caught.exceptions[0] from None
+        return made.result()
+
+
+@contextmanager
+def _as_ours() -> Iterator[None]:
+    """Say in our words that the database takes nothing: those of its driver end a process."""
     try:
-        async with asyncio.TaskGroup() as group:
-            made = group.create_task(call(), context=contextvars.Context())
-    except BaseExceptionGroup as caught:
-        raise caught.exceptions[0] from None
-    return made.result()
+        yield
+    except _AWAY as error:
+        raise StorageUnavailable(f"Runs cannot be stored or read now. ({error.orig})") from error

@@ -62,7 +62,7 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> D
         dbos = DBOS(config=_config(settings, store))
         stack.callback(DBOS.destroy, destroy_registry=True)
         look_as_usual = _look_often(dbos)
-        engine = DurableEngine(settings, play)
+        engine = DurableEngine(dbos, settings, play)
         engine.launch_blocking(loop)
         # From here on: a launch takes seconds where the database is slow.
         loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look_as_usual)

@@ -62,7 +62,7 @@ class Plays:
 
     def __init__(self, workflows: Mapping[str, Workflow]) -> None:
         self._workflows = workflows
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], RunId] = {}
         self._bodies: set[asyncio.Task[Any]] = set()
         self._runs: set[RunId] = set()
         self._at_work = 0
@@ -78,6 +78,11 @@ class Plays:
         waits for a model most of the time, while the engine's part is all CPU.
         """
         return len(self._bodies) - len(self._patience) - self._at_work
+
+    @property
+    def runs(self) -> set[RunId]:
+        """Runs that are in play here, or whose result is being stored."""
+        return set(self._tasks.values())
 
     async def give_way(self, run: RunId, pause: Callable[[float], Awaitable[None]]) -> None:
         """Let busy runs get on before this one is started, for 10 ms at most.
@@ -110,8 +115,8 @@ class Plays:
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs is in a task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = run
+        task.add_done_callback(self._tasks.pop)
         if self._stopping:
             # It came too late to be begun, and stays unfinished for whoever opens next.
             raise asyncio.CancelledError

@@ -15,12 +15,15 @@ class Pace:
         signal: on SQLite, for the signals of each run that waits; Postgres tells of them.
         result: for the end of a run that somebody waits for.
         watch: on Postgres, for runs that wait here and were cancelled by another process.
+        claims: on Postgres, for runs that were taken up here with nobody hearing of it; they are
+            put back at the second look.
     """
 
     queue: float = 0.2
     signal: float = 0.5
     result: float = 0.1
     watch: float = 2.0
+    claims: float = 10.0
 
 
 @value(kw_only=True)

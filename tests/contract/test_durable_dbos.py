@@ -12,16 +12,20 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from dbos import DBOS, _dbos, _queue
+from dbos._sys_db import SystemDatabase
+from dbos._utils import retriable_postgres_exception
 
 from adapters.durable import database
 from adapters.durable.engine import DurableEngine
 from adapters.durable.launch import _RECOVERS_EVERY, _RECOVERS_FOR
-from runtime.errors import ConfigurationError
+from adapters.durable.settings import Pace
+from runtime.errors import ConfigurationError, StorageUnavailable
 from runtime.ids import RunId
 from runtime.model.run import RunState
 from runtime.model.tools import Json
@@ -218,11 +222,13 @@ async def test_the_order_of_a_partition_outlives_a_clock_that_was_set_back(
 # ---------------------------------------------------------------------------------- recovery
 
 
-def test_the_private_call_is_as_we_know_it() -> None:
+def test_the_private_calls_are_as_we_know_them() -> None:
     # Another version: run the crash suite, read its changelog for recovery, and move this on.
     assert importlib.metadata.version("dbos").startswith("3.4.")
     parameters = inspect.signature(DBOS._recover_pending_workflows).parameters
     assert list(parameters) == ["executor_ids"]
+    one = inspect.signature(SystemDatabase.reenqueue_for_recovery).parameters
+    assert list(one) == ["self", "workflow_id", "executor_ids", "recovery_queue_name"]
 
 
 def test_how_often_the_runs_of_a_start_are_looked_at_is_where_we_set_it() -> None:
@@ -350,6 +356,81 @@ async def test_postgres_stamps_no_two_runs_or_signals_of_one_caller_alike(
         ):
             counted = connection.execute(f"SELECT count(DISTINCT {what}".encode()).fetchone()
             assert counted == (100,)
+
+
+async def test_a_run_taken_up_with_nobody_hearing_of_it_is_put_back_at_the_second_look(
+    postgres_url: str, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_up, look = (
+        SystemDatabase.start_queued_partitioned_workflows,
+        DurableEngine.pending_blocking,
+    )
+    begun: list[str] = []
+    unheard: list[str] = []
+    looks: list[set[RunId]] = []
+
+    def broken_off(self: SystemDatabase, *args: Any, **options: Any) -> list[str]:
+        taken = take_up(self, *args, **options)
+        if "lost" in taken and not unheard:
+            unheard.extend(taken)
+            gone = psycopg.OperationalError("server closed the connection unexpectedly")
+            raise sa.exc.OperationalError("COMMIT", {}, gone)
+        return taken
+
+    def seen(engine: DurableEngine) -> set[RunId]:
+        looks.append(look(engine))
+        return looks[-1]
+
+    async def counted(context: RunContext, _payload: Json) -> Json:
+        begun.append(context.run)
+        return await context.wait("answer")
+
+    monkeypatch.setattr(SystemDatabase, "start_queued_partitioned_workflows", broken_off)
+    monkeypatch.setattr(DurableEngine, "pending_blocking", seen)
+    async with DbosHouse(postgres_url, tmp_path, clock).opened({"counted": counted}) as durable:
+        await durable.start("counted", RunId("waits"), None, partition="another")
+        await eventually(lambda: begun == ["waits"])
+        await durable.start("counted", RunId("lost"), None, partition="p")
+        await durable.start("counted", RunId("behind"), None, partition="p")
+        await eventually(lambda: unheard == ["lost"])
+        for number in range(2):
+            assert begun == ["waits"]
+            await clock.advance(Pace().claims)
+            await eventually(lambda number=number: len(looks) > number)  # type: ignore[misc]
+        for run in ("lost", "behind"):
+            await eventually(lambda run=run: run in begun, run)  # type: ignore[misc]
+            await durable.signal(RunId(run), "answer", run, key="1")
+            assert await durable.result(RunId(run)) == run
+        assert begun == ["waits", "lost", "behind"]
+    assert looks[:2] == [{"waits", "lost"}] * 2
+
+
+def test_dbos_waits_out_a_socket_without_a_server(tmp_path: Path) -> None:
+    store = database.postgres(f"postgresql://me@/desk?host={tmp_path}", "one")
+    with pytest.raises(sa.exc.OperationalError) as refused:
+        store.connect()
+    assert retriable_postgres_exception(refused.value)
+
+
+@pytest.mark.parametrize("state", ["25006", "57014"])
+def test_dbos_waits_out_a_server_that_takes_nothing_just_now(postgres_url: str, state: str) -> None:
+    store = database.postgres(postgres_url, "one")
+    with pytest.raises(sa.exc.DBAPIError) as refused, store.connect() as connection:
+        connection.exec_driver_sql(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$")
+    store.dispose()
+    assert retriable_postgres_exception(refused.value)
+
+
+async def test_what_dbos_does_not_wait_out_is_no_word_of_the_driver(
+    house: DbosHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(**_options: object) -> None:
+        raise sa.exc.OperationalError("SELECT", {}, psycopg.errors.LockNotAvailable("locked"))
+
+    async with house.opened({"waits": waits}) as durable:
+        monkeypatch.setattr(DBOS, "list_workflows_async", refused)
+        with pytest.raises(StorageUnavailable, match="locked"):
+            await durable.state(RUN)
 
 
 async def test_dbos_keeps_to_its_schema_and_needs_no_right_to_make_databases(

@@ -13,7 +13,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
@@ -26,17 +26,48 @@ import pytest
 
 _USER = "postgres"
 _PATIENCE_SECONDS = 90.0
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal")
+_KEEPING = ("fsync=off", "full_page_writes=off", "wal_level=minimal")
+_FAST = (*_KEEPING, "synchronous_commit=off")
 _SMALL = ("max_wal_senders=0", "shared_buffers=32MB", "max_connections=500", "autovacuum=off")
 """A busy process has up to 27 connections; eight of them, and those that were killed, share one."""
 
 
 class PostgresServer:
-    """A running server."""
+    """A server in a folder of its own, which can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, settings: Sequence[str]) -> None:
+        """Make its files; it is not started yet."""
         self._folder = folder
+        self._who = _whom_to_run_as(folder)
+        self._programs = _programs(folder, self._who)
+        self._settings = settings
         self._names = (f"test_{number}" for number in count(1))
+        self._process: subprocess.Popen[bytes] | None = None
+        _initialise(self._programs, folder / "data", self._who)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    self._programs / "postgres",
+                    *("-D", self._folder / "data", "-k", self._folder, "-c", "listen_addresses="),
+                    *(word for setting in self._settings for word in ("-c", setting)),
+                ],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # an interrupted test run stops it, in order
+                **self._who,
+            )
+        _await(self, self._process, self._folder / "log")
+
+    def stop(self, *, how: signal.Signals = signal.SIGINT) -> None:
+        """End it the "fast" way, which disconnects everybody; by SIGQUIT as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(_PATIENCE_SECONDS)
+            self._process = None
 
     def url(self, database: str) -> str:
         """The address of a database, as `NIGHTDESK_DATABASE_URL` takes it."""
@@ -89,35 +120,20 @@ def patient(url: str) -> str:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Start a server in a folder of its own, and stop and remove it."""
+def running_postgres(*, keeps: bool = False) -> Iterator[PostgresServer]:
+    """Start a server in a folder of its own, and stop and remove it.
+
+    One that `keeps` has every commit after a crash of its own; it waits for the disk no more.
+    """
     # Not below pytest's own folder: the path of a socket may not be longer than 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="nd-postgres-"))
     try:
-        who = _whom_to_run_as(folder)
-        programs = _programs(folder, who)
-        data = folder / "data"
-        _initialise(programs, data, who)
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [
-                    programs / "postgres",
-                    *("-D", data, "-k", folder, "-c", "listen_addresses="),
-                    *(word for setting in (*_FAST, *_SMALL) for word in ("-c", setting)),
-                ],
-                cwd=folder,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # an interrupted test run stops it below, in order
-                **who,
-            )
+        server = PostgresServer(folder, settings=(*(_KEEPING if keeps else _FAST), *_SMALL))
         try:
-            running = PostgresServer(folder)
-            _await(running, server, folder / "log")
-            yield running
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # the "fast" way: disconnect everybody, and end
-            server.wait(_PATIENCE_SECONDS)
+            server.stop()
     finally:
         shutil.rmtree(folder)
 
