@@ -11,8 +11,8 @@ from runtime.model.value import value
 class RequestLimits:
     """What one source may ask of us.
 
-    A request that proves to be genuine does not count against the rate, so that a platform that
-    delivers fast, or a proxy that stands for everybody, is limited by its forgeries only.
+    A request that proves to be genuine does not count against the rate, and is not refused for it:
+    a platform that delivers fast, or shares a proxy's address with everybody, is always heard.
 
     Attributes:
         body_bytes: the longest body.
@@ -63,7 +63,7 @@ class SourceLimit:
         return bucket[0] + passed * self._limits.per_second >= 1
 
     def give_back(self, source: str) -> None:
-        """Return the token of a request that proved to be genuine."""
+        """Return the token that was taken for a request that proved to be genuine."""
         bucket = self._buckets.get(source)
         if bucket is not None:
             bucket[0] += 1

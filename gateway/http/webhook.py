@@ -3,6 +3,9 @@
 Method and path; rate limit by source; length; encoding; header grammar; raw bytes; signature; and
 only then parse, store, 200. Nothing before the store may be slow, and every refusal is an empty
 answer that tells its reason by its status alone.
+
+The rate is of forgeries, so a source that is over it is refused where its request proves to be
+one, and not before: behind a proxy the platform has the same address as everybody (ADR 14).
 """
 
 import asyncio
@@ -154,13 +157,12 @@ class Webhook:
     async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
         """Refuse the request as early as it shows what it is, or process it."""
         source = source_of(request.remote)
-        if not self._sources.take(source):
-            return _answer(429, {"Retry-After": "1"})
+        spent = not self._sources.take(source)
         verify = self._route.verify
         headers = _chosen(request.headers, verify.headers)
         status = self._objection(request) or (0 if verify.plausible(headers) else 401)
         if status:
-            return _answer(status)
+            return _refusal(status, spent=spent)
         try:
             body = await self._body(request)
         except TimeoutError:
@@ -174,8 +176,9 @@ class Webhook:
             self._load = None
         verified = verify(RawRequest(headers, body))
         if verified is None:
-            return _answer(401)
-        self._sources.give_back(source)
+            return _refusal(401, spent=spent)
+        if not spent:
+            self._sources.give_back(source)
         refused = await self._deliver(verified)
         return self._acknowledge(request) if refused is None else refused
 
@@ -199,7 +202,11 @@ class Webhook:
             self._offer(going, events)
 
     def _verified(self, askers: Sequence[Asker]) -> Sequence[VerifiedRequest | None]:
-        """The requests, vouched for; None for one that is refused, or has to be waited for."""
+        """The requests, vouched for; None for one that is refused, or has to be waited for.
+
+        `receive` judges those of the first kind again: those of a source that forges too often
+        are left to it, so that each is judged once.
+        """
         waits = self._offered is None or self._load is not None
         longest = -1 if waits else self._limits.body_bytes
         remotes = {asker.remote for asker in askers}
@@ -315,6 +322,11 @@ def _said(answer: str, media_type: str = "application/json") -> web.Response:
 
 def _answer(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(status=status, headers=headers)
+
+
+def _refusal(status: int, *, spent: bool) -> web.Response:
+    """The answer to a forgery; of a source that forges too often, that it is to slow down."""
+    return _answer(429, {"Retry-After": "1"}) if spent else _answer(status)
 
 
 def _closing(status: int) -> web.Response:

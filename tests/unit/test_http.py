@@ -348,8 +348,35 @@ async def test_a_source_that_only_forges_is_slowed_down(clock: ManualClock, serv
     statuses = [(await server.post(headers={"X-Key": "evil"}))[0] for _ in range(52)]
     assert statuses == [401] * 50 + [429] * 2
     await clock.advance(1)
-    assert (await server.post(headers={"X-Key": "evil"}))[0] == 401
-    assert (await server.post())[0] == 429
+    statuses = [(await server.post(headers={"X-Key": "evil"}))[0] for _ in range(2)]
+    assert statuses == [401, 429]
+
+
+async def test_a_platform_is_heard_behind_a_proxy_that_also_passes_on_forgeries(
+    clock: ManualClock, server: Site
+) -> None:
+    for _ in range(60):
+        await server.post(headers={"X-Key": "evil"})
+    statuses = [(await server.post())[0] for _ in range(60)]
+    assert statuses == [200] * 60
+    assert len(server.gate.accepted) == 60
+    # And being heard gave nothing back that the forgeries had used up.
+    assert (await server.post(headers={"X-Key": "evil"}))[0] == 429
+    await clock.advance(1)
+    statuses = [(await server.post(headers={"X-Key": "evil"}))[0] for _ in range(2)]
+    assert statuses == [401, 429]
+
+
+async def test_of_a_source_that_only_forges_no_body_is_read_that_its_head_condemns(
+    server: Site,
+) -> None:
+    for _ in range(50):
+        await server.post(headers={"X-Key": "evil"})
+    server.gate.judged.clear()
+    for headers in ({}, {"X-Key": "bad form"}, {**GENUINE, "Content-Encoding": "gzip"}):
+        assert (await server.post(headers=headers))[0] == 429
+    assert (await server.post(b"x" * 1001))[0] == 429
+    assert server.gate.judged == []
 
 
 async def test_a_platform_is_never_slowed_down_by_its_own_events(server: Site) -> None:
