@@ -25,12 +25,12 @@ _LEAST = 64
 _FENCE = re.compile(
     r"(?P<indent>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<marks>`{3,}|~{3,})(?P<info>.*)"
 )
-_TABLE_RULE = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_TABLE_RULE = re.compile(r"[ \t>]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+")
 _WHOLE = re.compile(
     r"""
       !?\[(?:[^\[\]\n]|\n(?!\s*\n))*\]                      # a link or an image: its label,
         \([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:[ ]"[^"\n]*")?\)  # its address and title
-    | (?P<ticks>`+)(?!`)[^`\n]{1,2000}(?P=ticks)            # a code span
+    | (?<!`)(?P<ticks>`++)[^`\n]{1,2000}(?P=ticks)(?!`)     # a code span
     | <[^<>\s]{1,2000}(?:\|[^<>\n]{0,2000})?>               # an address or mention in brackets
     | \b[a-z][a-z0-9+.-]{1,20}://[^\s<>]+                   # a bare address
     """,

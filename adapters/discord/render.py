@@ -48,7 +48,9 @@ _MARKS = re.compile(r"[\\*_~`|\[\]<]")
 _SHOUT = re.compile(r"@(?=everyone|here)")
 _ADDRESS = re.compile(r"https?://(?:(?!@everyone|@here)[^\s<>`])+")
 _AFTER_ADDRESS = ".,;:!?'\"*_~|`]\\"
-_LINE_MARK = re.compile(r"^(\s*)(#{1,3}(?=\s)|-#?(?=\s)|[+](?=\s)|>|\d+(?=[.)]\s))", re.MULTILINE)
+_LINE_MARK = re.compile(
+    r"^([^\S\n]*+)(#{1,3}(?=\s)|-#?(?=\s)|[+](?=\s)|>|\d++(?=[.)]\s))", re.MULTILINE
+)
 _FENCE = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,20}")
 _MORE_THAN_ONE = 2

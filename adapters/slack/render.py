@@ -30,12 +30,14 @@ _LESS_THAN = r"<|&lt;|&#0*60;|&#x0*3c;"
 _AT = r"@|&#0*64;|&#x0*40;|&commat;"
 _MENTION = re.compile(rf"({_LESS_THAN})(\\*)(?=[!@#])", re.IGNORECASE)
 _SHOUT = re.compile(rf"({_AT})(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+# What is possessive or bounded here is so for time: a model writes any number of brackets, and an
+# open one before twenty links would be tried in a million ways.
 _NODE = re.compile(
     r"""
       (?P<code>(?<!`)(?P<ticks>`+)(?!`)[^`]{1,4000}(?P=ticks)(?!`))
-    | !?\[(?P<label>(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.)*\](?:\([^\s()]*\))?)*)\]
-      \(\s*(?P<address><[^<>\n]*>|[^\s()<>\[\]]*(?:\([^\s()<>\[\]]*\)[^\s()<>\[\]]*)*)
-      (?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*\)
+    | !?\[(?P<label>(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.){0,999}+\](?:\([^\s()]*+\))?){0,999}+)\]
+      \(\s*+(?P<address><[^<>\n]*>|[^\s()<>\[\]]*(?:\([^\s()<>\[\]]*\)[^\s()<>\[\]]*)*)
+      (?:\s++(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*+\)
     | <(?P<native>[a-z][a-z0-9+.-]*:[^<>|\s]+)\|(?P<word>[^<>\n]*)>
     | ^(?P<before>[ \t>*+\-0-9.)]*)\[(?P<name>(?:[^\[\]\\]|\\.){1,999})\]:
     | (?P<loose>\]\()
@@ -111,7 +113,7 @@ def growing(text: str) -> str:
     """
     if len(text) > MARKDOWN_LIMIT // 2:
         text = _parts(text[: 2 * MARKDOWN_LIMIT])[0]
-    words = re.sub(r"\S*\Z", "", text)
+    words = re.sub(r"(?<!\S)\S*+\Z", "", text)
     return markdown(words[: _settled(words)]).strip()
 
 

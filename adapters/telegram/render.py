@@ -192,7 +192,7 @@ def pieces(content: Content) -> tuple[Content, ...]:
 
 def growing(text: str) -> Shown:
     """So much of a growing answer as fits its first message."""
-    text = re.sub(r"\S*\Z", "", text) or text
+    text = re.sub(r"(?<!\S)\S*+\Z", "", text) or text
     return shown(text if len(text) < TEXT_LIMIT // 2 else _cut(text)[0])
 
 
