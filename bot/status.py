@@ -222,9 +222,9 @@ def in_words(status: Status) -> str:
     return "\n".join(_lines(status))
 
 
+def _lines(status: Status) -> Iterator[str]:
     if status.stops:
         yield from _section("Stopped", [stops.in_words(s, status.zone) for s in status.stops], "")
-def _lines(status: Status) -> Iterator[str]:
     yield from _section("Running", [_process(p, status) for p in status.processes], "nothing")
     yield f"Database   {status.database}"
     if status.outbox is None:
