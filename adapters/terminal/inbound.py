@@ -32,7 +32,14 @@ class Leave:
     """Leave the terminal."""
 
 
-LocalCommand = Move | ListRooms | Leave
+@value()
+class Explain:
+    """Say what the terminal's own command of that form does."""
+
+    form: str
+
+
+LocalCommand = Move | ListRooms | Leave | Explain
 
 LOCAL_FORMS: dict[str, str] = {
     "join #room": "open a room",
@@ -88,16 +95,31 @@ def _local(text: str, here: Here) -> LocalCommand | None:
             return Move(_room(argument, here))
         case "thread":
             return Move(_thread(argument, here))
-        case "dm" if not argument:
-            return Move(place_of(DIRECT))
-        case "back" if not argument:
-            return Move(place_of(here.place.channel.channel))
-        case "rooms" if not argument:
-            return ListRooms()
-        case "quit" | "exit" if not argument:
-            return Leave()
+        case "help" if form := _forms().get(argument.lstrip("/!").lower()):
+            return Explain(form)
+        case "dm" | "back" | "rooms" | "quit" | "exit" as word:
+            if argument:
+                raise Refused(f"“{argument[:40]}” is too much.", hint=f"Write: /{word}")
+            return _alone(word, here)
         case _:
             return None
+
+
+def _forms() -> dict[str, str]:
+    """The terminal's own forms by their first words."""
+    return {form.split()[0]: form for form in LOCAL_FORMS}
+
+
+def _alone(word: str, here: Here) -> LocalCommand:
+    match word:
+        case "dm":
+            return Move(place_of(DIRECT))
+        case "back":
+            return Move(place_of(here.place.channel.channel))
+        case "rooms":
+            return ListRooms()
+        case _:
+            return Leave()
 
 
 def _room(name: str, here: Here) -> ThreadRef:

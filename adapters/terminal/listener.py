@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from adapters.terminal.inbound import (
     LOCAL_FORMS,
     LONGEST,
+    Explain,
     Leave,
     ListRooms,
     LocalCommand,
@@ -159,6 +160,8 @@ class TerminalListener:
                 self._board.place = to
                 await self._screen.note(await self._arrival(to))
                 await self._recall(to)
+            case Explain(form):
+                await self._screen.note(f"/{form}: {LOCAL_FORMS[form]}.")
             case ListRooms():
                 await self._screen.note(*await self._overview())
             case Leave():
@@ -195,14 +198,20 @@ class TerminalListener:
         if isinstance(body, Command) and body.text.strip().lower() == "help":
             forms = ", ".join(f"/{form}" for form in LOCAL_FORMS)
             await self._screen.note(f"In this terminal also: {forms}.")
-        if not begins or not isinstance(body, Message):
+        if not isinstance(body, Message) or not (begins or await self._is_nobodys(inbound.thread)):
             return
         if not _hears(room, body):
             await self._screen.note(f"In {room.label}: {_habits(room)}")
-        elif self._screen.live and not self._explained:
+        elif begins and self._screen.live and not self._explained:
             self._explained = True
             number, _ = self._board.number(inbound.thread)
             await self._screen.note(f"That began a thread: /thread {number} goes on in it.")
+
+    async def _is_nobodys(self, place: ThreadRef) -> bool:
+        """Whether the place is a thread that no agent has: words in it are heard as in the room."""
+        if not place.root or self._conversations is None:
+            return False
+        return await self._conversations.bound(place) is None
 
     async def _refuse(self, refusal: Refused) -> None:
         await self._screen.warn(" ".join(filter(None, (refusal.message, refusal.hint))))

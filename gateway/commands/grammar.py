@@ -164,7 +164,7 @@ def _stands_alone(noun: str, others: Sequence[str]) -> bool:
         case _, []:
             return True
         case "help", [other]:
-            return noun_of(other) is not None
+            return noun_of(other.lstrip("/!")) is not None
         case "help", [other, verb]:
             return form_of(noun_of(other) or "", verb) is not None
         case "link", _:

@@ -39,7 +39,7 @@ class HelpCommand:
 
 
 def _of_noun(command: ParsedCommand) -> Answer:
-    noun = noun_of(command.args[0])
+    noun = noun_of(command.args[0].lstrip("/!"))
     if noun is None:
         raise Refused(
             f"There is no command “{command.args[0][:40]}”.",

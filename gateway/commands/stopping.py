@@ -81,6 +81,10 @@ class StopCommands:
                 return await self._stop_mine(request)
             case [word] if word in _ALL:
                 return await self._stop_agent(EVERYTHING, request)
+            case ["agent"]:
+                raise self._which_agent()
+            case ["run" | "schedule" as what]:
+                raise Refused(f"Which {what}?", hint="/status shows what runs, with its id.")
             case ["agent", _]:
                 return await self._stop_agent(self._agent(command.args[1]), request)
             case [this] | ["run", this] | ["schedule", this]:
@@ -202,6 +206,8 @@ class StopCommands:
                 return await self._go_back(command, request)
             case [word] if word in _ALL:
                 return await self._lift(EVERYTHING, request)
+            case ["agent"]:
+                raise self._which_agent()
             case ["agent", _]:
                 return await self._lift(self._stopped_agent(command.args[1]), request)
             case [word] if len(word) < SHORT:
@@ -270,6 +276,12 @@ class StopCommands:
         return [*lines[:_MISSED_SHOWN], *more]
 
     # ---- looking
+
+    def _which_agent(self) -> Refused:
+        """What asks for the name that is missing."""
+        return Refused(
+            "Which agent?", hint=f"There is {', '.join(a.name for a in self._team().agents)}."
+        )
 
     def _agent(self, name: str) -> AgentName:
         """The agent of that name.

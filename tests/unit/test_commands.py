@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.commands.forms import FORMS
-from gateway.commands.grammar import ParsedCommand, parse
+from gateway.commands.grammar import ParsedCommand, looks_like_command, parse
 from gateway.health import Check
 from runtime.ids import AgentName, ConversationId, MessageId, ModelName, Platform, RunId, ScheduleId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
@@ -520,6 +520,23 @@ async def test_status_begins_with_all_that_is_wrong(give: CommandBench) -> None:
     answer = await give("/status")
     assert answer.startswith("(**Not working: clock. Stopped: the agent `desk`, everything.**\n")
     assert "Everything works" not in answer
+
+
+@pytest.mark.parametrize("verb", ["stop", "resume"])
+async def test_an_agent_without_its_name_is_asked_for(give: CommandBench, verb: str) -> None:
+    assert await give(f"/{verb} agent") == "(Which agent?\nThere is desk.)"
+
+
+@pytest.mark.parametrize("what", ["run", "schedule"])
+async def test_a_run_without_its_id_is_asked_for(give: CommandBench, what: str) -> None:
+    asked = f"(Which {what}?\n/status shows what runs, with its id.)"
+    assert await give(f"/stop {what}") == asked
+
+
+@pytest.mark.parametrize("sign", ["/", "!"])
+async def test_help_takes_a_command_with_its_sign(give: CommandBench, sign: str) -> None:
+    assert await give(f"/help {sign}schedule") == await give("/help schedule")
+    assert looks_like_command(f"help {sign}schedule")
 
 
 @pytest.mark.parametrize("what", ["agent desk", "everything"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.terminal.inbound import LONGEST, Leave, ListRooms, Move, parse_line
+from adapters.terminal.inbound import LONGEST, Explain, Leave, ListRooms, Move, parse_line
 from adapters.terminal.rooms import PLATFORM, WORKSPACE, Board, Here, place_of
 from runtime.errors import Refused
 from runtime.ids import AgentName, MessageId
@@ -191,8 +191,21 @@ def test_what_is_not_there_is_refused_with_what_would_be_right(line: str, says: 
     assert f"{refused.value.message} {refused.value.hint}".startswith(says)
 
 
-@pytest.mark.parametrize("line", ["/quit smoking", "/dm me later", "/rooms 2"])
-def test_a_local_word_with_more_after_it_is_the_desks_to_judge(line: str) -> None:
+@pytest.mark.parametrize("line", ["/quit now", "/dm now", "!rooms now", "/back now", "/exit now"])
+def test_a_local_word_with_more_after_it_is_refused_with_the_right_form(line: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read(line)
+    right = f"Write: /{line[1:].split(maxsplit=1)[0]}"
+    assert (refused.value.message, refused.value.hint) == ("“now” is too much.", right)
+
+
+@pytest.mark.parametrize("line", ["/help join", "!help /join", "/help Join"])
+def test_help_of_a_local_command_is_local(line: str) -> None:
+    assert parse_line(line, board().here(), key="k", now=START) == Explain("join #room")
+
+
+@pytest.mark.parametrize("line", ["/help", "/help schedule", "/help join us"])
+def test_all_other_help_is_the_desks(line: str) -> None:
     assert read(line).body == Command(text=line[1:], direct=True)
 
 

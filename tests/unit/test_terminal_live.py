@@ -372,6 +372,32 @@ async def test_a_thread_from_before_a_restart_has_its_title_and_its_past() -> No
         await talk.until("desk · #ops [7] · earlier · 09:00\n  the answer")
 
 
+class Unheard(Past):
+    """Nothing was ever heard."""
+
+    async def bound(self, thread: ThreadRef) -> ConversationId | None:
+        return None
+
+
+async def test_words_in_a_thread_that_nobody_has_are_said_to_reach_nobody() -> None:
+    told = "In #ops: desk answers where you name it"
+    async with talking(past=Unheard()) as talk:
+        talk.chat.board.restore(7, place_of("ops", "r1"))
+        talk.keys.send_text("/thread 7\r")
+        await talk.type("hello")
+        await talk.until(told)
+        await talk.type("@desk hello")
+        assert talk.seen.count(told) == 1
+
+
+async def test_words_in_a_thread_that_an_agent_has_need_no_word_more() -> None:
+    async with talking(past=Past()) as talk:
+        talk.chat.board.restore(7, place_of("ops", "r1"))
+        talk.keys.send_text("/thread 7\r")
+        await talk.type("hello", "hello again")
+        assert "In #ops:" not in talk.seen
+
+
 async def drawn(text: str) -> tuple[str, str]:
     """How a text from a model is drawn: raw, and as a person sees it."""
     with create_pipe_input() as keys:

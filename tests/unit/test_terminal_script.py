@@ -116,6 +116,10 @@ def test_help_names_what_the_terminal_does_itself() -> None:
     assert "/join #room, /dm, /thread number, /back, /rooms, /quit." in transcript(b"/help\n")
 
 
+def test_help_explains_what_the_terminal_does_itself() -> None:
+    assert transcript(b"/help quit\n") == ("> /help quit\n-- /quit: leave (Ctrl-D does it too).\n")
+
+
 def test_a_file_serves_as_input(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_bytes(b"\xef\xbb\xbfhello\r\nbye\r\n")
