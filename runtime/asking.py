@@ -1,4 +1,4 @@
-"""What a person who asks for a schedule leaves unsaid: which words are its time, where it goes."""
+"""What a person who asks leaves unsaid: which words are the time, and where results go."""
 
 import re
 from datetime import datetime
@@ -13,6 +13,9 @@ from runtime.ports import Timetable
 
 _MOST_WORDS = 20
 """No time takes more words than these."""
+_END_WORDS = 12
+"""Nor more than these at the end of a sentence."""
+_OF_WHAT = re.compile(r"^(?:to|that|about|of)(?:\s+|$)", re.IGNORECASE)
 _AFTER_A_TIME = ",;:"
 _BEGINS_THE_REST = re.compile(r"[;:]")
 _QUOTES = "\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
@@ -61,6 +64,41 @@ def split_sentence(
             _refuse_another_time(said, another, timetable, now=now, zone=zone)
         return TimedInstruction(when=when, instruction=rest)
     raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
+
+
+def read_sentence(
+    sentence: str, timetable: Timetable, *, now: datetime, zone: str
+) -> tuple[When, str]:
+    """Take the time off either end: `in 2 hours to call Bob`, `to call Bob tomorrow at 9am`.
+
+    Raises:
+        Refused: no end of it is a time, or the one that is cannot be kept.
+    """
+    try:
+        asked = split_sentence(sentence, timetable, now=now, zone=zone)
+    except NotATime:
+        found = _time_at_end(sentence, timetable, now=now, zone=zone)
+        if found is None:
+            raise
+        when, rest = found
+    else:
+        when, rest = asked.when, asked.instruction
+    rest = _OF_WHAT.sub("", rest.strip(), count=1)
+    return when, rest.strip().strip(":,").strip()
+
+
+def _time_at_end(
+    sentence: str, timetable: Timetable, *, now: datetime, zone: str
+) -> tuple[When, str] | None:
+    words = sentence.split()
+    for start in range(max(1, len(words) - _END_WORDS), len(words)):
+        tail = " ".join(words[start:])
+        try:
+            when = timetable.read(tail, now=now, zone=zone)
+        except NotATime:
+            continue
+        return when, " ".join(words[:start])
+    return None
 
 
 def _is_quoted(said: str) -> bool:

@@ -7,16 +7,14 @@ sends it, so any number of processes may tick.
 
 import asyncio
 import logging
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from runtime.access import permits
-from runtime.asking import split_sentence
 from runtime.clock import Clock
 from runtime.egress import Withheld, clear_personal
-from runtime.errors import Conflict, NotATime, Permanent, Refused, Retryable
+from runtime.errors import Conflict, Permanent, Refused, Retryable
 from runtime.ids import OutboxId, Platform, ReminderId, derived
 from runtime.model.access import Action, Resource
 from runtime.model.address import Principal, ThreadRef
@@ -48,8 +46,8 @@ LATE = timedelta(minutes=5)
 MOST_OPEN = 100
 """Reminders that a person may have waiting."""
 _AT_ONCE = 200
-_END_WORDS = 12
-_OF_WHAT = re.compile(r"^(?:to|that|about|of)(?:\s+|$)", re.IGNORECASE)
+_TRIES = 3
+"""How often a change is tried again that another one overtook."""
 
 
 @value(kw_only=True)
@@ -69,41 +67,6 @@ class NewReminder:
     text: str
     when: When
     made_in: ThreadRef
-
-
-def read_sentence(
-    sentence: str, timetable: Timetable, *, now: datetime, zone: str
-) -> tuple[When, str]:
-    """Take the time off either end: `in 2 hours to call Bob`, `to call Bob tomorrow at 9am`.
-
-    Raises:
-        Refused: no end of it is a time, or the one that is cannot be kept.
-    """
-    try:
-        asked = split_sentence(sentence, timetable, now=now, zone=zone)
-    except NotATime:
-        found = _time_at_end(sentence, timetable, now=now, zone=zone)
-        if found is None:
-            raise
-        when, rest = found
-    else:
-        when, rest = asked.when, asked.instruction
-    rest = _OF_WHAT.sub("", rest.strip(), count=1)
-    return when, rest.strip().strip(":,").strip()
-
-
-def _time_at_end(
-    sentence: str, timetable: Timetable, *, now: datetime, zone: str
-) -> tuple[When, str] | None:
-    words = sentence.split()
-    for start in range(max(1, len(words) - _END_WORDS), len(words)):
-        tail = " ".join(words[start:])
-        try:
-            when = timetable.read(tail, now=now, zone=zone)
-        except NotATime:
-            continue
-        return when, " ".join(words[:start])
-    return None
 
 
 def _id_of(key: str) -> ReminderId:
@@ -150,6 +113,8 @@ class ReminderService:
 
     async def create(self, new: NewReminder) -> Reminder:
         """Store a reminder; for a key that made one before, that one.
+
+        A single time that passed since it was asked for stands: it is sent at once.
 
         Raises:
             Refused: its time never comes, it says nothing, or the person has too many.
@@ -239,13 +204,13 @@ class ReminderService:
     async def snooze(self, reminder: Reminder, until: datetime, *, key: str) -> Reminder:
         """Remind again at that time; one that comes again and again keeps its own times too.
 
+        A time that passed since it was asked for stands.
+
         Raises:
-            Refused: it was cancelled, or the time has passed.
+            Refused: it was cancelled.
         """
-        zone = self._team().zone_of(reminder.person)
-        if until <= self._clock.now():
-            raise Refused(f"{show_time(until, zone, now=self._clock.now())} has passed.")
         if reminder.when.kind is WhenKind.CRON:
+            zone = self._team().zone_of(reminder.person)
             said = f"again, {reminder.when.said}"
             when = When(kind=WhenKind.ONCE, at=until, zone=zone, said=said)
             return await self.create(
@@ -359,17 +324,32 @@ class ReminderService:
     async def _change(
         self, reminder: Reminder, event: ReminderEvent, next_at: datetime | None
     ) -> Reminder:
+        """Apply the event to the reminder as it is, again where it has come due meanwhile."""
+        for _ in range(_TRIES):
+            try:
+                becomes = after(reminder.state, event)
+            except Conflict:
+                raise Refused(f"Reminder {reminder.number} is {reminder.state} already.") from None
+            if becomes is reminder.state and next_at == reminder.next_at:
+                return reminder
+            changed = await self._changed(reminder, becomes, next_at)
+            reminder = await self._reminders.by_id(reminder.id) or reminder
+            if changed:
+                self._announce()
+                return reminder
+        raise Conflict(f"reminder {reminder.number} keeps changing")
+
+    async def _changed(
+        self, reminder: Reminder, becomes: ReminderState, next_at: datetime | None
+    ) -> bool:
+        """Write the change; False where the reminder is no longer as it was read."""
         try:
-            becomes = after(reminder.state, event)
-        except Conflict:
-            raise Refused(f"Reminder {reminder.number} is {reminder.state} already.") from None
-        if becomes is not reminder.state or next_at != reminder.next_at:
             await self._reminders.change(
                 reminder.id, was=reminder.state, becomes=becomes, next_at=next_at
             )
-            self._announce()
-        found = await self._reminders.by_id(reminder.id)
-        return found or reminder
+        except Conflict:
+            return False
+        return True
 
     def _own(self, reminder: Reminder, person: Principal) -> bool:
         theirs = Resource(belongs_to=reminder.person)
@@ -381,9 +361,11 @@ class ReminderService:
         return member.principals if member else (person,)
 
     def _first(self, when: When, now: datetime) -> datetime:
+        if when.kind is WhenKind.ONCE and when.at is not None:
+            return when.at
         first = self._timetable.next_after(when, now)
         if first is None:
-            raise Refused("That time has passed, or never comes.")
+            raise Refused("That time never comes.")
         return first
 
     def _again(self, when: When, now: datetime) -> datetime | None:

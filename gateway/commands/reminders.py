@@ -7,8 +7,9 @@ from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Request
 from gateway.commands.words import unquoted
 from runtime.access import authorize
+from runtime.asking import read_sentence
 from runtime.clock import Clock
-from runtime.errors import Refused
+from runtime.errors import NotATime, Refused
 from runtime.forms import UNTIL, WHAT, WHEN
 from runtime.model.access import Action
 from runtime.model.events import ButtonPress, FormSubmit
@@ -18,10 +19,11 @@ from runtime.model.reminder import Reminder, ReminderState
 from runtime.model.schedule import When, WhenKind
 from runtime.model.team import Team
 from runtime.ports import Timetable
-from runtime.reminders import SNOOZES, NewReminder, ReminderService, read_sentence
+from runtime.reminders import SNOOZES, NewReminder, ReminderService
 from runtime.text import verbatim
 
 _LONGEST_NUMBER = 9
+_ONE_TIME = "Write for example: in 2 hours, tomorrow at 9am, monday at 10, 2026-12-01 14:00."
 
 
 class ReminderCommands:
@@ -54,7 +56,7 @@ class ReminderCommands:
                 return await self._snooze_until(reminder, " ".join(command.args[1:]), request)
             case "done":
                 reminder = await self._service.done(await self._find(command.args[0], request))
-                return Answer(f"Reminder {reminder.number} is done.")
+                return Answer(self._done(reminder))
             case _:
                 reminder = await self._service.cancel(await self._find(command.args[0], request))
                 return Answer(f"Reminder {reminder.number} is cancelled.")
@@ -122,11 +124,12 @@ class ReminderCommands:
             if when.kind is WhenKind.CRON
             else ""
         )
+        if reminder.next_at is None:
+            return Answer(f"Reminder {reminder.number} was made.")
+        by = "by direct message" if reminder.next_at > now else "so it comes at once"
         return Answer(
-            f"Reminder {reminder.number}: {self._next(reminder)}, by direct message: "
+            f"Reminder {reminder.number}: {self._next(reminder)}, {by}: "
             f"{verbatim(reminder.text)}.{again} `/remind cancel {reminder.number}` takes it back."
-            if reminder.next_at and reminder.next_at > now
-            else f"Reminder {reminder.number} was made."
         )
 
     async def _list(self, request: Request) -> Answer:
@@ -141,7 +144,16 @@ class ReminderCommands:
         return Answer("**Your reminders**\n" + "\n".join(lines))
 
     async def _snooze_until(self, reminder: Reminder, words: str, request: Request) -> Answer:
-        return await self._snoozed(reminder, await self._read(words, request), request)
+        try:
+            when = await self._read(words, request)
+        except NotATime as error:
+            raise NotATime(error.message, hint=_ONE_TIME) from None
+        if when.kind is WhenKind.CRON:
+            raise Refused(
+                "A reminder is put off to one time, not to one that repeats.",
+                hint=f"{_ONE_TIME} For {verbatim(when.said)} make another, with /remind me.",
+            )
+        return await self._snoozed(reminder, when, request)
 
     async def _snoozed(self, reminder: Reminder, when: When, request: Request) -> Answer:
         until = self._timetable.next_after(when, request.at)
@@ -177,6 +189,14 @@ class ReminderCommands:
 
     def _zone(self, request: Request, named: str = "") -> str:
         return self._timetable.check_zone(named or self._team().zone_of(request.sender))
+
+    def _done(self, reminder: Reminder) -> str:
+        """What to say once it is done: what comes again and again does so all the same."""
+        this = f"Reminder {reminder.number}"
+        if reminder.state is not ReminderState.WAITING:
+            return f"{this} is done."
+        again = f"comes again {self._next(reminder)}"
+        return f"{this} {again}. `/remind cancel {reminder.number}` ends it."
 
     def _next(self, reminder: Reminder) -> str:
         """When it comes: `Mon 23 Nov 09:00 CET (in 2 days)`."""

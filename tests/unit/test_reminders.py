@@ -6,15 +6,17 @@ from datetime import timedelta
 import pytest
 
 from adapters.timing.timetable import CronsimTimetable
+from runtime.asking import read_sentence
 from runtime.errors import NotATime, Permanent, Refused, Retryable
 from runtime.forms import REMINDER_CREATE, REMINDER_SNOOZE, UNTIL, WHAT, WHEN
-from runtime.ids import MessageId
+from runtime.ids import InboxId, MessageId
 from runtime.model.address import Principal, ThreadRef
-from runtime.model.events import ButtonPress, FormSubmit
+from runtime.model.events import ButtonPress, Command, FormSubmit, Lane, Received
 from runtime.model.outbox import OutboxItem, OutboxState
+from runtime.model.reminder import Reminder
 from runtime.model.team import Member, MemberRole
-from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL, read_sentence
-from tests.support.build import ANN, DM, STRANGER, T0, TERMINAL, team
+from runtime.reminders import DONE, SNOOZE, SNOOZE_UNTIL
+from tests.support.build import ANN, DM, STRANGER, T0, TERMINAL, inbound, team
 from tests.support.chat import MemoryChat
 from tests.support.commands import CommandBench, command_bench
 
@@ -290,3 +292,92 @@ async def test_there_is_a_most(give: CommandBench) -> None:
     for _ in range(100):
         await give("/remind me in 2 hours to call Bob")
     assert "100 reminders waiting" in await give("/remind me in 2 hours to call Bob")
+
+
+async def late(
+    give: CommandBench, text: str = "", *, by: timedelta, body: ButtonPress | None = None
+) -> str:
+    """The answer to what was taken in that long ago, as after a crash."""
+    row = Received(
+        id=InboxId("late"),
+        lane=Lane.COMMAND,
+        inbound=inbound(thread=DM, sender=ANN, body=body or Command(text=text, direct=True)),
+        received_at=give.clock.now() - by,
+    )
+    answered = await give.desk.answer(row)
+    assert answered is not None
+    assert answered.content is not None
+    return answered.content.text
+
+
+async def test_one_whose_time_passed_before_it_was_made_comes_at_once(give: CommandBench) -> None:
+    by = timedelta(minutes=20)
+    answer = await late(give, "/remind me in 1 minute to call Bob", by=by)
+
+    assert answer.startswith("Reminder 1: Fri 20 Nov 06:41 EST (now), so it comes at once: call")
+    await give.reminders.tick()
+    (item,) = await sent(give)
+    assert "It was for Fri 20 Nov 06:41 EST" in item.content.text
+
+
+async def test_a_snooze_whose_time_has_passed_comes_at_once_and_only_once(
+    give: CommandBench,
+) -> None:
+    item = await due(give)
+    minutes = next(b for b in item.content.buttons if b.label == "In 10 min")
+    body = ButtonPress(action=SNOOZE, value=minutes.value, message_id=MessageId("m"))
+    await give.clock.advance(HOUR)
+
+    for again in range(2):
+        by = timedelta(minutes=30 + 10 * again)
+        answer = await late(give, by=by, body=body)
+        assert answer == "I remind you again Fri 20 Nov 09:40 EST (now)."
+        await give.clock.advance(timedelta(minutes=10))
+        await give.reminders.tick()
+    assert await give.store.outbox.count(OutboxState.PENDING) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("/remind done 1", "Reminder 1 is done."),
+        ("/remind cancel 1", "Reminder 1 is cancelled."),
+        ("/remind snooze 1 in 3 hours", "I remind you again Fri 20 Nov 12:00 EST (in 3 h)."),
+    ],
+)
+async def test_what_is_said_in_the_moment_it_comes_due_is_done(
+    give: CommandBench, monkeypatch: pytest.MonkeyPatch, text: str, answer: str
+) -> None:
+    await give("/remind me in 2 hours to call Bob")
+    await give.clock.advance(2 * HOUR)
+    find = give.reminders.find
+
+    async def overtaken(number: int, person: Principal) -> Reminder:
+        found = await find(number, person)
+        await give.reminders.tick()
+        return found
+
+    monkeypatch.setattr(give.reminders, "find", overtaken)
+    assert await give(text) == f"({answer})"
+
+
+async def test_done_of_one_that_repeats_says_when_it_comes_again(give: CommandBench) -> None:
+    await give("/remind me every day at 9am to stretch")
+
+    answer = "Reminder 1 comes again Fri 20 Nov 09:00 EST (in 2 h). `/remind cancel 1` ends it."
+    assert await give("/remind done 1") == f"({answer})"
+
+
+async def test_a_snooze_is_to_one_time_and_its_hint_names_no_other(give: CommandBench) -> None:
+    await give("/remind me in 2 hours to call Bob")
+
+    repeats = await give("/remind snooze 1 every 15 minutes")
+    unread = await give("/remind snooze 1 gestern")
+
+    assert "put off to one time, not to one that repeats" in repeats
+    assert "For every 15 minutes make another, with /remind me." in repeats
+    assert "“gestern” is no time that I can read." in unread
+    for answer in (repeats, unread):
+        assert "Write for example: in 2 hours, tomorrow at 9am, monday at 10" in answer
+    assert "every" not in unread
+    assert await give.store.reminders.next_time() == T0 + 2 * HOUR
