@@ -58,15 +58,26 @@ async def side_by_side(
 ) -> AsyncIterator[list[T]]:
     """Open them all at once, each in a task of its own; close them so when the block ends.
 
-    Where one cannot be opened, the others are closed, and its error is raised in a group.
+    Where one cannot be opened, the others are closed, and its error is raised in a group. So is
+    the error of one that cannot be closed, once the others are.
     """
-    over = asyncio.Event()
+    over, all_closed = asyncio.Event(), asyncio.Event()
+    held = 0
 
     async def hold(one: AbstractAsyncContextManager[T], opened: asyncio.Future[T]) -> None:
-        async with one as what:
-            if not opened.done():  # who waits for it may be cancelled in the same turn of the loop
-                opened.set_result(what)
-            await over.wait()
+        nonlocal held
+        held += 1
+        try:
+            async with one as what:
+                if not opened.done():  # who waits for it may be cancelled in the same turn
+                    opened.set_result(what)
+                await over.wait()
+        finally:
+            held -= 1
+            if not held:
+                all_closed.set()
+            elif over.is_set():  # an error from here cuts the closing of the others off
+                await all_closed.wait()
 
     async with asyncio.TaskGroup() as tasks:
         places: list[asyncio.Future[T]] = []

@@ -157,6 +157,36 @@ async def test_one_that_is_refused_closes_those_beside_it() -> None:
     assert (refused, closed) == (True, [0])
 
 
+@pytest.mark.parametrize("lost", [False, True])
+async def test_one_that_cannot_be_closed_lets_those_beside_it_close(*, lost: bool) -> None:
+    clock, closed, failed = ManualClock(), list[int](), False
+
+    @asynccontextmanager
+    async def opening(number: int) -> AsyncIterator[int]:
+        try:
+            yield number
+        finally:
+            if number == 1:
+                raise OSError
+            await clock.sleep(1.0)
+            closed.append(number)
+
+    async def start() -> None:
+        async with side_by_side([opening(0), opening(1), opening(2)]):
+            if lost:
+                raise EOFError
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(start())
+            await settle()
+            assert closed == []
+            await clock.advance(1.0)
+    except* (OSError, EOFError) as errors:
+        failed = errors.subgroup(OSError) is not None
+    assert (failed, closed) == (True, [0, 2])
+
+
 async def test_a_start_that_is_cut_while_one_opens_ends_as_one_that_is_cut() -> None:
     door = asyncio.get_running_loop().create_future()
 
