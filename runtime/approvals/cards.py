@@ -139,10 +139,11 @@ def _fence(approval: Approval) -> str:
     text, left = _beginning(approval.frozen)
     if is_whole(approval):
         return f"```\n{text}\n```"
-    rest = len(text) - _EXCERPT + left
+    beginning = clipped(text, _EXCERPT + 1)[:-1]  # what is cut off is said below
+    rest = len(text) - len(beginning) + left
     this = short_id(approval)
     return (
-        f"```\n{text[:_EXCERPT]}\n```\n**{rest} more characters do not fit here**, so no button "
+        f"```\n{beginning}\n```\n**{rest} more characters do not fit here**, so no button "
         f"approves it. `/approve show {this}` sends all of it; "
         f"`/approve accept {this} {short_hash(approval)}` approves it."
     )
@@ -163,7 +164,9 @@ def _difference(approval: Approval) -> str:
 def _cut(approval: Approval) -> str:
     """The difference of an edit whose card is not whole: the beginning of each of its lines."""
     _, _, rest = approval.reason.partition("\n")
-    lines = fenced_text("\n".join(line[:_CHANGE] for line in rest.splitlines())[:_LOOKED_AT])
+    lines = fenced_text(
+        "\n".join(clipped(line, _CHANGE) for line in rest.splitlines())[:_LOOKED_AT]
+    )
     return clipped(lines, _CHANGES)
 
 

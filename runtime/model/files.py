@@ -95,7 +95,10 @@ def clean_name(name: str) -> str:
     if len(shown) > LONGEST_NAME:
         stem, dot, ending = shown.rpartition(".")
         ending = dot + ending if stem and len(ending) <= _LONGEST_ENDING else ""
-        shown = shown[: LONGEST_NAME - len(ending) - 1] + "…" + ending
+        end = LONGEST_NAME - len(ending) - 1
+        while end and unicodedata.category(shown[end])[0] == "M":
+            end -= 1  # an accent stays with its letter
+        shown = (shown[:end].rstrip() or "file") + "…" + ending
     return shown or "file"
 
 

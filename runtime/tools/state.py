@@ -26,6 +26,7 @@ from runtime.model.state import (
 from runtime.model.tools import Risk
 from runtime.model.value import value
 from runtime.ports import States, ToolContext
+from runtime.text import clipped
 from runtime.tools.registry import Effect, Tool
 
 _SHOWN = 120
@@ -224,8 +225,8 @@ def _listed(found: list[Kept]) -> str:
     if not found:
         return "Nothing is kept."
     return "\n".join(
-        f"{kept.key} (version {kept.version}): {_quoted(kept.value[:_SHOWN])}"
-        f"{' …' if len(kept.value) > _SHOWN else ''}"
+        f"{kept.key} (version {kept.version}): {_quoted(clipped(kept.value, _SHOWN))}"
+        f"{' (its beginning)' if len(kept.value) > _SHOWN else ''}"
         for kept in found
     )
 

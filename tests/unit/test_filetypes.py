@@ -124,6 +124,13 @@ def test_a_long_name_keeps_its_ending() -> None:
     assert len(clean_name("x." + "y" * 300)) <= LONGEST_NAME
 
 
+def test_a_long_name_is_cut_before_a_letter_with_an_accent_and_not_in_it() -> None:
+    for room in range(3):
+        clean = clean_name("x" * room + "e\u0301" * 100 + ".csv")
+        assert clean.count("e") == clean.count("\u0301")
+    assert clean_name("\u0301" * 300 + ".csv") == "file….csv"
+
+
 @given(st.text())
 def test_a_clean_name_is_safe_and_clean(name: str) -> None:
     clean = clean_name(name)

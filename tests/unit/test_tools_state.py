@@ -89,6 +89,14 @@ async def test_a_note_is_kept_listed_read_and_deleted(box: Box) -> None:
     assert (await box.run("state.delete", key="mode")).text == "There is no mode."
 
 
+async def test_of_a_long_one_a_list_shows_the_beginning(box: Box) -> None:
+    for room in range(3):
+        await box.run("state.set", key="long", value="x" * room + "🇩🇪" * 100)
+        said = (await box.run("state.list")).text
+        assert said.endswith('…" (its beginning)')
+        assert said.count("🇩") == said.count("🇪")
+
+
 async def test_notes_are_an_agents_own(box: Box) -> None:
     await box.run("state.set", key="mode", value="quiet")
     assert (await box.run("state.get", agent=NIGHT, key="mode")).text == "There is no mode."
