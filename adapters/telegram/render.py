@@ -45,8 +45,10 @@ _HIDDEN = "\u200b"
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])@(?=\w|\Z)")
 """An `@` at the end may be followed by a name that looks otherwise: `@**name**`."""
 _RULE = "⎯" * 12
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\u2028-\u202e\ud800-\udfff]")
-"""What Telegram takes out or refuses: control signs, the direction of writing, half characters."""
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\u030a\u0333\u033f\u2028-\u202e\ud800-\udfff]")
+"""What Telegram takes out or refuses: control signs, the direction of writing, half characters, and
+three marks on letters (TDLib's `clean_input_string`). Left in, one would hide a name behind an `@`
+from us alone."""
 
 
 @value()

@@ -144,7 +144,9 @@ def test_a_button_that_carries_too_much_is_a_clear_error() -> None:
         keyboard([Button("x", "a" * 24, "b" * 40)])
 
 
-@pytest.mark.parametrize("unseen", ["\u2028", "\u202e", "\x0b", "\ud800", "\u2029\u202a"])
+@pytest.mark.parametrize(
+    "unseen", ["\u2028", "\u202e", "\x0b", "\ud800", "\u2029\u202a", "\u030a", "\u0333", "\u033f"]
+)
 def test_what_is_taken_out_of_a_text_does_not_make_a_mention_of_the_rest(unseen: str) -> None:
     assert shown(f"ask @{unseen}ada").text == "ask @\u200bada"
     assert shown(f"**a{unseen}@{unseen}ada**").text == "a@ada"
