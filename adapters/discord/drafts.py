@@ -66,7 +66,7 @@ class Drafts:
         route, shown = post_to(channel), render.growing(text)
         if self._rest.room(route) < _LEAVE_FOR_ANSWERS:
             return None
-        moment = f"{channel} {self._clock.now().isoformat()} {shown}"
+        moment = f"{channel} {spot.answers} {self._clock.now().isoformat()} {shown}"
         body = _body(shown, requester)
         body |= {"nonce": hashlib.sha256(moment.encode()).hexdigest()[:25], "enforce_nonce": True}
         body |= reference(spot)

@@ -20,6 +20,7 @@ ALREADY_ACKNOWLEDGED = 40_060
 MISSING_ACCESS = 50_001
 NO_DIRECT_MESSAGES = 50_007
 MISSING_PERMISSIONS = 50_013
+ARCHIVED = 50_083
 THREAD_EXISTS = 160_004
 
 LATER = 30.0
@@ -39,7 +40,7 @@ _WORDS = {
     NO_DIRECT_MESSAGES: "Discord does not let the bot write to this person directly: they have to "
     "allow direct messages from members of a server that they share with it",
     50_008: "nothing can be posted in a channel of this kind",
-    50_083: "the thread is archived and locked",
+    ARCHIVED: "the thread is archived",
     160_005: "the thread is locked",
     40_005: "the file is larger than Discord takes",
     50_035: "the message is not as Discord takes it",

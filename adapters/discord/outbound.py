@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from adapters.discord import history, probe, render, replies, wire
 from adapters.discord.drafts import Drafts, edit_of, post_to, reference
 from adapters.discord.faults import (
+    ARCHIVED,
     MISSING_ACCESS,
     MISSING_PERMISSIONS,
     NO_DIRECT_MESSAGES,
@@ -226,11 +227,18 @@ class DiscordChat:
         await self._drafts.typing(spot.channel)
 
     async def find_draft(self, thread: ThreadRef, *, since: datetime) -> MessageId | None:
-        """Look for a message of ours that still has the mark of a draft."""
+        """Look for a message of ours that still has the mark of a draft.
+
+        In a channel without threads it is one that answers this conversation's question. Where
+        that was deleted nothing tells whose a draft is, and none is taken.
+        """
         try:
             spot = await self._spot(thread)
+            if thread.root not in {"", spot.channel, spot.answers}:
+                return None
             async for message in self._said(spot, since=since):
-                if render.is_growing(message.content or ""):
+                asked = (message.message_reference or wire.Reference()).message_id or ""
+                if asked == spot.answers and render.is_growing(message.content or ""):
                     return MessageId(message.id or "")
         except (Retryable, Permanent) as error:
             log.warning("discord.draft_not_looked_for", extra={"why": str(error)})
@@ -285,10 +293,10 @@ class DiscordChat:
         """The message as everybody sees it: the draft that becomes it, or a new one."""
         spot = await self._spot(item.thread)
         body, uploads = await self._message(item)
-        if item.draft is not None and await self._edited(spot, item.draft, body, uploads):
-            return item.draft
-        body |= {"nonce": nonce(item), "enforce_nonce": True} | reference(spot)
         try:
+            if item.draft is not None and await self._edited(spot, item.draft, body, uploads):
+                return item.draft
+            body |= {"nonce": nonce(item), "enforce_nonce": True} | reference(spot)
             made = await self.rest.told(wire.Message, post_to(spot.channel), body, uploads=uploads)
         except Refusal as refusal:
             if refusal.code != UNKNOWN_CHANNEL or spot.channel != item.thread.root:
@@ -302,11 +310,14 @@ class DiscordChat:
     async def _edited(
         self, spot: Spot, draft: str, body: dict[str, object], uploads: Sequence[Upload]
     ) -> bool:
-        """Make the draft the message; False where it is no longer there."""
+        """Make the draft the message; False where it is no longer there, or cannot be edited.
+
+        In an archived thread no message can be; a new one takes the thread out of the archive.
+        """
         try:
             await self.rest.told(wire.Message, edit_of(spot.channel, draft), body, uploads=uploads)
         except Refusal as refusal:
-            if refusal.code != UNKNOWN_MESSAGE:
+            if refusal.code not in {UNKNOWN_MESSAGE, ARCHIVED}:
                 raise
             return False
         self._drafts.finished(spot.channel, draft)

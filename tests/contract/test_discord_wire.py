@@ -643,6 +643,64 @@ async def test_a_draft_that_was_deleted_becomes_a_new_message(
     assert await chat.find(row) == only(discord).id
 
 
+async def test_an_answer_comes_though_its_thread_was_archived_meanwhile(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    draft = await chat.begin_draft(thread, requester=PERSON, text="It")
+    discord.rooms[thread.root].archived = True
+    assert await chat.send(item(clock, thread=thread, draft=draft)) != draft
+    assert discord.visible(thread.root)[-1].content == "All is well."
+    assert not discord.rooms[thread.root].archived
+
+
+async def test_an_answer_in_a_thread_that_was_archived_and_locked_is_refused(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    draft = await chat.begin_draft(thread, requester=PERSON, text="It")
+    discord.rooms[thread.root].archived = discord.rooms[thread.root].locked = True
+    with pytest.raises(Permanent, match="locked"):
+        await chat.send(item(clock, thread=thread, draft=draft))
+
+
+async def test_an_answer_whose_thread_was_deleted_as_it_grew_goes_into_a_new_one(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    draft = await chat.begin_draft(thread, requester=PERSON, text="It")
+    assert draft is not None
+    del discord.rooms[thread.root]
+    discord.messages = [one for one in discord.messages if one.id != draft]
+    row = item(clock, thread=thread, draft=draft)
+    with pytest.raises(Retryable, match="knows no such channel"):
+        await chat.send(row)
+    assert await chat.send(row) == only(discord).id
+
+
+async def test_two_questions_in_a_channel_without_threads_keep_their_drafts_after_a_restart(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
+) -> None:
+    discord.threads_allowed = False
+    began = clock.now()
+    one, two = (OPS.under(MessageId(discord.say(text).id)) for text in ("one?", "two?"))
+    drafts = [await chat.begin_draft(each, requester=PERSON, text="It") for each in (one, two)]
+    assert len(set(drafts)) == 2
+    again = chat_of(discord, clock)
+    await again.open()
+    assert [await again.find_draft(each, since=began) for each in (one, two)] == drafts
+    assert await again.find_draft(OPS, since=began) is None
+    await again.close()
+
+
+async def test_no_draft_is_taken_for_a_question_that_was_deleted(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
+) -> None:
+    discord.threads_allowed = False
+    began = clock.now()
+    assert await chat.begin_draft(OPS, requester=PERSON, text="It")
+    gone = OPS.under(MessageId(discord.say("a question").id))
+    discord.messages = [one for one in discord.messages if one.id != gone.root]
+    assert await chat.find_draft(gone, since=began) is None
+
+
 async def test_a_finished_message_can_be_edited_and_a_lost_edit_is_made_again(
     discord: FakeDiscord, chat: DiscordChat, clock: ManualClock
 ) -> None:

@@ -20,6 +20,7 @@ class Room:
     parent: str | None = None
     name: str = "ops"
     locked: bool = False
+    archived: bool = False
 
     def json(self) -> Json:
         """As Discord tells it."""
@@ -29,7 +30,7 @@ class Room:
         if self.type in {PUBLIC_THREAD, TEXT} and self.guild:
             made["parent_id"] = self.parent
         if self.type == PUBLIC_THREAD:
-            made["thread_metadata"] = {"archived": False, "locked": self.locked}
+            made["thread_metadata"] = {"archived": self.archived, "locked": self.locked}
         return made
 
 

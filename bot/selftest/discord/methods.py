@@ -114,6 +114,7 @@ class Methods:
         closed = [self._world.direct.get(user) for user in self._world.closed_to_bot]
         if channel in closed:
             raise DiscordSays(403, 50_007, "Cannot send messages to this user")
+        room.archived = False
         return self._world.post(room.id, args).json()
 
     def _message(self, channel: str, message: str) -> Any:
@@ -122,6 +123,8 @@ class Methods:
 
     def _edit(self, args: Json, channel: str, message: str) -> Json:
         posted = self._message(channel, message)
+        if self._world.rooms[channel].archived:
+            raise DiscordSays(400, 50_083, "Thread is archived")
         if posted.author != BOT:
             raise DiscordSays(403, 50_005, "Cannot edit a message authored by another user")
         self._world.change(posted, args)
