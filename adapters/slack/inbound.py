@@ -181,7 +181,7 @@ def _said(envelope: wire.Envelope, event: wire.Event, bot: str | None) -> Inboun
     team = wire.given(envelope.team_id, "team_id")
     user_team = event.user_team or event.source_team or event.team or team
     text = event.text or ""
-    mentioned = bool(bot) and f"<@{bot}" in text
+    mentioned = bool(bot and f"<@{bot}" in text and _mention(bot).search(text))
     return Inbound(
         # Not the event's own id: Slack sends a mention as `app_mention` and as `message`, and both
         # have to be one. It also grows with time, which an index likes better than chance.
@@ -211,8 +211,9 @@ def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
     message_ts = container.message_ts or message.ts
     if not channel or not message_ts:
         return Ignored(reason=UNKNOWN_KIND)  # on the home tab or in a dialog, where we have none
-    team = wire.given((pressed.team or wire.Team()).id, "team")
     user = pressed.user or wire.User()
+    # Where the app is installed for a whole organisation, Slack names no team.
+    team = wire.given((pressed.team or wire.Team()).id or user.team_id, "team")
     user_id = wire.given(user.id, "user")
     # A private message is in nobody's history, so nothing can hang from it.
     own_root = "" if container.is_ephemeral or channel.startswith("D") else message_ts

@@ -80,6 +80,13 @@ def test_a_mention_in_a_channel_starts_a_thread_under_itself() -> None:
     )
 
 
+def test_somebody_whose_id_begins_like_ours_is_somebody_else() -> None:
+    other = message(sender.signed_event(f"ask <@{BOT}X> about it", ts=TS))
+    assert not other.mentioned
+    assert other.text == f"ask <@{BOT}X> about it"
+    assert message(sender.signed_event(f"ask <@{BOT}X>, <@{BOT}|desk>", ts=TS)).mentioned
+
+
 def test_the_two_events_of_one_mention_are_one() -> None:
     mention = said(sender.signed_event(f"<@{BOT}> hi", ts=TS, kind="app_mention"))
     as_message = said(sender.signed_event(f"<@{BOT}> hi", ts=TS))
@@ -339,6 +346,16 @@ def test_a_guest_who_presses_belongs_to_their_own_workspace() -> None:
     assert parsed.sender.workspace == TEAM
     signed = sender.interaction({**_payload(), "user": guest})
     assert said(signed).sender == Principal(SLACK, "T0OTHER", "U0GUEST")
+
+
+def test_a_press_without_a_team_is_of_the_workspace_of_who_pressed() -> None:
+    """So they come where the app is installed for a whole organisation (Enterprise Grid)."""
+    user = {"id": ADA, "team_id": TEAM}
+    parsed = said(sender.interaction({**_payload(), "team": None, "user": user}))
+    assert parsed.thread.channel == OPS
+    assert parsed.sender == Principal(SLACK, TEAM, ADA)
+    with pytest.raises(Malformed):
+        parse(sender.interaction({**_payload(), "team": None, "user": {"id": ADA}}))
 
 
 def test_a_button_of_a_private_message_is_told_apart() -> None:
