@@ -17,7 +17,15 @@ from runtime.clock import Clock
 from runtime.errors import NightdeskError, Refused
 from runtime.ids import OutboxId, derived
 from runtime.model.address import Principal
-from runtime.model.events import Body, Inbound, Message, reply_url_of
+from runtime.model.events import (
+    Body,
+    Command,
+    FormSubmit,
+    HomeOpened,
+    Inbound,
+    Message,
+    reply_url_of,
+)
 from runtime.model.messages import Content, Reply
 from runtime.model.team import Team
 from runtime.outbox import Splitter, compose
@@ -30,7 +38,8 @@ from runtime.words import explain
 log = logging.getLogger("nightdesk.strangers")
 
 REFUSE_EVERY = 3600.0
-"""Seconds between two refusals to the same stranger, and between two tries to reach an owner."""
+"""Seconds between two refusals to the same stranger, but for those that answer a command or a form
+at its own address, and between two tries to reach an owner."""
 NOTICE_BEGINS = "Somebody who is not in "
 """How the word to the owners begins."""
 _REMEMBERED = 10_000
@@ -65,9 +74,13 @@ class Strangers:
     async def met(self, inbound: Inbound, refused: Refused) -> None:
         """The event of a stranger was dropped: say why, where they spoke to us.
 
+        Of who only opened the app's own page nobody is told anything.
+
         Raises:
             StorageUnavailable: the refusal was not stored.
         """
+        if isinstance(inbound.body, HomeOpened):
+            return  # who only looks has said nothing, to us or to anybody
         who, spoken = inbound.sender, spoken_to_us(inbound.body)
         log.info("stranger.met", extra={"who": str(who), "answered": spoken})
         if self._told_on != self._today() and self._clock.monotonic() >= self._silent_until:
@@ -107,10 +120,14 @@ class Strangers:
         )
 
     async def _refuse(self, inbound: Inbound, refused: Refused) -> None:
-        """Tell a stranger why nothing happens, at most once in a while."""
+        """Tell a stranger why nothing happens, at most once in a while where nobody waits for it.
+
+        Discord shows "thinking…" under a command or a form until its own answer is there.
+        """
         now = self._clock.monotonic()
         last = self._refused.get(inbound.sender)
-        if last is not None and now - last < REFUSE_EVERY:
+        awaited = isinstance(inbound.body, Command | FormSubmit) and inbound.body.reply_url
+        if last is not None and now - last < REFUSE_EVERY and not awaited:
             return
         self._refused[inbound.sender] = now
         self._refused.move_to_end(inbound.sender)

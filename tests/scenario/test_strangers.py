@@ -9,7 +9,7 @@ import pytest
 from runtime.errors import StorageUnavailable
 from runtime.ids import MessageId
 from runtime.model.address import ChannelRef, Principal, ThreadRef
-from runtime.model.events import Command
+from runtime.model.events import Body, Command, FormSubmit, HomeOpened
 from tests.support.build import DM, OPS, QUIET, STRANGER, TERMINAL
 from tests.support.chat import MemoryChat
 from tests.support.clock import ManualClock, settle
@@ -56,6 +56,42 @@ async def test_who_speaks_to_us_is_refused_once_an_hour(tmp_path: Path, how: str
             await desk.clock.advance(1900.0)
         await desk.quiet()
         assert refusals(desk) == [thread, thread]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        Command(text="status", reply_url="answer/1/token"),
+        FormSubmit(action="remind", value="", answers=(), reply_url="answer/1/token"),
+    ],
+    ids=["command", "form"],
+)
+async def test_whoever_is_shown_that_an_answer_comes_gets_one_each_time(
+    tmp_path: Path, body: Body
+) -> None:
+    """Discord shows "thinking…" until the answer to that very command is there."""
+    async with running_desk(tmp_path) as desk:
+        for _ in range(3):
+            await desk.say(thread=EVERYTHING, sender=STRANGER, body=body)
+        await desk.quiet()
+        assert refusals(desk) == [EVERYTHING] * 3
+        await desk.say("hello", thread=EVERYTHING, sender=STRANGER, mentioned=True)
+        await desk.quiet()
+        assert len(refusals(desk)) == 3
+
+
+async def test_who_only_opens_the_app_s_page_is_not_spoken_to_nor_of(tmp_path: Path) -> None:
+    """Slack tells of the App Home and the assistant's pane as soon as they are looked at."""
+    async with running_desk(tmp_path) as desk:
+        await desk.say(sender=STRANGER, body=HomeOpened())
+        await settle()
+        await desk.quiet()
+        assert desk.chat.shown == []
+        await desk.say("hello", sender=STRANGER)
+        await settle()
+        await desk.quiet()
+        assert refusals(desk) == [DM]
+        assert len(notices(desk)) == 1
 
 
 async def test_a_refusal_that_was_not_stored_is_said_when_the_platform_delivers_again(
