@@ -7,6 +7,9 @@ from runtime.model.address import ThreadRef
 from runtime.model.conversation import Conversation
 from runtime.ports import Store
 
+_ALL = 10_000
+"""More than any thread has: somebody wrote `/new` for each."""
+
 
 class ConversationControl:
     """What a person can do to a thread's conversation from outside of it."""
@@ -38,7 +41,7 @@ class ConversationControl:
 
     async def earlier(self, thread: ThreadRef) -> list[Conversation]:
         """Conversations that the thread had, latest first, the present one included."""
-        return await self._store.conversations.earlier(thread)
+        return await self._store.conversations.earlier(thread, limit=_ALL)
 
     async def resume(self, thread: ThreadRef, conversation: ConversationId) -> None:
         """Bind the thread to an earlier conversation of it again."""

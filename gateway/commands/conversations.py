@@ -1,6 +1,6 @@
 """`/new` and `/resume`: what a person does to the conversation of a thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from gateway.commands.grammar import ParsedCommand
 from gateway.commands.ports import Answer, Control, Request
@@ -12,6 +12,10 @@ from runtime.model.conversation import Conversation
 from runtime.model.localtime import show_time
 from runtime.model.team import Team
 from runtime.text import verbatim
+
+_SHOWN = 10
+"""Conversations that a list has: those that the thread was in last."""
+_DIGITS = 5
 
 
 class ConversationCommands:
@@ -48,22 +52,28 @@ class ConversationCommands:
         elif present == 1:  # one is older: that is what "go back" means
             chosen = 0
         else:
-            return Answer(self._choice(by_age, present))
+            return Answer(self._choice(by_age, present, bound[:_SHOWN]))
         await self._control.resume(request.thread, by_age[chosen].id)
         return Answer(
             f"Back in conversation {chosen + 1}: {_title(by_age[chosen])}.", private=False
         )
 
-    def _choice(self, by_age: list[Conversation], present: int) -> str:
+    def _choice(
+        self, by_age: list[Conversation], present: int, shown: Collection[Conversation]
+    ) -> str:
         if len(by_age) <= 1:
             return "This thread has no other conversation yet. `/new` begins one."
         zone, now = self._team().zone, self._clock.now()
-        lines = (
+        lines = [
             f"{place + 1}. {_title(conversation)}, begun "
             f"{show_time(conversation.created_at, zone, now=now)}"
             + (" (the present one)" if place == present else "")
             for place, conversation in enumerate(by_age)
-        )
+            if conversation in shown
+        ]
+        if more := len(by_age) - len(lines):
+            are = "is 1" if more == 1 else f"are {more}"
+            lines.append(f"There {are} more: every number from 1 to {len(by_age)} is one.")
         here = f"This thread is in conversation 1: {_title(by_age[0])}. " if present == 0 else ""
         return f"{here}Which one? Write `/resume <number>`.\n" + "\n".join(lines)
 
@@ -74,7 +84,7 @@ def _title(conversation: Conversation) -> str:
 
 
 def _number(text: str, most: int) -> int:
-    if text.isdecimal() and len(text) < 4 and 1 <= int(text) <= most:  # noqa: PLR2004 - digits
+    if text.isdecimal() and len(text) <= _DIGITS and 1 <= int(text) <= most:
         return int(text)
     if most <= 1:
         raise Refused("This thread has no other conversation.", hint="/new begins one.")

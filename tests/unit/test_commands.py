@@ -424,6 +424,21 @@ async def test_resume_without_a_number_shows_the_choice_where_there_is_one(
     )
 
 
+async def test_resume_lists_the_ten_that_were_used_last_and_takes_every_number(
+    give: CommandBench,
+) -> None:
+    names = "abcdefghijkl"
+    give.control.bound = [_conversation(name, n, name.upper()) for n, name in enumerate(names)]
+    give.control.bound.reverse()
+    give.control.bound.insert(0, give.control.bound.pop())  # the oldest is the present one
+    said = await give("/resume")
+    assert said.startswith("(This thread is in conversation 1: `A`. Which one? ")
+    listed = [line for line in said.splitlines() if "begun" in line]
+    assert [line.partition(".")[0] for line in listed] == ["1", *map(str, range(4, 13))]
+    assert said.endswith("\nThere are 2 more: every number from 1 to 12 is one.)")
+    assert await give("/resume 2") == "Back in conversation 2: `B`."
+
+
 async def test_a_numbered_resume_means_the_same_conversation_when_repeated(
     give: CommandBench,
 ) -> None:
