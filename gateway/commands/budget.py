@@ -44,7 +44,10 @@ _PERIODS = {
     "run": Period.FIRING,
     "firing": Period.FIRING,
 }
+_FILLERS = frozenset({"a", "each", "every", "per"})
+"""What may stand before the time: `5 per day`."""
 _RUNS_SHOWN = 5
+_CHANGES_SHOWN = 20
 
 
 @value(kw_only=True)
@@ -199,15 +202,17 @@ class BudgetCommands:
         return [(await self._label(one.scope, one.subject), one) for one in found]
 
     async def _history(self) -> Answer:
-        changes = await self._limits.history()
+        changes = budgettext.changed(await self._limits.history())
         if not changes:
             return Answer("Nobody changed a limit in the chat; those of the configuration hold.")
         team, now = self._team(), self._clock.now()
         lines = [
             budgettext.change(await self._label(one.scope, one.subject), one, team, now=now)
-            for one in changes[:20]
+            for one in changes[:_CHANGES_SHOWN]
         ]
-        return Answer("**Limits that were changed**\n" + "\n".join(lines))
+        if len(changes) > _CHANGES_SHOWN:
+            lines.append("- and more before; `nightdesk audit show --kind budget` lists them")
+        return Answer("\n".join(["**Limits that were changed**", *lines]))
 
     async def _cost_of_run(self, scope: Scope, words: Sequence[str]) -> Answer:
         """What a run cost, or a workflow, which is named by the run that began it."""
@@ -285,9 +290,9 @@ class BudgetCommands:
                 return replace(wish, meter=meter)
         if verb == "raise":
             label = await self._label(wish.meter.scope, wish.meter.subject)
-            when = f" {when_of(wish.meter.scope, wish.meter.period)}" if wish.named else ""
+            when = f" {_per(wish.meter)}" if wish.named else ""
             raise Refused(
-                f"There is no limit yet{when} for {label}, so nothing can be raised.",
+                f"There is no limit{when} for {label} yet, so nothing can be raised.",
                 hint="`/budget set` sets one. " + EXAMPLES,
             )
         return wish
@@ -300,8 +305,10 @@ class BudgetCommands:
         label = await self._label(meter.scope, meter.subject)
         when = when_of(meter.scope, meter.period)
         was = "There was none" if before is None else f"It was {show_limit(before, currency)}"
+        if limit is None and before is None:
+            return f"There is no limit {_per(meter)} for {label}, and there was none before."
         if limit is None:
-            return f"There is no limit {when} for {label} any more. {was} before."
+            return f"There is no limit {_per(meter)} for {label} any more. {was} before."
         holds = f"{show_limit(limit, currency)} {when}"
         said = f"The limit for {label} is {holds}. {was} before."
         [balance] = await self._store.ledger.balances([meter])
@@ -334,12 +341,17 @@ class BudgetCommands:
         named = _PERIODS.get(rest[-1].casefold()) if rest else None
         if named is not None:
             period, rest = named, rest[:-1]
+            if len(rest) > 1 and rest[-1].casefold() in _FILLERS:
+                rest = rest[:-1]
+            if len(rest) > 1 and rest[-1].casefold() in _PERIODS:
+                raise Refused("A limit is for one time: day, month or each.", hint=EXAMPLES)
         if not rest:
             raise Refused("How much? The amount is missing.", hint=EXAMPLES)
         if (period is Period.FIRING) != once and scope is not Scope.SCHEDULE:
             wrong = "has no day and no month" if once else "is not limited run by run"
-            article = "An" if scope[0] in "ao" else "A"
-            raise Refused(f"{article} {scope} {wrong}.", hint=EXAMPLES)
+            article = "An" if scope is Scope.AGENT else "A"
+            what = "The team" if scope is Scope.ORGANISATION else f"{article} {scope}"
+            raise Refused(f"{what} {wrong}.", hint=EXAMPLES)
         meter = self._meter(scope, subject, period)
         return _Wish(meter, " ".join(rest), named is not None)
 
@@ -367,6 +379,11 @@ class BudgetCommands:
 
     def _stamp(self, meter: Meter) -> str:
         return stamp_of(meter.period, self._clock.now(), self._team().zone)
+
+
+def _per(meter: Meter) -> str:
+    """The meter's time after a noun: `a limit per day`."""
+    return when_of(meter.scope, meter.period).replace("a ", "per ", 1)
 
 
 def _waiting(count: int) -> str:

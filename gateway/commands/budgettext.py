@@ -43,9 +43,9 @@ def forecast(month: Balance, limit: int | None, team: Team, *, now: datetime) ->
     second = today.replace(day=2)
     if not month.spent or today < second:
         sofar = f"{show_amount(month.spent, currency)} spent this month so far"
-        once = "" if month.spent else " once something is spent,"
-        first = max(today, second)
-        return f"{sofar}. A forecast is given{once} from {first.day} {MONTHS[first.month - 1]} on."
+        once = [] if month.spent else ["once something is spent"]
+        when = [f"from 2 {MONTHS[second.month - 1]} on"] if today < second else []
+        return f"{sofar}. A forecast is given {', '.join([*once, *when])}."
     start = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = end_of(Period.MONTH, now, team.zone) or now
     passed, whole = (now - start) // timedelta(seconds=1), (end - start) // timedelta(seconds=1)
@@ -70,6 +70,23 @@ def days(found: Iterable[Balance], team: Team, *, now: datetime) -> str:
     return (
         f"`{bars}` the last {DAYS} days, at most {show_amount(most, team.budget.currency)} in one"
     )
+
+
+def changed(made: Sequence[LimitChange]) -> list[LimitChange]:
+    """Those that changed anything.
+
+    Beside a limit for one period alone, one that lasts may change and what holds now stay as it is.
+    """
+    once = {_whose(one) for one in made if one.stamp}
+    return [one for one in made if _whose(one) in once or _became(one) != one.before]
+
+
+def _whose(made: LimitChange) -> tuple[str, str, str]:
+    return made.scope, made.subject, made.period
+
+
+def _became(made: LimitChange) -> int | None:
+    return made.base if made.micros is None else made.micros
 
 
 def change(label: str, made: LimitChange, team: Team, *, now: datetime) -> str:

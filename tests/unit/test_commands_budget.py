@@ -98,10 +98,7 @@ async def test_the_budget_shows_limits_spenders_days_and_where_the_month_goes(
 async def test_a_budget_of_which_nothing_was_spent_can_be_shown(bank: CommandBench) -> None:
     said = await bank("/budget")
     assert "0 %  0.00 of 1.00 a day" in said
-    assert (
-        "0.00 USD spent this month so far. A forecast is given once something is spent, "
-        "from 20 Nov on."
-    ) in said
+    assert "0.00 USD spent this month so far. A forecast is given once something is spent." in said
     assert await bank("/budget forecast") == said
     assert " days, at most" not in said, "no row of bars where there is nothing to see"
 
@@ -111,6 +108,7 @@ async def test_a_forecast_begins_with_the_second_day_of_the_month(bank: CommandB
     await bank.clock.advance(
         (datetime(2026, 12, 1, 6, tzinfo=UTC) - bank.clock.now()).total_seconds()
     )
+    assert "is given once something is spent, from 2 Dec on." in await bank("/budget forecast")
     await spend(bank, 300_000)
     said = await bank("/budget forecast")
     assert "0.30 USD spent this month so far. A forecast is given from 2 Dec on." in said
@@ -245,8 +243,9 @@ async def test_a_limit_that_was_raised_for_one_place_and_day_is_shown_on_that_da
         ("/cost workflow nowhere", ANN, "There is no run “nowhere”"),
         ("/cost run one two", ANN, "“two” is too much"),
         ("/budget set agent desk 5 each", ANN, "An agent is not limited run by run"),
-        ("/budget set organisation 5 each", ANN, "An organisation is not limited run by run"),
-        ("/budget raise agent desk 25%", ANN, "There is no limit yet"),
+        ("/budget set organisation 5 each", ANN, "The team is not limited run by run"),
+        ("/budget set team 5 day month", ANN, "A limit is for one time: day, month or each."),
+        ("/budget raise agent desk 25%", ANN, "There is no limit for the agent desk yet"),
         ("/budget raise team -25%", ANN, "says nothing with raise"),
         ("/budget lower team +25%", ANN, "says nothing with lower"),
         ("/budget set team 25%", ANN, "says nothing with set"),
@@ -261,7 +260,7 @@ async def test_a_limit_that_was_raised_for_one_place_and_day_is_shown_on_that_da
         ("/budget raise team by -3", ANN, "is no amount: write an amount like 5 or 0.50"),
         ("/budget lower team by 2", ANN, "The limit is 1.00 USD a day, and 2.00 USD is more"),
         ("/budget set team by 2", ANN, "“by 2” says nothing with set"),
-        ("/budget raise agent desk by 2", ANN, "There is no limit yet"),
+        ("/budget raise agent desk by 2", ANN, "There is no limit for the agent desk yet"),
         ("/budget lower agent desk by 2", ANN, "There is no limit yet"),
         ("/budget raise team NaN", ANN, "from 0 to 999999999"),
         ("/budget raise team inf", ANN, "from 0 to 999999999"),
@@ -271,8 +270,12 @@ async def test_a_limit_that_was_raised_for_one_place_and_day_is_shown_on_that_da
         ("/budget raise team a lot", ANN, "“a lot” is no amount"),
         ("/budget raise team 0.50", ANN, "that is not more"),
         ("/budget lower team 5", ANN, "that is not less"),
-        ("/budget raise agent desk 1", ANN, "no limit yet for the agent desk"),
-        ("/budget raise provider acme 1 month", ANN, "no limit yet a month"),
+        ("/budget raise agent desk 1", ANN, "no limit for the agent desk yet"),
+        (
+            "/budget raise provider acme 1 month",
+            ANN,
+            "no limit per month for the provider acme yet",
+        ),
         ("/budget set team 3 week", ANN, "not for each week: it is day, month or each"),
         ("/budget set team 3 weekly", ANN, "not for each week: it is day, month or each"),
         ("/budget set team 1,000", ANN, "write 1000 for a thousand, 1.00 for one"),
@@ -305,6 +308,56 @@ async def test_the_history_says_who_changed_what(bank: CommandBench) -> None:
     assert "the whole team a day, from 1.00 USD to 0.40 USD, by Bob" in said
     assert "from 0.40 USD to the configuration's, by Ann" in said
     assert "of 1.00 a day" in await bank("/budget")
+
+
+async def test_the_history_lists_what_changed_something_and_says_where_there_is_more(
+    bank: CommandBench,
+) -> None:
+    await bank("/budget set agent desk default")
+    assert "Nobody changed a limit" in await bank("/budget history")
+    for cents in range(10, 31):
+        await bank(f"/budget set agent desk 0.{cents}")
+    said = (await bank("/budget history")).splitlines()
+    assert len(said) == 22
+    assert "from 0.11 USD to 0.12 USD" not in said[-1]
+    assert said[-1].startswith("- and more before; `nightdesk audit show --kind budget`")
+
+
+async def test_a_limit_that_is_set_anew_beside_one_for_today_is_in_the_history(
+    bank: CommandBench,
+) -> None:
+    change = LimitChange(
+        scope=Scope.ORGANISATION,
+        subject="",
+        period=Period.DAY,
+        stamp="2026-11-20",
+        micros=2_000_000,
+        before=1_000_000,
+        base=1_000_000,
+        by=ANN,
+        at=bank.clock.now(),
+        key="once",
+    )
+    await bank.store.budgets.set_limit(change)
+    await bank("/budget set team 2 day")
+    assert (await bank("/budget history")).count("to 2.00 USD") == 2
+
+
+@pytest.mark.parametrize("per", ["per day", "a day", "each day", "every day", "daily"])
+async def test_the_time_may_have_its_word_before_it(bank: CommandBench, per: str) -> None:
+    assert "is 5.00 USD a day." in await bank(f"/budget set agent desk 5 {per}")
+
+
+async def test_a_limit_that_is_taken_back_is_said_to_have_been_there_or_not(
+    bank: CommandBench,
+) -> None:
+    none = "There is no limit per day for the agent desk"
+    said = await bank("/budget set agent desk default")
+    assert said == f"{none}, and there was none before."
+    await bank("/budget set agent desk 2")
+    assert (
+        await bank("/budget set agent desk default") == f"{none} any more. It was 2.00 USD before."
+    )
 
 
 async def test_the_file_has_the_last_word_once_it_is_changed(bank: CommandBench) -> None:
