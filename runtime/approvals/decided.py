@@ -16,8 +16,10 @@ from runtime.model.audit import AuditKind, AuditRecord, by_person
 from runtime.model.team import Team
 from runtime.ports import Store
 
-_LOOK_AT = 1_000
-"""Records at the end of the audit log that are looked at: a crash was a moment ago."""
+_PAGE = 1_000
+"""Records at the end of the audit log that are looked at in one go: a crash was a moment ago."""
+_MOST_PAGES = 50
+"""So often, at the most, are those before them looked at."""
 
 
 class Decided:
@@ -75,13 +77,17 @@ class Decided:
         Only what is later than the command: at the very moment that it came nothing was done of it.
         """
         actor = by_person(person(self._team(), who))
-        head = await self._store.audit.head()
-        last = await self._store.audit.page(after=max(head.seq - _LOOK_AT, 0), limit=_LOOK_AT)
-        return [
-            one
-            for one in last
-            if one.kind == kind and one.actor == actor and one.moment and one.moment > since
-        ]
+        found: list[AuditRecord] = []
+        end = (await self._store.audit.head()).seq
+        for _ in range(_MOST_PAGES):
+            begin = max(end - _PAGE, 0)
+            page = await self._store.audit.page(after=begin, limit=end - begin)
+            later = [one for one in page if one.moment and one.moment > since]
+            found[:0] = [one for one in later if one.kind == kind and one.actor == actor]
+            if not later:
+                break
+            end = begin
+        return found
 
     async def _approvals(self, records: list[AuditRecord]) -> list[Approval]:
         ids = [ApprovalId(str(one.facts().get("approval"))) for one in records]

@@ -8,7 +8,7 @@ import pytest
 from runtime.approvals.decided import Decided
 from runtime.ids import ToolCallId
 from runtime.model.approval import Approval, ApprovalState
-from runtime.model.audit import AuditEvent, AuditKind, by_person
+from runtime.model.audit import AuditEvent, AuditKind, AuditRecord, by_person
 from tests.support.approving import BOB, CID
 from tests.support.asking import QuestionBench, question
 from tests.support.build import DM, OPS
@@ -92,17 +92,35 @@ async def test_a_grant_that_was_ended_is_found_by_its_number(
     assert await decided.revoked(2, BOB, since=asked.clock.now()) == ""
 
 
-async def test_only_the_end_of_a_long_log_is_looked_at(
-    asked: QuestionBench, decided: Decided
+@pytest.mark.parametrize("others", [999, 1_000, 2_500])
+async def test_it_is_found_behind_whatever_was_done_since(
+    asked: QuestionBench, decided: Decided, others: int
 ) -> None:
-    one = await waits(asked, "a")
+    first, second = await waits(asked, "a"), await waits(asked, "b")
+    await asked.service.approve(first, BOB, shown=first.digest)
     since = await moment(asked)
-    await asked.service.approve(one, BOB, shown=one.digest)
+    await asked.service.approve(second, BOB, shown=second.digest)
     other = AuditEvent(AuditKind.COMMAND_DONE, by_person(BOB))
-    await asked.store.audit.add([other] * 999)
-    assert await decided.yes(BOB, since=since) == [await asked.now(one)]
+    await asked.store.audit.add([other] * others)
+    assert await decided.yes(BOB, since=since) == [await asked.now(second)]
+
+
+async def test_no_more_of_the_log_is_read_than_is_later(
+    asked: QuestionBench, decided: Decided, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = AuditEvent(AuditKind.COMMAND_DONE, by_person(BOB))
+    await asked.store.audit.add([other] * 5_000)
+    since = await moment(asked)
     await asked.store.audit.add([other])
+    read, page = list[int](), asked.store.audit.page
+
+    async def noting(*, after: int = 0, limit: int = 500) -> list[AuditRecord]:
+        read.append(limit)
+        return await page(after=after, limit=limit)
+
+    monkeypatch.setattr(asked.store.audit, "page", noting)
     assert await decided.yes(BOB, since=since) == []
+    assert sum(read) <= 2_000
 
 
 async def test_a_bare_command_means_what_is_in_its_thread(asked: QuestionBench) -> None:
