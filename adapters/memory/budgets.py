@@ -31,7 +31,7 @@ class MemoryBudgets:
             self._changes.append(change)
             self._tables.audit.record(recorded.limit_changed(change))
 
-    async def limits(self, *, since: datetime, limit: int = 5_000) -> list[LimitChange]:
+    async def limits(self, *, since: datetime, limit: int = 1_000_000) -> list[LimitChange]:
         """Limits that people set: see the port."""
         found = [change for change in self._changes if not change.stamp or change.at >= since]
         return found[::-1][:limit]

@@ -137,7 +137,7 @@ class SqlBudgets:
 
         await self._database.write(work)
 
-    async def limits(self, *, since: datetime, limit: int = 5_000) -> list[LimitChange]:
+    async def limits(self, *, since: datetime, limit: int = 1_000_000) -> list[LimitChange]:
         """Limits that people set: see the port."""
         page: Params = {"since": micros(since), "limit": limit}
         return [

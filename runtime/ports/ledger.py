@@ -115,7 +115,7 @@ class Budgets(Protocol):
         """Remember a limit that a person set; nothing where the same `key` set one before."""
         ...
 
-    async def limits(self, *, since: datetime, limit: int = 5_000) -> list[LimitChange]:
+    async def limits(self, *, since: datetime, limit: int = 1_000_000) -> list[LimitChange]:
         """Limits that people set, the latest first: those for good, and the others since then."""
         ...
 
