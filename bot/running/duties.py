@@ -238,6 +238,7 @@ class Duties:
         """Give a sign of life."""
         if await self._slot.beat():
             self._signs.note(self._parts.clock.monotonic())
+            self._desk.dispatcher.still_ours()
         else:
             self._lost.set()
 

@@ -15,6 +15,8 @@ claim holds right before it sends, and can write nothing about the message after
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from gateway.outbound.delivery import Delivery
@@ -23,7 +25,7 @@ from gateway.outbound.indoubt import InDoubt
 from gateway.outbound.pace import Pace
 from runtime.activity import Activity
 from runtime.clock import Clock
-from runtime.errors import Conflict
+from runtime.errors import Conflict, StorageUnavailable
 from runtime.ids import IdSource, Platform
 from runtime.model.address import ThreadRef
 from runtime.model.outbox import OutboxItem
@@ -101,6 +103,10 @@ class Dispatcher:
         self._flying = 0
         self._landed = 0
         self._behind = False
+        self._unheard = False
+        self._ours = False
+        self._clear = asyncio.Event()
+        self._clear.set()
         self._looked_at = _NEVER_YET
         self._rests_until = _NEVER_YET
 
@@ -124,12 +130,35 @@ class Dispatcher:
 
         For what an earlier life of this process left, call it before `run` begins: afterwards a
         row of ours that is `SENDING` is being sent.
+
+        Raises:
+            StorageUnavailable: perhaps it did; `still_ours` finds out.
         """
-        mine = await self._outbox.take_on(owner=owner, by=self._owner, platforms=list(self._chats))
-        now = self._clock.now()
-        self._in_doubt += [InDoubt(item, now, orphaned=True) for item in mine]
+        try:
+            mine = await self._outbox.take_on(
+                owner=owner, by=self._owner, platforms=list(self._chats)
+            )
+        except StorageUnavailable:
+            self._unheard = True
+            raise
+        now, known = self._clock.now(), {one.item.id: one for one in self._in_doubt}
+        for item in mine:
+            one = known.get(item.id, InDoubt(item, now, orphaned=True))
+            known[item.id] = replace(one, item=item)
+        self._in_doubt = list(known.values())
         self.wake()
         return len(mine)
+
+    def still_ours(self) -> None:
+        """Say, again and again, that no later life of this process has its slot just now.
+
+        What is `SENDING` by the slot and not by this process was then taken up here in a commit
+        that nobody heard of. It is taken on once nothing else is under way. Where a later life
+        sends, that would be its work, so a process that just stood still must not say it.
+        """
+        if self._unheard:
+            self._ours = True
+            self.wake()
 
     def _ask_again(self, in_doubt: InDoubt) -> None:
         self._in_doubt.append(in_doubt)
@@ -147,6 +176,7 @@ class Dispatcher:
     async def _go_round(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             self._woken.clear()
+            await self._take_on_unheard()
             looked_at, landed = self._clock.now(), self._landed
             self._flying += 1
             try:
@@ -155,6 +185,25 @@ class Dispatcher:
                 self._flying -= 1
             if claimed < CLAIM_AT_ONCE:
                 await self._wait(looked_at, landed)
+
+    async def _take_on_unheard(self) -> None:
+        """Take on what was taken up here with nobody hearing of it, if nothing is under way.
+
+        What is set off meanwhile, such as what was claimed as it was written, waits: it may be
+        among that.
+        """
+        ours, self._ours = self._ours, False
+        if not ours or self._flying:
+            return
+        self._clear.clear()
+        self._unheard = False
+        try:
+            with suppress(StorageUnavailable):
+                log.warning(
+                    "outbox.unheard", extra={"found": await self.reconcile(owner=self._owner)}
+                )
+        finally:
+            self._clear.set()
 
     def claims(self, thread: ThreadRef) -> bool:
         """Whether a message to the thread may be claimed as it is written: see the port."""
@@ -210,9 +259,11 @@ class Dispatcher:
                 first=first,
             )
 
-        # A try that was stored with nobody hearing of it is found at the next start, as what was
-        # being sent at a crash: until then nobody can tell it from what the slot's next life sends.
-        items = await until_stored(claim, clock=self._clock, what="outbox")
+        async def note() -> None:
+            self._unheard = True
+
+        # A try may have been stored with nobody hearing of it: see `still_ours`.
+        items = await until_stored(claim, clock=self._clock, what="outbox", meanwhile=note)
         self._looked_at = now
         for item in items:
             self._send(tasks, item)
@@ -264,6 +315,7 @@ class Dispatcher:
 
     async def _fly(self, work: _Work, item: OutboxItem | None) -> None:
         try:
+            await self._clear.wait()
             await work()
         except Conflict:
             if item is None:

@@ -1,5 +1,6 @@
 """A database that goes away around a send: no message is shown twice for it, and none is lost."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.memory.store import MemoryStore
-from runtime.errors import Permanent, Retryable, StorageUnavailable
+from runtime.errors import Ambiguous, Permanent, Retryable, StorageUnavailable
 from runtime.ids import MessageId, OutboxId, TimeOrderedIds
 from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.ports import ChatLimits
@@ -156,11 +157,12 @@ async def test_a_claim_that_is_lost_is_made_again(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("method", ["claim", "take_on"])
-async def test_what_is_claimed_with_nobody_hearing_of_it_waits_for_the_next_start(
-    monkeypatch: pytest.MonkeyPatch, method: str
+@pytest.mark.parametrize("ours", [True, False], ids=["still ours", "at the next start"])
+async def test_what_is_taken_up_with_nobody_hearing_of_it_is_sent_once_it_is_known_to_be_ours(
+    monkeypatch: pytest.MonkeyPatch, method: str, *, ours: bool
 ) -> None:
     store, chat, clock = opened(repeats=True)
-    async with running_desk(store, chat=chat, clock=clock) as desk:
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
         await settle()
         await store.outbox.enqueue([item := outbox_item("the news", at=clock.now())])
         if method == "take_on":
@@ -170,12 +172,122 @@ async def test_what_is_claimed_with_nobody_hearing_of_it_waits_for_the_next_star
             if method == "take_on":
                 with pytest.raises(StorageUnavailable):
                     await desk.desk.dispatcher.reconcile(owner="gone")
-            waits = await until_ended(desk, item)
-    assert (chat.texts, waits.state) == ([], OutboxState.SENDING)
+            ended = await until_ended(desk, item)
+        assert (chat.texts, ended.state) == ([], OutboxState.SENDING)
+        if ours:
+            desk.desk.dispatcher.still_ours()
+            ended = await until_ended(desk, item)
+    if not ours:
+        async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+            ended = await until_ended(desk, item)
+    assert (chat.texts, ended.state) == (["the news"], OutboxState.SENT)
 
-    async with running_desk(store, chat=chat, clock=clock) as desk:
-        ended = await until_ended(desk, item)
-    assert (len(chat.texts), ended.state) == (1, OutboxState.SENT)
+
+async def test_what_is_under_way_is_not_taken_for_what_nobody_heard_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, chat, clock = opened(repeats=True)
+    held, taken_on = asyncio.Event(), []
+    send, take_on = MemoryChat.send, store.outbox.take_on
+
+    async def slowly(self: MemoryChat, item: OutboxItem) -> MessageId:
+        if item.id == slow.id:
+            await held.wait()
+        return await send(self, item)
+
+    async def noted(**given: Any) -> list[OutboxItem]:
+        taken_on.extend(items := await take_on(**given))
+        return items
+
+    monkeypatch.setattr(MemoryChat, "send", slowly)
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        await settle()
+        monkeypatch.setattr(store.outbox, "take_on", noted)
+        await store.outbox.enqueue([lost := outbox_item("lost", key="1", at=clock.now())])
+        with monkeypatch.context() as outage:
+            outage.setattr(store.outbox, "claim", away(store.outbox.claim, stored=True))
+            await until_ended(desk, lost)
+        await store.outbox.enqueue(
+            [slow := outbox_item("slow", key="2", at=clock.now(), thread=OPS)]
+        )
+        desk.desk.dispatcher.wake()
+        await settle(100)
+        desk.desk.dispatcher.still_ours()
+        await settle(100)
+        assert (chat.texts, taken_on) == ([], [])
+        held.set()
+        await settle(100)
+        desk.desk.dispatcher.still_ours()
+        await until_ended(desk, lost)
+    assert chat.texts == ["slow", "lost"]
+    assert [item.id for item in taken_on] == [lost.id]
+
+
+async def test_what_is_written_while_the_unheard_is_looked_for_is_sent_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, chat, clock = opened(repeats=True)
+    looking, go_on = asyncio.Event(), asyncio.Event()
+    take_on = store.outbox.take_on
+
+    async def slowly(**given: Any) -> list[OutboxItem]:
+        looking.set()
+        await go_on.wait()
+        return await take_on(**given)
+
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        await settle()
+        await store.outbox.enqueue([lost := outbox_item("lost", key="1", at=clock.now())])
+        with monkeypatch.context() as outage:
+            outage.setattr(store.outbox, "claim", away(store.outbox.claim, stored=True))
+            await until_ended(desk, lost)
+        monkeypatch.setattr(store.outbox, "take_on", slowly)
+        desk.desk.dispatcher.still_ours()
+        await looking.wait()
+        # An answer is claimed as it is written, and handed to the dispatcher right behind that.
+        await store.outbox.enqueue([outbox_item("answer", key="2", at=clock.now(), thread=OPS)])
+        slot = desk.desk.parts.slot
+        desk.desk.dispatcher.take(
+            await store.outbox.claim(now=clock.now(), owner=slot, platforms=[TERMINAL])
+        )
+        await settle(100)
+        assert chat.texts == []
+        go_on.set()
+        await until_ended(desk, lost)
+    assert sorted(chat.texts) == ["answer", "lost"]
+
+
+async def test_what_is_in_doubt_stays_so_when_the_unheard_is_taken_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, chat, clock = opened()
+
+    async def later(self: Untold, item: OutboxItem) -> None:
+        self.asked.append(item.id)
+        raise Retryable("not now", after=3600.0)
+
+    monkeypatch.setattr(Untold, "find", later)
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        await settle()
+        chat.faults.append(Ambiguous("broke off"))
+        await store.outbox.enqueue([shown := outbox_item("shown", key="1", at=clock.now())])
+        desk.desk.dispatcher.wake()
+        await settle(100)
+        await store.outbox.enqueue(
+            [lost := outbox_item("lost", key="2", at=clock.now(), thread=OPS)]
+        )
+        with monkeypatch.context() as outage:
+            outage.setattr(store.outbox, "claim", away(store.outbox.claim, stored=True))
+            await until_ended(desk, lost)
+        desk.desk.dispatcher.still_ours()
+        await until_ended(desk, lost)
+        assert chat.asked == [shown.id, lost.id]
+        monkeypatch.setattr(Untold, "find", MemoryChat.find)
+        await clock.advance(3600.0)
+        await until_ended(desk, lost)
+        ended = [await store.outbox.get(item.id) for item in (shown, lost)]
+    assert [item.state for item in ended if item] == [OutboxState.SENT] * 2
+    assert chat.texts == ["shown", "lost"]
 
 
 async def test_what_the_next_life_of_the_slot_sends_meanwhile_is_sent_once(

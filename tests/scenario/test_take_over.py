@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,9 @@ from bot.parts import Opened
 from bot.role import Role
 from bot.running.lifecycle import working
 from bot.wiring.desk import Desk, Parts, wire
-from runtime.errors import ConfigurationError, Retryable
+from runtime.errors import ConfigurationError, Retryable, StorageUnavailable
 from runtime.ids import AgentName, MessageId, OutboxId, RunId, TimeOrderedIds
-from runtime.model.outbox import OutboxState
+from runtime.model.outbox import OutboxItem, OutboxState
 from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.ports import Worker
 from runtime.schedules.service import NewSchedule
@@ -118,6 +119,30 @@ async def test_a_process_is_dead_when_its_signs_of_life_end_whatever_its_clock_s
         assert peer.durable.asked == []
         await peer.clock.advance(9.0)
         assert peer.durable.asked == ["web-1"]
+
+
+async def test_a_message_taken_up_with_nobody_hearing_of_it_goes_out_with_a_sign_of_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peer = Peer()
+    claim = peer.store.outbox.claim
+    unheard: list[OutboxItem] = []
+
+    async def broken_off(**given: Any) -> list[OutboxItem]:
+        items = await claim(**given)
+        if items and not unheard:
+            unheard.extend(items)
+            raise StorageUnavailable
+        return items
+
+    monkeypatch.setattr(peer.store.outbox, "claim", broken_off)
+    async with peer.running():
+        item = outbox_item("the news", at=peer.clock.now())
+        await peer.store.outbox.enqueue([item])
+        await peer.clock.advance(1.0)
+        assert [one.id for one in unheard] == [item.id]
+        await peer.clock.advance(12.0)
+        assert peer.chat.texts == ["the news"]
 
 
 @pytest.mark.parametrize("step", [-60.0, 60.0])
