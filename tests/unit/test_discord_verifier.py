@@ -1,12 +1,13 @@
 """The verifier of Discord's signature: what it lets through, and that it never raises."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.selftest.discord.names import PRIVATE_KEY, PUBLIC_KEY
 from bot.selftest.discord.sender import public_key, signature
-from gateway.verify.discord import FRESH_SECONDS, DiscordVerifier, plausible, verify
+from gateway.verify.discord import FRESH_SECONDS, DiscordVerifier, load, plausible, verify
 from runtime.errors import ConfigurationError
 from runtime.model.wire import RawRequest
 from tests.support.clock import ManualClock
@@ -155,3 +156,21 @@ def test_the_verifier_has_its_own_clock() -> None:
     assert verifier.plausible(request().headers)
     assert verifier(request()) is not None
     assert verifier(request(at=SIGNED_AT - timedelta(seconds=301))) is None
+
+
+def test_each_of_what_came_together_is_judged_by_itself() -> None:
+    genuine = [request(b"1"), request(b"2")]
+    stale = request(b"3", at=SIGNED_AT - timedelta(seconds=FRESH_SECONDS + 1))
+    forged = request(b"4", key=OTHER)
+    verifier = DiscordVerifier([PUBLIC_KEY], ManualClock(SIGNED_AT))
+    found = verifier.each([genuine[0], stale, forged, genuine[1]])
+    assert [one and one.body for one in found] == [b"1", None, None, b"2"]
+    assert found[0] == verifier(genuine[0])
+
+
+async def test_what_checks_signatures_can_be_brought_in_before_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "gateway.verify.ed25519", raising=False)
+    await load()
+    assert "gateway.verify.ed25519" in sys.modules

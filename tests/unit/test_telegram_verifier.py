@@ -77,3 +77,11 @@ def test_the_type_is_read_without_its_parameters(headers: dict[str, str], found:
     verified = verify(RawRequest({SECRET_TOKEN: SECRET, **headers}, b"{}"), secrets=[SECRET])
     assert verified is not None
     assert verified.content_type == found
+
+
+def test_each_of_what_came_together_is_judged_by_itself() -> None:
+    verifier = TelegramVerifier([SECRET])
+    came = [request(SECRET, b"1"), request(OLD, b"2"), request(None, b"3"), request(SECRET, b"4")]
+    found = verifier.each(came)
+    assert [one and one.body for one in found] == [b"1", None, None, b"4"]
+    assert found[0] == verifier(came[0])
