@@ -6,15 +6,18 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import Conflict
+from runtime.ids import MessageId
 from runtime.model.approval import (
     ApprovalEvent,
     ApprovalState,
+    Card,
     Frozen,
     Pattern,
     after,
     may_follow,
     pattern_of,
 )
+from tests.support.build import DM, OPS
 
 FROZEN = Frozen(
     tool="git.push",
@@ -100,3 +103,16 @@ def test_a_pattern_leaves_out_what_varies_and_its_hash_is_of_these_bytes() -> No
 def test_a_pattern_is_the_same_in_whatever_order_a_call_names_its_arguments() -> None:
     call = replace(FROZEN, arguments='{"note":"ä","force":true,"depth":3}')
     assert pattern_of(call, ["force"]).frozen.arguments == '{"depth":3,"note":"ä"}'
+
+
+def test_a_card_is_seen_in_its_thread_and_in_the_one_that_hangs_from_it() -> None:
+    card = Card(thread=OPS, message=MessageId("m1"))
+    under = OPS.under(MessageId("m1"))
+    assert card.is_in(OPS)
+    assert card.is_in(under)
+    assert not card.is_in(OPS.under(MessageId("m2")))
+    assert not card.is_in(DM)
+    inside = Card(thread=under, message=MessageId("m2"))
+    assert inside.is_in(under)
+    assert not inside.is_in(OPS)
+    assert not inside.is_in(under.under(MessageId("m2"))), "no thread hangs from a thread's message"

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from runtime.approvals.service import GRANTS_SHOWN
 from runtime.errors import Refused
 from runtime.ids import AgentName, ApprovalId, MessageId, ToolCallId
+from runtime.model import recorded
 from runtime.model.address import Principal
 from runtime.model.approval import Approval, ApprovalEvent, ApprovalState, Card, Vote, pattern_of
 from runtime.model.audit import by_person
@@ -56,6 +58,8 @@ async def test_an_approval_is_found_by_its_whole_id_whatever_became_of_it(
 ) -> None:
     one = await put(asked, state=ApprovalState.DONE)
     assert await asked.service.find("approval-a") == one
+    await put(asked, "a2", state=ApprovalState.DONE)
+    assert await asked.service.find("approval-a") == one, "and another's id may begin with it"
 
 
 async def test_what_waits_is_found_by_the_beginning_of_its_id(asked: QuestionBench) -> None:
@@ -416,6 +420,21 @@ async def test_what_is_allowed_for_a_time_is_listed_with_why_it_covers_nothing(
     assert await asked.service.grants() == ([], 0)
 
 
+async def test_what_is_allowed_for_a_time_is_listed_a_page_at_a_time_with_how_much_is_left(
+    asked: QuestionBench,
+) -> None:
+    one = await asked.ask()
+    _, first = await asked.service.always(one, BOB, shown=one.digest)
+    for number in range(GRANTS_SHOWN + 1):
+        await asked.store.grants.add(replace(first, id=ApprovalId(f"more-{number}")))
+    page, more = await asked.service.grants()
+    assert [grant.number for grant, _ in page] == list(range(1, GRANTS_SHOWN + 1))
+    assert more == 2
+    page, more = await asked.service.grants(GRANTS_SHOWN + 1)
+    assert [grant.number for grant, _ in page] == [GRANTS_SHOWN + 1, GRANTS_SHOWN + 2]
+    assert more == 0
+
+
 async def test_what_a_yes_for_a_time_is_to_a_call_is_known_before_it_is_made(
     asked: QuestionBench,
 ) -> None:
@@ -571,6 +590,39 @@ async def test_of_an_edit_and_what_somebody_else_decides_meanwhile_one_wins(
     assert any(says[old.state] in text for text in sent)
 
 
+async def test_an_edit_is_shown_on_the_old_card_and_everybody_hears_of_it(
+    asked: QuestionBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="nightdesk.approvals")
+    one = await asked.ask()
+    heard = asked.heard
+    await asked.service.edit(one, BOB, "branch = dev")
+    before = await asked.now(one)
+    old = [row for row in await asked.deliver() if row.draft is not None]
+    assert [(row.thread, row.draft) for row in old] == [
+        (card.thread, card.message) for card in one.cards
+    ]
+    assert {row.content.text for row in old} == {asked.service.face(before).text}
+    assert asked.heard > heard
+    said = next(line for line in caplog.records if line.getMessage() == "approval.changed")
+    assert (vars(said)["approval"], vars(said)["state"]) == (one.id, ApprovalState.CANCELLED)
+
+
+async def test_the_same_edit_at_the_same_moment_is_one_question(asked: QuestionBench) -> None:
+    one = await asked.ask()
+    exchange, first = asked.store.approvals.exchange, list[Approval]()
+
+    async def late(*args: Any, **named: Any) -> object:
+        asked.store.approvals.exchange = exchange  # type: ignore[method-assign]
+        first.append(await asked.service.edit(one, BOB, "branch = dev"))
+        return await exchange(*args, **named)
+
+    asked.store.approvals.exchange = late  # type: ignore[assignment, method-assign]
+    second = await asked.service.edit(one, BOB, "branch = dev")
+    assert [second.id] == [each.id for each in first]
+    assert [each.id for each in await asked.service.waiting()] == [second.id]
+
+
 async def test_no_voice_goes_over_to_what_was_edited(asked: QuestionBench) -> None:
     asked.rules.needed = 2
     one = await asked.ask()
@@ -608,6 +660,21 @@ async def test_who_may_not_decide_may_not_edit(asked: QuestionBench) -> None:
     with pytest.raises(Refused, match="already denied"):
         await asked.service.edit(await asked.now(one), BOB, "branch = dev")
     assert await asked.service.waiting() == []
+
+
+async def test_whether_somebody_may_edit_is_known_before_they_write_anything(
+    asked: QuestionBench,
+) -> None:
+    one, late = await asked.ask(), await asked.ask("test", call="c2")
+    await asked.service.require_editable(one, BOB)
+    with pytest.raises(Refused, match="Who may"):
+        await asked.service.require_editable(one, MEL)
+    await asked.service.deny(one, BOB, "")
+    with pytest.raises(Refused, match="already denied: decided by Bob"):
+        await asked.service.require_editable(await asked.now(one), BOB)
+    await asked.clock.advance(HOUR)
+    with pytest.raises(Refused, match=r"^Its time is over"):
+        await asked.service.require_editable(late, BOB)
 
 
 async def test_two_questions_of_a_turn_are_edited_each_by_itself(asked: QuestionBench) -> None:
@@ -808,6 +875,34 @@ async def test_the_faces_keep_what_was_said_before(asked: QuestionBench) -> None
     await asked.book.change(two, ApprovalEvent.SUCCEED)
     (face,) = await asked.deliver()
     assert "Bob looked: it was done." in face.content.text
+
+
+async def test_what_is_said_comes_with_what_is_recorded_of_it(asked: QuestionBench) -> None:
+    one = await put(asked)
+    moved = recorded.approval_moved(one, DM.channel)
+    known = len(await asked.store.audit.page())
+    await asked.book.say(asked.book.cards.again(one), audit=[moved])
+    [record] = (await asked.store.audit.page())[known:]
+    assert (record.kind, record.actor) == (moved.kind, str(moved.actor))
+
+
+async def test_a_card_goes_before_what_else_is_to_be_written_only_where_that_is_said(
+    asked: QuestionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue, firsts = asked.store.outbox.enqueue, list[object]()
+
+    async def noting(*args: Any, **named: Any) -> None:
+        firsts.append(named.get("first", False))
+        await enqueue(*args, **named)
+
+    monkeypatch.setattr(asked.store.outbox, "enqueue", noting)
+    one = await put(asked)
+    await asked.book.say(asked.book.cards.again(one))
+    assert firsts == [False, False]
+    begun = await put(asked, "b", state=ApprovalState.EXECUTING)
+    firsts.clear()
+    await asked.questions.lost(begun)
+    assert firsts[-1] is True, "the answer to a STOP waits for it"
 
 
 async def test_a_change_need_not_let_the_turn_go_on(asked: QuestionBench) -> None:

@@ -1,6 +1,7 @@
 """What is asked of people, what is not, and how what they said is used: in memory, step by step."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +10,22 @@ from typing import Any
 import pytest
 
 from runtime.approvals.book import QuestionLimits
+from runtime.approvals.questions import Questions
 from runtime.errors import Conflict, Refused
-from runtime.ids import AgentName, ConversationId, MessageId, ToolCallId, TurnId
+from runtime.ids import (
+    AgentName,
+    ConversationId,
+    MessageId,
+    TimeOrderedIds,
+    ToolCallId,
+    TurnId,
+)
 from runtime.model.approval import Approval, ApprovalState, Card, Frozen, Vote
 from runtime.model.checkpoint import CHECKPOINT
-from runtime.model.tools import Risk, ToolCall, ToolResult, ToolSpec
-from runtime.ports import Judged, Verdict
+from runtime.model.tools import Json, Risk, ToolCall, ToolResult, ToolSpec
+from runtime.ports import Judged, ToolContext, Verdict
+from runtime.signature import Arguments
+from runtime.tools.registry import Toolbox
 from tests.support.approving import BOB, CID, Noting, World
 from tests.support.asking import QuestionBench, context, question
 from tests.support.build import ANN, DM, T0
@@ -462,6 +473,25 @@ async def test_a_call_nobody_was_asked_about_is_looked_at_too(asked: QuestionBen
     assert any("Mark done" in row.content.buttons[0].label for row in await asked.deliver())
 
 
+async def test_a_call_nobody_was_asked_about_is_read_where_it_was_made(
+    asked: QuestionBench,
+) -> None:
+    read: list[ToolContext] = []
+
+    async def exact(_: Arguments, where: ToolContext) -> Mapping[str, Json]:
+        read.append(where)
+        return {"branch": "here"}
+
+    tool = replace(asked.world.tool(), exact=exact)
+    tools = Toolbox([tool], clock=asked.clock, ids=TimeOrderedIds(asked.clock))
+    questions = Questions(asked.book, tools, asked.rules, asked.limits)
+    call = ToolCall(id=ToolCallId("c9"), name="git.push", arguments='{"branch": "main"}')
+    lost = await questions.unsure(call, SPEC, context())
+    assert lost.frozen == await tools.frozen(call, context())
+    assert '"branch":"here"' in lost.frozen.arguments
+    assert read == [context(), context()]
+
+
 async def test_a_call_of_a_tool_that_is_gone_is_shown_as_the_model_wrote_it(
     asked: QuestionBench,
 ) -> None:
@@ -517,6 +547,8 @@ async def test_what_a_stopped_turn_asked_is_taken_back(
     )
     assert asked.resumed == [(mine.id, ApprovalState.CANCELLED)]
     assert await asked.now(others) == others
+    await asked.questions.turn_over(TurnId("another"), "It was handed on.")
+    assert (await asked.now(others)).note == "It was handed on."
 
 
 @pytest.mark.parametrize(
