@@ -1,6 +1,7 @@
 """The first owner: a code that is shown once, and makes whoever says it in private the owner."""
 
 import logging
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -140,7 +141,7 @@ async def test_whom_the_configuration_names_is_sent_there(give: CommandBench) ->
     await give.people.first.offer("all-0")
     answer = await give(f"link {CODE}")
     assert "nightdesk.toml names you as member" in answer
-    assert 'role = "owner"' in answer
+    assert 'Write role = "owner" there, and start Nightdesk again.' in answer
     assert "You are the owner" in await give(f"link {CODE}", sender=EVE)  # it is not used up
 
 
@@ -153,12 +154,34 @@ async def test_somebody_of_the_list_is_raised_and_keeps_their_name(give: Command
     member = give.roster.team().member_of(MEL)
     assert member is not None
     assert (member.name, member.role) == ("Mel", MemberRole.OWNER)
+    said = await give.store.members.get(MEL)
+    assert said is not None
+    assert (said.was, said.by) == (MemberRole.MEMBER, MEL)
+
+
+async def test_an_account_that_stands_for_somebody_else_makes_nobody_owner(
+    give: CommandBench,
+) -> None:
+    give.teams.append(team())
+    await give("/member add mel member Mel")
+    offered = await give("/link", sender=MEL)
+    code = next(word for word in re.findall(r"\w{4}-\w{4}-\w{4}", offered))
+    await give(f"link {code}", sender=EVE)
+    assert role_now(give, EVE) is MemberRole.MEMBER
+    give.teams.append(NOBODY)
+    await give.people.first.offer("all-0")
+    await give(f"link {CODE}", sender=EVE)
+    assert (role_now(give, EVE), role_now(give, MEL)) == (MemberRole.MEMBER, MemberRole.MEMBER)
+    assert "You are the owner" in await give(f"link {CODE}", sender=MEL)
 
 
 async def test_codes_are_drawn_by_chance_and_stored_as_hashes(
     give: CommandBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    assert await give.people.first.offer("web-1")
+    [said] = [line for line in caplog.records if line.getMessage() == "people.owner_code_offered"]
+    assert vars(said)["slot"] == "web-1"
     first = FirstOwner(give.store.members, give.roster, live={TERMINAL}, clock=give.clock)
     codes = {(await first.offer("all-0")).replace("-", "") for _ in range(50)}
     assert len(codes) == 50
