@@ -170,8 +170,8 @@ def higher(one: MemberRole, other: MemberRole) -> MemberRole:
 
 
 def account_id(who: Principal) -> str:
-    """The person as the configuration names them."""
-    return f"{who.workspace}/{who.user}" if who.workspace else who.user
+    """The person as the configuration names them; the one workspace of this machine goes unsaid."""
+    return who.user if who.workspace in ("", "local") else f"{who.workspace}/{who.user}"
 
 
 def _least(team: Team, who: Principal, action: Action, resource: Resource) -> MemberRole | None:

@@ -20,6 +20,7 @@ log = logging.getLogger("nightdesk.people")
 
 SLACK, TELEGRAM, DISCORD = Platform("slack"), Platform("telegram"), Platform("discord")
 TERMINAL = Platform("terminal")
+OTHERS = "slack:T0123ABCD/U0456EFGH, telegram:123456789 or discord:123456789012345678"
 CHATS = frozenset({SLACK, TELEGRAM, DISCORD})
 """Platforms where strangers can write to the bot, so that the first of them can become owner."""
 
@@ -119,7 +120,9 @@ def read_person(written: str, sender: Principal) -> Principal:
     try:
         return ids.principal(Platform(platform), plain, slack_workspace_id=workspace)
     except ValueError as error:
-        raise Refused(f"“{rest[:40]}” names nobody on {platform}: {error}.") from None
+        elsewhere = f"Somebody of another platform: {OTHERS}." if not colon else ""
+        said = f"“{rest[:40]}” names nobody on {platform}: {error}."
+        raise Refused(said, hint=elsewhere) from None
 
 
 def _mentioned(written: str) -> str:

@@ -20,12 +20,13 @@ from runtime.model.team import MemberRole
 from runtime.model.value import value
 from runtime.outbox import Splitter, compose
 from runtime.people.firstowner import owned
-from runtime.people.roster import Roster
+from runtime.people.roster import Membership, Roster
 from runtime.ports import ChatPort, Members, Outbox
 
 log = logging.getLogger("nightdesk.people")
 
 LONGEST_NAME = 60
+_IN_THE_FILE = "Change it under [[members]] in nightdesk.toml, and start Nightdesk again."
 
 
 @value(kw_only=True)
@@ -94,9 +95,12 @@ class MemberService:
         if there is not None:
             raise Refused(
                 f"{there.member.name} is in the team already, as {there.member.role}.",
-                hint=f"/member role {named(there.anchor)} {role}",
+                hint=_how_to_change(there, role),
             )
-        name = " ".join(name.split())[:LONGEST_NAME] or (known.name if known else account_id(who))
+        name = " ".join(name.split())
+        if len(name) > LONGEST_NAME:
+            raise Refused(f"That name is too long: it has at most {LONGEST_NAME} characters.")
+        name = name or (known.name if known else account_id(who))
         return await self._put(who, name, role, None, asking)
 
     async def change(self, who: Principal, role: MemberRole, asking: ChangeRequest) -> Enrolment:
@@ -105,11 +109,11 @@ class MemberService:
         Raises:
             Refused: they are not of the list, are the last owner, or who asks may not.
         """
-        known = await self._of_the_list(who, asking)
+        known = await self._of_the_list(who, asking, role)
         if known.key == asking.key:
             return await self._told(known)
         if known.role is None:
-            raise _nobody(known.who)
+            raise _nobody(known.who, role)
         self._may(asking, higher(known.role, role))
         if known.role is role:
             raise Refused(f"{known.name} is {role} already.")
@@ -133,11 +137,13 @@ class MemberService:
         resource = Resource(role=role)
         authorize(self._roster.team(), asking.by, Action.MEMBER_WRITE, resource)
 
-    async def _of_the_list(self, who: Principal, asking: ChangeRequest) -> Enrolment:
+    async def _of_the_list(
+        self, who: Principal, asking: ChangeRequest, role: MemberRole | None = None
+    ) -> Enrolment:
         """What the list says of the person, whichever of their accounts is named.
 
         Raises:
-            Refused: the configuration names them, or nobody does.
+            Refused: the configuration names them, or nobody does: they may be added in the role.
         """
         await self._roster.refresh()
         there = self._roster.membership(who)
@@ -150,10 +156,10 @@ class MemberService:
             raise Refused(
                 f"nightdesk.toml names {there.member.name} as {there.member.role}, and the chat "
                 "cannot change what it says.",
-                hint="Change it under [[members]] there, and start Nightdesk again.",
+                hint=_IN_THE_FILE,
             )
         if known is None:
-            raise _nobody(who)
+            raise _nobody(who, role)
         return known
 
     async def _put(
@@ -232,8 +238,16 @@ def named(who: Principal) -> str:
     return f"{who.platform}:{account_id(who)}"
 
 
-def _nobody(who: Principal) -> Refused:
+def _how_to_change(there: Membership, role: MemberRole) -> str:
+    """How somebody who is in gets that role; empty where they have it."""
+    if there.member.role is role:
+        return ""
+    return f"/member role {named(there.anchor)} {role}" if there.enrolment else _IN_THE_FILE
+
+
+def _nobody(who: Principal, role: MemberRole | None = None) -> Refused:
+    adds = f"; /member add {named(who)} {role} adds them" if role else ""
     return Refused(
         f"Nobody with the id {named(who)} was added in the chat.",
-        hint=f"/member list shows who was; /member add {named(who)} member adds them.",
+        hint=f"/member list shows who was{adds}.",
     )

@@ -117,7 +117,7 @@ async def test_the_owners_are_told_of_strangers_once_a_day_in_all(tmp_path: Path
             await settle()
             await desk.quiet()
         [notice] = notices(desk)
-        assert "terminal: local/eve" in notice
+        assert "terminal: eve" in notice
         assert "#quiet" in notice
         assert "did not react" in notice
     async with running_desk(tmp_path, clock=clock, chat=chat) as desk:

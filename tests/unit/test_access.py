@@ -85,7 +85,7 @@ def test_every_action_is_somebodys_right_and_the_owners() -> None:
 def test_a_stranger_has_no_right_and_is_told_their_id(action: Action) -> None:
     with pytest.raises(Refused, match="You are not a member of Night shift") as refused:
         authorize(everybody(), STRANGER, action)
-    assert refused.value.hint == "An owner can add you by your id, terminal: local/eve."
+    assert refused.value.hint == "An owner can add you by your id, terminal: eve."
     assert not permits(everybody(), STRANGER, action, Resource(belongs_to=STRANGER))
 
 
@@ -173,7 +173,7 @@ def test_what_somebody_does_takes_a_right_and_what_a_platform_tells_takes_none()
 
 def test_people_are_spelled_as_the_configuration_names_them() -> None:
     assert account_id(ELSEWHERE) == "42"
-    assert account_id(STRANGER) == "local/eve"
+    assert account_id(STRANGER) == "eve"
 
 
 def test_a_program_may_talk_and_do_nothing_else() -> None:

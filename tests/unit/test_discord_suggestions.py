@@ -28,12 +28,12 @@ async def offered(
 async def test_people_and_roles_are_offered(give: CommandBench) -> None:
     await give("/member add bob operator Bob")
     assert await offered(give, "member role", "person") == [
-        "terminal:local/ann",
-        "terminal:local/bob",
+        "terminal:ann",
+        "terminal:bob",
     ]
-    assert await offered(give, "member role", "person", "oper") == ["terminal:local/bob"]
+    assert await offered(give, "member role", "person", "oper") == ["terminal:bob"]
     assert await offered(give, "member add", "role", "m") == ["admin", "member"]
-    assert "is guest from now on" in await give("/member role terminal:local/bob guest")
+    assert "is guest from now on" in await give("/member role terminal:bob guest")
 
 
 async def test_whom_the_chat_added_is_offered_what_their_role_may_see(give: CommandBench) -> None:

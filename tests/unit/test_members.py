@@ -1,5 +1,6 @@
 """`/member` and `/whoami`: who may change what, what is answered, and who is told."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ import pytest
 from runtime.errors import Permanent
 from runtime.ids import MessageId, Platform
 from runtime.model.address import Principal
+from runtime.model.member import Enrolled, Enrolment
 from runtime.model.messages import Content
 from runtime.model.team import Added, Member, MemberRole, Team
 from runtime.people.roster import Roster
@@ -56,14 +58,16 @@ async def told(give: CommandBench) -> Sequence[tuple[str, str]]:
 async def test_who_is_added_is_a_member_at_once_and_is_told(give: CommandBench) -> None:
     answer = await give("/member add bob operator Bob Builder")
     assert answer == (
-        "Bob Builder (`terminal:local/bob`) is operator from now on. "
-        "Undo: `/member remove terminal:local/bob`."
+        "Bob Builder (`terminal:bob`) is operator from now on. Undo: `/member remove terminal:bob`."
     )
     assert role_now(give, BOB) is MemberRole.OPERATOR
     assert "There are no schedules yet" in await give("/schedule list", sender=BOB)
     [(where, words)] = await told(give)
     assert where == "dm-bob"
-    assert words.startswith("Ann let you into Night shift as operator.")
+    assert words == (
+        "Ann let you into Night shift as operator. Write to me here; /help shows what I know, and "
+        "/whoami what you may do."
+    )
 
 
 async def test_the_team_knows_who_added_somebody_or_changed_their_role(give: CommandBench) -> None:
@@ -171,7 +175,7 @@ async def test_who_is_there_already_is_not_added_again(give: CommandBench) -> No
     await give("/member add bob member Bob")
     answer = await give("/member add bob admin")
     assert "Bob is in the team already, as member." in answer
-    assert "/member role terminal:local/bob admin" in answer
+    assert "/member role terminal:bob admin" in answer
     assert role_now(give, BOB) is MemberRole.MEMBER
 
 
@@ -226,7 +230,25 @@ async def test_what_the_configuration_says_stays() -> None:
         assert "nightdesk.toml names Bob as operator" in answer
         assert "[[members]]" in answer
     assert role_now(give, BOB) is MemberRole.OPERATOR
-    assert "in the team already" in await give("/member add bob owner")
+    assert await give("/member add bob owner") == (
+        "(Bob is in the team already, as operator.\n"
+        "Change it under [[members]] in nightdesk.toml, and start Nightdesk again.)"
+    )
+    assert await give("/member add bob operator") == "(Bob is in the team already, as operator.)"
+
+
+async def test_a_name_that_is_too_long_is_refused_and_not_cut(give: CommandBench) -> None:
+    told = "That name is too long: it has at most 60 characters."
+    assert told in await give(f"/member add bob member {'x' * 61}")
+    assert role_now(give, BOB) is None
+    assert "x" * 60 in await give(f"/member add bob member {'x' * 60}")
+
+
+async def test_an_id_of_another_platform_is_told_to_need_its_name(give: CommandBench) -> None:
+    said = await give("/member add U0123ABCD member")
+    assert "names nobody on terminal" in said
+    assert "another platform: slack:T0123ABCD/U0456EFGH, telegram:" in said
+    assert "another platform" not in await give("/member add telegram:x member")
 
 
 async def test_the_configuration_goes_before_the_chat_once_it_names_somebody(
@@ -258,13 +280,82 @@ async def test_an_owner_of_the_configuration_counts_where_they_can_be_reached(
     assert "is let go" in await give("/member remove bob")
 
 
+async def test_whom_the_chat_added_and_the_configuration_names_now_is_the_configuration_s(
+    give: CommandBench,
+) -> None:
+    await give("/member add bob guest Bob")
+    give.teams.append(people(bob=MemberRole.OPERATOR))
+    for line in ("/member role bob member", "/member remove bob"):
+        assert await give(line) == (
+            "(nightdesk.toml names Bob as operator, and the chat cannot change what it says.\n"
+            "Change it under [[members]] in nightdesk.toml, and start Nightdesk again.)"
+        )
+    assert role_now(give, BOB) is MemberRole.OPERATOR
+    membership = give.roster.membership(BOB)
+    assert membership is not None
+    assert membership.enrolment is None
+    assert await give("/member add bob guest") == (
+        "(Bob is in the team already, as operator.\n"
+        "Change it under [[members]] in nightdesk.toml, and start Nightdesk again.)"
+    )
+
+
 # ---- role, remove
+
+
+@pytest.mark.parametrize("line", ["/member role bob operator", "/member remove bob"])
+async def test_of_two_changes_at_the_same_moment_one_holds(
+    give: CommandBench, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    await give("/member add bob member Bob")
+    put = give.store.members.put
+
+    async def late(enrolment: Enrolment, *, owned: bool) -> Enrolled:
+        monkeypatch.setattr(give.store.members, "put", put)
+        await give("/member role bob guest")
+        return await put(enrolment, owned=owned)
+
+    monkeypatch.setattr(give.store.members, "put", late)
+    answer = await give(line)
+    assert answer == "(Somebody else changed that just now.\nSee /member list.)"
+    assert role_now(give, BOB) is MemberRole.GUEST
+
+
+async def test_what_is_refused_says_what_to_do_instead(give: CommandBench) -> None:
+    await give("/member add bob owner Bob")
+    give.teams.append(replace(team(), members=()))
+    assert await give("/member remove bob", sender=BOB) == (
+        "(Bob is the last owner, and somebody has to be.\n"
+        "Make somebody else owner first: /member role <person> owner.)"
+    )
+    assert await give("/member remove cid", sender=BOB) == (
+        "(Nobody with the id terminal:cid was added in the chat.\n/member list shows who was.)"
+    )
+    assert (await give("/member role cid guest", sender=BOB)).endswith(
+        "/member list shows who was; /member add terminal:cid guest adds them.)"
+    )
+
+
+async def test_who_changed_whom_is_in_the_log_and_each_of_several_is_told(
+    give: CommandBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="nightdesk.people")
+    await give("/member add bob operator Bob")
+    await give("/member role bob guest")
+    said = [
+        tuple(vars(each)[name] for name in ("who", "role", "was", "by"))
+        for each in caplog.records
+        if each.getMessage() == "people.changed"
+    ]
+    by, guest, operator = str(ANN), MemberRole.GUEST, MemberRole.OPERATOR
+    assert said == [(str(BOB), operator, None, by), (str(BOB), guest, operator, by)]
+    assert len(await told(give)) == 2
 
 
 async def test_a_role_is_changed_both_ways_and_the_person_hears_of_it(give: CommandBench) -> None:
     await give("/member add bob operator Bob")
     answer = await give("/member role bob member")
-    assert answer.endswith("Undo: `/member role terminal:local/bob operator`.")
+    assert answer.endswith("Undo: `/member role terminal:bob operator`.")
     assert "Bob is member already" in await give("/member role bob member")
     assert "needs the role operator" in await give("/schedule delete 1", sender=BOB)
     assert (await told(give))[-1] == (
@@ -276,11 +367,11 @@ async def test_a_role_is_changed_both_ways_and_the_person_hears_of_it(give: Comm
 async def test_who_is_let_go_is_a_stranger_and_can_come_back(give: CommandBench) -> None:
     await give("/member add bob operator Bob")
     answer = await give("/member remove bob")
-    assert "`/member add terminal:local/bob operator Bob`" in answer
+    assert "`/member add terminal:bob operator Bob`" in answer
     assert "not a member" in await give("/schedule list", sender=BOB)
     assert (await told(give))[-1][1].startswith("Ann let you go from Night shift")
     for line in ("/member remove bob", "/member role bob guest"):
-        assert "Nobody with the id terminal:local/bob" in await give(line)
+        assert "Nobody with the id terminal:bob" in await give(line)
     assert "Bob (" in await give("/member add bob guest")
     assert role_now(give, BOB) is MemberRole.GUEST
 
@@ -299,14 +390,17 @@ async def test_a_linked_account_stands_for_its_person(give: CommandBench) -> Non
 
 
 async def test_somebody_whom_no_platform_reaches_is_changed_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, give: CommandBench
+    monkeypatch: pytest.MonkeyPatch, give: CommandBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def nowhere(_: MemoryChat, _who: Principal) -> Content:
         raise Permanent("no direct message")
 
     monkeypatch.setattr(MemoryChat, "direct", nowhere)
+    caplog.set_level(logging.INFO, logger="nightdesk.people")
     assert "is guest from now on" in await give("/member add bob guest")
     assert await told(give) == []
+    [said] = [each for each in caplog.records if each.getMessage() == "people.not_told"]
+    assert (vars(said)["who"], vars(said)["why"]) == (str(BOB), "no direct message")
 
 
 # ---- list, whoami
@@ -315,7 +409,7 @@ async def test_somebody_whom_no_platform_reaches_is_changed_all_the_same(
 async def test_the_list_says_where_each_comes_from(give: CommandBench) -> None:
     await give("/member add telegram:42 operator Tel")
     answer = await give("/member list")
-    assert '- Ann, **owner**: `terminal = "local/ann"` (nightdesk.toml)' in answer
+    assert '- Ann, **owner**: `terminal = "ann"` (nightdesk.toml)' in answer
     assert "- Tel, **operator**: `telegram = 42` (the chat: Ann said so, " in answer
 
 
@@ -332,7 +426,7 @@ async def test_whoami_has_words_for_every_right(role: MemberRole) -> None:
 async def test_whoami_says_id_role_origin_accounts_and_rights(give: CommandBench) -> None:
     answer = await give("/whoami")
     assert "You are **Ann**, owner of Night shift." in answer
-    assert '`terminal = "local/ann"`' in answer
+    assert '`terminal = "ann"`' in answer
     assert "Your role comes from nightdesk.toml." in answer
     assert "Your other accounts: none" in answer
     assert "let people in and go" in answer
@@ -347,5 +441,5 @@ async def test_whoami_says_id_role_origin_accounts_and_rights(give: CommandBench
     await give("/link ABCD-2345-WXYZ", sender=TEL)
     answer = await give("/whoami", sender=TEL)
     assert "`telegram = 42`" in answer
-    assert 'your account `terminal = "local/ann"`, linked by a code' in answer
+    assert 'your account `terminal = "ann"`, linked by a code' in answer
     assert "not a member" in await give("/whoami", sender=STRANGER)
