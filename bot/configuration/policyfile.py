@@ -120,11 +120,13 @@ class _Reader:
 
     def _of_agents(self, node: yaml.Node) -> dict[AgentName, Layer]:
         own = {}
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        lines = {_text(key): _line(key) for key, _ in pairs}
         for key, value in self._mapping(node):
             if key not in self._agents:
                 there = f"the agents are {listed(self._agents, 'and')}"
                 said = did_you_mean(key, self._agents, there)
-                self._tell(_line(value), f"{key}: no such agent: {said}")
+                self._tell(lines.get(key, _line(value)), f"{key}: no such agent: {said}")
             own[AgentName(key)] = self._layer(value, f"agent {key}", None)
         return own
 

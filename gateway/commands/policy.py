@@ -29,6 +29,7 @@ from runtime.policy.rules import (
     Layer,
     Permission,
     Preset,
+    Rate,
     Rule,
 )
 
@@ -38,6 +39,10 @@ _SAYS = {
     Permission.APPROVAL: "asks",
     Permission.BLOCKED: "does not run",
 }
+
+
+_PERIODS = {60: "minute", 3600: "hour", 86_400: "day"}
+_QUOTES = frozenset("\"'`“”\u2018\u2019„«»")
 
 
 class Rules(Protocol):
@@ -97,10 +102,14 @@ class PolicyCommands:
         authorize(self._team(), request.sender, Action.POLICY_READ)
         if command.verb == "show":
             return Answer(self._show())
-        tool, _, rest = command.tail.partition(" ")
+        tool, *rest = command.tail.split(maxsplit=1)
         agent = self._agent(command.options.get("agent"))
-        said = self._explain(tool, rest.strip(), agent)
-        call = ToolCall(id=ToolCallId("explain"), name=tool, arguments=rest.strip())
+        call = ToolCall(
+            id=ToolCallId("explain"),
+            name=self._tool(tool),
+            arguments=_out_of_quotes("".join(rest)),
+        )
+        said = self._explain(call, agent)
         return Answer(said + await self._standing(call, agent, request.sender))
 
     def _show(self) -> str:
@@ -141,18 +150,18 @@ class PolicyCommands:
             raise Refused(f"There is no agent “{name[:40]}”.", hint=f"There are: {known}.")
         return agent.name
 
-    def _explain(self, name: str, arguments: str, agent: AgentName) -> str:
+    def _tool(self, written: str) -> str:
+        """The tool's name, in whatever case it was written."""
+        names = (one.name for one in self._tools.tool_specs())
+        return next((name for name in names if name.casefold() == written.casefold()), written)
+
+    def _explain(self, call: ToolCall, agent: AgentName) -> str:
+        name = call.name
         spec = next((one for one in self._tools.tool_specs() if one.name == name), None)
         if spec is None:
             known = ", ".join(one.name for one in self._tools.tool_specs())
             raise Refused(f"There is no tool “{name[:60]}”.", hint=f"There are: {known}.")
-        read = (
-            self._tools.arguments(
-                ToolCall(id=ToolCallId("explain"), name=name, arguments=arguments)
-            )
-            if arguments
-            else {}
-        )
+        read = self._read(call) if call.arguments else {}
         layers = self._rules.book().layers(agent)
         lines = []
         for attended, when in ((True, "While a person is talking"), (False, "In a run by itself")):
@@ -163,6 +172,26 @@ class PolicyCommands:
         heard = [f"- {word.layer}: {word.permission}, by {word.source}" for word in highest_first]
         each = "What each layer says, the highest first; the strictest word holds:"
         return "\n".join([f"**{name}** ({spec.risk})", *lines, "", each, *heard])
+
+    def _read(self, call: ToolCall) -> Mapping[str, Json]:
+        """The arguments that were written.
+
+        Raises:
+            Refused: they do not fit; what agents are told is said as a sentence.
+        """
+        try:
+            return self._tools.arguments(call)
+        except Refused as refused:
+            said = f"{refused.message[:1].upper()}{refused.message[1:]}"
+            raise Refused(f"{said.removesuffix('.')}.", hint=refused.hint) from None
+
+
+def _out_of_quotes(arguments: str) -> str:
+    """The JSON itself, where somebody put quotes around it as for a shell."""
+    text = arguments.strip()
+    quoted = text[:1] in _QUOTES and text[-1:] in _QUOTES
+    inside = text[1:-1].strip()
+    return inside if quoted and inside.startswith("{") else text
 
 
 def _words(decision: Decision) -> str:
@@ -209,6 +238,12 @@ def _is_laxer(preset: Preset | None, above: Preset | None) -> bool:
 
 def _rule(rule: Rule) -> str:
     when = f" when {' and '.join(map(str, rule.when))}" if rule.when else ""
-    rate = f", at most {rule.rate.most} in {rule.rate.seconds} s by itself" if rule.rate else ""
+    rate = f", at most {_per(rule.rate)} by itself" if rule.rate else ""
     people = f", {rule.people} people" if rule.people else ""
     return f"`{rule.tools}`{when}: {rule.permission}{people}{rate}"
+
+
+def _per(rate: Rate) -> str:
+    """The rate as the file says it: `5 per hour`."""
+    period = _PERIODS.get(rate.seconds)
+    return f"{rate.most} per {period}" if period else f"{rate.most} in {rate.seconds} s"

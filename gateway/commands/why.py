@@ -54,7 +54,7 @@ def _named(written: str, place: ThreadRef) -> tuple[MessageId, ...]:
     here = {place.channel.channel, place.root} - {""}
     if not here & {*parts, *(f"{_GROUP}{part}" for part in parts)}:
         raise Refused(
-            "That link leads to another channel, and I explain a message only where it stands.",
+            "That is no link to a message here, and I explain a message only where it stands.",
             hint="Ask there: `/why` with the link, or in its thread.",
         )
     last = parts[-1]

@@ -11,7 +11,15 @@ from runtime.ids import AgentName, ApprovalId
 from runtime.model.approval import GRANTED_FOR, Frozen, Grant
 from runtime.model.tools import ToolSpec
 from runtime.policy.book import PolicyBook
-from runtime.policy.rules import Comparison, Condition, Layer, Permission, Preset, Rule
+from runtime.policy.rules import (
+    Comparison,
+    Condition,
+    Layer,
+    Permission,
+    Preset,
+    Rate,
+    Rule,
+)
 from tests.support.build import ANN, STRANGER
 from tests.support.commands import LOOK, CommandBench, command_bench
 
@@ -85,6 +93,32 @@ async def test_a_call_is_explained_with_the_rules_name(give: CommandBench) -> No
     assert "runs: team preset full_auto, external tools" in await give("/policy explain git.push")
 
 
+@pytest.mark.parametrize("quotes", ["''", '""', "``", "“”"])
+async def test_a_call_may_be_written_in_any_case_and_in_quotes(
+    give: CommandBench, quotes: str
+) -> None:
+    plain = await give('/policy explain git.push {"name": "release/1"}')
+    written = f'{quotes[0]}{{"name": "release/1"}}{quotes[1]}'
+    assert await give(f"/policy explain GIT.Push {written}") == plain
+    assert await give(f"/policy explain git.push\n{written}") == plain
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(60, "5 per minute"), (3600, "5 per hour"), (86_400, "5 per day")]
+)
+async def test_a_rate_is_shown_as_it_is_written(
+    give: CommandBench, seconds: int, said: str
+) -> None:
+    rule = Rule(
+        name="team rule 1",
+        tools="git.*",
+        permission=Permission.AUTONOMOUS,
+        rate=Rate(most=5, seconds=seconds),
+    )
+    give.rules.held = PolicyBook(team=Layer(name="team", preset=Preset.FULL_AUTO, rules=(rule,)))
+    assert f"autonomous, at most {said} by itself" in await give("/policy show")
+
+
 ALWAYS_ASKS = PolicyBook(
     team=Layer(
         name="team",
@@ -125,7 +159,7 @@ async def test_what_always_would_cover_is_named_and_the_grant_that_does(
     ("text", "said"),
     [
         ("/policy explain git.pull", "There is no tool “git.pull”."),
-        ("/policy explain git.push {", "not JSON"),
+        ("/policy explain git.push {", "(The arguments are not JSON"),
         ('/policy explain git.push {"nam": "x"}', "did you mean name?"),
         ("/policy explain git.push --agent nobody", "There is no agent “nobody”."),
         ("/policy explain", "is missing"),

@@ -362,7 +362,7 @@ async def test_nothing_of_another_channel_comes_out(give: CommandBench) -> None:
     for written in ("", "private", "https://chat.example/archives/dm/private"):
         told = await give(f"/why {written}", thread=OPS)
         assert "Trigger" not in told
-    assert "leads to another channel" in await give(
+    assert "is no link to a message here" in await give(
         "/why https://chat.example/archives/dm/private", thread=OPS
     )
     assert "Trigger" in await give("/why private", thread=DM)
@@ -399,7 +399,7 @@ async def test_a_thread_alone_means_its_own_last_answer(give: CommandBench) -> N
     ("written", "said_of_it"),
     [
         ("m77", "no such message of mine in this channel"),
-        ("https://chat.example", "leads to another channel"),
+        ("https://chat.example", "is no link to a message here"),
         ("http://[", "is no link to a message"),
         ("x" * 301, "is no link to a message"),
         ("\x1b[31m", "is no link to a message"),

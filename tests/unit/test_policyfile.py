@@ -148,6 +148,7 @@ def test_little_is_enough(text: str) -> None:
             ":1: like: unknown key: the keys here are is, is_not",
         ),
         ("team: {preset: git_safe}\nteam: {}", ":2: team is there twice"),
+        ("agents:\n  nigt:\n    rules: []", ":2: nigt: no such agent: did you mean night?"),
         ("agents:\n  nigt: {}", ":2: nigt: no such agent: did you mean night?"),
         ("team: [1]", ":1: write a mapping with the keys preset and rules here"),
         ("- a", ":1: write a mapping with the keys team and agents here"),
