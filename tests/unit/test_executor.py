@@ -173,7 +173,7 @@ async def test_nothing_runs_and_nobody_is_asked_for_somebody_without_the_right(
     bench.refused(
         "git.push was not run. Who asked for it may not have it done; they would be told: You are "
         "not a member of Night shift, so I cannot do that for you.\nAn owner can add you by your "
-        "id, terminal: local/eve.",
+        "id, terminal: eve.",
         "it takes the right converse, which who asked does not have",
     )
     assert await bench.asked.service.waiting() == []
