@@ -1,24 +1,35 @@
 """Gathers the facts about the desk, from which briefings are made."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from runtime.clock import Clock
 from runtime.ids import AgentName, ScheduleId
-from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
+from runtime.model.facts import DeskFacts, LeftOut, LimitFact, RunFact, ScheduleFact
 from runtime.model.meter import Balance, Meter, Period, Scope
 from runtime.model.outbox import OutboxState
-from runtime.model.schedule import Occurrence, Schedule
+from runtime.model.schedule import Occurrence, OccurrenceState, Schedule
 from runtime.model.team import Team
 from runtime.money.limits import LimitBook, Limits
 from runtime.money.spenders import stamp_of, when_of, whose
 from runtime.places import place_name
 from runtime.ports import Store, Timetable
+from runtime.text import clipped
 
 PERIOD = timedelta(hours=24)
 """How far back a briefing looks."""
+MOST_SCHEDULES = 50
+"""All of what the facts name fits what a model is shown of a tool: half of it would be no JSON."""
 MOST_RUNS = 50
-MOST_UNDER_WAY = 10_000
+MOST_TROUBLE = 30
+"""Of these, what failed or was missed: it is named before what was done."""
+MOST_UNDER_WAY = 20
+MOST_LIMITS = 30
+LONGEST_INSTRUCTION = 200
+LONGEST_ERROR = 200
+_LOOKED_AT = 5_000
+"""Planned times that are looked at and counted."""
 _LASTING = (Period.DAY, Period.MONTH)
 
 
@@ -34,13 +45,17 @@ class FactsReader:
         """The facts as they are now, for that agent's report."""
         now = self._clock.now()
         schedules = await self._store.schedules.all()
-        runs = await self._store.schedules.history(since=now - PERIOD, limit=MOST_RUNS)
-        under_way = await self._store.schedules.unfinished(limit=MOST_UNDER_WAY)
+        history = await self._store.schedules.history(since=now - PERIOD, limit=_LOOKED_AT)
+        runs = _most_important(history)
+        left = Counter(run.state for run in history) - Counter(run.state for run in runs)
+        unfinished = await self._store.schedules.unfinished(limit=_LOOKED_AT)
+        under_way = unfinished[:MOST_UNDER_WAY]
         by_id = {schedule.id: schedule for schedule in schedules}
         for run in (*runs, *under_way):
             if run.schedule not in by_id:
                 by_id[run.schedule] = await self._deleted(run.schedule)
         found = team.agent(agent)
+        limits = await self._limits(team, by_id)
         return DeskFacts(
             now=now,
             zone=team.zone,
@@ -48,7 +63,9 @@ class FactsReader:
             agent=agent,
             model=(found or team.agents[0]).model,
             since=now - PERIOD,
-            schedules=tuple(self._schedule(team, schedule) for schedule in schedules),
+            schedules=tuple(
+                self._schedule(team, schedule) for schedule in schedules[:MOST_SCHEDULES]
+            ),
             runs=tuple(_run(run, by_id[run.schedule]) for run in reversed(runs)),
             under_way=tuple(_run(run, by_id[run.schedule]) for run in under_way),
             waiting_approvals=await self._waiting(),
@@ -56,8 +73,16 @@ class FactsReader:
             spent_micros=await self._store.ledger.spent(
                 since=now - PERIOD, currency=team.budget.currency
             ),
-            limits=await self._limits(team, by_id),
+            limits=limits[:MOST_LIMITS],
             currency=team.budget.currency,
+            left_out=LeftOut(
+                schedules=max(len(schedules) - MOST_SCHEDULES, 0),
+                done=left[OccurrenceState.DONE],
+                failed=left[OccurrenceState.FAILED],
+                missed=left[OccurrenceState.MISSED],
+                under_way=len(unfinished) - len(under_way),
+                limits=max(len(limits) - MOST_LIMITS, 0),
+            ),
         )
 
     async def _limits(
@@ -124,7 +149,7 @@ class FactsReader:
         return ScheduleFact(
             number=schedule.number,
             when=self._describe(team, schedule),
-            instruction=schedule.instruction,
+            instruction=clipped(schedule.instruction, LONGEST_INSTRUCTION),
             channel=place_name(team, schedule.target),
             state=schedule.state,
             next_at=schedule.next_at,
@@ -137,12 +162,21 @@ class FactsReader:
         return words if zone == team.zone or zone in words else f"{words}, {zone}"
 
 
+def _most_important(history: Sequence[Occurrence]) -> list[Occurrence]:
+    """The planned times to name, the latest first: what went wrong before what went well."""
+    wrong = (OccurrenceState.FAILED, OccurrenceState.MISSED)
+    trouble = [run for run in history if run.state in wrong][:MOST_TROUBLE]
+    done = [run for run in history if run.state is OccurrenceState.DONE]
+    named = {run.run for run in (*trouble, *done[: MOST_RUNS - len(trouble)])}
+    return [run for run in history if run.run in named]
+
+
 def _run(run: Occurrence, of: Schedule) -> RunFact:
     return RunFact(
         schedule=of.number,
-        instruction=of.instruction,
+        instruction=clipped(of.instruction, LONGEST_INSTRUCTION),
         planned_at=run.planned_at,
         state=run.state,
-        error=run.error,
-        delivery=run.delivery,
+        error=clipped(run.error, LONGEST_ERROR),
+        delivery=clipped(run.delivery, LONGEST_ERROR),
     )

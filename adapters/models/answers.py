@@ -7,7 +7,7 @@ from dataclasses import replace
 from adapters.models import briefing
 from adapters.models.intents import Ask
 from adapters.models.topics import Topic
-from runtime.model.facts import DeskFacts, LimitFact, RunFact
+from runtime.model.facts import DeskFacts, LeftOut, LimitFact, RunFact
 from runtime.model.meter import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
 
@@ -36,7 +36,7 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
         return _ANSWERS[ask.topic](facts)
     found = _about(ask, facts)
     if found is None:
-        return _no_such(ask.about)
+        return _no_such(ask.about, facts)
     if ask.topic is Topic.BUDGET:
         return _limits_of(found)
     if ask.topic in _SPENDING:
@@ -51,11 +51,14 @@ def answer(ask: Ask, facts: DeskFacts) -> str | None:
     return _ANSWERS[ask.topic](found)
 
 
-def _no_such(about: tuple[str, ...]) -> str | None:
+def _no_such(about: tuple[str, ...], facts: DeskFacts) -> str | None:
     """That there is no such schedule, where the words are one's number; None where they are not."""
     number = about[0].removeprefix("#")
     if len(about) > 1 or not number.isdecimal() or len(number) > _LONGEST_NUMBER:
         return None
+    if facts.left_out.schedules:
+        seen = f"Schedule {number} is none of the next {len(facts.schedules)}, which are all I see."
+        return f"{seen} `/schedule show {number}` shows it."
     return f"There is no schedule {number}. `/schedule list` shows those there are."
 
 
@@ -72,7 +75,7 @@ def _about(ask: Ask, facts: DeskFacts) -> DeskFacts | None:
     runs, under_way = those(facts.runs), those(facts.under_way)
     if not (schedules or runs or under_way):
         return None
-    found = replace(facts, schedules=schedules, runs=runs, under_way=under_way)
+    found = replace(facts, schedules=schedules, runs=runs, under_way=under_way, left_out=LeftOut())
     numbers = _numbers(found)
     return replace(found, limits=tuple(one for one in facts.limits if one.schedule in numbers))
 
@@ -98,8 +101,8 @@ def _called(facts: DeskFacts) -> str:
     return f"schedule{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
-def _listed(head: str, lines: list[str], nothing: str) -> str:
-    return "\n".join([head, *briefing.bullets(lines)]) if lines else nothing
+def _listed(head: str, lines: list[str], nothing: str, more: int = 0) -> str:
+    return "\n".join([head, *briefing.bullets(lines, more)]) if lines else nothing
 
 
 def _schedules(facts: DeskFacts) -> str:
@@ -111,6 +114,7 @@ def _schedules(facts: DeskFacts) -> str:
             if schedule.state is not ScheduleState.FINISHED
         ],
         "There are no schedules. `/schedule create <when> <instruction>` makes one.",
+        facts.left_out.schedules,
     )
 
 
@@ -124,13 +128,18 @@ def _runs(facts: DeskFacts) -> str:
     missed = briefing.runs(facts, OccurrenceState.MISSED)
     if not (done or failed or missed):
         return f"Nothing ran since {briefing.since(facts)}."
-    counts = f"{len(done)} done, {len(failed)} failed, {len(missed)} missed"
+    left = facts.left_out
+    counts = (
+        f"{len(done) + left.done} done, {len(failed) + left.failed} failed, "
+        f"{len(missed) + left.missed} missed"
+    )
     lines = [
         *done,
         *(f"failed: {line}" for line in failed),
         *(f"missed: {line}" for line in missed),
     ]
-    return _listed(f"Since {briefing.since(facts)}: {counts}.", lines, "")
+    more = left.done + left.failed + left.missed
+    return _listed(f"Since {briefing.since(facts)}: {counts}.", lines, "", more)
 
 
 def _under_way(facts: DeskFacts) -> str:
@@ -138,6 +147,7 @@ def _under_way(facts: DeskFacts) -> str:
         "Under way:",
         [briefing.run_line(run, facts) for run in facts.under_way],
         "No schedule runs at the moment. `/status` tells more.",
+        facts.left_out.under_way,
     )
 
 
@@ -146,6 +156,7 @@ def _failed(facts: DeskFacts) -> str:
         f"Failed since {briefing.since(facts)}:",
         briefing.runs(facts, OccurrenceState.FAILED),
         f"Nothing failed since {briefing.since(facts)}.",
+        facts.left_out.failed,
     )
 
 
@@ -154,6 +165,7 @@ def _missed(facts: DeskFacts) -> str:
         f"Missed since {briefing.since(facts)}:",
         briefing.runs(facts, OccurrenceState.MISSED),
         f"Nothing was missed since {briefing.since(facts)}.",
+        facts.left_out.missed,
     )
 
 
@@ -166,7 +178,12 @@ def _approvals(facts: DeskFacts) -> str:
 def _budget(facts: DeskFacts) -> str:
     lines = [_limit(each) for each in facts.limits]
     return (
-        _listed(f"The budget ({facts.currency}):", lines, "I do not know the limits.")
+        _listed(
+            f"The budget ({facts.currency}):",
+            lines,
+            "I do not know the limits.",
+            facts.left_out.limits,
+        )
         + "\n`/budget` tells more."
     )
 

@@ -32,9 +32,9 @@ def briefing(facts: DeskFacts) -> str:
     quiet = not [run for run in facts.runs if run.state is not OccurrenceState.DUE]
     parts = [head, f"Nothing ran since {since(facts)}." if quiet else ""]
     parts += [
-        _section(RAN, runs(facts, OccurrenceState.DONE)),
-        _section(FAILED, runs(facts, OccurrenceState.FAILED)),
-        _section(MISSED, runs(facts, OccurrenceState.MISSED)),
+        _section(RAN, runs(facts, OccurrenceState.DONE), facts.left_out.done),
+        _section(FAILED, runs(facts, OccurrenceState.FAILED), facts.left_out.failed),
+        _section(MISSED, runs(facts, OccurrenceState.MISSED), facts.left_out.missed),
         _section(WAITING, approvals(facts)),
         _section(UNSENT, unsent(facts)),
         _section(NEXT, coming(facts, most=5)),
@@ -43,14 +43,17 @@ def briefing(facts: DeskFacts) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _section(title: str, lines: Sequence[str]) -> str:
-    return "\n".join([f"**{title}**", *bullets(lines)]) if lines else ""
+def _section(title: str, lines: Sequence[str], more: int = 0) -> str:
+    return "\n".join([f"**{title}**", *bullets(lines, more)]) if lines else ""
 
 
-def bullets(lines: Sequence[str]) -> list[str]:
-    """The lines as a list, cut at ten; the last one then says how many were left out."""
+def bullets(lines: Sequence[str], more: int = 0) -> list[str]:
+    """The lines as a list, cut at ten; the last one then says how many were left out.
+
+    `more` are those that the facts left out before.
+    """
     shown = [f"- {line}" for line in lines[:_MOST_LINES]]
-    left = len(lines) - _MOST_LINES
+    left = max(len(lines) - _MOST_LINES, 0) + more
     return [*shown, f"- and {left} more"] if left > 0 else shown
 
 

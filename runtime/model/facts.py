@@ -56,8 +56,27 @@ class LimitFact:
 
 
 @value(kw_only=True)
+class LeftOut:
+    """How many more there are than the facts name, which a model can be shown whole.
+
+    Attributes:
+        schedules: with a later next time, or with none.
+        done: earlier planned times of the period that ended so; and `failed` and `missed`.
+        under_way: younger planned times whose runs have not ended.
+        limits: other limits.
+    """
+
+    schedules: int = 0
+    done: int = 0
+    failed: int = 0
+    missed: int = 0
+    under_way: int = 0
+    limits: int = 0
+
+
+@value(kw_only=True)
 class DeskFacts:
-    """What a briefing can say.
+    """What a briefing can say. Instructions and errors are cut to fit a line or two.
 
     Attributes:
         now: when the facts were read.
@@ -66,14 +85,16 @@ class DeskFacts:
         agent: who reports.
         model: the model in use.
         since: the beginning of the period that `runs` covers.
-        schedules: every schedule that is not deleted, by next time.
-        runs: the latest planned times of the period, at most fifty, oldest first.
+        schedules: the schedules that are not deleted, by next time.
+        runs: the latest planned times of the period that are over, oldest first; those that failed
+            or were missed go before those that were done.
         waiting_approvals: how many approvals wait for a person.
         dead_letters: how many messages were set aside.
         spent_micros: what was spent in the period in millionths of the team's currency.
         limits: what may be spent: the whole team's day, its month, and every other limit.
         currency: the ISO 4217 code of that.
         under_way: the planned times whose runs have not ended, however old, oldest first.
+        left_out: how many more there are of all these.
     """
 
     now: datetime
@@ -90,3 +111,4 @@ class DeskFacts:
     limits: tuple[LimitFact, ...] = ()
     currency: str = "USD"
     under_way: tuple[RunFact, ...] = ()
+    left_out: LeftOut = LeftOut()

@@ -1,18 +1,25 @@
 """The facts about the desk."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from adapters.models.offline import OfflineModel
 from runtime.access import may
 from runtime.facts import FactsReader
-from runtime.ids import AgentName
+from runtime.ids import AgentName, ConversationId, RunId, ToolCallId, TurnId
 from runtime.model.access import Action
 from runtime.model.facts import LimitFact
 from runtime.model.meter import Period
+from runtime.model.schedule import Occurrence, OccurrenceState
 from runtime.model.team import MemberRole
-from tests.support.build import OPS, team
+from runtime.model.tools import ToolCall
+from runtime.ports import ToolContext
+from tests.support.build import ANN, DM, OPS, team
+from tests.support.clock import ManualClock
 from tests.support.desk import DeskUnderTest, running_desk
+from tests.support.handing import in_memory
 
 
 async def when_of_the_schedule_in(desk: DeskUnderTest, zone: str) -> str:
@@ -117,3 +124,74 @@ def test_whoever_may_read_the_facts_may_read_the_budget_that_they_tell() -> None
     readers = [role for role in MemberRole if may(role, Action.SCHEDULE_READ)]
     assert readers
     assert all(may(role, Action.BUDGET_READ) for role in readers)
+
+
+async def facts_of(desk: DeskUnderTest) -> dict[str, Any]:
+    """What a model is shown of the desk."""
+    context = ToolContext(
+        turn=TurnId("turn"),
+        conversation=ConversationId("talk"),
+        agent=AgentName("desk"),
+        requester=ANN,
+        thread=DM,
+        attended=True,
+    )
+    call = ToolCall(id=ToolCallId("c1"), name="desk.facts", arguments="{}")
+    shown = await desk.desk.asks.tools.run(call, context)
+    assert not shown.failed
+    found: dict[str, Any] = json.loads(shown.text)
+    return found
+
+
+async def ran(desk: DeskUnderTest, states: list[OccurrenceState | None]) -> None:
+    """Runs of the schedules that ended so, a minute apart, the last one now; None has not."""
+    schedules = await desk.desk.parts.store.schedules.all()
+    table, now = desk.desk.parts.store.schedules, desk.clock.now()
+    for number, state in enumerate(states):
+        run = RunId(f"run{number}")
+        one = Occurrence(
+            schedule=schedules[number % len(schedules)].id,
+            planned_at=now - timedelta(minutes=len(states) - number),
+            run=run,
+            state=OccurrenceState.DUE,
+        )
+        await table.add_occurrence(one)
+        if state is not None:
+            await table.end_occurrence(run, state=state, now=now, error="It broke. " * 100)
+
+
+async def test_of_many_long_schedules_and_runs_the_facts_can_be_read(clock: ManualClock) -> None:
+    async with running_desk(in_memory(clock), clock=clock) as desk:
+        for number in range(80):
+            words = f'"Report" {number} ' * 200
+            await desk.command(f"schedule create every weekday at 8:30 {words} --channel ops")
+        failed, done = OccurrenceState.FAILED, OccurrenceState.DONE
+        await ran(desk, [*[failed] * 40, *[done] * 100, *[None] * 30])
+        facts = await facts_of(desk)
+        assert (len(facts["schedules"]), len(facts["under_way"])) == (50, 20)
+        states = [run["state"] for run in facts["runs"]]
+        assert states.count("failed") == 30
+        assert facts["left_out"] == {
+            "schedules": 30,
+            "done": 80,
+            "failed": 10,
+            "missed": 0,
+            "under_way": 10,
+            "limits": 0,
+        }
+
+
+async def test_what_failed_is_told_however_much_went_well_since(clock: ManualClock) -> None:
+    async with running_desk(in_memory(clock), clock=clock, model=OfflineModel()) as desk:
+        await desk.command("schedule create every day at noon Look --channel ops")
+        await ran(desk, [OccurrenceState.FAILED, *[OccurrenceState.DONE] * 96])
+        facts = await facts_of(desk)
+        assert [run["state"] for run in facts["runs"]] == ["failed", *["done"] * 49]
+        assert facts["left_out"]["done"] == 47
+        await desk.say("what failed?")
+        await desk.quiet()
+        assert "It broke." in desk.chat.shown[-1].text
+        await desk.say("what ran?")
+        await desk.quiet()
+        assert "96 done, 1 failed, 0 missed" in desk.chat.shown[-1].text
+        assert "and 87 more" in desk.chat.shown[-1].text

@@ -17,7 +17,7 @@ from runtime.model.completion import Finished, StopReason, Usage
 from runtime.model.conversation import Entry, Role
 from runtime.model.ending import Handed
 from runtime.model.events import Message
-from runtime.model.facts import DeskFacts, LimitFact, RunFact, ScheduleFact
+from runtime.model.facts import DeskFacts, LeftOut, LimitFact, RunFact, ScheduleFact
 from runtime.model.files import FileRef
 from runtime.model.meter import Period
 from runtime.model.schedule import OccurrenceState, ScheduleState
@@ -380,6 +380,18 @@ async def test_it_answers(question: str) -> None:
 async def test_a_schedule_that_is_not_there_is_said_not_to_be(question: str) -> None:
     told = "There is no schedule 9. `/schedule list` shows those there are."
     assert await _on(_chat(), question) == told
+
+
+async def test_what_the_facts_leave_out_is_counted_and_not_said_to_be_nothing() -> None:
+    some = replace(FULL, left_out=LeftOut(schedules=70, failed=3, under_way=5))
+    found = await _on(_chat(some), "when does schedule 9 come?")
+    assert found == (
+        "Schedule 9 is none of the next 4, which are all I see. `/schedule show 9` shows it."
+    )
+    assert "and 70 more" in await _on(_chat(some), "what is scheduled?")
+    assert "and 3 more" in await _on(_chat(some), "what failed?")
+    assert "1 done, 4 failed, 1 missed" in await _on(_chat(some), "what ran?")
+    assert "and 5 more" in await _on(_chat(some), "what is running?")
 
 
 @pytest.mark.parametrize(
