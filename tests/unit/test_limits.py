@@ -210,6 +210,14 @@ def test_every_limit_of_those_periods_is_listed_once_as_it_is_now() -> None:
     assert taken.current({}) == [day, month], "what was taken away is none"
 
 
+def test_what_was_set_for_each_of_them_in_one_period_holds_there_for_each_alone() -> None:
+    each = change(5, scope=Scope.AGENT, base=None, stamp=TODAY.stamp)
+    limits = Limits(BudgetRules(), (each,))
+    desk = replace(TODAY, scope=Scope.AGENT, subject="desk")
+    assert limits.of(desk) == 5
+    assert limits.of(replace(desk, stamp="2026-11-21")) is None
+
+
 def test_whether_there_may_be_a_limit_of_a_scope() -> None:
     limits = Limits(BudgetRules(), (change(7, scope=Scope.AGENT, subject="desk", base=None),))
     assert limits.has(Scope.ORGANISATION)

@@ -212,7 +212,7 @@ async def test_the_owners_hear_that_the_reason_is_gone(
     assert word is not None
     again = "I post there unasked again once you say `/channel trust #ops`."
     assert word.text == f"{said} {again}"
-    assert word.key != first.key
+    assert word.key not in {"", None, first.key}
     assert happened(ChannelState(channel=HERE)) == "is trusted"
 
 
