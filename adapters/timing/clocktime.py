@@ -20,6 +20,8 @@ _BEFORE = re.compile(rf"(?P<at>at\s+|){_LIST}(?:\s+(?:on\s+)?)(?P<what>.+)")
 _READ = re.compile(r"(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2})|h)?\s?(?P<half>[ap]m)?")
 _NAMED = {"noon": time(12), "midnight": time(0)}
 _HALF_DAY = 12
+_EARLY = 6
+_DARK = ("evening", "night")
 _LATE = {"afternoon": range(1, 12), "evening": range(1, 12), "night": range(5, 12)}
 
 
@@ -55,12 +57,24 @@ def read_clock(text: str, part: str = "") -> time:
         hour = hour % _HALF_DAY + (_HALF_DAY if half == "pm" else 0)
     elif hour in _LATE.get(part, ()):
         hour += _HALF_DAY
-    elif hour == _HALF_DAY and part == "night":
+    elif hour == _HALF_DAY and part in _DARK:
         hour = 0
     try:
         return time(hour, minute)
     except ValueError:
         raise _no_time(text) from None
+
+
+def is_next_day(clock: time, part: str, *, named: str) -> bool:
+    """Whether that is after the midnight that ends the day: `friday night at 1`, `12 at night`.
+
+    Args:
+        clock: the time.
+        part: the part of the day that was said.
+        named: the same, where it was said with the day, or "": `friday at 1 at night` is early on
+            Friday.
+    """
+    return part in _DARK and clock.hour < (_EARLY if named else 1)
 
 
 def read_clocks(texts: Sequence[str], part: str = "") -> tuple[time, ...]:

@@ -35,6 +35,13 @@ _MACROS = {
     "@annually": "0 0 1 1 *",
 }
 _ORDINAL = re.compile(r"\b(\d+)th\b")
+_STEP = re.compile(r"\*/\d+")
+_SPAN = re.compile(r"(?:\*|(?P<first>\d+)-(?P<last>\d+))(?:/(?P<step>\d+))?")
+_EVERY_MINUTES = re.compile(r"^every \S+ minute(?: of every hour)?(?= from \d| on | in |$)")
+_EVERY_HOURS = re.compile(
+    r"^at minute 0 past every (?:\S+ )?hour(?: from \d+ through \d+)?(?= on | in |$)"
+)
+_IN_AN_HOUR, _IN_A_DAY = 60, 24
 _MINUTE = timedelta(minutes=1)
 _LEAP = timedelta(hours=2)
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,7 +98,28 @@ def explain(cron: str) -> str:
     # cronsim writes "22th" and "day of month".
     words = _ORDINAL.sub(lambda match: _ordinal(int(match[1])), words)
     words = words.replace("day of month", "day of the month")
-    return words[:1].lower() + words[1:]
+    minute, hour, *_ = cron.split()
+    return _in_steps(words[:1].lower() + words[1:], minute, hour)
+
+
+def _in_steps(words: str, minute: str, hour: str) -> str:
+    """`every 15 minutes`, where they divide the hour, for `every 15th minute of every hour`."""
+    step = int(minute.removeprefix("*/")) if _STEP.fullmatch(minute) else 0
+    if step > 1 and _IN_AN_HOUR % step == 0:
+        return _EVERY_MINUTES.sub(f"every {step} minutes", words)
+    spans = _SPAN.fullmatch(hour) if minute == "0" else None
+    if spans is None:
+        return words
+    step = int(spans["step"] or 1)
+    every = "every hour" if step == 1 else f"every {step} hours"
+    if spans["first"]:
+        first, last = int(spans["first"]), int(spans["last"])
+        last -= (last - first) % step
+        return _EVERY_HOURS.sub(f"{every} from {first:02}:00 through {last:02}:00", words)
+    if step > 1 and _IN_A_DAY % step == 0:
+        said, changed = _EVERY_HOURS.subn(f"{every}, from midnight,", words)
+        return said.removesuffix(",") if changed else words
+    return words
 
 
 def _ordinal(number: int) -> str:

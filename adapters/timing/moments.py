@@ -53,10 +53,15 @@ _DAY = re.compile(
     rf"|in (?P<count>\d{{1,4}}) (?P<unit>days?|weeks?))(?: (?P<part>{PART}))?"
 )
 _DATE = re.compile(
-    rf"(?:{WEEKDAY},? )?(?:the )?(?:(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {MONTH}|{MONTH}"
-    r" (?:the )?\d{1,2}(?:st|nd|rd|th)?)(?:,? (?P<year>\d{4}))?|(?P<iso>\d{4}-\d{2}-\d{2})"
-    r"|(?P<dotted>\d{1,2}\.\d{1,2}\.\d{4}))"
+    rf"(?:(?P<weekday>{WEEKDAY}),? )?(?:the )?"
+    rf"(?P<words>(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {MONTH}"
+    rf"|{MONTH} (?:the )?\d{{1,2}}(?:st|nd|rd|th)?)(?:,? (?P<year>\d{{4}}))?"
+    r"|(?P<iso>\d{4}-\d{2}-\d{2})|(?P<dotted>\d{1,2}\.\d{1,2}\.\d{4}))"
 )
+_NO_MONTH = re.compile(r"(?:the )?\d{1,2}(?:st|nd|rd|th)")
+_USUAL = {"night": "22:00", "evening": "20:00", "afternoon": "15:00"}
+"""An hour of each part of the day, for an example."""
+_DAY_ON = timedelta(days=1)
 _SLASHES = re.compile(r"\d{1,2}/\d{1,2}(?:/\d{2,4})?")
 _EARLY = 6
 _FARTHEST = timedelta(days=50 * 366)
@@ -66,7 +71,7 @@ def read(text: str, *, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The instant that words in their plain spelling mean, in UTC; None where they mean none.
 
     A local time that a change of the clocks skips is the first moment after the gap; of one that
-    comes twice it is the first.
+    comes twice it is the first that is still to come.
 
     Raises:
         Refused: they mean one that lies in the past or cannot be told without guessing.
@@ -83,6 +88,8 @@ def read(text: str, *, now: datetime, zone: ZoneInfo) -> datetime | None:
         raise Refused(f"“{text}” is too far away.") from None
     if at is None:
         return None
+    if at == now and _DURATION.fullmatch(text):
+        raise Refused(f"“{text}” is now.", hint="Times are kept to the minute: in 1 minute.")
     if at <= now:
         raise Refused(
             f"{_shown(at, now, zone)} is in the past.",
@@ -93,15 +100,16 @@ def read(text: str, *, now: datetime, zone: ZoneInfo) -> datetime | None:
     return at
 
 
-def to_instant(local: datetime, zone: tzinfo) -> datetime:
+def to_instant(local: datetime, zone: tzinfo, *, now: datetime) -> datetime:
     """The instant of a naive local time, in UTC.
 
     A time that does not exist is the first moment after the gap; of one that comes twice it is
-    the first.
+    the first, or the second where the first has passed and the second has not.
     """
     first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if first.astimezone(zone).replace(tzinfo=None) == local:
-        return first
+        second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        return second if first <= now < second else first
     # In a gap the reading before it (fold 0) lands after the change and the other before it.
     before = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
     return _change_between(before, first, zone)
@@ -134,7 +142,7 @@ def _duration(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
         raise _several()
     if _BY_CALENDAR.search(words):
         naive = _dateparser(words, now.astimezone(zone).replace(tzinfo=None))
-        return naive and to_instant(naive, zone)
+        return naive and to_instant(naive, zone, now=now)
     naive = _dateparser(words, now.astimezone(UTC).replace(tzinfo=None))
     return naive and naive.replace(tzinfo=UTC)
 
@@ -156,17 +164,27 @@ def _day_and_clock(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     """A day, in one of its many forms, and a time of day; the day may be left out."""
     text = _ISO_T.sub(r"\1 ", text)
     today = now.astimezone(zone).replace(tzinfo=None)
+    local: datetime | None = None
     what, times, part = clocktime.split_times(text) or (text, (), "")
     what = what.removeprefix("on ")
     if _PAST_DAY.fullmatch(what):
         raise _past(text)
     if not what:
-        return _next_clock(_only_clock(what, times, part), today, zone)
+        return _next_clock(_only_clock(what, times, part), today, zone, now)
     if match := _DAY.fullmatch(what):
-        clock = _only_clock(what, times, part or match["part"] or "night" * (what == "tonight"))
-        return to_instant(datetime.combine(_named_day(match, clock, today), clock), zone)
-    if match := _DATE.fullmatch(what):
-        return _on_date(match, _only_clock(what, times, part), today, zone)
+        named = match["part"] or "night" * (what == "tonight")
+        clock = _only_clock(what, times, part or named)
+        local = datetime.combine(_named_day(match, clock, part or named, today), clock)
+    elif match := _DATE.fullmatch(what):
+        local = _on_date(match, _only_clock(what, times, part), today)
+    if local is not None:
+        return to_instant(local, zone, now=now)
+    if _NO_MONTH.fullmatch(what):
+        raise Refused(
+            f"“{what}” of which month?",
+            hint=f"For example: 1 december at 9:00; or for every month: {what} of the month at "
+            "9:00.",
+        )
     if _SLASHES.fullmatch(what):
         raise Refused(
             f"“{what}” is one day in Europe and another in America.",
@@ -177,7 +195,8 @@ def _day_and_clock(text: str, now: datetime, zone: ZoneInfo) -> datetime | None:
 
 def _only_clock(what: str, times: tuple[str, ...], part: str) -> time:
     if not times:
-        raise Refused(f"At what time of day, {what}?", hint=f"For example: {what} at 9:00.")
+        late = next((hour for part, hour in _USUAL.items() if part in what), "9:00")
+        raise Refused(f"At what time of day, {what}?", hint=f"For example: {what} at {late}.")
     if len(times) > 1:
         raise _several()
     return clocktime.read_clock(times[0], part)
@@ -187,38 +206,62 @@ def _several() -> Refused:
     return Refused("That is more than one time.", hint="Make a reminder, or a schedule, for each.")
 
 
-def _next_clock(clock: time, today: datetime, zone: ZoneInfo) -> datetime:
+def _next_clock(clock: time, today: datetime, zone: ZoneInfo, now: datetime) -> datetime:
     """The next time that the clock on the wall shows that."""
-    day = today.date() if clock > today.time() else today.date() + timedelta(days=1)
-    return to_instant(datetime.combine(day, clock), zone)
+    local = datetime.combine(today.date(), clock)
+    at = to_instant(local, zone, now=now)
+    return at if at > now else to_instant(local + _DAY_ON, zone, now=now)
 
 
-def _named_day(match: re.Match[str], clock: time, today: datetime) -> date:
-    """The day that `today`, `tomorrow`, `next monday` or `in 3 days` names."""
+def _named_day(match: re.Match[str], clock: time, part: str, today: datetime) -> date:
+    """The day that `today`, `tomorrow`, `next monday` or `in 3 days` names.
+
+    After midnight it is the next: `friday night at 1` is on Saturday.
+    """
+    more = int(clocktime.is_next_day(clock, part, named=match["part"] or ""))
     if match["weekday"]:
         ahead = (wording.weekday_number(match["weekday"]) - today.isoweekday()) % 7
-        if ahead == 0 and ("next" in match["which"] or clock <= today.time()):
+        if ahead == 0 and "next" in match["which"]:
             ahead = 7
+        elif ahead + more in (0, 7) and "next" not in match["which"]:
+            # Today, unless it has passed; and what is said in that night itself is this night.
+            ahead = 7 * (clock <= today.time()) - more
+        ahead += more
     elif match["count"]:
-        ahead = int(match["count"]) * (7 if match["unit"].startswith("week") else 1)
+        ahead = int(match["count"]) * (7 if match["unit"].startswith("week") else 1) + more
     elif match["after"]:
-        ahead = 2
+        ahead = 2 + more
     elif match["tomorrow"]:
-        ahead = 1
+        ahead = 1 + more
     else:  # "tonight at 1" and "tonight at midnight" are after the coming midnight
-        ahead = int(match["today"] == "tonight" and clock.hour < _EARLY <= today.hour)
+        night = more or match["today"] == "tonight"
+        ahead = int(night and clock.hour < _EARLY <= today.hour)
     return today.date() + timedelta(days=ahead)
 
 
-def _on_date(match: re.Match[str], clock: time, today: datetime, zone: ZoneInfo) -> datetime:
-    """A calendar date; without its year, the next one."""
+def _on_date(match: re.Match[str], clock: time, today: datetime) -> datetime:
+    """The local time on a calendar date; without its year, on the next one.
+
+    Raises:
+        Refused: there is no such day, or it is another day of the week than was said.
+    """
+    local = _next_date(match, clock, today)
+    if match["weekday"] and wording.weekday_number(match["weekday"]) != local.isoweekday():
+        date = f"{local.day} {wording.MONTHS[local.month - 1].title()} {local.year}"
+        day = wording.WEEKDAYS[local.weekday()].title()
+        raise Refused(f"{date} is a {day}.", hint="Name the day or the date alone.")
+    return local
+
+
+def _next_date(match: re.Match[str], clock: time, today: datetime) -> datetime:
     if written := match["iso"] or match["dotted"]:
-        return to_instant(datetime.combine(_written_day(written), clock), zone)
+        return datetime.combine(_written_day(written), clock)
     # Asked on the day itself dateparser prefers next year's: ask as if it were the day before.
-    local = datetime.combine(_calendar_day(match[0], today - timedelta(days=1)), clock)
+    words = match["words"]
+    local = datetime.combine(_calendar_day(words, today - _DAY_ON), clock)
     if local <= today and not match["year"]:
-        local = datetime.combine(_calendar_day(match[0], today), clock)
-    return to_instant(local, zone)
+        local = datetime.combine(_calendar_day(words, today), clock)
+    return local
 
 
 def _written_day(words: str) -> date:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import time
 
 from adapters.timing import clocktime, wording
+from adapters.timing.clocktime import CLOCK
 from adapters.timing.wording import MONTH, PART, WEEKDAY
 from runtime.errors import Refused
 
@@ -30,12 +31,22 @@ _INTERVAL = re.compile(
     r"every (?:(?P<count>\d{1,6}(?:\.\d)?|half|half an|quarter|quarter of an|other) ?)?"
     r"(?P<unit>[a-z]+)"
 )
+_TO = r"(?: ?- ?| (?:to|and|till|until|through) )"
+_BETWEEN = re.compile(
+    rf"(?P<what>.+?),? (?:but )?(?:only )?"
+    rf"(?P<between>(?:from|between) (?P<first>{CLOCK}){_TO}(?P<last>{CLOCK}))"
+)
+_ON_DAYS = re.compile(
+    rf"(?P<what>.+?),? (?:but )?(?:only )?(?:on |(?:from )?(?=weekdays|weekends|{WEEKDAY}{_TO}))"
+    rf"(?P<days>weekdays|weekends|{WEEKDAY}(?:s|.+{WEEKDAY}s?)?)"
+)
 _ALTERNATING = re.compile(rf"every (?:other|second|2nd|third|3rd) (?:{WEEKDAY}|day|week|month)")
 
+_EVERY_DAY = "* * *"
 _DAILY = {
-    "every day": "* * *",
-    "daily": "* * *",
-    "nightly": "* * *",
+    "every day": _EVERY_DAY,
+    "daily": _EVERY_DAY,
+    "nightly": _EVERY_DAY,
     "every weekday": "* * 1-5",
     "weekdays": "* * 1-5",
     "every weekend": "* * 6,0",
@@ -81,7 +92,7 @@ def read(text: str) -> str | None:
     Raises:
         Refused: they name one that cannot be kept, or lack the day or the time of day.
     """
-    if (every := _interval(text)) is not None:
+    if (every := _interval(text) or _narrowed(text)) is not None:
         return every
     what, times, part = clocktime.split_times(text) or (text, (), "")
     if (times and _interval(what)) or _alternates(what):
@@ -94,7 +105,14 @@ def read(text: str) -> str | None:
     if not times:
         raise Refused("At what time of day?", hint="For example: every weekday at 8:30.")
     part = part or ("night" if what == "nightly" else "")
-    return f"{_clock_fields(clocktime.read_clocks(times, part))} {days}"
+    clocks = clocktime.read_clocks(times, part)
+    named = ending["part"] if ending else ""
+    if days != _EVERY_DAY and any(clocktime.is_next_day(at, part, named=named) for at in clocks):
+        raise Refused(
+            f"“{text}” is after midnight, and so on the next day.",
+            hint="Name that day, for example: every saturday at 1:00.",
+        )
+    return f"{_clock_fields(clocks)} {days}"
 
 
 def _interval(text: str) -> str | None:
@@ -113,6 +131,36 @@ def _interval(text: str) -> str | None:
             f"“{text}” is more than once a minute.", hint="Every minute is the most often."
         )
     return _even(text, seconds)
+
+
+def _narrowed(text: str) -> str | None:
+    """An interval between hours or on some days: `every 15 minutes from 9 to 17 on weekdays`."""
+    what, between, days = text, None, None
+    for _ in range(2):
+        if between is None and (between := _BETWEEN.fullmatch(what)):
+            what = between["what"]
+        if days is None and (days := _ON_DAYS.fullmatch(what)):
+            what = days["what"]
+    every = _interval(what) if between or days else None
+    on = days["days"] if days else "daily"
+    fields = _days(on if on in _DAILY else f"every {on}")
+    if every is None or fields is None:
+        return None
+    minute, hour, *_ = every.split()
+    return f"{minute} {_hours(what, minute, hour, between) if between else hour} {fields}"
+
+
+def _hours(what: str, minute: str, hour: str, between: re.Match[str]) -> str:
+    """The hours of an interval: by the hour the last belongs to it, by the minute it ends there."""
+    first, last = (clocktime.read_clock(between[name]) for name in ("first", "last"))
+    by_hour = minute == "0"
+    end = last.hour if by_hour else (last.hour or 24) - 1
+    if first.minute or last.minute or end < first.hour or last == first:
+        raise Refused(
+            f"“{between['between']}” is not from one full hour to a later one of the same day.",
+            hint=f"For example: {what} from 9 to 17; or cron: {minute} 22-23,0-5 * * *.",
+        )
+    return f"{first.hour}-{end}{hour.removeprefix('*')}"
 
 
 def _alternates(what: str) -> bool:

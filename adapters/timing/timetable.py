@@ -12,9 +12,16 @@ from runtime.model.schedule import When, WhenKind
 
 _LONGEST = 120
 _BARE = re.compile(rf"\d+(?:[.,]\d+)?|{wording.MONTH}|an?|the")
-_ZONE = re.compile(r"(?P<when>.+?),? (?:in )?(?P<zone>[A-Za-z_]+/[A-Za-z_/+-]+\d*|UTC|GMT)")
+_ZONE = re.compile(
+    r"(?P<when>.+?),? (?:in )?(?P<zone>[a-z_]+/[a-z_/+-]+\d*|UTC|GMT)", re.IGNORECASE
+)
 # Abbreviations mean several zones each, and the daylight half of one is wrong half of the year.
-_ABBREVIATION = re.compile(r"(?P<when>.+) (?P<zone>[ECMP][SD]?T|[CEW]ES?T|BST|IST|JST|AE[SD]T)")
+# "wet" and "west" are words.
+_ABBREVIATION = re.compile(
+    r"(?P<when>.+?),? (?:in )?(?P<zone>(?:UTC|GMT) ?[+-]\d{1,2}(?::?\d{2})?"
+    r"|[ECMP][SD]?T|[CE]ES?T|(?-i:WES?T)|MES?Z|BST|IST|JST|AE[SD]T)",
+    re.IGNORECASE,
+)
 _FORMS = (
     "Write for example: every weekday at 8:30, every 15 minutes, in 2 hours, tomorrow at 9am, "
     "2026-12-01 14:00, or cron: 30 8 * * 1-5."
@@ -38,7 +45,8 @@ class CronsimTimetable:
         if (match := _ABBREVIATION.fullmatch(said)) and _is_time(match["when"], now, place):
             raise Refused(
                 f"“{match['zone']}” does not say which time zone is meant.",
-                hint="Write an IANA name, for example America/New_York.",
+                hint="Write an IANA name, for example America/New_York. Where it belongs to what "
+                "is to be done, put the time in quotes.",
             )
         return _read(said, now, place)
 

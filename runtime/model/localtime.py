@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
+_HOUR = 60
 _DAY = 24 * _HOUR
+"""In minutes."""
 
 
 def show_time(at: datetime, zone: str, *, now: datetime | None = None) -> str:
@@ -35,22 +35,22 @@ def show_zone(local: datetime) -> str:
 
 def show_distance(left: timedelta) -> str:
     """How far away something is: `in 45 min`, `in 3 h`, `in 2 days`; `now` where it has come."""
-    seconds = left.total_seconds()
-    if seconds <= 0:
+    if left <= timedelta():
         return "now"
-    if seconds < _MINUTE:
+    minutes = round(left / timedelta(minutes=1))  # "in 2 hours" is answered some seconds later
+    if not minutes:
         return "in less than a minute"
-    if seconds < _HOUR:
-        return f"in {int(seconds // _MINUTE)} min"
-    if seconds < _DAY:
-        return _hours(int(seconds // _MINUTE))
-    days = round(seconds / _DAY)
+    if minutes < _HOUR:
+        return f"in {minutes} min"
+    if minutes < _DAY:
+        return _hours(minutes)
+    days = round(minutes / _DAY)
     return f"in {days} day" if days == 1 else f"in {days} days"
 
 
 def _hours(minutes: int) -> str:
     """Hours, with the minutes while they still matter: `in 2 h 5 min`, `in 15 h`."""
-    hours, rest = divmod(minutes, 60)
+    hours, rest = divmod(minutes, _HOUR)
     if rest and hours < 4:  # noqa: PLR2004 - from four hours on nobody counts the minutes
         return f"in {hours} h {rest} min"
     return f"in {hours} h"

@@ -154,7 +154,7 @@ def test_every_hour_follows_real_time_over_both_changes(timetable: Timetable) ->
     ("said", "words"),
     [
         ("every weekday at 8:30", "at 08:30 on Monday through Friday"),
-        ("every 15 minutes", "every 15th minute of every hour"),
+        ("every 15 minutes", "every 15 minutes"),
         ("on the 22nd of the month at 9", "at 09:00 on the 22nd day of every month"),
         (
             "0 9 3,11,23,31 * *",

@@ -47,6 +47,20 @@ def once(said: str, now: datetime = NOW) -> str:
         ("every 2 hours", "0 */2 * * *"),
         ("every 120 minutes", "0 */2 * * *"),
         ("Every 12 Hours", "0 */12 * * *"),
+        # between hours, on some days
+        ("every 15 minutes on weekdays", "*/15 * * * 1-5"),
+        ("every hour weekends", "0 * * * 6,0"),
+        ("every 15 minutes from monday to friday", "*/15 * * * 1-5"),
+        ("every hour on monday and thursday", "0 * * * 1,4"),
+        ("every 30 minutes on sundays", "*/30 * * * 0"),
+        ("every hour from 9 to 17", "0 9-17 * * *"),
+        ("hourly from 9am to 5 pm", "0 9-17 * * *"),
+        ("every hour from 9 to 17 on weekdays", "0 9-17 * * 1-5"),
+        ("every 2 hours on weekdays from 9:00 to 17:00", "0 9-17/2 * * 1-5"),
+        ("every 15 minutes between 9 and 17", "*/15 9-16 * * *"),
+        ("every 15 minutes, but only on weekdays, from 9 to 17", "*/15 9-16 * * 1-5"),
+        ("every 20 minutes from 9-17", "*/20 9-16 * * *"),
+        ("every 15 minutes from noon to midnight", "*/15 12-23 * * *"),
         # days
         ("daily at 17:00", "0 17 * * *"),
         ("every day at noon", "0 12 * * *"),
@@ -72,6 +86,8 @@ def once(said: str, now: datetime = NOW) -> str:
         ("every morning at 8", "0 8 * * *"),
         ("every evening at 6", "0 18 * * *"),
         ("every night at 12", "0 0 * * *"),
+        ("every evening at 12", "0 0 * * *"),
+        ("every friday night at 11", "0 23 * * 5"),
         ("every night at 2", "0 2 * * *"),
         ("nightly at 11", "0 23 * * *"),
         ("at 8:30 every weekday", "30 8 * * 1-5"),
@@ -149,6 +165,19 @@ def test_words_that_repeat(said: str, meant: str) -> None:
         ("tonight at 8", "2026-11-18 20:00"),
         ("8pm tonight", "2026-11-18 20:00"),
         ("tonight at midnight", "2026-11-19 00:00"),
+        ("this evening at 12", "2026-11-19 00:00"),
+        ("this night at 1", "2026-11-19 01:00"),
+        ("tomorrow night at 1", "2026-11-20 01:00"),
+        ("tomorrow night at midnight", "2026-11-20 00:00"),
+        ("tomorrow night at 11", "2026-11-19 23:00"),
+        ("tomorrow evening at 12", "2026-11-20 00:00"),
+        ("friday night at 12", "2026-11-21 00:00"),
+        ("friday night at 1", "2026-11-21 01:00"),
+        ("friday at 12 at night", "2026-11-21 00:00"),
+        ("friday at 1 at night", "2026-11-20 01:00"),
+        ("wednesday night at 1", "2026-11-19 01:00"),
+        ("next wednesday night at 1", "2026-11-26 01:00"),
+        ("tuesday night at 1", "2026-11-25 01:00"),
         ("this evening at 7", "2026-11-18 19:00"),
         ("tomorrow at 9am", "2026-11-19 09:00"),
         ("tomorrow, 9:00", "2026-11-19 09:00"),
@@ -205,6 +234,10 @@ def test_words_that_mean_one_moment(said: str, meant: str) -> None:
         ("tomorrow at 2:30", "2027-03-13 12:00", "2027-03-14 03:00"),
         ("in 2 hours", "2027-03-14 01:00", "2027-03-14 04:00"),
         ("in 1 day", "2027-03-13 02:30", "2027-03-14 03:00"),
+        # Said in the night itself.
+        ("saturday night at 1", "2026-11-22 00:30", "2026-11-22 01:00"),
+        ("saturday night at 1", "2026-11-22 01:30", "2026-11-29 01:00"),
+        ("next saturday night at 1", "2026-11-22 00:30", "2026-11-29 01:00"),
     ],
 )
 def test_a_moment_across_a_change_of_the_clocks(said: str, now: str, meant: str) -> None:
@@ -262,10 +295,25 @@ def test_a_moment_across_a_change_of_the_clocks(said: str, now: str, meant: str)
         ("2 hours ago", "in the past"),
         ("an hour ago", "in the past"),
         ("last friday at 9", "in the past"),
-        ("in 0 minutes", "in the past"),
+        ("in 0 minutes", "“in 0 minutes” is now"),
+        ("the 15th at 9", "“the 15th” of which month"),
+        ("on the 15th", "“the 15th” of which month"),
+        ("tuesday 23 november at 9", "23 November 2026 is a Monday"),
+        ("monday 2026-11-24 9:00", "24 November 2026 is a Tuesday"),
+        ("every friday night at 1", "is after midnight, and so on the next day"),
+        ("every friday evening at 12", "is after midnight, and so on the next day"),
+        ("every friday night at 11 and 1", "is after midnight, and so on the next day"),
+        ("every 7 minutes on weekdays", "does not fit evenly"),
+        ("every 15 minutes from 9:30 to 17", "“from 9:30 to 17” is not from one full hour"),
+        ("every hour from 9 to 5", "“from 9 to 5” is not from one full hour"),
+        ("every hour from 22 to 6", "“from 22 to 6” is not from one full hour"),
+        ("every hour from 9 to midnight", "“from 9 to midnight” is not from one full hour"),
+        ("every hour from 9 to 25", "is no time of day"),
+        ("every day at 9 utc+2", "“utc.2” does not say which time zone"),
         ("in 30 seconds", "kept to the minute"),
         ("2999-01-01 10:00", "more than fifty years away"),
         ("in 9999 weeks at 9", "more than fifty years away"),
+        ("tomorrow at 9am pst", "“pst” does not say which time zone"),
         ("tomorrow at 9am PST", "“PST” does not say which time zone"),
         ("every day at 9 Europe/Lodnon", "There is no time zone “Europe/Lodnon”"),
         ("61 8 * * *", "“61” is no minute"),
@@ -305,6 +353,61 @@ def test_what_lacks_its_day_is_refused_with_an_example_of_its_kind(said: str, ex
     assert TIMETABLE.read(example, now=NOW, zone="America/New_York").kind is WhenKind.CRON
 
 
+@pytest.mark.parametrize(
+    ("said", "example"),
+    [
+        ("tonight", "tonight at 22:00"),
+        ("this evening", "this evening at 20:00"),
+        ("friday afternoon", "friday afternoon at 15:00"),
+        ("tomorrow", "tomorrow at 9:00"),
+    ],
+)
+def test_a_day_without_its_time_is_refused_with_one_that_fits(said: str, example: str) -> None:
+    with pytest.raises(Refused) as refused:
+        TIMETABLE.read(said, now=NOW, zone="America/New_York")
+    assert refused.value.hint == f"For example: {example}."
+    assert TIMETABLE.read(example, now=NOW, zone="America/New_York").kind is WhenKind.ONCE
+
+
+@pytest.mark.parametrize(
+    ("said", "now", "second"),
+    [
+        ("1:45", "2026-11-01T05:50+00:00", True),  # 01:50, the first time
+        ("1:45", "2026-11-01T06:10+00:00", True),  # 01:10, the second time
+        ("today at 1:45", "2026-11-01T06:10+00:00", True),
+        ("1:45", "2026-11-01T05:10+00:00", False),
+        ("1 november at 1:45", "2026-11-01T06:10+00:00", True),
+    ],
+)
+def test_of_a_time_that_comes_twice_it_is_the_first_still_to_come(
+    said: str, now: str, *, second: bool
+) -> None:
+    at = TIMETABLE.read(said, now=datetime.fromisoformat(now), zone="America/New_York").at
+    assert at == datetime(2026, 11, 1, 6 if second else 5, 45, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("*/15 * * * *", "every 15 minutes"),
+        ("*/7 * * * *", "every seventh minute of every hour"),
+        ("*/15 9-16 * * 1-5", "every 15 minutes from 09:00 through 16:59 on Monday through Friday"),
+        ("*/30 * * * 6,0", "every 30 minutes on Saturday and Sunday"),
+        ("*/15 */2 * * *", "every 15th minute past every second hour"),
+        ("0 */12 * * *", "every 12 hours, from midnight"),
+        ("0 */2 * * 1-5", "every 2 hours, from midnight, on Monday through Friday"),
+        ("0 */5 * * *", "at minute 0 past every fifth hour"),
+        ("0 9-17 * * 1-5", "every hour from 09:00 through 17:00 on Monday through Friday"),
+        ("0 9-18/2 * * *", "every 2 hours from 09:00 through 17:00"),
+        ("0 * * * *", "at the start of every hour"),
+        ("* * * * *", "every minute"),
+    ],
+)
+def test_a_repetition_is_told_as_people_say_it(expression: str, words: str) -> None:
+    when = TIMETABLE.read(expression, now=NOW, zone="America/New_York")
+    assert TIMETABLE.describe(when) == words
+
+
 def test_a_day_that_no_month_has_is_named_as_it_was_written() -> None:
     for said in ("every year on 30 february at 9:00", "0 9 30 2 *", "30 February every year at 9"):
         with pytest.raises(Refused) as refused:
@@ -327,6 +430,8 @@ def test_a_day_that_no_month_has_is_named_as_it_was_written() -> None:
         "every day at 9 report what happened 2 hours ago",
         "every day at 9 check src/main",
         "every day at 9 write about UTC",
+        "every 15 minutes on monday blah friday",
+        "every 15 minutes on the moon",
         "may I deploy",
         "sun mon tue wed thu",
         "every " + "9" * 5_000 + " minutes",
