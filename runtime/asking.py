@@ -6,7 +6,7 @@ from itertools import islice
 
 from runtime.errors import NotATime, Refused
 from runtime.model.address import ThreadRef
-from runtime.model.schedule import When
+from runtime.model.schedule import When, WhenKind
 from runtime.model.team import ChannelRule, Team
 from runtime.model.value import value
 from runtime.ports import Timetable
@@ -20,7 +20,38 @@ _AFTER_A_TIME = ",;:"
 _BEGINS_THE_REST = re.compile(r"[;:]")
 _QUOTES = "\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 """What keyboards make of the quotes around words."""
+_QUOTED = re.compile(rf"\s*[{_QUOTES}](?P<time>[^{_QUOTES}]+)[{_QUOTES}][,;:]*(?=\s|$)")
+_THEN = re.compile(r"^(?:and(?: then)?|then) ", re.IGNORECASE)
+"""What joins the time and what to do then."""
 _JOINS = re.compile(r"(?:(?:and\s+then|and|or|plus|then|as\s+well\s+as)\s+|[&+]\s*)", re.IGNORECASE)
+
+
+_DAY = (
+    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s(?:day)?)?|fri(?:day)?|saturday"
+    r"|sunday)s?"
+)
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_CLOCK = r"(?:\d{1,2}(?:[:.]\d{2})?(?: ?[ap]m)?(?: o['\u2019]clock)?|noon|midnight)"
+_DATE = (
+    rf"(?:the )?(?:{_DAY}|{_MONTH}|today|tomorrow|next (?:week|month|year|{_DAY}|{_MONTH})|end of"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|\.? {_MONTH})|\d{{4}}-\d\d-\d\d|\d{{1,2}}\.\d{{1,2}}\.)"
+)
+_NARROWS = re.compile(
+    rf"(?:(?:but|and) )?(?:only )?(?:(?:between|from) {_CLOCK} ?(?:and|to|till|until|-) ?{_CLOCK}"
+    rf"|on (?:weekdays|weekends|(?:the )?\d{{1,2}}(?:st|nd|rd|th)|{_DAY})"
+    rf"|(?:except|excluding|not)(?: for)?(?: on)?(?: the)? "
+    rf"(?:weekdays|weekends|(?:public )?holidays|{_DAY}|{_DATE})"
+    rf"|(?:until|till) (?:{_CLOCK}|\d{{4}}|{_DATE})"
+    rf"|(?:starting|beginning|from)(?: on| from| in)? {_DATE}"
+    rf"|in {_MONTH}"
+    r"|for (?:the (?:next|first) )?\d+ (?:minute|min|hour|day|week|month|year)s?)"
+    r"(?![\w'\u2019-])",
+    re.IGNORECASE,
+)
+"""What limits a time that repeats: `except friday`, `until december`, `for 10 minutes`."""
 
 
 @value(kw_only=True)
@@ -46,9 +77,12 @@ def split_sentence(
     quotes, is what to do.
 
     Raises:
-        Refused: no beginning is a time, the one that is cannot be kept, or another time follows.
+        Refused: no beginning is a time, the one that is cannot be kept, or what follows it is
+            another time, or limits one that repeats.
     """
     hint = ""
+    if quoted := _read_quoted(sentence, timetable, now=now, zone=zone):
+        return quoted
     for end in _ends_of_words(sentence):
         said = sentence[:end].rstrip(_AFTER_A_TIME)
         try:
@@ -59,10 +93,14 @@ def split_sentence(
         rest = sentence[end:].strip()
         between, joined = sentence[len(said) : end], _JOINS.match(rest)
         ended = _BEGINS_THE_REST.search(between) or _is_quoted(said)
-        if (joined or between) and not ended:
+        if ended:
+            return TimedInstruction(when=when, instruction=rest)
+        if when.kind is WhenKind.CRON:
+            _refuse_a_limit(said, rest)
+        if joined or between:
             another = rest[joined.end() :] if joined else rest
             _refuse_another_time(said, another, timetable, now=now, zone=zone)
-        return TimedInstruction(when=when, instruction=rest)
+        return TimedInstruction(when=when, instruction=_THEN.sub("", rest, count=1))
     raise NotATime(f"“{sentence.strip()[:40]}” does not begin with a time.", hint=hint)
 
 
@@ -101,9 +139,35 @@ def _time_at_end(
     return None
 
 
+def _read_quoted(
+    sentence: str, timetable: Timetable, *, now: datetime, zone: str
+) -> TimedInstruction | None:
+    """The sentence, where it begins with a time in quotes: what follows them is what to do."""
+    match = _QUOTED.match(sentence)
+    if match is None:
+        return None
+    try:
+        when = timetable.read(match["time"], now=now, zone=zone)
+    except NotATime:
+        return None
+    return TimedInstruction(when=when, instruction=sentence[match.end() :].strip())
+
+
 def _is_quoted(said: str) -> bool:
     said = said.strip()
     return len(said) > 1 and said[0] in _QUOTES and said[-1] in _QUOTES
+
+
+def _refuse_a_limit(first: str, text: str) -> None:
+    """Refuse `every weekday at 9 except friday`: the limit would be taken for what to do."""
+    if match := _NARROWS.match(" ".join(text.split())):
+        limit = match[0]
+        raise Refused(
+            f"“{limit}” limits the time in a way that I cannot keep.",
+            hint="Days and hours can be limited, such as every hour from 9 to 17 on weekdays, or "
+            "in cron: */15 9-16 * * 1-5; how long it goes on cannot. Where it belongs to what is "
+            f'to be done, put the time in quotes: "{first.strip().strip(_QUOTES)}" {limit} …',
+        )
 
 
 def _refuse_another_time(

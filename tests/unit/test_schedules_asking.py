@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.timing.timetable import CronsimTimetable
-from runtime.asking import default_target, named_target, split_sentence
+from runtime.asking import default_target, named_target, read_sentence, split_sentence
 from runtime.errors import NotATime, Refused
 from runtime.ids import MessageId
 from tests.support.build import DM, OPS, QUIET, T0, team
@@ -25,7 +25,9 @@ def split(sentence: str) -> tuple[str, str]:
         ("0 9 * * 1-5 write", "0 9 * * 1-5", "write"),
         ("in 2 hours 30 minutes check", "in 2 hours 30 minutes", "check"),
         ("every day at 9 and 17 look", "every day at 9 and 17", "look"),
-        ("every day at 9 and look", "every day at 9", "and look"),
+        ("every day at 9 and look", "every day at 9", "look"),
+        ("every day at 9, 17 and post it", "every day at 9, 17", "post it"),
+        ("every day at 9 and then look", "every day at 9", "look"),
         ("every day at 9, look", "every day at 9", "look"),
         ("every day at 9: look, then tell", "every day at 9", "look, then tell"),
         ("tomorrow at 9: 10 am meeting notes", "tomorrow at 9", "10 am meeting notes"),
@@ -76,6 +78,106 @@ def test_a_second_time_is_not_taken_for_what_to_do(sentence: str, second: str) -
         split(sentence)
     assert "Ask for each time by itself." in refused.value.hint
     assert f'" {second} …' in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("sentence", "limit"),
+    [
+        ("every day at 9 from 9 to 17 look", "from 9 to 17"),
+        ("every day at noon, between 9am and 5pm look", "between 9am and 5pm"),
+        ("every hour from 9 o'clock to 17 o'clock look", "from 9 o'clock to 17 o'clock"),
+        ("every day at 9 on monday look", "on monday"),
+        ("every day at 9 only on weekdays look", "only on weekdays"),
+        ("every hour on the 1st look", "on the 1st"),
+        ("every weekday at 9 except friday look", "except friday"),
+        ("every weekday at 9, but not on fridays, look", "but not on fridays"),
+        ("every weekday at 9 except on public holidays look", "except on public holidays"),
+        ("every day at 9 until december look", "until december"),
+        ("every hour until 17:00 look", "until 17:00"),
+        ("every day at 9 until the end of the month look", "until the end of"),
+        ("every day at 9 starting monday look", "starting monday"),
+        ("every day at 9 from next week on look", "from next week"),
+        ("every day at 9 from 2027-01-01 look", "from 2027-01-01"),
+        ("every monday at 9 in December look", "in December"),
+        ("every minute for 10 minutes look", "for 10 minutes"),
+        ("every day at 9 for the next 3 weeks look", "for the next 3 weeks"),
+        ("0 9 * * 1-5 until june look", "until june"),
+    ],
+)
+def test_what_limits_a_time_is_not_taken_for_what_to_do(sentence: str, limit: str) -> None:
+    with pytest.raises(Refused, match=f"“{limit}” limits the time") as refused:
+        split(sentence)
+    assert "*/15 9-16 * * 1-5" in refused.value.hint
+    assert refused.value.hint.endswith(f'" {limit} …')
+
+
+@pytest.mark.parametrize(
+    ("sentence", "instruction"),
+    [
+        (sentence, sentence.removeprefix("every day at 9 "))
+        for sentence in (
+            "every day at 9 on call report",
+            "every day at 9 on mondays' board: what is new",
+            "every day at 9 on sun exposure",
+            "every day at 9 from 3 sources collect the news",
+            "every day at 9 from monday's board take a card",
+            "every day at 9 from now on report",
+            "every day at 9 between jobs clean up",
+            "every day at 9 between 9 teams share the work",
+            "every day at 9 for 3 customers write",
+            "every day at 9 for each day of work",
+            "every day at 9 in many words report",
+            "every day at 9 in maybe ten words report",
+            "every day at 9 until done retry",
+            "every day at 9 starting with a summary report",
+            "every day at 9 not later than noon report",
+            "every day at 9 except for bugs list the issues",
+        )
+    ]
+    + [
+        ("tomorrow at 9 for 10 minutes stretch", "for 10 minutes stretch"),
+        ("every day at 9: on monday look ahead", "on monday look ahead"),
+        ('"every day at 9" on monday look ahead', "on monday look ahead"),
+        ('"every day at 9", in may look back', "in may look back"),
+        ("“every day at 9” pt exercises", "pt exercises"),
+        ("every day at 9 wet the plants", "wet the plants"),
+        ("every day at 9 west coast numbers", "west coast numbers"),
+        ("every day at 9 UTC-based report", "UTC-based report"),
+    ],
+)
+def test_what_only_begins_like_a_limit_is_what_to_do(sentence: str, instruction: str) -> None:
+    assert split(sentence)[1] == instruction
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "tomorrow at 9am pst report",
+        "every day at 9 cet report",
+        "every day at 9 MEZ report",
+        "every day at 9 UTC+2 report",
+        "every day at 9 gmt -5 report",
+        "every day at 9, est report",
+    ],
+)
+def test_a_zone_that_is_not_understood_is_not_taken_for_what_to_do(sentence: str) -> None:
+    with pytest.raises(Refused, match="does not say which time zone") as refused:
+        split(sentence)
+    assert "put the time in quotes" in refused.value.hint
+
+
+def test_a_zone_is_read_in_small_letters() -> None:
+    asked = split_sentence("every day at 9 utc look", TIMETABLE, now=T0, zone="Europe/Berlin")
+    assert (asked.when.zone, asked.instruction) == ("UTC", "look")
+
+
+def test_a_reminder_is_limited_to_hours_and_days() -> None:
+    when, rest = read_sentence(
+        "every 15 minutes from 9 to 17 to drink", TIMETABLE, now=T0, zone="Europe/Berlin"
+    )
+    assert (when.cron, rest) == ("*/15 9-16 * * *", "drink")
+    with pytest.raises(Refused, match="“until june” limits"):
+        read_sentence("every hour until june to drink", TIMETABLE, now=T0, zone="Europe/Berlin")
 
 
 def test_a_quote_around_both_times_is_not_doubled_in_what_would_be_right() -> None:
