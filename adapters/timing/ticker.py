@@ -102,12 +102,13 @@ class ApschedulerTicker:
 
 def _new_scheduler() -> "AsyncIOScheduler":
     from apscheduler.events import EVENT_JOB_ERROR  # noqa: PLC0415 - kept out of the start
-    from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: PLC0415 - the same
+
+    from adapters.timing.scheduler import SteadyScheduler  # noqa: PLC0415 - the same
 
     # It logs each call, each error and each call that was not doubled; what there is to say of
     # them is said here under a name of ours.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-    scheduler = AsyncIOScheduler(
+    scheduler = SteadyScheduler(
         timezone=UTC,
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
     )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 
@@ -202,6 +202,29 @@ async def test_stopping_waits_for_a_call_under_way_and_calls_no_more(bench: Benc
 
 async def test_stopping_twice_or_before_the_start_is_harmless(bench: Bench) -> None:
     await bench.ticker.stop()
+    await bench.ticker.stop()
+
+
+async def test_a_job_is_called_on_where_the_clock_is_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    behind, as_it_is = timedelta(), SystemClock().now
+
+    class SetBack(datetime):
+        """What APScheduler reads."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return as_it_is().astimezone(tz) - behind
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", SetBack)
+    monkeypatch.setattr(SystemClock, "now", lambda _: as_it_is() - behind)
+    bench, job = _real(), Counter()
+    bench.ticker.every(2 * UNIT, "again", job)
+    bench.ticker.start()
+    await _reached(bench, job, 2)
+    behind = timedelta(hours=1)
+    await _reached(bench, job, 4)
     await bench.ticker.stop()
 
 
