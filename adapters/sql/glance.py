@@ -168,7 +168,7 @@ class _ReadOnly:
         except sa.exc.DBAPIError as error:
             if isinstance(error.orig, sqlite3.Error):
                 raise failures.of_sqlite(error.orig) from error
-            raise failures.of_postgres(error) from error
+            raise failures.of_a_start(error) from error
 
 
 class _Writable(_ReadOnly):

@@ -5,7 +5,7 @@ whole statement, for each that is executed anew. Ours are constants, so their te
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -45,7 +45,7 @@ def prepare(statement: Statement) -> Prepared | None:
     It does where the text depends on the values (a list of them), or where a value that is not
     given comes from a sequence. No column needs a conversion: see `adapters.sql.schema`.
     """
-    compiled = statement.compile(dialect=PGDialectAsync_psycopg())  # type: ignore[no-untyped-call]
+    compiled = statement.compile(dialect=_dialect())
     if not isinstance(compiled, SQLCompiler):
         raise TypeError(f"not a statement: {statement!r}")
     if compiled.post_compile_params or compiled.literal_execute_params or compiled.insert_prefetch:
@@ -55,6 +55,12 @@ def prepare(statement: Statement) -> Prepared | None:
         name: given[name] for bind, name in compiled.bind_names.items() if not bind.required
     }
     return Prepared(compiled.string, constants)
+
+
+@cache
+def _dialect() -> PGDialectAsync_psycopg:
+    """One for all of them: made where the first is compiled."""
+    return PGDialectAsync_psycopg()  # type: ignore[no-untyped-call]
 
 
 class PreparedTransaction(CoreTransaction):

@@ -21,15 +21,24 @@ from runtime.model.files import OutFile
 from runtime.model.team import Team
 from runtime.ports import ChatPort
 
+_NONE_FOUND = "the terminal alone: neither Slack nor Telegram nor Discord is connected"
+_NONE_TODO = "To connect one: docs/slack.md, docs/telegram.md or docs/discord.md."
+
 
 async def connections(settings: Settings, clock: Clock) -> AsyncIterator[Diagnosis]:
     """Ask each platform that is connected, or that the team's file names."""
-    team = settings.team
-    yield await _slack(settings.slack, team, clock)
+    team, asked = settings.team, False
+    if settings.slack is not None or _lists(team, "slack"):
+        asked = True
+        yield await _slack(settings.slack, team, clock)
     if settings.telegram is not None or _lists(team, "telegram"):
+        asked = True
         yield await _telegram(settings.telegram, team, clock)
     if settings.discord is not None or _lists(team, "discord"):
+        asked = True
         yield await _discord(settings.discord, team, clock)
+    if not asked:
+        yield Diagnosis("chat", State.MISSING, _NONE_FOUND, _NONE_TODO)
     # A channel of these without its settings is an error of the configuration.
     if settings.email is not None:
         yield await _email(settings.email, team, clock)
@@ -40,12 +49,7 @@ async def connections(settings: Settings, clock: Clock) -> AsyncIterator[Diagnos
 async def _slack(slack: SlackSettings | None, team: Team, clock: Clock) -> Diagnosis:
     layer = "slack"
     if slack is None:
-        named = any(rule.ref.platform == layer for rule in team.channels)
-        found = (
-            "not connected, though nightdesk.toml names channels or members of it"
-            if named
-            else ("not connected")
-        )
+        found = "not connected, though nightdesk.toml names channels or members of it"
         todo = (
             "To connect it: `nightdesk slack manifest`, then set NIGHTDESK_SLACK__BOT_TOKEN and "
             "NIGHTDESK_SLACK__APP_TOKEN (or, for webhooks, NIGHTDESK_SLACK__SIGNING_SECRET)."

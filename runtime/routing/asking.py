@@ -12,6 +12,7 @@ from runtime.errors import (
     ModelError,
     ModelKeyRefused,
     ModelMissing,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -40,6 +41,9 @@ TRIES = 3
 PATIENCE = {Phase.CHAT: 20.0}
 """Seconds that are waited for a provider to be called again; for most phases it may be longer."""
 _LONG_PATIENCE = 600.0
+_NOT_RUNNING = 0.5
+"""Seconds that a server on this machine has to come back while a person waits: to be told that it
+does not run helps them more."""
 # Kept by name: the members of an enumeration are looked up slowly.
 _CHAT, _USER = Phase.CHAT, Role.USER
 _TOKENS_PER_TOOL = 100
@@ -219,6 +223,8 @@ class Routing:
         if attempt.has_fresh(catalogue):
             return
         wait = self._providers.backoff(attempt.tries, error)
+        if isinstance(error, ModelNotRunning) and asking.need.phase is _CHAT:
+            wait = min(wait, _NOT_RUNNING)
         left = [catalogue[name] for name in attempt.left]
         outs = [known.wait or 0.0 for known in left if known.out]
         if left and len(outs) == len(left):

@@ -142,7 +142,7 @@ async def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(
         "database": State.MISSING,
         "owner": State.OK,
         "http": State.OK,
-        "slack": State.MISSING,
+        "chat": State.MISSING,
         "model": State.MISSING,
         "proactive": State.OK,
     }
@@ -509,6 +509,14 @@ async def test_channels_of_slack_without_slack_are_named(machine: Machine) -> No
     machine.configure('[[channels]]\nplatform = "slack"\nid = "T012AB/C012AB"\n')
     found = (await machine.look())["slack"]
     assert found.found == "not connected, though nightdesk.toml names channels or members of it"
+
+
+async def test_where_no_chat_platform_is_connected_all_of_them_are_named(machine: Machine) -> None:
+    machine.configure(OWNER + OPS)
+    found = await machine.look()
+    assert found["chat"].state is State.MISSING
+    assert "neither Slack nor Telegram nor Discord" in found["chat"].found
+    assert not {"slack", "telegram", "discord"} & found.keys()
 
 
 async def test_telegram_is_asked_who_we_are_and_what_we_may_in_each_chat(machine: Machine) -> None:

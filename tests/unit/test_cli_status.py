@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -192,3 +194,16 @@ async def test_a_file_that_is_no_database_is_told(settings: Settings, clock: Man
     (settings.data_dir / "nightdesk.db").write_text("no database, but long enough to be one" * 50)
     with pytest.raises(NightdeskError, match="NOTADB"):
         await read_status(settings, clock)
+
+
+async def test_a_postgres_that_is_not_there_is_told_with_its_setting(
+    settings: Settings, clock: ManualClock
+) -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        port = unheard.getsockname()[1]
+        away = replace(settings, database_url=f"postgresql://u:canary@127.0.0.1:{port}/d")
+        with pytest.raises(NightdeskError) as raised:
+            await read_status(away, clock)
+    assert "Start it, or correct NIGHTDESK_DATABASE_URL." in str(raised.value)
+    assert "canary" not in str(raised.value)

@@ -14,6 +14,7 @@ from runtime.errors import (
     ModelError,
     ModelKeyRefused,
     ModelMissing,
+    ModelNotRunning,
     ModelOutputUnusable,
     ModelRateLimited,
     ModelTimeout,
@@ -142,6 +143,22 @@ async def test_one_model_is_asked_three_times_with_pauses_and_no_more(clock: Man
     assert isinstance(await under_test.fails(), ModelUnavailable)
     assert under_test.calls == ["a"] * TRIES
     assert 3.0 <= clock.monotonic() - began <= 5.0
+
+
+async def test_of_a_server_that_does_not_run_a_person_is_told_soon(clock: ManualClock) -> None:
+    under_test = bench(clock, Played("a", ModelNotRunning("refused")))
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(under_test._error(Phase.CHAT))
+        await clock.advance(1.0)
+        assert task.done()
+    assert under_test.calls == ["a"] * TRIES
+
+
+async def test_a_run_by_itself_waits_for_a_server_as_for_any(clock: ManualClock) -> None:
+    under_test = bench(clock, Played("a", ModelNotRunning("refused")))
+    began = clock.monotonic()
+    await under_test.fails(Phase.SCHEDULE)
+    assert clock.monotonic() - began >= 3.0
 
 
 async def test_however_many_models_fail_there_are_three_tries(clock: ManualClock) -> None:
