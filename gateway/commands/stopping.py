@@ -118,6 +118,11 @@ class StopCommands:
         did = await self._end(found, request)
         if did.ended:
             return Answer(await self._what_ended(did), private=False)
+        if by_number and await self._is_due(int(this)):
+            raise Refused(
+                f"The run of schedule {this} begins at this moment, or goes to its next agent.",
+                hint="Say it again in a second.",
+            )
         what = f"No run of schedule {this} is under way" if by_number else f"Nothing runs as {this}"
         raise Refused(f"{what[:60]}.", hint="/status shows what runs, with its id.")
 
@@ -306,6 +311,13 @@ class StopCommands:
             if occurrence is not None and occurrence.schedule == schedule.id:
                 found.append(work)
         return found
+
+    async def _is_due(self, number: int) -> bool:
+        """Whether the schedule has a run that has not ended."""
+        schedule = await self._store.schedules.get(number)
+        if schedule is None:
+            return False
+        return bool(await self._store.schedules.unfinished(schedule=schedule.id, limit=1))
 
 
 def what_is_under_way(

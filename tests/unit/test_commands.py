@@ -401,6 +401,18 @@ async def test_stop_says_whether_there_was_anything_to_stop(give: CommandBench) 
     assert await give("/stop") == "(Nothing is running in this thread.)"
 
 
+async def test_a_stop_between_two_turns_of_a_run_asks_to_say_it_again(give: CommandBench) -> None:
+    await give("/schedule create every hour Look --channel #quiet")
+    assert (await give("/stop 1")).startswith("(No run of schedule 1 is under way.")
+    await give.clock.advance(timedelta(hours=1))
+    await give.schedules.tick()
+    assert await give("/stop 1") == (
+        "(The run of schedule 1 begins at this moment, or goes to its next agent.\n"
+        "Say it again in a second.)"
+    )
+    assert (await give("/stop 2")).startswith("(No run of schedule 2 is under way.")
+
+
 async def test_resume_goes_back_to_the_only_older_conversation_once(give: CommandBench) -> None:
     give.control.bound = [_conversation("b", 5, "Today"), _conversation("a", 0, "Yesterday")]
     assert await give("/resume", key="row") == "Back in conversation 1: `Yesterday`."
