@@ -34,16 +34,21 @@ class NotATime(Refused):
     """
 
 
+LONGEST_WAIT = 86_400.0
+"""Seconds. Who asks for more, or for no number at all, is asked again after a day."""
+
+
 class Retryable(NightdeskError):
     """A try failed that may succeed later.
 
     Attributes:
-        after: seconds the other side asked us to wait, or None where it said nothing.
+        after: seconds the other side asked us to wait, a day at the most; None where it said
+            nothing.
     """
 
     def __init__(self, message: str = "", after: float | None = None) -> None:
         super().__init__(message)
-        self.after = after
+        self.after = None if after is None else min(LONGEST_WAIT, after)
 
 
 class Permanent(NightdeskError):

@@ -409,6 +409,35 @@ async def test_quiet_does_not_wait_for_a_platform_that_is_not_here(tmp_path: Pat
         assert await outbox.count(OutboxState.PENDING) == 1
 
 
+@pytest.mark.parametrize("asked", [1e12, float("inf"), float("nan")])
+async def test_who_asks_for_a_senseless_wait_is_asked_again_after_a_day(
+    tmp_path: Path, asked: float
+) -> None:
+    chat = MemoryChat()
+    chat.faults.append(Retryable("ratelimited", after=asked))
+    async with running_desk(tmp_path, chat=chat) as desk:
+        await desk.say("one")
+        await desk.quiet()
+        assert chat.texts == []
+        await desk.clock.advance(86_401.0)
+        await desk.quiet()
+        assert chat.texts == ["Fine."]
+
+
+async def test_owners_hear_of_a_message_that_waited_a_day_in_vain(tmp_path: Path) -> None:
+    chat = MemoryChat()
+    chat.faults += [Retryable("ratelimited", after=1e6)] * 2
+    async with running_desk(tmp_path, chat=chat) as desk:
+        row = outbox_item("the numbers", key="b1", at=desk.clock.now(), thread=OPS)
+        await desk.desk.parts.store.outbox.enqueue([row])
+        desk.desk.dispatcher.wake()
+        await desk.quiet()
+        await desk.clock.advance(86_401.0)
+        await desk.quiet()
+        await passing(desk, 86_400.0, lambda: chat.texts != [])
+    assert "tried for a day: ratelimited" in chat.texts[0]
+
+
 async def test_quiet_does_not_wait_for_what_stands_behind_a_postponed_message(
     tmp_path: Path,
 ) -> None:
