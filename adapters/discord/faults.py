@@ -87,11 +87,15 @@ def network() -> Iterator[None]:
         raise Ambiguous(f"Discord did not answer: {type(error).__name__}") from error
 
 
-def told(status: int, headers: Mapping[str, str], body: bytes) -> Exception | None:
-    """What an answer says went wrong; None where nothing did."""
+def told(status: int, headers: Mapping[str, str], body: bytes | None) -> Exception | None:
+    """What an answer says went wrong; None where nothing did.
+
+    A refusal that has no words of Discord's is not Discord's: a proxy in between may answer
+    anything. `body` is None where none are to be expected, as beside a file.
+    """
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    complaint = _complaint(body)
+    complaint = _complaint(body or b"")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         after = complaint.retry_after or _seconds(headers.get("Retry-After"))
         return Retryable("Discord asks us to slow down", after=max(0.1, after))
@@ -101,6 +105,8 @@ def told(status: int, headers: Mapping[str, str], body: bytes) -> Exception | No
         known = HTTPStatus(status)
     except ValueError:
         return Ambiguous(f"Discord answered {status}")
+    if body is not None and complaint.code is None and not complaint.message:
+        return Ambiguous(f"Discord's answer cannot be read ({status})")
     return Refusal(known, complaint.code or 0, (complaint.message or "")[:200])
 
 

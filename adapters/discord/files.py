@@ -34,7 +34,7 @@ class DiscordFiles:
         taken = 0
         try:
             async with self._rest.download(file.handle) as response:
-                error = told(response.status, response.headers, b"")
+                error = told(response.status, response.headers, None)
                 if error is not None:
                     raise error
                 async for piece in response.content.iter_chunked(_PIECE):

@@ -190,7 +190,9 @@ class DiscordChat:
                 made = await self.rest.told(wire.Channel, route, {"recipient_id": who.user})
             except Ambiguous as error:
                 raise Retryable(str(error)) from error  # opening it twice opens one
-            channel = made.id or ""
+            if not made.id:
+                raise Retryable("Discord did not say where the direct messages are")
+            channel = made.id
             self._direct[who.user] = channel
         return ThreadRef(ChannelRef(DISCORD, "", channel))
 

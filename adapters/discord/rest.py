@@ -27,6 +27,8 @@ USER_AGENT = "DiscordBot (https://github.com/nightdesk/nightdesk, 0.1)"
 """Discord demands a name in this form."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10, sock_connect=10)
+_DOWNLOAD = aiohttp.ClientTimeout(connect=10, sock_connect=10, sock_read=30)
+"""Of a file, which may take longer than a request; how long in all, its reader says."""
 
 T = TypeVar("T")
 
@@ -170,7 +172,7 @@ class DiscordRest:
     async def download(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
         """A file from Discord's own storage, without our token and without following anywhere."""
         with network():
-            async with self._opened.get(url, allow_redirects=False) as response:
+            async with self._opened.get(url, allow_redirects=False, timeout=_DOWNLOAD) as response:
                 yield response
 
     def is_own_host(self, url: str) -> bool:

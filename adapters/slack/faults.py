@@ -125,9 +125,10 @@ def _told(response: object) -> Exception:
     if told is not None:
         return told
     data = response.data if isinstance(response.data, dict) else {}
-    if response.status_code == HTTPStatus.OK and not data.get("error"):
-        return Ambiguous("Slack's answer cannot be read")
-    code = str(data.get("error") or f"http_{response.status_code}")
+    if not data.get("error"):
+        # Not Slack's word: a proxy in between may answer anything, with any status.
+        return Ambiguous(f"Slack's answer cannot be read ({response.status_code})")
+    code = str(data["error"])
     if code in _UNSURE:
         return Ambiguous(f"Slack answered {code}")
     if code in _LATER:

@@ -25,6 +25,8 @@ ReadFile = Callable[[OutFile], Awaitable[bytes]]
 
 _HOSTS = (".slack.com", ".slack-files.com", ".slack-edge.com", ".slack-gov.com")
 _PIECE = 64 * 1024
+_DOWNLOAD = aiohttp.ClientTimeout(connect=10, sock_connect=10, sock_read=30)
+"""Of a file, which may take longer than a call; how long in all, its reader says."""
 
 
 class SlackFiles:
@@ -57,7 +59,7 @@ class SlackFiles:
         try:
             with network():
                 async with self._session.get(
-                    address, headers=headers, allow_redirects=False
+                    address, headers=headers, allow_redirects=False, timeout=_DOWNLOAD
                 ) as response:
                     _check(response)
                     async for piece in _bounded(response, file.name, most):

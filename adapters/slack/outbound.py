@@ -204,7 +204,9 @@ class SlackChat:
         channel = self._direct.get(who.user)
         if channel is None:
             answer = await read(self._client.conversations_open(users=[who.user]))
-            channel = str((answer["channel"] or {}).get("id", ""))
+            channel = str((answer["channel"] or {}).get("id") or "")
+            if not channel:
+                raise Retryable("Slack did not say where the direct messages are")
             self._direct[who.user] = channel
         return ThreadRef(ChannelRef(SLACK, self.team_id, channel))
 

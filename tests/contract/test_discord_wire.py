@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
 from adapters.discord import wire
@@ -510,7 +511,11 @@ async def test_an_equal_message_of_long_before_is_not_taken_for_it(
         (Fault("error", POST, status=403, code=50_013), Permanent),
         (Fault("error", POST, status=404, code=10_003), Permanent),
         (Fault("error", POST, status=400, code=50_035), Permanent),
-        (Fault("status", POST, status=401), Permanent),
+        (Fault("error", POST, status=401, code=0), Permanent),
+        (Fault("status", POST, status=413), Ambiguous),
+        (Fault("status", POST, status=403), Ambiguous),
+        (Fault("status", POST, status=404), Ambiguous),
+        (Fault("status", POST, status=302), Ambiguous),
     ],
 )
 async def test_each_fault_is_what_it_is(
@@ -569,6 +574,19 @@ async def test_no_more_than_fifty_requests_a_second_go_out(
     assert sum(isinstance(one, str) for one in sent) == 50
     assert all(isinstance(one, str | Retryable) for one in sent)
     assert discord.limits.refused == 0
+
+
+async def test_an_answer_without_the_place_of_direct_messages_is_not_kept(
+    chat: DiscordChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def odd(*_: object) -> wire.Channel:
+        return wire.Channel()
+
+    with monkeypatch.context() as once:
+        once.setattr(chat.rest, "told", odd)
+        with pytest.raises(Retryable):
+            await chat.direct(PERSON)
+    assert (await chat.direct(PERSON)).channel.channel == DIRECT
 
 
 async def test_a_person_who_takes_no_direct_messages_is_a_permanent_error(
@@ -738,6 +756,18 @@ async def test_what_is_best_effort_never_raises(
 
 
 # --------------------------------------------------------------------------------- files
+
+
+async def test_a_file_may_take_longer_than_a_request(
+    discord: FakeDiscord, chat: DiscordChat
+) -> None:
+    ref = FileRef(handle=discord.file_url("a.txt", b"hello"), name="a.txt")
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1e-6)) as hasty:
+        with pytest.raises(TimeoutError):
+            await hasty.get(ref.handle)
+        opened, chat.rest._session = chat.rest._session, hasty
+        assert b"".join([piece async for piece in chat.fetch(ref, most=9)]) == b"hello"
+        chat.rest._session = opened
 
 
 async def test_a_file_is_fetched_in_pieces_and_no_further_than_asked(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from adapters.slack.outbound import SlackChat
@@ -356,6 +357,17 @@ async def test_files_go_by_the_proxy_that_everything_else_goes_by(
         assert await _fetched(chat, FileRef(handle=address)) == b"hello"
         await chat.close()
     assert [urlsplit(slack.url).path + "auth.test", urlsplit(address).path] == asked
+
+
+async def test_a_file_may_take_longer_than_a_call(slack: FakeSlack, chat: SlackChat) -> None:
+    file = slack.file_url(slack.hold_file(b"hello"))
+    files = chat._opened.files if chat._opened else None
+    assert files is not None
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1e-6)) as hasty:
+        with pytest.raises(TimeoutError):
+            await hasty.get(file)
+        files._session = hasty
+        assert await _fetched(chat, FileRef(handle=file)) == b"hello"
 
 
 async def test_a_file_over_the_limit_is_refused_whatever_it_claims(

@@ -297,6 +297,9 @@ async def test_the_state_of_a_channel_is_permanent(
     [
         Fault("status", status=500),
         Fault("status", status=503),
+        Fault("status", status=403),
+        Fault("status", status=404),
+        Fault("status", status=302),
         Fault("error", error="internal_error"),
         Fault("error", error="fatal_error"),
         Fault("garbage", error="text/plain"),
@@ -398,6 +401,19 @@ async def test_where_a_status_is_not_permitted_it_is_not_tried_again(
     await chat.status(thread, "is thinking…")
     assert len(slack.called("assistant.threads.setStatus")) == 1
     assert len(slack.called("agents.sessions.setStatus")) == 1
+
+
+async def test_an_answer_without_the_place_of_direct_messages_is_not_kept(
+    chat: SlackChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def odd(**_: object) -> dict[str, object]:
+        return {"ok": True, "channel": {}}
+
+    with monkeypatch.context() as once:
+        once.setattr(chat._client, "conversations_open", odd)
+        with pytest.raises(Retryable):
+            await chat.direct(PERSON)
+    assert (await chat.direct(PERSON)).channel.channel
 
 
 async def test_an_owner_is_told_in_a_direct_message(
