@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.approvals.cards import ROOM_TO_ASK
+from runtime.approvals.cards import ROOM_TO_ASK, fenced_prose
 from runtime.approvals.checkpoints import answer, refused, require_only_next, tidy
 from runtime.errors import Refused
 from runtime.ids import ApprovalId, ToolCallId
@@ -25,6 +25,7 @@ from tests.support.asking import question
 from tests.support.build import T0
 
 SAID = {"title": "Deploy", "done": "Built it.", "then": "Push it."}
+AS_SHOWN: dict[str, Any] = {"ensure_ascii": False, "indent": 2}
 LONGEST = {"title": LONGEST_TITLE, "done": LONGEST_DONE, "then": LONGEST_THEN}
 
 
@@ -69,9 +70,15 @@ def test_nothing_is_longer_than_people_read(name: str) -> None:
 
 
 def test_nothing_is_longer_than_the_card_that_shows_it() -> None:
+    said = {"title": "Über", "then": "\u200b" * LONGEST_THEN, "done": "\u200b" * LONGEST_DONE}
+    shown = fenced_prose(json.dumps({name: said[name] for name in SAID}, **AS_SHOWN))
     with pytest.raises(Refused) as no:
-        tidy({**SAID, "then": "\u200b" * LONGEST_THEN, "done": "\u200b" * LONGEST_DONE})
-    assert f"as people are shown it, and {ROOM_TO_ASK:,} is the most" in no.value.message
+        tidy(said)
+    assert no.value.message == (
+        f"The checkpoint has {len(shown):,} characters as people are shown it, and "
+        f"{ROOM_TO_ASK:,} is the most. Quotes and line breaks take two, characters that nobody "
+        "sees eight."
+    )
     assert no.value.hint == "Say the gist of it, and the rest in the thread."
 
 
@@ -104,6 +111,7 @@ def test_of_other_tools_everything_may_be_changed() -> None:
 
 def test_where_a_checkpoint_did_not_run_the_agent_is_to_stay() -> None:
     assert refused(CHECKPOINT, "Bob said no.") == f"Bob said no. {STAY}"
+    assert refused(CHECKPOINT, "It has an X") == f"It has an X. {STAY}"
     assert refused("git.push", "Bob said no.") == "Bob said no."
 
 
