@@ -78,7 +78,10 @@ class MessageTools:
         place: Annotated[str | None, "Leave it out: we fill it in, for people to see."] = None,
     ) -> str:
         """`message.send`."""
-        team = self.team()
+        team, this = self.team(), OutboxId(derived("message", key))
+        # Done twice, after a crash, its channel may be off the list by now, and has it.
+        if await self.store.outbox.get(this) is not None:
+            return _sent(channel)
         if not text.strip():
             raise Refused("The message is empty: say what is to be posted.")
         if len(text) > LONGEST:
@@ -89,7 +92,7 @@ class MessageTools:
         rule = _rule(team, channel, context.thread, place)
         talk = ConversationId(derived("message", "talk", key))
         message = Proactive(
-            id=OutboxId(derived("message", key)),
+            id=this,
             thread=ThreadRef(rule.ref),
             content=Content(text),
             binds=talk,
@@ -103,7 +106,11 @@ class MessageTools:
         rows = compose(cleared, split=self.split, now=now, turn=context.turn, agent=context.agent)
         await self.store.outbox.enqueue(rows)
         self.wake_outbox()
-        return f"The message is on its way to #{rule.name}."
+        return _sent(rule.name)
+
+
+def _sent(channel: str) -> str:
+    return f"The message is on its way to #{channel.strip().removeprefix('#')}."
 
 
 def _place(rule: ChannelRule) -> str:

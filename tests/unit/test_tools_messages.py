@@ -44,12 +44,18 @@ class Bench:
         self.woken += 1
 
     async def send(
-        self, channel: str = "#ops", text: str = "It is done.", *, who: Principal = BOB
+        self,
+        channel: str = "#ops",
+        text: str = "It is done.",
+        *,
+        who: Principal = BOB,
+        this: str = "c1",
     ) -> ToolResult:
-        return await self.run(json.dumps({"channel": channel, "text": text}), who=who)
+        arguments = json.dumps({"channel": channel, "text": text})
+        return await self.run(arguments, who=who, this=this)
 
-    async def run(self, arguments: str, *, who: Principal = BOB) -> ToolResult:
-        return await self.box.run(call(arguments), context(DM, who))
+    async def run(self, arguments: str, *, who: Principal = BOB, this: str = "c1") -> ToolResult:
+        return await self.box.run(call(arguments, this), context(DM, who))
 
     async def waiting(self) -> list[str]:
         claimed = await self.store.outbox.claim(
@@ -58,8 +64,8 @@ class Bench:
         return [row.content.text for row in claimed]
 
 
-def call(arguments: str) -> ToolCall:
-    return ToolCall(id=ToolCallId("c1"), name="message.send", arguments=arguments)
+def call(arguments: str, this: str = "c1") -> ToolCall:
+    return ToolCall(id=ToolCallId(this), name="message.send", arguments=arguments)
 
 
 def context(thread: ThreadRef | None, who: Principal = BOB) -> ToolContext:
@@ -97,6 +103,15 @@ async def test_the_same_call_sends_once_however_often_it_runs(bench: Bench) -> N
     assert await bench.waiting() == ["It is done."]
 
 
+async def test_what_is_on_its_way_is_told_though_the_channel_is_off_the_list_since(
+    bench: Bench,
+) -> None:
+    first = await bench.send()
+    bench.team = replace(bench.team, channels=())
+    assert await bench.send() == first
+    assert await bench.waiting() == ["It is done."]
+
+
 @pytest.mark.parametrize(
     ("channel", "text", "said"),
     [
@@ -127,7 +142,7 @@ async def test_of_two_with_one_name_that_of_the_platform_is_meant(bench: Bench) 
     assert not (await bench.send()).failed
     assert await bench.waiting() == ["It is done."]
     bench.team = replace(bench.team, channels=(*bench.team.channels, rules[1]))
-    result = await bench.send()
+    result = await bench.send(this="c2")
     assert "several channels" in result.text
     assert "ops2 (terminal)" in result.text
 
