@@ -209,7 +209,7 @@ async def test_of_members_and_strangers(tmp_path: Path, command: str, begins: st
         await desk.say("hello?", sender=Principal(TERMINAL, "local", "who"))
         await eventually(lambda: any("to let them in" in text for text in desk.chat.texts))
         [told] = [text for text in desk.chat.texts if "to let them in" in text]
-        assert f"write `{begins}member add terminal:local/who member`" in told
+        assert f"write `{begins}member add terminal:who member`" in told
 
 
 async def test_what_a_model_says_stays_as_it_is(tmp_path: Path) -> None:
