@@ -42,8 +42,10 @@ def _amount(value: object, info: ValidationInfo) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("write an amount such as 5 or 0.50")
     around = cast("Around", info.context).currency
-    said = f"{Decimal(str(value)):f}" if isinstance(value, float) else str(value)
-    return read_amount(said, str(info.data.get("currency") or around))
+    currency = str(info.data.get("currency") or around)
+    if isinstance(value, float):  # its dot means no thousands
+        return read_amount(f"{Decimal(str(value)):f}", currency, exact=True)
+    return read_amount(str(value), currency)
 
 
 def _scope(value: object) -> object:

@@ -252,10 +252,11 @@ class BudgetCommands:
         if verb in SIGNS:
             wish = await self._where_limited(verb, wish)
         now = replace(wish.meter, stamp=self._stamp(wish.meter))
-        if (made := await self._limits.made(request.id)) is not None:
-            return await self._said(now, made.before)
-        before, after, lower = await self._judge(verb, wish, request)
-        await self._limits.set(wish.meter, after, request.sender, key=request.id)
+        async with self._limits.changing:
+            if (made := await self._limits.made(request.id)) is not None:
+                return await self._said(now, made.before)
+            before, after, lower = await self._judge(verb, wish, request)
+            await self._limits.set(wish.meter, after, request.sender, key=request.id)
         await (self._pauses.look() if lower else self._pauses.raised(wish.meter))
         return await self._said(now, before)
 

@@ -93,19 +93,22 @@ class BudgetCards:
         once = "" if meter.period is Period.FIRING else f" for this {meter.period}"
         by = name_of(self._team(), request.sender)
         note = f"Raised to {show_limit(limit, currency)}{once} by {by}."
-        holds = (await self._limits.now()).of(meter)
-        if alert.state is AlertState.OPEN and holds != shown:
-            now = "none" if holds is None else show_limit(holds, currency)
-            return Answer(f"The limit was changed since this card was written: it is {now} now.")
-        key = f"alert/{alert.id}"
-        if alert.state is AlertState.RAISED and await self._was_changed_since(key, holds):
-            was = f"That was decided: {alert.note} The limit was changed since then."
-            await self._alerts.show(alert)
-            return Answer(was)
-        decided = await self._alerts.decide(alert, AlertState.RAISED, request.sender, note)
-        if decided.state is AlertState.RAISED and decided.note == note and holds == shown:
-            await self._limits.set(meter, limit, request.sender, key=key)
-            await self._pauses.raised(meter)
+        async with self._limits.changing:
+            holds = (await self._limits.now()).of(meter)
+            if alert.state is AlertState.OPEN and holds != shown:
+                now = "none" if holds is None else show_limit(holds, currency)
+                return Answer(
+                    f"The limit was changed since this card was written: it is {now} now."
+                )
+            key = f"alert/{alert.id}"
+            if alert.state is AlertState.RAISED and await self._was_changed_since(key, holds):
+                was = f"That was decided: {alert.note} The limit was changed since then."
+                await self._alerts.show(alert)
+                return Answer(was)
+            decided = await self._alerts.decide(alert, AlertState.RAISED, request.sender, note)
+            if decided.state is AlertState.RAISED and decided.note == note and holds == shown:
+                await self._limits.set(meter, limit, request.sender, key=key)
+                await self._pauses.raised(meter)
         return _outcome(decided, note)
 
     async def _was_changed_since(self, key: str, holds: int | None) -> bool:

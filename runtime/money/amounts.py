@@ -15,8 +15,13 @@ _DECIMALS = 6
 """Decimals of a micro-unit."""
 
 
-def read_amount(written: str, currency: str) -> int:
+def read_amount(written: str, currency: str, *, exact: bool = False) -> int:
     """The micro-units that a person means by `5`, `0.50`, `0,50`, `5 USD` or `USD 5`.
+
+    Args:
+        written: the amount.
+        currency: the team's.
+        exact: its dot is before the decimals, and never before thousands.
 
     Raises:
         ValueError: it is no amount, or one in another currency; says which.
@@ -29,7 +34,7 @@ def read_amount(written: str, currency: str) -> int:
         raise ValueError(
             "write an amount like 5 or 0.50, from 0 to 999999999 and of at most six decimals"
         )
-    if _THOUSANDS.fullmatch(match["number"]):
+    if not exact and _THOUSANDS.fullmatch(match["number"]):
         raise ValueError(
             f"{match['number']} may be meant in thousands: write 1000 for a thousand, 1.00 for one"
         )

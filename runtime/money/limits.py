@@ -1,5 +1,6 @@
 """Which limits hold: those of the configuration, and those that people set since."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
@@ -85,7 +86,12 @@ class Limits:
 
 
 class LimitBook:
-    """Reads and changes limits."""
+    """Reads and changes limits.
+
+    Attributes:
+        changing: held by whoever reads a limit to set it by what it is, so that each of two raises
+            at once counts. Over several processes the later of the two goes before.
+    """
 
     def __init__(
         self,
@@ -109,6 +115,7 @@ class LimitBook:
         self._alone = alone
         self._known: tuple[LimitChange, ...] | None = None
         self._changed = 0
+        self.changing = asyncio.Lock()
         self._listeners: list[Callable[[LimitChange], Awaitable[None]]] = []
 
     def on_set(self, listener: Callable[[LimitChange], Awaitable[None]]) -> None:

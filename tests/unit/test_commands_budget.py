@@ -1,5 +1,6 @@
 """`/budget` and `/cost`: what they show, what they change, and what they say where they cannot."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from runtime.model.ledger import Call, CallState, Settlement, Spender
 from runtime.model.meter import Bound, Period, Scope
 from runtime.model.team import Member, MemberRole, Team
 from runtime.money.cards import KEEP, RAISE, wish_of
-from runtime.money.limits import MOST
+from runtime.money.limits import MOST, LimitBook, Limits
 from runtime.money.spenders import meters_of
 from tests.support.build import ANN, DM, STRANGER, TERMINAL, team
 from tests.support.commands import CommandBench, command_bench
@@ -559,3 +560,22 @@ async def test_a_schedule_whose_limit_is_refused_is_not_made(
     assert ("For example: --budget 0.50" in answer) == (who == ANN)
     assert "/budget set" not in answer
     assert await bank.store.schedules.all() == []
+
+
+async def test_each_of_two_raises_at_once_counts(
+    bank: CommandBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = LimitBook.now
+
+    async def slowly(book: LimitBook) -> Limits:
+        found = await now(book)
+        await bank.clock.sleep(0)
+        return found
+
+    monkeypatch.setattr(LimitBook, "now", slowly)
+    said = await asyncio.gather(
+        *(bank("/budget raise team by 2", key=key) for key in ("one", "two"))
+    )
+    assert "is 3.00 USD a day. It was 1.00 USD before." in said[0]
+    assert "It was 3.00 USD before." in said[1]
+    assert await day(bank) == "5.00"

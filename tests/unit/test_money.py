@@ -73,6 +73,10 @@ def test_what_may_be_thousands_is_refused(written: str) -> None:
         read_amount(written, "USD")
 
 
+def test_where_a_dot_cannot_mean_thousands_it_does_not() -> None:
+    assert read_amount("1.125", "USD", exact=True) == 1_125_000
+
+
 @pytest.mark.parametrize(
     ("micros", "shown"), [(67_500, "0.06"), (9_999, "0.009999"), (0, "0.00"), (999_999, "0.99")]
 )

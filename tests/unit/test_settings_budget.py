@@ -33,6 +33,13 @@ def test_without_a_word_a_little_may_be_spent() -> None:
     assert [rule.micros for rule in DEFAULT_LIMITS] == [1_000_000, 10_000_000]
 
 
+def test_a_number_with_three_decimals_is_no_thousands_and_a_text_may_be() -> None:
+    [day, *_] = read("[budget]\nday = 1.125").team.budget.limits
+    assert day.micros == 1_125_000
+    [problem] = said_of('[budget]\nday = "1.125"')
+    assert "may be meant in thousands" in problem
+
+
 def test_a_whole_budget_is_read() -> None:
     team = read(
         PEOPLE
