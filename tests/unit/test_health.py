@@ -16,9 +16,9 @@ SAID = 'connection to server at "10.1.2.3", user "nightdesk" failed: no route to
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (StorageUnavailable(SAID), "cannot be reached"),
+        (StorageUnavailable(SAID), "cannot be used"),
         (StorageFull(SAID), "The disk is full"),
-        (TimeoutError(SAID), "cannot be reached"),
+        (TimeoutError(SAID), "cannot be used"),
     ],
 )
 async def test_a_database_that_fails_is_said_without_its_own_words(
