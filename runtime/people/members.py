@@ -239,10 +239,11 @@ def named(who: Principal) -> str:
 
 
 def _how_to_change(there: Membership, role: MemberRole) -> str:
-    """How somebody who is in gets that role; empty where they have it."""
-    if there.member.role is role:
-        return ""
-    return f"/member role {named(there.anchor)} {role}" if there.enrolment else _IN_THE_FILE
+    """How somebody who is in gets that role; empty where the list says they have it."""
+    said = there.enrolment
+    if said is None:
+        return _IN_THE_FILE
+    return "" if said.role is role else f"/member role {named(there.anchor)} {role}"
 
 
 def _nobody(who: Principal, role: MemberRole | None = None) -> Refused:

@@ -234,7 +234,12 @@ async def test_what_the_configuration_says_stays() -> None:
         "(Bob is in the team already, as operator.\n"
         "Change it under [[members]] in nightdesk.toml, and start Nightdesk again.)"
     )
+
+
+async def test_a_role_that_somebody_has_is_not_proposed(give: CommandBench) -> None:
+    await give("/member add bob operator Bob")
     assert await give("/member add bob operator") == "(Bob is in the team already, as operator.)"
+    assert "/member role terminal:bob guest" in await give("/member add bob guest")
 
 
 async def test_a_name_that_is_too_long_is_refused_and_not_cut(give: CommandBench) -> None:
