@@ -178,16 +178,16 @@ _ABOUT = re.compile(
 )
 _HAND_ON = re.compile(
     r"(?:please\s+)?(?:hand|pass|give)\s+(?:this|it|that|the\s+thread)(?:\s+(?:over|on))?\s+to"
-    r"\s+@?(?P<to>[\w-]+)(?:\s*[:,]\s*(?P<task>.+?))?[\s.!]*",
+    r"\s+@?(?P<to>[\w-]+)(?:\s*[:,]\s*(?P<task>.*[^\s.!]))?[\s.!]*+",
     re.IGNORECASE | re.DOTALL,
 )
 _CHECK_FIRST = re.compile(
     r"(?:please\s+)?(?:stop\s+and\s+)?ask(?:\s+(?:me|us|people|somebody|someone|the\s+team|first))*"
-    r"(?:\s+before\s+you\s+|,?\s+(?:and\s+)?then\s+)(?P<then>.+?)[\s.!]*",
+    r"(?:\s+before\s+you\s+|,?\s+(?:and\s+)?then\s+)(?P<then>.*[^\s.!])[\s.!]*+",
     re.IGNORECASE | re.DOTALL,
 )
 _AUDIENCE = re.compile(
-    r"\s+(?:to|in|into|for)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:#[\w-]+|team|channel|everyone|us|me)\b[\s.!]*$",
+    r"(?<!\s)\s++(?:to|in|into|for)\s+(?:the\s+)?(?:[\w-]+\s+)?(?:#[\w-]+|team|channel|everyone|us|me)\b[\s.!]*$",
     re.IGNORECASE,
 )
 _QUOTES = "\"'\u201c\u201d\u2018\u2019"

@@ -19,7 +19,7 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_DAYS = rf"{_DAY}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*-\s*|\s+to\s+|\s+through\s+){_DAY})*"
+_DAYS = rf"{_DAY}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*-\s*|\s+to\s+|\s+through\s+){_DAY}){{0,6}}"
 _CLOCK = (
     r"(?:\d{1,2}[:.]\d{2}(?::\d{2})?\s*(?:[ap]\.?m\b\.?)?|\d{1,2}\s*(?:[ap]\.?m\b\.?|o'?clock)"
     r"|\d{1,2}\b|noon|midday|midnight)"
@@ -27,7 +27,7 @@ _CLOCK = (
 _AT = rf"(?:at|@|around|by)\s+{_CLOCK}"
 _BARE_CLOCK = r"(?:\d{1,2}:\d{2}(?:\s*[ap]m)?|\d{1,2}\s*[ap]m\b|noon|midday|midnight)"
 _TIME = rf"(?:{_AT}|{_BARE_CLOCK})"
-_MORE = rf"(?:\s*,\s*{_BARE_CLOCK})*(?:\s*,?\s+and\s+{_CLOCK})?"
+_MORE = rf"(?:\s*,\s*{_BARE_CLOCK}){{0,23}}(?:\s*,?\s+and\s+{_CLOCK})?"
 """Other times of the same days: "every day at 9:30, 12:30 and 17:30"."""
 _DATE = (
     rf"(?:\d{{4}}-\d{{2}}-\d{{2}}|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?:\s+\d{{4}})?"
@@ -42,7 +42,7 @@ _EVERY = (
 )
 _ONE_DAY = (
     rf"(?:today|tonight|tomorrow(?:\s+(?:morning|afternoon|evening|night))?"
-    rf"|this\s+(?:morning|afternoon|evening)|(?:on\s+|next\s+|this\s+|coming\s+)*{_DAY}"
+    rf"|this\s+(?:morning|afternoon|evening)|(?:on\s+|next\s+|this\s+|coming\s+){{0,3}}{_DAY}"
     rf"(?:\s+(?:morning|afternoon|evening))?|next\s+(?:week|month)|(?:on\s+)?{_DATE})"
 )
 _CRON_FIELD = r"(?:\*|[\d*][\d*,/-]*|[a-z]{3}(?:[-,][a-z]{3})*)"
@@ -64,8 +64,8 @@ _FIRM = re.compile(
 )
 _JOIN_WORDS = r"(?:and\s+then|and|or|plus|then|as\s+well\s+as)"
 _JOINS = re.compile(rf"(?:{_JOIN_WORDS}\s+|[&+]\s*)", re.IGNORECASE)
-_JOINED = re.compile(rf"\s+(?:{_JOIN_WORDS}|[&+])$", re.IGNORECASE)
-_LEFT_OVER = re.compile(r"\s+(?:by|on|at|for|from)$", re.IGNORECASE)
+_JOINED = re.compile(rf"(?<!\s)\s++(?:{_JOIN_WORDS}|[&+])$", re.IGNORECASE)
+_LEFT_OVER = re.compile(r"(?<!\s)\s++(?:by|on|at|for|from)$", re.IGNORECASE)
 """A preposition that belonged to the time: "read it by" (friday)."""
 
 

@@ -68,6 +68,8 @@ _BRIEFING = re.compile(
 )
 _POST_IT = "Post the briefing"
 _CONNECTIVE = re.compile(r"^(?:(?:to|that|about|for|of)\b|[:,—-])\s*", re.IGNORECASE)
+_MOST_TIMES = 20
+"""Of one wish. There is no schedule of several, so who writes more misses none."""
 
 
 def without_manners(text: str) -> str:
@@ -142,7 +144,7 @@ def _alarm(sentence: str) -> MakeSchedule | None:
 def _several(first: times.Split) -> tuple[SeveralTimes, str]:
     """The time, those that are joined to it, and the rest behind all of them."""
     found, split = [first.when], first
-    while (another := times.joined_to(split)) is not None:
+    while len(found) < _MOST_TIMES and (another := times.joined_to(split)) is not None:
         found.append(another.when)
         split = another
     return SeveralTimes(tuple(found)), split.rest
