@@ -6,17 +6,18 @@ That takes 0.6 s and 50 MB, so only `adapters.durable.dbos` imports it, in a thr
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, Serializer
+from dbos import DBOS, DBOSConfig, Serializer, _sys_db
 
 from adapters.durable import database, wire
 from adapters.durable.engine import VERSION, DurableEngine, Play
 from adapters.durable.settings import Settings
-from runtime.errors import ConfigurationError
+from runtime.errors import ConfigurationError, StorageUnavailable
 
 _NEVER_SECONDS = 86_400.0
 _THREADS = 16
@@ -25,6 +26,9 @@ _RECOVERS_FOR = 1.0
 """DBOS puts the unfinished runs of a start into a queue of its own and looks at that once a second:
 whose run was broken off would wait for it. We have it look so often while it is launched, and for
 so many seconds more."""
+
+_RETRIES_EVERY = 5.0
+"""Seconds at most between DBOS's tries while the database is away; by itself it waits 90."""
 
 _one = threading.Lock()
 """DBOS is one to a process: a second one would silently be the first."""
@@ -46,6 +50,33 @@ class JsonSerializer(Serializer):
         return "nightdesk-json"
 
 
+class Waits:
+    """The module `time` for DBOS's tries, which sleep in threads while the database is away.
+
+    A process does not end before its threads have, so those sleeps end with DBOS, and their calls.
+    """
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else, as it is."""
+        return getattr(time, name)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, and not too long.
+
+        Raises:
+            StorageUnavailable: DBOS is not open any more.
+        """
+        if self._over.wait(min(seconds, _RETRIES_EVERY)):
+            raise StorageUnavailable("durable execution is closed")
+
+    def end(self) -> None:
+        """Let nobody sleep any more."""
+        self._over.set()
+
+
 def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> DurableEngine:
     """Launch DBOS for this process, to play runs on that loop. Blocks: call it in a thread.
 
@@ -59,6 +90,7 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> D
         _quieten()
         store = database.engine(settings)
         stack.callback(store.dispose)
+        stack.callback(_bounded().end)
         dbos = DBOS(config=_config(settings, store))
         stack.callback(DBOS.destroy, destroy_registry=True)
         look_as_usual = _look_often(dbos)
@@ -68,6 +100,12 @@ def launch(settings: Settings, play: Play, loop: asyncio.AbstractEventLoop) -> D
         loop.call_soon_threadsafe(loop.call_later, _RECOVERS_FOR, look_as_usual)
         engine.until_destroyed(stack)
         return engine
+
+
+def _bounded() -> Waits:
+    """Have DBOS's tries wait as we say; they ask a module for it."""
+    _sys_db.time = waits = Waits()  # type: ignore[attr-defined,assignment]
+    return waits
 
 
 def _look_often(dbos: DBOS) -> Callable[[], None]:

@@ -17,13 +17,13 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from dbos import DBOS, _dbos, _queue
+from dbos import DBOS, _dbos, _queue, _sys_db
 from dbos._sys_db import SystemDatabase
 from dbos._utils import retriable_postgres_exception
 
 from adapters.durable import database
 from adapters.durable.engine import DurableEngine
-from adapters.durable.launch import _RECOVERS_EVERY, _RECOVERS_FOR
+from adapters.durable.launch import _RECOVERS_EVERY, _RECOVERS_FOR, _RETRIES_EVERY, Waits
 from adapters.durable.settings import Pace
 from runtime.errors import ConfigurationError, StorageUnavailable
 from runtime.ids import RunId
@@ -403,6 +403,31 @@ async def test_a_run_taken_up_with_nobody_hearing_of_it_is_put_back_at_the_secon
             assert await durable.result(RunId(run)) == run
         assert begun == ["waits", "lost", "behind"]
     assert looks[:2] == [{"waits", "lost"}] * 2
+
+
+def test_dbos_tries_again_within_seconds_however_long_the_database_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It asks a module to sleep for it, and the seconds double with each try."""
+    slept: list[float] = []
+    answers = iter([False] * 9)
+
+    class Patient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            slept.append(timeout or 0.0)
+            return False
+
+    @_sys_db.db_retry()
+    def ask() -> bool:
+        if next(answers, True):
+            return True
+        raise sa.exc.OperationalError("SELECT", {}, psycopg.OperationalError("connection failed"))
+
+    monkeypatch.setattr(_sys_db, "time", waits := Waits())
+    monkeypatch.setattr(waits, "_over", Patient())
+    assert ask()
+    assert len(slept) == 9
+    assert max(slept) == _RETRIES_EVERY
 
 
 def test_dbos_waits_out_a_socket_without_a_server(tmp_path: Path) -> None:
