@@ -45,12 +45,17 @@ _ONE_DAY = (
     rf"|this\s+(?:morning|afternoon|evening)|(?:on\s+|next\s+|this\s+|coming\s+){{0,3}}{_DAY}"
     rf"(?:\s+(?:morning|afternoon|evening))?|next\s+(?:week|month)|(?:on\s+)?{_DATE})"
 )
+_LIMIT = (
+    rf"(?:(?:but\s+)?(?:only\s+)?(?:on\s+(?:weekdays|weekends|{_DAYS})"
+    rf"|(?:from|between)\s+{_CLOCK}\s*(?:to|and|until|till|-)\s*{_CLOCK}))"
+)
+"""The days and the hours of what repeats: "every hour from 9 to 17 on weekdays"."""
 _CRON_FIELD = r"(?:\*|[\d*][\d*,/-]*|[a-z]{3}(?:[-,][a-z]{3})*)"
 _CRON = rf"[`'\"]?(?:[\d*][\d*,/-]*\s+){{2}}{_CRON_FIELD}\s+{_CRON_FIELD}\s+{_CRON_FIELD}[`'\"]?"
 
 _WHEN = (
     rf"(?:{_CRON}"
-    rf"|(?:{_TIME}\s*,?\s+)?(?:{_EVERY})(?:\s*,?\s+{_TIME}{_MORE})?(?:\s+(?:on\s+{_DAYS}))?"
+    rf"|(?:{_TIME}\s*,?\s+)?(?:{_EVERY})(?:\s*,?\s+{_TIME}{_MORE})?(?:,?\s+{_LIMIT}){{0,2}}"
     rf"|in\s+{_NUMBER}\s+{_UNIT}(?:(?:\s+(?:and\s+)?|\s*&\s*){_NUMBER}\s+{_UNIT})?"
     rf"|in\s+half\s+an\s+hour"
     rf"|(?:{_TIME}\s*,?\s+)?{_ONE_DAY}(?:\s*,?\s+{_TIME})?"

@@ -101,6 +101,12 @@ MESSAGES: dict[str, Intent] = {
     "every weekday at 8:30 post the morning briefing": MakeSchedule(
         "every weekday at 8:30", "post the morning briefing"
     ),
+    "every 15 minutes from 9 to 17 on weekdays check the queue": MakeSchedule(
+        "every 15 minutes from 9 to 17 on weekdays", "check the queue"
+    ),
+    "check the queue every hour on weekdays": MakeSchedule(
+        "every hour on weekdays", "check the queue"
+    ),
     "Please post the briefing every weekday at 8:30.": MakeSchedule(
         "every weekday at 8:30", "post the briefing"
     ),
