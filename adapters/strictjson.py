@@ -5,7 +5,8 @@ import re
 from runtime.errors import Malformed
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One that nothing closes goes on to the end: it is read once, and the decoder refuses it.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
 
 
 def refuse_loose(body: bytes, *, deepest: int) -> None:

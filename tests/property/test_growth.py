@@ -16,6 +16,7 @@ from adapters.discord import render as discord
 from adapters.models import intents
 from adapters.slack import inbound
 from adapters.slack import render as slack
+from adapters.strictjson import refuse_loose
 from adapters.telegram import render as telegram
 from adapters.timing.timetable import CronsimTimetable
 from bot.redaction import redact
@@ -23,7 +24,7 @@ from gateway.commands import grammar
 from gateway.commands.spelling import spelled
 from runtime.approvals.shown import reveal
 from runtime.asking import split_sentence
-from runtime.errors import Refused
+from runtime.errors import Malformed, Refused
 from runtime.model.messages import Content
 from runtime.ports import ChatLimits
 from runtime.text import fences
@@ -50,6 +51,7 @@ WORDS = [
     ("schedule ", "on "), ("", "next "), ("say x ", "monday, "), ("every day at 9", ", 9am"), ("", "at 9 "), ("", "in 2 hours "),
     ("", "and "), ("", "to the "), ("", "please "), ("", "hi "), ("", "thanks "), ("", "again "), ("", "what model "), ("", "tell me about "),
     ("", ", "), ("x", "."), ("", "9"), ("", "*/5 "), ("/stop ", "--a"), ("/schedule create ", "\u201e"), ("", "/"), ("", "'"), ("", "a/b"),
+    ('"', '\\"'), ("", '"\\'), ("", '"'),
 ]  # fmt: skip
 """What the offline model, the timetable and the commands read, each before a word that spoils it."""
 
@@ -63,6 +65,11 @@ def read_time(text: str) -> None:
 
 def _split(text: str, *, now: datetime, zone: str) -> object:
     return split_sentence(text, CronsimTimetable(), now=now, zone=zone)
+
+
+def read_json(text: str) -> None:
+    with suppress(Malformed):
+        refuse_loose(f"[[{text}".encode(), deepest=1)
 
 
 def read_command(text: str) -> None:
@@ -93,6 +100,7 @@ SPOKEN: dict[str, Path] = {
     "offline instruction": lambda text: intents.of_instruction(f"{text}x"),
     "time": lambda text: read_time(f"{text}x"),
     "command": read_command,
+    "json": read_json,
 }
 PATHS = MARKUP | SPOKEN
 
