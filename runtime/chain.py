@@ -80,13 +80,15 @@ async def walk(
     async for record in _all(page):
         why = _wrong(record, head)
         if why:
-            return Checked(head.seq, head, Break(_first(record, head), why))
+            whole = _whole(head, vouched, noted)
+            return Checked(whole.seq, whole, Break(_first(record, head), why))
         head = Head(record.seq, record.hash)
         here = {known for known in noted if known.seq == head.seq}
         if here - {head}:
             return Checked(vouched.seq, vouched, Break(head.seq, _REWRITTEN))
         vouched = head if here else vouched
-    return Checked(head.seq, head, _cut(head, noted))
+    whole = _whole(head, vouched, noted)
+    return Checked(whole.seq, whole, _cut(head, noted))
 
 
 async def _all(
@@ -142,6 +144,11 @@ def _place_of(record: AuditRecord) -> int | None:
             if digest_of(record._replace(seq=place)) == record.hash:
                 return place
     return None
+
+
+def _whole(head: Head, vouched: Head, noted: Iterable[Head]) -> Head:
+    """How far it is whole; where it misses a noted head, only to the last it went through."""
+    return vouched if any(known.seq > head.seq for known in noted) else head
 
 
 def _cut(head: Head, noted: Iterable[Head]) -> Break | None:

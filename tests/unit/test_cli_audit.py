@@ -226,12 +226,15 @@ def test_what_was_done_to_the_log_is_found(
 
 
 def test_a_cut_end_shows_with_a_head_that_was_noted(recorded: Settings) -> None:
-    head = str(Head(COUNT, records(recorded)[-1].hash))
+    third, last = (Head(seq, records(recorded)[seq - 1].hash) for seq in (3, COUNT))
     tampered(recorded, "DELETE FROM audit WHERE seq > 6")
     assert call("verify").exit_code == 0
-    found = call("verify", "--head", head)
+    found = call("verify", "--head", str(last))
     assert found.exit_code == 1
     assert "broken at record 7: cut: the chain ends with record 6" in found.stdout
+    assert found.stdout.endswith("No head that you gave vouches for what lies before it.\n")
+    found = call("verify", "--head", str(third), "--head", str(last))
+    assert found.stdout.endswith(f"As you noted it: 3 records, to {third}\n")
 
 
 def test_a_log_that_was_written_anew_shows_with_a_head_that_was_noted(recorded: Settings) -> None:
@@ -261,6 +264,15 @@ def test_a_record_that_is_not_as_noted_is_handed_out_as_no_head(recorded: Settin
     assert found.stdout.endswith(f"As you noted it: 3 records, to {third}\n")
     found = call("verify", "--head", wrong, "--head", str(fifth), "--json")
     assert (found.exit_code, json.loads(found.stdout)["records"]) == (1, 0)
+
+
+def test_a_break_before_a_head_leaves_what_no_head_vouches_for(recorded: Settings) -> None:
+    third, last = (Head(seq, records(recorded)[seq - 1].hash) for seq in (3, COUNT))
+    tampered(recorded, "UPDATE audit SET actor = 'x' WHERE seq = 5")
+    assert "\nWhole up to there: 4 records" in call("verify", "--head", str(third)).stdout
+    found = call("verify", "--head", str(third), "--head", str(last))
+    assert "broken at record 5: changed" in found.stdout
+    assert found.stdout.endswith(f"As you noted it: 3 records, to {third}\n")
 
 
 def test_times_are_shown_with_their_zone(recorded: Settings) -> None:
