@@ -246,7 +246,8 @@ class DbosDurable:
 
         That is so where the connection breaks in the commit that takes them up, or before they are
         begun: nobody would play them until the next start, and their partition would stand still.
-        Seen at two looks, because a run that was just taken up is not in play yet.
+        Seen at two looks, because a run that was just taken up is not in play yet. Of a crowd that
+        was taken up at once the last is so late: while some of them come into play, none is lost.
         """
         loop, before = asyncio.get_running_loop(), set[RunId]()
         while True:
@@ -254,7 +255,8 @@ class DbosDurable:
             with suppress(StorageUnavailable):
                 pending = await loop.run_in_executor(None, engine.pending_blocking)
                 unheard = pending - plays.runs
-                if lost := unheard & before:
+                lost = before if before <= unheard else set[RunId]()
+                if lost:
                     log.warning("durable.put_back", extra={"runs": sorted(lost)})
                     await loop.run_in_executor(None, engine.put_back_blocking, lost)
                 before = unheard - lost

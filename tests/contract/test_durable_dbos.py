@@ -405,6 +405,29 @@ async def test_a_run_taken_up_with_nobody_hearing_of_it_is_put_back_at_the_secon
     assert looks[:2] == [{"waits", "lost"}] * 2
 
 
+async def test_no_run_is_put_back_while_a_crowd_that_was_taken_up_at_once_comes_into_play(
+    postgres_url: str, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, lost = (RunId(name) for name in ("first", "second", "lost"))
+    crowd = iter([{first, second, lost}, {second, lost}, {lost}])
+    looks, put_back = list[int](), list[RunId]()
+
+    def seen(_: DurableEngine) -> set[RunId]:
+        looks.append(len(put_back))
+        return next(crowd, {lost})
+
+    monkeypatch.setattr(DurableEngine, "pending_blocking", seen)
+    monkeypatch.setattr(DurableEngine, "put_back_blocking", lambda _, runs: put_back.extend(runs))
+    async with DbosHouse(postgres_url, tmp_path, clock).opened({}):
+        for number in range(5):
+            await eventually(lambda: clock.sleeping == 2)
+            await clock.advance(Pace().claims)
+            await eventually(lambda number=number: len(looks) > number)  # type: ignore[misc]
+        await eventually(lambda: clock.sleeping == 2)
+    assert looks == [0, 0, 0, 0, 1]
+    assert put_back == [lost]
+
+
 def test_dbos_tries_again_within_seconds_however_long_the_database_was_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
