@@ -248,14 +248,15 @@ class Duties:
         Not where this process itself could give none until just now: then the database was away,
         or we stood still, and the others may be as alive as we are.
         """
-        if not self._signs.steady(self._parts.clock.monotonic()):
+        asked = self._parts.clock.monotonic()
+        if not self._signs.steady(asked):
             return
         # Everybody but those whose work was taken over and who did not come back since.
         everybody = await self._parts.store.workers.known()
         self._taken -= {worker.slot for worker in everybody}
-        now = self._parts.clock.monotonic()
-        self._silences.note(everybody, now)
-        for worker in self._silences.too_long(now):
+        self._silences.note(everybody, self._parts.clock.monotonic())
+        # While the database answered nobody, nobody could give a sign either.
+        for worker in self._silences.too_long(asked):
             peer = worker.role == self._parts.role and worker.slot != self._parts.slot
             if peer and await self._claimed(worker):
                 self._taken.add(worker.slot)

@@ -24,7 +24,7 @@ from runtime.ports import Worker
 from runtime.schedules.service import NewSchedule
 from tests.support.build import ANN, DM, OPS, TERMINAL, outbox_item, team
 from tests.support.chat import MemoryChat
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 from tests.support.eventually import eventually
 from tests.support.faults import failing_times
 from tests.support.ticker import ClockTicker
@@ -165,6 +165,34 @@ async def test_after_an_outage_nobody_is_taken_for_dead(monkeypatch: pytest.Monk
         workers = peer.store.workers
         monkeypatch.setattr(workers, "beat", failing_times(workers.beat, 4))
         await peer.clock.advance(16.0)
+        await peer.sign("web-1")
+        await peer.clock.advance(8.0)
+        assert peer.durable.asked == []
+
+
+async def test_nobody_dies_while_the_database_answers_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peer = Peer()
+    workers, answers = peer.store.workers, asyncio.Event()
+    answers.set()
+    known = workers.known
+
+    async def late() -> list[Worker]:
+        found = await known()
+        await answers.wait()
+        return found
+
+    monkeypatch.setattr(workers, "known", late)
+    async with peer.running():
+        for _ in range(4):
+            await peer.sign("web-1")
+            await peer.clock.advance(3.0)
+        answers.clear()
+        await peer.clock.advance(20.0)
+        answers.set()
+        await settle()
+        assert peer.durable.asked == []
         await peer.sign("web-1")
         await peer.clock.advance(8.0)
         assert peer.durable.asked == []
