@@ -22,12 +22,13 @@ PERIOD = timedelta(hours=24)
 MOST_SCHEDULES = 50
 """All of what the facts name fits what a model is shown of a tool: half of it would be no JSON."""
 MOST_RUNS = 50
-MOST_TROUBLE = 30
-"""Of these, what failed or was missed: it is named before what was done."""
-MOST_UNDER_WAY = 20
+MOST_FAILED = 20
+MOST_MISSED = 10
+"""Of these, what went wrong: it is named before what was done, and neither hides the other."""
+MOST_UNDER_WAY = 10
 MOST_LIMITS = 30
-LONGEST_INSTRUCTION = 200
-LONGEST_ERROR = 200
+LONGEST_INSTRUCTION = 100
+LONGEST_ERROR = 150
 _LOOKED_AT = 5_000
 """Planned times that are looked at and counted."""
 _LASTING = (Period.DAY, Period.MONTH)
@@ -149,7 +150,7 @@ class FactsReader:
         return ScheduleFact(
             number=schedule.number,
             when=self._describe(team, schedule),
-            instruction=clipped(schedule.instruction, LONGEST_INSTRUCTION),
+            instruction=_line(schedule.instruction, LONGEST_INSTRUCTION),
             channel=place_name(team, schedule.target),
             state=schedule.state,
             next_at=schedule.next_at,
@@ -164,19 +165,27 @@ class FactsReader:
 
 def _most_important(history: Sequence[Occurrence]) -> list[Occurrence]:
     """The planned times to name, the latest first: what went wrong before what went well."""
-    wrong = (OccurrenceState.FAILED, OccurrenceState.MISSED)
-    trouble = [run for run in history if run.state in wrong][:MOST_TROUBLE]
-    done = [run for run in history if run.state is OccurrenceState.DONE]
-    named = {run.run for run in (*trouble, *done[: MOST_RUNS - len(trouble)])}
+
+    def those(state: OccurrenceState, most: int) -> list[Occurrence]:
+        return [run for run in history if run.state is state][:most]
+
+    wrong = those(OccurrenceState.FAILED, MOST_FAILED) + those(OccurrenceState.MISSED, MOST_MISSED)
+    done = those(OccurrenceState.DONE, MOST_RUNS - len(wrong))
+    named = {run.run for run in (*wrong, *done)}
     return [run for run in history if run.run in named]
+
+
+def _line(text: str, longest: int) -> str:
+    """The text in one line: as JSON the end of each line would take twice the room."""
+    return clipped(" ".join(text.split()), longest)
 
 
 def _run(run: Occurrence, of: Schedule) -> RunFact:
     return RunFact(
         schedule=of.number,
-        instruction=clipped(of.instruction, LONGEST_INSTRUCTION),
+        instruction=_line(of.instruction, LONGEST_INSTRUCTION),
         planned_at=run.planned_at,
         state=run.state,
-        error=clipped(run.error, LONGEST_ERROR),
-        delivery=clipped(run.delivery, LONGEST_ERROR),
+        error=_line(run.error, LONGEST_ERROR),
+        delivery=_line(run.delivery, LONGEST_ERROR),
     )

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from adapters.models.offline import OfflineModel
 from runtime.access import may
 from runtime.facts import FactsReader
@@ -157,26 +159,26 @@ async def ran(desk: DeskUnderTest, states: list[OccurrenceState | None]) -> None
         )
         await table.add_occurrence(one)
         if state is not None:
-            await table.end_occurrence(run, state=state, now=now, error="It broke. " * 100)
+            await table.end_occurrence(run, state=state, now=now, error='"It" broke.\n' * 100)
 
 
 async def test_of_many_long_schedules_and_runs_the_facts_can_be_read(clock: ManualClock) -> None:
     async with running_desk(in_memory(clock), clock=clock) as desk:
         for number in range(80):
-            words = f'"Report" {number} ' * 200
+            words = f'"Report"\n{number} "now" ' * 100
             await desk.command(f"schedule create every weekday at 8:30 {words} --channel ops")
         failed, done = OccurrenceState.FAILED, OccurrenceState.DONE
         await ran(desk, [*[failed] * 40, *[done] * 100, *[None] * 30])
         facts = await facts_of(desk)
-        assert (len(facts["schedules"]), len(facts["under_way"])) == (50, 20)
+        assert (len(facts["schedules"]), len(facts["under_way"])) == (50, 10)
         states = [run["state"] for run in facts["runs"]]
-        assert states.count("failed") == 30
+        assert states.count("failed") == 20
         assert facts["left_out"] == {
             "schedules": 30,
-            "done": 80,
-            "failed": 10,
+            "done": 70,
+            "failed": 20,
             "missed": 0,
-            "under_way": 10,
+            "under_way": 20,
             "limits": 0,
         }
 
@@ -190,8 +192,26 @@ async def test_what_failed_is_told_however_much_went_well_since(clock: ManualClo
         assert facts["left_out"]["done"] == 47
         await desk.say("what failed?")
         await desk.quiet()
-        assert "It broke." in desk.chat.shown[-1].text
+        assert '"It" broke.' in desk.chat.shown[-1].text
         await desk.say("what ran?")
         await desk.quiet()
         assert "96 done, 1 failed, 0 missed" in desk.chat.shown[-1].text
         assert "and 87 more" in desk.chat.shown[-1].text
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "named"),
+    [
+        (OccurrenceState.FAILED, OccurrenceState.MISSED, 10),
+        (OccurrenceState.MISSED, OccurrenceState.FAILED, 20),
+    ],
+)
+async def test_what_failed_and_what_was_missed_do_not_hide_each_other(
+    clock: ManualClock, one: OccurrenceState, others: OccurrenceState, named: int
+) -> None:
+    async with running_desk(in_memory(clock), clock=clock) as desk:
+        await desk.command("schedule create every day at noon Look --channel ops")
+        await ran(desk, [one, *[others] * 50])
+        facts = await facts_of(desk)
+        assert [run["state"] for run in facts["runs"]] == [one, *[others] * named]
+        assert facts["left_out"][others] == 50 - named
