@@ -139,11 +139,13 @@ def _fence(approval: Approval) -> str:
     text, left = _beginning(approval.frozen)
     if is_whole(approval):
         return f"```\n{text}\n```"
-    beginning = clipped(text, _EXCERPT + 1)[:-1]  # what is cut off is said below
+    # What is cut off is said below; of a short text nothing is: what was changed takes the room.
+    beginning = clipped(text, _EXCERPT + 1)[:-1] if len(text) > _EXCERPT else text
     rest = len(text) - len(beginning) + left
+    lacks = f"{rest} more characters do not fit" if rest else "Not all of it fits"
     this = short_id(approval)
     return (
-        f"```\n{beginning}\n```\n**{rest} more characters do not fit here**, so no button "
+        f"```\n{beginning}\n```\n**{lacks} here**, so no button "
         f"approves it. `/approve show {this}` sends all of it; "
         f"`/approve accept {this} {short_hash(approval)}` approves it."
     )

@@ -118,3 +118,10 @@ def test_what_is_cut_is_cut_before_an_emoji_and_not_in_it(room: int) -> None:
     long = replace(approval(frozen({"text": flags})), reason=f'rule\n- text: "{flags}"\n+ text: ""')
     for fence in card(long, people(), now=T0).text.split("```")[1::2]:
         assert fence.count("🇩") == fence.count("🇪")
+
+
+def test_of_a_short_text_nothing_is_cut_where_what_was_changed_is_long() -> None:
+    of = frozen({"text": "hi"})
+    long = replace(approval(of), reason=f'rule\n- text: "{"x" * 2_000}"\n+ text: "hi"')
+    text = card(long, people(), now=T0).text
+    assert f"```\n{shown(of)}\n```\n**Not all of it fits here**" in text
