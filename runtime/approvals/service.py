@@ -234,8 +234,9 @@ class ApprovalService:
         """
         by = _edited_by(name_of(self._book.team(), who))
         for one in await self._book.approvals.of_turn(approval.turn):
-            same = one.digest == frozen.digest() or one.reason.endswith(difference)
-            if one.replaces == approval.id and same and f"{by}\n" in one.reason:
+            _, edited, lines = one.reason.partition(f"{by}\n")
+            same = one.digest == frozen.digest() or lines == difference
+            if one.replaces == approval.id and edited and same:
                 return one
         return None
 

@@ -623,6 +623,13 @@ async def test_the_same_edit_at_the_same_moment_is_one_question(asked: QuestionB
     assert [each.id for each in await asked.service.waiting()] == [second.id]
 
 
+async def test_an_edit_of_less_is_not_the_one_that_changed_more(asked: QuestionBench) -> None:
+    one = await asked.ask()
+    await asked.service.edit(one, BOB, "branch = dev\nforce = true")
+    with pytest.raises(Refused, match="already cancelled"):
+        await asked.service.edit(await asked.now(one), BOB, "force = true")
+
+
 async def test_no_voice_goes_over_to_what_was_edited(asked: QuestionBench) -> None:
     asked.rules.needed = 2
     one = await asked.ask()
