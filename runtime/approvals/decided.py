@@ -16,9 +16,9 @@ from runtime.model.audit import AuditKind, AuditRecord, by_person
 from runtime.model.team import Team
 from runtime.ports import Store
 
-_PAGE = 1_000
+_PAGE = 200
 """Records at the end of the audit log that are looked at in one go: a crash was a moment ago."""
-_MOST_PAGES = 50
+_MOST_PAGES = 250
 """So often, at the most, are those before them looked at."""
 
 
