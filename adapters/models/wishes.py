@@ -62,11 +62,16 @@ _ALARM = re.compile(
 _WAKE_UP = "wake up"
 _BRIEFING = re.compile(
     r"(?:i|we)(?:'d|\s+would)?\s+(?:want|need|like)(?:\s+to\s+(?:have|get|see))?"
-    r"\s+(?:an?|the|our|my)(?:\s+(?:daily|weekly|morning|regular|new))*\s+briefing"
+    r"\s+(?P<what>(?:an?|the|our|my)(?:\s+(?:daily|weekly|morning|regular|new))*\s+briefing)"
     r"(?:\s+(?:in|for)\s+(?:the\s+team|us|me|#[\w-]+))?",
     re.IGNORECASE,
 )
 _POST_IT = "Post the briefing"
+_OFTEN = re.compile(
+    r"(?:(?:post|send|give|write|make|prepare|publish)\s+)?(?:(?:me|us)\s+)?"
+    r"an?\s+(?:\w+\s+)?(?P<often>daily|weekly)\b",
+    re.IGNORECASE,
+)
 _CONNECTIVE = re.compile(r"^(?:(?:to|that|about|for|of)\b|[:,—-])\s*", re.IGNORECASE)
 _MOST_TIMES = 20
 """Of one wish. There is no schedule of several, so who writes more misses none."""
@@ -126,7 +131,8 @@ def _briefing(sentence: str) -> MakeSchedule | None:
     split = times.at_start(rest)
     if rest and (split is None or split.rest):
         return None
-    return MakeSchedule(when=split.when if split is not None else "", instruction=_POST_IT)
+    when = split.when if split is not None else ""
+    return MakeSchedule(when=_often(when, found["what"]), instruction=_POST_IT)
 
 
 def _alarm(sentence: str) -> MakeSchedule | None:
@@ -173,4 +179,15 @@ def _made(when: str, instruction: str, *, reminder: bool) -> MakeSchedule:
             plain = _CONNECTIVE.sub("", plain[len(edge) :])
     if reminder and plain:
         plain = f"Reminder: {plain}"
-    return MakeSchedule(when=when, instruction=plain)
+    return MakeSchedule(when=_often(when, plain), instruction=plain)
+
+
+def _often(when: str, what: str) -> str:
+    """The time; with "a daily briefing at 9" each day, with a weekly one on Monday each week."""
+    found = _OFTEN.match(what)
+    if found is None:
+        return when
+    day = "day " if found["often"].lower() == "daily" else ""
+    repeated = f"every {day}{re.sub(r'^on ', '', when, flags=re.IGNORECASE)}"
+    split = times.at_start(repeated)
+    return repeated if split is not None and split.when == repeated else when

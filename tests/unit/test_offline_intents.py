@@ -131,6 +131,18 @@ MESSAGES: dict[str, Intent] = {
     "I want a briefing every weekday at 8:30": MakeSchedule(
         "every weekday at 8:30", "Post the briefing"
     ),
+    "I want a daily briefing at 9": MakeSchedule("every day at 9", "Post the briefing"),
+    "send us a weekly report on monday at 9": MakeSchedule(
+        "every monday at 9", "send us a weekly report"
+    ),
+    "schedule a daily briefing for 9am": MakeSchedule("every day 9am", "a daily briefing"),
+    "I want a daily briefing on weekdays at 9": MakeSchedule(
+        "on weekdays at 9", "Post the briefing"
+    ),
+    "post a daily briefing in 2 hours": MakeSchedule("in 2 hours", "post a daily briefing"),
+    "remind me at 9 to write a daily report": MakeSchedule(
+        "at 9", "Reminder: write a daily report"
+    ),
     "remind me in 2 hours": MakeSchedule("in 2 hours", ""),
     "every day at 9:30, 12:30 and 17:30 post the briefing": MakeSchedule(
         "every day at 9:30, 12:30 and 17:30", "post the briefing"
