@@ -41,6 +41,9 @@ BEHIND_PAUSE = 1.0
 CLAIM_AT_ONCE = 100
 """Messages handed to the platforms in one go."""
 
+OURS_FOR = 3.0
+"""Seconds for which a sign of life says that no later life has the slot: that waits for longer."""
+
 _NEVER_YET = datetime.min.replace(tzinfo=UTC)
 
 _Work = Callable[[], Awaitable[object]]
@@ -104,7 +107,7 @@ class Dispatcher:
         self._landed = 0
         self._behind = False
         self._unheard = False
-        self._ours = False
+        self._ours_until = 0.0
         self._clear = asyncio.Event()
         self._clear.set()
         self._looked_at = _NEVER_YET
@@ -157,7 +160,7 @@ class Dispatcher:
         sends, that would be its work, so a process that just stood still must not say it.
         """
         if self._unheard:
-            self._ours = True
+            self._ours_until = self._clock.monotonic() + OURS_FOR
             self.wake()
 
     def _ask_again(self, in_doubt: InDoubt) -> None:
@@ -192,8 +195,8 @@ class Dispatcher:
         What is set off meanwhile, such as what was claimed as it was written, waits: it may be
         among that.
         """
-        ours, self._ours = self._ours, False
-        if not ours or self._flying:
+        ours = self._clock.monotonic() < self._ours_until
+        if not self._unheard or not ours or self._flying:
             return
         self._clear.clear()
         self._unheard = False

@@ -257,6 +257,24 @@ async def test_what_is_written_while_the_unheard_is_looked_for_is_sent_once(
     assert sorted(chat.texts) == ["answer", "lost"]
 
 
+async def test_what_was_said_to_be_ours_before_an_outage_is_not_taken_on_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, chat, clock = opened(repeats=True)
+    async with running_desk(store, chat=chat, clock=clock, alone=False) as desk:
+        await settle()
+        await store.outbox.enqueue([lost := outbox_item("lost", key="1", at=clock.now())])
+        monkeypatch.setattr(store.outbox, "claim", away(store.outbox.claim, stored=True))
+        desk.desk.dispatcher.wake()
+        await settle(100)
+        desk.desk.dispatcher.still_ours()
+        ended = await until_ended(desk, lost)
+        assert (chat.texts, ended.state) == ([], OutboxState.SENDING)
+        desk.desk.dispatcher.still_ours()
+        await until_ended(desk, lost)
+    assert chat.texts == ["lost"]
+
+
 async def test_what_is_in_doubt_stays_so_when_the_unheard_is_taken_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
