@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from runtime.clock import Clock
+from runtime.errors import Retryable
 
 if TYPE_CHECKING:
     from apscheduler.events import JobExecutionEvent
@@ -28,8 +29,9 @@ Job = Callable[[], Awaitable[None]]
 class ApschedulerTicker:
     """The `Ticker` of APScheduler's AsyncIOScheduler, with jobs in memory.
 
-    An error of a job is logged as `ticker.job_failed`, and the job is called at its next time as
-    before. A call that is late, because the loop or the machine slept, is made once.
+    An error of a job is logged as `ticker.job_failed`, with its trace unless it is one that passes,
+    and the job is called at its next time as before. A call that is late, because the loop or the
+    machine slept, is made once.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -117,4 +119,8 @@ def _new_scheduler() -> "AsyncIOScheduler":
 
 
 def _failed(event: "JobExecutionEvent") -> None:
-    log.error("ticker.job_failed", extra={"job": event.job_id}, exc_info=event.exception)
+    error = event.exception
+    if isinstance(error, Retryable):  # its words say all of what passes; a trace is for defects
+        log.error("ticker.job_failed", extra={"job": event.job_id, "error": str(error)})
+    else:
+        log.error("ticker.job_failed", extra={"job": event.job_id}, exc_info=error)

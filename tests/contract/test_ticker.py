@@ -10,6 +10,7 @@ import pytest
 
 from adapters.timing.ticker import ApschedulerTicker
 from runtime.clock import SystemClock
+from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -175,6 +176,25 @@ async def test_a_job_that_fails_is_logged_and_called_again(
     assert errors
     assert errors[0].exc_info is not None
     assert str(errors[0].exc_info[1]) == "broken"
+
+
+async def test_of_what_passes_only_the_words_are_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = Counter()
+
+    async def failing() -> None:
+        await tried()
+        raise StorageUnavailable("Postgres is away")
+
+    bench.ticker.every(UNIT, "failing", failing)
+    bench.ticker.start()
+    with caplog.at_level(logging.ERROR):
+        await _reached(bench, tried, 2)
+    errors = [record for record in caplog.records if record.getMessage() == "ticker.job_failed"]
+    assert [(record.exc_info, vars(record)["error"]) for record in errors[:1]] == [
+        (None, "Postgres is away")
+    ]
 
 
 async def test_stopping_waits_for_a_call_under_way_and_calls_no_more(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from runtime.clock import Clock
+from runtime.errors import Retryable
 
 Job = Callable[[], Awaitable[None]]
 
@@ -78,6 +79,8 @@ class ClockTicker:
         self._under_way.add(task)
         try:
             await job()
+        except Retryable as error:
+            log.error("ticker.job_failed", extra={"error": str(error)})  # noqa: TRY400 - no trace
         except Exception:
             log.exception("ticker.job_failed")
         finally:
