@@ -21,6 +21,8 @@ Time = Annotated[
 _FIXED = re.compile(r"(2\d{3}-\d{2}-\d{2} \d{2}:\d{2})(?:[+-]\d{4})? \S+")
 """A single time with its date and its zone: `2026-11-21 09:00 Europe/Berlin`."""
 _DAY = timedelta(days=1)
+_TO_THE_NEXT = timedelta(minutes=1, microseconds=-1)
+"""Leads from within a minute into the next: “in 1 minute” leaves a minute for somebody's yes."""
 
 
 async def read_time(timetable: Timetable, said: str, *, now: datetime, zone: str) -> When:
@@ -34,8 +36,9 @@ async def read_time(timetable: Timetable, said: str, *, now: datetime, zone: str
 async def fixed_time(timetable: Timetable, said: str, *, now: datetime, zone: str) -> str:
     """The argument so that it is the same time whenever it is read, for people to see.
 
-    A single time has its date and its zone then, to the minute; what comes again and again stays.
-    One that was fixed before and has passed since is the same still: who runs it refuses it.
+    A single time has its date and its zone then, at a full minute and no earlier than was said;
+    what comes again and again stays. One that was fixed before and has passed since is the same
+    still: who runs it refuses it.
 
     Raises:
         Refused: as for `Timetable.read`.
@@ -45,7 +48,7 @@ async def fixed_time(timetable: Timetable, said: str, *, now: datetime, zone: st
         return said
     # The grammar reads no zone without a slash but this one.
     place = when.zone if "/" in when.zone else "UTC"
-    local = when.at.astimezone(ZoneInfo(place))
+    local = (when.at + _TO_THE_NEXT).astimezone(ZoneInfo(place))
     second = f"{local:%z}" if local.fold else ""
     return f"{local:%Y-%m-%d %H:%M}{second} {place}"
 

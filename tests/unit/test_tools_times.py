@@ -27,7 +27,7 @@ async def fixed(said: str, *, now: datetime = LATE, zone: str = BERLIN) -> str:
     ("said", "is_then"),
     [
         ("tomorrow at 9am", "2026-11-21 09:00 Europe/Berlin"),
-        ("in 2 hours", "2026-11-21 01:50 Europe/Berlin"),
+        ("in 2 hours", "2026-11-21 01:51 Europe/Berlin"),
         ("at 9", "2026-11-21 09:00 Europe/Berlin"),
         ("2026-12-01 14:00", "2026-12-01 14:00 Europe/Berlin"),
         ("2026-12-01T14:00Z", "2026-12-01 15:00 Europe/Berlin"),
@@ -72,3 +72,12 @@ async def test_the_second_of_two_hours_is_told_from_the_first(hour: int) -> None
     assert TIMETABLE.read(this, now=now, zone=BERLIN).at == now + timedelta(minutes=30)
     shown = (now + timedelta(minutes=30)).astimezone(ZoneInfo(BERLIN))
     assert this == f"2026-10-25 {shown:%H:%M}{'+0100' * hour} Europe/Berlin"
+
+
+@given(st.datetimes(datetime(2026, 11, 21), datetime(2038, 1, 1)))  # noqa: DTZ001 - made aware below
+async def test_it_is_not_earlier_than_was_said_and_less_than_a_minute_later(now: datetime) -> None:
+    now = now.replace(tzinfo=UTC)
+    read = TIMETABLE.read(await fixed("in 1 minute", now=now), now=now, zone="Asia/Tokyo")
+    assert read.at is not None
+    later = read.at - (now + timedelta(minutes=1))
+    assert timedelta() <= later < timedelta(minutes=1)
