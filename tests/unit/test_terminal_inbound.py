@@ -88,7 +88,7 @@ def test_stop_is_stop_with_a_space_after_the_sign(line: str) -> None:
     assert read(line, in_ops()).body == Command(text="stop everything")
 
 
-@pytest.mark.parametrize("line", ["/ schedule list", "! stopwatch on"])
+@pytest.mark.parametrize("line", ["/ schedule list", "! stopwatch on", "/ stop-watch on"])
 def test_any_other_word_after_a_space_is_text(line: str) -> None:
     assert message(line).text == line
 
