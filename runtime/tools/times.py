@@ -49,8 +49,9 @@ async def fixed_time(timetable: Timetable, said: str, *, now: datetime, zone: st
     # The grammar reads no zone without a slash but this one.
     place = when.zone if "/" in when.zone else "UTC"
     local = (when.at + _TO_THE_NEXT).astimezone(ZoneInfo(place))
-    second = f"{local:%z}" if local.fold else ""
-    return f"{local:%Y-%m-%d %H:%M}{second} {place}"
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    which = f"{local:%z}" if twice else ""  # without it, once the first has passed, it is the second
+    return f"{local:%Y-%m-%d %H:%M}{which} {place}"
 
 
 def _before(said: str, now: datetime) -> datetime:

@@ -65,13 +65,19 @@ async def test_it_is_the_same_instant_in_every_zone(at: datetime, zone: str) -> 
     assert await fixed(this, zone="Asia/Tokyo") == this
 
 
-@pytest.mark.parametrize("hour", [0, 1])
-async def test_the_second_of_two_hours_is_told_from_the_first(hour: int) -> None:
+@pytest.mark.parametrize(("hour", "offset"), [(0, "+0200"), (1, "+0100")])
+async def test_each_of_two_hours_is_told_from_the_other(hour: int, offset: str) -> None:
     now = datetime(2026, 10, 24, 23, 30, tzinfo=UTC) + timedelta(hours=hour)
     this = await fixed("in 30 minutes", now=now)
     assert TIMETABLE.read(this, now=now, zone=BERLIN).at == now + timedelta(minutes=30)
     shown = (now + timedelta(minutes=30)).astimezone(ZoneInfo(BERLIN))
-    assert this == f"2026-10-25 {shown:%H:%M}{'+0100' * hour} Europe/Berlin"
+    assert this == f"2026-10-25 {shown:%H:%M}{offset} Europe/Berlin"
+
+
+async def test_the_first_of_two_hours_does_not_become_the_second_once_it_has_passed() -> None:
+    this = await fixed("2026-10-25 02:30", now=datetime(2026, 10, 24, tzinfo=UTC))
+    with pytest.raises(Refused, match="is in the past"):
+        TIMETABLE.read(this, now=datetime(2026, 10, 25, 0, 40, tzinfo=UTC), zone=BERLIN)
 
 
 @given(st.datetimes(datetime(2026, 11, 21), datetime(2038, 1, 1)))  # noqa: DTZ001 - made aware below
