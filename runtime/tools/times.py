@@ -50,7 +50,7 @@ async def fixed_time(timetable: Timetable, said: str, *, now: datetime, zone: st
     place = when.zone if "/" in when.zone else "UTC"
     local = (when.at + _TO_THE_NEXT).astimezone(ZoneInfo(place))
     twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-    which = f"{local:%z}" if twice else ""  # without it, once the first has passed, it is the second
+    which = f"{local:%z}" if twice else ""  # else it is the second once the first has passed
     return f"{local:%Y-%m-%d %H:%M}{which} {place}"
 
 
