@@ -17,5 +17,5 @@ class SteadyScheduler(AsyncIOScheduler):  # type: ignore[misc]  # APScheduler ha
         before, self._now = self._now, SystemClock().now()
         if self._now < before:
             for job in self.get_jobs():
-                job.modify(next_run_time=job.trigger.get_next_fire_time(None, self._now))
+                job.modify(next_run_time=job.next_run_time - (before - self._now))
         return super()._process_jobs()

@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
+from adapters.timing.scheduler import SteadyScheduler
 from adapters.timing.ticker import ApschedulerTicker
+from adapters.timing.triggers import Every
 from runtime.clock import SystemClock
 from runtime.errors import StorageUnavailable
 from runtime.ports import Ticker
-from tests.support.clock import ManualClock
+from tests.support.clock import START, ManualClock
 from tests.support.eventually import eventually
 from tests.support.ticker import ClockTicker
 
@@ -246,6 +248,22 @@ async def test_a_job_is_called_on_where_the_clock_is_set_back(
     behind = timedelta(hours=1)
     await _reached(bench, job, 4)
     await bench.ticker.stop()
+
+
+async def test_where_the_clock_is_set_back_a_job_waits_for_no_longer_than_it_had_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, job = START, Counter()
+    monkeypatch.setattr(SystemClock, "now", lambda _: now)
+    scheduler = SteadyScheduler(timezone=UTC)
+    scheduler.start(paused=True)
+    due = now + timedelta(seconds=1)
+    kept = scheduler.add_job(job, Every(timedelta(hours=1)), next_run_time=due)
+    scheduler._process_jobs()
+    now -= timedelta(days=1)
+    scheduler._process_jobs()
+    assert kept.next_run_time - now == timedelta(seconds=1)
+    scheduler.shutdown()
 
 
 async def test_a_wake_up_waits_on_when_the_clock_says_that_its_time_has_not_come() -> None:
