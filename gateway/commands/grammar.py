@@ -29,6 +29,9 @@ _LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
 _BARE_CODE = re.compile(r"(?![2-9-]+\Z)[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}")
 _OURSELVES = "nightdesk"
 _EVERYTHING = ("everything", "all")
+# What insists, and the words of a stop with them: "stop everything now, please!".
+_INSISTS = frozenset({"", "immediately", "now", "please", "right"})
+_WORDS_OF_A_STOP = 6
 _REQUIRED = re.compile(r"<[^>]*>")
 _NEAR = 0.7
 _NOUNS = (*NOUNS, *NOUN_ALIASES)
@@ -153,9 +156,22 @@ def _signed(text: str) -> tuple[str, str]:
     spaced = len(body) < len(stripped) - 1
     # "/ schedule" is no command; but whoever writes "/ stop" must not be missed.
     if sign not in _SIGNS or (spaced and _plain_word(body.split(None, 1)[0]) != "stop"):
-        return "", stripped
+        return "", _without_insisting(stripped)
     name, _, rest = body.partition(" ")
-    return sign, rest.lstrip() if name.casefold() == _OURSELVES else body
+    return sign, _without_insisting(rest.lstrip() if name.casefold() == _OURSELVES else body)
+
+
+def _without_insisting(body: str) -> str:
+    """`stop everything` of `stop everything now!`: who insists on a stop must not be missed."""
+    words = body.split(maxsplit=_WORDS_OF_A_STOP)
+    if not 1 < len(words) <= _WORDS_OF_A_STOP or _plain_word(words[0]) != "stop":
+        return body
+    while len(words) > 1:
+        words[-1] = words[-1].rstrip(".,!?")
+        if words[-1].casefold() not in _INSISTS:
+            break
+        words.pop()
+    return " ".join(words)
 
 
 def _stands_alone(noun: str, others: Sequence[str]) -> bool:

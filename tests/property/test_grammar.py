@@ -1,7 +1,7 @@
 """The grammar of commands takes any text, and reads back what it is given."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from gateway.commands.form import Form
@@ -10,6 +10,7 @@ from gateway.commands.grammar import (
     LONGEST,
     ParsedCommand,
     UsageError,
+    cannot_wait,
     explain,
     looks_like_command,
     parse,
@@ -111,6 +112,8 @@ def _quoted(text: str, draw: st.DataObject) -> str:
 
 @given(commands(), st.data())
 def test_what_is_written_is_what_is_read(command: ParsedCommand, data: st.DataObject) -> None:
+    # Of a stop the end of the sentence is taken off.
+    assume(command.noun != "stop" or not "".join(command.args[-1:]).endswith("."))
     assert parse(written(command, data)) == command
 
 
@@ -143,6 +146,12 @@ def test_what_is_written_is_what_is_read(command: ParsedCommand, data: st.DataOb
         ("stop", True),
         ("Stop!", True),
         ("stop the deployment", False),
+        ("Stop everything.", True),
+        ("STOP EVERYTHING NOW!!", True),
+        ("stop, please", False),
+        ("stop now", True),
+        ("stop the build now", False),
+        ("stop everything that is red", False),
         ("help", True),
         ("help schedule", True),
         ("help schedule create", True),
@@ -164,6 +173,22 @@ def test_what_is_written_is_what_is_read(command: ParsedCommand, data: st.DataOb
 )
 def test_a_message_is_a_command_only_where_it_cannot_be_a_sentence(text: str, is_one: bool) -> None:
     assert looks_like_command(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "args"),
+    [
+        ("/stop everything!", ("everything",)),
+        ("/ stop all, please !", ("all",)),
+        ("/stop Everything right now.", ("Everything",)),
+        ("/nightdesk stop agent desk immediately", ("agent", "desk")),
+        ("/stop 3 now", ("3",)),
+        ("/stop please", ()),
+    ],
+)
+def test_who_insists_on_a_stop_is_understood(text: str, args: tuple[str, ...]) -> None:
+    assert parse(text) == ParsedCommand(noun="stop", args=args)
+    assert cannot_wait(text)
 
 
 @pytest.mark.parametrize(
