@@ -52,7 +52,7 @@ LOCAL_FORMS: dict[str, str] = {
 """What the terminal does by itself, and what it does, for help and completion."""
 
 _SIGNS = ("/", "!")
-_COMMAND = re.compile(r"[/!](?=[a-z]|\s+stop[.!?]?(?:\s|$))(.*)", re.IGNORECASE | re.DOTALL)
+_COMMAND = re.compile(r"[/!](?=[a-z]|\s+stop[.!?]*(?:\s|$))(.*)", re.IGNORECASE | re.DOTALL)
 """`/ stop` is STOP: of all commands this one must not be missed for a space."""
 _OURSELVES = re.compile(r"nightdesk\s+(?=\S)", re.IGNORECASE)
 """Who is used to Slack writes `/nightdesk schedule list`, and means the same here."""

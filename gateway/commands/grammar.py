@@ -21,8 +21,8 @@ from runtime.near import nearest
 
 LONGEST = 4_000
 """Characters of a command, its instruction included."""
-# Somebody who writes "stop!" means it; and in groups Telegram adds the bot: /status@nightdesk_bot.
-_FIRST_WORD = re.compile(r"(?P<word>[A-Za-z][A-Za-z-]*)(?:@\w+)?[.!?]?")
+# Whoever writes "STOP!!!" means it; and in groups Telegram adds the bot: /status@nightdesk_bot.
+_FIRST_WORD = re.compile(r"(?P<word>[A-Za-z][A-Za-z-]*)(?:@\w+)?[.!?]*")
 # Twelve characters in three groups, one of them at least a digit where the dashes are left out.
 _LINK_CODE = re.compile(r"\w{4}-\w{4}-\w{4}|(?=\D*\d)[A-Za-z0-9]{12}")
 # The same with nothing around it: the alphabet of codes, and not a number with dashes.

@@ -137,6 +137,8 @@ def test_what_is_written_is_what_is_read(command: ParsedCommand, data: st.DataOb
         ("/ stop", True),
         ("! stop everything", True),
         ("/\u00a0Stop!", True),
+        ("STOP!!!", True),
+        ("/ stop...", True),
         ("! stop 3", True),
         ("/ stopwatch", False),
         ("/ stops", False),
