@@ -395,6 +395,7 @@ async def test_a_run_taken_up_with_nobody_hearing_of_it_is_put_back_at_the_secon
         await eventually(lambda: unheard == ["lost"])
         for number in range(2):
             assert begun == ["waits"]
+            await eventually(lambda: clock.sleeping == 2)
             await clock.advance(Pace().claims)
             await eventually(lambda number=number: len(looks) > number)  # type: ignore[misc]
         for run in ("lost", "behind"):
