@@ -28,9 +28,10 @@ Block = dict[str, object]
 _HIDDEN = "\u200b"
 _LESS_THAN = r"<|&lt;|&#0*60;|&#x0*3c;"
 _AT = r"@|&#0*64;|&#x0*40;|&commat;"
-# Any character can be written by its number or name, which begins with `&`.
-_MENTION = re.compile(rf"({_LESS_THAN})(\\*+)(?=[!@#&])", re.IGNORECASE)
-_SHOUT = re.compile(rf"({_AT})(?=(?:channel|here|everyone|group)\b|\w*+&)", re.IGNORECASE)
+_WRITTEN = r"&(?:#|[a-z][a-z0-9]*+;)"
+"""Any character, by its number or name. `Vec<&str>` and `3<&0` have none."""
+_MENTION = re.compile(rf"({_LESS_THAN})(\\*+)(?=[!@#]|{_WRITTEN})", re.IGNORECASE)
+_SHOUT = re.compile(rf"({_AT})(?=(?:channel|here|everyone|group)\b|\w*+{_WRITTEN})", re.IGNORECASE)
 # What is possessive or bounded here is so for time: a model writes any number of brackets, and an
 # open one before twenty links would be tried in a million ways.
 _NODE = re.compile(

@@ -30,6 +30,7 @@ Z = "\u200b"
         ("<&commat;U123>", f"<{Z}&commat;U123>"),
         ("@&#99;hannel", f"@{Z}&#99;hannel"),
         ("@her&#x65;", f"@{Z}her&#x65;"),
+        ("`Vec<&str>` 3<&0 https://e.org/?by=ada@desk&page=2", "`Vec<&str>` 3<&0 https://e.org/?by=ada@desk&page=2"),
         ("```\n@channel\n```", f"```\n@{Z}channel\n```"),
         ("mail ada@heretic.org, a < b, x <y>", "mail ada@heretic.org, a < b, x <y>"),
         ("# Title\n\n- *a* **b** ~~c~~\n\n| a | b |\n|---|---|\n| 1 | 2 |", None),
