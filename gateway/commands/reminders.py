@@ -1,6 +1,7 @@
 """`/remind`: me, list, done, snooze, cancel; and the buttons of a reminder."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 from gateway.commands.grammar import ParsedCommand
@@ -23,6 +24,10 @@ from runtime.reminders import SNOOZES, NewReminder, ReminderService
 from runtime.text import verbatim
 
 _LONGEST_NUMBER = 9
+# "/remind snooze 3 1 hour" is in an hour.
+_A_WHILE = re.compile(
+    r"(?:for\s+)?(?=(?:\d+|an?|half\s+an)\s*(?:min|hour|day|week)|\d+\s*[mhd]\b)", re.IGNORECASE
+)
 _ONE_TIME = "Write for example: in 2 hours, tomorrow at 9am, monday at 10, 2026-12-01 14:00."
 
 
@@ -144,6 +149,8 @@ class ReminderCommands:
         return Answer("**Your reminders**\n" + "\n".join(lines))
 
     async def _snooze_until(self, reminder: Reminder, words: str, request: Request) -> Answer:
+        if found := _A_WHILE.match(words):
+            words = f"in {words[found.end() :]}"
         try:
             when = await self._read(words, request)
         except NotATime as error:

@@ -368,6 +368,14 @@ async def test_done_of_one_that_repeats_says_when_it_comes_again(give: CommandBe
     assert await give("/remind done 1") == f"({answer})"
 
 
+@pytest.mark.parametrize(
+    "words", ["in 1 hour", "1 hour", "for 1 hour", "1h", "60 minutes", "an hour"]
+)
+async def test_a_snooze_may_be_for_a_while(give: CommandBench, words: str) -> None:
+    await give("/remind me in 2 hours to call Bob")
+    assert "again Fri 20 Nov 08:00 EST (in 1 h)." in await give(f"/remind snooze 1 {words}")
+
+
 async def test_a_snooze_is_to_one_time_and_its_hint_names_no_other(give: CommandBench) -> None:
     await give("/remind me in 2 hours to call Bob")
 
