@@ -42,6 +42,9 @@ _DATE = (
 _NARROWS = re.compile(
     rf"(?:(?:but|and) )?(?:only )?(?:(?:between|from) {_CLOCK} ?(?:and|to|till|until|-) ?{_CLOCK}"
     rf"|on (?:weekdays|weekends|(?:the )?\d{{1,2}}(?:st|nd|rd|th)|{_DAY})"
+    rf"|only (?:weekdays|weekends|{_DAY})"
+    r"|during (?:the )?"
+    rf"(?:weekdays|weekends|week|day|night|(?:work(?:ing)?|business|office) hours|{_DAY})"
     rf"|(?:except|excluding|not)(?: for)?(?: on)?(?: the)? "
     rf"(?:weekdays|weekends|(?:public )?holidays|{_DAY}|{_DATE})"
     rf"|(?:until|till) (?:{_CLOCK}|\d{{4}}|{_DATE})"
