@@ -78,8 +78,8 @@ _PATTERNS: tuple[tuple[Topic, re.Pattern[str]], ...] = (
         re.compile(
             r"what(?:'s| is) on(?: (?:for|today|tomorrow|tonight|this|week|next))+"
             r"|what (?:happens|runs|comes|will happen|will run|is going to happen)"
-            r"(?: (?:today|tomorrow|tonight|this|next|week|morning|afternoon|evening|at|on|\d[\d ]*"
-            r"|am|pm|noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)day))+"
+            r"(?: (?:today|tomorrow|tonight|this|next|week|morning|afternoon|evening|at|on"
+            r"|\d+(?:am|pm)?|am|pm|noon|midnight|(?:mon|tues|wednes|thurs|fri|satur|sun)day))+"
         ),
     ),
     (Topic.UNDER_WAY, re.compile(r"are you (?:working|busy|doing anything)|what are you doing")),

@@ -140,10 +140,13 @@ def _alarm(sentence: str) -> MakeSchedule | None:
     found = _WAKE.match(sentence) or _ALARM.match(sentence)
     if found is None:
         return None
-    split = times.at_start(_CONNECTIVE.sub("", sentence[found.end() :].strip(" ,:")))
+    otherwise = _WAKE_UP if found.re is _WAKE else "alarm"
+    rest = sentence[found.end() :].strip(" ,:.!")
+    if not rest:
+        return _made("", otherwise, reminder=True)
+    split = times.at_start(_CONNECTIVE.sub("", rest))
     if split is None:
         return None
-    otherwise = _WAKE_UP if found.re is _WAKE else "alarm"
     return _made(split.when, split.rest.strip(" .!") or otherwise, reminder=True)
 
 
