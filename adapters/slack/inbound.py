@@ -212,8 +212,10 @@ def _pressed(pressed: wire.Interaction, action: wire.Action) -> Parsed:
     if not channel or not message_ts:
         return Ignored(reason=UNKNOWN_KIND)  # on the home tab or in a dialog, where we have none
     user = pressed.user or wire.User()
-    # Where the app is installed for a whole organisation, Slack names no team.
-    team = wire.given((pressed.team or wire.Team()).id or user.team_id, "team")
+    # Where the app is installed for a whole organisation, Slack names no team: the message, which
+    # is ours, has one, and a private message only whoever sees it.
+    named = (pressed.team or wire.Team()).id or message.team
+    team = wire.given(named or user.team_id, "team")
     user_id = wire.given(user.id, "user")
     # A private message is in nobody's history, so nothing can hang from it.
     own_root = "" if container.is_ephemeral or channel.startswith("D") else message_ts

@@ -153,6 +153,7 @@ class Container(Shape, frozen=True):
 class PressedOn(Shape, frozen=True):
     """The message that the button is on; absent for a private one."""
 
+    team: str | None = None
     ts: str | None = None
     thread_ts: str | None = None
 

@@ -358,6 +358,14 @@ def test_a_press_without_a_team_is_of_the_workspace_of_who_pressed() -> None:
         parse(sender.interaction({**_payload(), "team": None, "user": {"id": ADA}}))
 
 
+def test_a_press_without_a_team_on_a_message_of_a_team_is_of_that_one() -> None:
+    guest = {"id": "U0GUEST", "team_id": "T0OTHER"}
+    ours = {**_payload(), "team": None, "user": guest, "message": {"ts": TS, "team": TEAM}}
+    parsed = said(sender.interaction(ours))
+    assert parsed.thread.channel == OPS
+    assert parsed.sender == Principal(SLACK, "T0OTHER", "U0GUEST")
+
+
 def test_a_button_of_a_private_message_is_told_apart() -> None:
     container = {"type": "message", "message_ts": TS, "is_ephemeral": True}
     body = said(sender.interaction({**_payload(), "container": container})).body
