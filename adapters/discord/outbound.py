@@ -168,8 +168,9 @@ class DiscordChat:
         spot = await self._spot(await self.direct(item.only_for) if item.only_for else item.thread)
         if item.draft is not None:
             there = await history.message(self.rest, spot.channel, item.draft)
-            if there is not None:
-                return item.draft if there.content == body["content"] else None
+            if there is not None and there.content == body["content"]:
+                return item.draft
+            # It may have been posted beside a draft that could not be edited then.
         tried = max(item.created_at, item.not_before)
         old = self._clock.now() - tried > _NONCE_HOLDS
         async for message in self._said(spot, since=tried):

@@ -671,6 +671,18 @@ async def test_an_answer_comes_though_its_thread_was_archived_meanwhile(
     assert not discord.rooms[thread.root].archived
 
 
+async def test_an_answer_posted_beside_its_archived_draft_is_found(
+    discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
+) -> None:
+    draft = await chat.begin_draft(thread, requester=PERSON, text="It")
+    discord.rooms[thread.root].archived = True
+    row = item(clock, thread=thread, draft=draft)
+    discord.faults = [Fault("lost_answer", POST)]
+    with pytest.raises(Ambiguous):
+        await chat.send(row)
+    assert await chat.find(row) == discord.visible(thread.root)[-1].id != draft
+
+
 async def test_an_answer_in_a_thread_that_was_archived_and_locked_is_refused(
     discord: FakeDiscord, chat: DiscordChat, clock: ManualClock, thread: ThreadRef
 ) -> None:
