@@ -153,6 +153,12 @@ def _narrowed(text: str) -> str | None:
 def _hours(what: str, minute: str, hour: str, between: re.Match[str]) -> str:
     """The hours of an interval: by the hour the last belongs to it, by the minute it ends there."""
     first, last = (clocktime.read_clock(between[name]) for name in ("first", "last"))
+    if _in_either_half(between["first"], between["last"]):
+        said, until = between["first"], between["last"]
+        raise Refused(
+            f"“{between['between']}” may begin in the morning or in the afternoon.",
+            hint=f"Write from {said}am to {until}, or from {said}pm to {until}.",
+        )
     by_hour = minute == "0"
     end = last.hour if by_hour else (last.hour or 24) - 1
     if first.minute or last.minute or end < first.hour or last == first:
@@ -161,6 +167,12 @@ def _hours(what: str, minute: str, hour: str, between: re.Match[str]) -> str:
             hint=f"For example: {what} from 9 to 17; or cron: {minute} 22-23,0-5 * * *.",
         )
     return f"{first.hour}-{end}{hour.removeprefix('*')}"
+
+
+def _in_either_half(first: str, last: str) -> bool:
+    """`from 1 to 5pm`, where the 1 may be meant as 1pm; `from 9 to 5pm` is plain."""
+    end = clocktime.read_clock(last).hour - 12
+    return first.isdecimal() and last.endswith("pm") and 0 < int(first) < end
 
 
 def _alternates(what: str) -> bool:

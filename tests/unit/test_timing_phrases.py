@@ -309,6 +309,11 @@ def test_a_moment_across_a_change_of_the_clocks(said: str, now: str, meant: str)
         ("every hour from 22 to 6", "“from 22 to 6” is not from one full hour"),
         ("every hour from 9 to midnight", "“from 9 to midnight” is not from one full hour"),
         ("every hour from 9 to 25", "is no time of day"),
+        (
+            "every hour from 1 to 5pm",
+            "“from 1 to 5pm” may begin in the morning or in the afternoon",
+        ),
+        ("every 15 minutes between 8 and 10 pm", "may begin in the morning or in the afternoon"),
         ("every day at 9 utc+2", "“utc.2” does not say which time zone"),
         ("in 30 seconds", "kept to the minute"),
         ("2999-01-01 10:00", "more than fifty years away"),
