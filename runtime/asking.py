@@ -39,18 +39,20 @@ _DATE = (
     rf"(?:the )?(?:{_DAY}|{_MONTH}|today|tomorrow|next (?:week|month|year|{_DAY}|{_MONTH})|end of"
     rf"|\d{{1,2}}(?:st|nd|rd|th|\.? {_MONTH})|\d{{4}}-\d\d-\d\d|\d{{1,2}}\.\d{{1,2}}\.)"
 )
+_COUNT = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
 _NARROWS = re.compile(
     rf"(?:(?:but|and) )?(?:only )?(?:(?:between|from) {_CLOCK} ?(?:and|to|till|until|-) ?{_CLOCK}"
     rf"|on (?:weekdays|weekends|(?:the )?\d{{1,2}}(?:st|nd|rd|th)|{_DAY})"
     rf"|only (?:weekdays|weekends|{_DAY})"
     r"|during (?:the )?"
     rf"(?:weekdays|weekends|week|day|night|(?:work(?:ing)?|business|office) hours|{_DAY})"
-    rf"|(?:except|excluding|not)(?: for)?(?: on)?(?: the)? "
-    rf"(?:weekdays|weekends|(?:public )?holidays|{_DAY}|{_DATE})"
+    rf"|(?:except|excluding|not|without)(?: for)?(?: on| at| in)?(?: the)? "
+    rf"(?:weekdays?|weekends?|(?:public |bank )?holidays|{_DAY}|{_DATE})"
+    rf"|(?:weekdays|weekends|{_DAY}) only"
     rf"|(?:until|till) (?:{_CLOCK}|\d{{4}}|{_DATE})"
     rf"|(?:starting|beginning|from)(?: on| from| in)? {_DATE}"
     rf"|in {_MONTH}"
-    r"|for (?:the (?:next|first) )?\d+ (?:minute|min|hour|day|week|month|year)s?)"
+    rf"|for (?:the (?:next|first) )?{_COUNT} (?:minute|min|hour|day|week|month|year)s?)"
     r"(?![\w'\u2019-])",
     re.IGNORECASE,
 )
