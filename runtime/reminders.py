@@ -248,7 +248,8 @@ class ReminderService:
         One that cannot be sent puts the rest off, and comes last the next time: it is most likely
         the platform, but may be this person.
         """
-        if (put_off := self._put_off.get(platform, now)) > now:
+        # Farther away it is of a clock that was set back since.
+        if now < (put_off := self._put_off.get(platform, now)) <= now + TRY_AGAIN:
             return put_off
         if platform in self._under_way:  # an earlier tick's, which says when to look again
             return None

@@ -141,6 +141,17 @@ async def test_people_who_cannot_be_reached_hold_up_nobody_of_their_platform(des
     assert await desk.waiting() == []
 
 
+async def test_a_clock_that_was_set_back_puts_nobody_off_for_longer(desk: Desk) -> None:
+    desk.slack.unknown = {"U1"}
+    await desk.add("U1", at=T0 - 2 * TRY_AGAIN)
+    await desk.service.tick()
+    await desk.clock.jump(-2 * TRY_AGAIN)
+    desk.slack.unknown = set()
+
+    assert await desk.service.tick() is None
+    assert await desk.waiting() == []
+
+
 async def test_a_tick_beside_one_that_waits_for_a_platform_sends_the_others(desk: Desk) -> None:
     desk.slack.hangs = asyncio.Event()
     await desk.add("U1")
