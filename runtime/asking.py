@@ -8,6 +8,7 @@ from runtime.errors import NotATime, Refused
 from runtime.model.address import ThreadRef
 from runtime.model.schedule import When, WhenKind
 from runtime.model.team import ChannelRule, Team
+from runtime.model.timelimit import limit_in
 from runtime.model.value import value
 from runtime.ports import Timetable
 
@@ -24,39 +25,6 @@ _QUOTED = re.compile(rf"\s*[{_QUOTES}](?P<time>[^{_QUOTES}]+)[{_QUOTES}][,;:]*(?
 _THEN = re.compile(r"^(?:and(?: then)?|then) ", re.IGNORECASE)
 """What joins the time and what to do then."""
 _JOINS = re.compile(r"(?:(?:and\s+then|and|or|plus|then|as\s+well\s+as)\s+|[&+]\s*)", re.IGNORECASE)
-
-
-_DAY = (
-    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r?s(?:day)?)?|fri(?:day)?|saturday"
-    r"|sunday)s?"
-)
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
-_CLOCK = r"(?:\d{1,2}(?:[:.]\d{2})?(?: ?[ap]m)?(?: o['\u2019]clock)?|noon|midnight)"
-_DATE = (
-    rf"(?:the )?(?:{_DAY}|{_MONTH}|today|tomorrow|next (?:week|month|year|{_DAY}|{_MONTH})|end of"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|\.? {_MONTH})|\d{{4}}-\d\d-\d\d|\d{{1,2}}\.\d{{1,2}}\.)"
-)
-_COUNT = r"(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
-_NARROWS = re.compile(
-    rf"(?:(?:but|and) )?(?:only )?(?:(?:between|from) {_CLOCK} ?(?:and|to|till|until|-) ?{_CLOCK}"
-    rf"|on (?:weekdays|weekends|(?:the )?\d{{1,2}}(?:st|nd|rd|th)|{_DAY})"
-    rf"|only (?:weekdays|weekends|{_DAY})"
-    r"|during (?:the )?"
-    rf"(?:weekdays|weekends|week|day|night|(?:work(?:ing)?|business|office) hours|{_DAY})"
-    rf"|(?:except|excluding|not|without)(?: for)?(?: on| at| in)?(?: the)? "
-    rf"(?:weekdays?|weekends?|(?:public |bank )?holidays|{_DAY}|{_DATE})"
-    rf"|(?:weekdays|weekends|{_DAY}) only"
-    rf"|(?:until|till) (?:{_CLOCK}|\d{{4}}|{_DATE})"
-    rf"|(?:starting|beginning|from)(?: on| from| in)? {_DATE}"
-    rf"|in {_MONTH}"
-    rf"|for (?:the (?:next|first) )?{_COUNT} (?:minute|min|hour|day|week|month|year)s?)"
-    r"(?![\w'\u2019-])",
-    re.IGNORECASE,
-)
-"""What limits a time that repeats: `except friday`, `until december`, `for 10 minutes`."""
 
 
 @value(kw_only=True)
@@ -165,8 +133,7 @@ def _is_quoted(said: str) -> bool:
 
 def _refuse_a_limit(first: str, text: str) -> None:
     """Refuse `every weekday at 9 except friday`: the limit would be taken for what to do."""
-    if match := _NARROWS.match(" ".join(text.split())):
-        limit = match[0]
+    if limit := limit_in(text):
         raise Refused(
             f"“{limit}” limits the time in a way that I cannot keep.",
             hint="Days and hours can be limited, such as every hour from 9 to 17 on weekdays, or "

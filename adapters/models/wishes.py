@@ -3,6 +3,7 @@
 import re
 
 from adapters.models import times
+from runtime.model.timelimit import limit_in
 from runtime.model.value import value
 
 
@@ -72,6 +73,7 @@ _OFTEN = re.compile(
     r"an?\s+(?:\w+\s+)?(?P<often>daily|weekly)\b",
     re.IGNORECASE,
 )
+_REPEATS = re.compile(r"\b(?:every|each|daily|weekly|monthly|hourly)\b", re.IGNORECASE)
 _CONNECTIVE = re.compile(r"^(?:(?:to|that|about|for|of)\b|[:,—-])\s*", re.IGNORECASE)
 _MOST_TIMES = 20
 """Of one wish. There is no schedule of several, so who writes more misses none."""
@@ -176,6 +178,9 @@ def _wish(rest: str, *, reminder: bool) -> MakeSchedule | SeveralTimes:
 
 
 def _made(when: str, instruction: str, *, reminder: bool) -> MakeSchedule:
+    limit = limit_in(instruction) if _REPEATS.search(when) else ""
+    if limit:  # with its time, so that whoever reads that refuses it, and does not lose it
+        when, instruction = f"{when} {limit}", " ".join(instruction.split())[len(limit) :]
     plain = _CONNECTIVE.sub("", instruction.strip(" ,;:-")).rstrip(" ?")
     for edge in ("me ", "us "):
         if reminder and plain.lower().startswith(edge):

@@ -121,6 +121,16 @@ MESSAGES: dict[str, Intent] = {
     ),
     "2026-12-01 14:00 post the briefing": MakeSchedule("2026-12-01 14:00", "post the briefing"),
     "remind me to drink water": MakeSchedule("", "Reminder: drink water"),
+    "remind me every day at 9 except friday to stretch": MakeSchedule(
+        "every day at 9 except friday", "Reminder: stretch"
+    ),
+    "every day at 9 for 10 minutes remind me to stretch": NeedsModel(),
+    "schedule every day at 9 until december post the briefing": MakeSchedule(
+        "every day at 9 until december", "post the briefing"
+    ),
+    "remind me tomorrow at 9 for 10 minutes of yoga": MakeSchedule(
+        "tomorrow at 9", "Reminder: 10 minutes of yoga"
+    ),
     "wake me at 7": MakeSchedule("at 7", "Reminder: wake up"),
     "Please wake me up tomorrow at 6:30": MakeSchedule("tomorrow at 6:30", "Reminder: wake up"),
     "tomorrow at 7 wake me up": MakeSchedule("tomorrow at 7", "Reminder: wake up"),
