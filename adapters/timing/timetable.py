@@ -26,6 +26,7 @@ _FORMS = (
     "Write for example: every weekday at 8:30, every 15 minutes, in 2 hours, tomorrow at 9am, "
     "2026-12-01 14:00, or cron: 30 8 * * 1-5."
 )
+_OR_NO_ZONE = "Where it belongs to what is to be done, put the time in quotes."
 _SECOND = timedelta(seconds=1)
 
 
@@ -41,12 +42,11 @@ class CronsimTimetable:
         if not said:
             raise Refused("When? Nothing was written.", hint=_FORMS)
         if (match := _ZONE.fullmatch(said)) and _is_time(match["when"], now, place):
-            return _read(match["when"], now, proper_zone(match["zone"]))
+            return _read(match["when"], now, _zone_behind_a_time(match["zone"]))
         if (match := _ABBREVIATION.fullmatch(said)) and _is_time(match["when"], now, place):
             raise Refused(
                 f"“{match['zone']}” does not say which time zone is meant.",
-                hint="Write an IANA name, for example America/New_York. Where it belongs to what "
-                "is to be done, put the time in quotes.",
+                hint=f"Write an IANA name, for example America/New_York. {_OR_NO_ZONE}",
             )
         return _read(said, now, place)
 
@@ -68,6 +68,13 @@ class CronsimTimetable:
     def check_zone(self, zone: str) -> str:
         """See `runtime.ports.Timetable`."""
         return proper_zone(zone)
+
+
+def _zone_behind_a_time(name: str) -> str:
+    try:
+        return proper_zone(name)
+    except Refused as refused:
+        raise Refused(str(refused), hint=f"{refused.hint} {_OR_NO_ZONE}") from refused
 
 
 def _read(said: str, now: datetime, place: str) -> When:

@@ -474,6 +474,12 @@ def test_a_wrong_zone_is_refused_with_the_nearest_right_ones(wrong: str, near: s
     assert len(str(refused.value)) < 120
 
 
+def test_what_looks_like_a_zone_behind_a_time_may_be_what_is_to_be_done() -> None:
+    with pytest.raises(Refused, match="There is no time zone “client/server”") as refused:
+        TIMETABLE.read("every day at 9 client/server", now=NOW, zone="UTC")
+    assert refused.value.hint.endswith("put the time in quotes.")
+
+
 def test_the_libraries_are_loaded_when_first_asked_and_not_before() -> None:
     program = (
         "import sys\n"
