@@ -55,6 +55,7 @@ _LAZY = (
     "adapters.discord.listener",
     "adapters.slack.listener",
     "adapters.durable.launch",
+    "adapters.timing.scheduler",
     "adapters.models.dialogue",
     "adapters.sql.aside",
     "adapters.sql.postgres",
