@@ -42,7 +42,7 @@ async def test_no_process_ends_and_no_run_is_lost_when_it_goes_away_and_comes_ba
         server.stop(how=signal.SIGQUIT)
         async with asyncio.TaskGroup() as group:
             meanwhile = group.create_task(_start(web, "meanwhile"))
-            await asyncio.sleep(0.5)  # both meet the server that is away
+            await SystemClock().sleep(0.5)  # both meet the server that is away, in real time
             server.start()
         started = [*before, *meanwhile.result()]
         for run in started:
